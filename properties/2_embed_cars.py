@@ -1,0 +1,29 @@
+"""Embed the rendered cars with every network trained on the settings' `properties: networks` dataset.
+
+Writes results/<settings>/properties/embeddings/<loss>_fold<k>.npy, (n, 128) float32, not normalised, and the ids of its
+images beside it as .txt. Networks that share a trunk file share its forward pass. What is there is skipped.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+import utils
+
+
+def main():
+    settings = utils.settings_from_command_line(__doc__)
+    utils.check_recorded(settings)
+    cells = [(loss, fold) for fold in settings.folds for loss in settings.losses]
+    todo = [cell for cell in cells if not utils.embeddings_file(settings, cell[1], cell[0]).is_file()]
+    if not todo:
+        print(f"all embeddings of {len(cells)} networks are there already")
+        return
+    from properties import embed_cars
+
+    embed_cars.embed(settings, todo, __file__)
+
+
+if __name__ == "__main__":
+    utils.run_script(main)

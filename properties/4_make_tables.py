@@ -1,0 +1,25 @@
+"""Make Tables 1, 5 and 6 from nr_precision.csv and mann_whitney.csv.
+
+Writes results/<settings>/tables/table<N>.csv, .md and .tex, and brings compared_with_paper.csv up to date. Cells whose
+inputs are not there are shown as missing, and counted.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+import utils
+
+
+def main():
+    settings = utils.settings_from_command_line(__doc__)
+    utils.check_recorded(settings)
+    from report import contents
+
+    utils.record_run(settings, __file__)
+    contents.make_tables(settings, contents.PROPERTY_TABLES)
+
+
+if __name__ == "__main__":
+    utils.run_script(main)

@@ -1,0 +1,112 @@
+"""Normalized R-Precision (paper, section 4.1): how well embeddings cluster by each property of their images."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+BLOCK_BYTES = 2**28  # of one block's distances; the memory needed is about three times that, whatever n is
+
+
+class Precision(NamedTuple):
+    r_precision: np.ndarray  # (k,), in [0, 1]; Eq. 4
+    nr_precision: np.ndarray  # (k,), zero for random embeddings; Eq. 5
+
+
+def nr_precision(embeddings, labels, max_neighbors=None, progress=lambda blocks: blocks):
+    """R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
+
+    embeddings: (n, d) floats; labels: (n, k) integers, labels[i, j] being image i's value of property j. For another
+    distance give coordinates in which it is Euclidean (reality_check.distances.euclidean_coordinates).
+
+    For a query with c images of its value among n, the R = min(c - 1, max_neighbors) nearest other images are looked
+    at. h of them share the value; then R-Precision is h / R, and NR-Precision (h - R p) / sqrt(R p (1 - p)) with
+    p = c / n, the z-score of h under a binomial null. (The paper prints R p (1 - p) as the standard deviation, which is
+    the variance.) Both are averaged over the queries. The query itself is left out by its index, so that a duplicate of
+    it is an honest neighbour. A query that is alone with its value is left out of the average. A property with one
+    value in all has an NR-Precision of NaN, and one whose values are all single has NaN for both.
+
+    Exact: distances are computed in float64. Images that tie for the last of the R places share what places are left
+    evenly, which is the expectation over all orders of the tied; so the order of the images does not matter, and
+    embeddings that are all equal score as chance.
+
+    progress wraps the list of blocks of queries, for a progress bar. Memory is bounded by a block of distances.
+    Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
+    """
+    embeddings, labels = _checked(embeddings, labels, max_neighbors)
+    n, k = labels.shape
+    values = [np.unique(column, return_inverse=True, return_counts=True) for column in labels.T]
+    codes = np.stack([inverse.reshape(-1) for _, inverse, _ in values], axis=1)
+    counts = np.stack([counts[inverse.reshape(-1)] for _, inverse, counts in values], axis=1)  # (n, k), c of the text
+    neighbors = np.minimum(counts - 1, max_neighbors or n)  # R
+    members = [[np.flatnonzero(codes[:, j] == value) for value in range(len(values[j][0]))] for j in range(k)]
+
+    hits = np.zeros((n, k))
+    block = max(1, BLOCK_BYTES // (8 * n))
+    for start in progress(range(0, n, block)):
+        queries = np.arange(start, min(start + block, n))
+        hits[queries] = _hits(_distances(embeddings, queries), queries, codes, neighbors, members)
+    return _averages(hits, counts / n, neighbors)
+
+
+def _checked(embeddings, labels, max_neighbors):
+    embeddings, labels = np.asarray(embeddings), np.asarray(labels)
+    if embeddings.ndim != 2 or labels.ndim != 2 or len(embeddings) != len(labels) or len(labels) == 0:
+        raise ValueError(f"need embeddings (n, d) and labels (n, k), n > 0, not {embeddings.shape} and {labels.shape}")
+    if not np.issubdtype(embeddings.dtype, np.floating) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"need float embeddings and integer labels, not {embeddings.dtype} and {labels.dtype}")
+    if not np.isfinite(embeddings).all():
+        raise ValueError("embeddings contain NaN or infinite values")
+    if max_neighbors is not None and max_neighbors < 1:
+        raise ValueError(f"max_neighbors is {max_neighbors}, but at least one neighbour is needed")
+    # Centring changes no distance, but keeps the digits that a large common offset would cost.
+    embeddings = embeddings.astype(np.float64)
+    return embeddings - embeddings.mean(axis=0), labels
+
+
+def _distances(embeddings, queries):
+    """(q, n) numbers that order the images by distance from each query; infinite for the query itself.
+
+    |a - b|^2 without |a|^2, which is the same for all neighbours of a.
+    """
+    distances = embeddings[queries] @ embeddings.T
+    distances *= -2
+    distances += np.einsum("nd,nd->n", embeddings, embeddings)
+    distances[np.arange(len(queries)), queries] = np.inf
+    return distances
+
+
+def _hits(distances, queries, codes, neighbors, members):
+    """(q, k): how many of each query's R nearest images share its value, for every property."""
+    ordered = np.sort(distances, axis=1)
+    hits = np.zeros((len(queries), codes.shape[1]))
+    rows = np.arange(len(queries))
+    for j, groups in enumerate(members):
+        last = np.maximum(neighbors[queries, j], 1) - 1
+        limit = ordered[rows, last]  # distance of the R-th neighbour
+        tied = (last + 1 < ordered.shape[1]) & (ordered[rows, np.minimum(last + 1, ordered.shape[1] - 1)] == limit)
+        for value in np.unique(codes[queries, j]):
+            same = rows[codes[queries, j] == value]
+            among = distances[np.ix_(same, groups[value])]
+            hits[same, j] = (among <= limit[same, None]).sum(axis=1)
+            for row, candidates in zip(same[tied[same]], among[tied[same]]):
+                hits[row, j] = _shared_places(candidates, ordered[row], limit[row], last[row] + 1)
+    return hits
+
+
+def _shared_places(candidates, ordered, limit, neighbors):
+    """Expected hits where images tie at the distance `limit` of the last of the `neighbors` places."""
+    nearer, within = np.searchsorted(ordered, limit, "left"), np.searchsorted(ordered, limit, "right")
+    share = (neighbors - nearer) / (within - nearer)
+    return np.sum(candidates < limit) + share * np.sum(candidates == limit)
+
+
+def _averages(hits, p, neighbors):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = hits / neighbors
+        normalized = (hits - neighbors * p) / np.sqrt(neighbors * p * (1 - p))
+    return Precision(_mean_of_queries(precision, neighbors), _mean_of_queries(normalized, neighbors))
+
+
+def _mean_of_queries(values, neighbors):
+    """Mean over the queries (rows) that have a neighbour to find; NaN for a property without any."""
+    return np.array([column[r > 0].mean() if (r > 0).any() else np.nan for column, r in zip(values.T, neighbors.T)])

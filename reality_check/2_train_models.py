@@ -1,0 +1,39 @@
+"""Train demo networks: for every loss and fold an embedder, on features of a frozen trunk.
+
+The checkpoints go to the settings' models folder in the layout of the Metric Learning Reality Check, so that everything
+after this reads them as it would read the real ones. Needs settings with a `training:` block, such as
+settings/demo.yaml; the paper's networks are downloaded, not trained. What is already trained is skipped.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+import utils
+
+
+def main():
+    settings = utils.settings_from_command_line(__doc__)
+    if settings.training is None:
+        raise utils.InputError(f"settings {settings.name!r} have no `training:` block: their networks are downloaded")
+    trained = [loss for loss in settings.losses if loss.type != "None"]
+    todo = [
+        (loss, dataset, fold)
+        for dataset in settings.datasets
+        for fold in settings.folds
+        for loss in trained
+        if not (utils.saved_models_folder(settings, loss, dataset, fold) / "embedder_best.pth").is_file()
+    ]
+    if not todo:
+        print(f"all {len(trained) * len(settings.datasets) * len(settings.folds)} networks are trained already")
+        return
+    # Here and in the other scripts the heavy imports come late: --help and a finished run answer at once.
+    from reality_check import demo_networks
+
+    utils.record_run(settings, __file__, "cpu")
+    demo_networks.train(settings, todo)
+
+
+if __name__ == "__main__":
+    utils.run_script(main)

@@ -1,0 +1,136 @@
+"""Networks from and to checkpoint files in the layout of the Metric Learning Reality Check:
+
+<models>/<experiment>/Test50_50_Partitions4_<fold>/saved_models/{trunk_best,embedder_best}.pth
+
+Newer writers of the layout put an epoch in the name (trunk_best120.pth); both spellings are read.
+"""
+
+import os
+import re
+import shutil
+
+import torch
+
+import utils
+from reality_check.network import Embedder, EmbeddingNetwork, bninception_trunk, ready_for_inference, seeded
+from utils import InputError
+
+
+def untrained_trunk_file(settings):
+    """The trunk of "None": the ImageNet file, or the seeded trunk that 2_train_models.py leaves in the models folder."""
+    if settings.trunk == "imagenet":
+        return settings.paths["imagenet_trunk"]
+    return settings.paths["models"] / "seeded_trunk.pth"
+
+
+def checkpoint_files(settings, loss, dataset, fold):
+    """(trunk file, embedder file) of a network; the embedder of "None" has no file and is None.
+
+    Raises InputError naming the file that is missing.
+    """
+    if loss.type == "None":
+        file = untrained_trunk_file(settings)
+        if not file.is_file():
+            raise InputError(f'{file}: missing; the trunk of "None" comes from it (see data/README.md)')
+        return file, None
+    folder = utils.saved_models_folder(settings, loss, dataset, fold)
+    return _best_file(folder, "trunk"), _best_file(folder, "embedder")
+
+
+def _best_file(folder, part):
+    """trunk_best.pth, or else the trunk_best<epoch>.pth of the highest epoch."""
+    plain = folder / f"{part}_best.pth"
+    if plain.is_file():
+        return plain
+    epochs = {int(m[1]): file for file in folder.glob(f"{part}_best*.pth") if (m := re.search(r"_best(\d+)$", file.stem))}
+    if not epochs:
+        raise InputError(f"{plain}: missing; put the Reality Check's experiment folders there (see data/README.md)")
+    return epochs[max(epochs)]
+
+
+def read_state(file):
+    """The tensors of a checkpoint by name. Raises InputError if the file is truncated or holds anything else."""
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds for broken files
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{file}: not a readable checkpoint ({reason}); fetch it again") from None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(f"{file}: holds no plain state_dict of tensors; it is not a Reality Check checkpoint")
+    return state
+
+
+def fill(module, file):
+    """Load a checkpoint file into a module; every tensor is accounted for. Returns the module.
+
+    Raises InputError on a missing, unknown, misshapen or non-finite tensor.
+    """
+    own, state = module.state_dict(), read_state(file)
+    # The ImageNet file still has its classification layer; files of old torch versions count no batches.
+    state = {name: value for name, value in state.items() if name in own or not name.startswith("last_linear.")}
+    state |= {name: value for name, value in own.items() if name.endswith("num_batches_tracked") and name not in state}
+    for problem, names in [("lacks", own.keys() - state.keys()), ("has unknown", state.keys() - own.keys())]:
+        if names:
+            raise InputError(f"{file}: {problem} tensor {min(names)!r} ({len(names)} such); the architecture is another")
+    for name, value in state.items():
+        if value.shape != own[name].shape and value.squeeze(0).shape == own[name].shape:
+            state[name] = value = value.squeeze(0)  # some ImageNet files carry BatchNorm tensors of shape [1, C]
+        if value.shape != own[name].shape:
+            raise InputError(f"{file}: {name} has shape {tuple(value.shape)}, but {tuple(own[name].shape)} is needed")
+        if not torch.isfinite(value).all():
+            raise InputError(f"{file}: {name} contains NaN or infinite values; fetch or train it again")
+    module.load_state_dict(state)
+    return module
+
+
+def load_trunk(file, device="cpu"):
+    return ready_for_inference(fill(bninception_trunk(), file), device)
+
+
+def load_embedder(settings, file, fold, device="cpu"):
+    """An embedder from its file, or the freshly initialised one of "None", which is seeded by the fold."""
+    if file is None:
+        embedder = seeded(utils.derived_seed(settings.seed, "embedder of None", fold), Embedder)
+    else:
+        embedder = fill(Embedder(), file)
+    return ready_for_inference(embedder, device)
+
+
+def load_network(settings, loss, dataset, fold, device="cpu"):
+    """The network that embeds images of `dataset`, ready for inference."""
+    trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
+    return EmbeddingNetwork(load_trunk(trunk_file, device), load_embedder(settings, embedder_file, fold, device))
+
+
+def check_networks(settings, cells):
+    """Read every checkpoint of the cells (loss, dataset, fold) once, so that a bad one stops a run at its start."""
+    seen = set()
+    for loss, dataset, fold in cells:
+        trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
+        if same_file_key(trunk_file) not in seen:
+            seen.add(same_file_key(trunk_file))
+            load_trunk(trunk_file)
+        load_embedder(settings, embedder_file, fold)
+
+
+def same_file_key(file):
+    """Equal for two names of one file: networks whose trunks are hard links of one file share its computations."""
+    status = os.stat(file)
+    return status.st_dev, status.st_ino
+
+
+def save_trunk(state, file):
+    with utils.written_aside(file) as aside:
+        torch.save(state, aside)
+
+
+def save_checkpoint(folder, shared_trunk, embedder):
+    """Write a network in the Reality Check's layout; the trunk is a hard link where the file system has them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with utils.written_aside(folder / "trunk_best.pth") as aside:
+        try:
+            os.link(shared_trunk, aside)
+        except OSError:
+            shutil.copyfile(shared_trunk, aside)
+    with utils.written_aside(folder / "embedder_best.pth") as aside:
+        torch.save(embedder.state_dict(), aside)

@@ -1,0 +1,87 @@
+"""The network of all fifteen models: a BN-Inception trunk (1024 features) and a linear embedder (128 dimensions)."""
+
+import pretrainedmodels
+import torch
+from torch import nn
+
+FEATURES = 1024
+EMBEDDING = 128
+
+
+class Embedder(nn.Module):
+    """Linear map from trunk features (n, 1024) to embeddings (n, 128), not normalised.
+
+    The one layer goes by two names, because the Reality Check's checkpoints store its tensors twice.
+    """
+
+    def __init__(self, features=FEATURES, dimensions=EMBEDDING):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(features, dimensions))
+        self.last_linear = self.net[0]
+
+    def forward(self, features):
+        return self.net(features)
+
+
+class EmbeddingNetwork(nn.Module):
+    """Images (n, 3, H, W) to embeddings (n, d): any trunk followed by any embedder."""
+
+    def __init__(self, trunk, embedder):
+        super().__init__()
+        self.trunk = trunk
+        self.embedder = embedder
+
+    def forward(self, images):
+        return self.embedder(self.trunk(images))
+
+
+def bninception_trunk():
+    """BN-Inception without its classification layer: images (n, 3, 227, 227) to features (n, 1024)."""
+    trunk = pretrainedmodels.bninception(pretrained=None)
+    trunk.last_linear = nn.Identity()
+    return trunk
+
+
+def seeded(seed, build):
+    """build() with torch's random numbers drawn from `seed`; the state of the generator outside is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+def ready_for_inference(module, device="cpu"):
+    """The module in eval mode on a device, asking for no weight gradients and laid out for fast convolutions."""
+    return module.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def calibrate_batchnorm(trunk, images):
+    """Set the BatchNorm statistics of a freshly initialised trunk from images (n, 3, H, W); returns the trunk.
+
+    Without it a fresh BN-Inception in eval mode maps all images to nearly the same features.
+    """
+    norms = [module for module in trunk.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # plain average over the batches
+    trunk.train()
+    for batch in images.split(25):
+        trunk(batch)
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    return trunk.eval()
+
+
+@torch.no_grad()
+def features_of(trunk, images):
+    """Trunk features (n, f) of a batch of images (n, 3, H, W), back on the CPU."""
+    device = next(trunk.parameters()).device
+    return trunk(images.to(device, memory_format=torch.channels_last)).cpu()
+
+
+def device_of(settings):
+    """The torch device that the settings ask for; "auto" takes a GPU where there is one."""
+    if settings.device != "auto":
+        return torch.device(settings.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

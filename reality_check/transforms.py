@@ -1,0 +1,37 @@
+"""From an image file to the network's input, as the Reality Check's networks expect it."""
+
+import torch
+from PIL import Image
+from torchvision.transforms import functional
+
+from utils import InputError
+
+RESIZED, SIZE = 256, 227  # shorter side, then the centre crop
+BGR_MEAN = torch.tensor([104.0, 117.0, 128.0]).view(3, 1, 1)
+
+
+def open_image(path):
+    """An image file as RGB. Raises InputError naming a file that is missing, truncated or not an image."""
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except FileNotFoundError:
+        raise InputError(f"{path}: image is missing; compare the folder with data/README.md") from None
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three for broken files
+        raise InputError(f"{path}: not a readable image ({error}); fetch it again") from None
+
+
+def cropped(image):
+    """The part of an RGB image that the network sees, 227 x 227."""
+    return functional.center_crop(functional.resize(image, RESIZED), SIZE)
+
+
+def network_input(image):
+    """(3, 227, 227) float32, channels blue, green, red, from 0 to 255 less the ImageNet mean."""
+    rgb = functional.pil_to_tensor(cropped(image)).float()
+    return rgb.flip(0) - BGR_MEAN
+
+
+def black_input():
+    """The base image: all black, taken through the same transform, so (-104, -117, -128) everywhere."""
+    return network_input(Image.new("RGB", (RESIZED, RESIZED)))

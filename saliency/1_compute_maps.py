@@ -1,0 +1,42 @@
+"""Compute the saliency maps of every network on its dataset's test images.
+
+Writes results/<settings>/saliency/maps/<dataset>/fold<k>/<loss>/block_<number>.npz. A run that was stopped goes on
+where it was. Protocol "released" needs fold 0 only, so only its maps are computed.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+import utils
+
+
+def main():
+    settings = utils.settings_from_command_line(__doc__)
+    from reality_check import datasets
+    from saliency import map_files
+
+    cells = [(loss, dataset, fold) for dataset in settings.datasets for fold in settings.map_folds for loss in settings.losses]
+    items = {}
+    for dataset in settings.datasets:
+        items[dataset] = datasets.evenly_spaced(datasets.load_items(settings, dataset, "test"), settings.saliency.images)
+        datasets.check_images(items[dataset])
+    todo = []
+    for loss, dataset, fold in cells:
+        folder = utils.maps_folder(settings, dataset, fold, loss)
+        files = [(map_files.block_file(folder, number), block) for number, block in map_files.blocks(items[dataset])]
+        missing = [(file, block) for file, block in files if not file.is_file()]
+        if missing:
+            todo.append((loss, dataset, fold, missing))
+    utils.check_recorded(settings)
+    if not todo:
+        print(f"all maps of {len(cells)} networks are there already")
+        return
+    from saliency import compute_maps
+
+    compute_maps.compute(settings, todo, __file__)
+
+
+if __name__ == "__main__":
+    utils.run_script(main)

@@ -1,0 +1,24 @@
+"""Plot Figure 2: the saliency maps of one image under every loss, and a page of more images.
+
+Writes figures/<settings>/figure2.png and .pdf, and figure2_more.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+import utils
+
+
+def main():
+    settings = utils.settings_from_command_line(__doc__)
+    utils.check_recorded(settings)
+    from saliency import plot_maps
+
+    plot_maps.plot(settings)
+    utils.record_run(settings, __file__)
+
+
+if __name__ == "__main__":
+    utils.run_script(main)

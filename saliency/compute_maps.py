@@ -1,0 +1,53 @@
+"""From networks and images to saliency maps on disk."""
+
+import torch
+from tqdm import tqdm
+
+import utils
+from reality_check import checkpoints
+from reality_check.distances import distance_function
+from reality_check.network import device_of
+from reality_check.transforms import black_input, network_input, open_image
+from saliency import map_files
+from saliency.smoothgrad import smoothgrad
+
+
+def compute(settings, todo, script):
+    """Compute and write the missing maps; todo is a list of (loss, dataset, fold, [(block file, items), ...])."""
+    checkpoints.check_networks(settings, [cell[:3] for cell in todo])
+    device = device_of(settings)
+    utils.record_run(settings, script, str(device))
+    total = sum(len(items) for *_, blocks in todo for _, items in blocks)
+    with tqdm(total=total, desc="saliency maps", unit="map", smoothing=0.05) as bar:
+        for loss, dataset, fold, blocks in todo:
+            network = checkpoints.load_network(settings, loss, dataset, fold, device)
+            base = base_embedding(network, device)
+            for file, items in blocks:
+                maps = []
+                for item in items:
+                    maps.append(image_map(settings, network, base, loss, dataset, fold, item))
+                    bar.update()
+                map_files.write_block(file, maps, [item.image_id for item in items])
+
+
+@torch.no_grad()
+def base_embedding(network, device):
+    """Embedding (1, d) of the black image."""
+    return network(black_input()[None].to(device, memory_format=torch.channels_last))
+
+
+def image_map(settings, network, base, loss, dataset, fold, item):
+    """The saliency map (H, W) of one image under one network, by the settings' protocol."""
+    options = settings.saliency
+    return smoothgrad(
+        network,
+        network_input(open_image(item.path)),
+        base,
+        distance_function(loss.distance),
+        settings.protocol,
+        options.noise_samples,
+        options.noise_sigma,
+        # Noise of its own for every network and image: shared noise would make any two networks look more alike.
+        utils.derived_seed(settings.seed, "saliency noise", loss.name, dataset, fold, item.image_id),
+        options.batch_size,
+    )

@@ -1,0 +1,63 @@
+"""Small stand-ins for the inputs: pictures of cars that take a millisecond each, and a settings file for them."""
+
+import colorsys
+import csv
+import random
+
+import yaml
+from PIL import Image, ImageDraw
+
+import utils
+
+
+def make_cars(folder, count, seed=0):
+    """A rendered-cars folder of `count` frames: a box on a ground, coloured, placed and sized by the properties."""
+    rng = random.Random(seed)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    with open(folder / "samples.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["frame", *(prop.name for prop in utils.PROPERTIES)])
+        for frame in range(1, count + 1):
+            values = {prop.name: rng.choice(prop.values) for prop in utils.PROPERTIES}
+            writer.writerow([frame, *values.values()])
+            draw_car(values, rng).save(folder / "images" / f"{frame}.png")
+
+
+def draw_car(values, rng):
+    def color(prefix):
+        hue, saturation, value = (values[f"{prefix}_{part}"] for part in ("hue", "sat", "val"))
+        return tuple(int(255 * c) for c in colorsys.hsv_to_rgb(hue, saturation / 2, value / 2))
+
+    image = Image.new("RGB", (256, 256), color("bg_color"))
+    draw = ImageDraw.Draw(image)
+    size = 30 + 12 * utils.CAR_MODELS.index(values["model"])
+    left = 20 + values["rotation_z"] // 5 + rng.randrange(10)
+    top = 60 + int(25 * values["camera_loc_z"])
+    draw.rectangle([left, top, left + 100, top + size], fill=color("color"))
+    draw.ellipse([left + 5, top + size - 10, left + 30, top + size + 15], fill=(10, 10, 10))
+    return image
+
+
+def write_settings(folder, name="tiny", **changes):
+    """A settings file for a tiny run whose networks, images, results and figures all live in `folder`."""
+    settings = {
+        "protocol": "paper",
+        "losses": ["Contrastive", "ArcFace", "None"],
+        "datasets": ["RenderedCars"],
+        "folds": [0],
+        "trunk": "seeded",
+        "device": "cpu",
+        "tables": {2: "RenderedCars", 3: "RenderedCars", 4: "RenderedCars"},
+        "saliency": {"images": 2, "noise_samples": 2, "batch_size": 2},
+        "properties": {"networks": "RenderedCars", "tsne_images": 40},
+        "training": {"iterations": 10, "check_every": 5, "calibration_images": 20},
+        "paths": {
+            "models": str(folder / "models"),
+            "RenderedCars": str(folder / "cars"),
+            "results": str(folder / "results"),
+            "figures": str(folder / "figures"),
+        },
+    }
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(settings | changes))
+    return file

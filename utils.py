@@ -1,0 +1,469 @@
+"""What every script shares: the paths a user edits, the losses, datasets and properties of the paper, settings, seeds.
+
+This file imports the standard library alone, so that any script starts at once and the renderer's own
+environment can use it too.
+"""
+
+import argparse
+import csv
+import datetime
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Paths. Edit these, or override them for one run in the `paths:` block of a settings file.
+# ---------------------------------------------------------------------------------------------------------------------
+ROOT = Path(__file__).resolve().parent
+PATHS = {
+    "models": ROOT / "reality_check" / "models",  # the *_reproduction0 folders of the Metric Learning Reality Check
+    "imagenet_trunk": ROOT / "reality_check" / "models" / "bn_inception-52deb4733.pth",  # only for "None"
+    "Cars196": ROOT / "data" / "Cars196",
+    "CUB200": ROOT / "data" / "CUB_200_2011",
+    "SOP": ROOT / "data" / "Stanford_Online_Products",
+    "RenderedCars": ROOT / "data" / "rendered_cars",  # images/ and samples.csv
+    "results": ROOT / "results",  # every settings file gets a folder of its own in here ...
+    "figures": ROOT / "figures",  # ... and in here
+}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The losses (Table 1) and where their checkpoints live.
+# ---------------------------------------------------------------------------------------------------------------------
+class Loss(NamedTuple):
+    name: str  # as printed in the paper's tables
+    year: int | None
+    type: str  # "Ranking", "Classification" or "None": the groups of all tables
+    distance: str  # as printed in Table 1; "None" is compared by Euclidean distance
+    key: str  # how the Reality Check spells it in its experiment names
+    runs: dict  # dataset -> number in the experiment's name
+
+
+def _runs(cars196, cub200, sop):
+    return {"Cars196": cars196, "CUB200": cub200, "SOP": sop}
+
+
+# In the order of Table 1; `grouped` gives the order of the other tables.
+LOSSES = [
+    Loss("Contrastive", 2006, "Ranking", "Euclidean Distance", "contrastive", _runs(46, 41, 21)),
+    Loss("Triplet", 2006, "Ranking", "Euclidean Distance", "triplet", _runs(46, 37, 34)),
+    Loss("NTXent", 2016, "Ranking", "Cosine Similarity", "ntxent", _runs(49, 28, 23)),
+    Loss("ProxyNCA", 2017, "Classification", "Squared Euclidean", "proxy_nca", _runs(5, 25, 23)),
+    Loss("Margin", 2017, "Ranking", "Euclidean Distance", "margin_no_weight_decay", _runs("", 15, 30)),
+    Loss("Margin / class", 2017, "Ranking", "Euclidean Distance", "margin_param_per_class_no_weight_decay", _runs(20, 24, 35)),
+    Loss("Normalized Softmax", 2017, "Classification", "Dot Product Similarity", "normalized_softmax", _runs(45, 15, 47)),
+    Loss("CosFace", 2018, "Classification", "Cosine Similarity", "cosface", _runs(15, 20, 8)),
+    Loss("ArcFace", 2019, "Classification", "Cosine Similarity", "arcface", _runs(49, 36, 49)),
+    Loss("FastAP", 2019, "Ranking", "Squared Euclidean", "fastap", _runs(27, 17, 16)),
+    Loss("SNR Contrastive", 2019, "Ranking", "SNR Distance", "snr_contrastive", _runs(33, 5, 29)),
+    Loss("Multi Similarity", 2019, "Ranking", "Cosine Similarity", "multi_similarity", _runs(22, 9, 6)),
+    Loss("Multi Similarity + Miner", 2019, "Ranking", "Cosine Similarity", "multi_similarity_with_ms_miner", _runs(38, 45, 36)),
+    Loss("SoftTriple", 2019, "Classification", "Cosine Similarity", "soft_triple", _runs(14, 46, 18)),
+    Loss("None", None, "None", "Euclidean Distance", "none", {}),
+]  # fmt: skip
+LOSS_TYPES = ("Ranking", "Classification", "None")
+
+
+def grouped(losses):
+    """The losses in the order of Tables 2-6: ranking, classification, "None"; within a group as given."""
+    return sorted(losses, key=lambda loss: LOSS_TYPES.index(loss.type))
+
+
+def slug(name):
+    """A name as it appears in file names: "Margin / class" -> "margin_class"."""
+    return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Datasets and folds.
+# ---------------------------------------------------------------------------------------------------------------------
+class Dataset(NamedTuple):
+    name: str
+    experiments: str  # the experiment folder of a loss, from its key and its number
+    hyperparameters: str  # whose row of reality_check/hyperparameters.csv its losses are trained with
+
+
+DATASETS = {
+    "SOP": Dataset("SOP", "sop_{key}{run}_reproduction0", "SOP"),
+    "Cars196": Dataset("Cars196", "cars_{key}{run}_reproduction0", "Cars196"),
+    "CUB200": Dataset("CUB200", "cub_{key}{run}_reproduction0", "CUB200"),
+    "RenderedCars": Dataset("RenderedCars", "rendered_cars_{key}", "Cars196"),
+}
+FOLDS = (0, 1, 2, 3)  # the Reality Check's cross validation; each fold is one checkpoint
+FOLD_FOLDER = "Test50_50_Partitions4_{fold}"
+
+
+def experiment_folder(loss, dataset):
+    """Name of the folder that holds a loss's checkpoints for a dataset; the 42 of the Reality Check are derived here."""
+    return DATASETS[dataset].experiments.format(key=loss.key, run=loss.runs.get(dataset, ""))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The properties of the rendered cars (Table 5), in the order of samples.csv.
+# ---------------------------------------------------------------------------------------------------------------------
+class Property(NamedTuple):
+    name: str  # column of samples.csv
+    label: str  # as printed in Table 5
+    values: tuple  # the possible values; each image draws one uniformly and independently
+
+
+CAR_MODELS = (
+    "Ferrari Enzo", "Mercedes Benz 300sel", "Megane RS", "Mercedes AMG Coupe", "Range Rover Evoque", "Tesla Model S",
+)  # fmt: skip
+DEGREES = tuple(range(0, 360, 45))
+HUES = tuple(i / 10 for i in range(10))  # one turn of a Hue/Saturation/Value node is 0 to 1
+FACTORS = tuple(i / 4 for i in range(9))  # the node's saturation and value are factors, 1 leaves the colour as it is
+PROPERTIES = [
+    Property("model", "Car model", CAR_MODELS),
+    Property("rotation_z", "Car rotation", DEGREES),
+    Property("color_hue", "Car color hue", HUES),
+    Property("color_sat", "Car color saturation", FACTORS),
+    Property("color_val", "Car color value", FACTORS),
+    Property("bg_color_hue", "Background color hue", HUES),
+    Property("bg_color_sat", "Background color saturation", FACTORS),
+    Property("bg_color_val", "Background color value", FACTORS),
+    Property("camera_loc_z", "Camera height", (0.5, 1.5, 2.5, 3.5)),  # metres
+    Property("sun_elevation", "Sun elevation", (0, 45, 90)),  # degrees
+    Property("sun_rotation", "Sun rotation", DEGREES),
+]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The two protocols: the paper's text, and what the code its authors released computes.
+# ---------------------------------------------------------------------------------------------------------------------
+class Protocol(NamedTuple):
+    """Every place where text and released code differ. The README's section on protocols explains each."""
+
+    signed_mean_over: str  # what a signed gradient is averaged over before its absolute value: "samples" or "channels"
+    jsd_base: float  # base of the logarithm in the Jensen-Shannon divergence
+    table_folds: tuple  # folds that Tables 2-4 average over
+    truncate_percent: bool  # table cells: int(100 r) instead of rounding
+    max_neighbors: int | None  # cap on R in R-Precision
+    own_distance: bool  # neighbours by the loss's own distance, else Euclidean on raw embeddings
+    test_unit: str  # what counts as one observation in the Mann-Whitney test of Table 6
+    test_alternative: str
+
+
+E = 2.718281828459045
+PROTOCOLS = {
+    # The text states neither unit nor side of its test; a loss's mean over the folds and both sides are our reading.
+    "paper": Protocol("samples", 2.0, FOLDS, False, None, True, "loss_mean", "two-sided"),
+    "released": Protocol("channels", E, (0,), True, 1023, False, "loss_fold", "half two-sided"),
+}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Errors, seeds, files.
+# ---------------------------------------------------------------------------------------------------------------------
+class InputError(Exception):
+    """Something the user gave is wrong: the message is one line that names the file or setting and what to do."""
+
+
+def run_script(main):
+    """Run a script's main(); bad input ends in one line on stderr and exit status 1 instead of a traceback."""
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; what is finished is kept, run the same command to go on")
+
+
+def derived_seed(*purpose):
+    """A 63-bit seed that depends on nothing but what the random numbers are for, e.g. (seed, "noise", loss, image)."""
+    text = "\x1f".join(str(part) for part in purpose)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+@contextmanager
+def written_aside(path):
+    """Yield a temporary path beside `path`; it takes the place of `path` only once it is written out whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The ending stays last: many writers choose their format by it.
+    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield aside
+        with open(aside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def read_rows(path):
+    """The rows of a CSV file as dictionaries of strings."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Settings: one YAML file names one run and one folder of results.
+# ---------------------------------------------------------------------------------------------------------------------
+class SaliencySettings(NamedTuple):
+    images: int | None = None  # test images per dataset, evenly spaced over the test set; all of them by default
+    noise_samples: int = 50  # l, noisy copies of an image
+    noise_sigma: float = 0.15  # standard deviation of the noise as a share of the transformed image's value range
+    batch_size: int = 10
+
+
+class PropertySettings(NamedTuple):
+    networks: str = "Cars196"  # the networks that embed the rendered cars: those trained on this dataset
+    images: int | None = None  # rendered cars, evenly spaced; all of them by default
+    batch_size: int = 50
+    tsne_images: int = 1000
+    tsne_loss: str = "Contrastive"
+
+
+class TrainingSettings(NamedTuple):
+    iterations: int = 200
+    batch_size: int = 32
+    learning_rate: float = 1e-3  # of the embedder; the losses' own parameters have rates of their own
+    check_every: int = 20  # iterations between two looks at the validation classes
+    calibration_images: int = 100  # images that set the BatchNorm statistics of a seeded trunk
+
+
+class Settings(NamedTuple):
+    name: str  # the settings file's name without its ending
+    protocol: str = "paper"
+    seed: int = 0
+    losses: list = LOSSES
+    datasets: list = ["SOP", "Cars196", "CUB200"]
+    folds: list = list(FOLDS)
+    trunk: str = "imagenet"  # the untrained trunk of "None" and of demo networks: "imagenet" or "seeded"
+    device: str = "auto"
+    tables: dict = {2: "SOP", 3: "Cars196", 4: "CUB200"}  # the dataset that a table is about
+    saliency: SaliencySettings = SaliencySettings()
+    properties: PropertySettings = PropertySettings()
+    training: TrainingSettings | None = None  # set: the networks are demo networks, made by 2_train_models.py
+    paths: dict = PATHS
+
+    @property
+    def rules(self):
+        return PROTOCOLS[self.protocol]
+
+    @property
+    def results(self):
+        return self.paths["results"] / self.name
+
+    @property
+    def figures(self):
+        return self.paths["figures"] / self.name
+
+    @property
+    def map_folds(self):
+        """Folds whose saliency maps the protocol's Tables 2-4 need."""
+        return [fold for fold in self.folds if fold in self.rules.table_folds]
+
+    @property
+    def note(self):
+        """What a reader of any table or figure of this run has to know about its networks."""
+        if self.training is None:
+            return ""
+        trunk = "an ImageNet trunk" if self.trunk == "imagenet" else "a randomly initialised trunk"
+        return f"Demo networks: embedders trained briefly on a few rendered cars, over {trunk} that was never fine-tuned."
+
+
+def load_settings(file):
+    """Read a settings file; every key and value is checked, so that a typing error never means a default."""
+    import yaml  # not part of the renderer's environment
+
+    file = Path(file)
+    if not file.is_file():
+        raise InputError(f"{file}: no such settings file; see the folder settings/")
+    try:
+        given = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not a YAML file ({' '.join(str(error).split())})") from None
+    given = _checked_block(given, Settings, file, "settings")
+    for block, kind in [("saliency", SaliencySettings), ("properties", PropertySettings), ("training", TrainingSettings)]:
+        if block in given:
+            values = _checked_block(given[block], kind, file, block)
+            given[block] = kind(**{k: None if v == "all" else v for k, v in values.items()})
+    given["paths"] = PATHS | {
+        key: ROOT / value for key, value in _checked_keys(given.get("paths", {}), PATHS, file, "paths").items()
+    }
+    losses = given.get("losses", "all")
+    settings = Settings(**given | {"name": file.stem, "losses": LOSSES})
+    if losses != "all":
+        settings = narrowed(settings, losses=losses)
+    return _checked_settings(settings, file)
+
+
+def _checked_keys(block, known, file, where):
+    if not isinstance(block, dict):
+        raise InputError(f"{file}: {where} must be a block of `key: value` lines, not {block!r}")
+    for key in block:
+        if key not in known:
+            raise InputError(f"{file}: unknown key {key!r} in {where}; known: {', '.join(map(str, known))}")
+    return block
+
+
+def _checked_block(block, kind, file, where):
+    """A block of settings whose keys are the kind's fields and whose plain values have the types of its defaults."""
+    _checked_keys(block, [field for field in kind._fields if field != "name"], file, where)
+    for key, value in block.items():
+        default = kind._field_defaults.get(key)
+        wanted = int if key == "images" else type(default)
+        if isinstance(value, bool) or wanted in (int, float, str) and not isinstance(value, (wanted, int)):
+            if not (key == "images" and value == "all"):
+                raise InputError(f"{file}: {where}: {key} is {value!r}, which is not of type {wanted.__name__}")
+        if wanted in (int, float) and value != "all" and value <= 0 and key != "seed":
+            raise InputError(f"{file}: {where}: {key} is {value!r}, but must be above zero")
+    return block
+
+
+def _checked_settings(settings, file):
+    choices = [
+        ("protocol", [settings.protocol], PROTOCOLS),
+        ("datasets", settings.datasets, DATASETS),
+        ("folds", settings.folds, FOLDS),
+        ("trunk", [settings.trunk], ("imagenet", "seeded")),
+        ("device", [settings.device.split(":")[0]], ("auto", "cpu", "cuda", "mps")),
+        ("tables", settings.tables.values(), DATASETS),
+        ("tables", settings.tables, (2, 3, 4)),
+        ("properties: networks", [settings.properties.networks], DATASETS),
+        ("properties: tsne_loss", [settings.properties.tsne_loss], [loss.name for loss in LOSSES]),
+    ]
+    for key, values, known in choices:
+        for value in values:
+            if value not in known:
+                raise InputError(f"{file}: {key}: unknown {value!r}; known: {', '.join(map(str, known))}")
+    return settings
+
+
+def narrowed(settings, losses=None, datasets=None, folds=None):
+    """The settings for some losses, datasets or folds only; a name the settings do not have is an InputError."""
+
+    def chosen(wanted, offered, what):
+        by_name = {str(getattr(item, "name", item)): item for item in offered}
+        for name in map(str, wanted or []):
+            if name not in by_name:
+                raise InputError(f"unknown {what} {name!r}; settings {settings.name!r} have: {', '.join(by_name)}")
+        return [by_name[str(name)] for name in wanted] if wanted else offered
+
+    return settings._replace(
+        losses=chosen(losses, settings.losses, "loss"),
+        datasets=chosen(datasets, settings.datasets, "dataset"),
+        folds=chosen(folds, settings.folds, "fold"),
+    )
+
+
+def settings_from_command_line(description):
+    """Parse the options that every numbered script shares."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
+                        help="what to run; results go to a folder of the same name (default: settings/paper.yaml)")  # fmt: skip
+    parser.add_argument("--losses", nargs="+", metavar="LOSS", help='only these losses, e.g. --losses Triplet "Margin / class"')
+    parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
+    parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
+    options = parser.parse_args()
+    return narrowed(load_settings(options.settings), options.losses, options.datasets, options.folds)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Where each result lives. Data flows one way: inputs -> arrays -> CSV -> tables and figures.
+# ---------------------------------------------------------------------------------------------------------------------
+def saved_models_folder(settings, loss, dataset, fold):
+    """The checkpoints of one network: trunk_best.pth and embedder_best.pth."""
+    folder = settings.paths["models"] / experiment_folder(loss, dataset)
+    return folder / FOLD_FOLDER.format(fold=fold) / "saved_models"
+
+
+def maps_folder(settings, dataset, fold, loss):
+    """Saliency maps of one network: block_00000.npz, ... with arrays `maps` and `image_ids`."""
+    return settings.results / "saliency" / "maps" / dataset / f"fold{fold}" / slug(loss.name)
+
+
+def similarity_file(settings, dataset, fold):
+    """Per-image correlation and JSD of every pair of losses."""
+    return settings.results / "saliency" / "per_image" / f"{dataset}_fold{fold}.npz"
+
+
+def pairs_file(settings, dataset):
+    return settings.results / "saliency" / f"pairs_{dataset}.csv"
+
+
+def embeddings_file(settings, fold, loss):
+    """Embeddings of the rendered cars, `embeddings` (n, d) float32; the ids are in the .txt file beside it."""
+    return settings.results / "properties" / "embeddings" / f"{slug(loss.name)}_fold{fold}.npy"
+
+
+def properties_file(settings, name):
+    return settings.results / "properties" / name
+
+
+def table_file(settings, name):
+    return settings.results / "tables" / name
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# How a number came about.
+# ---------------------------------------------------------------------------------------------------------------------
+RECORDED_PACKAGES = ("torch", "torchvision", "pretrainedmodels", "pytorch-metric-learning", "numpy", "scipy", "pandas",
+                     "scikit-learn", "matplotlib")  # fmt: skip
+
+
+def git_commit():
+    """The commit the code is at, with "+changes" where the working tree differs from it; "unknown" outside git."""
+    try:
+        ask = lambda *words: subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
+        commit = ask("rev-parse", "HEAD").stdout.strip()
+        return commit + ("+changes" if ask("status", "--porcelain", "--untracked-files=no").stdout.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _numbers_depend_on(settings):
+    """The settings that change a number; which losses, datasets and folds are run, and in what batches, does not."""
+    saliency, properties = settings.saliency._asdict(), settings.properties._asdict()
+    del saliency["batch_size"], properties["batch_size"], properties["tsne_images"], properties["tsne_loss"]
+    kept = {"protocol": settings.protocol, "seed": settings.seed, "trunk": settings.trunk}
+    training = settings.training._asdict() if settings.training else None
+    return kept | {"saliency": saliency, "properties": properties, "training": training}
+
+
+def check_recorded(settings):
+    """What run.json says of results/<settings>, empty if there is none yet.
+
+    Raises InputError if the folder holds results that other settings made: results are never mixed.
+    """
+    file = settings.results / "run.json"
+    now = _numbers_depend_on(settings)
+    if not file.exists():
+        return {"settings": now, "scripts": {}}
+    record = json.loads(file.read_text(encoding="utf-8"))
+    for key, value in now.items():
+        if record["settings"][key] != value:
+            raise InputError(
+                f"{settings.results} was made with {key} = {record['settings'][key]}, the settings now say {value}; "
+                "delete that folder, or give the settings file a new name"
+            )
+    return record
+
+
+def record_run(settings, script, device="cpu"):
+    """Note in results/<settings>/run.json what makes the results: settings, commit, versions, device, time."""
+    record = check_recorded(settings)
+    record["scripts"][Path(script).resolve().relative_to(ROOT).as_posix()] = {
+        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "git_commit": git_commit(),
+        "device": device,
+        "losses": [loss.name for loss in settings.losses],
+        "datasets": settings.datasets,
+        "folds": settings.folds,
+        "python": sys.version.split()[0],
+        "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
+    }
+    write_text(settings.results / "run.json", json.dumps(record, indent=2) + "\n")
