@@ -10,8 +10,8 @@ RUN = $(VENV)/bin/python
 .PHONY: demo test cars
 
 demo: $(VENV)/installed
-	$(RUN) reality_check/2_train_models.py --settings $(SETTINGS)
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
+	$(RUN) reality_check/2_train_models.py --settings $(SETTINGS)
 	$(RUN) saliency/1_compute_maps.py --settings $(SETTINGS)
 	$(RUN) saliency/2_compare_maps.py --settings $(SETTINGS)
 	$(RUN) saliency/3_make_tables.py --settings $(SETTINGS)

@@ -5,6 +5,7 @@ axis; sun rotation 0 is a sun behind the camera.
 """
 
 from math import cos, pi, radians, sin
+from typing import NamedTuple
 
 import bpy
 from mathutils import Vector
@@ -14,31 +15,27 @@ from properties import car_shapes
 
 CAMERA_DISTANCE = 6.5  # from the car's middle along the ground; a car seen from the side fills 70% of the width
 LOOK_AT = Vector((0.0, 0.0, 0.62))
-PAINT = (0.45, 0.04, 0.04)  # linear RGB; value 0.45, so that a factor of 2 stays below full white
+PAINT = (0.44, 0.05, 0.05)  # linear RGB; value 0.44, so that a factor of 2 stays below full white
 BACKGROUND = (0.16, 0.28, 0.42)
 
 
-class Light:
-    """Sun and sky at one sun elevation."""
+class Light(NamedTuple):
+    """The sun at one of its elevations."""
 
-    def __init__(self, height, sun, sun_color, sky, sky_color):
-        self.height = radians(height)  # of the lamp above the horizon
-        self.sun = sun  # W/m^2 on a surface that faces it
-        self.sun_color = sun_color
-        self.sky = sky  # radiance
-        self.sky_color = sky_color
-
-    def on_ground(self):
-        """Radiance of white, level ground, unshaded."""
-        return [self.sun * sin(self.height) / pi * a + self.sky * b for a, b in zip(self.sun_color, self.sky_color)]
+    height: float  # degrees above the horizon
+    strength: float  # W/m^2 on a surface that faces it
+    color: tuple
+    exposure: float  # stops
 
 
 LIGHTS = {
     # A lamp right on the horizon would leave the ground without any light to cast shadows in.
-    0: Light(7, 3.2, (1.0, 0.55, 0.25), 0.20, (0.75, 0.85, 1.0)),
-    45: Light(45, 3.0, (1.0, 0.94, 0.85), 0.32, (0.80, 0.90, 1.0)),
-    90: Light(90, 2.6, (1.0, 0.98, 0.94), 0.34, (0.80, 0.90, 1.0)),
+    0: Light(7, 5.3, (1.0, 0.55, 0.25), -0.65),
+    45: Light(45, 3.0, (1.0, 0.94, 0.85), 0.0),
+    90: Light(90, 2.6, (1.0, 0.98, 0.94), 0.0),
 }
+# The sky is the same at every elevation: a change to Blender's world costs more time than the rest of a frame.
+SKY = (0.26, 0.29, 0.33)  # radiance, averaged as level ground sees it
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -55,6 +52,7 @@ def _shifted(nodes, name, color):
 def _material(name, color, roughness, metallic=0.0, coat=0.0, glow=0.0, shifted=False):
     material = bpy.data.materials.new(name)
     material.use_nodes = True
+    material.cycles.emission_sampling = "NONE"  # lamps that are on light up nothing: no noise from them
     nodes, links = material.node_tree.nodes, material.node_tree.links
     surface = nodes["Principled BSDF"].inputs
     surface["Base Color"].default_value = (*color, 1)
@@ -90,47 +88,55 @@ def _linked(name, data):
     return thing
 
 
-def _ground():
-    mesh = bpy.data.meshes.new("ground")
-    far = 400.0
-    mesh.from_pydata([(-far, -far, 0), (far, -far, 0), (far, far, 0), (-far, far, 0)], [], [(0, 1, 2, 3)])
-    material = _material("ground", BACKGROUND, 1.0, shifted=True)
-    material.node_tree.nodes["Principled BSDF"].inputs["Specular IOR Level"].default_value = 0
+def _quad(name, corners, material):
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
     mesh.materials.append(material)
-    return _linked("ground", mesh)
+    return _linked(name, mesh)
 
 
-def _world(scene):
-    """Lights the scene as sky, but shows the camera the background colour, as bright as the lit ground."""
-    world = scene.world = bpy.data.worlds.new("world")
+def _background_material(name, shader):
+    """A material of this shader alone, its colour the product of the shifted background colour and node "lit"."""
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    material.cycles.emission_sampling = "NONE"
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    nodes.clear()
+    out, surface, lit = (nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", shader, "VectorMath"))
+    lit.name, lit.operation = "lit", "MULTIPLY"
+    lit.inputs[1].default_value = (1, 1, 1)
+    links.new(_shifted(nodes, "shift", BACKGROUND).outputs["Color"], lit.inputs[0])
+    links.new(lit.outputs["Vector"], surface.inputs["Color"])
+    links.new(surface.outputs[0], out.inputs["Surface"])
+    return material
+
+
+def _background():
+    """The ground, and behind it a wall that shines, for the camera alone, as bright as the lit ground."""
+    far = 400.0
+    ground = _background_material("ground", "BsdfDiffuse")
+    _quad("ground", [(-far, -far, 0), (far, -far, 0), (far, far, 0), (-far, far, 0)], ground)
+    x = 1 - far
+    corners = [(x, -far, -1), (x, far, -1), (x, far, far), (x, -far, far)]
+    wall = _quad("behind", corners, _background_material("behind", "Emission"))
+    wall.visible_diffuse = wall.visible_glossy = wall.visible_transmission = wall.visible_shadow = False
+
+
+def _sky(scene):
+    """Light from above: 1.5 times SKY at the horizon, 0.75 times at the zenith; its mean over level ground is SKY."""
+    world = scene.world = bpy.data.worlds.new("sky")
     world.use_nodes = True
     nodes, links = world.node_tree.nodes, world.node_tree.links
-    nodes.clear()
-    sky, seen = nodes.new("ShaderNodeBackground"), nodes.new("ShaderNodeBackground")
-    sky.name, seen.name = "sky", "seen"
-    lit = nodes.new("ShaderNodeMix")
-    lit.name, lit.data_type, lit.blend_type = "lit", "RGBA", "MULTIPLY"
-    lit.inputs["Factor"].default_value = 1
-    _brighter_horizon(nodes, links, sky)
-    links.new(_shifted(nodes, "shift", BACKGROUND).outputs["Color"], lit.inputs["A"])
-    links.new(lit.outputs["Result"], seen.inputs["Color"])
-    rays, mix, out = (nodes.new(f"ShaderNode{kind}") for kind in ("LightPath", "MixShader", "OutputWorld"))
-    links.new(rays.outputs["Is Camera Ray"], mix.inputs["Fac"])
-    links.new(sky.outputs["Background"], mix.inputs[1])
-    links.new(seen.outputs["Background"], mix.inputs[2])
-    links.new(mix.outputs["Shader"], out.inputs["Surface"])
-
-
-def _brighter_horizon(nodes, links, sky):
-    """Sky light of 1.5 times its colour at the horizon and 0.75 times at the zenith: 1 on average over level ground."""
-    towards, split, ramp = (nodes.new(f"ShaderNode{kind}") for kind in ("TexCoord", "SeparateXYZ", "MapRange"))
+    towards, split, ramp, color = (
+        nodes.new(f"ShaderNode{kind}") for kind in ("TexCoord", "SeparateXYZ", "MapRange", "VectorMath")
+    )
     ramp.inputs["To Min"].default_value, ramp.inputs["To Max"].default_value = 1.5, 0.75
-    scaled = nodes.new("ShaderNodeVectorMath")
-    scaled.name, scaled.operation = "sky color", "SCALE"
+    color.operation = "SCALE"
+    color.inputs[0].default_value = SKY
     links.new(towards.outputs["Generated"], split.inputs["Vector"])
     links.new(split.outputs["Z"], ramp.inputs["Value"])
-    links.new(ramp.outputs["Result"], scaled.inputs["Scale"])
-    links.new(scaled.outputs["Vector"], sky.inputs["Color"])
+    links.new(ramp.outputs["Result"], color.inputs["Scale"])
+    links.new(color.outputs["Vector"], nodes["Background"].inputs["Color"])
 
 
 def _settings(scene, size, samples, image_format):
@@ -144,7 +150,7 @@ def _settings(scene, size, samples, image_format):
     render.image_settings.quality = 90
     for stamp in dir(render):  # no date and render time in the files: the same frame is the same file
         if stamp.startswith("use_stamp_"):
-            setattr(render, stamp, False)
+            setattr(render, stamp, stamp == "use_stamp_labels")  # labels hidden would count as a stamp
     scene.view_settings.view_transform = "Standard"
     cycles.device = "CPU"
     cycles.samples = samples
@@ -153,6 +159,7 @@ def _settings(scene, size, samples, image_format):
     cycles.denoiser = "OPENIMAGEDENOISE"
     cycles.denoising_prefilter = "FAST"  # halves the time of a frame; no difference to see at this size
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 3, 2, 2
+    cycles.use_light_tree = False  # for many lamps; here there is one
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.sample_clamp_indirect = 3.0
 
@@ -165,8 +172,8 @@ def build(size, samples, image_format):
     materials = _materials()
     for model in utils.CAR_MODELS:
         car_shapes.build(model, materials)
-    _ground()
-    _world(scene)
+    _background()
+    _sky(scene)
     sun = _linked("sun", bpy.data.lights.new("sun", "SUN"))
     sun.data.angle = radians(1.5)
     camera = scene.camera = _linked("camera", bpy.data.cameras.new("camera"))
@@ -177,21 +184,21 @@ def build(size, samples, image_format):
 # ---------------------------------------------------------------------------------------------------------------------
 # One picture.
 # ---------------------------------------------------------------------------------------------------------------------
-def _shift(tree, hue, sat, val):
-    inputs = tree.nodes["shift"].inputs
+def _shift(material, hue, sat, val):
+    inputs = bpy.data.materials[material].node_tree.nodes["shift"].inputs
     inputs["Hue"].default_value, inputs["Saturation"].default_value, inputs["Value"].default_value = hue, sat, val
 
 
 def _set_light(scene, elevation, rotation):
     light, turn = LIGHTS[elevation], radians(rotation)
+    height = radians(light.height)
     sun = scene.objects["sun"]
-    sun.data.energy, sun.data.color = light.sun, light.sun_color
-    towards = Vector((cos(light.height) * cos(turn), cos(light.height) * sin(turn), sin(light.height)))
+    sun.data.energy, sun.data.color = light.strength, light.color
+    towards = Vector((cos(height) * cos(turn), cos(height) * sin(turn), sin(height)))
     sun.rotation_euler = towards.to_track_quat("Z", "Y").to_euler()
-    nodes = scene.world.node_tree.nodes
-    nodes["sky color"].inputs[0].default_value = light.sky_color
-    nodes["sky"].inputs["Strength"].default_value = light.sky
-    nodes["lit"].inputs["B"].default_value = (*light.on_ground(), 1)
+    white_ground = [light.strength * sin(height) / pi * a + b for a, b in zip(light.color, SKY)]  # radiance
+    bpy.data.materials["behind"].node_tree.nodes["lit"].inputs[1].default_value = white_ground
+    scene.view_settings.exposure = light.exposure
 
 
 def apply(scene, values):
@@ -199,9 +206,9 @@ def apply(scene, values):
     for model in utils.CAR_MODELS:
         scene.objects[model].hide_render = model != values["model"]
     scene.objects[values["model"]].rotation_euler.z = radians(values["rotation_z"])
-    _shift(bpy.data.materials["paint"].node_tree, values["color_hue"], values["color_sat"], values["color_val"])
-    for tree in (bpy.data.materials["ground"].node_tree, scene.world.node_tree):
-        _shift(tree, values["bg_color_hue"], values["bg_color_sat"], values["bg_color_val"])
+    _shift("paint", values["color_hue"], values["color_sat"], values["color_val"])
+    for material in ("ground", "behind"):
+        _shift(material, values["bg_color_hue"], values["bg_color_sat"], values["bg_color_val"])
     _set_light(scene, values["sun_elevation"], values["sun_rotation"])
     camera = scene.camera
     camera.location = (CAMERA_DISTANCE, 0.0, values["camera_loc_z"])

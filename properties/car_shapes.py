@@ -44,7 +44,7 @@ class Car(NamedTuple):
     square: tuple  # exponent of the cross-section of body and cabin: 2 is an ellipse, large is a box
     fender: tuple  # height added above the wheels, width added beside them
     cabin: tuple  # half width of the cabin at its base, and how far its sides lean in per metre of height
-    screens: tuple  # windscreen and rear window in the top view: (x, half width) of base and of top edge for each
+    screens: tuple  # windscreen (and rear window, if not steep): (x, half width) of base and of top edge for each
     windows: tuple  # side windows: four (x, z) corners each
     patches: tuple
     blobs: tuple = ()
@@ -57,7 +57,7 @@ def _plate(view, z):
 CARS = {
     "Ferrari Enzo": Car(
         4.70, 2.03, (1.27, -1.38), 0.345, 5, 0.11,
-        ((-2.35, 0.80), (-2.15, 0.90), (-1.4, 0.90), (-0.4, 0.84), (0.6, 0.76), (1.4, 0.64), (1.95, 0.48), (2.35, 0.34)),
+        ((-2.35, 0.8), (-2.15, 0.9), (-1.4, 0.9), (-0.4, 0.84), (0.6, 0.76), (1.4, 0.66), (1.95, 0.54), (2.35, 0.44)),
         ((-1.75, 0.86), (-0.7, 1.07), (-0.1, 1.15), (0.3, 1.13), (1.35, 0.68)),
         (0.88, 0.66), 0.10, (3.2, 2.8), (0.17, 0.05), (0.80, 0.42),
         (((1.18, 0.60), (0.38, 0.46)), ((-1.50, 0.36), (-0.62, 0.44))),
@@ -105,7 +105,7 @@ CARS = {
         ((-2.15, 0.80), (-2.05, 1.00), (-1.2, 1.02), (0.5, 0.97), (1.2, 0.90), (1.85, 0.76), (2.15, 0.58)),
         ((-2.10, 0.98), (-1.80, 1.36), (-1.3, 1.43), (0.0, 1.45), (0.3, 1.42), (1.30, 0.90)),
         (0.80, 0.70), 0.09, (3.6, 3.6), (0.03, 0.06), (0.80, 0.38),
-        (((1.18, 0.64), (0.36, 0.54)), ((-2.05, 0.50), (-1.86, 0.50))),
+        (((1.18, 0.64), (0.36, 0.54)),),
         (
             ((-0.55, 1.04), (0.86, 1.00), (0.28, 1.33), (-0.55, 1.37)),
             ((-1.40, 1.14), (-0.65, 1.05), (-0.65, 1.37), (-1.22, 1.33)),
@@ -121,7 +121,7 @@ CARS = {
             _plate("front", 0.52),
         ),
         (
-            Blob("paint", (-1.80, 0.0, 1.365), (0.36, 1.06, 0.06), 6.0),
+            Blob("paint", (-1.74, 0.0, 1.36), (0.28, 1.06, 0.06), 6.0),
             Blob("paint", (0.68, 0.94, 1.04), (0.16, 0.20, 0.14), 3.0),
         ),
     ),
@@ -150,7 +150,7 @@ CARS = {
         ((-2.185, 0.96), (-2.10, 1.12), (-1.0, 1.12), (0.6, 1.08), (1.85, 1.01), (2.08, 0.94), (2.185, 0.80)),
         ((-2.14, 1.06), (-2.00, 1.44), (-1.8, 1.57), (0.0, 1.64), (0.3, 1.61), (1.15, 1.05)),
         (0.84, 0.82), 0.05, (5.0, 4.5), (0.0, 0.03), (0.86, 0.28),
-        (((1.08, 0.72), (0.38, 0.62)), ((-2.12, 0.50), (-2.02, 0.50))),
+        (((1.08, 0.72), (0.38, 0.62)),),
         (
             ((-0.20, 1.14), (0.88, 1.13), (0.26, 1.50), (-0.20, 1.51)),
             ((-1.15, 1.18), (-0.26, 1.15), (-0.26, 1.51), (-1.15, 1.47)),
@@ -169,7 +169,7 @@ CARS = {
             _plate("front", 0.60),
         ),
         (
-            Blob("dark", (-1.95, 0.0, 1.52), (0.28, 1.10, 0.06), 6.0),
+            Blob("dark", (-1.88, 0.0, 1.51), (0.26, 1.10, 0.06), 6.0),
             Blob("dark", (0.62, 1.02, 1.19), (0.16, 0.22, 0.18), 3.5),
         ),
     ),
@@ -243,7 +243,7 @@ def _body(car):
     shrink = radius * (1 - np.sqrt(1 - into**2))
     width = car.width / 2 * (1 - (1 - end) * np.abs(x / half) ** 4) + car.fender[1] * (bulge - 0.5) - shrink
     top = _curve(car.top, x, car.soft) - shrink
-    bottom = car.floor + 0.12 * np.abs(x / half) ** 6 + shrink
+    bottom = car.floor * (1 + 0.5 * np.abs(x / half) ** 6) + shrink
     cos, sin = _superellipse(np.linspace(-np.pi / 2, 3 * np.pi / 2, 72, endpoint=False)[None], car.square[0])
     middle = (0.5 * top + 0.5 * bottom)[:, None]
     z = middle + np.where(sin > 0, top[:, None] - middle, middle - bottom[:, None]) * sin

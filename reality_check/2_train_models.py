@@ -11,10 +11,11 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from settings.reader import settings_from_command_line
 
 
 def main():
-    settings = utils.settings_from_command_line(__doc__)
+    settings = settings_from_command_line(__doc__)
     if settings.training is None:
         raise utils.InputError(f"settings {settings.name!r} have no `training:` block: their networks are downloaded")
     trained = [loss for loss in settings.losses if loss.type != "None"]

@@ -99,18 +99,31 @@ def load_embedder(settings, file, fold, device="cpu"):
 def load_network(settings, loss, dataset, fold, device="cpu"):
     """The network that embeds images of `dataset`, ready for inference."""
     trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
-    return EmbeddingNetwork(load_trunk(trunk_file, device), load_embedder(settings, embedder_file, fold, device))
+    trunk, embedder = load_trunk(trunk_file, device), load_embedder(settings, embedder_file, fold, device)
+    return EmbeddingNetwork(trunk, embedder).eval()
+
+
+def network_errors(settings, cells):
+    """Read every checkpoint of the cells (loss, dataset, fold) once; yields (cell, None or the InputError)."""
+    good_trunks = set()
+    for loss, dataset, fold in cells:
+        error = None
+        try:
+            trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
+            if same_file_key(trunk_file) not in good_trunks:
+                load_trunk(trunk_file)
+                good_trunks.add(same_file_key(trunk_file))
+            load_embedder(settings, embedder_file, fold)
+        except InputError as caught:
+            error = caught
+        yield (loss, dataset, fold), error
 
 
 def check_networks(settings, cells):
-    """Read every checkpoint of the cells (loss, dataset, fold) once, so that a bad one stops a run at its start."""
-    seen = set()
-    for loss, dataset, fold in cells:
-        trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
-        if same_file_key(trunk_file) not in seen:
-            seen.add(same_file_key(trunk_file))
-            load_trunk(trunk_file)
-        load_embedder(settings, embedder_file, fold)
+    """Raise the first InputError of the cells' checkpoints: a bad one stops a run at its start."""
+    for _, error in network_errors(settings, cells):
+        if error is not None:
+            raise error
 
 
 def same_file_key(file):

@@ -1,30 +1,40 @@
-"""Everything that a settings file needs before the first script can run."""
+"""Everything that a settings file needs before the long work can begin."""
 
 from reality_check import checkpoints, datasets
 from utils import InputError
 
+FOUND, MISSING, TO_TRAIN = "found", "MISSING", "to train"
+
 
 def checked(settings):
-    """Yield (name of an input, None or what is wrong with it) for all inputs of the settings."""
-    networks = {dataset: settings.map_folds for dataset in settings.datasets}
-    networks[settings.properties.networks] = settings.folds
-    for dataset, folds in networks.items():
-        for loss in settings.losses:
-            for fold in folds:
-                name = f"network {loss.name}, {dataset}, fold {fold}"
-                yield name, _error(checkpoints.check_networks, settings, [(loss, dataset, fold)])
+    """Yield (state, name of an input, what is wrong with it or "") for all inputs of the settings."""
+    folds = {dataset: settings.map_folds for dataset in settings.datasets} | {settings.properties.networks: settings.folds}
+    cells = [(loss, dataset, fold) for dataset in folds for loss in settings.losses for fold in folds[dataset]]
+    for (loss, dataset, fold), error in checkpoints.network_errors(settings, cells):
+        name = f"network {loss.name}, {dataset}, fold {fold}"
+        yield _network_state(settings, loss, dataset, fold, error), name, str(error or "")
     for dataset in settings.datasets:
-        yield f"dataset {dataset}", _error(_check_dataset, settings, dataset)
-    yield "rendered cars", _error(datasets.rendered_cars, settings.paths["RenderedCars"])
+        yield _state(f"dataset {dataset}", _check_dataset, settings, dataset)
+    yield _state("rendered cars", datasets.rendered_cars, settings.paths["RenderedCars"])
+
+
+def _network_state(settings, loss, dataset, fold, error):
+    if error is None:
+        return FOUND
+    try:
+        checkpoints.checkpoint_files(settings, loss, dataset, fold)
+    except InputError:
+        return TO_TRAIN if settings.training else MISSING
+    return MISSING  # there, but broken: training would not replace it
 
 
 def _check_dataset(settings, dataset):
     datasets.check_images(datasets.load_items(settings, dataset, "test"))
 
 
-def _error(check, *arguments):
+def _state(name, check, *arguments):
     try:
         check(*arguments)
     except InputError as error:
-        return str(error)
-    return None
+        return MISSING, name, str(error)
+    return FOUND, name, ""

@@ -35,7 +35,7 @@ def map_at_r(embeddings, labels):
 def train_embedder(loss, dataset, train, validation, training, seed):
     """Train an embedder; returns (embedder with the best validation MAP@R, that MAP@R, its iteration).
 
-    train, validation: (features (n, f) float tensor, labels (n,) int tensor); training: utils.TrainingSettings.
+    train, validation: (features (n, f) float tensor, labels (n,) int tensor); training: settings.reader.TrainingSettings.
     """
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)  # the samplers of pytorch-metric-learning draw from numpy

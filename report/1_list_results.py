@@ -6,10 +6,11 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from settings.reader import settings_from_command_line
 
 
 def main():
-    settings = utils.settings_from_command_line(__doc__)
+    settings = settings_from_command_line(__doc__)
     from report import contents
 
     files = [utils.table_file(settings, f"{entry.name}.md") for entry in contents.all_tables(settings)]

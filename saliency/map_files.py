@@ -1,5 +1,8 @@
 """Saliency maps on disk: per network a folder of blocks, each an .npz of float16 maps and the ids of their images."""
 
+import zipfile
+from contextlib import contextmanager
+
 import numpy as np
 
 import utils
@@ -23,16 +26,28 @@ def write_block(file, maps, image_ids):
         np.savez(aside, maps=np.asarray(maps, dtype=np.float16), image_ids=np.asarray(image_ids, dtype=str))
 
 
-def read_block(file):
-    """(maps (n, H, W) float16, image ids (n,)). Raises InputError naming a file that is no block of maps."""
+@contextmanager
+def opened(file):
+    """The arrays of a block, read when asked for. Raises InputError naming a file that is no block of maps."""
     try:
         with np.load(file) as block:
-            maps, ids = block["maps"], block["image_ids"]
-    except Exception as error:  # zipfile and numpy raise many kinds for broken files
+            yield block
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{file}: not a readable block of maps ({error}); delete it and compute it again") from None
-    if maps.ndim != 3 or len(maps) != len(ids) or len(set(ids)) != len(ids):
-        raise InputError(f"{file}: {maps.shape} maps for {len(ids)} image ids; delete it and compute it again")
-    return maps, ids
+
+
+def read_ids(file):
+    with opened(file) as block:
+        return block["image_ids"].tolist()
+
+
+def read_block(file):
+    """The maps of a block by image id: id -> (H, W) float16."""
+    with opened(file) as block:
+        maps, ids = block["maps"], block["image_ids"].tolist()
+    if maps.ndim != 3 or len(maps) != len(set(ids)):
+        raise InputError(f"{file}: {maps.shape} maps for {len(set(ids))} images; delete it and compute it again")
+    return dict(zip(ids, maps))
 
 
 class MapFolder:
@@ -40,11 +55,8 @@ class MapFolder:
 
     def __init__(self, folder):
         self.files = sorted(folder.glob("block_*.npz"))
-        self.where = {}  # image id -> file
-        for file in self.files:
-            with np.load(file) as block:
-                self.where |= dict.fromkeys(block["image_ids"].tolist(), file)
-        self._open = (None, {})  # the block read last, and its maps by id
+        self.where = {image_id: file for file in self.files for image_id in read_ids(file)}
+        self._read_last = (None, {})
 
     def __len__(self):
         return len(self.where)
@@ -55,7 +67,6 @@ class MapFolder:
     def __getitem__(self, image_id):
         """The map (H, W) of an image. Raises KeyError if it has none."""
         file = self.where[image_id]
-        if self._open[0] != file:
-            maps, ids = read_block(file)
-            self._open = (file, dict(zip(ids.tolist(), maps)))
-        return self._open[1][image_id]
+        if self._read_last[0] != file:
+            self._read_last = (file, read_block(file))
+        return self._read_last[1][image_id]

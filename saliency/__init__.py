@@ -1,0 +1,1 @@
+"""The analysis on pixel level: saliency maps, their comparison, Tables 2-4 and Figure 2."""

@@ -1,0 +1,180 @@
+"""Settings: one YAML file in this folder names one run and one folder of results. This reads and checks it."""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+from utils import DATASETS, FOLDS, LOSSES, PATHS, PROTOCOLS, ROOT, InputError
+
+
+class SaliencySettings(NamedTuple):
+    images: int | None = None  # test images per dataset, evenly spaced over the test set; all of them by default
+    noise_samples: int = 50  # l, noisy copies of an image
+    noise_sigma: float = 0.15  # standard deviation of the noise as a share of the transformed image's value range
+    batch_size: int = 10
+
+
+class PropertySettings(NamedTuple):
+    networks: str = "Cars196"  # the networks that embed the rendered cars: those trained on this dataset
+    images: int | None = None  # rendered cars, evenly spaced; all of them by default
+    batch_size: int = 50
+    tsne_images: int = 1000
+    tsne_loss: str = "Contrastive"
+
+
+class TrainingSettings(NamedTuple):
+    iterations: int = 200
+    batch_size: int = 32
+    learning_rate: float = 1e-3  # of the embedder; the losses' own parameters have rates of their own
+    check_every: int = 20  # iterations between two looks at the validation classes
+    calibration_images: int = 100  # images that set the BatchNorm statistics of a seeded trunk
+
+
+class Settings(NamedTuple):
+    name: str  # the settings file's name without its ending
+    protocol: str = "paper"
+    seed: int = 0
+    losses: list = LOSSES
+    datasets: list = ["SOP", "Cars196", "CUB200"]
+    folds: list = list(FOLDS)
+    trunk: str = "imagenet"  # the untrained trunk of "None" and of demo networks: "imagenet" or "seeded"
+    device: str = "auto"
+    tables: dict = {2: "SOP", 3: "Cars196", 4: "CUB200"}  # the dataset that a table is about
+    saliency: SaliencySettings = SaliencySettings()
+    properties: PropertySettings = PropertySettings()
+    training: TrainingSettings | None = None  # set: the networks are demo networks, made by 2_train_models.py
+    paths: dict = PATHS
+
+    @property
+    def rules(self):
+        return PROTOCOLS[self.protocol]
+
+    @property
+    def results(self):
+        return self.paths["results"] / self.name
+
+    @property
+    def figures(self):
+        return self.paths["figures"] / self.name
+
+    @property
+    def map_folds(self):
+        """Folds whose saliency maps the protocol's Tables 2-4 need."""
+        return [fold for fold in self.folds if fold in self.rules.table_folds]
+
+    @property
+    def note(self):
+        """What a reader of any table or figure of this run has to know about its networks."""
+        if self.training is None:
+            return ""
+        trunk = "an ImageNet trunk" if self.trunk == "imagenet" else "a randomly initialised trunk"
+        return f"Demo networks: embedders trained briefly on a few rendered cars, over {trunk} that was never fine-tuned."
+
+
+def load_settings(file):
+    """Read a settings file; every key and value is checked, so that a typing error never means a default."""
+    import yaml  # not part of the renderer's environment
+
+    file = Path(file)
+    if not file.is_file():
+        raise InputError(f"{file}: no such settings file; see the folder settings/")
+    try:
+        given = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: not a YAML file ({' '.join(str(error).split())})") from None
+    try:
+        return _settings_from(given, file.stem)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+
+
+def _settings_from(given, name):
+    blocks = {"saliency": SaliencySettings, "properties": PropertySettings, "training": TrainingSettings}
+    plain = [field for field in Settings._fields if field != "name" and field not in blocks and field != "paths"]
+    _check_keys("the settings", given, [*plain, *blocks, "paths"])
+    values = {key: _checked_value(key, given[key], Settings._field_defaults[key]) for key in plain if key in given}
+    for block, kind in blocks.items():
+        if given.get(block) is not None:
+            _check_keys(block, given[block], kind._fields)
+            defaults = kind._field_defaults
+            values[block] = kind(**{k: _checked_value(f"{block}: {k}", v, defaults[k]) for k, v in given[block].items()})
+    values["tables"] = Settings._field_defaults["tables"] | values.get("tables", {})
+    _check_keys("paths", given.get("paths", {}), PATHS)
+    values["paths"] = PATHS | {key: ROOT / path for key, path in given.get("paths", {}).items()}
+    losses = values.pop("losses", "all")
+    settings = Settings(name=name, **values)
+    _check_choices(settings)
+    return settings if losses == "all" else narrowed(settings, losses=losses)
+
+
+def _check_keys(where, block, known):
+    if not isinstance(block, dict):
+        raise InputError(f"{where} must be a block of `key: value` lines, not {block!r}")
+    for key in block:
+        if key not in known:
+            raise InputError(f"unknown key {key!r} in {where}; known: {', '.join(known)}")
+
+
+def _checked_value(key, value, default):
+    """The value if it is of its default's kind; "all" where no number or every name is meant."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_whole = isinstance(value, int) and is_number
+    fits, kind = {
+        type(None): (is_whole and value > 0 or value == "all", "a whole number above zero, or all"),
+        int: (is_whole and (value > 0 or key == "seed"), "a whole number above zero"),
+        float: (is_number and value > 0, "a number above zero"),
+        str: (isinstance(value, str), "a word"),
+        list: (isinstance(value, list) and len(value) > 0 or key == "losses" and value == "all", "a list"),
+        dict: (isinstance(value, dict), "a mapping"),
+    }[type(default)]
+    if not fits:
+        raise InputError(f"{key} is {value!r}, but must be {kind}")
+    return None if default is None and value == "all" else value
+
+
+def _check_choices(settings):
+    losses = [loss.name for loss in LOSSES]
+    choices = [
+        ("protocol", [settings.protocol], PROTOCOLS),
+        ("datasets", settings.datasets, DATASETS),
+        ("folds", settings.folds, FOLDS),
+        ("trunk", [settings.trunk], ("imagenet", "seeded")),
+        ("device", [settings.device.split(":")[0]], ("auto", "cpu", "cuda", "mps")),
+        ("tables", settings.tables, Settings._field_defaults["tables"]),
+        ("tables", settings.tables.values(), DATASETS),
+        ("properties: networks", [settings.properties.networks], DATASETS),
+        ("properties: tsne_loss", [settings.properties.tsne_loss], losses),
+    ]
+    for key, values, known in choices:
+        for value in values:
+            if value not in known:
+                raise InputError(f"{key}: unknown {value!r}; known: {', '.join(map(str, known))}")
+
+
+def narrowed(settings, losses=None, datasets=None, folds=None):
+    """The settings for some losses, datasets or folds only; a name the settings do not have is an InputError."""
+
+    def chosen(wanted, offered, what):
+        by_name = {str(getattr(item, "name", item)): item for item in offered}
+        for name in map(str, wanted or []):
+            if name not in by_name:
+                raise InputError(f"unknown {what} {name!r}; known: {', '.join(by_name)}")
+        return [by_name[str(name)] for name in wanted] if wanted else offered
+
+    return settings._replace(
+        losses=chosen(losses, settings.losses, "loss"),
+        datasets=chosen(datasets, settings.datasets, "dataset"),
+        folds=chosen(folds, settings.folds, "fold"),
+    )
+
+
+def settings_from_command_line(description):
+    """Parse the options that every numbered script shares."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
+                        help="what to run; results go to a folder of the same name (default: settings/paper.yaml)")  # fmt: skip
+    parser.add_argument("--losses", nargs="+", metavar="LOSS", help='only these losses, e.g. --losses Triplet "Margin / class"')
+    parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
+    parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
+    options = parser.parse_args()
+    return narrowed(load_settings(options.settings), options.losses, options.datasets, options.folds)

@@ -1,0 +1,1 @@
+"""Tests; fake_data.py makes small stand-ins for the inputs."""

@@ -1,0 +1,68 @@
+"""What the tests share: the repository root on the path, and a tiny rendered-cars project with trained networks."""
+
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests import fake_data  # noqa: E402
+
+
+def run_command(script, settings, *options, cwd=None):
+    """Run a numbered script as a user does; returns (exit status, output, errors)."""
+    command = [sys.executable, str(ROOT / script), "--settings", str(settings), *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def run_inside(monkeypatch, capsys):
+    """A function that runs a script inside this process, which spares it the imports; returns its output."""
+
+    def run(script, settings, *options):
+        monkeypatch.setattr(sys, "argv", [script, "--settings", str(settings), *options])
+        monkeypatch.setattr(sys, "path", [str(ROOT / script), *sys.path])  # the scripts replace its first entry
+        capsys.readouterr()
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture
+def fails(run_inside):
+    """A function that runs a script, expects it to end in one line and exit status 1, and returns that line."""
+
+    def run(script, settings, *options):
+        with pytest.raises(SystemExit) as stop:
+            run_inside(script, settings, *options)
+        assert isinstance(stop.value.code, str)  # Python prints it to stderr and exits with status 1
+        assert stop.value.code.startswith("error: ") and "\n" not in stop.value.code
+        return stop.value.code
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A folder with 96 cars, a settings file tiny.yaml and the networks that it trains. Tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("trained")
+    fake_data.make_cars(folder / "cars", 96)
+    settings = fake_data.write_settings(folder)
+    status, _, errors = run_command("reality_check/2_train_models.py", settings)
+    assert status == 0, errors
+    return folder
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+    """A copy of the trained folder that a test may break, with its settings file tiny.yaml."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    fake_data.write_settings(tmp_path)
+    return tmp_path

@@ -1,0 +1,121 @@
+"""Checkpoints in the Reality Check's layout: what is read, what is refused, and what "None" is."""
+
+import re
+
+import pytest
+import torch
+
+import utils
+from reality_check import checkpoints
+from reality_check.network import Embedder, bninception_trunk, ready_for_inference
+from settings.reader import load_settings
+from utils import InputError
+
+CONTRASTIVE, NONE = utils.LOSSES[0], utils.LOSSES[-1]
+
+
+@pytest.fixture
+def settings(project):
+    return load_settings(project / "tiny.yaml")
+
+
+@pytest.fixture
+def folder(settings):
+    return utils.saved_models_folder(settings, CONTRASTIVE, "RenderedCars", 0)
+
+
+def load(settings, loss=CONTRASTIVE):
+    return checkpoints.load_network(settings, loss, "RenderedCars", 0)
+
+
+def test_layout(folder, settings):
+    assert folder == settings.paths["models"] / "rendered_cars_contrastive" / "Test50_50_Partitions4_0" / "saved_models"
+    trunk, embedder = (torch.load(folder / f"{part}_best.pth", weights_only=True) for part in ("trunk", "embedder"))
+    assert not [name for name in trunk if name.startswith("last_linear")]
+    assert sorted(embedder) == ["last_linear.bias", "last_linear.weight", "net.0.bias", "net.0.weight"]
+    assert embedder["net.0.weight"].shape == (128, 1024)
+
+
+def test_trunk_is_a_hard_link(folder, settings):
+    other = utils.saved_models_folder(settings, utils.LOSSES[8], "RenderedCars", 0)
+    assert checkpoints.same_file_key(folder / "trunk_best.pth") != checkpoints.same_file_key(folder / "embedder_best.pth")
+    assert (folder / "trunk_best.pth").read_bytes() == (other / "trunk_best.pth").read_bytes()
+
+
+def test_network_embeds(settings):
+    network = load(settings)
+    with torch.no_grad():
+        embeddings = network(torch.randn(2, 3, 227, 227) * 50)
+    assert embeddings.shape == (2, 128) and not network.training
+    assert not torch.allclose(embeddings[0], embeddings[1])
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_epoch_in_the_file_name(settings, folder):
+    expected = load(settings).embedder.net[0].weight
+    for part in ("trunk", "embedder"):
+        (folder / f"{part}_best.pth").rename(folder / f"{part}_best120.pth")
+        (folder / f"{part}_best9.pth").write_bytes(b"an earlier epoch, not to be read")
+    torch.testing.assert_close(load(settings).embedder.net[0].weight, expected)
+
+
+def test_none_is_seeded_by_fold(settings):
+    weights = [checkpoints.load_embedder(settings, None, fold).net[0].weight for fold in (0, 0, 1)]
+    torch.testing.assert_close(weights[0], weights[1])
+    assert not torch.allclose(weights[0], weights[2])
+    assert checkpoints.load_embedder(settings._replace(seed=1), None, 0).net[0].weight[0, 0] != weights[0][0, 0]
+
+
+def test_imagenet_file(settings, tmp_path):
+    """The ImageNet file has a classification layer, and some copies have BatchNorm tensors of shape [1, C]."""
+    state = bninception_trunk().state_dict()
+    state = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    for name in state:
+        if "_bn." in name:
+            state[name] = state[name][None]
+    state |= {"last_linear.weight": torch.zeros(1000, 1024), "last_linear.bias": torch.zeros(1000)}
+    file = tmp_path / "bn_inception.pth"
+    torch.save(state, file)
+    settings = settings._replace(trunk="imagenet", paths=settings.paths | {"imagenet_trunk": file})
+    loaded = load(settings, NONE).trunk.state_dict()
+    torch.testing.assert_close(loaded["conv1_7x7_s2.weight"], state["conv1_7x7_s2.weight"])
+
+
+def change(file, edit):
+    state = torch.load(file, weights_only=True)
+    edit(state)
+    torch.save(state, file)
+
+
+@pytest.mark.parametrize(
+    "part, damage, message",
+    [("trunk", lambda f: f.unlink(), "missing"),
+     ("embedder", lambda f: f.unlink(), "missing"),
+     ("trunk", lambda f: f.write_bytes(f.read_bytes()[:-5000]), "not a readable checkpoint"),
+     ("embedder", lambda f: f.write_bytes(b""), "not a readable checkpoint"),
+     ("embedder", lambda f: torch.save([1, 2], f), "no plain state_dict"),
+     ("embedder", lambda f: change(f, lambda s: s.pop("net.0.bias")), "lacks tensor 'net.0.bias'"),
+     ("embedder", lambda f: change(f, lambda s: s.update(extra=torch.zeros(1))), "has unknown tensor 'extra'"),
+     ("embedder", lambda f: change(f, lambda s: s.update({"net.0.bias": torch.zeros(64)})), "shape (64,)"),
+     ("trunk", lambda f: change(f, lambda s: s["conv1_7x7_s2.bias"].fill_(float("nan"))), "NaN")],
+)  # fmt: skip
+def test_bad_checkpoints(settings, folder, part, damage, message):
+    file = folder / f"{part}_best.pth"
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)  # a file of its own instead of the link
+    damage(file)
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        load(settings)
+    assert str(file) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_none_without_its_trunk(settings):
+    settings = settings._replace(trunk="imagenet", paths=settings.paths | {"imagenet_trunk": settings.results / "x.pth"})
+    with pytest.raises(InputError, match="x.pth: missing"):
+        load(settings, NONE)
+
+
+def test_inference_asks_for_no_weight_gradients():
+    embedder = ready_for_inference(Embedder(4, 2))
+    assert not embedder.training and not embedder.net[0].weight.requires_grad

@@ -1,0 +1,151 @@
+"""The datasets' layouts and class splits, and what a broken one says."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.io
+from PIL import Image
+
+import utils
+from reality_check import datasets
+from reality_check.transforms import black_input, network_input, open_image
+from settings.reader import Settings
+from tests import fake_data
+from utils import InputError
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """Settings whose datasets all live in tmp_path, with image counts that are not checked."""
+    monkeypatch.setattr(datasets, "SPLITS", {name: split._replace(images=None) for name, split in datasets.SPLITS.items()})
+    return Settings("test", paths=utils.PATHS | dict.fromkeys(utils.DATASETS, tmp_path))
+
+
+def annotations(file, **fields):
+    """A MATLAB struct array `annotations` as the Cars196 devkits have it."""
+    kinds = [(name, object) for name in fields]
+    rows = np.array(list(zip(*fields.values())), dtype=kinds)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(file, {"annotations": rows.reshape(1, -1)})
+
+
+def test_cars196_in_one_folder(settings, tmp_path):
+    names = [f"car_ims/{i:06}.jpg" for i in range(1, 5)]
+    annotations(tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]})
+    items = datasets.load_items(settings, "Cars196", "test")
+    assert [(item.image_id, item.label) for item in items] == [("car_ims/000003.jpg", 98), ("car_ims/000004.jpg", 195)]
+    assert items[0].path == tmp_path / "car_ims/000003.jpg"
+    assert [item.label for item in datasets.load_items(settings, "Cars196", "validation", fold=0)] == [97]
+    assert [item.label for item in datasets.load_items(settings, "Cars196", "train", fold=0)] == [0]
+
+
+def test_cars196_with_devkit(settings, tmp_path):
+    for part, classes in [("train_annos", [1, 150]), ("test_annos_withlabels", [2, 151])]:
+        annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg", "00002.jpg"], **{"class": classes})
+    ids = [item.image_id for item in datasets.load_items(settings, "Cars196", "test")]
+    assert ids == ["cars_train/00002.jpg", "cars_test/00002.jpg"]
+
+
+def test_cars196_test_annotations_without_classes(settings, tmp_path):
+    annotations(tmp_path / "devkit" / "cars_train_annos.mat", fname=["1.jpg"], **{"class": [1]})
+    annotations(tmp_path / "devkit" / "cars_test_annos.mat", fname=["1.jpg"], bbox_x1=[3])
+    with pytest.raises(InputError, match="cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat"):
+        datasets.load_items(settings, "Cars196", "test")
+
+
+def test_cub200(settings, tmp_path):
+    (tmp_path / "images.txt").write_text("1 001.Albatross/a.jpg\n2 101.Pelican/b.jpg\n")
+    (tmp_path / "image_class_labels.txt").write_text("1 1\n2 101\n")
+    (item,) = datasets.load_items(settings, "CUB200", "test")
+    assert item == ("101.Pelican/b.jpg", tmp_path / "images/101.Pelican/b.jpg", 100)
+
+
+def test_sop(settings, tmp_path):
+    header = "image_id class_id super_class_id path\n"
+    (tmp_path / "Ebay_train.txt").write_text(header + "1 1 1 chair_final/1.JPG\n2 11318 1 chair_final/2.JPG\n")
+    (tmp_path / "Ebay_test.txt").write_text(header + "3 11319 1 chair_final/3.JPG\n")
+    (item,) = datasets.load_items(settings, "SOP", "test")
+    assert item == ("chair_final/3.JPG", tmp_path / "chair_final/3.JPG", 11318)
+
+
+@pytest.mark.parametrize("dataset, sizes", [("Cars196", [24] * 4), ("CUB200", [25] * 4), ("SOP", [2829] * 4), ("RenderedCars", [6] * 4)])
+def test_validation_folds(dataset, sizes):
+    """The Reality Check's blocks, each inside the first half and apart from the others."""
+    split = datasets.SPLITS[dataset]
+    blocks = [set(range(first, last)) for first, last in split.validation]
+    assert [len(block) for block in blocks] == sizes
+    assert len(set.union(*blocks)) == sum(sizes) and max(set.union(*blocks)) == split.training_classes - 1
+
+
+def test_wrong_number_of_images(tmp_path):
+    (tmp_path / "images.txt").write_text("1 001.Albatross/a.jpg\n")
+    (tmp_path / "image_class_labels.txt").write_text("1 1\n")
+    settings = Settings("test", paths=utils.PATHS | {"CUB200": tmp_path})
+    with pytest.raises(InputError, match="1 images listed, but CUB200 has 11788"):
+        datasets.load_items(settings, "CUB200", "test")
+
+
+@pytest.mark.parametrize("dataset, file", [("Cars196", "cars_train_annos.mat"), ("CUB200", "images.txt"), ("SOP", "Ebay_train.txt"),
+                                           ("RenderedCars", "samples.csv")])  # fmt: skip
+def test_missing_dataset(settings, dataset, file):
+    with pytest.raises(InputError, match=f"{file}: missing"):
+        datasets.load_items(settings, dataset, "test")
+
+
+def test_rendered_cars(settings, tmp_path):
+    fake_data.make_cars(tmp_path, 60)
+    items, table = datasets.rendered_cars(tmp_path)
+    assert [item.image_id for item in items] == [str(frame) for frame in range(1, 61)]
+    assert list(table.columns) == [prop.name for prop in utils.PROPERTIES]
+    codes = datasets.property_codes(table)
+    same = table.sun_elevation.to_numpy()[:, None] == table.sun_elevation.to_numpy()
+    np.testing.assert_array_equal(codes[:, 9, None] == codes[:, 9], same)
+    labels = {item.image_id: item.label for item in datasets.load_items(settings, "RenderedCars", "test")}
+    assert min(labels.values()) >= 24
+    seen = table.loc[[int(i) for i in labels], "model"].unique()
+    assert set(seen) <= {"Mercedes Benz 300sel", "Range Rover Evoque", "Tesla Model S"}  # the last three by name
+
+
+def edit_samples(folder, edit):
+    file = folder / "samples.csv"
+    edit(pd.read_csv(file)).to_csv(file, index=False)
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [(lambda f: edit_samples(f, lambda t: t.drop(columns="sun_rotation")), "column 'sun_rotation' is missing"),
+     (lambda f: edit_samples(f, lambda t: t.drop(columns="frame")), "'frame'"),
+     (lambda f: edit_samples(f, lambda t: t.assign(color_hue=[None, *t.color_hue[1:]])), "frame 1 has no color_hue"),
+     (lambda f: edit_samples(f, lambda t: pd.concat([t, t[:1]])), "frame 1 is there twice"),
+     (lambda f: (f / "images" / "3.png").unlink(), "3.png: image is missing (1 of the 5")],
+)  # fmt: skip
+def test_bad_rendered_cars(tmp_path, damage, message):
+    fake_data.make_cars(tmp_path, 5)
+    damage(tmp_path)
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        datasets.rendered_cars(tmp_path)
+    assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_evenly_spaced():
+    assert datasets.evenly_spaced(list(range(11)), 3) == [0, 5, 10]
+    assert datasets.evenly_spaced([1, 2], None) == datasets.evenly_spaced([1, 2], 9) == [1, 2]
+
+
+def test_network_input_is_bgr_less_the_mean():
+    image = Image.new("RGB", (300, 400), (10, 20, 30))
+    tensor = network_input(image)
+    assert tensor.shape == (3, 227, 227)
+    assert tensor[:, 100, 100].tolist() == [30 - 104, 20 - 117, 10 - 128]
+    assert black_input()[:, 0, 0].tolist() == [-104, -117, -128] and black_input().std(dim=(1, 2)).max() == 0
+
+
+def test_unreadable_images(tmp_path):
+    Image.new("RGB", (50, 50), (200, 10, 10)).save(tmp_path / "whole.jpg")
+    (tmp_path / "half.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:400])
+    (tmp_path / "text.jpg").write_text("no image")
+    for name in ("half.jpg", "text.jpg", "absent.jpg"):
+        with pytest.raises(InputError, match=name):
+            open_image(tmp_path / name)

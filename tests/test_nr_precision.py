@@ -1,0 +1,134 @@
+"""NR-Precision against values by hand, a plain float64 loop, its ceiling and its null."""
+
+import numpy as np
+import pytest
+
+from properties import nr_precision as module
+from properties.nr_precision import nr_precision
+
+LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
+
+
+def plain_loop(embeddings, labels, max_neighbors=None):
+    """The definition read aloud: one query, one property, one sort at a time; the lowest index wins a tie."""
+    n, k = labels.shape
+    precisions, normalized = [[] for _ in range(k)], [[] for _ in range(k)]
+    for q in range(n):
+        distances = ((embeddings.astype(np.float64) - embeddings[q].astype(np.float64)) ** 2).sum(axis=1)
+        others = [i for i in np.argsort(distances, kind="stable") if i != q]
+        for j in range(k):
+            count = int((labels[:, j] == labels[q, j]).sum())
+            r = min(count - 1, max_neighbors or n)
+            if r == 0:
+                continue
+            hits = sum(labels[i, j] == labels[q, j] for i in others[:r])
+            p = count / n
+            precisions[j].append(hits / r)
+            normalized[j].append((hits - r * p) / np.sqrt(r * p * (1 - p)))
+    return [[np.mean(x) if x else np.nan for x in values] for values in (precisions, normalized)]
+
+
+def test_by_hand():
+    # Each query's R = 2 nearest are its own three: h = 2, p = 1/2, so (2 - 1) / sqrt(1/2)
+    result = nr_precision(LINE, np.array([[0], [0], [0], [1], [1], [1]]))
+    assert result.r_precision == pytest.approx([1])
+    assert result.nr_precision == pytest.approx([np.sqrt(2)])
+
+
+def test_two_properties_by_hand():
+    # Second property: values 0 1 0 1 0 1; hits of the queries' two nearest: 1 0 1 1 0 1, without ties
+    line = np.array([[0.0], [1.1], [2.0], [10.0], [10.9], [12.0]])
+    labels = np.array([[0, 0], [0, 1], [0, 0], [1, 1], [1, 0], [1, 1]])
+    result = nr_precision(line, labels)
+    assert result.r_precision == pytest.approx([1, 4 / 12])
+    assert result.nr_precision == pytest.approx([np.sqrt(2), (4 / 6 - 1) / np.sqrt(0.5)])
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 50, 301])
+@pytest.mark.parametrize("max_neighbors", [None, 1, 5])
+def test_against_the_plain_loop(n, max_neighbors):
+    rng = np.random.default_rng(n)
+    embeddings = rng.normal(size=(n, 4)).astype(np.float32) + 100
+    labels = np.stack([rng.integers(0, values, n) for values in (2, 3, 7)], axis=1)
+    labels[0] = 9  # a value of one image only
+    result, expected = nr_precision(embeddings, labels, max_neighbors), plain_loop(embeddings, labels, max_neighbors)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
+
+
+def test_blocks_do_not_matter(monkeypatch):
+    rng = np.random.default_rng(0)
+    embeddings, labels = rng.normal(size=(100, 8)), rng.integers(0, 4, (100, 2))
+    whole = nr_precision(embeddings, labels)
+    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 100 * 7)  # seven queries at a time
+    blocks = nr_precision(embeddings, labels)
+    np.testing.assert_allclose(whole, blocks, rtol=1e-12)
+
+
+def test_ceiling():
+    """Perfect clusters of c among n: sqrt(R (1 - p) / p); for six car models in 100,000 and R = 1023 that is 71.5."""
+    labels = np.repeat(np.arange(6), 50)[:, None]
+    embeddings = labels * 100 + np.random.default_rng(0).random((300, 2))
+    assert nr_precision(embeddings, labels).nr_precision == pytest.approx([np.sqrt(49 * 5)])
+    assert nr_precision(embeddings, labels, max_neighbors=10).nr_precision == pytest.approx([np.sqrt(10 * 5)])
+    assert np.sqrt(1023 * 5) == pytest.approx(71.5, abs=0.05)
+
+
+def test_null():
+    """Random embeddings: mean zero, with a spread far below one; also when they all are equal."""
+    rng = np.random.default_rng(0)
+    labels = np.stack([rng.integers(0, values, 1200) for values in (3, 6, 10)], axis=1)
+    assert np.abs(nr_precision(rng.normal(size=(1200, 16)), labels).nr_precision).max() < 0.15
+    # Equal embeddings are chance by definition: R (c - 1) / (n - 1) hits, a little below R c / n
+    assert np.abs(nr_precision(np.ones((1200, 16)), labels).nr_precision).max() < 0.03
+
+
+def test_duplicates_are_neighbours_and_the_query_is_not():
+    # Every image twice, the copies with other values: the copy is nearest, so no query finds its own value.
+    embeddings = np.repeat(np.arange(4.0), 2)[:, None] * 10
+    labels = np.tile([0, 1], 4)[:, None]
+    assert nr_precision(embeddings, labels, max_neighbors=1).r_precision == pytest.approx([0])
+    # Copies that share their value are found.
+    assert nr_precision(embeddings, np.repeat([0, 1, 2, 3], 2)[:, None]).r_precision == pytest.approx([1])
+
+
+def test_tied_images_share_the_places():
+    # Query 0 has R = 1 place for two images at distance 1, one of them of its value: half a hit.
+    embeddings, labels = np.array([[0.0], [1.0], [-1.0], [50.0], [-50.0]]), np.array([[0], [0], [1], [2], [3]])
+    # Query 1's nearest is query 0, a hit. The others are alone with their values.
+    assert nr_precision(embeddings, labels).r_precision == pytest.approx([(0.5 + 1) / 2])
+    order = [2, 0, 4, 1, 3]
+    np.testing.assert_allclose(nr_precision(embeddings[order], labels[order]), nr_precision(embeddings, labels))
+
+
+def test_lone_values_are_left_out():
+    # Image 5 is alone. Three queries with R = 2, h = 2, p = 1/2: 1 / sqrt(1/2); two with R = 1, h = 1, p = 1/3:
+    # (2/3) / sqrt(2/9). Both are sqrt(2).
+    result = nr_precision(LINE + [[0], [0], [0], [0], [0], [9]], np.array([[0], [0], [0], [1], [1], [7]]))
+    assert result.r_precision == pytest.approx([1])
+    assert result.nr_precision == pytest.approx([np.sqrt(2)])
+
+
+def test_undefined_properties():
+    one_value = nr_precision(LINE, np.zeros((6, 1), int))
+    assert one_value.r_precision == [1] and np.isnan(one_value.nr_precision)
+    all_single = nr_precision(LINE, np.arange(6)[:, None])
+    assert np.isnan(all_single.r_precision) and np.isnan(all_single.nr_precision)
+    alone = nr_precision(LINE[:1], np.zeros((1, 1), int))
+    assert np.isnan(alone.r_precision)
+
+
+@pytest.mark.parametrize(
+    "embeddings, labels, options",
+    [
+        (LINE, np.zeros((5, 1), int), {}),
+        (LINE.ravel(), np.zeros((6, 1), int), {}),
+        (LINE, np.zeros((6, 1)), {}),
+        (LINE.astype(int), np.zeros((6, 1), int), {}),
+        (np.where(LINE == 2, np.nan, LINE), np.zeros((6, 1), int), {}),
+        (LINE, np.zeros((6, 1), int), {"max_neighbors": 0}),
+        (LINE[:0], np.zeros((0, 1), int), {}),
+    ],
+)
+def test_bad_input(embeddings, labels, options):
+    with pytest.raises(ValueError):
+        nr_precision(embeddings, labels, **options)

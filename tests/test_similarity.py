@@ -1,0 +1,64 @@
+"""Map similarity and Fisher averages against values worked out by hand."""
+
+import numpy as np
+import pytest
+
+from saliency.similarity import fisher_mean, fisher_std, jensen_shannon, pearson
+
+
+def test_pearson_by_hand():
+    # deviations (-1.5, -.5, .5, 1.5) and (-1, 1, -1, 1): 2 / sqrt(5 * 4)
+    assert pearson([[1, 2], [3, 4]], [[0, 2], [0, 2]]) == pytest.approx(2 / np.sqrt(20))
+
+
+def test_pearson_of_scaled_and_mirrored_maps():
+    a = np.arange(6.0).reshape(2, 3)
+    assert pearson(a, a) == 1
+    assert pearson(a, 3 * a + 7) == pytest.approx(1)
+    assert pearson(a, -a) == -1
+
+
+def test_pearson_of_constant_map_is_undefined():
+    noise = np.random.default_rng(0).random((5, 7))
+    assert np.isnan(pearson(np.full((5, 7), 0.1), noise))  # 0.1 has rounding of its own when its mean is taken off
+    assert np.isnan(pearson(np.zeros((5, 7)), np.zeros((5, 7))))
+
+
+def test_leading_axes_broadcast():
+    maps = np.random.default_rng(1).random((3, 4, 5))
+    table = pearson(maps[:, None], maps[None])
+    assert table.shape == (3, 3)
+    assert table[0, 2] == pearson(maps[0], maps[2])
+    assert jensen_shannon(maps[:, None], maps[None], 2).shape == (3, 3)
+
+
+def test_jensen_shannon_by_hand():
+    # p = (1, 0), q = (1/2, 1/2), m = (3/4, 1/4): H(m) - H(q) / 2 = 0.8112781 - 0.5 bits
+    assert jensen_shannon([[1, 0]], [[3, 3]], 2) == pytest.approx(0.8112781244591328 - 0.5)
+    assert jensen_shannon([[1, 0]], [[3, 3]], np.e) == pytest.approx((0.8112781244591328 - 0.5) * np.log(2))
+
+
+def test_jensen_shannon_bounds():
+    assert jensen_shannon([[1, 0]], [[0, 5]], 2) == pytest.approx(1)  # nothing in common
+    assert jensen_shannon([[1, 2]], [[10, 20]], 2) == 0  # the same distribution
+    assert np.isnan(jensen_shannon([[0, 0]], [[1, 2]], 2))
+    with pytest.raises(ValueError, match="negative"):
+        jensen_shannon([[-1, 2]], [[1, 2]], 2)
+
+
+def test_fisher_mean_and_std_by_hand():
+    # arctanh(0.6) = ln 2 and arctanh(0) = 0: tanh(ln(2) / 2) = 1/3 is both the mean and the spread
+    assert fisher_mean([0.6, 0.0]) == pytest.approx(1 / 3)
+    assert fisher_std([0.6, 0.0]) == pytest.approx(1 / 3)
+    assert fisher_mean([0.6, -0.6]) == pytest.approx(0)
+    assert fisher_std([0.6, -0.6]) == pytest.approx(0.6)
+
+
+def test_fisher_at_the_edges():
+    assert fisher_mean([1.0, 1.0]) == 1 and fisher_std([1.0, 1.0]) == 0
+    assert fisher_mean([1.0, 0.5]) == 1 and np.isnan(fisher_std([1.0, 0.5]))
+    assert np.isnan(fisher_mean([1.0, -1.0]))
+    assert fisher_mean([0.3]) == pytest.approx(0.3) and fisher_std([0.3]) == 0
+    assert fisher_mean([0.6, np.nan, 0.0]) == pytest.approx(1 / 3)
+    assert np.isnan(fisher_mean([np.nan]))
+    np.testing.assert_allclose(fisher_mean([[0.6, 0.0], [0.2, 0.2]]), [1 / 3, 0.2])

@@ -1,0 +1,156 @@
+"""Tables from hand-made CSVs: numbers, missing cells, the two protocols' roundings, files, the paper beside ours."""
+
+import itertools
+
+import pandas as pd
+import pytest
+
+import utils
+from properties import property_tables
+from report import compare_with_paper, contents, tables
+from saliency import pair_tables
+from settings.reader import Settings
+
+NAMES = ["Contrastive", "Triplet", "ArcFace", "None"]
+LOSSES = [loss for loss in utils.LOSSES if loss.name in NAMES]
+
+
+@pytest.fixture
+def settings(tmp_path):
+    paths = utils.PATHS | {"results": tmp_path, "figures": tmp_path}
+    return Settings("test", losses=LOSSES, folds=[0, 1], paths=paths, tables={2: "SOP", 3: "SOP", 4: "CUB200"})
+
+
+def write_pairs(settings, without=()):
+    """Fold 0 has r = 0.299, fold 1 r = 0.299 too, except Contrastive-Triplet (0.6 and 0.0); the diagonal is 1."""
+    rows = []
+    for fold, (a, b) in itertools.product((0, 1), itertools.combinations_with_replacement(NAMES, 2)):
+        if (fold, a, b) in without:
+            continue
+        mean = 1.0 if a == b else (0.6, 0.0)[fold] if {a, b} == {"Contrastive", "Triplet"} else 0.299
+        rows.append(("SOP", fold, a, b, 10, mean, 0.0 if a == b else 0.119, 0.0 if a == b else 0.02, 0.01))
+    columns = "dataset fold loss_a loss_b n_images correlation_mean correlation_std jsd_mean jsd_std".split()
+    utils.write_text(utils.pairs_file(settings, "SOP"), pd.DataFrame(rows, columns=columns).to_csv(index=False))
+
+
+def texts(table):
+    return [[cell.text for cell in row] for row in table.cells]
+
+
+def test_full_table(settings):
+    write_pairs(settings)
+    table = pair_tables.full(settings, "table2", 2, "correlation")
+    assert table.rows == NAMES and table.row_groups == ["Ranking", "Ranking", "Classification", "None"]
+    assert texts(table)[0] == ["100±0", "33±12", "30±12", "30±12"]  # Fisher: tanh(arctanh(0.6) / 2) = 1/3
+    assert table.missing == 0 and table.records["mean"][1] == pytest.approx(1 / 3)
+    assert "10 images" in table.caption and "fold 0, 1" in table.caption
+
+
+def test_released_takes_fold_0_and_truncates(settings):
+    write_pairs(settings)
+    table = pair_tables.full(settings._replace(protocol="released"), "table2", 2, "correlation")
+    assert texts(table)[0] == ["100±0", "60±11", "29±11", "29±11"]
+
+
+def test_condensed_table_averages_entries(settings):
+    write_pairs(settings)
+    table = pair_tables.condensed(settings, "table3", 3, "correlation")
+    assert table.rows == ["Ranking", "Classification", "None"]
+    assert texts(table) == [["33±12", "30±12", "30±12"], ["30±12", "100±0", "30±12"], ["30±12", "30±12", "100±0"]]
+    assert texts(pair_tables.condensed(settings, "x", 3, "jsd"))[0][1] == "0.020±0.010"
+
+
+def test_missing_inputs_are_missing_cells(settings):
+    table = pair_tables.full(settings, "table4", 4, "correlation")  # no pairs file at all
+    assert table.missing == 16 and set(sum(texts(table), [])) == {"missing"}
+    assert "16 of 16 cells are missing" in tables.full_caption(table, settings)
+    write_pairs(settings, without=[(1, "Triplet", "ArcFace"), (0, "None", "None")])
+    table = pair_tables.full(settings, "table2", 2, "correlation")
+    assert table.missing == 3  # the pair twice, and no made-up diagonal
+    assert texts(table)[3][3] == texts(table)[1][2] == texts(table)[2][1] == "missing"
+    assert texts(pair_tables.condensed(settings, "x", 2, "correlation"))[0][1] == "missing"
+
+
+def write_scores(settings, losses=LOSSES):
+    rows = []
+    for loss, fold, (j, prop) in itertools.product(losses, (0, 1), enumerate(utils.PROPERTIES)):
+        value = j + 0.001 * fold + (5 if loss.type == "Ranking" else 0)
+        rows.append((loss.name, loss.type, fold, prop.name, loss.distance, "all", 600, 0.5, value))
+    columns = "loss type fold property distance max_neighbors n_images r_precision nr_precision".split()
+    utils.write_text(utils.properties_file(settings, "nr_precision.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False))
+
+
+def write_tests(settings, p_value):
+    rows = [("model", "loss_mean", "two-sided", 9, 5, 0, p_value, 5.0, 0.0), ("model", "loss_fold", "half two-sided", 9, 5, 0, 0.5, 5.0, 0.0)]
+    columns = "property unit alternative n_ranking n_classification u p_value ranking_mean classification_mean".split()
+    utils.write_text(utils.properties_file(settings, "mann_whitney.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False))
+
+
+def test_table_6(settings):
+    write_scores(settings)
+    write_tests(settings, 0.009)
+    table = property_tables.nr_precision_table(settings, "table6")
+    assert table.rows == [*NAMES, "Ranking Mean", "Classification Mean"]
+    assert texts(table)[0][:2] == ["5.00", "6.00"] and texts(table)[2][:4] == ["0.00", "1.00", "2.00", "3.00"]
+    assert [cell.underline for cell in table.cells[2]][:4] == [False, False, False, True]  # above 2.576
+    assert table.cells[4][0].bold and not table.cells[4][1].bold and not table.cells[5][0].bold
+    write_tests(settings, 0.011)
+    assert not property_tables.nr_precision_table(settings, "table6").cells[4][0].bold
+    write_tests(settings, 0.009)
+    released = property_tables.nr_precision_table(settings._replace(protocol="released"), "table6")
+    assert not released.cells[4][0].bold  # its test is another row of the file
+
+
+def test_table_6_without_a_loss(settings):
+    write_scores(settings, LOSSES[1:])
+    table = property_tables.nr_precision_table(settings, "table6")
+    assert texts(table)[0] == ["missing"] * 11 and texts(table)[4] == ["missing"] * 11  # its group has no mean either
+    assert table.missing == 22
+
+
+def test_files(settings):
+    write_pairs(settings, without=[(1, "Triplet", "ArcFace")])
+    contents.make_tables(settings, contents.saliency_tables(settings) + contents.PROPERTY_TABLES)
+    folder = settings.results / "tables"
+    names = {"table1", "table2", "table2_condensed", "table2_jsd", "table2_jsd_condensed", "table3", "table4", "table4_full",
+             "table4_jsd", "table4_jsd_condensed", "table5", "table6"}  # fmt: skip
+    assert {file.stem for file in folder.glob("*.csv")} == names
+    assert {file.stem for file in folder.glob("*.tex")} == names | {"all_tables"}
+    markdown = (folder / "table2.md").read_text()
+    assert "| Ranking | Contrastive | 100±0 | 33±12 |" in markdown and "2 of 16 cells are missing" in markdown
+    latex = (folder / "table2.tex").read_text()
+    assert r"100$\pm$0 & \cellcolor{black!55}33$\pm$12" in latex and r"\multicolumn{2}{c}{Ranking}" in latex
+    assert latex.count(r"\\") == 6 and r"\toprule" in latex
+    assert pd.read_csv(folder / "table2.csv")["mean"].isna().sum() == 2
+
+
+def test_special_characters():
+    assert tables._escaped("50% of A & B_1 ±3°") == r"50\% of A \& B\_1 $\pm$3$^\circ$"
+    assert tables._markdown_row(["a|b"]) == r"| a\|b |"
+
+
+def test_beside_the_paper(settings):
+    write_pairs(settings)
+    write_scores(settings)
+    contents.make_tables(settings, contents.PROPERTY_TABLES)
+    rows = pd.read_csv(settings.results / "compared_with_paper.csv", keep_default_na=False)
+    assert list(rows.columns) == compare_with_paper.COLUMNS
+    pair = rows[(rows.table == "Table 2") & (rows.row == "Contrastive") & (rows.column == "Triplet") & (rows.statistic == "mean")]
+    assert pair.published.item() == 62 and pair.ours.item() == pytest.approx(100 / 3)
+    assert pair.difference.item() == pytest.approx(100 / 3 - 62) and pair.note.item() == ""
+    score = rows[(rows.table == "Table 6") & (rows.row == "ArcFace") & (rows.column == "sun_rotation")]
+    assert (score.published.item(), score.ours.item()) == (0.78, pytest.approx(10.0005))
+    assert set(rows.table) == {"Table 2", "Table 3", "Table 6"}  # nothing of CUB200 is there
+    assert "Ours is for SOP, the published number for Cars196." in set(rows.note)
+
+
+def test_every_published_number_has_a_place(settings):
+    """The keys of data/published are those of our tables."""
+    published = {name: compare_with_paper._read(name) for name in ("table2_sop", "table3_cars196", "table6_nrprec")}
+    everything = settings._replace(losses=utils.LOSSES)
+    ours = contents.SALIENCY_TABLES[0].make(everything, "table2").records
+    assert len(published["table2_sop"].merge(ours, on=["loss_a", "loss_b"])) == len(published["table2_sop"]) == 225
+    ours = contents.SALIENCY_TABLES[1].make(everything, "table3").records
+    assert len(published["table3_cars196"].merge(ours, on=["group_a", "group_b"])) == 9
+    ours = property_tables.nr_precision_table(everything, "table6").records
+    assert len(published["table6_nrprec"].merge(ours, on=["loss", "property"])) == 165

@@ -1,0 +1,88 @@
+"""The fourteen losses, their batches, the trunk's calibration."""
+
+import numpy as np
+import pytest
+import torch
+
+import utils
+from reality_check import training
+from reality_check.distances import distance_function, euclidean_coordinates
+from reality_check.losses import hyperparameters, training_loss
+from reality_check.network import bninception_trunk, calibrate_batchnorm, features_of, seeded
+from settings.reader import TrainingSettings
+
+TRAINED = [loss for loss in utils.LOSSES if loss.type != "None"]
+
+
+@pytest.mark.parametrize("dataset", ["Cars196", "CUB200", "SOP"])
+@pytest.mark.parametrize("loss", TRAINED, ids=lambda loss: loss.name)
+def test_every_loss_learns_from_a_batch(loss, dataset):
+    torch.manual_seed(0)
+    embeddings = torch.randn(24, 16, requires_grad=True)
+    labels = torch.arange(24) % 6
+    kit = training_loss(loss, dataset, classes=6, dimensions=16)
+    assert (kit.miner is not None) == (loss.name == "Multi Similarity + Miner")
+    assert (kit.learning_rate is not None) == (len(list(kit.function.parameters())) > 0)
+    value = kit.function(embeddings, labels, kit.miner(embeddings, labels) if kit.miner else None)
+    value.backward()
+    assert torch.isfinite(value) and value > 0 and embeddings.grad.abs().sum() > 0
+
+
+def test_hyperparameters_reach_the_losses():
+    losses = {loss.name: loss for loss in TRAINED}
+    contrastive = training_loss(losses["Contrastive"], "Cars196", 6, 16).function
+    assert (contrastive.pos_margin, contrastive.neg_margin) == (0.2652, 0.5409)
+    assert training_loss(losses["Margin / class"], "SOP", 6, 16).function.beta.shape == (6,)
+    assert training_loss(losses["Margin"], "SOP", 6, 16).function.beta.tolist() == pytest.approx([1.1072])
+    assert training_loss(losses["ArcFace"], "CUB200", 6, 16).function.margin == pytest.approx(np.radians(23.22))
+    assert training_loss(losses["Normalized Softmax"], "Cars196", 6, 16).learning_rate == 0.011
+    assert "reg_weight" not in hyperparameters(losses["SoftTriple"], "SOP")  # printed as N/A
+    assert hyperparameters(losses["Triplet"], "RenderedCars") == hyperparameters(losses["Triplet"], "Cars196")
+
+
+def test_images_per_class():
+    assert training.images_per_class("Ranking", 32, 98) == 4
+    assert training.images_per_class("Classification", 32, 98) == 1
+    assert training.images_per_class("Classification", 32, 18) == 2  # 32 classes of one image there are not
+
+
+def test_training_separates_classes_and_repeats_itself():
+    rng = np.random.default_rng(0)
+    labels = torch.arange(120) % 12
+    features = torch.tensor(rng.normal(size=(120, 20)) + 1.0 * rng.normal(size=(12, 20))[labels], dtype=torch.float32)
+    options = TrainingSettings(iterations=40, check_every=10)
+    parts = [(features, labels), (features, labels)]
+    first, score, iteration = training.train_embedder(TRAINED[0], "Cars196", *parts, options, seed=5)
+    again, score_again, _ = training.train_embedder(TRAINED[0], "Cars196", *parts, options, seed=5)
+    assert score > training.map_at_r(features, labels) and score == score_again and iteration in (10, 20, 30, 40)
+    torch.testing.assert_close(first.net[0].weight, again.net[0].weight)
+
+
+def test_map_at_r_by_hand():
+    # Angles 0, 10, 90, 100 degrees, classes a a b b: every R = 1 neighbour is right; with a b a b none is.
+    angles = torch.deg2rad(torch.tensor([0.0, 10.0, 90.0, 100.0]))
+    embeddings = torch.stack([angles.cos(), angles.sin()], dim=1)
+    assert training.map_at_r(embeddings, torch.tensor([0, 0, 1, 1])) == 1
+    assert training.map_at_r(embeddings, torch.tensor([0, 1, 0, 1])) == 0
+
+
+def test_calibration_tells_images_apart():
+    trunk = seeded(3, bninception_trunk)
+    images = torch.rand(8, 3, 227, 227, generator=torch.Generator().manual_seed(0)) * torch.arange(1, 9).view(-1, 1, 1, 1) * 30
+    before = features_of(trunk.eval(), images)
+    after = features_of(calibrate_batchnorm(trunk, images), images)
+    spread = [(x.std(dim=0) / x.abs().mean()).mean() for x in (before, after)]
+    assert spread[1] > 20 * spread[0] and not trunk.training
+
+
+@pytest.mark.parametrize("loss", utils.LOSSES, ids=lambda loss: loss.name)
+def test_euclidean_coordinates_rank_as_the_distance(loss):
+    embeddings = np.random.default_rng(0).normal(size=(30, 6)) * np.linspace(0.1, 5, 30)[:, None]
+    distance = distance_function(loss.distance)
+    matrix = distance(torch.tensor(embeddings), torch.tensor(embeddings)).numpy()
+    ours = euclidean_coordinates(embeddings, loss.distance)
+    squared = ((ours[:, None] - ours[None]) ** 2).sum(axis=2)
+    sign = -1 if distance.is_inverted else 1
+    off = ~np.eye(30, dtype=bool)
+    theirs, mine = (sign * matrix)[off].reshape(30, 29), squared[off].reshape(30, 29)
+    np.testing.assert_array_equal(np.argsort(theirs, axis=1), np.argsort(mine, axis=1))
