@@ -10,6 +10,7 @@ import argparse
 import importlib
 import os
 import re
+import signal
 from contextlib import contextmanager
 
 import utils
@@ -82,6 +83,21 @@ def _quiet():
         os.close(null)
 
 
+def _render(arguments, frames, todo, car_scene, progress):
+    """Renders the frames `todo`, a part of `frames`."""
+    images = arguments.output / "images"
+    scene = car_scene.build(arguments.size, arguments.samples, arguments.format)
+    # Blender takes Ctrl-C for itself, and drops an exception raised while it renders: look between two frames.
+    interrupts = []
+    signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
+    for frame in progress(todo, initial=len(frames) - len(todo), total=len(frames), unit="frame"):
+        car_scene.apply(scene, sampling.draw(frame, arguments.seed))
+        with utils.written_aside(images / f"{frame}.{arguments.format}") as aside:
+            car_scene.render(scene, aside, utils.derived_seed(arguments.seed, "noise", frame))
+        if interrupts:
+            raise KeyboardInterrupt
+
+
 def main():
     arguments = _arguments()
     frames = _frames(arguments.frames)
@@ -91,11 +107,7 @@ def main():
     todo = _missing(images, frames, arguments.format)
     if todo:
         with _quiet():
-            scene = car_scene.build(arguments.size, arguments.samples, arguments.format)
-            for frame in progress(todo, initial=len(frames) - len(todo), total=len(frames), unit="frame"):
-                car_scene.apply(scene, sampling.draw(frame, arguments.seed))
-                with utils.written_aside(images / f"{frame}.{arguments.format}") as aside:
-                    car_scene.render(scene, aside, utils.derived_seed(arguments.seed, "noise", frame))
+            _render(arguments, frames, todo, car_scene, progress)
     print(f"{len(frames)} frames in {images} ({len(todo)} rendered now)")
 
 

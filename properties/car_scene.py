@@ -13,7 +13,7 @@ from mathutils import Vector
 import utils
 from properties import car_shapes
 
-CAMERA_DISTANCE = 6.5  # from the car's middle along the ground; a car seen from the side fills 70% of the width
+CAMERA_DISTANCE = 6.5  # from the car's middle along the ground; a car seen at an angle fills 70% of the width
 LOOK_AT = Vector((0.0, 0.0, 0.62))
 PAINT = (0.44, 0.05, 0.05)  # linear RGB; value 0.44, so that a factor of 2 stays below full white
 BACKGROUND = (0.16, 0.28, 0.42)
@@ -41,10 +41,10 @@ SKY = (0.26, 0.29, 0.33)  # radiance, averaged as level ground sees it
 # ---------------------------------------------------------------------------------------------------------------------
 # Materials.
 # ---------------------------------------------------------------------------------------------------------------------
-def _shifted(nodes, name, color):
-    """A Hue/Saturation/Value node called `name` on a fixed colour; 0.5, 1, 1 leave it as it is."""
+def _shifted(nodes, color):
+    """A Hue/Saturation/Value node called "shift" on a fixed colour; 0.5, 1, 1 leave it as it is."""
     node = nodes.new("ShaderNodeHueSaturation")
-    node.name = name
+    node.name = "shift"
     node.inputs["Color"].default_value = (*color, 1)
     return node
 
@@ -62,7 +62,7 @@ def _material(name, color, roughness, metallic=0.0, coat=0.0, glow=0.0, shifted=
     surface["Emission Color"].default_value = (*color, 1)
     surface["Emission Strength"].default_value = glow
     if shifted:
-        links.new(_shifted(nodes, "shift", color).outputs["Color"], surface["Base Color"])
+        links.new(_shifted(nodes, color).outputs["Color"], surface["Base Color"])
     return material
 
 
@@ -105,7 +105,7 @@ def _background_material(name, shader):
     out, surface, lit = (nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", shader, "VectorMath"))
     lit.name, lit.operation = "lit", "MULTIPLY"
     lit.inputs[1].default_value = (1, 1, 1)
-    links.new(_shifted(nodes, "shift", BACKGROUND).outputs["Color"], lit.inputs[0])
+    links.new(_shifted(nodes, BACKGROUND).outputs["Color"], lit.inputs[0])
     links.new(lit.outputs["Vector"], surface.inputs["Color"])
     links.new(surface.outputs[0], out.inputs["Surface"])
     return material
@@ -165,7 +165,7 @@ def _settings(scene, size, samples, image_format):
 
 
 def build(size, samples, image_format):
-    """The scene with all six cars, each hidden; pictures of size x size pixels with this many samples a pixel."""
+    """The scene with all six cars, of which `apply` shows one; pictures of size x size pixels with this many samples a pixel."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     _settings(scene, size, samples, image_format)

@@ -65,7 +65,7 @@ def tsne_figure(settings, coordinates, table):
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, fontsize=6, frameon=False,
                      markerscale=2, handletextpad=0.1, columnspacing=0.8)  # fmt: skip
     loss = coordinates.loss[0]
-    figure.suptitle(f"{loss}: {len(coordinates):,} embeddings, networks trained on {settings.properties.networks}", fontsize=9)
+    figure.suptitle(f"{loss}: {len(coordinates):,} embeddings, networks trained on {settings.properties.networks}")
     return figure
 
 
@@ -73,7 +73,7 @@ def value_colors(name, count):
     """Distinct colours for a property's values; angles come round to where they began, and so do their colours."""
     if name == "model":
         return figures.plt.get_cmap("tab10").colors[:count]
-    return figures.plt.get_cmap("twilight_shifted")(np.arange(count) / count)
+    return figures.plt.get_cmap("hsv")(np.arange(count) / count) * [0.85, 0.85, 0.85, 1]  # darker, for white paper
 
 
 def samples_figure(items):

@@ -7,20 +7,20 @@ import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 
 import utils
 
-STYLE = {
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "savefig.dpi": 200,
-    "pdf.fonttype": 42,  # letters stay letters, as publishers ask for
-}
+matplotlib.rcParams.update(
+    {
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "figure.titlesize": 9,
+        "savefig.dpi": 200,
+        "pdf.fonttype": 42,  # letters stay letters, as publishers ask for
+    }
+)
 
 
 def new_figure(*args, **kwargs):
-    """plt.subplots in the shared style; a grid of axes always comes as a 2-d array."""
-    with plt.rc_context(STYLE):
-        return plt.subplots(*args, squeeze=False, layout="constrained", **kwargs)
+    """plt.subplots with axes that make room for each other and always come as a 2-d array."""
+    return plt.subplots(*args, squeeze=False, layout="constrained", **kwargs)
 
 
 def save(figure, settings, name):
@@ -29,7 +29,7 @@ def save(figure, settings, name):
         figure.supxlabel(settings.note, fontsize=7, color="0.35")
     for ending, extra in [("png", {}), ("pdf", {"metadata": {"CreationDate": None}})]:
         file = settings.figures / f"{name}.{ending}"
-        with plt.rc_context(STYLE), utils.written_aside(file) as aside:
+        with utils.written_aside(file) as aside:
             figure.savefig(aside, **extra)
         print(f"wrote {file}")
     plt.close(figure)
