@@ -250,12 +250,14 @@ RECORDED_PACKAGES = ("torch", "torchvision", "pretrainedmodels", "pytorch-metric
                      "scikit-learn", "matplotlib")  # fmt: skip
 
 
+def _git(*words):
+    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def git_commit():
     """The commit the code is at, with "+changes" where the working tree differs from it; "unknown" outside git."""
     try:
-        ask = lambda *words: subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
-        commit = ask("rev-parse", "HEAD").stdout.strip()
-        return commit + ("+changes" if ask("status", "--porcelain", "--untracked-files=no").stdout.strip() else "")
+        return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -16,7 +16,7 @@ def nr_precision(embeddings, labels, max_neighbors=None, progress=lambda blocks:
     """R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
 
     embeddings: (n, d) floats; labels: (n, k) integers, labels[i, j] being image i's value of property j. For another
-    distance give coordinates in which it is Euclidean (reality_check.distances.euclidean_coordinates).
+    distance give coordinates in which it is Euclidean (euclidean_coordinates).
 
     For a query with c images of its value among n, the R = min(c - 1, max_neighbors) nearest other images are looked
     at. h of them share the value; then R-Precision is h / R, and NR-Precision (h - R p) / sqrt(R p (1 - p)) with
@@ -46,6 +46,21 @@ def nr_precision(embeddings, labels, max_neighbors=None, progress=lambda blocks:
         queries = np.arange(start, min(start + block, n))
         hits[queries] = _hits(_distances(embeddings, queries), queries, codes, neighbors, members)
     return _averages(hits, counts / n, neighbors)
+
+
+def euclidean_coordinates(embeddings, name):
+    """Coordinates (n, d) whose Euclidean distances order the neighbours of every query as the named distance does.
+
+    All distances of Table 1 normalise embeddings to unit length. On the unit sphere cosine, dot product, Euclidean and
+    squared Euclidean distance agree in order. The SNR distance var(a - b) / var(a) has a denominator that is the same
+    for all neighbours of the query a, and var(a - b) is the squared Euclidean distance of a and b with each embedding's
+    mean over its dimensions taken off.
+    """
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    coordinates = embeddings / np.maximum(norms, np.finfo(embeddings.dtype).tiny)
+    if name == "SNR Distance":
+        coordinates = coordinates - coordinates.mean(axis=1, keepdims=True)
+    return coordinates
 
 
 def _checked(embeddings, labels, max_neighbors):

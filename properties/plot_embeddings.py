@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 import utils
-from properties.embed_cars import chosen_cars, read_embeddings
+from properties.embedding_files import chosen_cars, read_embeddings
+from properties.nr_precision import euclidean_coordinates
 from reality_check.datasets import evenly_spaced
-from reality_check.distances import euclidean_coordinates
-from reality_check.transforms import open_image
+from reality_check.images import open_image
 from report import figures
 from utils import InputError
 

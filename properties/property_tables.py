@@ -53,9 +53,13 @@ def nr_precision_table(settings, name):
     """
     scores = read_scores(utils.properties_file(settings, "nr_precision.csv"))
     losses = utils.grouped(settings.losses)
-    values = {(loss.name, prop.name): _fold_mean(settings, scores, loss, prop) for loss in losses for prop in utils.PROPERTIES}
+    values = {
+        (loss.name, prop.name): _fold_mean(settings, scores, loss, prop) for loss in losses for prop in utils.PROPERTIES
+    }
     cells = [[_score_cell(values[loss.name, prop.name]) for prop in utils.PROPERTIES] for loss in losses]
-    records = [(loss.name, loss.type, prop.name, values[loss.name, prop.name]) for loss in losses for prop in utils.PROPERTIES]
+    records = [
+        (loss.name, loss.type, prop.name, values[loss.name, prop.name]) for loss in losses for prop in utils.PROPERTIES
+    ]
     means, bold = type_means(losses, values), significantly_larger(settings)
     for kind in ("Ranking", "Classification"):
         cells.append([_mean_cell(means[kind, p.name], bold.get(p.name) == kind) for p in utils.PROPERTIES])
@@ -124,5 +128,5 @@ def _caption(settings, scores):
         f"NR-Precisions for {n} rendered car images, networks trained on {settings.properties.networks}. Underlined: above "
         f"{SIGNIFICANT}. Bold: the larger mean where the loss types differ (Mann-Whitney, 1%, one value per "
         f"{settings.rules.test_unit.replace('_', ' ')}, {settings.rules.test_alternative}). Protocol {settings.protocol}: "
-        f"{limit}, {distance}; average of fold {folds}."
+        f"{limit}, {distance}; mean over fold {folds}."
     )

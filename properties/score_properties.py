@@ -4,19 +4,16 @@ import pandas as pd
 from tqdm import tqdm
 
 import utils
-from properties.embed_cars import chosen_cars, read_embeddings
-from properties.nr_precision import nr_precision
+from properties.embedding_files import chosen_cars, read_embeddings
+from properties.nr_precision import euclidean_coordinates, nr_precision
 from properties.score_files import SCORE_COLUMNS, read_scores
 from properties.significance import ALTERNATIVES, mann_whitney
 from reality_check.datasets import property_codes
-from reality_check.distances import euclidean_coordinates
 from utils import InputError
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
 UNITS = ("loss_mean", "loss_fold")  # one observation per loss, or one per loss and fold
-TEST_COLUMNS = (
-    "property unit alternative n_ranking n_classification u p_value ranking_mean classification_mean".split()
-)
+TEST_COLUMNS = "property unit alternative n_ranking n_classification u p_value ranking_mean classification_mean".split()
 
 
 def score(settings, script):
@@ -68,7 +65,12 @@ def score_rows(settings, loss, fold, embeddings, codes):
     coordinates = euclidean_coordinates(embeddings, distance) if rules.own_distance else embeddings
     precision = nr_precision(coordinates, codes, rules.max_neighbors)
     return [
-        dict(zip(SCORE_COLUMNS, (loss.name, loss.type, fold, prop.name, distance, rules.max_neighbors or "all", len(codes), *p)))
+        dict(
+            zip(
+                SCORE_COLUMNS,
+                (loss.name, loss.type, fold, prop.name, distance, rules.max_neighbors or "all", len(codes), *p),
+            )
+        )
         for prop, *p in zip(utils.PROPERTIES, precision.r_precision, precision.nr_precision)
     ]
 

@@ -42,7 +42,9 @@ def _best_file(folder, part):
     plain = folder / f"{part}_best.pth"
     if plain.is_file():
         return plain
-    epochs = {int(m[1]): file for file in folder.glob(f"{part}_best*.pth") if (m := re.search(r"_best(\d+)$", file.stem))}
+    epochs = {
+        int(m[1]): file for file in folder.glob(f"{part}_best*.pth") if (m := re.search(r"_best(\d+)$", file.stem))
+    }
     if not epochs:
         raise InputError(f"{plain}: missing; put the Reality Check's experiment folders there (see data/README.md)")
     return epochs[max(epochs)]
@@ -71,7 +73,9 @@ def fill(module, file):
     state |= {name: value for name, value in own.items() if name.endswith("num_batches_tracked") and name not in state}
     for problem, names in [("lacks", own.keys() - state.keys()), ("has unknown", state.keys() - own.keys())]:
         if names:
-            raise InputError(f"{file}: {problem} tensor {min(names)!r} ({len(names)} such); the architecture is another")
+            raise InputError(
+                f"{file}: {problem} tensor {min(names)!r} ({len(names)} such); the architecture is another"
+            )
     for name, value in state.items():
         if value.shape != own[name].shape and value.squeeze(0).shape == own[name].shape:
             state[name] = value = value.squeeze(0)  # some ImageNet files carry BatchNorm tensors of shape [1, C]

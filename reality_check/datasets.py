@@ -86,7 +86,11 @@ def _cars196(folder):
         return [Item(name, folder / name, int(label) - 1) for name, label in rows]
     train = _existing(folder / "devkit" / "cars_train_annos.mat", "neither it nor cars_annos.mat is there")
     test = folder / "devkit" / "cars_test_annos_withlabels.mat"
-    test = test if test.is_file() else _existing(folder / "devkit" / "cars_test_annos.mat", "Cars196's devkit is incomplete")
+    test = (
+        test
+        if test.is_file()
+        else _existing(folder / "devkit" / "cars_test_annos.mat", "Cars196's devkit is incomplete")
+    )
     rows = [("cars_train", *row) for row in _matlab_rows(train, ("fname", "class"))]
     rows += [("cars_test", *row) for row in _matlab_rows(test, ("fname", "class"))]
     return [Item(f"{part}/{name}", folder / part / name, int(label) - 1) for part, name, label in rows]
@@ -148,7 +152,9 @@ def rendered_cars(folder):
             raise InputError(f"{file}: frame {table.index[table[prop.name].isna()][0]} has no {prop.name}")
     if table.index.has_duplicates:
         raise InputError(f"{file}: frame {table.index[table.index.duplicated()][0]} is there twice")
-    images = {path.stem: path for path in (Path(folder) / "images").glob("*") if path.suffix.lower() in (".png", ".jpg")}
+    images = {
+        path.stem: path for path in (Path(folder) / "images").glob("*") if path.suffix.lower() in (".png", ".jpg")
+    }
     missing = [frame for frame in table.index if str(frame) not in images]
     if missing:
         expected = Path(folder) / "images" / f"{missing[0]}.png"

@@ -1,4 +1,4 @@
-"""The demo's networks: one trunk that is never trained, and for every loss and fold an embedder trained on its features."""
+"""The demo's networks: one trunk that is never trained, and per loss and fold an embedder trained on its features."""
 
 import csv
 
@@ -8,9 +8,10 @@ from tqdm import tqdm
 
 import utils
 from reality_check import checkpoints, datasets, training
+from reality_check.images import open_image
 from reality_check.losses import hyperparameters
-from reality_check.network import bninception_trunk, calibrate_batchnorm, features_of, ready_for_inference, seeded
-from reality_check.transforms import network_input, open_image
+from reality_check.network import calibrate_batchnorm, features_of, ready_for_inference, seeded_trunk
+from reality_check.transforms import network_input
 from utils import InputError
 
 LOG_COLUMNS = ("loss", "dataset", "fold", "validation_map_at_r", "iteration")
@@ -22,7 +23,9 @@ def train(settings, todo):
     The validation MAP@R of each is added to training.csv in the models folder.
     """
     for dataset in dict.fromkeys(dataset for _, dataset, _ in todo):
-        items = [item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, fold=0)]
+        items = [
+            item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, fold=0)
+        ]
         datasets.check_images(items)
         images = torch.stack([network_input(open_image(item.path)) for item in tqdm(items, desc="reading images")])
         trunk_file = shared_trunk(settings, images)
@@ -47,8 +50,10 @@ def shared_trunk(settings, images):
                 raise InputError(f"{source}: missing; `trunk: imagenet` needs it, `trunk: seeded` does not")
             trunk = checkpoints.load_trunk(source)
         else:
-            trunk = seeded(utils.derived_seed(settings.seed, "seeded trunk"), bninception_trunk)
-            calibrate_batchnorm(trunk, torch.stack(datasets.evenly_spaced(images, settings.training.calibration_images)))
+            trunk = seeded_trunk(utils.derived_seed(settings.seed, "seeded trunk"))
+            calibrate_batchnorm(
+                trunk, torch.stack(datasets.evenly_spaced(images, settings.training.calibration_images))
+            )
         checkpoints.save_trunk(ready_for_inference(trunk).state_dict(), file)
     return file
 

@@ -1,6 +1,5 @@
-"""The distance of each loss (Table 1), and coordinates in which plain Euclidean distance ranks neighbours alike."""
+"""The distance of each loss (Table 1), for training and saliency maps."""
 
-import numpy as np
 from pytorch_metric_learning import distances
 
 
@@ -16,18 +15,3 @@ def distance_function(name):
         "Dot Product Similarity": lambda: distances.DotProductSimilarity(),
         "SNR Distance": lambda: distances.SNRDistance(),
     }[name]()
-
-
-def euclidean_coordinates(embeddings, name):
-    """Coordinates (n, d) whose Euclidean distances order the neighbours of every query as the named distance does.
-
-    All distances of Table 1 normalise embeddings to unit length. On the unit sphere cosine, dot product, Euclidean and
-    squared Euclidean distance agree in order. The SNR distance var(a - b) / var(a) has a denominator that is the same
-    for all neighbours of the query a, and var(a - b) is the squared Euclidean distance of a and b with each embedding's
-    mean over its dimensions taken off.
-    """
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    coordinates = embeddings / np.maximum(norms, np.finfo(embeddings.dtype).tiny)
-    if name == "SNR Distance":
-        coordinates = coordinates - coordinates.mean(axis=1, keepdims=True)
-    return coordinates

@@ -8,7 +8,9 @@ FOUND, MISSING, TO_TRAIN = "found", "MISSING", "to train"
 
 def checked(settings):
     """Yield (state, name of an input, what is wrong with it or "") for all inputs of the settings."""
-    folds = {dataset: settings.map_folds for dataset in settings.datasets} | {settings.properties.networks: settings.folds}
+    folds = {dataset: settings.map_folds for dataset in settings.datasets} | {
+        settings.properties.networks: settings.folds
+    }
     cells = [(loss, dataset, fold) for dataset in folds for loss in settings.losses for fold in folds[dataset]]
     for (loss, dataset, fold), error in checkpoints.network_errors(settings, cells):
         name = f"network {loss.name}, {dataset}, fold {fold}"

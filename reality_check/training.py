@@ -35,11 +35,16 @@ def map_at_r(embeddings, labels):
 def train_embedder(loss, dataset, train, validation, training, seed):
     """Train an embedder; returns (embedder with the best validation MAP@R, that MAP@R, its iteration).
 
-    train, validation: (features (n, f) float tensor, labels (n,) int tensor); training: settings.reader.TrainingSettings.
+    It learns on standardised features, on which one learning rate suits all losses; what is returned takes raw ones.
+
+    train, validation: (features (n, f) float tensor, labels (n,) int tensor).
+    training: settings.reader.TrainingSettings.
     """
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)  # the samplers of pytorch-metric-learning draw from numpy
-    features, classes = train[0], torch.unique(train[1], return_inverse=True)[1]
+    mean, std = train[0].mean(dim=0), train[0].std(dim=0).clamp(min=1e-6)
+    features, held_out = (train[0] - mean) / std, (validation[0] - mean) / std
+    classes = torch.unique(train[1], return_inverse=True)[1]
     embedder = Embedder(features.shape[1], EMBEDDING)
     kit = training_loss(loss, dataset, int(classes.max()) + 1, EMBEDDING)
     optimizers = [_rmsprop(embedder.parameters(), training.learning_rate, WEIGHT_DECAY)]
@@ -51,10 +56,20 @@ def train_embedder(loss, dataset, train, validation, training, seed):
         _step(embedder, kit, optimizers, features[batch], classes[batch])
         if iteration % training.check_every == 0:
             with torch.no_grad():
-                score = map_at_r(embedder(validation[0]), validation[1])
+                score = map_at_r(embedder(held_out), validation[1])
             if score > best[1]:
                 best = (copy.deepcopy(embedder), score, iteration)
-    return best
+    return (for_raw_features(best[0], mean, std), *best[1:])
+
+
+@torch.no_grad()
+def for_raw_features(embedder, mean, std):
+    """The embedder of features x that gives what `embedder` gives for (x - mean) / std."""
+    weight, bias = embedder.net[0].weight, embedder.net[0].bias
+    raw = Embedder(weight.shape[1], weight.shape[0])
+    raw.net[0].weight.copy_(weight / std)
+    raw.net[0].bias.copy_(bias - (weight / std) @ mean)
+    return raw
 
 
 def _rmsprop(parameters, learning_rate, weight_decay):

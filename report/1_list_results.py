@@ -20,7 +20,9 @@ def main():
         print(f"{'' if file.is_file() else 'MISSING '}{file}")
     missing = [file for file in files if not file.is_file()]
     if missing:
-        raise utils.InputError(f"{len(missing)} results are missing, the first is {missing[0]}; run the numbered scripts")
+        raise utils.InputError(
+            f"{len(missing)} results are missing, the first is {missing[0]}; run the numbered scripts"
+        )
     if settings.note:
         print(f"\n{settings.note} Their numbers are no results of the paper.")
 

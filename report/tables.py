@@ -49,17 +49,25 @@ def full_caption(table, settings):
     """The caption, the number of missing cells, and what there is to know about the networks."""
     parts = [table.caption, settings.note]
     if table.missing:
-        parts.insert(1, f"{table.missing} of {sum(map(len, table.cells))} cells are missing: their inputs are not there.")
+        parts.insert(
+            1, f"{table.missing} of {sum(map(len, table.cells))} cells are missing: their inputs are not there."
+        )
     return " ".join(part for part in parts if part)
 
 
 def markdown(table, caption):
     """GitHub markdown; shades do not exist there, so bold and underline alone are kept."""
-    groups = [group if group != previous else "" for group, previous in zip(table.row_groups, [None, *table.row_groups])]
-    heads = [""] * bool(groups) + [""] + [
-        label if not group or group == label else f"{group}: {label}"
-        for group, label in zip(table.column_groups or [""] * len(table.columns), table.columns)
+    groups = [
+        group if group != previous else "" for group, previous in zip(table.row_groups, [None, *table.row_groups])
     ]
+    heads = (
+        [""] * bool(groups)
+        + [""]
+        + [
+            label if not group or group == label else f"{group}: {label}"
+            for group, label in zip(table.column_groups or [""] * len(table.columns), table.columns)
+        ]
+    )
     lines = [f"**{table.name.split('_')[0].replace('table', 'Table ')}.** {caption}", ""]
     lines += [_markdown_row(heads), _markdown_row(["---"] * len(heads))]
     for i, (label, cells) in enumerate(zip(table.rows, table.cells)):

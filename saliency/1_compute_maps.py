@@ -15,13 +15,21 @@ from settings.reader import settings_from_command_line
 
 def main():
     settings = settings_from_command_line(__doc__)
+    settings.check_map_folds()
     from reality_check import datasets
     from saliency import map_files
 
-    cells = [(loss, dataset, fold) for dataset in settings.datasets for fold in settings.map_folds for loss in settings.losses]
+    cells = [
+        (loss, dataset, fold)
+        for dataset in settings.datasets
+        for fold in settings.map_folds
+        for loss in settings.losses
+    ]
     items = {}
     for dataset in settings.datasets:
-        items[dataset] = datasets.evenly_spaced(datasets.load_items(settings, dataset, "test"), settings.saliency.images)
+        items[dataset] = datasets.evenly_spaced(
+            datasets.load_items(settings, dataset, "test"), settings.saliency.images
+        )
         datasets.check_images(items[dataset])
     todo = []
     for loss, dataset, fold in cells:

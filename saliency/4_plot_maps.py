@@ -14,6 +14,7 @@ from settings.reader import settings_from_command_line
 
 def main():
     settings = settings_from_command_line(__doc__)
+    settings.check_map_folds()
     utils.check_recorded(settings)
     from saliency import plot_maps
 

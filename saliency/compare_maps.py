@@ -87,7 +87,9 @@ def stacked(folders, image_ids):
     """Maps (losses, images, H, W) in float64, joined by image id; NaN where a network has no map of an image."""
     shape = next(maps[i] for maps in folders.values() for i in image_ids if i in maps).shape
     missing = np.full(shape, np.nan)
-    return np.array([[maps[i] if i in maps else missing for i in image_ids] for maps in folders.values()], dtype=np.float64)
+    return np.array(
+        [[maps[i] if i in maps else missing for i in image_ids] for maps in folders.values()], dtype=np.float64
+    )
 
 
 def all_pairs(maps, jsd_base):

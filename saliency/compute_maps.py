@@ -6,8 +6,9 @@ from tqdm import tqdm
 import utils
 from reality_check import checkpoints
 from reality_check.distances import distance_function
+from reality_check.images import open_image
 from reality_check.network import device_of
-from reality_check.transforms import black_input, network_input, open_image
+from reality_check.transforms import black_input, network_input
 from saliency import map_files
 from saliency.smoothgrad import smoothgrad
 

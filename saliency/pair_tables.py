@@ -75,7 +75,9 @@ def similarities(settings, dataset, measure):
         if len(rows) == len(settings.map_folds):
             means = rows[f"{measure}_mean"]
             mean = fisher_mean(means) if measure == "correlation" else means.mean()
-            found[a, b] = found[b, a] = Similarity(float(mean), float(rows[f"{measure}_std"].mean()), int(rows.n_images.min()))
+            found[a, b] = found[b, a] = Similarity(
+                float(mean), float(rows[f"{measure}_std"].mean()), int(rows.n_images.min())
+            )
     return found
 
 
@@ -83,9 +85,11 @@ def _table(settings, name, title, measure, groups, labels, pairs, records):
     numbers = sorted({entry.n_images for row in pairs for entry in row if entry})
     images = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0]) if numbers else "no"
     folds = ", ".join(map(str, settings.map_folds))
-    unit = "Values in percent, as mean±std over the images." if measure == "correlation" else "Mean±std over the images."
+    unit = (
+        "Values in percent, as mean±std over the images." if measure == "correlation" else "Mean±std over the images."
+    )
     base = "" if measure == "correlation" else f"Logarithm to base {'2' if settings.rules.jsd_base == 2 else 'e'}. "
-    caption = f"{title} {unit} {base}Protocol {settings.protocol}; {images} images a fold; average of fold {folds}."
+    caption = f"{title} {unit} {base}Protocol {settings.protocol}; {images} images; mean over fold {folds}."
     same = [[row == column for column in range(len(labels))] for row in range(len(labels))]
     cells = [[_cell(entry, measure, settings, s) for entry, s in zip(*rows)] for rows in zip(pairs, same)]
     return Table(name, caption, groups, labels, groups, labels, cells, records)
@@ -105,7 +109,5 @@ def _cell(entry, measure, settings, on_diagonal):
 
 
 def _records(pairs, names, kind):
-    rows = [
-        (a, b, *(entry or (None, None, None))) for a, row in zip(names, pairs) for b, entry in zip(names, row)
-    ]
+    rows = [(a, b, *(entry or (None, None, None))) for a, row in zip(names, pairs) for b, entry in zip(names, row)]
     return pd.DataFrame(rows, columns=[f"{kind}_a", f"{kind}_b", "mean", "std", "n_images"])

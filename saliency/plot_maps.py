@@ -6,7 +6,8 @@ import numpy as np
 
 import utils
 from reality_check import datasets
-from reality_check.transforms import cropped, open_image
+from reality_check.images import open_image
+from reality_check.transforms import cropped
 from report import figures
 from saliency.map_files import MapFolder
 from utils import InputError

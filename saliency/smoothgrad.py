@@ -66,9 +66,7 @@ def smoothgrad(network, image, base_embedding, distance, protocol, samples, sigm
     device = base_embedding.device
     copies = noisy_copies(image, samples, sigma, seed)
     gradients = [
-        input_gradients(
-            network, batch.to(device, memory_format=torch.channels_last), base_embedding, distance
-        ).cpu()
+        input_gradients(network, batch.to(device, memory_format=torch.channels_last), base_embedding, distance).cpu()
         for batch in copies.split(batch_size)
     ]
     return saliency_map(torch.cat(gradients).numpy(), protocol)

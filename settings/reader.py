@@ -17,7 +17,7 @@ class SaliencySettings(NamedTuple):
 class PropertySettings(NamedTuple):
     networks: str = "Cars196"  # the networks that embed the rendered cars: those trained on this dataset
     images: int | None = None  # rendered cars, evenly spaced; all of them by default
-    batch_size: int = 50
+    batch_size: int = 25
     tsne_images: int = 1000
     tsne_loss: str = "Contrastive"
 
@@ -25,7 +25,7 @@ class PropertySettings(NamedTuple):
 class TrainingSettings(NamedTuple):
     iterations: int = 200
     batch_size: int = 32
-    learning_rate: float = 1e-3  # of the embedder; the losses' own parameters have rates of their own
+    learning_rate: float = 1e-4  # of the embedder; the losses' own parameters have rates of their own
     check_every: int = 20  # iterations between two looks at the validation classes
     calibration_images: int = 100  # images that set the BatchNorm statistics of a seeded trunk
 
@@ -62,13 +62,23 @@ class Settings(NamedTuple):
         """Folds whose saliency maps the protocol's Tables 2-4 need."""
         return [fold for fold in self.folds if fold in self.rules.table_folds]
 
+    def check_map_folds(self):
+        """Raise InputError if no fold is left to compute or compare maps of."""
+        if not self.map_folds:
+            folds = ", ".join(map(str, self.rules.table_folds))
+            raise InputError(
+                f"folds {self.folds}: protocol {self.protocol!r} compares saliency maps of fold {folds} only"
+            )
+
     @property
     def note(self):
         """What a reader of any table or figure of this run has to know about its networks."""
         if self.training is None:
             return ""
         trunk = "an ImageNet trunk" if self.trunk == "imagenet" else "a randomly initialised trunk"
-        return f"Demo networks: embedders trained briefly on a few rendered cars, over {trunk} that was never fine-tuned."
+        return (
+            f"Demo networks: embedders trained briefly on a few rendered cars, over {trunk} that was never fine-tuned."
+        )
 
 
 def load_settings(file):
@@ -97,7 +107,9 @@ def _settings_from(given, name):
         if given.get(block) is not None:
             _check_keys(block, given[block], kind._fields)
             defaults = kind._field_defaults
-            values[block] = kind(**{k: _checked_value(f"{block}: {k}", v, defaults[k]) for k, v in given[block].items()})
+            values[block] = kind(
+                **{k: _checked_value(f"{block}: {k}", v, defaults[k]) for k, v in given[block].items()}
+            )
     values["tables"] = Settings._field_defaults["tables"] | values.get("tables", {})
     _check_keys("paths", given.get("paths", {}), PATHS)
     values["paths"] = PATHS | {key: ROOT / path for key, path in given.get("paths", {}).items()}
@@ -173,7 +185,9 @@ def settings_from_command_line(description):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
                         help="what to run; results go to a folder of the same name (default: settings/paper.yaml)")  # fmt: skip
-    parser.add_argument("--losses", nargs="+", metavar="LOSS", help='only these losses, e.g. --losses Triplet "Margin / class"')
+    parser.add_argument(
+        "--losses", nargs="+", metavar="LOSS", help='only these losses, e.g. --losses Triplet "Margin / class"'
+    )
     parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
     parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
     options = parser.parse_args()

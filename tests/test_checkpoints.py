@@ -38,7 +38,9 @@ def test_layout(folder, settings):
 
 def test_trunk_is_a_hard_link(folder, settings):
     other = utils.saved_models_folder(settings, utils.LOSSES[8], "RenderedCars", 0)
-    assert checkpoints.same_file_key(folder / "trunk_best.pth") != checkpoints.same_file_key(folder / "embedder_best.pth")
+    assert checkpoints.same_file_key(folder / "trunk_best.pth") != checkpoints.same_file_key(
+        folder / "embedder_best.pth"
+    )
     assert (folder / "trunk_best.pth").read_bytes() == (other / "trunk_best.pth").read_bytes()
 
 
@@ -111,7 +113,9 @@ def test_bad_checkpoints(settings, folder, part, damage, message):
 
 
 def test_none_without_its_trunk(settings):
-    settings = settings._replace(trunk="imagenet", paths=settings.paths | {"imagenet_trunk": settings.results / "x.pth"})
+    settings = settings._replace(
+        trunk="imagenet", paths=settings.paths | {"imagenet_trunk": settings.results / "x.pth"}
+    )
     with pytest.raises(InputError, match="x.pth: missing"):
         load(settings, NONE)
 

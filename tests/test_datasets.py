@@ -10,7 +10,8 @@ from PIL import Image
 
 import utils
 from reality_check import datasets
-from reality_check.transforms import black_input, network_input, open_image
+from reality_check.images import open_image
+from reality_check.transforms import black_input, network_input
 from settings.reader import Settings
 from tests import fake_data
 from utils import InputError
@@ -19,7 +20,9 @@ from utils import InputError
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     """Settings whose datasets all live in tmp_path, with image counts that are not checked."""
-    monkeypatch.setattr(datasets, "SPLITS", {name: split._replace(images=None) for name, split in datasets.SPLITS.items()})
+    monkeypatch.setattr(
+        datasets, "SPLITS", {name: split._replace(images=None) for name, split in datasets.SPLITS.items()}
+    )
     return Settings("test", paths=utils.PATHS | dict.fromkeys(utils.DATASETS, tmp_path))
 
 
@@ -51,7 +54,9 @@ def test_cars196_with_devkit(settings, tmp_path):
 def test_cars196_test_annotations_without_classes(settings, tmp_path):
     annotations(tmp_path / "devkit" / "cars_train_annos.mat", fname=["1.jpg"], **{"class": [1]})
     annotations(tmp_path / "devkit" / "cars_test_annos.mat", fname=["1.jpg"], bbox_x1=[3])
-    with pytest.raises(InputError, match="cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat"):
+    with pytest.raises(
+        InputError, match="cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat"
+    ):
         datasets.load_items(settings, "Cars196", "test")
 
 
@@ -70,7 +75,9 @@ def test_sop(settings, tmp_path):
     assert item == ("chair_final/3.JPG", tmp_path / "chair_final/3.JPG", 11318)
 
 
-@pytest.mark.parametrize("dataset, sizes", [("Cars196", [24] * 4), ("CUB200", [25] * 4), ("SOP", [2829] * 4), ("RenderedCars", [6] * 4)])
+@pytest.mark.parametrize(
+    "dataset, sizes", [("Cars196", [24] * 4), ("CUB200", [25] * 4), ("SOP", [2829] * 4), ("RenderedCars", [6] * 4)]
+)
 def test_validation_folds(dataset, sizes):
     """The Reality Check's blocks, each inside the first half and apart from the others."""
     split = datasets.SPLITS[dataset]

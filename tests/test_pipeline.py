@@ -55,13 +55,19 @@ def snapshot(folder):
 def test_results(finished):
     results = finished / "results" / "tiny"
     pairs = pd.read_csv(results / "saliency" / "pairs_RenderedCars.csv", keep_default_na=False)
-    assert list(pairs.columns) == "dataset fold loss_a loss_b n_images correlation_mean correlation_std jsd_mean jsd_std".split()
+    assert (
+        list(pairs.columns)
+        == "dataset fold loss_a loss_b n_images correlation_mean correlation_std jsd_mean jsd_std".split()
+    )
     assert len(pairs) == 6 and set(pairs.n_images) == {2}
     own = pairs.loss_a == pairs.loss_b
     assert (pairs.correlation_mean[own] == 1).all() and (pairs.jsd_mean[own] == 0).all()
     assert pairs.correlation_mean[~own].between(0.05, 0.95).all() and pairs.jsd_mean[~own].between(0.001, 0.5).all()
     scores = pd.read_csv(results / "properties" / "nr_precision.csv", keep_default_na=False)
-    assert list(scores.columns) == "loss type fold property distance max_neighbors n_images r_precision nr_precision".split()
+    assert (
+        list(scores.columns)
+        == "loss type fold property distance max_neighbors n_images r_precision nr_precision".split()
+    )
     assert len(scores) == 3 * 11 and set(scores.n_images) == {96} and set(scores.max_neighbors) == {"all"}
     tests = pd.read_csv(results / "properties" / "mann_whitney.csv")
     assert len(tests) == 11 * 2 * 2 and set(tests.unit) == {"loss_mean", "loss_fold"}
@@ -138,7 +144,9 @@ def test_maps_are_joined_by_image_id(tmp_path):
         ids, r = values["image_ids"].tolist(), values["correlation"]
     assert ids == ["x", "y", "z"]
     np.testing.assert_array_equal(r[:, 0, 1], 1)
-    assert np.isnan(r[[0, 2], 0, 2]).all() and r[1, 0, 2] == pytest.approx(np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1], abs=1e-3)
+    assert np.isnan(r[[0, 2], 0, 2]).all() and r[1, 0, 2] == pytest.approx(
+        np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1], abs=1e-3
+    )
 
 
 def test_protocol_released_differs(copy, run_inside):
@@ -155,7 +163,9 @@ def test_protocol_released_differs(copy, run_inside):
     (pairs, scores), (released_pairs, released_scores) = tables["paper"], tables["released"]
     np.testing.assert_allclose(released_pairs.jsd_mean, pairs.jsd_mean * np.log(2), rtol=1e-9)
     np.testing.assert_array_equal(released_pairs.correlation_mean, pairs.correlation_mean)
-    assert set(released_scores.max_neighbors) == {1023} and set(released_scores.distance) == {"Euclidean, raw embeddings"}
+    assert set(released_scores.max_neighbors) == {1023} and set(released_scores.distance) == {
+        "Euclidean, raw embeddings"
+    }
     assert (released_scores.nr_precision != scores.nr_precision).any()
 
 
@@ -166,7 +176,9 @@ def first_embedder(folder):
     return folder / "models/rendered_cars_contrastive/Test50_50_Partitions4_0/saved_models/embedder_best.pth"
 
 
-@pytest.mark.parametrize("script", ["saliency/1_compute_maps.py", "properties/2_embed_cars.py", "reality_check/1_check_inputs.py"])
+@pytest.mark.parametrize(
+    "script", ["saliency/1_compute_maps.py", "properties/2_embed_cars.py", "reality_check/1_check_inputs.py"]
+)
 def test_truncated_checkpoint(project, fails, script, capsys):
     file = first_embedder(project)
     file.write_bytes(file.read_bytes()[:1000])
@@ -185,7 +197,9 @@ def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_insid
     settings = fake_data.write_settings(tmp_path)
     output = run_inside("reality_check/1_check_inputs.py", settings)
     assert "to train network Contrastive" in output and "found    rendered cars" in output
-    status, output, errors = run_command("reality_check/1_check_inputs.py", fake_data.write_settings(tmp_path, "real", training=None))
+    status, output, errors = run_command(
+        "reality_check/1_check_inputs.py", fake_data.write_settings(tmp_path, "real", training=None)
+    )
     assert status == 1 and "MISSING  network ArcFace" in output and errors.startswith("error: 3 inputs")
 
 
@@ -207,7 +221,9 @@ def test_samples_without_a_column(copy, fails):
     before = snapshot(copy / "results")
     table = pd.read_csv(copy / "cars/samples.csv").drop(columns="camera_loc_z")
     table.to_csv(copy / "cars/samples.csv", index=False)
-    assert "samples.csv: column 'camera_loc_z' is missing" in fails("properties/5_plot_embeddings.py", copy / "tiny.yaml")
+    assert "samples.csv: column 'camera_loc_z' is missing" in fails(
+        "properties/5_plot_embeddings.py", copy / "tiny.yaml"
+    )
     assert snapshot(copy / "results") == before
 
 
@@ -246,6 +262,11 @@ def test_broken_maps(copy, fails):
 )  # fmt: skip
 def test_unknown_names_and_missing_stages(project, fails, script, options, message):
     assert message in fails(script, project / "tiny.yaml", *options)
+
+
+def test_released_has_no_maps_of_later_folds(project, fails):
+    settings = fake_data.write_settings(project, protocol="released", folds=[0, 2])
+    assert "compares saliency maps of fold 0 only" in fails("saliency/1_compute_maps.py", settings, "--folds", "2")
 
 
 def test_training_settings_are_needed_to_train(project, fails):

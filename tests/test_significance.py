@@ -45,7 +45,9 @@ def test_half_two_sided_is_the_normal_approximation():
     assert mann_whitney(ranking, classification).p_value == pytest.approx(2 / 2002)
 
 
-@pytest.mark.parametrize("a, b, alternative", [([], [1], "two-sided"), ([1], [float("nan")], "two-sided"), ([1], [2], "less")])
+@pytest.mark.parametrize(
+    "a, b, alternative", [([], [1], "two-sided"), ([1], [float("nan")], "two-sided"), ([1], [2], "less")]
+)
 def test_bad_input(a, b, alternative):
     with pytest.raises(ValueError):
         mann_whitney(a, b, alternative)

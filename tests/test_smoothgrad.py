@@ -118,7 +118,9 @@ def test_noise_scale_is_a_share_of_the_value_range():
 
 def test_maps_do_not_depend_on_the_batch_size():
     torch.manual_seed(0)
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(800, 5))
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(800, 5)
+    )
     image = torch.rand(3, 12, 12) * 255 - 104
     with torch.no_grad():
         base = network(torch.zeros(1, 3, 12, 12))

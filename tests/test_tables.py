@@ -77,13 +77,20 @@ def write_scores(settings, losses=LOSSES):
         value = j + 0.001 * fold + (5 if loss.type == "Ranking" else 0)
         rows.append((loss.name, loss.type, fold, prop.name, loss.distance, "all", 600, 0.5, value))
     columns = "loss type fold property distance max_neighbors n_images r_precision nr_precision".split()
-    utils.write_text(utils.properties_file(settings, "nr_precision.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False))
+    utils.write_text(
+        utils.properties_file(settings, "nr_precision.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False)
+    )
 
 
 def write_tests(settings, p_value):
-    rows = [("model", "loss_mean", "two-sided", 9, 5, 0, p_value, 5.0, 0.0), ("model", "loss_fold", "half two-sided", 9, 5, 0, 0.5, 5.0, 0.0)]
+    rows = [
+        ("model", "loss_mean", "two-sided", 9, 5, 0, p_value, 5.0, 0.0),
+        ("model", "loss_fold", "half two-sided", 9, 5, 0, 0.5, 5.0, 0.0),
+    ]
     columns = "property unit alternative n_ranking n_classification u p_value ranking_mean classification_mean".split()
-    utils.write_text(utils.properties_file(settings, "mann_whitney.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False))
+    utils.write_text(
+        utils.properties_file(settings, "mann_whitney.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False)
+    )
 
 
 def test_table_6(settings):
@@ -135,7 +142,12 @@ def test_beside_the_paper(settings):
     contents.make_tables(settings, contents.PROPERTY_TABLES)
     rows = pd.read_csv(settings.results / "compared_with_paper.csv", keep_default_na=False)
     assert list(rows.columns) == compare_with_paper.COLUMNS
-    pair = rows[(rows.table == "Table 2") & (rows.row == "Contrastive") & (rows.column == "Triplet") & (rows.statistic == "mean")]
+    pair = rows[
+        (rows.table == "Table 2")
+        & (rows.row == "Contrastive")
+        & (rows.column == "Triplet")
+        & (rows.statistic == "mean")
+    ]
     assert pair.published.item() == 62 and pair.ours.item() == pytest.approx(100 / 3)
     assert pair.difference.item() == pytest.approx(100 / 3 - 62) and pair.note.item() == ""
     score = rows[(rows.table == "Table 6") & (rows.row == "ArcFace") & (rows.column == "sun_rotation")]

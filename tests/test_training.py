@@ -5,10 +5,11 @@ import pytest
 import torch
 
 import utils
+from properties.nr_precision import euclidean_coordinates
 from reality_check import training
-from reality_check.distances import distance_function, euclidean_coordinates
+from reality_check.distances import distance_function
 from reality_check.losses import hyperparameters, training_loss
-from reality_check.network import bninception_trunk, calibrate_batchnorm, features_of, seeded
+from reality_check.network import Embedder, bninception_trunk, calibrate_batchnorm, features_of, seeded
 from settings.reader import TrainingSettings
 
 TRAINED = [loss for loss in utils.LOSSES if loss.type != "None"]
@@ -58,6 +59,13 @@ def test_training_separates_classes_and_repeats_itself():
     torch.testing.assert_close(first.net[0].weight, again.net[0].weight)
 
 
+def test_embedder_for_raw_features():
+    embedder, mean, std = Embedder(5, 3), torch.randn(5), torch.rand(5) + 0.1
+    features = torch.randn(7, 5)
+    raw = training.for_raw_features(embedder, mean, std)
+    torch.testing.assert_close(raw(features), embedder((features - mean) / std))
+
+
 def test_map_at_r_by_hand():
     # Angles 0, 10, 90, 100 degrees, classes a a b b: every R = 1 neighbour is right; with a b a b none is.
     angles = torch.deg2rad(torch.tensor([0.0, 10.0, 90.0, 100.0]))
@@ -68,7 +76,11 @@ def test_map_at_r_by_hand():
 
 def test_calibration_tells_images_apart():
     trunk = seeded(3, bninception_trunk)
-    images = torch.rand(8, 3, 227, 227, generator=torch.Generator().manual_seed(0)) * torch.arange(1, 9).view(-1, 1, 1, 1) * 30
+    images = (
+        torch.rand(8, 3, 227, 227, generator=torch.Generator().manual_seed(0))
+        * torch.arange(1, 9).view(-1, 1, 1, 1)
+        * 30
+    )
     before = features_of(trunk.eval(), images)
     after = features_of(calibrate_batchnorm(trunk, images), images)
     spread = [(x.std(dim=0) / x.abs().mean()).mean() for x in (before, after)]
