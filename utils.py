@@ -1,4 +1,4 @@
-"""What every script shares: the paths a user edits, the paper's losses, datasets and properties, and where results live.
+"""What every script shares: paths to edit, the paper's losses, datasets and properties, and where results live.
 
 This file imports the standard library alone, so that any script starts at once and the renderer's own
 environment can use it too.
@@ -99,7 +99,7 @@ FOLD_FOLDER = "Test50_50_Partitions4_{fold}"
 
 
 def experiment_folder(loss, dataset):
-    """Name of the folder that holds a loss's checkpoints for a dataset; the 42 of the Reality Check are derived here."""
+    """The folder that holds a loss's checkpoints for a dataset; the Reality Check's 42 names are derived here."""
     return DATASETS[dataset].experiments.format(key=loss.key, run=loss.runs.get(dataset, ""))
 
 

@@ -4,14 +4,16 @@ Needs Blender as a Python module (requirements-render.txt). A stopped run goes o
 exists are skipped. Any frame comes out the same whichever range it is rendered in.
 """
 
-import sys; from pathlib import Path; sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
 import argparse
 import importlib
 import os
 import re
 import signal
+import sys
 from contextlib import contextmanager
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
 from properties import sampling

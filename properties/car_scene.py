@@ -165,7 +165,7 @@ def _settings(scene, size, samples, image_format):
 
 
 def build(size, samples, image_format):
-    """The scene with all six cars, of which `apply` shows one; pictures of size x size pixels with this many samples a pixel."""
+    """The scene with all six cars, of which `apply` shows one; `size` in pixels, `samples` per pixel."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     _settings(scene, size, samples, image_format)

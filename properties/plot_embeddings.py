@@ -50,7 +50,7 @@ def tsne_coordinates(settings, image_ids):
 
 def tsne_figure(settings, coordinates, table):
     """One scatter plot per shown property, the same points in each."""
-    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(7.2, 3.3))
+    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(7.2, 3.4))
     properties = {prop.name: prop for prop in utils.PROPERTIES}
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
     for panel, name in zip(axes[0], SHOWN):
@@ -59,7 +59,8 @@ def tsne_figure(settings, coordinates, table):
             chosen = column == value
             label = f"{value}°" if name != "model" else str(value)
             panel.scatter(coordinates.x[chosen], coordinates.y[chosen], s=5, color=color, label=label, linewidths=0)
-        panel.set(xticks=[], yticks=[], title=properties[name].label, aspect="equal")
+        panel.set(xticks=[], yticks=[], title=properties[name].label, box_aspect=1)
+        panel.set_aspect("equal", adjustable="datalim")
         panel.spines[:].set_visible(False)
         columns = 2 if name == "model" else 4
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, fontsize=6, frameon=False,

@@ -10,7 +10,8 @@ SIGNIFICANT = 2.576  # the paper's threshold for underlining; see the README on 
 LEVEL = 0.01  # of the Mann-Whitney test that puts a mean in bold
 COLUMN_GROUPS = ["Car", "Car", *["Car Color"] * 3, *["Background Color"] * 3, "", "Sun", "Sun"]
 COLUMNS = [
-    "Model", "Rotation", "Hue", "Saturation", "Value", "Hue", "Saturation", "Value", "Camera Height", "Elevation", "Rotation",
+    "Model", "Rotation", "Hue", "Saturation", "Value", "Hue", "Saturation", "Value",
+    "Camera Height", "Elevation", "Rotation",
 ]  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def losses_table(settings, name):
     ]
     caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance.'
     names = [loss.name for loss in settings.losses]
-    return Table(name, caption, [], ["Year", "Loss type", "Distance/Similarity"], [], names, cells, records)
+    return Table(name, caption, [], ["Year", "Loss type", "Distance/Similarity"], [], names, cells, records, False)
 
 
 def properties_table(settings, name):
@@ -38,7 +39,7 @@ def properties_table(settings, name):
         columns=["property", "label", "values"],
     )
     caption = "Properties of the rendered cars and their possible values; every image draws each uniformly at random."
-    return Table(name, caption, [], ["Possible values"], [], labels, [[Cell(text)] for text in texts], records)
+    return Table(name, caption, [], ["Possible values"], [], labels, [[Cell(text)] for text in texts], records, False)
 
 
 def _value(name, value):
@@ -119,14 +120,15 @@ def _two_digits(value):
 
 
 def _caption(settings, scores):
+    rules = settings.rules
     numbers = sorted(set(scores.n_images))
-    n = " to ".join(f"{number:,}" for number in {min(numbers), max(numbers)}) if numbers else "no"
-    limit = f"at most {settings.rules.max_neighbors} neighbours" if settings.rules.max_neighbors else "all R neighbours"
-    distance = "each loss's own distance" if settings.rules.own_distance else "Euclidean distance of raw embeddings"
-    folds = ", ".join(map(str, settings.folds))
+    n = " to ".join(f"{number:,}" for number in dict.fromkeys(numbers[:1] + numbers[-1:])) or "no"
+    limit = f"at most {rules.max_neighbors} neighbours" if rules.max_neighbors else "all R neighbours"
+    distance = "each loss's own distance" if rules.own_distance else "Euclidean distance of raw embeddings"
+    unit = "loss" if rules.test_unit == "loss_mean" else "loss and fold"
     return (
-        f"NR-Precisions for {n} rendered car images, networks trained on {settings.properties.networks}. Underlined: above "
-        f"{SIGNIFICANT}. Bold: the larger mean where the loss types differ (Mann-Whitney, 1%, one value per "
-        f"{settings.rules.test_unit.replace('_', ' ')}, {settings.rules.test_alternative}). Protocol {settings.protocol}: "
-        f"{limit}, {distance}; mean over fold {folds}."
+        f"NR-Precisions for {n} rendered car images, networks trained on {settings.properties.networks}. "
+        f"Underlined: above {SIGNIFICANT}. Bold: the larger mean where the loss types differ (Mann-Whitney at 1%, one "
+        f"value per {unit}, {rules.test_alternative}). Protocol {settings.protocol}: {limit}, {distance}; "
+        f"mean over fold {', '.join(map(str, settings.folds))}."
     )

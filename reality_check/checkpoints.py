@@ -17,7 +17,7 @@ from utils import InputError
 
 
 def untrained_trunk_file(settings):
-    """The trunk of "None": the ImageNet file, or the seeded trunk that 2_train_models.py leaves in the models folder."""
+    """The trunk of "None": the ImageNet file, or the seeded trunk that 2_train_models.py leaves with the models."""
     if settings.trunk == "imagenet":
         return settings.paths["imagenet_trunk"]
     return settings.paths["models"] / "seeded_trunk.pth"

@@ -30,6 +30,7 @@ class Table(NamedTuple):
     rows: list
     cells: list  # of rows of Cell
     records: pd.DataFrame  # what goes into the .csv
+    about_networks: bool = True  # whether the reader has to know what networks they are
 
     @property
     def missing(self):
@@ -47,7 +48,7 @@ def write(table, settings):
 
 def full_caption(table, settings):
     """The caption, the number of missing cells, and what there is to know about the networks."""
-    parts = [table.caption, settings.note]
+    parts = [table.caption, settings.note if table.about_networks else ""]
     if table.missing:
         parts.insert(
             1, f"{table.missing} of {sum(map(len, table.cells))} cells are missing: their inputs are not there."
@@ -68,7 +69,7 @@ def markdown(table, caption):
             for group, label in zip(table.column_groups or [""] * len(table.columns), table.columns)
         ]
     )
-    lines = [f"**{table.name.split('_')[0].replace('table', 'Table ')}.** {caption}", ""]
+    lines = [f"**Table {_number(table.name)}.** {caption}", ""]
     lines += [_markdown_row(heads), _markdown_row(["---"] * len(heads))]
     for i, (label, cells) in enumerate(zip(table.rows, table.cells)):
         lines.append(_markdown_row(groups[i : i + 1] + [label] + [_markdown_cell(cell) for cell in cells]))
@@ -148,10 +149,17 @@ def _escaped(text):
 
 def write_document(names, settings):
     """all_tables.tex: a document that can be compiled, with those of the named tables that are there."""
-    inputs = "\n".join(rf"\input{{{name}}}" for name in names if utils.table_file(settings, f"{name}.tex").is_file())
+    there = [name for name in names if utils.table_file(settings, f"{name}.tex").is_file()]
+    inputs = "\n".join(rf"\renewcommand{{\thetable}}{{{_number(name)}}}\input{{{name}}}\clearpage" for name in there)
     document = (
         "\\documentclass{article}\n\\usepackage[landscape,margin=1.5cm]{geometry}\n"
         "\\usepackage{booktabs,graphicx}\n\\usepackage[table]{xcolor}\n"
         f"\\begin{{document}}\n{inputs}\n\\end{{document}}\n"
     )
     utils.write_text(utils.table_file(settings, "all_tables.tex"), document)
+
+
+def _number(name):
+    """ "table2_jsd" -> "2 (jsd)", as tables are called in text."""
+    number, *suffix = name.removeprefix("table").split("_")
+    return f"{number} ({' '.join(suffix)})" if suffix else number

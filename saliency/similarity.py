@@ -22,8 +22,8 @@ def pearson(a, b):
 def jensen_shannon(a, b, base):
     """Jensen-Shannon divergence (not its root, the distance) of maps (..., H, W) and (..., H, W) of values >= 0.
 
-    Each map is divided by its sum. Leading axes broadcast. In [0, log_base(2)], so in [0, 1] for base 2. A map that sums
-    to zero is no distribution: NaN. Raises ValueError on a negative value.
+    Each map is divided by its sum. Leading axes broadcast. In [0, log_base(2)], so in [0, 1] for base 2. A map that
+    sums to zero is no distribution: NaN. Raises ValueError on a negative value.
     """
     a, b = _distribution(a), _distribution(b)
     # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2, with H the entropy

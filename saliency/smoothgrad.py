@@ -40,7 +40,7 @@ def scaled(raw):
 def input_gradients(network, images, base_embedding, distance):
     """d distance(f(x), f(base)) / dx (Eq. 1) for images (n, C, H, W): (n, C, H, W), each image by itself.
 
-    base_embedding: (1, d); distance: a function of (n, d) and (1, d) that gives (n, 1). The image is its first argument.
+    base_embedding: (1, d); distance: a function of (n, d) and (1, d) that gives (n, 1), the images coming first.
     """
     images = images.detach().requires_grad_()
     # The sum's gradient with respect to an image is that of its own distance, since networks in eval mode do not mix

@@ -184,7 +184,7 @@ def settings_from_command_line(description):
     """Parse the options that every numbered script shares."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
-                        help="what to run; results go to a folder of the same name (default: settings/paper.yaml)")  # fmt: skip
+                        help="what to run and how (default: settings/paper.yaml)")  # fmt: skip
     parser.add_argument(
         "--losses", nargs="+", metavar="LOSS", help='only these losses, e.g. --losses Triplet "Margin / class"'
     )

@@ -22,17 +22,23 @@ def run_command(script, settings, *options, cwd=None):
 
 
 @pytest.fixture
-def run_inside(monkeypatch, capsys):
+def run_script(monkeypatch, capsys):
     """A function that runs a script inside this process, which spares it the imports; returns its output."""
 
-    def run(script, settings, *options):
-        monkeypatch.setattr(sys, "argv", [script, "--settings", str(settings), *options])
+    def run(script, *options):
+        monkeypatch.setattr(sys, "argv", [script, *options])
         monkeypatch.setattr(sys, "path", [str(ROOT / script), *sys.path])  # the scripts replace its first entry
         capsys.readouterr()
         runpy.run_path(str(ROOT / script), run_name="__main__")
         return capsys.readouterr().out
 
     return run
+
+
+@pytest.fixture
+def run_inside(run_script):
+    """The same for a script that takes a settings file."""
+    return lambda script, settings, *options: run_script(script, "--settings", str(settings), *options)
 
 
 @pytest.fixture

@@ -159,7 +159,8 @@ def test_protocol_released_differs(copy, run_inside):
         for script in ("saliency/2_compare_maps.py", "properties/3_score_properties.py"):
             run_inside(script, copy / f"{protocol}.yaml")
         folder = copy / "results" / protocol
-        tables[protocol] = [pd.read_csv(folder / name, keep_default_na=False) for name in ("saliency/pairs_RenderedCars.csv", "properties/nr_precision.csv")]  # fmt: skip
+        names = ("saliency/pairs_RenderedCars.csv", "properties/nr_precision.csv")
+        tables[protocol] = [pd.read_csv(folder / name, keep_default_na=False) for name in names]
     (pairs, scores), (released_pairs, released_scores) = tables["paper"], tables["released"]
     np.testing.assert_allclose(released_pairs.jsd_mean, pairs.jsd_mean * np.log(2), rtol=1e-9)
     np.testing.assert_array_equal(released_pairs.correlation_mean, pairs.correlation_mean)
@@ -282,14 +283,9 @@ def test_changed_settings_are_refused(copy, fails):
     assert snapshot(copy / "results") == before
 
 
-@pytest.mark.parametrize("script", SCRIPTS + ["reality_check/2_train_models.py"])
-def test_help(script, monkeypatch, capsys):
-    import runpy
-    import sys
-
-    monkeypatch.setattr(sys, "argv", [script, "--help"])
-    monkeypatch.setattr(sys, "path", [script, *sys.path])
+@pytest.mark.parametrize("script", [*SCRIPTS, "reality_check/2_train_models.py"])
+def test_help(script, run_script, capsys):
     with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(utils.ROOT / script), run_name="__main__")
+        run_script(script, "--help")
     text = capsys.readouterr().out
     assert stop.value.code == 0 and "--settings" in text and "--losses" in text
