@@ -1,5 +1,7 @@
 """Figure 3: t-SNE of embeddings, coloured by three properties. Figure 4: sample images of the rendered cars."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -19,8 +21,13 @@ def plot(settings):
     """Write both figures. Raises InputError if the embeddings for the t-SNE are not there."""
     items, table = chosen_cars(settings)
     coordinates = tsne_coordinates(settings, [item.image_id for item in items])
-    figures.save(tsne_figure(settings, coordinates, table), settings, "figure3")
-    figures.save(samples_figure(items), settings._replace(training=None), "figure4")  # no network took part
+    what = {"loss": coordinates.loss[0], "networks": settings.properties.networks, "images": len(coordinates)}
+    tsne = utils.properties_file(settings, "tsne.csv")
+    figures.draw(settings, "figure3", partial(tsne_figure, settings, coordinates, table), what, [tsne])
+    shown = evenly_spaced(items, SAMPLES[0] * SAMPLES[1])
+    what = {"images": [item.image_id for item in shown]}
+    no_network = settings._replace(training=None)
+    figures.draw(no_network, "figure4", partial(samples_figure, shown), what, [item.path for item in shown])
 
 
 def tsne_coordinates(settings, image_ids):
@@ -50,7 +57,8 @@ def tsne_coordinates(settings, image_ids):
 
 def tsne_figure(settings, coordinates, table):
     """One scatter plot per shown property, the same points in each."""
-    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(7.2, 3.4))
+    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(7.2, 3.5))
+    figure.get_layout_engine().set(rect=(0, 0.07, 1, 0.93))  # the footnote's room
     properties = {prop.name: prop for prop in utils.PROPERTIES}
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
     for panel, name in zip(axes[0], SHOWN):
@@ -60,7 +68,6 @@ def tsne_figure(settings, coordinates, table):
             label = f"{value}°" if name != "model" else str(value)
             panel.scatter(coordinates.x[chosen], coordinates.y[chosen], s=5, color=color, label=label, linewidths=0)
         panel.set(xticks=[], yticks=[], title=properties[name].label, box_aspect=1)
-        panel.set_aspect("equal", adjustable="datalim")
         panel.spines[:].set_visible(False)
         columns = 2 if name == "model" else 4
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, fontsize=6, frameon=False,
@@ -78,12 +85,12 @@ def value_colors(name, count):
 
 
 def samples_figure(items):
-    """A grid of images, evenly spaced over the dataset."""
+    """A grid of images."""
     rows, columns = SAMPLES
     figure, axes = figures.new_figure(rows, columns, figsize=(7.2, 7.2 * rows / columns))
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
     for panel in axes.flat:
         panel.axis("off")
-    for panel, item in zip(axes.flat, evenly_spaced(items, rows * columns)):
+    for panel, item in zip(axes.flat, items):
         figures.show_image(panel, open_image(item.path))
     return figure

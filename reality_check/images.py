@@ -1,8 +1,10 @@
-"""Reading image files."""
+"""Reading image files, and the part of them that a network sees."""
 
 from PIL import Image
 
 from utils import InputError
+
+RESIZED, SIZE = 256, 227  # pixels: the shorter side, then the centre crop
 
 
 def open_image(path):
@@ -14,3 +16,14 @@ def open_image(path):
         raise InputError(f"{path}: image is missing; compare the folder with data/README.md") from None
     except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three for broken files
         raise InputError(f"{path}: not a readable image ({error}); fetch it again") from None
+
+
+def cropped(image):
+    """The part of an RGB image that the network sees, 227 x 227: torchvision's Resize(256) and CenterCrop(227).
+
+    Here with Pillow alone, which is what torchvision calls, so that figures need not load torch.
+    """
+    width, height = (RESIZED * side // min(image.size) for side in image.size)
+    left, top = round((width - SIZE) / 2), round((height - SIZE) / 2)
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    return resized.crop((left, top, left + SIZE, top + SIZE))

@@ -4,13 +4,9 @@ import torch
 from PIL import Image
 from torchvision.transforms import functional
 
-RESIZED, SIZE = 256, 227  # shorter side, then the centre crop
+from reality_check.images import RESIZED, cropped
+
 BGR_MEAN = torch.tensor([104.0, 117.0, 128.0]).view(3, 1, 1)
-
-
-def cropped(image):
-    """The part of an RGB image that the network sees, 227 x 227."""
-    return functional.center_crop(functional.resize(image, RESIZED), SIZE)
 
 
 def network_input(image):

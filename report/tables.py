@@ -8,7 +8,7 @@ import pandas as pd
 import utils
 
 MISSING = "missing"
-DARKEST = 55  # per cent of gray behind the largest value
+DARKEST = 40  # per cent of gray behind the largest value
 
 
 class Cell(NamedTuple):

@@ -1,13 +1,13 @@
 """Figure 2: the saliency maps of an image under every loss, and the same for more images."""
 
 import textwrap
+from functools import partial
 
 import numpy as np
 
 import utils
 from reality_check import datasets
-from reality_check.images import open_image
-from reality_check.transforms import cropped
+from reality_check.images import cropped, open_image
 from report import figures
 from saliency.map_files import MapFolder
 from utils import InputError
@@ -31,12 +31,15 @@ def plot(settings):
         folder = utils.maps_folder(settings, dataset, fold, settings.losses[0]).parent
         raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
     shown = datasets.evenly_spaced(shown, MORE_IMAGES)
-    figures.save(one_image(settings, shown[0], folders), settings, "figure2")
-    figures.save(many_images(settings, shown, folders), settings, "figure2_more")
+    inputs = [file for maps in folders.values() for file in maps.files]
+    for name, some, make in [("figure2", shown[:1], one_image), ("figure2_more", shown, many_images)]:
+        what = {"dataset": dataset, "fold": fold, "losses": list(folders), "images": [item.image_id for item in some]}
+        figures.draw(settings, name, partial(make, settings, some, folders), what, inputs)
 
 
-def one_image(settings, item, folders):
+def one_image(settings, items, folders):
     """The paper's layout: first column the image and "None", then rows of ranking and of classification losses."""
+    (item,) = items
     by_type = {kind: [loss for loss in settings.losses if loss.type == kind] for kind in utils.LOSS_TYPES}
     rows = [row for kind in ("Ranking", "Classification") for row in _rows_of(by_type[kind], WIDTH - 1)]
     figure, axes = figures.new_figure(max(2, len(rows)), WIDTH, figsize=(7.2, 1.45 * max(2, len(rows)) + 0.3))
@@ -56,19 +59,27 @@ def _rows_of(losses, width):
 
 
 def many_images(settings, items, folders):
-    """One row per image: the image, then its map under every loss."""
+    """One row per image: the image, then its map under every loss. All in one axes, of one unit per panel."""
     losses = sorted(utils.grouped(settings.losses), key=lambda loss: loss.type != "None")
-    width, height, names_height = 0.62 * (len(losses) + 1) + 0.5, 0.62 * len(items) + 1.2, 1.0
-    figure, axes = figures.new_figure(len(items), len(losses) + 1, figsize=(width, height))
-    figure.get_layout_engine().set(rect=(0, 0, 1 - 0.5 / width, 1 - names_height / height), wspace=0.02, hspace=0.02)
-    for row, item in zip(axes, items):
-        figures.show_image(row[0], cropped(open_image(item.path)))
-        for panel, loss in zip(row[1:], losses):
-            show_map(panel, folders[loss.name], item, "")
-    for panel, name in zip(axes[0], ["Image", *(loss.name for loss in losses)]):
-        label = panel.text(0.4, 1.08, name, rotation=45, rotation_mode="anchor", transform=panel.transAxes)
-        label.set_in_layout(False)  # long names reach over their neighbours' columns
+    figure, axes = figures.new_figure(1, 1, figsize=(0.62 * (len(losses) + 1.6), 0.62 * (len(items) + 1.7) + 0.2))
+    axes = axes[0, 0]
+    for row, item in enumerate(items):
+        _place(axes, row, 0, cropped(open_image(item.path)))
+        for column, loss in enumerate(losses, start=1):
+            maps = folders[loss.name]
+            if item.image_id in maps:
+                _place(axes, row, column, maps[item.image_id].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1)
+            else:
+                axes.text(column + 0.5, -row - 0.5, "missing", ha="center", va="center", fontsize=6)
+    for column, name in enumerate(["Image", *(loss.name for loss in losses)]):
+        axes.text(column + 0.4, 0.05, name, rotation=45, rotation_mode="anchor")
+    axes.set(xlim=(0, len(losses) + 1.6), ylim=(-len(items), 1.7), aspect="equal")  # with room for the names
+    axes.axis("off")
     return figure
+
+
+def _place(axes, row, column, image, **kwargs):
+    axes.imshow(image, extent=(column + 0.04, column + 0.96, -row - 0.96, -row - 0.04), **kwargs)
 
 
 def show_map(panel, maps, item, title):

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import scipy.io
 from PIL import Image
+from torchvision import transforms
 
 import utils
 from reality_check import datasets
-from reality_check.images import open_image
+from reality_check.images import cropped, open_image
 from reality_check.transforms import black_input, network_input
 from settings.reader import Settings
 from tests import fake_data
@@ -147,6 +148,13 @@ def test_network_input_is_bgr_less_the_mean():
     assert tensor.shape == (3, 227, 227)
     assert tensor[:, 100, 100].tolist() == [30 - 104, 20 - 117, 10 - 128]
     assert black_input()[:, 0, 0].tolist() == [-104, -117, -128] and black_input().std(dim=(1, 2)).max() == 0
+
+
+@pytest.mark.parametrize("size", [(256, 256), (300, 400), (641, 333), (227, 1000), (100, 131), (512, 511), (257, 600)])
+def test_crop_is_that_of_torchvision(size):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    theirs = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(227)])(image)
+    np.testing.assert_array_equal(np.asarray(cropped(image)), np.asarray(theirs))
 
 
 def test_unreadable_images(tmp_path):

@@ -126,7 +126,7 @@ def test_files(settings):
     markdown = (folder / "table2.md").read_text()
     assert "| Ranking | Contrastive | 100±0 | 33±12 |" in markdown and "2 of 16 cells are missing" in markdown
     latex = (folder / "table2.tex").read_text()
-    assert r"100$\pm$0 & \cellcolor{black!55}33$\pm$12" in latex and r"\multicolumn{2}{c}{Ranking}" in latex
+    assert r"100$\pm$0 & \cellcolor{black!40}33$\pm$12" in latex and r"\multicolumn{2}{c}{Ranking}" in latex
     assert latex.count(r"\\") == 6 and r"\toprule" in latex
     assert pd.read_csv(folder / "table2.csv")["mean"].isna().sum() == 2
 
