@@ -16,9 +16,9 @@ from settings.reader import settings_from_command_line
 def main():
     settings = settings_from_command_line(__doc__)
     utils.check_recorded(settings)
-    from properties import plot_embeddings
+    from report import contents
 
-    plot_embeddings.plot(settings)
+    contents.make_figures(settings, contents.PROPERTY_FIGURES)
     utils.record_run(settings, __file__)
 
 

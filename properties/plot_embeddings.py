@@ -17,17 +17,21 @@ SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper
 SAMPLES = (4, 8)  # rows and columns of Figure 4
 
 
-def plot(settings):
-    """Write both figures. Raises InputError if the embeddings for the t-SNE are not there."""
+def figure3(settings, name):
+    """t-SNE of embeddings. Raises InputError if they are not there."""
     items, table = chosen_cars(settings)
     coordinates = tsne_coordinates(settings, [item.image_id for item in items])
-    what = {"loss": coordinates.loss[0], "networks": settings.properties.networks, "images": len(coordinates)}
-    tsne = utils.properties_file(settings, "tsne.csv")
-    figures.draw(settings, "figure3", partial(tsne_figure, settings, coordinates, table), what, [tsne])
-    shown = evenly_spaced(items, SAMPLES[0] * SAMPLES[1])
-    what = {"images": [item.image_id for item in shown]}
-    no_network = settings._replace(training=None)
-    figures.draw(no_network, "figure4", partial(samples_figure, shown), what, [item.path for item in shown])
+    shows = {"loss": coordinates.loss[0], "networks": settings.properties.networks, "images": len(coordinates)}
+    inputs = [utils.properties_file(settings, "tsne.csv")]
+    figures.draw(settings, name, partial(tsne_figure, settings, coordinates, table), shows, inputs)
+
+
+def figure4(settings, name):
+    """Sample images, evenly spaced over the rendered cars."""
+    items = evenly_spaced(chosen_cars(settings)[0], SAMPLES[0] * SAMPLES[1])
+    shows = {"images": [item.image_id for item in items]}
+    no_network = settings._replace(training=None)  # and so no note about networks
+    figures.draw(no_network, name, partial(samples_figure, items), shows, [item.path for item in items])
 
 
 def tsne_coordinates(settings, image_ids):

@@ -5,6 +5,7 @@ after this reads them as it would read the real ones. Needs settings with a `tra
 settings/demo.yaml; the paper's networks are downloaded, not trained. What is already trained is skipped.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def main():
     settings = settings_from_command_line(__doc__)
     if settings.training is None:
         raise utils.InputError(f"settings {settings.name!r} have no `training:` block: their networks are downloaded")
+    made_with = check_models_folder(settings)
     trained = [loss for loss in settings.losses if loss.type != "None"]
     todo = [
         (loss, dataset, fold)
@@ -32,8 +34,23 @@ def main():
     # Here and in the other scripts the heavy imports come late: --help and a finished run answer at once.
     from reality_check import demo_networks
 
-    utils.record_run(settings, __file__, "cpu")
+    utils.record_run(settings, __file__)
+    utils.write_text(made_with, json.dumps(training_settings(settings), indent=2) + "\n")
     demo_networks.train(settings, todo)
+
+
+def training_settings(settings):
+    return {"seed": settings.seed, "trunk": settings.trunk, "training": settings.training._asdict()}
+
+
+def check_models_folder(settings):
+    """The file that tells how the folder's networks were trained; InputError if it was otherwise than settings say."""
+    file = settings.paths["models"] / "made_with.json"
+    if file.is_file() and json.loads(file.read_text(encoding="utf-8")) != training_settings(settings):
+        raise utils.InputError(
+            f"{file}: these networks were trained with other settings; delete the folder to train anew"
+        )
+    return file
 
 
 if __name__ == "__main__":

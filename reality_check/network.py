@@ -95,7 +95,11 @@ def features_of(trunk, images):
 
 
 def device_of(settings):
-    """The torch device that the settings ask for; "auto" takes a GPU where there is one."""
+    """The torch device that the settings ask for; "auto" takes a GPU where there is one.
+
+    From here on float32 means float32 there: torch would let convolutions on a GPU round to TF32.
+    """
+    torch.backends.cudnn.allow_tf32 = False
     if settings.device != "auto":
         return torch.device(settings.device)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

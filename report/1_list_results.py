@@ -15,7 +15,7 @@ def main():
 
     files = [utils.table_file(settings, f"{entry.name}.md") for entry in contents.all_tables(settings)]
     files += [settings.results / "compared_with_paper.csv", settings.results / "run.json"]
-    files += [settings.figures / f"{name}.png" for name in contents.FIGURES]
+    files += [settings.figures / f"{entry.name}.png" for entry in contents.SALIENCY_FIGURES + contents.PROPERTY_FIGURES]
     for file in files:
         print(f"{'' if file.is_file() else 'MISSING '}{file}")
     missing = [file for file in files if not file.is_file()]

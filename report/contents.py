@@ -4,15 +4,15 @@ from functools import partial
 from typing import NamedTuple
 
 import utils
-from properties import property_tables
+from properties import plot_embeddings, property_tables
 from report import compare_with_paper
 from report import tables as table_files
-from saliency import pair_tables
+from saliency import pair_tables, plot_maps
 
 
 class Entry(NamedTuple):
     name: str  # of its files, without the ending
-    make: object  # (settings, name) -> report.tables.Table
+    make: object  # of a table: (settings, name) -> report.tables.Table; of a figure: (settings, name), writes its files
 
 
 def _pairs(name, form, number, measure):
@@ -46,12 +46,14 @@ PROPERTY_TABLES = [
     Entry("table5", property_tables.properties_table),
     Entry("table6", property_tables.nr_precision_table),
 ]
-FIGURES = {
-    "figure2": "saliency maps of one image under every loss",
-    "figure2_more": "saliency maps of more images",
-    "figure3": "t-SNE of embeddings, coloured by three properties",
-    "figure4": "sample images of the rendered cars",
-}
+SALIENCY_FIGURES = [
+    Entry("figure2", plot_maps.figure2),
+    Entry("figure2_more", plot_maps.figure2_more),
+]
+PROPERTY_FIGURES = [
+    Entry("figure3", plot_embeddings.figure3),
+    Entry("figure4", plot_embeddings.figure4),
+]
 
 
 def saliency_tables(settings):
@@ -75,3 +77,8 @@ def make_tables(settings, entries):
 def all_tables(settings):
     """Every table entry of the run, in the order of their names."""
     return sorted(saliency_tables(settings) + PROPERTY_TABLES)
+
+
+def make_figures(settings, entries):
+    for entry in entries:
+        entry.make(settings, entry.name)

@@ -29,8 +29,8 @@ def new_figure(*args, layout="constrained", **kwargs):
 def draw(settings, name, make, shows, inputs):
     """Write figures/<settings>/<name>.png and .pdf of the figure that make() returns, unless they are up to date.
 
-    shows: what the figure is of, as a dictionary, kept in the PNG's description. Up to date are files that show the same
-    and are newer than the input files and all code.
+    shows: what the figure is of, as a dictionary, kept in the PNG's description. Up to date are files that show the
+    same and are newer than the input files and all code.
     """
     shows = json.dumps(shows | {"settings": settings.name, "note": settings.note})
     png, pdf = (settings.figures / f"{name}.{ending}" for ending in ("png", "pdf"))

@@ -16,9 +16,9 @@ def main():
     settings = settings_from_command_line(__doc__)
     settings.check_map_folds()
     utils.check_recorded(settings)
-    from saliency import plot_maps
+    from report import contents
 
-    plot_maps.plot(settings)
+    contents.make_figures(settings, contents.SALIENCY_FIGURES)
     utils.record_run(settings, __file__)
 
 

@@ -17,24 +17,32 @@ MORE_IMAGES = 6
 WIDTH = 6  # panels in a row of Figure 2, the first of them the image or "None"
 
 
-def plot(settings):
-    """Figure 2 and the page of more images, for the dataset of Table 2 and its first fold.
+def figure2(settings, name):
+    """The maps of one image, in the paper's layout."""
+    _draw(settings, name, 1, one_image)
+
+
+def figure2_more(settings, name):
+    """A page of more images."""
+    _draw(settings, name, MORE_IMAGES, many_images)
+
+
+def _draw(settings, name, count, make):
+    """Draw `count` of the images that have maps, of the dataset of Table 2 and its first fold.
 
     Raises InputError if no image has a map.
     """
     dataset, fold = settings.tables[2], settings.map_folds[0]
-    items = datasets.load_items(settings, dataset, "test")
-    items = datasets.evenly_spaced(items, settings.saliency.images)
+    items = datasets.evenly_spaced(datasets.load_items(settings, dataset, "test"), settings.saliency.images)
     folders = {loss.name: MapFolder(utils.maps_folder(settings, dataset, fold, loss)) for loss in settings.losses}
-    shown = [item for item in items if any(item.image_id in maps for maps in folders.values())]
-    if not shown:
+    items = [item for item in items if any(item.image_id in maps for maps in folders.values())]
+    if not items:
         folder = utils.maps_folder(settings, dataset, fold, settings.losses[0]).parent
         raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
-    shown = datasets.evenly_spaced(shown, MORE_IMAGES)
+    items = datasets.evenly_spaced(items, count) if count > 1 else items[:1]
+    shows = {"dataset": dataset, "fold": fold, "losses": list(folders), "images": [item.image_id for item in items]}
     inputs = [file for maps in folders.values() for file in maps.files]
-    for name, some, make in [("figure2", shown[:1], one_image), ("figure2_more", shown, many_images)]:
-        what = {"dataset": dataset, "fold": fold, "losses": list(folders), "images": [item.image_id for item in some]}
-        figures.draw(settings, name, partial(make, settings, some, folders), what, inputs)
+    figures.draw(settings, name, partial(make, settings, items, folders), shows, inputs)
 
 
 def one_image(settings, items, folders):

@@ -265,6 +265,15 @@ def test_unknown_names_and_missing_stages(project, fails, script, options, messa
     assert message in fails(script, project / "tiny.yaml", *options)
 
 
+def test_networks_trained_otherwise_are_not_taken_for_these(project, fails):
+    settings = fake_data.write_settings(
+        project, training={"iterations": 11, "check_every": 5, "calibration_images": 20}
+    )
+    assert "made_with.json: these networks were trained with other settings" in fails(
+        "reality_check/2_train_models.py", settings
+    )
+
+
 def test_released_has_no_maps_of_later_folds(project, fails):
     settings = fake_data.write_settings(project, protocol="released", folds=[0, 2])
     assert "compares saliency maps of fold 0 only" in fails("saliency/1_compute_maps.py", settings, "--folds", "2")
