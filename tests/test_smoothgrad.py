@@ -90,14 +90,19 @@ def test_images_of_a_batch_do_not_mix():
     torch.testing.assert_close(together, alone)
 
 
-def test_snr_distance_takes_the_image_as_anchor():
-    network, distance = Linear(np.eye(4)), distance_function("SNR Distance")
-    image, base = torch.tensor([[[[1.0, 2], [3, 7]]]], dtype=torch.float64), torch.tensor([[0.0, 1, 0, 0]]).double()
-    x = (image / image.norm()).numpy().ravel()
-    value = np.var(x - np.array([0, 1, 0, 0]), ddof=1) / np.var(x, ddof=1)
-    assert distance(network(image), base).item() == pytest.approx(value)
-    swapped = np.var(x - np.array([0, 1, 0, 0]), ddof=1) / np.var([0, 1, 0, 0], ddof=1)
-    assert value != pytest.approx(swapped)
+def test_snr_gradient_takes_the_image_as_anchor():
+    """d var(x/|x| - b) / var(x/|x|) by central differences; with the roles swapped it is another gradient."""
+    x, base = np.array([1.0, 2, 3, 7]), np.array([0.0, 1, 0, 0])
+
+    def snr(x):
+        x = x / np.linalg.norm(x)
+        return np.var(x - base, ddof=1) / np.var(x, ddof=1)
+
+    step = 1e-6 * np.eye(4)
+    expected = [(snr(x + h) - snr(x - h)) / 2e-6 for h in step]
+    image, target = torch.tensor(x).reshape(1, 1, 2, 2), torch.tensor(base)[None]
+    got = input_gradients(Linear(np.eye(4)), image, target, distance_function("SNR Distance"))
+    np.testing.assert_allclose(got.numpy().ravel(), expected, rtol=1e-5)
 
 
 def test_noise_depends_on_its_seed_alone():
