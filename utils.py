@@ -8,6 +8,7 @@ import csv
 import datetime
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -149,11 +150,10 @@ class Protocol(NamedTuple):
     test_alternative: str
 
 
-E = 2.718281828459045
 PROTOCOLS = {
     # The text states neither unit nor side of its test; a loss's mean over the folds and both sides are our reading.
     "paper": Protocol("samples", 2.0, FOLDS, False, None, True, "loss_mean", "two-sided"),
-    "released": Protocol("channels", E, (0,), True, 1023, False, "loss_fold", "half two-sided"),
+    "released": Protocol("channels", math.e, (0,), True, 1023, False, "loss_fold", "half two-sided"),
 }
 
 

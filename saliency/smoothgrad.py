@@ -3,6 +3,8 @@
 import numpy as np
 import torch
 
+from utils import PROTOCOLS
+
 CLIP_PERCENTILE = 99
 
 
@@ -20,13 +22,11 @@ def saliency_map(gradients, protocol):
         raise ValueError(f"gradients must be (samples, channels, H, W), not {gradients.shape}")
     if not np.isfinite(gradients).all():
         raise ValueError("gradients contain NaN or infinite values")
-    if protocol == "paper":
-        raw = np.abs(gradients.mean(axis=0)).mean(axis=0)
-    elif protocol == "released":
-        raw = np.abs(gradients.mean(axis=1)).sum(axis=0)
-    else:
+    if protocol not in PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}")
-    return scaled(raw)
+    if PROTOCOLS[protocol].signed_mean_over == "samples":
+        return scaled(np.abs(gradients.mean(axis=0)).mean(axis=0))
+    return scaled(np.abs(gradients.mean(axis=1)).sum(axis=0))
 
 
 def scaled(raw):

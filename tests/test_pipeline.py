@@ -122,6 +122,19 @@ def test_a_map_depends_on_nothing_but_its_purpose(copy, run_inside):
         assert np.corrcoef(first[image_id].ravel().astype(float), single.ravel())[0, 1] > 0.9999
 
 
+def test_a_stopped_run_goes_on_to_the_same_bytes(copy, run_inside):
+    """With one network's maps not there yet, and the half-written file that a killed run leaves beside them."""
+    settings = load_settings(copy / "tiny.yaml")
+    file = utils.maps_folder(settings, "RenderedCars", 0, settings.losses[1]) / "block_00000.npz"
+    others = utils.maps_folder(settings, "RenderedCars", 0, settings.losses[0]) / "block_00000.npz"
+    whole, untouched = file.read_bytes(), others.stat().st_mtime_ns
+    file.rename(file.with_name(".block_00000.123.npz"))
+    file.with_name(".block_00000.123.npz").write_bytes(whole[:1000])
+    run_inside("saliency/1_compute_maps.py", copy / "tiny.yaml")
+    assert file.read_bytes() == whole and others.stat().st_mtime_ns == untouched
+    assert len(MapFolder(file.parent)) == 2
+
+
 def test_narrowed_runs_add_up(copy, run_inside):
     """Embeddings and scores of losses run one by one are those of all at once."""
     expected = pd.read_csv(copy / "results/tiny/properties/nr_precision.csv", keep_default_na=False)
