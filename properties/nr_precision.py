@@ -12,7 +12,7 @@ class Precision(NamedTuple):
     nr_precision: np.ndarray  # (k,), zero for random embeddings; Eq. 5
 
 
-def nr_precision(embeddings, labels, max_neighbors=None, progress=lambda blocks: blocks):
+def nr_precision(embeddings, labels, max_neighbors=None):
     """R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
 
     embeddings: (n, d) floats; labels: (n, k) integers, labels[i, j] being image i's value of property j. For another
@@ -29,7 +29,7 @@ def nr_precision(embeddings, labels, max_neighbors=None, progress=lambda blocks:
     evenly, which is the expectation over all orders of the tied; so the order of the images does not matter, and
     embeddings that are all equal score as chance.
 
-    progress wraps the list of blocks of queries, for a progress bar. Memory is bounded by a block of distances.
+    Memory is bounded by a block of distances.
     Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
     """
     embeddings, labels = _checked(embeddings, labels, max_neighbors)
@@ -42,7 +42,7 @@ def nr_precision(embeddings, labels, max_neighbors=None, progress=lambda blocks:
 
     hits = np.zeros((n, k))
     block = max(1, BLOCK_BYTES // (8 * n))
-    for start in progress(range(0, n, block)):
+    for start in range(0, n, block):
         queries = np.arange(start, min(start + block, n))
         hits[queries] = _hits(_distances(embeddings, queries), queries, codes, neighbors, members)
     return _averages(hits, counts / n, neighbors)

@@ -32,10 +32,13 @@ def train(settings, todo):
         features = trunk_features(checkpoints.load_trunk(trunk_file), images, settings.properties.batch_size)
         by_id = {item.image_id: row for item, row in zip(items, features)}
         cells = [cell for cell in todo if cell[1] == dataset]
+        parts = {
+            fold: [labelled_features(settings, dataset, part, fold, by_id) for part in ("train", "validation")]
+            for fold in dict.fromkeys(fold for *_, fold in cells)
+        }
         for loss, _, fold in tqdm(cells, desc=f"training on {dataset}", unit="network"):
-            parts = [labelled_features(settings, dataset, part, fold, by_id) for part in ("train", "validation")]
             seed = utils.derived_seed(settings.seed, "training", loss.name, dataset, fold)
-            embedder, score, iteration = training.train_embedder(loss, dataset, *parts, settings.training, seed)
+            embedder, score, iteration = training.train_embedder(loss, dataset, *parts[fold], settings.training, seed)
             write_network(settings, loss, dataset, fold, trunk_file, embedder)
             add_to_log(settings, (loss.name, dataset, fold, round(score, 4), iteration))
 

@@ -21,9 +21,9 @@ matplotlib.rcParams.update(
 )
 
 
-def new_figure(*args, layout="constrained", **kwargs):
-    """plt.subplots whose axes make room for each other, unless told otherwise, and always come as a 2-d array."""
-    return plt.subplots(*args, squeeze=False, layout=layout, **kwargs)
+def new_figure(*args, **kwargs):
+    """plt.subplots whose axes make room for each other and always come as a 2-d array."""
+    return plt.subplots(*args, squeeze=False, layout="constrained", **kwargs)
 
 
 def draw(settings, name, make, shows, inputs):

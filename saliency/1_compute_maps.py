@@ -25,12 +25,9 @@ def main():
         for fold in settings.map_folds
         for loss in settings.losses
     ]
-    items = {}
-    for dataset in settings.datasets:
-        items[dataset] = datasets.evenly_spaced(
-            datasets.load_items(settings, dataset, "test"), settings.saliency.images
-        )
-        datasets.check_images(items[dataset])
+    items = {dataset: datasets.mapped_items(settings, dataset) for dataset in settings.datasets}
+    for some in items.values():
+        datasets.check_images(some)
     todo = []
     for loss, dataset, fold in cells:
         folder = utils.maps_folder(settings, dataset, fold, loss)

@@ -33,7 +33,7 @@ def _draw(settings, name, count, make):
     Raises InputError if no image has a map.
     """
     dataset, fold = settings.tables[2], settings.map_folds[0]
-    items = datasets.evenly_spaced(datasets.load_items(settings, dataset, "test"), settings.saliency.images)
+    items = datasets.mapped_items(settings, dataset)
     folders = {loss.name: MapFolder(utils.maps_folder(settings, dataset, fold, loss)) for loss in settings.losses}
     items = [item for item in items if any(item.image_id in maps for maps in folders.values())]
     if not items:
