@@ -1,13 +1,15 @@
-# make demo    every numbered script at a small scale; ends with the tables and figures to open
-# make test    the tests
-# make cars    render the shipped sample of cars anew, with Blender in an environment of its own
+# make demo         every numbered script at a small scale; ends with the tables and figures to open
+# make test         the tests; those of the renderer only where `make render-env` was run
+# make cars         render the sample of cars, or what is missing of it, with Blender in an environment of its own
+# make check-cars   render one property at a time, and check that each changes what it should
+# make render-env   that environment alone
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test cars
+.PHONY: demo test cars check-cars render-env
 
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
@@ -23,10 +25,16 @@ demo: $(VENV)/installed
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
 
 test: $(VENV)/installed
-	$(RUN) -m pytest -q tests
+	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q tests
 
 cars: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python properties/1_render_cars.py --output data/sample_cars --frames 1-600 --format jpg
+
+check-cars: $(VENV)/installed $(RENDER_VENV)/installed
+	$(RENDER_VENV)/bin/python properties/1_render_cars.py --output data/car_variations --variations
+	$(RUN) properties/7_check_renderer.py --folder data/car_variations
+
+render-env: $(RENDER_VENV)/installed
 
 $(VENV)/installed: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)

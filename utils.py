@@ -6,10 +6,12 @@ environment can use it too.
 
 import csv
 import datetime
+import errno
 import hashlib
 import json
 import math
 import os
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -170,6 +172,10 @@ def run_script(main):
         main()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+            raise
+        sys.exit(f"error: {error.filename}: {error.strerror}; what is finished is kept")
     except KeyboardInterrupt:
         sys.exit("stopped; what is finished is kept, run the same command to go on")
 
@@ -186,12 +192,15 @@ def written_aside(path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The ending stays last: many writers choose their format by it.
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    aside = path.with_name(f".{path.stem}.{socket.gethostname()}-{os.getpid()}{path.suffix}")
     try:
         yield aside
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say what it is full for
+        raise
     finally:
         aside.unlink(missing_ok=True)
 

@@ -1,202 +1,24 @@
-"""The six cars: one row of measures each, and the mesh built from it.
+"""The mesh of a car, from its row of measures in car_models.
 
-A car stands on z = 0, its middle at x = 0, its front towards +x and its left side towards +y; everything is in metres.
 A body is a loft of rounded cross-sections along x, with the wheel wells cut out of it, and so is the cabin on top of
-it. Glass, lamps and grilles are patches: four-cornered pieces drawn in a front, rear, side or top view and laid on
-the surface that is found there.
+it. Glass, lamps, grilles and lines are drawn in a front, rear, side or top view and laid on the surface found there.
 """
-
-from typing import NamedTuple
 
 import bpy
 import numpy as np
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
-MATERIALS = ("paint", "glass", "dark", "tyre", "metal", "lamp", "tail", "plate")
+from properties.car_models import CARS, Blob, Line, Patch
 
-
-class Patch(NamedTuple):
-    view: str  # "front", "rear": corners are (y, z); "side": (x, z), on both sides; "top": (x, y)
-    material: str
-    corners: tuple  # two opposite corners of a rectangle, or four in order; clear of the middle (y > 0): mirrored
-    round: float = 0.0  # 0 keeps the corners, 1 makes an ellipse
-
-
-class Blob(NamedTuple):
-    material: str
-    centre: tuple  # off the middle (y > 0): mirrored
-    size: tuple  # full extent along x, y, z
-    square: float = 4.0  # exponent of the superellipsoid: 2 is an ellipsoid, large is a box
-
-
-class Car(NamedTuple):
-    length: float
-    width: float
-    axles: tuple  # x of the front and the rear axle
-    wheel: float  # radius of the tyre
-    spokes: int  # 0 for a hub cap
-    floor: float  # ground clearance
-    top: tuple  # (x, z) from rear to front: tail, deck, waist line, bonnet, nose
-    roof: tuple  # (x, z) from rear to front: rear window, roof, windscreen
-    ends: tuple  # width of the rear and the front end as a part of the full width
-    soft: float  # how far corners of `top` and `roof` are rounded
-    square: tuple  # exponent of the cross-section of body and cabin: 2 is an ellipse, large is a box
-    fender: tuple  # height added above the wheels, width added beside them
-    cabin: tuple  # half width of the cabin at its base, and how far its sides lean in per metre of height
-    screens: tuple  # windscreen (and rear window, if not steep): (x, half width) of base and of top edge for each
-    windows: tuple  # side windows: four (x, z) corners each
-    patches: tuple
-    blobs: tuple = ()
-
-
-def _plate(view, z):
-    return Patch(view, "plate", ((-0.26, z - 0.055), (0.26, z + 0.055)))
-
-
-CARS = {
-    "Ferrari Enzo": Car(
-        4.70, 2.03, (1.27, -1.38), 0.345, 5, 0.11,
-        ((-2.35, 0.8), (-2.15, 0.9), (-1.4, 0.9), (-0.4, 0.84), (0.6, 0.76), (1.4, 0.66), (1.95, 0.54), (2.35, 0.44)),
-        ((-1.75, 0.86), (-0.7, 1.07), (-0.1, 1.15), (0.3, 1.13), (1.35, 0.68)),
-        (0.88, 0.66), 0.10, (3.2, 2.8), (0.17, 0.05), (0.80, 0.42),
-        (((1.18, 0.60), (0.38, 0.46)), ((-1.50, 0.36), (-0.62, 0.44))),
-        (((-0.35, 0.86), (0.80, 0.86), (0.30, 1.05), (-0.25, 1.07)),),
-        (
-            Patch("top", "lamp", ((1.50, 0.62), (1.98, 0.54), (1.92, 0.68), (1.50, 0.82)), 0.3),
-            Patch("front", "dark", ((0.30, 0.17), (0.68, 0.33)), 0.2),
-            Patch("front", "dark", ((-0.20, 0.15), (0.20, 0.24)), 0.1),
-            Patch("rear", "tail", ((0.42, 0.66), (0.60, 0.84)), 1.0),
-            Patch("rear", "tail", ((0.66, 0.66), (0.84, 0.84)), 1.0),
-            Patch("rear", "dark", ((-0.80, 0.18), (0.80, 0.46)), 0.1),
-            Patch("side", "dark", ((-0.92, 0.30), (-0.55, 0.30), (-0.62, 0.66), (-0.98, 0.72)), 0.2),
-            _plate("rear", 0.58),
-        ),
-        (Blob("paint", (0.62, 0.93, 0.95), (0.16, 0.22, 0.10), 2.5),),
-    ),
-    "Mercedes Benz 300sel": Car(
-        5.00, 1.81, (1.60, -1.25), 0.335, 0, 0.20,
-        ((-2.50, 0.80), (-2.44, 0.90), (-1.7, 0.95), (0.0, 0.97), (1.5, 0.97), (2.40, 0.93), (2.50, 0.86)),
-        ((-1.85, 0.93), (-1.25, 1.37), (-1.0, 1.43), (0.2, 1.44), (0.45, 1.41), (0.98, 0.94)),
-        (0.86, 0.90), 0.05, (5.0, 4.5), (0.0, 0.0), (0.80, 0.30),
-        (((0.93, 0.66), (0.50, 0.56)), ((-1.78, 0.62), (-1.30, 0.56))),
-        (
-            ((-0.32, 1.00), (0.70, 1.00), (0.36, 1.34), (-0.32, 1.36)),
-            ((-1.28, 1.00), (-0.42, 1.00), (-0.42, 1.36), (-1.12, 1.34)),
-        ),
-        (
-            Patch("front", "metal", ((-0.27, 0.50), (0.27, 0.92)), 0.05),
-            Patch("front", "dark", ((-0.22, 0.54), (-0.02, 0.87))),
-            Patch("front", "dark", ((0.02, 0.54), (0.22, 0.87))),
-            Patch("front", "lamp", ((0.56, 0.56), (0.76, 0.86)), 0.5),
-            Patch("rear", "tail", ((0.44, 0.64), (0.78, 0.80)), 0.2),
-            Patch("side", "metal", ((-2.35, 0.60), (2.35, 0.63))),
-            Patch("side", "metal", ((-1.75, 0.93), (0.85, 0.95))),
-            _plate("rear", 0.60),
-        ),
-        (
-            Blob("metal", (2.50, 0.0, 0.43), (0.16, 1.74, 0.13), 8.0),
-            Blob("metal", (-2.50, 0.0, 0.43), (0.16, 1.74, 0.13), 8.0),
-            Blob("metal", (0.72, 0.90, 1.02), (0.08, 0.18, 0.10), 2.5),
-        ),
-    ),
-    "Megane RS": Car(
-        4.30, 1.86, (1.27, -1.37), 0.345, 10, 0.16,
-        ((-2.15, 0.80), (-2.05, 1.00), (-1.2, 1.02), (0.5, 0.97), (1.2, 0.90), (1.85, 0.76), (2.15, 0.58)),
-        ((-2.10, 0.98), (-1.80, 1.36), (-1.3, 1.43), (0.0, 1.45), (0.3, 1.42), (1.30, 0.90)),
-        (0.80, 0.70), 0.09, (3.6, 3.6), (0.03, 0.06), (0.80, 0.38),
-        (((1.18, 0.64), (0.36, 0.54)),),
-        (
-            ((-0.55, 1.04), (0.86, 1.00), (0.28, 1.33), (-0.55, 1.37)),
-            ((-1.40, 1.14), (-0.65, 1.05), (-0.65, 1.37), (-1.22, 1.33)),
-        ),
-        (
-            Patch("front", "dark", ((-0.56, 0.24), (0.56, 0.24), (0.48, 0.46), (-0.48, 0.46)), 0.1),
-            Patch("front", "metal", ((-0.70, 0.30), (0.70, 0.34))),
-            Patch("front", "lamp", ((0.40, 0.60), (0.70, 0.64), (0.72, 0.78), (0.52, 0.74)), 0.2),
-            Patch("rear", "glass", ((-0.52, 1.06), (0.52, 1.06), (0.50, 1.32), (-0.50, 1.32)), 0.1),
-            Patch("rear", "tail", ((0.44, 0.80), (0.74, 0.80), (0.74, 0.96), (0.50, 0.96)), 0.3),
-            Patch("rear", "dark", ((-0.56, 0.22), (0.56, 0.40)), 0.1),
-            _plate("rear", 0.58),
-            _plate("front", 0.52),
-        ),
-        (
-            Blob("paint", (-1.74, 0.0, 1.36), (0.28, 1.06, 0.06), 6.0),
-            Blob("paint", (0.68, 0.94, 1.04), (0.16, 0.20, 0.14), 3.0),
-        ),
-    ),
-    "Mercedes AMG Coupe": Car(
-        4.55, 1.95, (1.44, -1.20), 0.350, 5, 0.13,
-        ((-2.275, 0.72), (-2.15, 0.84), (-1.3, 0.92), (-0.3, 0.90), (1.4, 0.84), (2.05, 0.72), (2.275, 0.58)),
-        ((-2.05, 0.82), (-1.5, 1.06), (-0.8, 1.27), (-0.4, 1.29), (-0.1, 1.26), (0.62, 0.86)),
-        (0.78, 0.76), 0.09, (3.4, 3.0), (0.06, 0.06), (0.78, 0.42),
-        (((0.56, 0.62), (-0.02, 0.46)), ((-1.92, 0.42), (-0.95, 0.44))),
-        (((-1.05, 0.97), (0.30, 0.95), (-0.10, 1.18), (-0.85, 1.18)),),
-        (
-            Patch("front", "dark", ((-0.46, 0.34), (0.46, 0.34), (0.40, 0.62), (-0.40, 0.62)), 0.4),
-            Patch("front", "metal", ((-0.44, 0.455), (0.44, 0.495))),
-            Patch("front", "metal", ((-0.08, 0.395), (0.08, 0.555)), 1.0),
-            Patch("front", "dark", ((0.54, 0.20), (0.82, 0.40)), 0.2),
-            Patch("front", "lamp", ((0.54, 0.58), (0.76, 0.58), (0.74, 0.74), (0.58, 0.70)), 0.5),
-            Patch("rear", "tail", ((0.36, 0.68), (0.78, 0.70), (0.78, 0.78), (0.36, 0.77)), 0.3),
-            Patch("rear", "dark", ((-0.70, 0.18), (0.70, 0.36)), 0.1),
-            Patch("side", "dark", ((0.62, 0.56), (0.98, 0.58), (0.98, 0.66), (0.62, 0.66)), 0.1),
-            _plate("rear", 0.52),
-        ),
-        (Blob("paint", (0.22, 0.96, 0.99), (0.16, 0.22, 0.13), 2.5),),
-    ),
-    "Range Rover Evoque": Car(
-        4.37, 1.98, (1.30, -1.36), 0.385, 10, 0.25,
-        ((-2.185, 0.96), (-2.10, 1.12), (-1.0, 1.12), (0.6, 1.08), (1.85, 1.01), (2.08, 0.94), (2.185, 0.80)),
-        ((-2.14, 1.06), (-2.00, 1.44), (-1.8, 1.57), (0.0, 1.64), (0.3, 1.61), (1.15, 1.05)),
-        (0.84, 0.82), 0.05, (5.0, 4.5), (0.0, 0.03), (0.86, 0.28),
-        (((1.08, 0.72), (0.38, 0.62)),),
-        (
-            ((-0.20, 1.14), (0.88, 1.13), (0.26, 1.50), (-0.20, 1.51)),
-            ((-1.15, 1.18), (-0.26, 1.15), (-0.26, 1.51), (-1.15, 1.47)),
-            ((-1.88, 1.22), (-1.21, 1.19), (-1.21, 1.46), (-1.76, 1.42)),
-        ),
-        (
-            Patch("top", "dark", ((-1.75, -0.58), (0.22, -0.58), (0.22, 0.58), (-1.75, 0.58)), 0.05),
-            Patch("front", "dark", ((-0.48, 0.74), (0.48, 0.74), (0.48, 0.86), (-0.48, 0.86)), 0.1),
-            Patch("front", "lamp", ((0.54, 0.74), (0.80, 0.78), (0.80, 0.88), (0.54, 0.86)), 0.2),
-            Patch("front", "dark", ((-0.66, 0.32), (0.66, 0.50)), 0.1),
-            Patch("rear", "glass", ((-0.60, 1.20), (0.60, 1.20), (0.56, 1.46), (-0.56, 1.46)), 0.1),
-            Patch("rear", "tail", ((0.46, 0.94), (0.82, 0.94), (0.82, 1.05), (0.46, 1.02)), 0.3),
-            Patch("rear", "dark", ((-0.74, 0.30), (0.74, 0.54)), 0.1),
-            Patch("side", "dark", ((-0.86, 0.29), (0.80, 0.42))),
-            _plate("rear", 0.78),
-            _plate("front", 0.60),
-        ),
-        (
-            Blob("dark", (-1.88, 0.0, 1.51), (0.26, 1.10, 0.06), 6.0),
-            Blob("dark", (0.62, 1.02, 1.19), (0.16, 0.22, 0.18), 3.5),
-        ),
-    ),
-    "Tesla Model S": Car(
-        4.97, 1.96, (1.52, -1.44), 0.355, 9, 0.15,
-        ((-2.485, 0.84), (-2.38, 1.00), (-1.5, 1.00), (0.0, 0.95), (1.5, 0.88), (2.2, 0.72), (2.485, 0.54)),
-        ((-2.20, 0.98), (-1.5, 1.25), (-0.7, 1.42), (-0.2, 1.45), (0.25, 1.41), (1.38, 0.88)),
-        (0.78, 0.70), 0.12, (3.4, 3.2), (0.04, 0.03), (0.82, 0.42),
-        (((1.28, 0.62), (0.32, 0.50)), ((-2.08, 0.46), (-0.95, 0.50))),
-        (
-            ((-0.22, 1.01), (0.98, 0.97), (0.26, 1.32), (-0.22, 1.35)),
-            ((-1.10, 1.03), (-0.28, 1.01), (-0.28, 1.35), (-1.00, 1.28)),
-            ((-1.62, 1.08), (-1.16, 1.04), (-1.07, 1.25), (-1.22, 1.22)),
-        ),
-        (
-            Patch("front", "dark", ((-0.26, 0.50), (0.26, 0.50), (0.32, 0.64), (-0.32, 0.64)), 0.5),
-            Patch("front", "dark", ((-0.62, 0.21), (0.62, 0.31)), 0.2),
-            Patch("front", "lamp", ((0.44, 0.58), (0.72, 0.62), (0.74, 0.74), (0.56, 0.70)), 0.3),
-            Patch("rear", "metal", ((-0.46, 0.84), (0.46, 0.87))),
-            Patch("rear", "tail", ((0.48, 0.80), (0.78, 0.80), (0.78, 0.93), (0.48, 0.90)), 0.4),
-            Patch("rear", "dark", ((-0.60, 0.20), (0.60, 0.32)), 0.1),
-            Patch("side", "metal", ((-1.05, 0.30), (1.10, 0.33))),
-            _plate("rear", 0.64),
-        ),
-        (Blob("paint", (0.72, 0.97, 1.03), (0.16, 0.20, 0.13), 2.5),),
-    ),
-}  # fmt: skip
+MATERIALS = ("paint", "glass", "dark", "black", "tyre", "rim", "metal", "lamp", "tail", "plate")
+WHEEL_WIDTH = 0.24
+SEEN_FROM = {  # view -> where a point (a, b) of a drawing is looked at from, and in which direction
+    "front": (lambda a, b: (5, a, b), (-1, 0, 0)),
+    "rear": (lambda a, b: (-5, a, b), (1, 0, 0)),
+    "side": (lambda a, b: (a, 5, b), (0, -1, 0)),
+    "top": (lambda a, b: (a, b, 5), (0, 0, -1)),
+}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -231,35 +53,43 @@ def _superellipse(angle, square):
     return np.sign(cos) * np.abs(cos) ** (2 / square), np.sign(sin) * np.abs(sin) ** (2 / square)
 
 
+def _half_width(car, x):
+    """Half the body's width at each x, where it is widest."""
+    bulge = sum(np.exp(-(((x - axle) / 0.45) ** 2)) for axle in car.axles)
+    return _curve(car.plan, x, car.soft) + car.fender[1] * bulge
+
+
 def _body(car):
     """The painted hull from nose to tail, without cabin and wheel wells."""
     half = car.length / 2
-    x = half * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 90))
-    end = np.where(x < 0, *car.ends)
-    bulge = sum(np.exp(-(((x - axle) / 0.45) ** 2)) for axle in car.axles)
+    x = half * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 110))
     # The last centimetres bend inwards along a quarter circle, so that no end has a sharp rim.
-    radius = 0.10
-    into = np.clip(1 - (half - np.abs(x)) / radius, 0, 1)
-    shrink = radius * (1 - np.sqrt(1 - into**2))
-    width = car.width / 2 * (1 - (1 - end) * np.abs(x / half) ** 4) + car.fender[1] * (bulge - 0.5) - shrink
-    top = _curve(car.top, x, car.soft) - shrink
-    bottom = car.floor * (1 + 0.5 * np.abs(x / half) ** 6) + shrink
-    cos, sin = _superellipse(np.linspace(-np.pi / 2, 3 * np.pi / 2, 72, endpoint=False)[None], car.square[0])
-    middle = (0.5 * top + 0.5 * bottom)[:, None]
-    z = middle + np.where(sin > 0, top[:, None] - middle, middle - bottom[:, None]) * sin
-    z += car.fender[0] * bulge[:, None] * np.exp(-(((np.abs(cos) - 0.78) / 0.2) ** 2)) * (sin > 0) * np.abs(sin)
-    return _loft(np.stack([np.broadcast_to(x[:, None], z.shape), width[:, None] * cos, z], axis=-1), "paint")
+    into = np.clip(1 - (half - np.abs(x)) / car.edge, 0, 1)
+    shrink = (car.edge * (1 - np.sqrt(1 - into**2)))[:, None]
+    width = _half_width(car, x)[:, None] - shrink
+    top = _curve(car.top, x, car.soft)[:, None] - shrink
+    bottom = (car.floor * (1 + 0.5 * np.abs(x / half) ** 6))[:, None] + shrink
+    angle = np.linspace(-np.pi / 2, 3 * np.pi / 2, 96, endpoint=False)[None]
+    upper, lower = _superellipse(angle, car.square[0]), _superellipse(angle, 9.0)
+    above = np.sin(angle) > 0
+    cos, sin = (np.where(above, *pair) for pair in zip(upper, lower))
+    widest = bottom + car.shoulder * (top - bottom)
+    z = widest + np.where(above, top - widest, widest - bottom) * sin
+    bulge = sum(np.exp(-(((x - axle) / 0.45) ** 2)) for axle in car.axles)[:, None]
+    z += car.fender[0] * bulge * np.exp(-(((np.abs(cos) - 0.78) / 0.2) ** 2)) * above * np.abs(sin)
+    tuck = 1 - 0.07 * np.where(above, 0, sin**2)  # towards the sills
+    return _loft(np.stack([np.broadcast_to(x[:, None], z.shape), width * cos * tuck, z], axis=-1), "paint")
 
 
 def _cabin(car):
     """The greenhouse, painted; it reaches a little into the body below."""
     rear, front = car.roof[0][0], car.roof[-1][0]
-    x = (rear + front) / 2 + (front - rear) / 2 * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 70))
+    x = (rear + front) / 2 + (front - rear) / 2 * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 80))
     base = _curve(car.top, x, car.soft) - 0.12
     height = np.maximum(_curve(car.roof, x, car.soft) - base, 0.01)[:, None]
     along = 2 * (x - rear) / (front - rear) - 1
     width = (car.cabin[0] * (1 - 0.14 * np.abs(along) ** 3))[:, None]
-    cos, sin = _superellipse(np.linspace(0, np.pi, 49)[None], car.square[1])
+    cos, sin = _superellipse(np.linspace(0, np.pi, 61)[None], car.square[1])
     z = height * sin
     y = (width - car.cabin[1] * np.maximum(z - 0.12, 0)) * cos
     return _loft(np.stack([np.broadcast_to(x[:, None], z.shape), y, base[:, None] + z], axis=-1), "paint")
@@ -283,19 +113,30 @@ def _blob(blob):
 
 def _wheel(car):
     """One wheel at the origin, its outer side towards +y."""
-    r, w = car.wheel, 0.24
-    tyre = [(0.5, -0.5), (0.93, -0.5), (1.0, -0.38), (1.0, 0.38), (0.94, 0.5), (0.72, 0.5), (0.70, 0.42), (0.70, 0.2)]
+    r, w, rim = car.wheel, WHEEL_WIDTH, car.rim
+    tyre = [
+        (0.5, -0.5),
+        (0.94, -0.5),
+        (1.0, -0.38),
+        (1.0, 0.38),
+        (0.95, 0.48),
+        (rim + 0.03, 0.5),
+        (rim, 0.44),
+        (rim, 0),
+    ]
     parts = [_lathe([(a * r, b * w) for a, b in tyre], "tyre")]
-    dish = [(0.70, 0.2), (0.70, 0.46), (0.66, 0.47), (0.64, 0.38), (0.60, 0.2), (0.0, 0.2)]
-    if not car.spokes:
-        dish = [(0.70, 0.2), (0.70, 0.46), (0.60, 0.44), (0.50, 0.40), (0.30, 0.46), (0.0, 0.52)]
-    vertices, faces, names = _lathe([(a * r, b * w) for a, b in dish], "metal")
     if car.spokes:
-        names = ["dark" if abs(vertices[f[0]][1] - 0.2 * w) < 1e-6 else "metal" for f in faces]
+        dish = [(rim, 0.0), (rim, 0.44), (rim - 0.05, 0.45), (rim - 0.07, 0.35), (rim - 0.10, 0.0), (0.0, 0.0)]
+    else:
+        dish = [(rim, 0.0), (rim, 0.46), (rim - 0.1, 0.43), (rim - 0.2, 0.38), (0.30, 0.48), (0.0, 0.54)]
+    vertices, faces, names = _lathe([(a * r, b * w) for a, b in dish], "rim")
+    if car.spokes:  # between the spokes one sees the brake
+        names = ["dark" if abs(vertices[face, 1]).max() < 1e-6 else name for face, name in zip(faces, names)]
+        parts.append(_blob(Blob("rim", (0, 0.36 * w, 0), (0.34 * r, 0.24 * w, 0.34 * r), 2.5)))
     parts.append((vertices, faces, names))
+    reach, breadth = (rim - 0.05) * r, (0.26 if car.spokes < 8 else 0.13) * r
     for turn in np.arange(car.spokes) * 2 * np.pi / max(car.spokes, 1):
-        breadth = (0.55 if car.spokes < 8 else 0.34) * r * 0.5
-        spoke = _blob(Blob("metal", (0.34 * r, 0.38 * w, 0.0), (0.66 * r, 0.10 * w, breadth), 6.0))
+        spoke = _blob(Blob("rim", (reach / 2, 0.38 * w, 0.0), (reach, 0.14 * w, breadth), 6.0))
         spin = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]])
         parts.append((spoke[0] @ spin.T, *spoke[1:]))
     return _joined(parts)
@@ -317,16 +158,10 @@ def _joined(parts):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Patches laid on the body, and wheel wells cut into it.
+# Patches and lines laid on the body, and wheel wells cut into it.
 # ---------------------------------------------------------------------------------------------------------------------
-def _patch(tree, names, patch, steps=18):
-    """The patch as a fine grid, moved onto the outermost surface seen in its view and 5 mm out of it."""
-    place, towards = {
-        "front": (lambda a, b: (5, a, b), (-1, 0, 0)),
-        "rear": (lambda a, b: (-5, a, b), (1, 0, 0)),
-        "side": (lambda a, b: (a, 5, b), (0, -1, 0)),
-        "top": (lambda a, b: (a, b, 5), (0, 0, -1)),
-    }[patch.view]
+def _patch_grid(patch, steps=18):
+    """The patch as a grid of points (steps, steps, 2) in its drawing."""
     corners = np.array(patch.corners)
     if len(corners) == 2:
         (a0, b0), (a1, b1) = patch.corners
@@ -334,57 +169,82 @@ def _patch(tree, names, patch, steps=18):
     v, u = np.meshgrid(*[np.linspace(-1, 1, steps)] * 2, indexing="ij")
     u, v = u * np.sqrt(1 - patch.round * v**2 / 2), v * np.sqrt(1 - patch.round * u**2 / 2)
     weights = np.stack([(1 - u) * (1 - v), (1 + u) * (1 - v), (1 + u) * (1 + v), (1 - u) * (1 + v)], axis=-1) / 4
-    flat = (weights @ corners).reshape(-1, 2)
-    hits = [tree.ray_cast(Vector(place(*point)), Vector(towards))[:3] for point in flat.tolist()]
+    return weights @ corners
+
+
+def _line_grid(line, step=0.02):
+    """The line as a grid of points (n, 3, 2) in its drawing: along its path, and from one edge to the other."""
+    corners = np.array(line.path)
+    lengths = np.r_[0, np.cumsum(np.hypot(*np.diff(corners, axis=0).T))]
+    at = np.unique(np.r_[lengths, np.arange(0, lengths[-1], step)].round(6))
+    path = np.stack([np.interp(at, lengths, corners[:, axis]) for axis in (0, 1)], axis=1)
+    along = np.gradient(path, at, axis=0)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.hypot(*along.T)[:, None]
+    return path[:, None] + line.width * np.array([-0.5, 0, 0.5])[:, None] * across[:, None]
+
+
+def _laid(tree, names, view, material, grid, lift):
+    """The grid (n, k, 2) of a drawing on the outermost surface seen in its view, `lift` metres out of it."""
+    place, towards = SEEN_FROM[view]
+    hits = [tree.ray_cast(Vector(place(*point)), Vector(towards))[:3] for point in grid.reshape(-1, 2).tolist()]
     on_car = [at is not None and names[face] == "paint" for at, _, face in hits]  # neither beside it nor in a well
-    points = np.array([tuple(hit[0] + 0.005 * hit[1]) if on else (np.nan,) * 3 for hit, on in zip(hits, on_car)])
-    _, faces, _ = _loft(np.zeros((steps, steps, 3)), "", closed=False, caps=False)
+    points = np.array([tuple(hit[0] + lift * hit[1]) if on else (np.nan,) * 3 for hit, on in zip(hits, on_car)])
+    _, faces, _ = _loft(np.zeros((*grid.shape[:2], 3)), "", closed=False, caps=False)
     faces = [face for face in faces if not np.isnan(points[face]).any()]
-    return np.nan_to_num(points), faces, [patch.material] * len(faces)
+    return np.nan_to_num(points), faces, [material] * len(faces)
 
 
-def _all_patches(car):
-    """The car's own patches, windscreen, rear window and side windows."""
+def _drawn(car):
+    """The car's windscreen, rear window, side windows, patches and lines."""
     for (x0, y0), (x1, y1) in car.screens:
         yield Patch("top", "glass", ((x0, -y0), (x0, y0), (x1, y1), (x1, -y1)), 0.08)
     for corners in car.windows:
         yield Patch("side", "glass", corners, 0.12)
-    yield from car.patches
+    yield from (each for each in car.details if not isinstance(each, Blob))
 
 
-def _laid(car, hull):
-    """The parts of all patches, on both sides where a patch is drawn for one."""
+def _laid_on(hull, car):
+    """The parts of all patches and lines, on both sides where they are drawn for one."""
     vertices, faces, names = hull
     tree = BVHTree.FromPolygons(vertices.tolist(), faces)
-    for patch in _all_patches(car):
-        part = _patch(tree, names, patch)
+    for number, each in enumerate(_drawn(car)):
+        grid = _line_grid(each) if isinstance(each, Line) else _patch_grid(each)
+        lift = 0.004 + 0.0004 * number  # what is listed later lies on what is listed before
+        part = _laid(tree, names, each.view, each.material, grid, lift)
         yield part
-        across = 1 if patch.view == "top" else 0  # which coordinate of a corner is y
-        if patch.view == "side" or min(corner[across] for corner in patch.corners) > 0:
+        across = 1 if each.view == "top" else 0  # which coordinate of a drawing is y
+        points = np.array(each.path if isinstance(each, Line) else each.corners)
+        if each.view == "side" or points[:, across].min() >= 0:
             yield _mirrored(part)
 
 
 def _with_wells(car, body):
     """The body with four wheel wells cut out; their walls are dark."""
     radius, depth = car.wheel * 1.11, 0.34
-    tub = [(0.0, car.width / 2 - depth), (radius, car.width / 2 - depth), (radius, 1.3), (0.0, 1.3)]
-    cutters = [_moved(_lathe(tub, "dark", 64), (axle, 0, car.wheel)) for axle in car.axles]
+    cutters = []
+    for axle, width in zip(car.axles, _half_width(car, np.array(car.axles))):
+        tub = [(0.0, width - depth), (radius, width - depth), (radius, 1.3), (0.0, 1.3)]
+        cutters.append(_moved(_lathe(tub, "dark", 64), (axle, 0, car.wheel)))
     cutter = _object("cutter", _joined(cutters + [_mirrored(part) for part in cutters]))
     target = _object("target", body)
     modifier = target.modifiers.new("wells", "BOOLEAN")
     modifier.object, modifier.operation, modifier.solver = cutter, "DIFFERENCE", "EXACT"
     mesh = target.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
-    vertices = np.array([vertex.co for vertex in mesh.vertices])
+    vertices, centres = _read(mesh.vertices, "co"), _read(mesh.polygons, "center")
     faces = [list(polygon.vertices) for polygon in mesh.polygons]
-
-    def in_well(face):
-        x, y, z = vertices[face].mean(axis=0)
-        return abs(y) > 0.4 and any(np.hypot(x - axle, z - car.wheel) < radius + 1e-4 for axle in car.axles)
-
-    names = ["dark" if in_well(face) else "paint" for face in faces]
+    from_axle = [np.hypot(centres[:, 0] - axle, centres[:, 2] - car.wheel) for axle in car.axles]
+    in_well = (np.min(from_axle, axis=0) < radius + 1e-4) & (abs(centres[:, 1]) > 0.4)
+    names = np.where(in_well, "dark", "paint").tolist()
     for each in (target, cutter):
         bpy.data.meshes.remove(each.data)
     return vertices, faces, names
+
+
+def _read(things, name):
+    """(n, 3) values of a vector that each of Blender's things has."""
+    values = np.empty(3 * len(things))
+    things.foreach_get(name, values)
+    return values.reshape(-1, 3)
 
 
 def _object(name, part):
@@ -399,12 +259,12 @@ def build(name, materials):
     """The car of CARS with this name as one object of the scene; `materials`: name in MATERIALS -> bpy material."""
     car = CARS[name]
     hull = _joined([_with_wells(car, _body(car)), _cabin(car)])
-    parts = [hull, *_laid(car, hull)]
+    parts = [hull, *_laid_on(hull, car)]
     wheel = _wheel(car)
-    for axle in car.axles:
-        left = _moved(wheel, (axle, car.width / 2 - 0.11, car.wheel))
+    for axle, width in zip(car.axles, _half_width(car, np.array(car.axles))):
+        left = _moved(wheel, (axle, width - WHEEL_WIDTH / 2 - 0.005, car.wheel))
         parts += [left, _mirrored(left)]
-    for blob in car.blobs:
+    for blob in (each for each in car.details if isinstance(each, Blob)):
         parts += [_blob(blob)] + ([_mirrored(_blob(blob))] if blob.centre[1] > 0 else [])
     vertices, faces, names = _joined(parts)
     thing = _object(name, (vertices, faces, names))

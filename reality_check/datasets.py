@@ -143,9 +143,27 @@ def _rendered_cars(folder):
 def rendered_cars(folder):
     """The rendered cars as (items, table): one row of the table per item, its columns the properties of Table 5.
 
-    Raises InputError if samples.csv is missing, lacks a column or a value, or names an image that is not there.
+    `folder` holds samples.csv and images/, or the authors' archive as it comes: a folder "3D cars dataset" that does.
+    Raises InputError if samples.csv is missing or lacks a column or a value, or if rows and images do not match.
     """
-    file = _existing(Path(folder) / "samples.csv", "the rendered cars belong there")
+    archive = Path(folder) / "3D cars dataset"
+    folder = archive if archive.is_dir() else Path(folder)
+    file = _existing(folder / "samples.csv", "the rendered cars belong there")
+    table, images = _car_table(file), _car_images(folder / "images")
+    frames = [str(frame) for frame in table.index]
+    missing = [frame for frame in frames if frame not in images]
+    if missing:
+        expected = folder / "images" / f"{missing[0]}.png"
+        raise InputError(f"{expected}: image is missing ({len(missing)} of the {len(table)} in {file})")
+    extra = images.keys() - set(frames)
+    if extra:
+        first = images[min(extra)]
+        raise InputError(f"{first}: has no row in {file} ({len(extra)} of {len(images)} images have none)")
+    return [Item(frame, images[frame], 0) for frame in frames], table
+
+
+def _car_table(file):
+    """samples.csv: index `frame`, the eleven properties as columns."""
     try:
         table = pd.read_csv(file, index_col="frame")
     except ValueError as error:  # no such column, not a table, not text
@@ -157,15 +175,13 @@ def rendered_cars(folder):
             raise InputError(f"{file}: frame {table.index[table[prop.name].isna()][0]} has no {prop.name}")
     if table.index.has_duplicates:
         raise InputError(f"{file}: frame {table.index[table.index.duplicated()][0]} is there twice")
-    images = {
-        path.stem: path for path in (Path(folder) / "images").glob("*") if path.suffix.lower() in (".png", ".jpg")
-    }
-    missing = [frame for frame in table.index if str(frame) not in images]
-    if missing:
-        expected = Path(folder) / "images" / f"{missing[0]}.png"
-        raise InputError(f"{expected}: image is missing ({len(missing)} of the {len(table)} in {file})")
-    items = [Item(str(frame), images[str(frame)], 0) for frame in table.index]
-    return items, table[[prop.name for prop in utils.PROPERTIES]]
+    return table[[prop.name for prop in utils.PROPERTIES]]
+
+
+def _car_images(folder):
+    """Frame, as text and without leading zeros -> image file."""
+    files = [path for path in folder.glob("[!.]*") if path.suffix.lower() in (".png", ".jpg", ".jpeg")]
+    return {path.stem.lstrip("0") or "0": path for path in files}
 
 
 def property_codes(table):

@@ -40,7 +40,13 @@ def draw(settings, name, make, shows, inputs):
     figure = make()
     if settings.note:
         figure.supxlabel(settings.note, fontsize=7, color="0.35")
-    for file, metadata in [(pdf, {"CreationDate": None}), (png, {"Description": shows})]:
+    write(settings.figures / name, figure, shows)
+
+
+def write(stem, figure, description):
+    """Write the figure to <stem>.png, which keeps the description, and <stem>.pdf."""
+    png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
+    for file, metadata in [(pdf, {"CreationDate": None}), (png, {"Description": description})]:
         with utils.written_aside(file) as aside:
             figure.savefig(aside, metadata=metadata)
         figure.set_layout_engine("none")  # once arranged is enough

@@ -116,6 +116,16 @@ def test_rendered_cars(settings, tmp_path):
     assert set(seen) <= {"Mercedes Benz 300sel", "Range Rover Evoque", "Tesla Model S"}  # the last three by name
 
 
+def test_the_authors_archive_as_it_comes(tmp_path):
+    archive = tmp_path / "3D cars dataset"
+    fake_data.make_cars(archive, 12)
+    for path in (archive / "images").iterdir():
+        path.rename(path.with_stem(path.stem.zfill(6)))
+    items, table = datasets.rendered_cars(tmp_path)
+    assert [item.image_id for item in items] == [str(frame) for frame in range(1, 13)]
+    assert items[2].path == archive / "images" / "000003.png" and table.index[2] == 3
+
+
 def edit_samples(folder, edit):
     file = folder / "samples.csv"
     edit(pd.read_csv(file)).to_csv(file, index=False)
@@ -127,7 +137,8 @@ def edit_samples(folder, edit):
      (lambda f: edit_samples(f, lambda t: t.drop(columns="frame")), "'frame'"),
      (lambda f: edit_samples(f, lambda t: t.assign(color_hue=[None, *t.color_hue[1:]])), "frame 1 has no color_hue"),
      (lambda f: edit_samples(f, lambda t: pd.concat([t, t[:1]])), "frame 1 is there twice"),
-     (lambda f: (f / "images" / "3.png").unlink(), "3.png: image is missing (1 of the 5")],
+     (lambda f: (f / "images" / "3.png").unlink(), "3.png: image is missing (1 of the 5"),
+     (lambda f: edit_samples(f, lambda t: t[:3]), "4.png: has no row in")],
 )  # fmt: skip
 def test_bad_rendered_cars(tmp_path, damage, message):
     fake_data.make_cars(tmp_path, 5)

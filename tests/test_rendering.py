@@ -1,37 +1,66 @@
-"""The draws of the rendered cars, and the render script without Blender. Blender itself is not part of the tests."""
+"""The draws of the rendered cars, the measures of the renderer's check, and the render script without Blender."""
 
 import csv
+import shutil
 import sys
-from collections import Counter
+from itertools import combinations
 
+import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
+from PIL import Image
 
 import utils
-from properties import sampling
+from properties import camera, sampling, variations
 
 SCRIPT = "properties/1_render_cars.py"
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Draws.
+# ---------------------------------------------------------------------------------------------------------------------
+def write(path, frames, seed):
+    sampling.write_samples(path, frames, lambda frame: sampling.draw(frame, seed), f"seed {seed}")
+
+
 def test_draws_depend_on_nothing_but_frame_and_seed(tmp_path):
     assert sampling.draw(7, 0) == sampling.draw(7, 0) != sampling.draw(7, 1)
-    sampling.write_samples(tmp_path / "a.csv", range(1, 21), 0)
-    sampling.write_samples(tmp_path / "b.csv", range(11, 21), 0)
-    sampling.write_samples(tmp_path / "b.csv", range(1, 11), 0)
+    write(tmp_path / "a.csv", range(1, 21), 0)
+    write(tmp_path / "b.csv", range(11, 21), 0)
+    write(tmp_path / "b.csv", range(1, 11), 0)
     assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
 
 
-def test_draws_are_uniform_and_independent():
-    frames = [sampling.draw(frame, 0) for frame in range(6000)]
-    for prop in utils.PROPERTIES:
-        counts = Counter(values[prop.name] for values in frames)
-        assert set(counts) == set(prop.values)
-        assert scipy.stats.chisquare(list(counts.values())).pvalue > 1e-4
-    pairs = Counter((values["model"], values["rotation_z"]) for values in frames)
-    table = [[pairs[a, b] for b in utils.DEGREES] for a in utils.CAR_MODELS]
-    assert scipy.stats.chi2_contingency(table).pvalue > 1e-4
+@pytest.fixture(scope="module")
+def codes():
+    """(100,000, 11): which of its values each property has in the frames of the full dataset."""
+    frames = [sampling.draw(frame, 0) for frame in range(1, 100_001)]
+    return np.array([[prop.values.index(frame[prop.name]) for prop in utils.PROPERTIES] for frame in frames])
 
 
+@pytest.mark.parametrize("column", range(11))
+def test_every_value_is_drawn_equally_often(codes, column):
+    count, values = len(codes), len(utils.PROPERTIES[column].values)
+    counts = np.bincount(codes[:, column], minlength=values)
+    error = np.sqrt(count * (1 - 1 / values) / values)
+    assert len(counts) == values and abs(counts - count / values).max() < 4 * error
+
+
+def test_properties_are_drawn_independently(codes):
+    pvalues = []
+    for a, b in combinations(range(11), 2):
+        table = np.zeros((codes[:, a].max() + 1, codes[:, b].max() + 1))
+        np.add.at(table, (codes[:, a], codes[:, b]), 1)
+        pvalues.append(scipy.stats.chi2_contingency(table).pvalue)
+    assert len(pvalues) == 55 and min(pvalues) > 0.01 / 55
+    # Neither too good to be random: 55 p-values of independent draws are uniform.
+    assert scipy.stats.kstest(pvalues, "uniform").pvalue > 0.01
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# samples.csv.
+# ---------------------------------------------------------------------------------------------------------------------
 def test_the_shipped_sample_is_what_seed_0_draws():
     folder = utils.ROOT / "data" / "sample_cars"
     rows = utils.read_rows(folder / "samples.csv")
@@ -46,15 +75,15 @@ def test_the_shipped_sample_is_what_seed_0_draws():
 
 def test_samples_of_another_seed_are_refused(tmp_path):
     file = tmp_path / "samples.csv"
-    sampling.write_samples(file, range(1, 5), 1)
+    write(file, range(1, 5), 1)
     before = file.read_bytes()
-    with pytest.raises(utils.InputError, match=r"samples.csv: frame \d+, column \w+ is .*, but seed 0 draws"):
-        sampling.write_samples(file, range(1, 9), 0)
+    with pytest.raises(utils.InputError, match=r"samples.csv: frame \d+, column \w+ is .*, but seed 0 gives"):
+        write(file, range(1, 9), 0)
     assert file.read_bytes() == before
 
 
 def test_columns_of_samples(tmp_path):
-    sampling.write_samples(tmp_path / "samples.csv", range(1, 2), 0)
+    write(tmp_path / "samples.csv", range(1, 2), 0)
     with open(tmp_path / "samples.csv", newline="") as file:
         assert next(csv.reader(file)) == ["frame", *(prop.name for prop in utils.PROPERTIES)]
 
@@ -72,3 +101,119 @@ def test_bad_calls(run_script, monkeypatch, tmp_path, options, message):
         run_script(SCRIPT, "--output", str(tmp_path / "cars"), *options)
     assert message in str(stop.value.code) and "\n" not in str(stop.value.code)
     assert not (tmp_path / "cars").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The check of the renderer, on drawn pictures: a box with a shadow on a ground.
+# ---------------------------------------------------------------------------------------------------------------------
+SIDE = 120
+
+
+def drawn(values):
+    """(picture, silhouette): what every property should change, and nothing else."""
+    ground = (0.2 + 0.15 * values["bg_color_val"] + values["sun_elevation"] / 900) * (values["bg_color_val"] > 0)
+    picture = np.full((SIDE, SIDE, 3), ground)
+    picture[..., 0] *= 0.3 + 1.8 * values["bg_color_hue"]
+    picture[..., 1] *= 0.3 + 0.9 * values["bg_color_sat"]
+    picture[: round(SIDE * camera.horizon(values["camera_loc_z"]))] *= 1.2
+    top, left = 60 - 6 * utils.CAR_MODELS.index(values["model"]), 20 + values["rotation_z"] // 9
+    box = np.s_[top:85, left : left + 50]
+    shadow = 55 - int(20 * np.sin(np.radians(values["sun_rotation"])))
+    long = 8 if values["sun_elevation"] else 30
+    picture[90 : 90 + long, shadow - 10 : shadow + 10] *= 0.5
+    picture[box] = [values["color_hue"] / 2, values["color_sat"] / 4, values["color_val"] / 4]
+    silhouette = np.zeros((SIDE, SIDE), dtype=bool)
+    silhouette[box] = True
+    return picture, silhouette
+
+
+def table_of(draw):
+    base = draw(sampling.BASE)
+    rows = [
+        {"property": name, "value": values[name], **variations.measure(*draw(values), *base)._asdict()}
+        for name, values in sampling.variations()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_right_renderer_passes():
+    assert [statement for statement, holds in variations.statements(table_of(drawn)) if not holds] == []
+
+
+def without(name):
+    """A renderer that forgets a property."""
+    return lambda values: drawn(values | {name: sampling.BASE[name]})
+
+
+@pytest.mark.parametrize("name", [prop.name for prop in utils.PROPERTIES])
+def test_a_forgotten_property_is_noticed(name):
+    wrong = [statement for statement, holds in variations.statements(table_of(without(name))) if not holds]
+    assert wrong and all(statement.startswith(name) for statement in wrong)
+
+
+def leaking(name, part):
+    """A renderer in which a property changes something that it should not."""
+
+    def draw(values):
+        picture, silhouette = drawn(values)
+        change = 0.05 * (values[name] != sampling.BASE[name])
+        where = {"car": silhouette, "background": ~silhouette}.get(part)
+        if part == "outline":
+            silhouette = np.roll(silhouette, 3 * int(change > 0), axis=1)
+        else:
+            picture = picture + change * where[..., None]
+        return picture, silhouette
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    "name, part",
+    [("color_hue", "background"), ("color_val", "outline"), ("bg_color_sat", "car"), ("rotation_z", "background"),
+     ("sun_rotation", "outline")],
+)  # fmt: skip
+def test_a_property_that_leaks_is_noticed(name, part):
+    wrong = [statement for statement, holds in variations.statements(table_of(leaking(name, part))) if not holds]
+    assert wrong and all(statement.startswith(name) for statement in wrong)
+
+
+def test_measures_by_hand():
+    picture, silhouette = np.full((40, 40, 3), 0.5), np.zeros((40, 40), dtype=bool)
+    picture[:10] = 0.6
+    silhouette[20:30, 10:20] = True
+    moved = np.roll(silhouette, 5, axis=1)
+    shaded = picture.copy()
+    shaded[35:40, 25:35] = 0.25  # 50 of 1600 pixels
+    measures = variations.measure(shaded, moved, picture, silhouette)
+    assert measures.outline == pytest.approx(50 / 150)
+    assert measures.horizon == 10 / 40 and measures.shadow == 50 / 1600
+    assert measures.shadow_x == pytest.approx((29.5 - 19.5) / 40)
+    with pytest.raises(ValueError, match="different sizes"):
+        variations.measure(picture[:20], silhouette[:20], picture, silhouette)
+
+
+def test_horizon_of_a_level_camera():
+    assert camera.horizon(camera.LOOK_AT) == pytest.approx(0.5, abs=0.002)
+    tilt = (2.62 - 0.62) / 6.5  # two metres above the point it looks at; a wall far away hardly lowers the horizon
+    assert camera.horizon(2.62) == pytest.approx(0.5 - tilt * 35 / 36 + 2.62 / 405.5, abs=0.002)
+
+
+def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
+    for number, (_, values) in enumerate(sampling.variations(), start=1):
+        picture, silhouette = drawn(values)
+        for folder, array in [("images", picture), ("silhouettes", np.dstack([picture, silhouette]))]:
+            (tmp_path / "cars" / folder).mkdir(parents=True, exist_ok=True)
+            file = tmp_path / "cars" / folder / f"{number}.png"
+            Image.fromarray((255 * array.clip(0, 1)).round().astype(np.uint8)).save(file)
+    monkeypatch.setitem(utils.PATHS, "results", tmp_path / "results")
+    monkeypatch.setitem(utils.PATHS, "figures", tmp_path / "figures")
+    check = ("properties/7_check_renderer.py", "--folder", str(tmp_path / "cars"))
+    assert "WRONG" not in run_script(*check)
+    assert len(utils.read_rows(tmp_path / "results/renderer/variations.csv")) == 85
+    assert (tmp_path / "figures/renderer/properties.png").is_file()
+    shutil.copy(tmp_path / "cars/images/1.png", tmp_path / "cars/images/50.png")
+    with pytest.raises(SystemExit, match="statements about the pictures do not hold"):
+        run_script(*check)
+    (tmp_path / "cars/images/50.png").unlink()
+    with pytest.raises(SystemExit, match="50.png: missing; run properties/1_render_cars.py --variations"):
+        run_script(*check)

@@ -1,0 +1,193 @@
+"""Fills a folder with rendered frames. Several processes may do so together, and each may be stopped at any time."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+from contextlib import contextmanager, suppress
+
+from tqdm import tqdm
+
+import utils
+from properties import sampling
+from utils import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows: processes that share a folder may render a frame twice, to the same result
+    fcntl = None
+
+RECORDED = ("size", "samples", "seed", "format", "car_models")  # the options that change a picture
+BYTES_PER_PIXEL = {"png": 1.3, "jpg": 0.2}  # rather more than pictures of the cars take
+
+
+def render_frames(car_scene, options, frames):
+    """Renders those of `frames` that have no image yet; returns a line that says what was done.
+
+    `car_scene` is the module of this name, `options` are those of 1_render_cars.py. Raises InputError, before anything
+    is rendered, if the folder was made with other options or the disk has no room.
+    """
+
+    def values_of(frame):
+        return sampling.draw(frame, options.seed)
+
+    def picture(scene, frame):
+        car_scene.apply(scene, values_of(frame))
+        with utils.written_aside(image_file(options, frame)) as aside:
+            car_scene.render(scene, aside, utils.derived_seed(options.seed, "noise", frame))
+
+    return _fill(car_scene, options, frames, values_of, f"seed {options.seed}", picture)
+
+
+def render_variations(car_scene, options):
+    """Renders sampling.variations(), and the outline of the car in each as silhouettes/<frame>.png; else as above."""
+    variations = sampling.variations()
+
+    def values_of(frame):
+        return variations[frame - 1][1] if frame <= len(variations) else dict.fromkeys(sampling.BASE, "no variation")
+
+    def pictures(scene, frame):
+        car_scene.apply(scene, values_of(frame))
+        silhouette = options.output / "silhouettes" / f"{frame}.png"
+        with car_scene.outlined(scene), utils.written_aside(silhouette) as aside:
+            car_scene.render(scene, aside, 0)
+        with utils.written_aside(image_file(options, frame)) as aside:
+            car_scene.render(scene, aside, 0)  # the same noise in all, so that it is no difference
+
+    frames = range(1, len(variations) + 1)
+    return _fill(car_scene, options, frames, values_of, "the list of variations", pictures)
+
+
+def image_file(options, frame):
+    return options.output / "images" / f"{frame}.{options.format}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Who renders what.
+# ---------------------------------------------------------------------------------------------------------------------
+class Claims:
+    """Who renders which frame: a lock on byte `frame` of the folder's .lock, let go when its process ends.
+
+    Frames begin at 1; byte 0 is the claim to the folder's lists.
+    """
+
+    def __init__(self, folder):
+        self.file = open(folder / ".lock", "ab")
+
+    def take(self, number, wait=False):
+        """Whether the claim is ours now."""
+        if fcntl is None:
+            return True
+        try:
+            fcntl.lockf(self.file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, number)
+        except (BlockingIOError, PermissionError):
+            return False
+        except OSError:  # a file system without locks: as on Windows
+            pass
+        return True
+
+    def give(self, number):
+        with suppress(OSError, AttributeError):
+            fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
+
+    @contextmanager
+    def lists(self):
+        """Waits for the claim to the folder's lists, and holds it."""
+        self.take(0, wait=True)
+        try:
+            yield
+        finally:
+            self.give(0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The work.
+# ---------------------------------------------------------------------------------------------------------------------
+def _fill(car_scene, options, frames, values_of, source, render):
+    """Calls render(scene, frame) for each frame that has no image and that nobody else is at."""
+    (options.output / "images").mkdir(parents=True, exist_ok=True)
+    claims = Claims(options.output)
+    there = _images(options, claims)
+    todo = [frame for frame in frames if f"{frame}.{options.format}" not in there]
+    _check_disk(options, len(todo))
+    with claims.lists():
+        _check_options(options)
+        sampling.write_samples(options.output / "samples.csv", frames, values_of, source)
+    ours = 0
+    if todo:
+        with _quiet():
+            scene = car_scene.build(options.size, options.samples, options.format, options.device, options.car_models)
+            ours = sum(1 for _ in _rendered(scene, options, todo, claims, render))
+    left = sum(not image_file(options, frame).is_file() for frame in todo) if ours < len(todo) else 0
+    elsewhere = f"; {left} still at work in other processes" if left else ""
+    return f"{len(frames)} frames in {options.output / 'images'} ({ours} rendered now{elsewhere})"
+
+
+def _rendered(scene, options, todo, claims, render):
+    """Renders the frames of `todo` that nobody else renders, and yields them."""
+    # Blender takes Ctrl-C for itself, and drops an exception raised while it renders: look between two frames.
+    interrupts = []
+    signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
+    for frame in tqdm(todo, unit="frame"):
+        if claims.take(frame):
+            if not image_file(options, frame).is_file():
+                render(scene, frame)
+                yield frame
+            claims.give(frame)
+        if interrupts:
+            raise KeyboardInterrupt
+
+
+def _images(options, claims):
+    """The names of the images that are there; what killed processes left half-written is deleted."""
+    images = options.output / "images"
+    names = {path.name for path in images.iterdir()}
+    for name in [name for name in names if name.startswith(".")]:
+        frame = name.split(".")[1]
+        if frame.isdecimal() and claims.take(int(frame)):
+            (images / name).unlink(missing_ok=True)
+            claims.give(int(frame))
+    return names
+
+
+def _check_options(options):
+    """Notes in rendered_with.json what the folder is made with; InputError if it was something else."""
+    file = options.output / "rendered_with.json"
+    now = {name: getattr(options, name) for name in RECORDED}
+    now["car_models"] = str(options.car_models.resolve()) if options.car_models else None
+    now["variations"] = options.variations
+    if not file.is_file():
+        utils.write_text(file, json.dumps(now | {"git_commit": utils.git_commit()}, indent=2) + "\n")
+        return
+    before = json.loads(file.read_text(encoding="utf-8"))
+    for name, value in now.items():
+        if before.get(name) != value:
+            raise InputError(
+                f"{file}: the folder was made with {name} = {before.get(name)}, not {value}; "
+                "give the same options, or another --output"
+            )
+
+
+def _check_disk(options, count):
+    free = shutil.disk_usage(options.output).free
+    need = count * options.size**2 * BYTES_PER_PIXEL[options.format]
+    if free < need:
+        raise InputError(
+            f"{options.output}: {free / 1e6:,.0f} MB are free, {count} images may take {need / 1e6:,.0f} MB; "
+            "make room, or give fewer --frames, a smaller --size or --format jpg"
+        )
+
+
+@contextmanager
+def _quiet():
+    """Hides what Blender prints for every frame: its C code writes past sys.stdout."""
+    sys.stdout.flush()
+    stdout, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    try:
+        yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
+        os.close(null)

@@ -1,0 +1,167 @@
+"""The renderer itself, small and in few samples: needs the environment that `make render-env` makes, else skipped."""
+
+import csv
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import utils
+from properties import sampling
+from tests.conftest import ROOT
+
+PYTHON = Path(os.environ.get("RENDER_VENV", ROOT / ".venv-render")) / "bin" / "python"
+SMALL = ("--size", "48", "--samples", "2")
+
+pytestmark = pytest.mark.skipif(not PYTHON.is_file(), reason=f"no {PYTHON}; `make render-env` makes it")
+
+
+def command(output, *options):
+    return [str(PYTHON), str(ROOT / "properties" / "1_render_cars.py"), "--output", str(output), *SMALL, *options]
+
+
+def render(output, *options):
+    done = subprocess.run(command(output, *options), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fails(words):
+    """The line in which the command ends; the progress bar before it is left out."""
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+def images(folder):
+    """name -> bytes of all that is in images/, hidden files too."""
+    return {path.name: path.read_bytes() for path in (folder / "images").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def twelve(tmp_path_factory):
+    """Frames 1 to 12, rendered in one go. Tests leave them as they are."""
+    folder = tmp_path_factory.mktemp("twelve")
+    assert "(12 rendered now)" in render(folder, "--frames", "1-12")
+    return folder
+
+
+def test_a_folder_of_frames(twelve):
+    assert set(images(twelve)) == {f"{frame}.png" for frame in range(1, 13)}
+    assert [int(row["frame"]) for row in utils.read_rows(twelve / "samples.csv")] == list(range(1, 13))
+    for frame in range(1, 13):
+        with Image.open(twelve / "images" / f"{frame}.png") as image:
+            assert image.size == (48, 48) and image.mode == "RGB"
+    assert len(set(images(twelve).values())) == 12
+
+
+def test_a_frame_alone_comes_out_the_same(twelve, tmp_path):
+    render(tmp_path, "--frames", "7")
+    assert images(tmp_path) == {"7.png": images(twelve)["7.png"]}
+
+
+def test_processes_share_a_folder(twelve, tmp_path):
+    runs = [
+        subprocess.Popen(
+            command(tmp_path, "--frames", frames), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for frames in ("1-12", "1-12", "5-12")
+    ]
+    outputs = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    assert images(tmp_path) == images(twelve)
+    assert (tmp_path / "samples.csv").read_bytes() == (twelve / "samples.csv").read_bytes()
+    rendered = [int(output.split("(")[1].split()[0]) for output in outputs]
+    assert sum(rendered) == 12  # none twice
+
+
+def test_a_killed_run_goes_on(twelve, tmp_path):
+    run = subprocess.Popen(command(tmp_path, "--frames", "1-12"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while run.poll() is None and len(list((tmp_path / "images").glob("[0-9]*"))) < 3:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    (tmp_path / "images" / ".9.host-1.png").write_bytes(
+        b"half an image"
+    )  # as a run leaves it that is killed while writing
+    assert 3 <= len(images(tmp_path)) < 12 + 1
+    render(tmp_path, "--frames", "1-12")
+    assert images(tmp_path) == images(twelve)
+
+
+def test_other_options_are_refused(twelve, tmp_path):
+    render(tmp_path, "--frames", "1")
+    before = images(tmp_path)
+    assert "made with samples = 2, not 4" in fails(command(tmp_path, "--frames", "2", "--samples", "4"))
+    assert "made with seed = 0, not 1" in fails(command(tmp_path, "--frames", "2", "--seed", "1"))
+    assert images(tmp_path) == before
+
+
+def test_full_disk(tmp_path):
+    """A limit on the size of files stands in for the end of the disk."""
+    (tmp_path / "images").mkdir()
+    limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "-", *command(tmp_path, "--frames", "1-2")]
+    assert "could not write it whole; is the disk full?" in fails(limited)
+    assert images(tmp_path) == {}
+
+
+def test_no_such_device(tmp_path):
+    assert "--device CUDA: " in fails(command(tmp_path, "--frames", "1", "--device", "CUDA"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A user's own cars.
+# ---------------------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def own_cars(tmp_path_factory):
+    """The project's cars as .glb, .obj and .blend files: twice too large, beside the origin, turned."""
+    folder = tmp_path_factory.mktemp("own") / "cars"
+    subprocess.run([PYTHON, ROOT / "tests" / "export_cars.py", folder], check=True, capture_output=True)
+    return folder
+
+
+def test_own_cars(own_cars, tmp_path):
+    """They come out as the project's own: same place, size, direction and paint."""
+    render(tmp_path / "own", "--frames", "1-15", "--car-models", str(own_cars))
+    render(tmp_path / "ours", "--frames", "1-15")
+    assert {sampling.draw(frame, 0)["model"] for frame in range(1, 16)} == set(utils.CAR_MODELS)
+    for frame in range(1, 16):
+        ours, theirs = (
+            np.asarray(Image.open(tmp_path / folder / "images" / f"{frame}.png"), dtype=float)
+            for folder in ("ours", "own")
+        )
+        difference = np.abs(ours - theirs).mean(axis=2)
+        assert (difference > 30).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [({"file": "absent.glb"}, "absent.glb: missing"),
+     ({"file": "broken.glb"}, "broken.glb: does not load"),
+     ({"file": "broken.obj"}, "broken.obj: "),
+     ({"file": "broken.blend"}, "broken.blend: does not load"),
+     ({"file": "car.fbx"}, "'car.fbx' is none of .blend, .glb, .gltf, .obj"),
+     ({"paint": "chrome"}, "no part has the material 'chrome'; it has black, dark,"),
+     ({"turn": "left"}, "is 'left', not a number of degrees"),
+     ({"model": "Trabant"}, "needs one row for each of Ferrari Enzo")],
+)  # fmt: skip
+def test_bad_cars(own_cars, tmp_path, change, message):
+    folder = tmp_path / "cars"
+    folder.mkdir()
+    for file in own_cars.iterdir():
+        (folder / file.name).symlink_to(file)
+    for ending in ("glb", "obj", "blend"):
+        (folder / f"broken.{ending}").write_bytes(b"\0 this is no car")
+    rows = utils.read_rows(own_cars / "cars.csv")
+    rows[0] |= change
+    (folder / "cars.csv").unlink()
+    with open(folder / "cars.csv", "w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    assert message in fails(command(tmp_path / "out", "--frames", "1", "--car-models", str(folder)))
