@@ -27,7 +27,7 @@ def _arguments():
     parser.add_argument("--output", type=Path, default=output, help="folder for samples.csv and images/ [%(default)s]")
     parser.add_argument("--frames", default=FRAMES, help="first-last, both included, or one frame [%(default)s]")
     parser.add_argument("--size", type=int, default=256, help="width and height in pixels [%(default)s]")
-    parser.add_argument("--samples", type=int, default=12, help="Cycles samples a pixel [%(default)s]")
+    parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel [%(default)s]")
     parser.add_argument("--seed", type=int, default=0, help="of the property values and the noise [%(default)s]")
     parser.add_argument("--format", choices=("png", "jpg"), default="png", help="of the images [%(default)s]")
     parser.add_argument("--device", choices=DEVICES, default="CPU", help="what Cycles renders on [%(default)s]")
