@@ -22,6 +22,7 @@ demo: $(VENV)/installed
 	$(RUN) properties/3_score_properties.py --settings $(SETTINGS)
 	$(RUN) properties/4_make_tables.py --settings $(SETTINGS)
 	$(RUN) properties/5_plot_embeddings.py --settings $(SETTINGS)
+	$(RUN) properties/6_probe_features.py --settings $(SETTINGS)
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
 
 test: $(VENV)/installed

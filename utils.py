@@ -244,6 +244,11 @@ def embeddings_file(settings, fold, loss):
     return settings.results / "properties" / "embeddings" / f"{slug(loss.name)}_fold{fold}.npy"
 
 
+def trunk_features_file(settings):
+    """What the untrained trunk of "None" gives for the rendered cars, (n, 1024) float32; ids as beside embeddings."""
+    return settings.results / "properties" / "embeddings" / "untrained_trunk.npy"
+
+
 def properties_file(settings, name):
     return settings.results / "properties" / name
 

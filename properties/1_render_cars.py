@@ -16,6 +16,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 import utils
 
 FRAMES = "1-100000"
+LIBRARIES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1"  # even without a display
 DEVICES = ("CPU", "CUDA", "OPTIX", "HIP", "METAL")
 
 
@@ -52,11 +53,15 @@ def _renderer():
     """The modules that render; only the environment of the renderer can import them."""
     try:
         return tuple(importlib.import_module(f"properties.{name}") for name in ("car_scene", "render_folder"))
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        if "shared object" in str(error):
+            raise utils.InputError(
+                f"Blender needs a library of the system ({error}): on Debian or Ubuntu, apt-get install {LIBRARIES}"
+            ) from None
         if error.name not in ("bpy", "mathutils", "tqdm", "numpy"):
             raise
         raise utils.InputError(
-            f"no module {error.name}: rendering needs Blender as a Python module: run `make cars`, "
+            f"no module {error.name}: rendering needs Blender as a Python module: run `make render-env`, "
             "or pip install -r requirements-render.txt in an environment of its own"
         ) from None
 

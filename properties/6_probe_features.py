@@ -1,8 +1,8 @@
 """Probe the features that the untrained trunk gives: how well does a linear classifier read each property off them?
 
 What such a probe cannot read, no embedder trained on the frozen trunk can use; the demo's networks are such. Each image
-is judged by a classifier that has not seen it (cross-validation). Writes results/<settings>/properties/linear_probe.csv
-and prints it.
+is judged by a classifier that has not seen it (cross-validation). Reads the features that 2_embed_cars.py has written with
+"None"; writes results/<settings>/properties/linear_probe.csv and prints it.
 """
 
 import sys
@@ -21,7 +21,8 @@ def main():
     if not file.is_file():
         from properties import probe_features
 
-        probe_features.write(settings, file, __file__)
+        probe_features.write(settings, file)
+        utils.record_run(settings, __file__)
     for row in utils.read_rows(file):
         print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")
 

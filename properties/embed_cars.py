@@ -37,13 +37,16 @@ def embed_with_shared_trunk(settings, cells, items, device, bar):
     files = [checkpoints.checkpoint_files(settings, loss, settings.properties.networks, fold) for loss, fold in cells]
     trunk = checkpoints.load_trunk(files[0][0], device)
     embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (_, fold) in zip(files, cells)]
-    embeddings = [[] for _ in cells]
-    loader = DataLoader(CarImages(items), batch_size=settings.properties.batch_size)
-    for images in loader:
+    embeddings, all_features = [[] for _ in cells], []
+    untrained = any(loss.type == "None" for loss, _ in cells)
+    for images in DataLoader(CarImages(items), batch_size=settings.properties.batch_size):
         features = features_of(trunk, images)
+        all_features += [features.numpy()] if untrained else []
         for rows, embedder in zip(embeddings, embedders):
             rows.append(embedder(features).numpy())
         bar.update(len(images))
+    if untrained:
+        write_embeddings(utils.trunk_features_file(settings), np.concatenate(all_features), items)
     for (loss, fold), rows in zip(cells, embeddings):
         write_embeddings(utils.embeddings_file(settings, fold, loss), np.concatenate(rows), items)
 

@@ -14,7 +14,11 @@ def main():
     from report import contents
 
     files = [utils.table_file(settings, f"{entry.name}.md") for entry in contents.all_tables(settings)]
-    files += [settings.results / "compared_with_paper.csv", settings.results / "run.json"]
+    files += [
+        utils.properties_file(settings, "linear_probe.csv"),
+        settings.results / "compared_with_paper.csv",
+        settings.results / "run.json",
+    ]
     files += [settings.figures / f"{entry.name}.png" for entry in contents.SALIENCY_FIGURES + contents.PROPERTY_FIGURES]
     for file in files:
         print(f"{'' if file.is_file() else 'MISSING '}{file}")

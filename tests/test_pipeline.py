@@ -25,6 +25,7 @@ SCRIPTS = [
     "properties/3_score_properties.py",
     "properties/4_make_tables.py",
     "properties/5_plot_embeddings.py",
+    "properties/6_probe_features.py",
     "report/1_list_results.py",
 ]
 
@@ -69,6 +70,9 @@ def test_results(finished):
         == "loss type fold property distance max_neighbors n_images r_precision nr_precision".split()
     )
     assert len(scores) == 3 * 11 and set(scores.n_images) == {96} and set(scores.max_neighbors) == {"all"}
+    probes = pd.read_csv(results / "properties" / "linear_probe.csv")
+    assert list(probes.property) == [prop.name for prop in utils.PROPERTIES] and set(probes.images) == {96}
+    assert probes.percent.between(0, 100).all() and (probes.percent - probes.chance).max() > 20  # colours are easy
     tests = pd.read_csv(results / "properties" / "mann_whitney.csv")
     assert len(tests) == 11 * 2 * 2 and set(tests.unit) == {"loss_mean", "loss_fold"}
     record = json.loads((results / "run.json").read_text())
@@ -272,6 +276,7 @@ def test_broken_maps(copy, fails):
      ("saliency/4_plot_maps.py", [], "no saliency maps"),
      ("properties/3_score_properties.py", [], "no embeddings; run properties/2_embed_cars.py"),
      ("properties/5_plot_embeddings.py", [], "run properties/2_embed_cars.py"),
+     ("properties/6_probe_features.py", [], "untrained_trunk.npy: missing; run properties/2_embed_cars.py"),
      ("report/1_list_results.py", [], "results are missing")],
 )  # fmt: skip
 def test_unknown_names_and_missing_stages(project, fails, script, options, message):
