@@ -50,9 +50,9 @@ def _frames(text):
 
 
 def _renderer():
-    """The modules that render; only the environment of the renderer can import them."""
+    """The module that renders; only the environment of the renderer can import it."""
     try:
-        return tuple(importlib.import_module(f"properties.{name}") for name in ("car_scene", "render_folder"))
+        return importlib.import_module("properties.renderer.frame_folder")
     except ImportError as error:
         if "shared object" in str(error):
             raise utils.InputError(
@@ -69,11 +69,11 @@ def _renderer():
 def main():
     arguments = _arguments()
     frames = _frames(arguments.frames)
-    car_scene, render_folder = _renderer()
+    frame_folder = _renderer()
     if arguments.variations:
-        print(render_folder.render_variations(car_scene, arguments))
+        print(frame_folder.render_variations(arguments))
     else:
-        print(render_folder.render_frames(car_scene, arguments, frames))
+        print(frame_folder.render_frames(arguments, frames))
 
 
 if __name__ == "__main__":

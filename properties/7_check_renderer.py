@@ -19,9 +19,9 @@ def main():
     folder = utils.ROOT / "data" / "car_variations"
     parser.add_argument("--folder", type=Path, default=folder, help="of the pictures [%(default)s]")
     arguments = parser.parse_args()
-    from properties import check_renderer
+    from properties.renderer import check
 
-    check_renderer.check(arguments.folder, utils.PATHS["results"] / "renderer", utils.PATHS["figures"] / "renderer")
+    check.check(arguments.folder, utils.PATHS["results"] / "renderer", utils.PATHS["figures"] / "renderer")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import utils
-from properties import sampling
+from properties.renderer import sampling
 from tests.conftest import ROOT
 
 PYTHON = Path(os.environ.get("RENDER_VENV", ROOT / ".venv-render")) / "bin" / "python"
@@ -100,6 +100,9 @@ def test_other_options_are_refused(twelve, tmp_path):
     assert "made with samples = 2, not 4" in fails(command(tmp_path, "--frames", "2", "--samples", "4"))
     assert "made with seed = 0, not 1" in fails(command(tmp_path, "--frames", "2", "--seed", "1"))
     assert images(tmp_path) == before
+    (tmp_path / "rendered_with.json").unlink()
+    assert "missing, so these images may be anyone's" in fails(command(tmp_path, "--frames", "2"))
+    assert images(tmp_path) == before
 
 
 def test_full_disk(tmp_path):
@@ -130,13 +133,14 @@ def test_own_cars(own_cars, tmp_path):
     render(tmp_path / "own", "--frames", "1-15", "--car-models", str(own_cars))
     render(tmp_path / "ours", "--frames", "1-15")
     assert {sampling.draw(frame, 0)["model"] for frame in range(1, 16)} == set(utils.CAR_MODELS)
+    differing = []
     for frame in range(1, 16):
         ours, theirs = (
             np.asarray(Image.open(tmp_path / folder / "images" / f"{frame}.png"), dtype=float)
             for folder in ("ours", "own")
         )
-        difference = np.abs(ours - theirs).mean(axis=2)
-        assert (difference > 30).mean() < 0.02
+        differing.append((np.abs(ours - theirs).mean(axis=2) > 30).mean())
+    assert np.mean(differing) < 0.02  # 0.007 of the pixels; with all cars back to front it is 0.048
 
 
 @pytest.mark.parametrize(
@@ -165,3 +169,4 @@ def test_bad_cars(own_cars, tmp_path, change, message):
         writer.writeheader()
         writer.writerows(rows)
     assert message in fails(command(tmp_path / "out", "--frames", "1", "--car-models", str(folder)))
+    assert not (tmp_path / "out" / "samples.csv").exists()  # nothing that would stand in the way of a better call

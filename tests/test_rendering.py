@@ -12,7 +12,7 @@ import scipy.stats
 from PIL import Image
 
 import utils
-from properties import camera, sampling, variations
+from properties.renderer import camera, sampling, variations
 
 SCRIPT = "properties/1_render_cars.py"
 
@@ -190,6 +190,13 @@ def test_measures_by_hand():
     assert measures.shadow_x == pytest.approx((29.5 - 19.5) / 40)
     with pytest.raises(ValueError, match="different sizes"):
         variations.measure(picture[:20], silhouette[:20], picture, silhouette)
+
+
+def test_a_shadow_at_the_rim_is_no_horizon():
+    picture = np.full((60, 60, 3), 0.5)
+    picture[:20] = 0.6
+    picture[40:, :30] = 0.2
+    assert variations.horizon_row(picture) == 20
 
 
 def test_horizon_of_a_level_camera():

@@ -12,7 +12,7 @@ import bpy
 from mathutils import Vector
 
 import utils
-from properties import camera, car_files, car_shapes
+from properties.renderer import camera, car_files, car_shapes
 from utils import InputError
 
 LOOK_AT = Vector((0.0, 0.0, camera.LOOK_AT))

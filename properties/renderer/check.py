@@ -7,7 +7,7 @@ import pandas as pd
 from PIL import Image
 
 import utils
-from properties import sampling, variations
+from properties.renderer import sampling, variations
 from reality_check.images import open_image
 from report import figures
 from utils import InputError

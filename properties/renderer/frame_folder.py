@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from tqdm import tqdm
 
 import utils
-from properties import sampling
+from properties.renderer import car_scene, sampling
 from utils import InputError
 
 try:
@@ -18,15 +18,15 @@ try:
 except ImportError:  # Windows: processes that share a folder may render a frame twice, to the same result
     fcntl = None
 
-RECORDED = ("size", "samples", "seed", "format", "car_models")  # the options that change a picture
+RECORDED = ("size", "samples", "seed", "format", "variations")  # the options that change a picture
 BYTES_PER_PIXEL = {"png": 1.3, "jpg": 0.2}  # rather more than pictures of the cars take
 
 
-def render_frames(car_scene, options, frames):
+def render_frames(options, frames):
     """Renders those of `frames` that have no image yet; returns a line that says what was done.
 
-    `car_scene` is the module of this name, `options` are those of 1_render_cars.py. Raises InputError, before anything
-    is rendered, if the folder was made with other options or the disk has no room.
+    `options` are those of 1_render_cars.py. Raises InputError, before anything is rendered, if the folder was made with
+    other options, the disk has no room, or a device or car is not there.
     """
 
     def values_of(frame):
@@ -37,10 +37,10 @@ def render_frames(car_scene, options, frames):
         with utils.written_aside(image_file(options, frame)) as aside:
             car_scene.render(scene, aside, utils.derived_seed(options.seed, "noise", frame))
 
-    return _fill(car_scene, options, frames, values_of, f"seed {options.seed}", picture)
+    return _fill(options, frames, values_of, f"seed {options.seed}", picture)
 
 
-def render_variations(car_scene, options):
+def render_variations(options):
     """Renders sampling.variations(), and the outline of the car in each as silhouettes/<frame>.png; else as above."""
     variations = sampling.variations()
 
@@ -56,7 +56,7 @@ def render_variations(car_scene, options):
             car_scene.render(scene, aside, 0)  # the same noise in all, so that it is no difference
 
     frames = range(1, len(variations) + 1)
-    return _fill(car_scene, options, frames, values_of, "the list of variations", pictures)
+    return _fill(options, frames, values_of, "the list of variations", pictures)
 
 
 def image_file(options, frame):
@@ -104,24 +104,27 @@ class Claims:
 # ---------------------------------------------------------------------------------------------------------------------
 # The work.
 # ---------------------------------------------------------------------------------------------------------------------
-def _fill(car_scene, options, frames, values_of, source, render):
+def _fill(options, frames, values_of, source, render):
     """Calls render(scene, frame) for each frame that has no image and that nobody else is at."""
     (options.output / "images").mkdir(parents=True, exist_ok=True)
     claims = Claims(options.output)
     there = _images(options, claims)
     todo = [frame for frame in frames if f"{frame}.{options.format}" not in there]
+    _check_options(options, there)
     _check_disk(options, len(todo))
-    with claims.lists():
-        _check_options(options)
-        sampling.write_samples(options.output / "samples.csv", frames, values_of, source)
-    ours = 0
-    if todo:
-        with _quiet():
-            scene = car_scene.build(options.size, options.samples, options.format, options.device, options.car_models)
-            ours = sum(1 for _ in _rendered(scene, options, todo, claims, render))
+    with _quiet():
+        scene = _build(options) if todo else None
+        with claims.lists():
+            _note_options(options)
+            sampling.write_samples(options.output / "samples.csv", frames, values_of, source)
+        ours = sum(1 for _ in _rendered(scene, options, todo, claims, render))
     left = sum(not image_file(options, frame).is_file() for frame in todo) if ours < len(todo) else 0
     elsewhere = f"; {left} still at work in other processes" if left else ""
     return f"{len(frames)} frames in {options.output / 'images'} ({ours} rendered now{elsewhere})"
+
+
+def _build(options):
+    return car_scene.build(options.size, options.samples, options.format, options.device, options.car_models)
 
 
 def _rendered(scene, options, todo, claims, render):
@@ -151,22 +154,34 @@ def _images(options, claims):
     return names
 
 
-def _check_options(options):
-    """Notes in rendered_with.json what the folder is made with; InputError if it was something else."""
+def _recorded(options):
+    recorded = {name: getattr(options, name) for name in RECORDED}
+    return recorded | {"car_models": str(options.car_models.resolve()) if options.car_models else None}
+
+
+def _check_options(options, images):
+    """InputError if rendered_with.json says that the folder was made with other options, or is not there to say."""
     file = options.output / "rendered_with.json"
-    now = {name: getattr(options, name) for name in RECORDED}
-    now["car_models"] = str(options.car_models.resolve()) if options.car_models else None
-    now["variations"] = options.variations
     if not file.is_file():
-        utils.write_text(file, json.dumps(now | {"git_commit": utils.git_commit()}, indent=2) + "\n")
+        if any(not name.startswith(".") for name in images):
+            raise InputError(f"{file}: missing, so these images may be anyone's; give another --output")
         return
     before = json.loads(file.read_text(encoding="utf-8"))
-    for name, value in now.items():
+    for name, value in _recorded(options).items():
         if before.get(name) != value:
             raise InputError(
                 f"{file}: the folder was made with {name} = {before.get(name)}, not {value}; "
                 "give the same options, or another --output"
             )
+
+
+def _note_options(options):
+    file = options.output / "rendered_with.json"
+    if file.is_file():
+        _check_options(options, ())  # another process may just have noted its own
+    else:
+        note = _recorded(options) | {"blender": car_scene.bpy.app.version_string, "git_commit": utils.git_commit()}
+        utils.write_text(file, json.dumps(note, indent=2) + "\n")
 
 
 def _check_disk(options, count):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from properties import camera, sampling
+from properties.renderer import camera, sampling
 
 MARGIN = 3  # pixels: the rim of the car is a mixture of car and background
 SHADOW = 0.85  # of the brightness of the ground in full light: what is darker is shadow
@@ -53,11 +53,11 @@ def _middle(region):
 
 
 def horizon_row(picture):
-    """The first row of the ground: below the sharpest step from row to row at the picture's left and right rim."""
-    width = picture.shape[1]
-    rim = np.concatenate([picture[:, : width // 12], picture[:, -(width // 12) :]], axis=1)
-    steps = np.abs(np.diff(np.median(rim, axis=1), axis=0)).sum(axis=1)
-    return int(steps.argmax()) + 1
+    """The first row of the ground: below the sharpest step that both the left and the right rim of the picture have."""
+    width = picture.shape[1] // 12
+    rims = np.stack([picture[:, :width], picture[:, -width:]])
+    steps = np.abs(np.diff(np.median(rims, axis=2), axis=1)).sum(axis=2)  # (rims, rows)
+    return int(steps.min(axis=0).argmax()) + 1  # a long shadow reaches one rim, not both
 
 
 def shadow_of(picture, silhouette, horizon):

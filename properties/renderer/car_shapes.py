@@ -9,7 +9,7 @@ import numpy as np
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
-from properties.car_models import CARS, Blob, Line, Patch
+from properties.renderer.car_models import CARS, Blob, Line, Patch
 
 MATERIALS = ("paint", "glass", "dark", "black", "tyre", "rim", "metal", "lamp", "tail", "plate")
 WHEEL_WIDTH = 0.24

@@ -11,7 +11,7 @@ import bpy
 from mathutils import Matrix, Vector
 
 import utils
-from properties.car_models import CARS
+from properties.renderer.car_models import CARS
 from utils import InputError
 
 COLUMNS = ("model", "file", "paint", "turn")
