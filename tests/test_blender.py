@@ -105,6 +105,15 @@ def test_other_options_are_refused(twelve, tmp_path):
     assert images(tmp_path) == before
 
 
+def test_samples_that_disagree_with_the_seed(tmp_path):
+    render(tmp_path, "--frames", "1-2")
+    file = tmp_path / "samples.csv"
+    file.write_text(file.read_text().replace("\n2,", "\n2,Trabant and ", 1))
+    edited = file.read_bytes()
+    assert "samples.csv: frame 2, column model is Trabant and" in fails(command(tmp_path, "--frames", "1-3"))
+    assert file.read_bytes() == edited and set(images(tmp_path)) == {"1.png", "2.png"}
+
+
 def test_full_disk(tmp_path):
     """A limit on the size of files stands in for the end of the disk."""
     (tmp_path / "images").mkdir()

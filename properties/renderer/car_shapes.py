@@ -53,10 +53,14 @@ def _superellipse(angle, square):
     return np.sign(cos) * np.abs(cos) ** (2 / square), np.sign(sin) * np.abs(sin) ** (2 / square)
 
 
+def _at_wheels(car, x):
+    """1 at the axles, falling to 0 within a metre."""
+    return sum(np.exp(-(((x - axle) / 0.45) ** 2)) for axle in car.axles)
+
+
 def _half_width(car, x):
     """Half the body's width at each x, where it is widest."""
-    bulge = sum(np.exp(-(((x - axle) / 0.45) ** 2)) for axle in car.axles)
-    return _curve(car.plan, x, car.soft) + car.fender[1] * bulge
+    return _curve(car.plan, x, car.soft) + car.fender[1] * _at_wheels(car, x)
 
 
 def _body(car):
@@ -75,8 +79,9 @@ def _body(car):
     cos, sin = (np.where(above, *pair) for pair in zip(upper, lower))
     widest = bottom + car.shoulder * (top - bottom)
     z = widest + np.where(above, top - widest, widest - bottom) * sin
-    bulge = sum(np.exp(-(((x - axle) / 0.45) ** 2)) for axle in car.axles)[:, None]
-    z += car.fender[0] * bulge * np.exp(-(((np.abs(cos) - 0.78) / 0.2) ** 2)) * above * np.abs(sin)
+    z += (
+        car.fender[0] * _at_wheels(car, x)[:, None] * np.exp(-(((np.abs(cos) - 0.78) / 0.2) ** 2)) * above * np.abs(sin)
+    )
     tuck = 1 - 0.07 * np.where(above, 0, sin**2)  # towards the sills
     return _loft(np.stack([np.broadcast_to(x[:, None], z.shape), width * cos * tuck, z], axis=-1), "paint")
 
@@ -114,16 +119,8 @@ def _blob(blob):
 def _wheel(car):
     """One wheel at the origin, its outer side towards +y."""
     r, w, rim = car.wheel, WHEEL_WIDTH, car.rim
-    tyre = [
-        (0.5, -0.5),
-        (0.94, -0.5),
-        (1.0, -0.38),
-        (1.0, 0.38),
-        (0.95, 0.48),
-        (rim + 0.03, 0.5),
-        (rim, 0.44),
-        (rim, 0),
-    ]
+    tread = [(0.94, -0.5), (1.0, -0.38), (1.0, 0.38), (0.95, 0.48)]  # parts of the radius and of the width
+    tyre = [(0.5, -0.5), *tread, (rim + 0.03, 0.5), (rim, 0.44), (rim, 0)]
     parts = [_lathe([(a * r, b * w) for a, b in tyre], "tyre")]
     if car.spokes:
         dish = [(rim, 0.0), (rim, 0.44), (rim - 0.05, 0.45), (rim - 0.07, 0.35), (rim - 0.10, 0.0), (0.0, 0.0)]

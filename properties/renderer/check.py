@@ -42,8 +42,9 @@ def measured(folder):
     return pd.DataFrame(rows)
 
 
-def image_file(folder, frame):
-    file = folder / "images" / f"{frame}.png"
+def file_of(folder, kind, frame):
+    """The file of a frame's picture (kind "images") or of the car's outline in it ("silhouettes")."""
+    file = folder / kind / f"{frame}.png"
     if not file.is_file():
         raise InputError(f"{file}: missing; run properties/1_render_cars.py --variations --output {folder}")
     return file
@@ -51,16 +52,17 @@ def image_file(folder, frame):
 
 def picture_of(folder, frame):
     """(h, w, 3) from 0 to 1."""
-    return np.asarray(open_image(image_file(folder, frame)), dtype=float) / 255
+    return np.asarray(open_image(file_of(folder, "images", frame)), dtype=float) / 255
 
 
 def silhouette_of(folder, frame):
     """(h, w), True where the car is."""
-    file = folder / "silhouettes" / f"{frame}.png"
-    if not file.is_file():
-        raise InputError(f"{file}: missing; run properties/1_render_cars.py --variations --output {folder}")
-    with Image.open(file) as image:
-        return np.asarray(image.getchannel("A")) > 127
+    file = file_of(folder, "silhouettes", frame)
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image.getchannel("A")) > 127
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: not a picture with an alpha channel ({error}); render it again") from None
 
 
 def contact_sheet(folder):
@@ -73,7 +75,7 @@ def contact_sheet(folder):
         for panel in panels:
             panel.axis("off")
         for panel, (frame, (name, values)) in zip(panels, row):
-            panel.imshow(open_image(image_file(folder, frame)))
+            panel.imshow(open_image(file_of(folder, "images", frame)))
             panel.set_title(str(values[name]).replace(" ", "\n", 1), fontsize=5, pad=2)
         panels[0].text(-0.08, 0.5, prop.label.replace(" ", "\n"), transform=panels[0].transAxes, fontsize=6.5,
                        ha="right", va="center")  # fmt: skip
