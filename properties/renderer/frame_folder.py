@@ -132,7 +132,7 @@ def _rendered(scene, options, todo, claims, render):
     # Blender takes Ctrl-C for itself, and drops an exception raised while it renders: look between two frames.
     interrupts = []
     signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
-    for frame in tqdm(todo, unit="frame"):
+    for frame in tqdm(todo, unit="frame", disable=not todo):
         if claims.take(frame):
             if not image_file(options, frame).is_file():
                 render(scene, frame)
