@@ -14,6 +14,7 @@ RUN = $(VENV)/bin/python
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
 	$(RUN) reality_check/2_train_models.py --settings $(SETTINGS)
+	$(RUN) reality_check/3_evaluate_models.py --settings $(SETTINGS)
 	$(RUN) saliency/1_compute_maps.py --settings $(SETTINGS)
 	$(RUN) saliency/2_compare_maps.py --settings $(SETTINGS)
 	$(RUN) saliency/3_make_tables.py --settings $(SETTINGS)

@@ -166,6 +166,10 @@ class InputError(Exception):
     """Something the user gave is wrong: the message is one line that names the file or setting and what to do."""
 
 
+class MissingFile(InputError):
+    """A file that the user has to provide is not there."""
+
+
 def run_script(main):
     """Run a script's main(); bad input ends in one line on stderr and exit status 1 instead of a traceback."""
     try:
@@ -225,6 +229,11 @@ def saved_models_folder(settings, loss, dataset, fold):
     return folder / FOLD_FOLDER.format(fold=fold) / "saved_models"
 
 
+def accuracy_file(settings):
+    """Precision@1, R-Precision and MAP@R of each network on its test set."""
+    return settings.results / "reality_check" / "accuracy.csv"
+
+
 def maps_folder(settings, dataset, fold, loss):
     """Saliency maps of one network: block_00000.npz, ... with arrays `maps` and `image_ids`."""
     return settings.results / "saliency" / "maps" / dataset / f"fold{fold}" / slug(loss.name)
@@ -280,7 +289,12 @@ def _numbers_depend_on(settings):
     """The settings that change a number; which losses, datasets and folds are run, and in what batches, does not."""
     saliency, properties = settings.saliency._asdict(), settings.properties._asdict()
     del saliency["batch_size"], properties["batch_size"], properties["tsne_images"], properties["tsne_loss"]
-    kept = {"protocol": settings.protocol, "seed": settings.seed, "trunk": settings.trunk}
+    kept = {
+        "protocol": settings.protocol,
+        "seed": settings.seed,
+        "trunk": settings.trunk,
+        "allow_partial": settings.allow_partial,
+    }
     training = settings.training._asdict() if settings.training else None
     return kept | {"saliency": saliency, "properties": properties, "training": training}
 

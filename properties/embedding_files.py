@@ -9,7 +9,7 @@ from utils import InputError
 
 def chosen_cars(settings):
     """The settings' rendered cars: (items, table of their properties)."""
-    items, table = datasets.rendered_cars(settings.paths["RenderedCars"])
+    items, table = datasets.rendered_cars(settings)
     chosen = datasets.evenly_spaced(range(len(items)), settings.properties.images)
     return [items[i] for i in chosen], table.iloc[chosen]
 

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 from sklearn.linear_model import RidgeClassifierCV
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
@@ -22,18 +22,17 @@ COLUMNS = ("property", "label", "values", "images", "chance", "percent", "standa
 def right(features, codes, seed):
     """(n,) booleans: which rows of features (n, d) a linear classifier that has not seen them gives their code (n,).
 
-    Raises ValueError if a code has fewer rows than there are parts, or if there is but one code.
+    Raises ValueError if there are too few rows to leave some out, or if all have the same code.
     """
-    counts = np.unique(codes, return_counts=True)[1]
-    if len(counts) < 2 or counts.min() < PARTS:
-        raise ValueError(f"a probe needs two values or more, and at least {PARTS} images of each")
+    if len(codes) < 2 * PARTS or len(set(codes)) < 2:
+        raise ValueError(f"a probe needs at least {2 * PARTS} images and two values")
     probe = make_pipeline(StandardScaler(), RidgeClassifierCV(PENALTIES))
-    parts = StratifiedKFold(PARTS, shuffle=True, random_state=seed)
+    parts = KFold(PARTS, shuffle=True, random_state=seed)
     return cross_val_predict(probe, features, codes, cv=parts) == codes
 
 
 def write(settings, file):
-    """Writes linear_probe.csv. Raises InputError if the features are not there or a value has too few images."""
+    """Writes linear_probe.csv. Raises InputError if the features are not there or the images too few or too alike."""
     items, table = chosen_cars(settings)
     source = utils.trunk_features_file(settings)
     if not source.is_file():

@@ -1,7 +1,8 @@
 """Check that every input which the settings ask for is there: checkpoints, the trunk of "None", datasets.
 
-Prints one line per input and ends with exit status 1 if one is missing or broken, so that a run of days does not find
-out later. Networks that the settings have trained by 2_train_models.py may still be missing.
+Prints one line per input, writes the same to results/<settings>/inputs.csv, and ends with exit status 1 if one is
+missing or broken, so that a run of days does not find out later. --deep also reads every checkpoint and every image.
+Networks that the settings have trained by 2_train_models.py may still be missing.
 """
 
 import sys
@@ -10,21 +11,25 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
-from settings.reader import settings_from_command_line
+from settings.reader import options_parser, settings_from
 
 
 def main():
-    settings = settings_from_command_line(__doc__)
+    parser = options_parser(__doc__)
+    parser.add_argument("--deep", action="store_true", help="read every checkpoint and every image")
+    options = parser.parse_args()
+    settings = settings_from(options)
     from reality_check import inputs
 
-    states = []
-    for state, name, error in inputs.checked(settings):
-        states.append(state)
-        print(f"{state:9}{name}{': ' if error else ''}{error}")
-    if inputs.MISSING in states:
-        missing = states.count(inputs.MISSING)
-        raise utils.InputError(f"{missing} inputs are missing or broken; data/README.md says where they come from")
-    to_train = states.count(inputs.TO_TRAIN)
+    rows = []
+    for row in inputs.checked(settings, options.deep):
+        rows.append(row)
+        print(f"{row.state:9}{row.kind} {row.name}{': ' if row.why else ''}{row.why}", flush=True)
+    inputs.write(settings, rows)
+    wrong = [row for row in rows if row.state in inputs.PROBLEMS]
+    if wrong:
+        raise utils.InputError(f"{len(wrong)} inputs are missing or broken; data/README.md says where they come from")
+    to_train = sum(row.state == inputs.TO_TRAIN for row in rows)
     print(f"{to_train} networks are left to reality_check/2_train_models.py" if to_train else "all inputs are there")
 
 

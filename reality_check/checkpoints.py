@@ -13,7 +13,7 @@ import torch
 
 import utils
 from reality_check.network import Embedder, EmbeddingNetwork, bninception_trunk, ready_for_inference, seeded
-from utils import InputError
+from utils import InputError, MissingFile
 
 
 def untrained_trunk_file(settings):
@@ -31,7 +31,7 @@ def checkpoint_files(settings, loss, dataset, fold):
     if loss.type == "None":
         file = untrained_trunk_file(settings)
         if not file.is_file():
-            raise InputError(f'{file}: missing; the trunk of "None" comes from it (see data/README.md)')
+            raise MissingFile(f'{file}: missing; the trunk of "None" comes from it (see data/README.md)')
         return file, None
     folder = utils.saved_models_folder(settings, loss, dataset, fold)
     return _best_file(folder, "trunk"), _best_file(folder, "embedder")
@@ -46,7 +46,7 @@ def _best_file(folder, part):
         int(m[1]): file for file in folder.glob(f"{part}_best*.pth") if (m := re.search(r"_best(\d+)$", file.stem))
     }
     if not epochs:
-        raise InputError(f"{plain}: missing; put the Reality Check's experiment folders there (see data/README.md)")
+        raise MissingFile(f"{plain}: missing; put the Reality Check's experiment folders there (see data/README.md)")
     return epochs[max(epochs)]
 
 
@@ -107,27 +107,15 @@ def load_network(settings, loss, dataset, fold, device="cpu"):
     return EmbeddingNetwork(trunk, embedder).eval()
 
 
-def network_errors(settings, cells):
-    """Read every checkpoint of the cells (loss, dataset, fold) once; yields (cell, None or the InputError)."""
+def check_networks(settings, cells):
+    """Read every checkpoint of the cells (loss, dataset, fold) once; the first InputError stops a run at its start."""
     good_trunks = set()
     for loss, dataset, fold in cells:
-        error = None
-        try:
-            trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
-            if same_file_key(trunk_file) not in good_trunks:
-                load_trunk(trunk_file)
-                good_trunks.add(same_file_key(trunk_file))
-            load_embedder(settings, embedder_file, fold)
-        except InputError as caught:
-            error = caught
-        yield (loss, dataset, fold), error
-
-
-def check_networks(settings, cells):
-    """Raise the first InputError of the cells' checkpoints: a bad one stops a run at its start."""
-    for _, error in network_errors(settings, cells):
-        if error is not None:
-            raise error
+        trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
+        if same_file_key(trunk_file) not in good_trunks:
+            load_trunk(trunk_file)
+            good_trunks.add(same_file_key(trunk_file))
+        load_embedder(settings, embedder_file, fold)
 
 
 def same_file_key(file):

@@ -8,9 +8,14 @@ RESIZED, SIZE = 256, 227  # pixels: the shorter side, then the centre crop
 
 
 def open_image(path):
-    """An image file as RGB. Raises InputError naming a file that is missing, truncated or not an image."""
+    """An image file as RGB, as the Reality Check read it: any alpha channel is dropped, an EXIF rotation ignored.
+
+    Raises InputError naming a file that is missing, truncated, not an image, or of more than 8 bits a channel.
+    """
     try:
         with Image.open(path) as image:
+            if image.mode.startswith(("I", "F")):  # of these, Pillow would cut off what is above 255
+                raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
             return image.convert("RGB")
     except FileNotFoundError:
         raise InputError(f"{path}: image is missing; compare the folder with data/README.md") from None

@@ -1,42 +1,174 @@
 """Everything that a settings file needs before the long work can begin."""
 
+import csv
+import hashlib
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+import utils
 from reality_check import checkpoints, datasets
-from utils import InputError
+from reality_check.losses import training_loss
+from utils import InputError, MissingFile
 
-FOUND, MISSING, TO_TRAIN = "found", "MISSING", "to train"
+FOUND, MISSING, BROKEN, TO_TRAIN = "found", "MISSING", "BROKEN", "to train"
+PROBLEMS = (MISSING, BROKEN)
+# How the Reality Check's configuration files spell the datasets.
+CONFIG_NAMES = {"SOP": "StanfordOnlineProducts", "Cars196": "Cars196", "CUB200": "CUB200"}
 
 
-def checked(settings):
-    """Yield (state, name of an input, what is wrong with it or "") for all inputs of the settings."""
+class Input(NamedTuple):
+    """A row of inputs.csv."""
+
+    kind: str  # "network", "trunk of None", "dataset", "rendered cars"
+    name: str
+    file: str
+    state: str
+    why: str  # what is wrong, or how much of it there is
+
+
+def checked(settings, deep=False):
+    """Yield an Input for all that the settings ask for; `deep` reads every checkpoint and opens every image."""
     folds = {dataset: settings.map_folds for dataset in settings.datasets} | {
         settings.properties.networks: settings.folds
     }
-    cells = [(loss, dataset, fold) for dataset in folds for loss in settings.losses for fold in folds[dataset]]
-    for (loss, dataset, fold), error in checkpoints.network_errors(settings, cells):
-        name = f"network {loss.name}, {dataset}, fold {fold}"
-        yield _network_state(settings, loss, dataset, fold, error), name, str(error or "")
+    good_trunks = set()
+    for dataset in folds:
+        for loss in settings.losses:
+            if loss.type == "None":
+                continue
+            for fold in folds[dataset]:
+                yield _network(settings, loss, dataset, fold, deep, good_trunks)
+    if any(loss.type == "None" for loss in settings.losses):
+        yield _untrained_trunk(settings)
     for dataset in settings.datasets:
-        yield _state(f"dataset {dataset}", _check_dataset, settings, dataset)
-    yield _state("rendered cars", datasets.rendered_cars, settings.paths["RenderedCars"])
+        yield _dataset(settings, dataset, deep)
+    yield _rendered_cars(settings, deep)
 
 
-def _network_state(settings, loss, dataset, fold, error):
-    if error is None:
-        return FOUND
+def write(settings, rows):
+    """results/<settings>/inputs.csv"""
+    with utils.written_aside(settings.results / "inputs.csv") as aside:
+        with open(aside, "w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([Input._fields, *rows])
+
+
+def _state(check, *arguments):
+    """(state, what is wrong) of an input that check(*arguments) is about, and what check returned."""
     try:
-        checkpoints.checkpoint_files(settings, loss, dataset, fold)
-    except InputError:
-        return TO_TRAIN if settings.training else MISSING
-    return MISSING  # there, but broken: training would not replace it
-
-
-def _check_dataset(settings, dataset):
-    datasets.check_images(datasets.load_items(settings, dataset, "test"))
-
-
-def _state(name, check, *arguments):
-    try:
-        check(*arguments)
+        return FOUND, "", check(*arguments)
+    except MissingFile as error:
+        return MISSING, str(error), None
     except InputError as error:
-        return MISSING, name, str(error)
-    return FOUND, name, ""
+        return BROKEN, str(error), None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Networks.
+# ---------------------------------------------------------------------------------------------------------------------
+def _network(settings, loss, dataset, fold, deep, good_trunks):
+    folder = utils.saved_models_folder(settings, loss, dataset, fold)
+    state, why, _ = _state(_check_network, settings, loss, dataset, fold, deep, good_trunks)
+    if state == MISSING and settings.training:
+        state, why = TO_TRAIN, ""
+    return Input("network", f"{loss.name}, {dataset}, fold {fold}", str(folder), state, why)
+
+
+def _check_network(settings, loss, dataset, fold, deep, good_trunks):
+    trunk_file, embedder_file = checkpoints.checkpoint_files(settings, loss, dataset, fold)
+    for folder in trunk_file.parents[1:3]:  # of the fold, of the experiment
+        check_configs(folder / "configs", loss, dataset)
+    for file in (trunk_file, embedder_file):
+        if file.stat().st_size == 0:
+            raise InputError(f"{file}: empty; fetch it again")
+    if deep:
+        checkpoints.load_embedder(settings, embedder_file, fold)
+        if checkpoints.same_file_key(trunk_file) not in good_trunks:
+            checkpoints.load_trunk(trunk_file)
+            good_trunks.add(checkpoints.same_file_key(trunk_file))
+
+
+def check_configs(folder, loss, dataset):
+    """Raise InputError if a run's configuration names another loss or dataset than the folder that it lies in.
+
+    The Reality Check's files have the loss under loss_funcs: metric_loss, and the dataset under dataset; keys may end in
+    "~OVERRIDE~" and the like. A file without them says nothing.
+    """
+    for file in sorted(folder.glob("*.yaml")):
+        try:
+            blocks = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{file}: not a YAML file ({' '.join(str(error).split())})") from None
+        blocks = {str(key).split("~")[0]: value for key, value in dict(blocks).items()}
+        losses, names = blocks.get("loss_funcs"), blocks.get("dataset")
+        if isinstance(losses, dict):
+            named = _names({str(key).split("~")[0]: value for key, value in losses.items()}.get("metric_loss"))
+            expected = type(training_loss(loss, dataset, classes=2, dimensions=2).function).__name__
+            _compare(file, named, expected, f"the folder is for {loss.name}")
+        if dataset in CONFIG_NAMES:
+            _compare(file, _names(names), CONFIG_NAMES[dataset], f"the folder is for {dataset}")
+
+
+def _names(value):
+    """What a block names: its keys, or itself where it is a word."""
+    return {str(each) for each in ([value] if isinstance(value, str) else value or ())}
+
+
+def _compare(file, named, expected, folder):
+    if named and expected.lower() not in {name.lower() for name in named}:
+        raise InputError(f"{file}: names {', '.join(sorted(named))}, but {folder} ({expected}); was it moved?")
+
+
+def _untrained_trunk(settings):
+    file = checkpoints.untrained_trunk_file(settings)
+    state, why, _ = _state(_check_untrained_trunk, file)
+    if state == MISSING and settings.training and settings.trunk == "seeded":
+        state, why = TO_TRAIN, ""
+    return Input("trunk of None", settings.trunk, str(file), state, why)
+
+
+def _check_untrained_trunk(file):
+    """Whatever its name promises: a name that ends in -<hexadecimal digits> holds the start of the file's sha256."""
+    if not file.is_file():
+        raise MissingFile(f'{file}: missing; the trunk of "None" comes from it (see data/README.md)')
+    promised = re.search(r"-([0-9a-f]{8,})$", file.stem)
+    if promised:
+        checksum = hashlib.sha256(file.read_bytes()).hexdigest()
+        if not checksum.startswith(promised[1]):
+            raise InputError(
+                f"{file}: its sha256 begins {checksum[: len(promised[1])]}, not {promised[1]}; "
+                "fetch it again, or, if it is meant to be another file, give it another name"
+            )
+    checkpoints.load_trunk(file)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Images.
+# ---------------------------------------------------------------------------------------------------------------------
+def _dataset(settings, dataset, deep):
+    state, why, items = _state(_test_items, settings, dataset, deep)
+    if items:
+        why = f"{len(items)} test images of {len({item.label for item in items})} classes"
+    return Input("dataset", dataset, str(settings.paths[dataset]), state, why)
+
+
+def _test_items(settings, dataset, deep):
+    items = datasets.load_items(settings, dataset, "test")
+    datasets.check_images(items, deep)
+    return items
+
+
+def _rendered_cars(settings, deep):
+    state, why, cars = _state(_cars, settings, deep)
+    if cars:
+        why = f"{len(cars)} images"
+    return Input("rendered cars", "", str(Path(settings.paths["RenderedCars"])), state, why)
+
+
+def _cars(settings, deep):
+    items, _ = datasets.rendered_cars(settings)
+    if deep:
+        datasets.check_images(items, deep)
+    return items

@@ -15,6 +15,8 @@ def main():
 
     files = [utils.table_file(settings, f"{entry.name}.md") for entry in contents.all_tables(settings)]
     files += [
+        settings.results / "inputs.csv",
+        utils.accuracy_file(settings),
         utils.properties_file(settings, "linear_probe.csv"),
         settings.results / "compared_with_paper.csv",
         settings.results / "run.json",

@@ -39,6 +39,7 @@ class Settings(NamedTuple):
     folds: list = list(FOLDS)
     trunk: str = "imagenet"  # the untrained trunk of "None" and of demo networks: "imagenet" or "seeded"
     device: str = "auto"
+    allow_partial: bool = False  # take of a dataset what is there, instead of refusing one that is not whole
     tables: dict = {2: "SOP", 3: "Cars196", 4: "CUB200"}  # the dataset that a table is about
     saliency: SaliencySettings = SaliencySettings()
     properties: PropertySettings = PropertySettings()
@@ -132,6 +133,7 @@ def _checked_value(key, value, default):
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     is_whole = isinstance(value, int) and is_number
     fits, kind = {
+        bool: (isinstance(value, bool), "true or false"),
         type(None): (is_whole and value > 0 or value == "all", "a whole number above zero, or all"),
         int: (is_whole and (value > 0 or key == "seed"), "a whole number above zero"),
         float: (is_number and value > 0, "a number above zero"),
@@ -181,7 +183,12 @@ def narrowed(settings, losses=None, datasets=None, folds=None):
 
 
 def settings_from_command_line(description):
-    """Parse the options that every numbered script shares."""
+    """The settings that the options of a numbered script ask for."""
+    return settings_from(options_parser(description).parse_args())
+
+
+def options_parser(description):
+    """The options that every numbered script shares."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
                         help="what to run and how (default: settings/paper.yaml)")  # fmt: skip
@@ -190,5 +197,12 @@ def settings_from_command_line(description):
     )
     parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
     parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
-    options = parser.parse_args()
-    return narrowed(load_settings(options.settings), options.losses, options.datasets, options.folds)
+    parser.add_argument("--allow-partial", action="store_true", help="take of a dataset what is there")
+    return parser
+
+
+def settings_from(options):
+    """The settings that parsed options ask for."""
+    settings = load_settings(options.settings)
+    settings = settings._replace(allow_partial=settings.allow_partial or options.allow_partial)
+    return narrowed(settings, options.losses, options.datasets, options.folds)

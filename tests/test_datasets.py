@@ -87,12 +87,114 @@ def test_validation_folds(dataset, sizes):
     assert len(set.union(*blocks)) == sum(sizes) and max(set.union(*blocks)) == split.training_classes - 1
 
 
-def test_wrong_number_of_images(tmp_path):
-    (tmp_path / "images.txt").write_text("1 001.Albatross/a.jpg\n")
-    (tmp_path / "image_class_labels.txt").write_text("1 1\n")
-    settings = Settings("test", paths=utils.PATHS | {"CUB200": tmp_path})
-    with pytest.raises(InputError, match="1 images listed, but CUB200 has 11788"):
+# ---------------------------------------------------------------------------------------------------------------------
+# Counts, and datasets that are not whole.
+# ---------------------------------------------------------------------------------------------------------------------
+def write_cub200(folder, labels):
+    """The annotations of CUB200 with an image for each of the labels, which count from 1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = list(enumerate(labels, start=1))
+    (folder / "images.txt").write_text("".join(f"{n} {label:03}.Bird/{n}.jpg\n" for n, label in rows))
+    (folder / "image_class_labels.txt").write_text("".join(f"{n} {label}\n" for n, label in rows))
+
+
+def whole_cub200():
+    """11,788 labels of 200 classes, 5,924 of them in the second hundred."""
+    return [1 + i % 100 for i in range(11_788 - 5_924)] + [101 + i % 100 for i in range(5_924)]
+
+
+@pytest.fixture
+def strict(tmp_path):
+    """Settings that check the counts."""
+    return Settings("test", paths=utils.PATHS | dict.fromkeys(utils.DATASETS, tmp_path))
+
+
+def test_a_whole_dataset(strict, tmp_path):
+    write_cub200(tmp_path, whole_cub200())
+    assert len(datasets.load_items(strict, "CUB200", "test")) == 5_924
+    assert {item.label for item in datasets.load_items(strict, "CUB200", "validation", fold=2)} == set(range(25, 50))
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [([1], "1 images listed, but CUB200 has 11788"),
+     (whole_cub200()[:-1], "11787 images listed"),
+     ([200 if label == 150 else label for label in whole_cub200()], "class 150 has no image"),
+     ([*whole_cub200()[:-1], 201], "201 classes listed, but CUB200 has classes 1 to 200"),
+     ([101, *whole_cub200()[1:]], "5925 images of test classes, but CUB200 has 5924")],
+)  # fmt: skip
+def test_wrong_counts(strict, tmp_path, labels, message):
+    write_cub200(tmp_path, labels)
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        datasets.load_items(strict, "CUB200", "test")
+    assert str(tmp_path) in str(error.value) and "--allow-partial" in str(error.value)
+
+
+def test_part_of_a_dataset_if_asked_for(strict, tmp_path):
+    write_cub200(tmp_path, [1, 101, 102, 103])
+    for number, label in [(1, 1), (2, 101), (4, 103)]:
+        file = tmp_path / "images" / f"{label:03}.Bird" / f"{number}.jpg"
+        file.parent.mkdir(parents=True)
+        file.touch()
+    items = datasets.load_items(strict._replace(allow_partial=True), "CUB200", "test")
+    assert [item.label for item in items] == [100, 102]
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="none of the 4 images of CUB200 is there"):
+        datasets.load_items(strict._replace(allow_partial=True), "CUB200", "test")
+
+
+def test_part_of_the_rendered_cars(strict, tmp_path):
+    fake_data.make_cars(tmp_path, 6)
+    (tmp_path / "images" / "4.png").unlink()
+    items, table = datasets.rendered_cars(strict._replace(allow_partial=True))
+    assert [item.image_id for item in items] == ["1", "2", "3", "5", "6"] and list(table.index) == [1, 2, 3, 5, 6]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Archives and annotations as they are found.
+# ---------------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("inside", ["CUB_200_2011", "downloads/CUB_200_2011"])
+def test_a_folder_inside_the_folder(settings, tmp_path, inside):
+    write_cub200(tmp_path / inside, [1, 101])
+    (item,) = datasets.load_items(settings, "CUB200", "test")
+    assert item.path == tmp_path / inside / "images" / "101.Bird" / "2.jpg"
+
+
+def test_two_folders_that_look_alike(settings, tmp_path):
+    write_cub200(tmp_path / "a", [1])
+    write_cub200(tmp_path / "b", [1])
+    with pytest.raises(InputError, match="a and b in it look like CUB200; keep one"):
         datasets.load_items(settings, "CUB200", "test")
+
+
+def test_names_with_spaces_and_letters_of_any_language(settings, tmp_path):
+    (tmp_path / "images.txt").write_text("1 101.Bird/a b.jpg\n2 102.Vögel/Дрозд.jpg\n", encoding="utf-8")
+    (tmp_path / "image_class_labels.txt").write_text("1 101\n2 102\n")
+    items = datasets.load_items(settings, "CUB200", "test")
+    assert [item.image_id for item in items] == ["101.Bird/a b.jpg", "102.Vögel/Дрозд.jpg"]
+
+
+@pytest.mark.parametrize(
+    "images, labels, message",
+    [("1 a.jpg\n2 b.jpg\n", "1 1\n", "image 2 is in only one of images.txt and image_class_labels.txt"),
+     ("1 a.jpg\nb.jpg\n", "1 1\n", "images.txt: line 'b.jpg' is not a number and"),
+     ("1 a.jpg\n2 a.jpg\n", "1 1\n2 1\n", "its annotations list an image twice")],
+)  # fmt: skip
+def test_bad_cub200(settings, tmp_path, images, labels, message):
+    (tmp_path / "images.txt").write_text(images)
+    (tmp_path / "image_class_labels.txt").write_text(labels)
+    with pytest.raises(InputError, match=message):
+        datasets.load_items(settings, "CUB200", "test")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [("", "not a readable list"), ("id class path\n1 2 x.jpg\n", "its first line must name class_id and path")]
+)  # fmt: skip
+def test_bad_sop(settings, tmp_path, text, message):
+    (tmp_path / "Ebay_train.txt").write_text(text)
+    with pytest.raises(InputError, match=f"Ebay_train.txt: {message}"):
+        datasets.load_items(settings, "SOP", "test")
 
 
 @pytest.mark.parametrize("dataset, file", [("Cars196", "cars_train_annos.mat"), ("CUB200", "images.txt"), ("SOP", "Ebay_train.txt"),
@@ -104,7 +206,7 @@ def test_missing_dataset(settings, dataset, file):
 
 def test_rendered_cars(settings, tmp_path):
     fake_data.make_cars(tmp_path, 60)
-    items, table = datasets.rendered_cars(tmp_path)
+    items, table = datasets.rendered_cars(settings)
     assert [item.image_id for item in items] == [str(frame) for frame in range(1, 61)]
     assert list(table.columns) == [prop.name for prop in utils.PROPERTIES]
     codes = datasets.property_codes(table)
@@ -116,12 +218,12 @@ def test_rendered_cars(settings, tmp_path):
     assert set(seen) <= {"Mercedes Benz 300sel", "Range Rover Evoque", "Tesla Model S"}  # the last three by name
 
 
-def test_the_authors_archive_as_it_comes(tmp_path):
+def test_the_authors_archive_as_it_comes(settings, tmp_path):
     archive = tmp_path / "3D cars dataset"
     fake_data.make_cars(archive, 12)
     for path in (archive / "images").iterdir():
         path.rename(path.with_stem(path.stem.zfill(6)))
-    items, table = datasets.rendered_cars(tmp_path)
+    items, table = datasets.rendered_cars(settings)
     assert [item.image_id for item in items] == [str(frame) for frame in range(1, 13)]
     assert items[2].path == archive / "images" / "000003.png" and table.index[2] == 3
 
@@ -140,11 +242,11 @@ def edit_samples(folder, edit):
      (lambda f: (f / "images" / "3.png").unlink(), "3.png: image is missing (1 of the 5"),
      (lambda f: edit_samples(f, lambda t: t[:3]), "4.png: has no row in")],
 )  # fmt: skip
-def test_bad_rendered_cars(tmp_path, damage, message):
+def test_bad_rendered_cars(settings, tmp_path, damage, message):
     fake_data.make_cars(tmp_path, 5)
     damage(tmp_path)
     with pytest.raises(InputError, match=re.escape(message)) as error:
-        datasets.rendered_cars(tmp_path)
+        datasets.rendered_cars(settings)
     assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
 
 
@@ -168,10 +270,30 @@ def test_crop_is_that_of_torchvision(size):
     np.testing.assert_array_equal(np.asarray(cropped(image)), np.asarray(theirs))
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
+def test_images_of_any_mode(tmp_path, mode):
+    """As the Reality Check read them: converted to RGB, alpha dropped."""
+    grey = Image.new("L", (40, 30), 255 if mode == "1" else 130)
+    file = tmp_path / f"image.{'jpg' if mode in ('CMYK', 'YCbCr') else 'png'}"
+    grey.convert(mode).save(file)
+    opened = open_image(file)
+    assert opened.mode == "RGB" and opened.size == (40, 30)
+    assert np.abs(np.asarray(opened, dtype=int) - (255 if mode == "1" else 130)).max() <= 2
+
+
+def test_exif_rotation_is_ignored_as_in_the_reality_check(tmp_path):
+    image = Image.new("RGB", (40, 30))
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    assert open_image(tmp_path / "turned.jpg").size == (40, 30)
+
+
 def test_unreadable_images(tmp_path):
     Image.new("RGB", (50, 50), (200, 10, 10)).save(tmp_path / "whole.jpg")
     (tmp_path / "half.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:400])
     (tmp_path / "text.jpg").write_text("no image")
-    for name in ("half.jpg", "text.jpg", "absent.jpg"):
+    Image.fromarray(np.full((30, 40), 9000, np.uint16)).save(tmp_path / "deep.png")
+    for name in ("half.jpg", "text.jpg", "absent.jpg", "deep.png: .*more than 8 bits"):
         with pytest.raises(InputError, match=name):
-            open_image(tmp_path / name)
+            open_image(tmp_path / name.split(":")[0])

@@ -1,0 +1,52 @@
+"""Embeddings of many images by many networks; those whose trunk is the same file share its forward pass."""
+
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from reality_check import checkpoints
+from reality_check.images import open_image
+from reality_check.network import features_of
+from reality_check.transforms import network_input
+
+
+class ImageInputs(torch.utils.data.Dataset):
+    """The items' images as the network takes them, (3, 227, 227) each."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        return network_input(open_image(self.items[index].path))
+
+
+def by_trunk(settings, cells):
+    """The cells (loss, dataset, fold) in groups whose trunk is the same file."""
+
+    def trunk_of(cell):
+        return checkpoints.same_file_key(checkpoints.checkpoint_files(settings, *cell)[0])
+
+    return [list(group) for _, group in groupby(sorted(cells, key=trunk_of), key=trunk_of)]
+
+
+def embedded(settings, cells, items, device, bar):
+    """(embeddings (n, d) of each cell, features (n, f)) of the items' images under networks that share a trunk.
+
+    `bar` is a progress bar that counts images.
+    """
+    files = [checkpoints.checkpoint_files(settings, *cell) for cell in cells]
+    trunk = checkpoints.load_trunk(files[0][0], device)
+    embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (*_, fold) in zip(files, cells)]
+    embeddings, all_features = [[] for _ in cells], []
+    for images in DataLoader(ImageInputs(items), batch_size=settings.properties.batch_size):
+        features = features_of(trunk, images)
+        all_features.append(features.numpy())
+        for rows, embedder in zip(embeddings, embedders):
+            rows.append(embedder(features).numpy())
+        bar.update(len(images))
+    return [np.concatenate(rows) for rows in embeddings], np.concatenate(all_features)

@@ -1,0 +1,133 @@
+"""The check of all inputs: what it finds, what it misses, what it does not take for what it should be."""
+
+import hashlib
+
+import pytest
+import torch
+import yaml
+
+import utils
+from reality_check import inputs
+from reality_check.network import bninception_trunk
+from settings.reader import load_settings
+from tests import fake_data
+
+CONTRASTIVE, ARCFACE = utils.LOSSES[0], next(loss for loss in utils.LOSSES if loss.name == "ArcFace")
+
+
+@pytest.fixture
+def settings(project):
+    return load_settings(project / "tiny.yaml")
+
+
+def rows(settings, deep=False):
+    return {(row.kind, row.name.split(",")[0]): row for row in inputs.checked(settings, deep)}
+
+
+def test_all_there(settings):
+    found = rows(settings)
+    assert {row.state for row in found.values()} == {inputs.FOUND} and len(found) == 5
+    assert found["dataset", "RenderedCars"].why.endswith("classes") and found["rendered cars", ""].why == "96 images"
+
+
+def test_the_file(project, run_inside):
+    assert "all inputs are there" in run_inside("reality_check/1_check_inputs.py", project / "tiny.yaml", "--deep")
+    table = utils.read_rows(project / "results/tiny/inputs.csv")
+    assert [row["state"] for row in table] == ["found"] * 5 and list(table[0]) == list(inputs.Input._fields)
+
+
+def network_file(settings, part):
+    return utils.saved_models_folder(settings, CONTRASTIVE, "RenderedCars", 0) / f"{part}_best.pth"
+
+
+def test_a_missing_network(settings):
+    network_file(settings, "embedder").unlink()
+    assert rows(settings)["network", "Contrastive"].state == inputs.TO_TRAIN
+    row = rows(settings._replace(training=None))["network", "Contrastive"]
+    assert row.state == inputs.MISSING and "embedder_best.pth: missing" in row.why
+
+
+@pytest.mark.parametrize("part", ["trunk", "embedder"])
+def test_a_broken_network(settings, part):
+    file = network_file(settings, part)
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content[:-2000])
+    assert rows(settings)["network", "Contrastive"].state == inputs.FOUND  # a glance does not tell
+    row = rows(settings, deep=True)["network", "Contrastive"]
+    assert row.state == inputs.BROKEN and f"{part}_best.pth: not a readable checkpoint" in row.why
+    file.write_bytes(b"")
+    assert "empty" in rows(settings)["network", "Contrastive"].why
+
+
+def config(settings, loss, **blocks):
+    folder = utils.saved_models_folder(settings, loss, "Cars196", 0).parents[1] / "configs"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(blocks))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "blocks, message",
+    [({"loss_funcs": {"metric_loss": {"ContrastiveLoss": {"pos_margin": 0}}}, "dataset": {"Cars196": None}}, None),
+     ({"loss_funcs~OVERRIDE~": {"metric_loss~SWAP~1": {"ContrastiveLoss": {}}}, "dataset~OVERRIDE~": {"CARS196": {}}}, None),
+     ({"patience": 9}, None),
+     ({"loss_funcs": {"metric_loss": {"ArcFaceLoss": {}}}}, "names ArcFaceLoss, but the folder is for Contrastive"),
+     ({"dataset": {"CUB200": None}}, "names CUB200, but the folder is for Cars196"),
+     ({"dataset": "StanfordOnlineProducts"}, "names StanfordOnlineProducts, but the folder is for Cars196")],
+)  # fmt: skip
+def test_configurations(settings, blocks, message):
+    folder = config(settings, CONTRASTIVE, **blocks)
+    if message is None:
+        inputs.check_configs(folder, CONTRASTIVE, "Cars196")
+    else:
+        with pytest.raises(utils.InputError, match=f"config.yaml: {message}"):
+            inputs.check_configs(folder, CONTRASTIVE, "Cars196")
+
+
+def test_every_loss_is_known_to_its_configuration(settings):
+    """Each names its own class, and none passes for ArcFace."""
+    for loss in utils.LOSSES:
+        if loss.type != "None" and loss is not ARCFACE:
+            folder = config(settings, loss, loss_funcs={"metric_loss": "ArcFaceLoss"})
+            with pytest.raises(utils.InputError, match="names ArcFaceLoss"):
+                inputs.check_configs(folder, loss, "Cars196")
+    inputs.check_configs(folder, ARCFACE, "Cars196")
+
+
+def test_a_configuration_that_is_no_yaml(settings):
+    folder = config(settings, CONTRASTIVE)
+    (folder / "config.yaml").write_text("a: [1, 2")
+    with pytest.raises(utils.InputError, match="config.yaml: not a YAML file"):
+        inputs.check_configs(folder, CONTRASTIVE, "Cars196")
+
+
+def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
+    torch.save(bninception_trunk().state_dict(), tmp_path / "trunk.pth")
+    content = (tmp_path / "trunk.pth").read_bytes()
+
+    def row(name):
+        (tmp_path / name).write_bytes(content)
+        paths = settings.paths | {"imagenet_trunk": tmp_path / name}
+        return rows(settings._replace(trunk="imagenet", paths=paths))["trunk of None", "imagenet"]
+
+    assert row(f"bn_inception-{hashlib.sha256(content).hexdigest()[:8]}.pth").state == inputs.FOUND
+    assert row("bn_inception.pth").state == inputs.FOUND  # promises nothing
+    wrong = row("bn_inception-52deb473.pth")
+    assert wrong.state == inputs.BROKEN and "its sha256 begins" in wrong.why
+
+
+def test_images(settings):
+    image = settings.paths["RenderedCars"] / "images" / "3.png"
+    image.write_bytes(image.read_bytes()[:300])
+    assert rows(settings)["rendered cars", ""].state == inputs.FOUND
+    row = rows(settings, deep=True)["rendered cars", ""]
+    assert row.state == inputs.BROKEN and "3.png: not a readable image" in row.why
+    image.unlink()
+    assert rows(settings)["rendered cars", ""].state == inputs.MISSING
+
+
+def test_exit_status(project, fails, capsys):
+    settings = fake_data.write_settings(project, "real", training=None, trunk="imagenet")
+    assert fails("reality_check/1_check_inputs.py", settings).startswith("error: 1 inputs are missing or broken")
+    assert utils.read_rows(project / "results/real/inputs.csv")[2]["state"] == "MISSING"
