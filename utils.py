@@ -14,10 +14,15 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Paths. Edit these, or override them for one run in the `paths:` block of a settings file.
@@ -202,11 +207,59 @@ def written_aside(path):
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)
+        _sync_folder(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk does not say what it is full for
         raise
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder):
+    """Make sure that a file's new name survives a loss of power, where folders can be synchronised."""
+    if fcntl is not None:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class Claims:
+    """Which of the processes that share a folder does what: numbered claims, let go of when their process ends.
+
+    A claim is a lock on a byte of the folder's .lock. Where there are no locks, everybody gets every claim: then two may
+    do the same work, to the same result.
+    """
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = open(folder / ".lock", "ab")
+
+    def take(self, number, wait=False):
+        """Whether the claim is ours now; with `wait`, it is as soon as nobody else has it."""
+        if fcntl is None:
+            return True
+        try:
+            fcntl.lockf(self.file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, number)
+        except (BlockingIOError, PermissionError):
+            return False
+        except OSError:  # this file system has no locks
+            pass
+        return True
+
+    def give(self, number):
+        with suppress(OSError, AttributeError):
+            fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
+
+    @contextmanager
+    def held(self, number):
+        """Waits for the claim and holds it."""
+        self.take(number, wait=True)
+        try:
+            yield
+        finally:
+            self.give(number)
 
 
 def write_text(path, text):
@@ -234,6 +287,11 @@ def accuracy_file(settings):
     return settings.results / "reality_check" / "accuracy.csv"
 
 
+def accuracy_note(settings, loss, dataset, fold):
+    """Which checkpoint files a row of accuracy.csv was made with."""
+    return settings.results / "reality_check" / "made_with" / f"{dataset}_fold{fold}_{slug(loss.name)}.json"
+
+
 def maps_folder(settings, dataset, fold, loss):
     """Saliency maps of one network: block_00000.npz, ... with arrays `maps` and `image_ids`."""
     return settings.results / "saliency" / "maps" / dataset / f"fold{fold}" / slug(loss.name)
@@ -251,6 +309,11 @@ def pairs_file(settings, dataset):
 def embeddings_file(settings, fold, loss):
     """Embeddings of the rendered cars, `embeddings` (n, d) float32; the ids are in the .txt file beside it."""
     return settings.results / "properties" / "embeddings" / f"{slug(loss.name)}_fold{fold}.npy"
+
+
+def made_with_file(results):
+    """Beside results of one network, such as its embeddings: which checkpoint files they were made with."""
+    return results.with_suffix(".json")
 
 
 def trunk_features_file(settings):
@@ -320,6 +383,11 @@ def check_recorded(settings):
 
 def record_run(settings, script, device="cpu"):
     """Note in results/<settings>/run.json what makes the results: settings, commit, versions, device, time."""
+    with Claims(settings.results).held(0):  # or two scripts at once would lose each other's notes
+        _record_run(settings, script, device)
+
+
+def _record_run(settings, script, device):
     record = check_recorded(settings)
     record["scripts"][Path(script).resolve().relative_to(ROOT).as_posix()] = {
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -18,7 +18,13 @@ def main():
     settings = settings_from_command_line(__doc__)
     utils.check_recorded(settings)
     cells = [(loss, fold) for fold in settings.folds for loss in settings.losses]
+    from reality_check.checkpoint_files import check_made_with
+
     todo = [(loss, fold) for loss, fold in cells if not is_done(settings, loss, fold)]
+    for loss, fold in cells:
+        file = utils.embeddings_file(settings, fold, loss)
+        if file.is_file():
+            check_made_with(utils.made_with_file(file), settings, loss, settings.properties.networks, fold)
     if not todo:
         print(f"all embeddings of {len(cells)} networks are there already")
         return

@@ -5,6 +5,7 @@ from tqdm import tqdm
 import utils
 from properties.embedding_files import chosen_cars, write_embeddings
 from reality_check import checkpoints
+from reality_check.checkpoint_files import note_made_with
 from reality_check.embedding import by_trunk, embedded
 from reality_check.network import device_of
 
@@ -22,5 +23,7 @@ def embed(settings, todo, script):
             embeddings, features = embedded(settings, group, items, device, bar)
             if any(loss.type == "None" for loss, *_ in group):
                 write_embeddings(utils.trunk_features_file(settings), features, items)
-            for (loss, _, fold), rows in zip(group, embeddings):
-                write_embeddings(utils.embeddings_file(settings, fold, loss), rows, items)
+            for (loss, dataset, fold), rows in zip(group, embeddings):
+                file = utils.embeddings_file(settings, fold, loss)
+                note_made_with(utils.made_with_file(file), settings, loss, dataset, fold)
+                write_embeddings(file, rows, items)

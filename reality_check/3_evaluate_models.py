@@ -16,13 +16,15 @@ from settings.reader import settings_from_command_line
 def main():
     settings = settings_from_command_line(__doc__)
     utils.check_recorded(settings)
-    from reality_check import evaluate
+    from reality_check import accuracy_file
 
     file = utils.accuracy_file(settings)
-    todo = evaluate.todo(settings, file)
+    todo = accuracy_file.todo(settings, file)
     if todo:
+        from reality_check import evaluate
+
         evaluate.evaluate(settings, todo, file, __file__)
-    print(evaluate.summary(evaluate.read(file)))
+    print(accuracy_file.summary(accuracy_file.read(file)))
     if settings.note:
         print(settings.note)
 

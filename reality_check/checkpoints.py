@@ -1,53 +1,14 @@
-"""Networks from and to checkpoint files in the layout of the Metric Learning Reality Check:
-
-<models>/<experiment>/Test50_50_Partitions4_<fold>/saved_models/{trunk_best,embedder_best}.pth
-
-Newer writers of the layout put an epoch in the name (trunk_best120.pth); both spellings are read.
-"""
+"""Networks from and to checkpoint files; where the files are is a matter of checkpoint_files."""
 
 import os
-import re
 import shutil
 
 import torch
 
 import utils
+from reality_check.checkpoint_files import files_of, same_file_key
 from reality_check.network import Embedder, EmbeddingNetwork, bninception_trunk, ready_for_inference, seeded
-from utils import InputError, MissingFile
-
-
-def untrained_trunk_file(settings):
-    """The trunk of "None": the ImageNet file, or the seeded trunk that 2_train_models.py leaves with the models."""
-    if settings.trunk == "imagenet":
-        return settings.paths["imagenet_trunk"]
-    return settings.paths["models"] / "seeded_trunk.pth"
-
-
-def checkpoint_files(settings, loss, dataset, fold):
-    """(trunk file, embedder file) of a network; the embedder of "None" has no file and is None.
-
-    Raises InputError naming the file that is missing.
-    """
-    if loss.type == "None":
-        file = untrained_trunk_file(settings)
-        if not file.is_file():
-            raise MissingFile(f'{file}: missing; the trunk of "None" comes from it (see data/README.md)')
-        return file, None
-    folder = utils.saved_models_folder(settings, loss, dataset, fold)
-    return _best_file(folder, "trunk"), _best_file(folder, "embedder")
-
-
-def _best_file(folder, part):
-    """trunk_best.pth, or else the trunk_best<epoch>.pth of the highest epoch."""
-    plain = folder / f"{part}_best.pth"
-    if plain.is_file():
-        return plain
-    epochs = {
-        int(m[1]): file for file in folder.glob(f"{part}_best*.pth") if (m := re.search(r"_best(\d+)$", file.stem))
-    }
-    if not epochs:
-        raise MissingFile(f"{plain}: missing; put the Reality Check's experiment folders there (see data/README.md)")
-    return epochs[max(epochs)]
+from utils import InputError
 
 
 def read_state(file):
@@ -102,7 +63,7 @@ def load_embedder(settings, file, fold, device="cpu"):
 
 def load_network(settings, loss, dataset, fold, device="cpu"):
     """The network that embeds images of `dataset`, ready for inference."""
-    trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
+    trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
     trunk, embedder = load_trunk(trunk_file, device), load_embedder(settings, embedder_file, fold, device)
     return EmbeddingNetwork(trunk, embedder).eval()
 
@@ -111,17 +72,11 @@ def check_networks(settings, cells):
     """Read every checkpoint of the cells (loss, dataset, fold) once; the first InputError stops a run at its start."""
     good_trunks = set()
     for loss, dataset, fold in cells:
-        trunk_file, embedder_file = checkpoint_files(settings, loss, dataset, fold)
+        trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
         if same_file_key(trunk_file) not in good_trunks:
             load_trunk(trunk_file)
             good_trunks.add(same_file_key(trunk_file))
         load_embedder(settings, embedder_file, fold)
-
-
-def same_file_key(file):
-    """Equal for two names of one file: networks whose trunks are hard links of one file share its computations."""
-    status = os.stat(file)
-    return status.st_dev, status.st_ino
 
 
 def save_trunk(state, file):

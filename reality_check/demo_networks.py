@@ -7,7 +7,7 @@ import yaml
 from tqdm import tqdm
 
 import utils
-from reality_check import checkpoints, datasets, training
+from reality_check import checkpoint_files, checkpoints, datasets, training
 from reality_check.images import open_image
 from reality_check.losses import hyperparameters
 from reality_check.network import calibrate_batchnorm, features_of, ready_for_inference, seeded_trunk
@@ -48,7 +48,7 @@ def shared_trunk(settings, images):
     file = settings.paths["models"] / f"{settings.trunk}_trunk.pth"
     if not file.is_file():
         if settings.trunk == "imagenet":
-            source = checkpoints.untrained_trunk_file(settings)
+            source = checkpoint_files.untrained_trunk_file(settings)
             if not source.is_file():
                 raise InputError(f"{source}: missing; `trunk: imagenet` needs it, `trunk: seeded` does not")
             trunk = checkpoints.load_trunk(source)

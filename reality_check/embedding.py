@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from reality_check import checkpoints
+from reality_check import checkpoint_files, checkpoints
 from reality_check.images import open_image
 from reality_check.network import features_of
 from reality_check.transforms import network_input
@@ -29,7 +29,7 @@ def by_trunk(settings, cells):
     """The cells (loss, dataset, fold) in groups whose trunk is the same file."""
 
     def trunk_of(cell):
-        return checkpoints.same_file_key(checkpoints.checkpoint_files(settings, *cell)[0])
+        return checkpoint_files.same_file_key(checkpoint_files.files_of(settings, *cell)[0])
 
     return [list(group) for _, group in groupby(sorted(cells, key=trunk_of), key=trunk_of)]
 
@@ -39,7 +39,7 @@ def embedded(settings, cells, items, device, bar):
 
     `bar` is a progress bar that counts images.
     """
-    files = [checkpoints.checkpoint_files(settings, *cell) for cell in cells]
+    files = [checkpoint_files.files_of(settings, *cell) for cell in cells]
     trunk = checkpoints.load_trunk(files[0][0], device)
     embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (*_, fold) in zip(files, cells)]
     embeddings, all_features = [[] for _ in cells], []

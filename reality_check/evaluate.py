@@ -1,6 +1,5 @@
 """How well networks retrieve images of the right class from their test sets: the Reality Check's three measures."""
 
-import pandas as pd
 import torch
 from pytorch_metric_learning.distances import CosineSimilarity
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
@@ -9,13 +8,11 @@ from tqdm import tqdm
 
 import utils
 from reality_check import checkpoints, datasets
+from reality_check.accuracy_file import MEASURES, add
+from reality_check.checkpoint_files import note_made_with
 from reality_check.embedding import by_trunk, embedded
 from reality_check.network import device_of
-from utils import InputError
 
-MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
-KEY = ["loss", "dataset", "fold"]
-COLUMNS = [*KEY, "type", "n_images", "n_classes", *MEASURES]
 QUERIES_AT_ONCE = 1024
 
 
@@ -32,24 +29,6 @@ def accuracies(embeddings, labels):
         device=torch.device("cpu"),
     )
     return calculator.get_accuracy(torch.as_tensor(embeddings), torch.as_tensor(labels))
-
-
-def todo(settings, file):
-    """The cells (loss, dataset, fold) that have no row in accuracy.csv."""
-    known = set(read(file)[KEY].itertuples(index=False, name=None))
-    cells = [(loss, dataset, fold) for dataset in settings.datasets for loss in settings.losses
-             for fold in settings.folds]  # fmt: skip
-    return [cell for cell in cells if (cell[0].name, *cell[1:]) not in known]
-
-
-def read(file):
-    """accuracy.csv, without rows if it is not there yet."""
-    if not file.is_file():
-        return pd.DataFrame(columns=COLUMNS)
-    table = pd.read_csv(file, keep_default_na=False)
-    if list(table.columns) != COLUMNS:
-        raise InputError(f"{file}: columns are {','.join(table.columns)}, expected {','.join(COLUMNS)}; delete it")
-    return table
 
 
 def evaluate(settings, cells, file, script):
@@ -71,22 +50,6 @@ def evaluate(settings, cells, file, script):
                  "n_classes": len(set(labels)), **accuracies(rows, labels)}
                 for (loss, dataset, fold), rows in zip(group, embeddings)
             ]  # fmt: skip
+            for cell in group:
+                note_made_with(utils.accuracy_note(settings, *cell), settings, *cell)
             add(file, rows)
-
-
-def add(file, rows):
-    """Add rows to accuracy.csv, sorted by dataset, loss (in the order of utils.LOSSES) and fold."""
-    table = pd.DataFrame([*read(file).to_dict("records"), *rows], columns=COLUMNS)
-    place = {loss.name: number for number, loss in enumerate(utils.LOSSES)}
-    table = table.sort_values(["dataset", "loss", "fold"], key=lambda c: c.map(place) if c.name == "loss" else c)
-    with utils.written_aside(file) as aside:
-        table.to_csv(aside, index=False)
-
-
-def summary(table):
-    """One line per dataset and loss: the measures in percent, as mean over the folds."""
-    lines = [f"{'dataset':14}{'loss':26}{'folds':>6}{'P@1':>8}{'RP':>8}{'MAP@R':>8}"]
-    for (dataset, loss), rows in table.groupby(["dataset", "loss"], sort=False):
-        means = "".join(f"{100 * rows[measure].mean():8.2f}" for measure in MEASURES)
-        lines.append(f"{dataset:14}{loss:26}{len(rows):6}{means}")
-    return "\n".join(lines)

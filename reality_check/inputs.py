@@ -9,7 +9,7 @@ from typing import NamedTuple
 import yaml
 
 import utils
-from reality_check import checkpoints, datasets
+from reality_check import checkpoint_files, checkpoints, datasets
 from reality_check.losses import training_loss
 from utils import InputError, MissingFile
 
@@ -77,7 +77,7 @@ def _network(settings, loss, dataset, fold, deep, good_trunks):
 
 
 def _check_network(settings, loss, dataset, fold, deep, good_trunks):
-    trunk_file, embedder_file = checkpoints.checkpoint_files(settings, loss, dataset, fold)
+    trunk_file, embedder_file = checkpoint_files.files_of(settings, loss, dataset, fold)
     for folder in trunk_file.parents[1:3]:  # of the fold, of the experiment
         check_configs(folder / "configs", loss, dataset)
     for file in (trunk_file, embedder_file):
@@ -85,9 +85,9 @@ def _check_network(settings, loss, dataset, fold, deep, good_trunks):
             raise InputError(f"{file}: empty; fetch it again")
     if deep:
         checkpoints.load_embedder(settings, embedder_file, fold)
-        if checkpoints.same_file_key(trunk_file) not in good_trunks:
+        if checkpoint_files.same_file_key(trunk_file) not in good_trunks:
             checkpoints.load_trunk(trunk_file)
-            good_trunks.add(checkpoints.same_file_key(trunk_file))
+            good_trunks.add(checkpoint_files.same_file_key(trunk_file))
 
 
 def check_configs(folder, loss, dataset):
@@ -122,7 +122,7 @@ def _compare(file, named, expected, folder):
 
 
 def _untrained_trunk(settings):
-    file = checkpoints.untrained_trunk_file(settings)
+    file = checkpoint_files.untrained_trunk_file(settings)
     state, why, _ = _state(_check_untrained_trunk, file)
     if state == MISSING and settings.training and settings.trunk == "seeded":
         state, why = TO_TRAIN, ""

@@ -1,7 +1,7 @@
 """Compute the saliency maps of every network on its dataset's test images.
 
 Writes results/<settings>/saliency/maps/<dataset>/fold<k>/<loss>/block_<number>.npz. A run that was stopped goes on
-where it was. Protocol "released" needs fold 0 only, so only its maps are computed.
+where it was; several processes may compute the maps of a run together. Protocol "released" needs fold 0 only, so only its maps are computed.
 """
 
 import sys
@@ -16,7 +16,7 @@ from settings.reader import settings_from_command_line
 def main():
     settings = settings_from_command_line(__doc__)
     settings.check_map_folds()
-    from reality_check import datasets
+    from reality_check import checkpoint_files, datasets
     from saliency import map_files
 
     cells = [
@@ -31,8 +31,13 @@ def main():
     todo = []
     for loss, dataset, fold in cells:
         folder = utils.maps_folder(settings, dataset, fold, loss)
-        files = [(map_files.block_file(folder, number), block) for number, block in map_files.blocks(items[dataset])]
-        missing = [(file, block) for file, block in files if not file.is_file()]
+        if map_files.has_maps(folder):
+            checkpoint_files.check_made_with(map_files.note_file(folder), settings, loss, dataset, fold)
+        missing = [
+            (number, block)
+            for number, block in map_files.blocks(items[dataset])
+            if not map_files.block_file(folder, number).is_file()
+        ]
         if missing:
             todo.append((loss, dataset, fold, missing))
     utils.check_recorded(settings)

@@ -20,6 +20,15 @@ def block_file(folder, number):
     return folder / f"block_{number:05d}.npz"
 
 
+def has_maps(folder):
+    return any(folder.glob("block_*.npz"))
+
+
+def note_file(folder):
+    """Which checkpoint files the maps were made with."""
+    return folder / "network.json"
+
+
 def write_block(file, maps, image_ids):
     """Write maps (n, H, W) in [0, 1], kept as float16, and their image ids; aside first, so never half."""
     with utils.written_aside(file) as aside:

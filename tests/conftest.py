@@ -72,3 +72,46 @@ def project(trained, tmp_path):
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     fake_data.write_settings(tmp_path)
     return tmp_path
+
+
+SCRIPTS = [
+    "reality_check/1_check_inputs.py",
+    "reality_check/3_evaluate_models.py",
+    "saliency/1_compute_maps.py",
+    "saliency/2_compare_maps.py",
+    "saliency/3_make_tables.py",
+    "saliency/4_plot_maps.py",
+    "properties/2_embed_cars.py",
+    "properties/3_score_properties.py",
+    "properties/4_make_tables.py",
+    "properties/5_plot_embeddings.py",
+    "properties/6_probe_features.py",
+    "report/1_list_results.py",
+]
+
+
+@pytest.fixture(scope="session")
+def finished(trained, tmp_path_factory):
+    """The trained project after all its scripts, run from another folder. Tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(trained, folder, dirs_exist_ok=True)
+    settings = fake_data.write_settings(folder)
+    for script in SCRIPTS:
+        status, _, errors = run_command(script, settings, cwd=folder)
+        assert status == 0, f"{script}: {errors}"
+    return folder
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    fake_data.write_settings(tmp_path)
+    return tmp_path
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "run.json"}
+
+
+def first_embedder(folder):
+    return folder / "models/rendered_cars_contrastive/Test50_50_Partitions4_0/saved_models/embedder_best.pth"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import utils
-from reality_check import checkpoints
+from reality_check import checkpoint_files, checkpoints
 from reality_check.network import Embedder, bninception_trunk, ready_for_inference
 from settings.reader import load_settings
 from utils import InputError
@@ -39,9 +39,9 @@ def test_layout(folder, settings):
 def test_trunk_is_a_hard_link(trained):
     settings = load_settings(trained / "tiny.yaml")
     folders = [utils.saved_models_folder(settings, loss, "RenderedCars", 0) for loss in settings.losses[:2]]
-    trunks = {checkpoints.same_file_key(folder / "trunk_best.pth") for folder in folders}
-    assert trunks == {checkpoints.same_file_key(checkpoints.untrained_trunk_file(settings))}
-    assert len({checkpoints.same_file_key(folder / "embedder_best.pth") for folder in folders}) == 2
+    trunks = {checkpoint_files.same_file_key(folder / "trunk_best.pth") for folder in folders}
+    assert trunks == {checkpoint_files.same_file_key(checkpoint_files.untrained_trunk_file(settings))}
+    assert len({checkpoint_files.same_file_key(folder / "embedder_best.pth") for folder in folders}) == 2
 
 
 def test_network_embeds(settings):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import utils
-from reality_check import evaluate
+from reality_check import accuracy_file, evaluate
 from reality_check.evaluate import accuracies
 
 
@@ -50,8 +50,8 @@ def test_queries_in_blocks_give_the_same(monkeypatch):
 def test_script(project, run_inside):
     output = run_inside("reality_check/3_evaluate_models.py", project / "tiny.yaml")
     table = pd.read_csv(project / "results/tiny/reality_check/accuracy.csv", keep_default_na=False)
-    assert list(table.loss) == ["Contrastive", "ArcFace", "None"] and list(table.columns) == evaluate.COLUMNS
-    assert table[list(evaluate.MEASURES)].to_numpy().min() >= 0 and table.precision_at_1.max() <= 1
+    assert list(table.loss) == ["Contrastive", "ArcFace", "None"] and list(table.columns) == accuracy_file.COLUMNS
+    assert table[list(accuracy_file.MEASURES)].to_numpy().min() >= 0 and table.precision_at_1.max() <= 1
     assert "Demo networks" in output and f"{100 * table.precision_at_1[0]:8.2f}" in output
 
 

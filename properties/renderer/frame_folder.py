@@ -5,18 +5,13 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
 import utils
 from properties.renderer import car_scene, sampling
 from utils import InputError
-
-try:
-    import fcntl
-except ImportError:  # Windows: processes that share a folder may render a frame twice, to the same result
-    fcntl = None
 
 RECORDED = ("size", "samples", "seed", "format", "variations")  # the options that change a picture
 BYTES_PER_PIXEL = {"png": 1.3, "jpg": 0.2}  # rather more than pictures of the cars take
@@ -63,58 +58,17 @@ def image_file(options, frame):
     return options.output / "images" / f"{frame}.{options.format}"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Who renders what.
-# ---------------------------------------------------------------------------------------------------------------------
-class Claims:
-    """Who renders which frame: a lock on byte `frame` of the folder's .lock, let go when its process ends.
-
-    Frames begin at 1; byte 0 is the claim to the folder's lists.
-    """
-
-    def __init__(self, folder):
-        self.file = open(folder / ".lock", "ab")
-
-    def take(self, number, wait=False):
-        """Whether the claim is ours now."""
-        if fcntl is None:
-            return True
-        try:
-            fcntl.lockf(self.file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, number)
-        except (BlockingIOError, PermissionError):
-            return False
-        except OSError:  # a file system without locks: as on Windows
-            pass
-        return True
-
-    def give(self, number):
-        with suppress(OSError, AttributeError):
-            fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
-
-    @contextmanager
-    def lists(self):
-        """Waits for the claim to the folder's lists, and holds it."""
-        self.take(0, wait=True)
-        try:
-            yield
-        finally:
-            self.give(0)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The work.
-# ---------------------------------------------------------------------------------------------------------------------
 def _fill(options, frames, values_of, source, render):
     """Calls render(scene, frame) for each frame that has no image and that nobody else is at."""
     (options.output / "images").mkdir(parents=True, exist_ok=True)
-    claims = Claims(options.output)
+    claims = utils.Claims(options.output)
     there = _images(options, claims)
     todo = [frame for frame in frames if f"{frame}.{options.format}" not in there]
     _check_options(options, there)
     _check_disk(options, len(todo))
     with _quiet():
         scene = _build(options) if todo else None
-        with claims.lists():
+        with claims.held(0):  # frames begin at 1
             _note_options(options)
             sampling.write_samples(options.output / "samples.csv", frames, values_of, source)
         ours = sum(1 for _ in _rendered(scene, options, todo, claims, render))
