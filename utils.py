@@ -267,6 +267,12 @@ def write_text(path, text):
         aside.write_text(text, encoding="utf-8")
 
 
+def write_rows(path, rows):
+    """A CSV file of rows, the first of which names the columns."""
+    with written_aside(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
 def read_rows(path):
     """The rows of a CSV file as dictionaries of strings."""
     with open(path, newline="", encoding="utf-8") as file:

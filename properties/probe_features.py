@@ -1,7 +1,5 @@
 """Linear probes of a trunk's features."""
 
-import csv
-
 import numpy as np
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import KFold, cross_val_predict
@@ -47,5 +45,4 @@ def write(settings, file):
             raise InputError(f"{settings.paths['RenderedCars']}: {prop.name}: {error}") from None
         shares = 100 * np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
         rows.append((prop.name, prop.label, codes.max() + 1, len(codes), *(f"{share:.1f}" for share in shares)))
-    with utils.written_aside(file) as aside, open(aside, "w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([COLUMNS, *rows])
+    utils.write_rows(file, [COLUMNS, *rows])

@@ -71,12 +71,17 @@ def load_network(settings, loss, dataset, fold, device="cpu"):
 def check_networks(settings, cells):
     """Read every checkpoint of the cells (loss, dataset, fold) once; the first InputError stops a run at its start."""
     good_trunks = set()
-    for loss, dataset, fold in cells:
-        trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
-        if same_file_key(trunk_file) not in good_trunks:
-            load_trunk(trunk_file)
-            good_trunks.add(same_file_key(trunk_file))
-        load_embedder(settings, embedder_file, fold)
+    for cell in cells:
+        check_network(settings, *cell, good_trunks)
+
+
+def check_network(settings, loss, dataset, fold, good_trunks):
+    """Read a network's checkpoint; `good_trunks` keeps what trunks were read before, which many networks may share."""
+    trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
+    if same_file_key(trunk_file) not in good_trunks:
+        load_trunk(trunk_file)
+        good_trunks.add(same_file_key(trunk_file))
+    load_embedder(settings, embedder_file, fold)
 
 
 def save_trunk(state, file):

@@ -1,7 +1,5 @@
 """The demo's networks: one trunk that is never trained, and per loss and fold an embedder trained on its features."""
 
-import csv
-
 import torch
 import yaml
 from tqdm import tqdm
@@ -92,5 +90,4 @@ def add_to_log(settings, row):
     file = settings.paths["models"] / "training.csv"
     rows = [tuple(r.values()) for r in utils.read_rows(file)] if file.is_file() else []
     rows = [r for r in rows if r[:3] != tuple(map(str, row[:3]))] + [row]
-    with utils.written_aside(file) as aside, open(aside, "w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([LOG_COLUMNS, *rows])
+    utils.write_rows(file, [LOG_COLUMNS, *rows])

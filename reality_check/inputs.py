@@ -1,6 +1,5 @@
 """Everything that a settings file needs before the long work can begin."""
 
-import csv
 import hashlib
 import re
 from pathlib import Path
@@ -50,9 +49,7 @@ def checked(settings, deep=False):
 
 def write(settings, rows):
     """results/<settings>/inputs.csv"""
-    with utils.written_aside(settings.results / "inputs.csv") as aside:
-        with open(aside, "w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows([Input._fields, *rows])
+    utils.write_rows(settings.results / "inputs.csv", [Input._fields, *rows])
 
 
 def _state(check, *arguments):
@@ -84,10 +81,7 @@ def _check_network(settings, loss, dataset, fold, deep, good_trunks):
         if file.stat().st_size == 0:
             raise InputError(f"{file}: empty; fetch it again")
     if deep:
-        checkpoints.load_embedder(settings, embedder_file, fold)
-        if checkpoint_files.same_file_key(trunk_file) not in good_trunks:
-            checkpoints.load_trunk(trunk_file)
-            good_trunks.add(checkpoint_files.same_file_key(trunk_file))
+        checkpoints.check_network(settings, loss, dataset, fold, good_trunks)
 
 
 def check_configs(folder, loss, dataset):

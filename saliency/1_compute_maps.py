@@ -1,7 +1,8 @@
 """Compute the saliency maps of every network on its dataset's test images.
 
 Writes results/<settings>/saliency/maps/<dataset>/fold<k>/<loss>/block_<number>.npz. A run that was stopped goes on
-where it was; several processes may compute the maps of a run together. Protocol "released" needs fold 0 only, so only its maps are computed.
+where it was; several processes may compute the maps of a run together. Protocol "released" needs fold 0 only, so only
+its maps are computed.
 """
 
 import sys

@@ -40,14 +40,17 @@ def compute_cell(settings, cell, blocks, device, bar):
     base = base_embedding(network, device)
     for number, items in blocks:
         file = map_files.block_file(folder, number)
-        if not claims.take(1 + number) or file.is_file():
+        if not claims.take(1 + number):
             bar.update(len(items))
             continue
-        maps = []
-        for item in items:
-            maps.append(image_map(settings, network, base, *cell, item))
-            bar.update()
-        map_files.write_block(file, maps, [item.image_id for item in items])
+        if file.is_file():  # another process has written it meanwhile
+            bar.update(len(items))
+        else:
+            maps = []
+            for item in items:
+                maps.append(image_map(settings, network, base, *cell, item))
+                bar.update()
+            map_files.write_block(file, maps, [item.image_id for item in items])
         claims.give(1 + number)
 
 

@@ -21,6 +21,12 @@ def run_command(script, settings, *options, cwd=None):
     return done.returncode, done.stdout, done.stderr
 
 
+def succeed(script, settings, cwd=None):
+    """The same, for a script that has to end well."""
+    status, _, errors = run_command(script, settings, cwd=cwd)
+    assert status == 0, f"{script}: {errors}"
+
+
 @pytest.fixture
 def run_script(monkeypatch, capsys):
     """A function that runs a script inside this process, which spares it the imports; returns its output."""
@@ -61,8 +67,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     fake_data.make_cars(folder / "cars", 96)
     settings = fake_data.write_settings(folder)
-    status, _, errors = run_command("reality_check/2_train_models.py", settings)
-    assert status == 0, errors
+    succeed("reality_check/2_train_models.py", settings)
     return folder
 
 
@@ -97,8 +102,7 @@ def finished(trained, tmp_path_factory):
     shutil.copytree(trained, folder, dirs_exist_ok=True)
     settings = fake_data.write_settings(folder)
     for script in SCRIPTS:
-        status, _, errors = run_command(script, settings, cwd=folder)
-        assert status == 0, f"{script}: {errors}"
+        succeed(script, settings, cwd=folder)
     return folder
 
 
