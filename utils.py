@@ -35,6 +35,7 @@ PATHS = {
     "CUB200": ROOT / "data" / "CUB_200_2011",
     "SOP": ROOT / "data" / "Stanford_Online_Products",
     "RenderedCars": ROOT / "data" / "rendered_cars",  # images/ and samples.csv
+    "downloads": ROOT / "data" / "downloads",  # of data/1_prepare.py
     "results": ROOT / "results",  # every settings file gets a folder of its own in here ...
     "figures": ROOT / "figures",  # ... and in here
 }
@@ -229,7 +230,8 @@ class Claims:
     """Which of the processes that share a folder does what: numbered claims, let go of when their process ends.
 
     A claim is a lock on a byte of the folder's .lock. Where there are no locks, everybody gets every claim: then two may
-    do the same work, to the same result.
+    do the same work, to the same result. A process keeps to one Claims of a folder at a time: once one is closed, the
+    system lets go of the claims of all.
     """
 
     def __init__(self, folder):
@@ -248,6 +250,10 @@ class Claims:
             pass
         return True
 
+    def take_cell(self, loss, dataset, fold):
+        """Whether the claim to a network's results is ours now."""
+        return self.take(derived_seed("claim", loss.name, dataset, fold))
+
     def give(self, number):
         with suppress(OSError, AttributeError):
             fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
@@ -260,6 +266,11 @@ class Claims:
             yield
         finally:
             self.give(number)
+
+
+def is_newer(file, source):
+    """Whether a result is there and, where its source is still there, newer than that."""
+    return file.is_file() and (not source.is_file() or file.stat().st_mtime_ns > source.stat().st_mtime_ns)
 
 
 def write_text(path, text):
@@ -303,9 +314,9 @@ def maps_folder(settings, dataset, fold, loss):
     return settings.results / "saliency" / "maps" / dataset / f"fold{fold}" / slug(loss.name)
 
 
-def similarity_file(settings, dataset, fold):
-    """Per-image correlation and JSD of every pair of losses."""
-    return settings.results / "saliency" / "per_image" / f"{dataset}_fold{fold}.npz"
+def similarity_folder(settings, dataset, fold):
+    """Correlation and JSD of every pair of losses on each image: block_00000.npz, ..., block by block as the maps."""
+    return settings.results / "saliency" / "per_image" / f"{dataset}_fold{fold}"
 
 
 def pairs_file(settings, dataset):
@@ -355,9 +366,15 @@ def git_commit():
 
 
 def _numbers_depend_on(settings):
-    """The settings that change a number; which losses, datasets and folds are run, and in what batches, does not."""
+    """The settings that change a number; which losses, datasets and folds are run, in what batches, does not."""
     saliency, properties = settings.saliency._asdict(), settings.properties._asdict()
-    del saliency["batch_size"], properties["batch_size"], properties["tsne_images"], properties["tsne_loss"]
+    del (
+        saliency["batch_size"],
+        saliency["keep_maps"],
+        properties["batch_size"],
+        properties["tsne_images"],
+        properties["tsne_loss"],
+    )
     kept = {
         "protocol": settings.protocol,
         "seed": settings.seed,

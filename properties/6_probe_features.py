@@ -18,7 +18,7 @@ def main():
     settings = settings_from_command_line(__doc__)
     utils.check_recorded(settings)
     file = utils.properties_file(settings, "linear_probe.csv")
-    if not file.is_file():
+    if not utils.is_newer(file, utils.trunk_features_file(settings)):
         from properties import probe_features
 
         probe_features.write(settings, file)

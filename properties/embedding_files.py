@@ -1,9 +1,12 @@
 """The rendered cars of a run, and their embeddings on disk: per network an .npy file and the image ids as .txt."""
 
+import hashlib
+
 import numpy as np
 
 import utils
 from reality_check import datasets
+from reality_check.checkpoint_files import check_made_with, sha256
 from utils import InputError
 
 
@@ -14,11 +17,34 @@ def chosen_cars(settings):
     return [items[i] for i in chosen], table.iloc[chosen]
 
 
+def is_done(settings, loss, dataset, fold):
+    """Whether a network's embeddings are there; with "None" its trunk's features as well."""
+    features = utils.trunk_features_file(settings)
+    return utils.embeddings_file(settings, fold, loss).is_file() and (loss.type != "None" or features.is_file())
+
+
+def check_begun(settings, cells, items=None):
+    """Raise InputError if embeddings that are there are of other checkpoints than there are now, or not of `items`."""
+    for loss, dataset, fold in cells:
+        file = utils.embeddings_file(settings, fold, loss)
+        if file.is_file():
+            check_made_with(utils.made_with_file(file), settings, loss, dataset, fold, items)
+
+
 def write_embeddings(file, embeddings, items):
     """The ids first: embeddings without ids would be taken for finished."""
     utils.write_text(file.with_suffix(".txt"), "".join(f"{item.image_id}\n" for item in items))
     with utils.written_aside(file) as aside:
         np.save(aside, embeddings.astype(np.float32))
+
+
+def digest(file):
+    """What tells embeddings and their ids from others: 16 hexadecimal digits."""
+    ids = file.with_suffix(".txt")
+    if not ids.is_file():
+        raise InputError(f"{ids}: missing; delete {file.name} beside it and run properties/2_embed_cars.py")
+    both = sha256(file) + sha256(ids)
+    return hashlib.sha256(both.encode()).hexdigest()[:16]
 
 
 def read_embeddings(file, image_ids):

@@ -12,7 +12,7 @@ class Precision(NamedTuple):
     nr_precision: np.ndarray  # (k,), zero for random embeddings; Eq. 5
 
 
-def nr_precision(embeddings, labels, max_neighbors=None):
+def nr_precision(embeddings, labels, max_neighbors=None, queries=None):
     """R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
 
     embeddings: (n, d) floats; labels: (n, k) integers, labels[i, j] being image i's value of property j. For another
@@ -29,6 +29,8 @@ def nr_precision(embeddings, labels, max_neighbors=None):
     evenly, which is the expectation over all orders of the tied; so the order of the images does not matter, and
     embeddings that are all equal score as chance.
 
+    queries: the rows that are queries, all by default; neighbours are always searched among all.
+
     Memory is bounded by a block of distances.
     Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
     """
@@ -40,12 +42,18 @@ def nr_precision(embeddings, labels, max_neighbors=None):
     neighbors = np.minimum(counts - 1, max_neighbors or n)  # R
     members = [[np.flatnonzero(codes[:, j] == value) for value in range(len(values[j][0]))] for j in range(k)]
 
-    hits = np.zeros((n, k))
-    block = max(1, BLOCK_BYTES // (8 * n))
-    for start in range(0, n, block):
-        queries = np.arange(start, min(start + block, n))
-        hits[queries] = _hits(_distances(embeddings, queries), queries, codes, neighbors, members)
-    return _averages(hits, counts / n, neighbors)
+    queries = np.arange(n) if queries is None else np.asarray(queries)
+    hits = np.zeros((len(queries), k))
+    block = queries_at_once(n)
+    for start in range(0, len(queries), block):
+        some = queries[start : start + block]
+        hits[start : start + block] = _hits(_distances(embeddings, some), some, codes, neighbors, members)
+    return _averages(hits, counts[queries] / n, neighbors[queries])
+
+
+def queries_at_once(n):
+    """The queries of a block, among n images."""
+    return max(1, BLOCK_BYTES // (8 * n))
 
 
 def euclidean_coordinates(embeddings, name):

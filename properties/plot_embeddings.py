@@ -42,7 +42,7 @@ def tsne_coordinates(settings, image_ids):
     if not source.is_file():
         raise InputError(f"{source}: missing; run properties/2_embed_cars.py first (tsne_loss is {loss.name!r})")
     shown = evenly_spaced(image_ids, options.tsne_images)
-    if file.is_file() and file.stat().st_mtime_ns > source.stat().st_mtime_ns:
+    if utils.is_newer(file, source):
         known = pd.read_csv(file, dtype={"image_id": str})
         if known.image_id.tolist() == shown and set(known.loss) == {loss.name}:
             return known

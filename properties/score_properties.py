@@ -1,14 +1,18 @@
 """From embeddings to NR-Precision of every property, and from that to tests between the loss types."""
 
+import time
+
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 import utils
-from properties.embedding_files import chosen_cars, read_embeddings
-from properties.nr_precision import euclidean_coordinates, nr_precision
+from properties.embedding_files import chosen_cars, digest, read_embeddings
+from properties.nr_precision import euclidean_coordinates, nr_precision, queries_at_once
 from properties.score_files import SCORE_COLUMNS, read_scores
 from properties.significance import ALTERNATIVES, mann_whitney
 from reality_check.datasets import property_codes
+from report.workload import Workload
 from utils import InputError
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
@@ -16,46 +20,59 @@ UNITS = ("loss_mean", "loss_fold")  # one observation per loss, or one per loss 
 TEST_COLUMNS = "property unit alternative n_ranking n_classification u p_value ranking_mean classification_mean".split()
 
 
-def score(settings, script):
-    """Write nr_precision.csv and mann_whitney.csv; the rows of networks scored before are kept."""
+def score(settings, todo, script):
+    """Score the networks of todo (see unscored), and write nr_precision.csv and mann_whitney.csv.
+
+    The rows of networks scored before are kept.
+    """
     file = utils.properties_file(settings, "nr_precision.csv")
-    scores = read_scores(file)
-    todo = unscored(settings, scores, file)
     if todo:
         items, table = chosen_cars(settings)
         ids, codes = [item.image_id for item in items], property_codes(table)
-        for cell in todo:  # a bad file stops the run here, before the long work
-            read_embeddings(utils.embeddings_file(settings, cell[1], cell[0]), ids)
+        for (loss, fold), _ in todo:  # a bad file stops the run here, before the long work
+            read_embeddings(utils.embeddings_file(settings, fold, loss), ids)
         utils.record_run(settings, script)
-        for loss, fold in tqdm(todo, desc="NR-Precision", unit="network"):
-            embeddings = read_embeddings(utils.embeddings_file(settings, fold, loss), ids)
-            others = scores[(scores.loss != loss.name) | (scores.fold != fold)]
-            scores = pd.concat([others, pd.DataFrame(score_rows(settings, loss, fold, embeddings, codes))])
-            with utils.written_aside(file) as aside:
-                scores.to_csv(aside, index=False)
+        claims = utils.Claims(file.parent)
+        for (loss, fold), made_of in tqdm(todo, desc="NR-Precision", unit="network"):
+            if claims.take_cell(loss, settings.properties.networks, fold):  # or else another process is at it
+                embeddings = read_embeddings(utils.embeddings_file(settings, fold, loss), ids)
+                rows = score_rows(settings, loss, fold, embeddings, codes)
+                with claims.held(0):
+                    add(file, loss, fold, [row | {"embeddings": made_of} for row in rows])
     tests = utils.properties_file(settings, "mann_whitney.csv")
     with utils.written_aside(tests) as aside:
-        pd.DataFrame(test_rows(scores), columns=TEST_COLUMNS).to_csv(aside, index=False)
+        pd.DataFrame(test_rows(read_scores(file)), columns=TEST_COLUMNS).to_csv(aside, index=False)
     print(f"wrote {file} and {tests}")
 
 
-def unscored(settings, scores, file):
-    """The (loss, fold) whose embeddings are there, but not their scores, or whose embeddings are newer."""
+def add(file, loss, fold, rows):
+    """Put the rows of a network into nr_precision.csv, in the place of older ones."""
+    scores = read_scores(file)
+    others = scores[(scores.loss != loss.name) | (scores.fold != fold)]
+    place = {each.name: number for number, each in enumerate(utils.LOSSES)}
+    table = pd.DataFrame([*others.to_dict("records"), *rows], columns=SCORE_COLUMNS)
+    table = table.sort_values(["fold", "loss"], key=lambda c: c.map(place) if c.name == "loss" else c, kind="stable")
+    with utils.written_aside(file) as aside:
+        table.to_csv(aside, index=False)
+
+
+def unscored(settings):
+    """((loss, fold), digest of its embeddings) of the networks whose embeddings are there, but not the scores of these.
+
+    Raises InputError if there are no embeddings at all.
+    """
     cells = [(loss, fold) for loss in settings.losses for fold in settings.folds]
-    embedded = [cell for cell in cells if utils.embeddings_file(settings, cell[1], cell[0]).is_file()]
+    files = {(loss.name, fold): utils.embeddings_file(settings, fold, loss) for loss, fold in cells}
+    digests = {key: digest(file) for key, file in files.items() if file.is_file()}
     for loss, fold in cells:
-        if (loss, fold) not in embedded:
+        if (loss.name, fold) not in digests:
             print(f"{loss.name} fold {fold} has no embeddings and is left out")
-    if not embedded:
-        folder = utils.embeddings_file(settings, *cells[0][::-1]).parent
-        raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
-    scored = set(zip(scores.loss, scores.fold))
-
-    def is_current(loss, fold):
-        made = utils.embeddings_file(settings, fold, loss).stat().st_mtime_ns
-        return (loss.name, fold) in scored and made < file.stat().st_mtime_ns
-
-    return [cell for cell in embedded if not is_current(*cell)]
+    if not digests:
+        raise InputError(f"{min(files.values()).parent}: no embeddings; run properties/2_embed_cars.py first")
+    scores = read_scores(utils.properties_file(settings, "nr_precision.csv"))
+    scored = dict(zip(zip(scores.loss, scores.fold), scores.embeddings))
+    return [((loss, fold), digests[loss.name, fold]) for loss, fold in cells
+            if (loss.name, fold) in digests and scored.get((loss.name, fold)) != digests[loss.name, fold]]  # fmt: skip
 
 
 def score_rows(settings, loss, fold, embeddings, codes):
@@ -98,3 +115,20 @@ def observations(scores, loss_type, unit):
     """The NR-Precisions of one loss type: one per loss and fold, or a mean over the folds per loss."""
     chosen = scores[scores.type == loss_type]
     return chosen.groupby("loss").nr_precision.mean() if unit == "loss_mean" else chosen.nr_precision
+
+
+def workload(settings, todo):
+    """How much there is to score."""
+    images = len(chosen_cars(settings)[0]) if todo else 0
+    disk = len(todo) * len(utils.PROPERTIES) * 200  # bytes a row
+    return Workload("scores", len(todo), images, len(todo), "network", disk)
+
+
+def timed(settings):
+    """(seconds that a network's scores take, on which device): of one block of queries, times the blocks."""
+    codes = property_codes(chosen_cars(settings)[1])
+    embeddings = np.random.default_rng(0).standard_normal((len(codes), 128))
+    block = np.arange(min(queries_at_once(len(codes)), len(codes)))
+    begin = time.perf_counter()
+    nr_precision(embeddings, codes, settings.rules.max_neighbors, block)
+    return (time.perf_counter() - begin) * len(codes) / len(block), "cpu"

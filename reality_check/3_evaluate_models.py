@@ -19,6 +19,7 @@ def main():
     from reality_check import accuracy_file
 
     file = utils.accuracy_file(settings)
+    accuracy_file.check_rows(settings, file)
     todo = accuracy_file.todo(settings, file)
     if todo:
         from reality_check import evaluate

@@ -12,17 +12,24 @@ COLUMNS = [*KEY, "type", "n_images", "n_classes", *MEASURES]
 
 
 def todo(settings, file):
-    """The cells (loss, dataset, fold) that have no row in accuracy.csv.
-
-    Raises InputError if a row was made with another checkpoint than there is now.
-    """
+    """The settings' cells (loss, dataset, fold) that have no row in accuracy.csv."""
     known = set(read(file)[KEY].itertuples(index=False, name=None))
     cells = [(loss, dataset, fold) for dataset in settings.datasets for loss in settings.losses
              for fold in settings.folds]  # fmt: skip
-    done = [cell for cell in cells if (cell[0].name, *cell[1:]) in known]
-    for cell in done:
-        check_made_with(utils.accuracy_note(settings, *cell), settings, *cell)
-    return [cell for cell in cells if cell not in done]
+    return [cell for cell in cells if (cell[0].name, *cell[1:]) not in known]
+
+
+def check_rows(settings, file, items=None):
+    """Raise InputError if a row was made with another checkpoint than there is now, or, if the items of datasets are
+    given (name -> list), on other images.
+    """
+    left = todo(settings, file)
+    for dataset in settings.datasets:
+        for loss in settings.losses:
+            for fold in settings.folds:
+                if (loss, dataset, fold) not in left:
+                    note = utils.accuracy_note(settings, loss, dataset, fold)
+                    check_made_with(note, settings, loss, dataset, fold, (items or {}).get(dataset))
 
 
 def read(file):

@@ -56,18 +56,24 @@ def same_file_key(file):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Which files results were made with.
+# Which files and images results were made with.
 # ---------------------------------------------------------------------------------------------------------------------
-def check_made_with(note, settings, loss, dataset, fold):
-    """Raise InputError if the file `note` beside a network's results says that they came of other checkpoint files.
+def check_made_with(note, settings, loss, dataset, fold, items=None):
+    """Raise InputError if the file `note` beside a network's results says that they came of other checkpoint files, or
+    of other images than `items`.
 
-    Files that are gone, once the results are there, are no offence.
+    Checkpoints that are gone, once the results are there, are no offence.
     """
+    noted = _noted(note)
+    if items is not None and "images" in noted and noted["images"] != _listed(items):
+        raise InputError(
+            f"{note}: results of {noted['images']['count']} images, but the {len(items)} images of {dataset} are now "
+            "others; put the old ones back, or delete these results"
+        )
     try:
         parts = _parts(settings, loss, dataset, fold)
     except MissingFile:
         return
-    noted = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
     for part, file in parts.items() if noted else ():
         if not _is_same(file, noted[part]):
             raise InputError(
@@ -76,10 +82,27 @@ def check_made_with(note, settings, loss, dataset, fold):
             )
 
 
-def note_made_with(note, settings, loss, dataset, fold):
-    """Write `note`, before the first results of a network."""
+def note_made_with(note, settings, loss, dataset, fold, items):
+    """Write `note`, before the first results of a network on the items."""
     parts = {part: _described(file) for part, file in _parts(settings, loss, dataset, fold).items()}
-    utils.write_text(note, json.dumps(parts, indent=2) + "\n")
+    utils.write_text(note, json.dumps(parts | {"images": _listed(items)}, indent=2) + "\n")
+
+
+def source(note):
+    """A short text that tells results of one network from those of another: a digest of what `note` says."""
+    noted = _noted(note)
+    content = [part.get("sha256") if isinstance(part, dict) else part for part in noted.values()]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16] if noted else "unknown"
+
+
+def _noted(note):
+    return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+
+
+def _listed(items):
+    """What tells one list of images from another."""
+    ids = "\n".join(item.image_id for item in items)
+    return {"count": len(items), "sha256": hashlib.sha256(ids.encode()).hexdigest()}
 
 
 def _parts(settings, loss, dataset, fold):
@@ -92,7 +115,7 @@ def _described(file):
     if isinstance(file, str):
         return file
     status = file.stat()
-    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": _sha256(file)}
+    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": sha256(file)}
 
 
 def _is_same(file, noted):
@@ -101,9 +124,10 @@ def _is_same(file, noted):
     status = file.stat()
     if (status.st_size, status.st_mtime_ns) == (noted["bytes"], noted["modified"]):
         return True  # spares reading it
-    return status.st_size == noted["bytes"] and _sha256(file) == noted["sha256"]
+    return status.st_size == noted["bytes"] and sha256(file) == noted["sha256"]
 
 
-def _sha256(file):
+def sha256(file):
+    """Hexadecimal digits, without reading the file into memory at once."""
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,5 +1,6 @@
 """Embeddings of many images by many networks; those whose trunk is the same file share its forward pass."""
 
+import time
 from itertools import groupby
 
 import numpy as np
@@ -50,3 +51,14 @@ def embedded(settings, cells, items, device, bar):
             rows.append(embedder(features).numpy())
         bar.update(len(images))
     return [np.concatenate(rows) for rows in embeddings], np.concatenate(all_features)
+
+
+def seconds_per_image(settings, cell, items, device):
+    """Seconds that an image takes from its file to its embedding, once the network is loaded."""
+    trunk = checkpoints.load_trunk(checkpoint_files.files_of(settings, *cell)[0], device)
+    some = items[: 2 * settings.properties.batch_size]
+    for _ in range(2):  # the first is slower
+        begin = time.perf_counter()
+        for images in DataLoader(ImageInputs(some), batch_size=settings.properties.batch_size):
+            features_of(trunk, images)
+    return (time.perf_counter() - begin) / len(some)

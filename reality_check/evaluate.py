@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 import utils
 from reality_check import checkpoints, datasets
-from reality_check.accuracy_file import MEASURES, add
+from reality_check.accuracy_file import MEASURES, add, check_rows, todo
 from reality_check.checkpoint_files import note_made_with
 from reality_check.embedding import by_trunk, embedded
 from reality_check.network import device_of
@@ -37,19 +37,32 @@ def evaluate(settings, cells, file, script):
     items = {dataset: datasets.load_items(settings, dataset, "test") for _, dataset, _ in cells}
     for each in items.values():
         datasets.check_images(each)
+    check_rows(settings, file, items)
     device = device_of(settings)
     utils.record_run(settings, script, str(device))
+    claims = utils.Claims(file.parent)
     groups = [group for dataset in items for group in by_trunk(settings, [c for c in cells if c[1] == dataset])]
     with tqdm(total=sum(len(items[group[0][1]]) for group in groups), desc="evaluating", unit="image") as bar:
         for group in groups:
             tested = items[group[0][1]]
-            labels = [item.label for item in tested]
-            embeddings, _ = embedded(settings, group, tested, device, bar)
-            rows = [
-                {"loss": loss.name, "dataset": dataset, "fold": fold, "type": loss.type, "n_images": len(labels),
-                 "n_classes": len(set(labels)), **accuracies(rows, labels)}
-                for (loss, dataset, fold), rows in zip(group, embeddings)
-            ]  # fmt: skip
-            for cell in group:
-                note_made_with(utils.accuracy_note(settings, *cell), settings, *cell)
-            add(file, rows)
+            left = todo(settings, file)
+            mine = [cell for cell in group if claims.take_cell(*cell) and cell in left]
+            if not mine:
+                bar.update(len(tested))
+                continue
+            rows = evaluate_group(settings, mine, tested, device, bar)
+            with claims.held(0):  # another process may add rows of its own
+                add(file, rows)
+
+
+def evaluate_group(settings, group, tested, device, bar):
+    """The rows of accuracy.csv of networks that share a trunk, on the tested items."""
+    labels = [item.label for item in tested]
+    embeddings, _ = embedded(settings, group, tested, device, bar)
+    for cell in group:
+        note_made_with(utils.accuracy_note(settings, *cell), settings, *cell, tested)
+    return [
+        {"loss": loss.name, "dataset": dataset, "fold": fold, "type": loss.type, "n_images": len(labels),
+         "n_classes": len(set(labels)), **accuracies(rows, labels)}
+        for (loss, dataset, fold), rows in zip(group, embeddings)
+    ]  # fmt: skip

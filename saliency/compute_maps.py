@@ -1,5 +1,8 @@
 """From networks and images to saliency maps on disk."""
 
+import time
+from functools import lru_cache
+
 import torch
 from tqdm import tqdm
 
@@ -10,48 +13,79 @@ from reality_check.distances import distance_function
 from reality_check.images import open_image
 from reality_check.network import device_of
 from reality_check.transforms import black_input, network_input
-from saliency import map_files
+from saliency import compare_maps, map_files, map_plan
 from saliency.smoothgrad import smoothgrad
-
 
 NOTE = -1  # in the place of a block's number: the claim to the note of what the maps are made with
 
 
-def compute(settings, todo, script):
-    """Compute and write the missing maps; todo is a list of (loss, dataset, fold, [(block number, items), ...])."""
-    checkpoints.check_networks(settings, [cell[:3] for cell in todo])
+def compute(settings, items, todo, script):
+    """Compute and write the blocks of todo, for the items of each dataset (name -> list); see map_plan.missing.
+
+    Where maps are not kept, compare them as well, and delete them.
+    """
+    checkpoints.check_networks(settings, map_plan.cells(todo))
     device = device_of(settings)
     utils.record_run(settings, script, str(device))
-    total = sum(len(items) for *_, blocks in todo for _, items in blocks)
-    with tqdm(total=total, desc="saliency maps", unit="map", smoothing=0.05) as bar:
-        for *cell, blocks in todo:
-            compute_cell(settings, cell, blocks, device, bar)
-
-
-def compute_cell(settings, cell, blocks, device, bar):
-    """The blocks of one network's maps, but for those that another process is at."""
-    loss, dataset, fold = cell
-    folder = utils.maps_folder(settings, dataset, fold, loss)
-    claims = utils.Claims(folder)
-    with claims.held(1 + NOTE):
-        if not map_files.has_maps(folder):
-            note_made_with(map_files.note_file(folder), settings, *cell)
-    network = checkpoints.load_network(settings, *cell, device)
-    base = base_embedding(network, device)
-    for number, items in blocks:
-        file = map_files.block_file(folder, number)
-        if not claims.take(1 + number):
-            bar.update(len(items))
-            continue
-        if file.is_file():  # another process has written it meanwhile
-            bar.update(len(items))
+    with tqdm(total=sum(len(block.items) for block in todo), desc="saliency maps", unit="map", smoothing=0.05) as bar:
+        if settings.saliency.keep_maps:
+            network_of = loader(settings, items, device, remembered=1)
+            for block in todo:
+                compute_block(settings, network_of, block, bar)
         else:
+            network_of = loader(settings, items, device, remembered=len(settings.losses))
+            for part in map_plan.uncompared(settings, items):
+                compute_and_compare(settings, items, network_of, part, bar)
+
+
+def compute_block(settings, network_of, block, bar, wait=False):
+    """The maps of a block, unless they are there or, but for `wait`, another process is at them."""
+    file = map_plan.block_file(settings, block)
+    if not file.is_file():
+        network, base = network_of(*block.cell)
+        claims = utils.Claims(file.parent)
+        if claims.take(1 + block.number, wait) and not file.is_file():
             maps = []
-            for item in items:
-                maps.append(image_map(settings, network, base, *cell, item))
+            for item in block.items:
+                maps.append(image_map(settings, network, base, *block.cell, item))
                 bar.update()
-            map_files.write_block(file, maps, [item.image_id for item in items])
-        claims.give(1 + number)
+            map_files.write_block(file, maps, [item.image_id for item in block.items])
+            return
+    bar.update(len(block.items))
+
+
+def compute_and_compare(settings, items, network_of, part, bar):
+    """The maps of all networks for the same images, their comparison, and then away with the maps."""
+    dataset, fold, number, some = part
+    compared = utils.similarity_folder(settings, dataset, fold)
+    claims = utils.Claims(compared)
+    if not claims.take(1 + number):
+        return  # another process is at it
+    for loss in settings.losses:
+        compute_block(settings, network_of, map_plan.Block(loss, dataset, fold, number, some), bar, wait=True)
+    compare_maps.compare_block(settings, dataset, fold, number)
+    map_plan.discard(settings, items, dataset, fold, number)
+
+
+def loader(settings, items, device, remembered):
+    """A function from (loss, dataset, fold) to (network, its embedding of the black image) that remembers a few.
+
+    Before the first maps of a network are made, it notes by what.
+    """
+    losses = {loss.name: loss for loss in settings.losses}
+
+    @lru_cache(maxsize=remembered)
+    def load(name, dataset, fold):
+        cell = losses[name], dataset, fold
+        folder = utils.maps_folder(settings, dataset, fold, losses[name])
+        note = map_files.note_file(folder)
+        with utils.Claims(folder).held(1 + NOTE):
+            if not (note.is_file() and map_plan.is_begun(settings, *cell)):
+                note_made_with(note, settings, *cell, items[dataset])
+        network = checkpoints.load_network(settings, *cell, device)
+        return network, base_embedding(network, device)
+
+    return lambda loss, dataset, fold: load(loss.name, dataset, fold)
 
 
 @torch.no_grad()
@@ -75,3 +109,14 @@ def image_map(settings, network, base, loss, dataset, fold, item):
         utils.derived_seed(settings.seed, "saliency noise", loss.name, dataset, fold, item.image_id),
         options.batch_size,
     )
+
+
+def timed(settings, block):
+    """(seconds that one map of the block takes, on which device)."""
+    device = device_of(settings)
+    network = checkpoints.load_network(settings, *block.cell, device)
+    base = base_embedding(network, device)
+    for _ in range(2):  # the first is slower
+        begin = time.perf_counter()
+        image_map(settings, network, base, *block.cell, block.items[0])
+    return time.perf_counter() - begin, str(device)

@@ -1,7 +1,6 @@
 """Figure 2: the saliency maps of an image under every loss, and the same for more images."""
 
 import textwrap
-from functools import partial
 
 import numpy as np
 
@@ -9,11 +8,10 @@ import utils
 from reality_check import datasets
 from reality_check.images import cropped, open_image
 from report import figures
-from saliency.map_files import MapFolder
+from saliency import map_files
 from utils import InputError
 
 COLOR_MAP = "magma"
-MORE_IMAGES = 6
 WIDTH = 6  # panels in a row of Figure 2, the first of them the image or "None"
 
 
@@ -24,7 +22,7 @@ def figure2(settings, name):
 
 def figure2_more(settings, name):
     """A page of more images."""
-    _draw(settings, name, MORE_IMAGES, many_images)
+    _draw(settings, name, map_files.SHOWN_IMAGES, many_images)
 
 
 def _draw(settings, name, count, make):
@@ -34,18 +32,41 @@ def _draw(settings, name, count, make):
     """
     dataset, fold = settings.tables[2], settings.map_folds[0]
     items = datasets.mapped_items(settings, dataset)
-    folders = {loss.name: MapFolder(utils.maps_folder(settings, dataset, fold, loss)) for loss in settings.losses}
-    items = [item for item in items if any(item.image_id in maps for maps in folders.values())]
-    if not items:
+    folders = {loss.name: utils.maps_folder(settings, dataset, fold, loss) for loss in settings.losses}
+    shown = _shown(items, folders.values(), count)
+    if not shown:
         folder = utils.maps_folder(settings, dataset, fold, settings.losses[0]).parent
         raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
-    items = datasets.evenly_spaced(items, count) if count > 1 else items[:1]
-    shows = {"dataset": dataset, "fold": fold, "losses": list(folders), "images": [item.image_id for item in items]}
-    inputs = [file for maps in folders.values() for file in maps.files]
-    figures.draw(settings, name, partial(make, settings, items, folders), shows, inputs)
+    numbers = {item.image_id: number for number, some in map_files.blocks(items) for item in some if item in shown}
+    files = {name: _block_files(folder, set(numbers.values())) for name, folder in folders.items()}
+    shows = {"dataset": dataset, "fold": fold, "losses": list(folders), "images": list(numbers)}
+    inputs = [file for each in files.values() for file in each]
+    figures.draw(settings, name, lambda: make(settings, shown, _read(files, numbers)), shows, inputs)
 
 
-def one_image(settings, items, folders):
+def _shown(items, folders, count):
+    """`count` items evenly spaced over all; of a run that is not done yet, over those that have maps."""
+    numbers = {number for folder in folders for number in map_files.block_numbers(folder)}
+    there = [item for number, some in map_files.blocks(items) if number in numbers for item in some]
+    wanted = datasets.evenly_spaced(items, count)
+    wanted = wanted if set(wanted) <= set(there) else datasets.evenly_spaced(there, count)
+    return wanted if count > 1 else wanted[:1]
+
+
+def _block_files(folder, numbers):
+    files = [map_files.block_file(folder, number) for number in sorted(numbers)]
+    return [file for file in files if file.is_file()]
+
+
+def _read(files, image_ids):
+    """Loss -> image id -> map, of these images."""
+    return {
+        name: {i: each for file in blocks for i, each in map_files.read_block(file).items() if i in image_ids}
+        for name, blocks in files.items()
+    }
+
+
+def one_image(settings, items, maps):
     """The paper's layout: first column the image and "None", then rows of ranking and of classification losses."""
     (item,) = items
     by_type = {kind: [loss for loss in settings.losses if loss.type == kind] for kind in utils.LOSS_TYPES}
@@ -55,10 +76,10 @@ def one_image(settings, items, folders):
         panel.axis("off")
     figures.show_image(axes[0, 0], cropped(open_image(item.path)), "Image")
     for loss in by_type["None"]:
-        show_map(axes[1, 0], folders[loss.name], item, loss.name)
+        show_map(axes[1, 0], maps[loss.name], item, loss.name)
     for row, losses in zip(axes, rows):
         for panel, loss in zip(row[1:], losses):
-            show_map(panel, folders[loss.name], item, textwrap.fill(loss.name, 16))
+            show_map(panel, maps[loss.name], item, textwrap.fill(loss.name, 16))
     return figure
 
 
@@ -66,7 +87,7 @@ def _rows_of(losses, width):
     return [losses[i : i + width] for i in range(0, len(losses), width)]
 
 
-def many_images(settings, items, folders):
+def many_images(settings, items, maps):
     """One row per image: the image, then its map under every loss. All in one axes, of one unit per panel."""
     losses = sorted(utils.grouped(settings.losses), key=lambda loss: loss.type != "None")
     figure, axes = figures.new_figure(1, 1, figsize=(0.62 * (len(losses) + 1.6), 0.62 * (len(items) + 1.7) + 0.2))
@@ -74,9 +95,10 @@ def many_images(settings, items, folders):
     for row, item in enumerate(items):
         _place(axes, row, 0, cropped(open_image(item.path)))
         for column, loss in enumerate(losses, start=1):
-            maps = folders[loss.name]
-            if item.image_id in maps:
-                _place(axes, row, column, maps[item.image_id].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1)
+            if item.image_id in maps[loss.name]:
+                _place(
+                    axes, row, column, maps[loss.name][item.image_id].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1
+                )
             else:
                 axes.text(column + 0.5, -row - 0.5, "missing", ha="center", va="center", fontsize=6)
     for column, name in enumerate(["Image", *(loss.name for loss in losses)]):

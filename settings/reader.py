@@ -12,6 +12,7 @@ class SaliencySettings(NamedTuple):
     noise_samples: int = 50  # l, noisy copies of an image
     noise_sigma: float = 0.15  # standard deviation of the noise as a share of the transformed image's value range
     batch_size: int = 10
+    keep_maps: bool = True  # false: maps are deleted once compared, but for those that Figure 2 shows
 
 
 class PropertySettings(NamedTuple):
@@ -187,8 +188,8 @@ def settings_from_command_line(description):
     return settings_from(options_parser(description).parse_args())
 
 
-def options_parser(description):
-    """The options that every numbered script shares."""
+def options_parser(description, dry_run=False):
+    """The options that every numbered script shares; with `dry_run` also the one of those that work long."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
                         help="what to run and how (default: settings/paper.yaml)")  # fmt: skip
@@ -198,6 +199,10 @@ def options_parser(description):
     parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
     parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
     parser.add_argument("--allow-partial", action="store_true", help="take of a dataset what is there")
+    if dry_run:
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only say what is to do, how long it takes and how much disk"
+        )
     return parser
 
 

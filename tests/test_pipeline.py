@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import utils
-from saliency.compare_maps import write_similarity
-from saliency.map_files import MapFolder, write_block
+from saliency.compare_maps import read_compared, write_compared
+from saliency.map_files import block_file, block_numbers, read_block
 from settings.reader import load_settings
 from tests import fake_data
 from tests.conftest import SCRIPTS, first_embedder, run_command, snapshot
@@ -30,7 +30,7 @@ def test_results(finished):
     scores = pd.read_csv(results / "properties" / "nr_precision.csv", keep_default_na=False)
     assert (
         list(scores.columns)
-        == "loss type fold property distance max_neighbors n_images r_precision nr_precision".split()
+        == "loss type fold property distance max_neighbors n_images r_precision nr_precision embeddings".split()
     )
     assert len(scores) == 3 * 11 and set(scores.n_images) == {96} and set(scores.max_neighbors) == {"all"}
     probes = pd.read_csv(results / "properties" / "linear_probe.csv")
@@ -47,13 +47,17 @@ def test_results(finished):
         assert (finished / "figures" / "tiny" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
+def maps_in(folder):
+    return {i: each for n in block_numbers(folder) for i, each in read_block(block_file(folder, n)).items()}
+
+
 def test_maps_are_kept_with_their_ids(finished):
     settings = load_settings(finished / "tiny.yaml")
-    maps = MapFolder(utils.maps_folder(settings, "RenderedCars", 0, settings.losses[0]))
+    maps = maps_in(utils.maps_folder(settings, "RenderedCars", 0, settings.losses[0]))
     assert len(maps) == 2
-    for image_id in maps.where:
-        assert maps[image_id].dtype == np.float16 and maps[image_id].shape == (227, 227)
-        assert maps[image_id].min() == 0 and maps[image_id].max() == 1
+    for each in maps.values():
+        assert each.dtype == np.float16 and each.shape == (227, 227)
+        assert each.min() == 0 and each.max() == 1
 
 
 def test_a_second_run_changes_nothing(copy, run_inside):
@@ -74,12 +78,11 @@ def test_a_map_depends_on_nothing_but_its_purpose(copy, run_inside):
         fake_data.write_settings(copy, saliency={"noise_samples": 2, "batch_size": 2} | options)
         run_inside("saliency/1_compute_maps.py", copy / "tiny.yaml", "--losses", "ArcFace")
         assert [path.name for path in folder.parent.iterdir()] == ["arcface"]
-        maps = MapFolder(folder)
-        return {image_id: maps[image_id] for image_id in maps.where}
+        return maps_in(folder)
 
-    first = MapFolder(folder)
+    first = maps_in(folder)
     more = maps_after(images=3)
-    shared = set(first.where) & set(more)
+    shared = set(first) & set(more)
     assert len(more) == 3 and len(shared) == 2  # evenly spaced images: the first and the last stay
     for image_id in shared:
         np.testing.assert_array_equal(first[image_id], more[image_id])
@@ -99,7 +102,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(copy, run_inside):
     file.with_name(".block_00000.123.npz").write_bytes(whole[:1000])
     run_inside("saliency/1_compute_maps.py", copy / "tiny.yaml")
     assert file.read_bytes() == whole and others.stat().st_mtime_ns == untouched
-    assert len(MapFolder(file.parent)) == 2
+    assert len(maps_in(file.parent)) == 2
 
 
 def test_narrowed_runs_add_up(copy, run_inside):
@@ -115,18 +118,14 @@ def test_narrowed_runs_add_up(copy, run_inside):
 
 
 def test_maps_are_joined_by_image_id(tmp_path):
-    maps = np.random.default_rng(0).random((3, 20, 20))
-    write_block(tmp_path / "a" / "block_00000.npz", maps, ["x", "y", "z"])
-    write_block(tmp_path / "b" / "block_00000.npz", maps[::-1], ["z", "y", "x"])
-    write_block(tmp_path / "c" / "block_00000.npz", maps[:1], ["y"])
-    write_similarity(tmp_path / "all.npz", {name: MapFolder(tmp_path / name) for name in "abc"}, 2, "test")
-    with np.load(tmp_path / "all.npz") as values:
-        ids, r = values["image_ids"].tolist(), values["correlation"]
-    assert ids == ["x", "y", "z"]
-    np.testing.assert_array_equal(r[:, 0, 1], 1)
-    assert np.isnan(r[[0, 2], 0, 2]).all() and r[1, 0, 2] == pytest.approx(
-        np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1], abs=1e-3
-    )
+    a, b, c = np.random.default_rng(0).random((3, 20, 20))
+    maps = {"a": {"x": a, "y": b, "z": c}, "b": {"z": c, "y": b, "x": a}, "c": {"y": a}}
+    write_compared(tmp_path / "block.npz", maps, dict.fromkeys("abc", "tested"), 2)
+    block = read_compared(tmp_path / "block.npz")
+    assert block.image_ids == ["x", "y", "z"] and block.losses == ["a", "b", "c"]
+    np.testing.assert_array_equal(block.correlation[:, 0, 1], 1)
+    assert np.isnan(block.correlation[[0, 2], 0, 2]).all()
+    assert block.correlation[1, 0, 2] == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1], abs=1e-12)
 
 
 def test_protocol_released_differs(copy, run_inside):
@@ -221,6 +220,7 @@ def test_embeddings_of_other_images(copy, fails):
 
 
 def test_broken_maps(copy, fails):
+    shutil.rmtree(copy / "results/tiny/saliency/per_image")
     (copy / "results/tiny/saliency/maps/RenderedCars/fold0/arcface/block_00000.npz").write_bytes(b"PK half a file")
     assert "arcface/block_00000.npz: not a readable block" in fails("saliency/2_compare_maps.py", copy / "tiny.yaml")
 

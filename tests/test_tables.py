@@ -7,6 +7,7 @@ import pytest
 
 import utils
 from properties import property_tables
+from properties.score_files import SCORE_COLUMNS
 from report import compare_with_paper, contents, tables
 from saliency import pair_tables
 from settings.reader import Settings
@@ -75,10 +76,10 @@ def write_scores(settings, losses=LOSSES):
     rows = []
     for loss, fold, (j, prop) in itertools.product(losses, (0, 1), enumerate(utils.PROPERTIES)):
         value = j + 0.001 * fold + (5 if loss.type == "Ranking" else 0)
-        rows.append((loss.name, loss.type, fold, prop.name, loss.distance, "all", 600, 0.5, value))
-    columns = "loss type fold property distance max_neighbors n_images r_precision nr_precision".split()
+        rows.append((loss.name, loss.type, fold, prop.name, loss.distance, "all", 600, 0.5, value, "0"))
     utils.write_text(
-        utils.properties_file(settings, "nr_precision.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False)
+        utils.properties_file(settings, "nr_precision.csv"),
+        pd.DataFrame(rows, columns=SCORE_COLUMNS).to_csv(index=False),
     )
 
 
