@@ -28,7 +28,9 @@ def main():
     inputs.write(settings, rows)
     wrong = [row for row in rows if row.state in inputs.PROBLEMS]
     if wrong:
-        raise utils.InputError(f"{len(wrong)} inputs are missing or broken; data/README.md says where they come from")
+        raise utils.InputError(
+            f"{len(wrong)} inputs are missing or broken (see data/README.md), the first: {wrong[0].why}"
+        )
     to_train = sum(row.state == inputs.TO_TRAIN for row in rows)
     print(f"{to_train} networks are left to reality_check/2_train_models.py" if to_train else "all inputs are there")
 

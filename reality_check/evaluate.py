@@ -34,7 +34,8 @@ def accuracies(embeddings, labels):
 def evaluate(settings, cells, file, script):
     """Evaluate the cells on their test sets, and add them to accuracy.csv as they are done."""
     checkpoints.check_networks(settings, cells)
-    items = {dataset: datasets.load_items(settings, dataset, "test") for _, dataset, _ in cells}
+    names = dict.fromkeys(dataset for _, dataset, _ in cells)
+    items = {dataset: datasets.load_items(settings, dataset, "test") for dataset in names}
     for each in items.values():
         datasets.check_images(each)
     check_rows(settings, file, items)
