@@ -36,7 +36,7 @@ def read(file):
     """accuracy.csv, without rows if it is not there yet."""
     if not file.is_file():
         return pd.DataFrame(columns=COLUMNS)
-    table = pd.read_csv(file, keep_default_na=False)
+    table = pd.read_csv(file, keep_default_na=False, na_values=dict.fromkeys(MEASURES, ""))
     if list(table.columns) != COLUMNS:
         raise InputError(f"{file}: columns are {','.join(table.columns)}, expected {','.join(COLUMNS)}; delete it")
     return table

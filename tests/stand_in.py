@@ -49,7 +49,7 @@ def make(folder, images=None, cars=None, trunks=4):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Datasets. Each returns its folder, the listed files and, for each of these, whether its class is for testing.
+# Datasets. Each returns the folder of its pictures, their names, their classes, and the first class for testing.
 # ---------------------------------------------------------------------------------------------------------------------
 def labels_of(dataset):
     """A class (from 1) for every image of a dataset, in order, with its true numbers of images and of test images."""
@@ -71,7 +71,7 @@ def make_cars196(data):
     scipy.io.savemat(
         folder / "cars_annos.mat", {"annotations": rows.reshape(1, -1), "class_names": models.reshape(1, -1)}
     )
-    return folder, names, [label > SPLITS["Cars196"].first_test_class for label in labels]
+    return folder, names, labels, SPLITS["Cars196"].first_test_class + 1
 
 
 def make_cub200(data):
@@ -87,7 +87,7 @@ def make_cub200(data):
     for file, values in columns.items():
         (folder / file).write_text("".join(f"{i} {value}\n" for i, value in enumerate(values, 1)))
     (folder / "classes.txt").write_text("".join(f"{c} {c:03}.Grey_Bird_{c}\n" for c in range(1, 201)))
-    return folder / "images", names, [label > SPLITS["CUB200"].first_test_class for label in labels]
+    return folder / "images", names, labels, SPLITS["CUB200"].first_test_class + 1
 
 
 def make_sop(data):
@@ -100,12 +100,15 @@ def make_sop(data):
     for name, tested in (("Ebay_train.txt", False), ("Ebay_test.txt", True)):
         lines = [" ".join(map(str, row)) for row in rows if (row[1] > SPLITS["SOP"].first_test_class) == tested]
         (folder / name).write_text("image_id class_id super_class_id path\n" + "\n".join(lines) + "\n")
-    return folder, [row[3] for row in rows], [label > SPLITS["SOP"].first_test_class for label in labels]
+    return folder, [row[3] for row in rows], labels, SPLITS["SOP"].first_test_class + 1
 
 
-def make_pictures(folder, names, tested, count):
-    """Tiny pictures under the names of the test classes, or, without a count, under all names."""
-    chosen = names if count is None else evenly_spaced([n for n, test in zip(names, tested) if test], count)
+def make_pictures(folder, names, labels, first_test_class, count):
+    """Tiny pictures under the names of `count` test images, two of a class each; without a count, under all names."""
+    chosen = names
+    if count is not None:
+        pairs = [i for i, (a, b) in enumerate(zip(labels, labels[1:])) if a == b >= first_test_class]
+        chosen = [names[i + j] for i in evenly_spaced(pairs, -(-count // 2)) for j in (0, 1)][:count]
     for number, name in enumerate(chosen):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if count is None and number % LINKS:

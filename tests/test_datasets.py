@@ -52,15 +52,6 @@ def test_cars196_with_devkit(settings, tmp_path):
     assert ids == ["cars_train/00002.jpg", "cars_test/00002.jpg"]
 
 
-def test_cars196_test_annotations_without_classes(settings, tmp_path):
-    annotations(tmp_path / "devkit" / "cars_train_annos.mat", fname=["1.jpg"], **{"class": [1]})
-    annotations(tmp_path / "devkit" / "cars_test_annos.mat", fname=["1.jpg"], bbox_x1=[3])
-    with pytest.raises(
-        InputError, match="cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat"
-    ):
-        datasets.load_items(settings, "Cars196", "test")
-
-
 def test_cub200(settings, tmp_path):
     (tmp_path / "images.txt").write_text("1 001.Albatross/a.jpg\n2 101.Pelican/b.jpg\n")
     (tmp_path / "image_class_labels.txt").write_text("1 1\n2 101\n")
@@ -160,41 +151,11 @@ def test_a_folder_inside_the_folder(settings, tmp_path, inside):
     assert item.path == tmp_path / inside / "images" / "101.Bird" / "2.jpg"
 
 
-def test_two_folders_that_look_alike(settings, tmp_path):
-    write_cub200(tmp_path / "a", [1])
-    write_cub200(tmp_path / "b", [1])
-    with pytest.raises(InputError, match="a and b in it look like CUB200; keep one"):
-        datasets.load_items(settings, "CUB200", "test")
-
-
 def test_names_with_spaces_and_letters_of_any_language(settings, tmp_path):
     (tmp_path / "images.txt").write_text("1 101.Bird/a b.jpg\n2 102.Vögel/Дрозд.jpg\n", encoding="utf-8")
     (tmp_path / "image_class_labels.txt").write_text("1 101\n2 102\n")
     items = datasets.load_items(settings, "CUB200", "test")
     assert [item.image_id for item in items] == ["101.Bird/a b.jpg", "102.Vögel/Дрозд.jpg"]
-
-
-@pytest.mark.parametrize(
-    "images, labels, message",
-    [("1 a.jpg\n2 b.jpg\n", "1 1\n", "image 2 is in only one of images.txt and image_class_labels.txt"),
-     ("1 a.jpg\nb.jpg\n", "1 1\n", "images.txt: line 'b.jpg' is not a number and"),
-     ("1 a.jpg\n2 a.jpg\n", "1 1\n2 1\n", "its annotations list an image twice")],
-)  # fmt: skip
-def test_bad_cub200(settings, tmp_path, images, labels, message):
-    (tmp_path / "images.txt").write_text(images)
-    (tmp_path / "image_class_labels.txt").write_text(labels)
-    with pytest.raises(InputError, match=message):
-        datasets.load_items(settings, "CUB200", "test")
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [("", "not a readable list"), ("id class path\n1 2 x.jpg\n", "its first line must name class_id and path")]
-)  # fmt: skip
-def test_bad_sop(settings, tmp_path, text, message):
-    (tmp_path / "Ebay_train.txt").write_text(text)
-    with pytest.raises(InputError, match=f"Ebay_train.txt: {message}"):
-        datasets.load_items(settings, "SOP", "test")
 
 
 @pytest.mark.parametrize("dataset, file", [("Cars196", "cars_train_annos.mat"), ("CUB200", "images.txt"), ("SOP", "Ebay_train.txt"),
@@ -226,28 +187,6 @@ def test_the_authors_archive_as_it_comes(settings, tmp_path):
     items, table = datasets.rendered_cars(settings)
     assert [item.image_id for item in items] == [str(frame) for frame in range(1, 13)]
     assert items[2].path == archive / "images" / "000003.png" and table.index[2] == 3
-
-
-def edit_samples(folder, edit):
-    file = folder / "samples.csv"
-    edit(pd.read_csv(file)).to_csv(file, index=False)
-
-
-@pytest.mark.parametrize(
-    "damage, message",
-    [(lambda f: edit_samples(f, lambda t: t.drop(columns="sun_rotation")), "column 'sun_rotation' is missing"),
-     (lambda f: edit_samples(f, lambda t: t.drop(columns="frame")), "'frame'"),
-     (lambda f: edit_samples(f, lambda t: t.assign(color_hue=[None, *t.color_hue[1:]])), "frame 1 has no color_hue"),
-     (lambda f: edit_samples(f, lambda t: pd.concat([t, t[:1]])), "frame 1 is there twice"),
-     (lambda f: (f / "images" / "3.png").unlink(), "3.png: image is missing (1 of the 5"),
-     (lambda f: edit_samples(f, lambda t: t[:3]), "4.png: has no row in")],
-)  # fmt: skip
-def test_bad_rendered_cars(settings, tmp_path, damage, message):
-    fake_data.make_cars(tmp_path, 5)
-    damage(tmp_path)
-    with pytest.raises(InputError, match=re.escape(message)) as error:
-        datasets.rendered_cars(settings)
-    assert str(tmp_path) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_evenly_spaced():

@@ -39,6 +39,15 @@ def test_an_image_alone_in_its_class_is_no_query():
     assert accuracies(at(0, 1, 5), [0, 0, 1])["precision_at_1"] == 1
 
 
+def test_measures_without_queries_are_left_open(tmp_path):
+    """Where every image is alone in its class there is no number, also after reading the file again."""
+    row = dict.fromkeys(accuracy_file.COLUMNS, "None") | accuracies(at(0, 10), [0, 1])
+    accuracy_file.add(tmp_path / "accuracy.csv", [row])
+    table = accuracy_file.read(tmp_path / "accuracy.csv")
+    assert table[list(accuracy_file.MEASURES)].isna().all(axis=None) and table.loss[0] == "None"
+    assert "nan" in accuracy_file.summary(table)
+
+
 def test_queries_in_blocks_give_the_same(monkeypatch):
     random = np.random.default_rng(0)
     embeddings, labels = random.normal(size=(50, 8)).astype(np.float32), random.integers(0, 5, 50)
