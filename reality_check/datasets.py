@@ -150,20 +150,30 @@ def _existing(file, hint):
 
 
 def _cars196(folder):
-    """Both layouts in circulation: car_ims/ with cars_annos.mat, and cars_train/, cars_test/ with devkit/."""
-    if (folder / "cars_annos.mat").is_file():
+    """Both layouts in circulation: car_ims/ with cars_annos.mat, and cars_train/, cars_test/ with devkit/.
+
+    Some archives have the annotations of one with the images of the other; it is the images that count.
+    """
+    if (folder / "cars_annos.mat").is_file() and (
+        (folder / "car_ims").exists() or not (folder / "cars_train").exists()
+    ):
         rows = _matlab_rows(folder / "cars_annos.mat", ("relative_im_path", "class"))
         return [Item(name, folder / name, int(label) - 1) for name, label in rows]
-    train = _existing(folder / "devkit" / "cars_train_annos.mat", "neither it nor cars_annos.mat is there")
+    hint = "it goes with cars_train/, and cars_annos.mat with car_ims/; neither pair is there"
+    train = _existing(folder / "devkit" / "cars_train_annos.mat", hint)
     test = folder / "devkit" / "cars_test_annos_withlabels.mat"
     test = (
         test
         if test.is_file()
         else _existing(folder / "devkit" / "cars_test_annos.mat", "Cars196's devkit is incomplete")
     )
-    rows = [("cars_train", *row) for row in _matlab_rows(train, ("fname", "class"))]
-    rows += [("cars_test", *row) for row in _matlab_rows(test, ("fname", "class"))]
-    return [Item(f"{part}/{name}", folder / part / name, int(label) - 1) for part, name, label in rows]
+    items = []
+    for part, file in (("cars_train", train), ("cars_test", test)):
+        images = folder / part / part  # as Kaggle packs them
+        images = images if images.is_dir() else folder / part
+        rows = _matlab_rows(file, ("fname", "class"))
+        items += [Item(f"{part}/{name}", images / name, int(label) - 1) for name, label in rows]
+    return items
 
 
 def _matlab_rows(file, fields):
@@ -173,8 +183,9 @@ def _matlab_rows(file, fields):
         raise InputError(f"{file}: not a readable annotation file ({error})") from None
     for field in fields:
         if field not in (annotations.dtype.names or ()):
-            hint = "; put cars_test_annos_withlabels.mat beside it" if file.name == "cars_test_annos.mat" else ""
-            raise InputError(f"{file}: has no field {field!r}{hint}")
+            if file.name == "cars_test_annos.mat":
+                raise MissingFile(f"{file}: has no field {field!r}; put cars_test_annos_withlabels.mat beside it")
+            raise InputError(f"{file}: has no field {field!r}; fetch it again")
     return [tuple(row[field] for field in fields) for row in np.atleast_1d(annotations)]
 
 

@@ -1,7 +1,5 @@
 """Checkpoints in the Reality Check's layout: what is read, what is refused, and what "None" is."""
 
-import re
-
 import pytest
 import torch
 

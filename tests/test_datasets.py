@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.io
 from PIL import Image
@@ -50,6 +49,18 @@ def test_cars196_with_devkit(settings, tmp_path):
         annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg", "00002.jpg"], **{"class": classes})
     ids = [item.image_id for item in datasets.load_items(settings, "Cars196", "test")]
     assert ids == ["cars_train/00002.jpg", "cars_test/00002.jpg"]
+
+
+def test_cars196_as_kaggle_packs_it(settings, tmp_path):
+    """Folders doubled, and cars_annos.mat beside them, whose images are those of the other layout."""
+    for part, classes in [("train_annos", [150]), ("test_annos_withlabels", [151])]:
+        annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes})
+    annotations(tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]})
+    for part in ("cars_train", "cars_test"):
+        (tmp_path / part / part).mkdir(parents=True)
+    items = datasets.load_items(settings, "Cars196", "test")
+    assert [item.image_id for item in items] == ["cars_train/00001.jpg", "cars_test/00001.jpg"]
+    assert items[1].path == tmp_path / "cars_test/cars_test/00001.jpg"
 
 
 def test_cub200(settings, tmp_path):

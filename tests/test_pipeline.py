@@ -13,7 +13,7 @@ from saliency.compare_maps import read_compared, write_compared
 from saliency.map_files import block_file, block_numbers, read_block
 from settings.reader import load_settings
 from tests import fake_data
-from tests.conftest import SCRIPTS, first_embedder, run_command, snapshot
+from tests.conftest import SCRIPTS, run_command, snapshot
 
 
 def test_results(finished):
