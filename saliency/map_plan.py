@@ -45,11 +45,12 @@ def workload(settings, todo):
     """How much there is to do."""
     images = {(block.dataset, block.number): len(block.items) for block in todo}
     count = sum(len(block.items) for block in todo)
-    maps, hint = count, "; with `saliency: keep_maps: false` all but a few maps are deleted once compared"
+    disk, hint = count * map_files.MAP_BYTES, "; with `saliency: keep_maps: false` maps are deleted once compared"
     if not settings.saliency.keep_maps:
-        # Those of the images that the figures show, and of one block more while it is compared.
-        maps, hint = min(count, (map_files.SHOWN_IMAGES + 1) * map_files.MAPS_PER_BLOCK * len(settings.losses)), ""
-    disk = maps * map_files.MAP_BYTES
+        # What stays: the maps that the figures show, of one block more while it is compared, and the comparisons.
+        losses = len(settings.losses)
+        maps = min(count, (map_files.SHOWN_IMAGES + 1) * map_files.MAPS_PER_BLOCK * losses)
+        disk, hint = maps * map_files.MAP_BYTES + 2 * 8 * losses * count, ""
     return Workload("saliency maps", len(cells(todo)), sum(images.values()), count, "map", disk, hint)
 
 

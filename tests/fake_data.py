@@ -10,6 +10,9 @@ from PIL import Image, ImageDraw
 import utils
 
 
+SALIENCY = {"images": 2, "noise_samples": 2, "batch_size": 2}  # of the settings that write_settings writes
+
+
 def make_cars(folder, count, seed=0):
     """A rendered-cars folder of `count` frames: a box on a ground, coloured, placed and sized by the properties."""
     rng = random.Random(seed)
@@ -48,7 +51,7 @@ def write_settings(folder, name="tiny", **changes):
         "trunk": "seeded",
         "device": "cpu",
         "tables": {2: "RenderedCars", 3: "RenderedCars", 4: "RenderedCars"},
-        "saliency": {"images": 2, "noise_samples": 2, "batch_size": 2},
+        "saliency": SALIENCY,
         "properties": {"networks": "RenderedCars", "tsne_images": 40},
         "training": {"iterations": 10, "check_every": 5, "calibration_images": 20},
         "paths": {

@@ -1,0 +1,36 @@
+"""All real inputs in their true formats, numbers and names, stood in for by small files: are they found?"""
+
+import pytest
+import yaml
+
+import utils
+from tests import stand_in
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """The paper's inputs, whole: 168 checkpoints, 148,026 images of the datasets, 100,000 rendered cars."""
+    folder = tmp_path_factory.mktemp("stand_in")
+    stand_in.make(folder, trunks=1)
+    return folder
+
+
+@pytest.mark.parametrize("name, networks", [("paper", 168), ("released", 14 * (3 + 3))])
+def test_everything_is_found(everything, fails, name, networks):
+    """By the paper's settings, but for the folders; the ImageNet file has the true one's name, but not its checksum."""
+    settings = yaml.safe_load((ROOT / "settings" / f"{name}.yaml").read_text())
+    places = {key: path.relative_to(ROOT) for key, path in utils.PATHS.items()}
+    file = everything / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(settings | {"paths": {key: str(everything / path) for key, path in places.items()}}))
+    message = fails("reality_check/1_check_inputs.py", file)
+    assert "error: 1 inputs are missing or broken" in message and "52deb4733.pth: its sha256 begins" in message
+    rows = utils.read_rows(everything / "results" / name / "inputs.csv")
+    found = [row for row in rows if row["state"] == "found"]
+    assert len(found) == len(rows) - 1 and sum(row["kind"] == "network" for row in found) == networks
+    assert {row["name"]: row["why"] for row in found if row["kind"] == "dataset"} == {
+        "SOP": "60502 test images of 11316 classes",
+        "Cars196": "8131 test images of 98 classes",
+        "CUB200": "5924 test images of 100 classes",
+    }
+    assert found[-1]["why"] == "100000 images"
