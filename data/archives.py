@@ -24,10 +24,8 @@ from utils import InputError
 
 GB = 10**9
 RESERVE = GB  # bytes to leave free on a disk
-MOST_GROWTH, SLACK = (
-    200,
-    10**8,
-)  # times its size and bytes beside that an archive may grow: images and weights hardly do
+# An archive may grow to so many times its size, and so many bytes beside: images and weights hardly grow at all.
+MOST_GROWTH, SLACK = 200, 10**8
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError,
           RuntimeError, IndexError, KeyError)  # fmt: skip
 

@@ -25,6 +25,8 @@ def main():
     todo = [cell for cell in cells if not embedding_files.is_done(settings, *cell)]
     items = embedding_files.chosen_cars(settings)[0] if todo else None
     embedding_files.check_begun(settings, cells, items)
+    if not options.dry_run:
+        embedding_files.discard_joined(settings, cells)
     if not todo:
         print(f"all embeddings of {len(cells)} networks are there already")
         return

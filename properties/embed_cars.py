@@ -1,19 +1,24 @@
 """From networks and rendered cars to embeddings on disk."""
 
+import numpy as np
 from tqdm import tqdm
 
 import utils
-from properties.embedding_files import is_done, write_embeddings
-from reality_check import checkpoints
+from properties.embedding_files import has_parts, is_done, join_parts, part_file, parts, write_part
+from reality_check import checkpoints, datasets
 from reality_check.checkpoint_files import note_made_with
-from reality_check.embedding import by_trunk, embedded, seconds_per_image
+from reality_check.embedding import SharedTrunk, by_trunk, seconds_per_image
+from reality_check.images import check_header
 from reality_check.network import EMBEDDING, FEATURES, device_of
 from report.workload import Workload
+
+FEATURES_CLAIM = 0  # the claim to the features of None's trunk, which the folds of "None" share
 
 
 def embed(settings, todo, items, script):
     """Embed the items with the networks of todo, a list of (loss, dataset, fold); keep the features of None's trunk."""
     checkpoints.check_networks(settings, todo)
+    datasets.check_images(items, check_header)
     device = device_of(settings)
     utils.record_run(settings, script, str(device))
     claims = utils.Claims(utils.trunk_features_file(settings).parent)
@@ -22,20 +27,34 @@ def embed(settings, todo, items, script):
         for group in groups:
             mine = [cell for cell in group if claims.take_cell(*cell) and not is_done(settings, *cell)]
             if mine:
-                embed_group(settings, mine, items, device, bar)
+                with_features = any(loss.type == "None" for loss, *_ in mine) and claims.take(FEATURES_CLAIM)
+                embed_group(settings, mine, with_features, items, device, bar)
             else:
                 bar.update(len(items))
 
 
-def embed_group(settings, group, items, device, bar):
-    """The embeddings of networks that share a trunk."""
-    embeddings, features = embedded(settings, group, items, device, bar)
-    if any(loss.type == "None" for loss, *_ in group):
-        write_embeddings(utils.trunk_features_file(settings), features, items)
-    for (loss, dataset, fold), rows in zip(group, embeddings):
-        file = utils.embeddings_file(settings, fold, loss)
-        note_made_with(utils.made_with_file(file), settings, loss, dataset, fold, items)
-        write_embeddings(file, rows, items)
+def embed_group(settings, group, with_features, items, device, bar):
+    """The embeddings of networks that share a trunk, in parts, so that a stopped run goes on after the last of them.
+
+    with_features: keep what the trunk gives as well.
+    """
+    files = [utils.embeddings_file(settings, fold, loss) for loss, _, fold in group]
+    for file, cell in zip(files, group):
+        if not file.is_file() and not has_parts(file):
+            note_made_with(utils.made_with_file(file), settings, *cell, items)
+    files += [utils.trunk_features_file(settings)] if with_features else []
+    networks = SharedTrunk(settings, group, device)
+    for number, some in parts(items):
+        if all(file.is_file() or part_file(file, number).is_file() for file in files):
+            bar.update(len(some))
+            continue
+        features, embeddings = zip(*networks.batches(some, bar))
+        for file, batches in zip(files, [*zip(*embeddings), features]):
+            if not file.is_file():
+                write_part(file, number, np.concatenate(batches))
+    for file in files:
+        if not file.is_file():
+            join_parts(file, items)
 
 
 def workload(settings, todo, items):

@@ -1,6 +1,7 @@
 """The rendered cars of a run, and their embeddings on disk: per network an .npy file and the image ids as .txt."""
 
 import hashlib
+import shutil
 
 import numpy as np
 
@@ -8,6 +9,8 @@ import utils
 from reality_check import datasets
 from reality_check.checkpoint_files import check_made_with, sha256
 from utils import InputError
+
+IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
 
 
 def chosen_cars(settings):
@@ -27,17 +30,62 @@ def check_begun(settings, cells, items=None):
     """Raise InputError if embeddings that are there are of other checkpoints than there are now, or not of `items`."""
     for loss, dataset, fold in cells:
         file = utils.embeddings_file(settings, fold, loss)
-        if file.is_file():
+        if file.is_file() or has_parts(file):
             check_made_with(utils.made_with_file(file), settings, loss, dataset, fold, items)
 
 
-def write_embeddings(file, embeddings, items):
-    """The ids first: embeddings without ids would be taken for finished."""
-    utils.write_text(file.with_suffix(".txt"), "".join(f"{item.image_id}\n" for item in items))
-    with utils.written_aside(file) as aside:
+# ---------------------------------------------------------------------------------------------------------------------
+# Parts: what a network has embedded so far.
+# ---------------------------------------------------------------------------------------------------------------------
+def parts(items):
+    """(number, its items) for the items in their order."""
+    return [(i // IMAGES_PER_PART, items[i : i + IMAGES_PER_PART]) for i in range(0, len(items), IMAGES_PER_PART)]
+
+
+def part_file(file, number):
+    """Where a part of the embeddings in `file` is kept until all parts are there."""
+    return _parts_folder(file) / f"part_{number:05d}.npy"
+
+
+def _parts_folder(file):
+    return file.with_suffix(".parts")
+
+
+def has_parts(file):
+    return _parts_folder(file).is_dir()
+
+
+def write_part(file, number, embeddings):
+    with utils.written_aside(part_file(file, number)) as aside:
         np.save(aside, embeddings.astype(np.float32))
 
 
+def join_parts(file, items):
+    """Make `file` of its parts, part by part; its ids first: embeddings without ids would be taken for finished."""
+    utils.write_text(file.with_suffix(".txt"), "".join(f"{item.image_id}\n" for item in items))
+    numbers = [number for number, _ in parts(items)]
+    dimensions = np.load(part_file(file, 0), mmap_mode="r").shape[1]
+    with utils.written_aside(file) as aside:
+        whole = np.lib.format.open_memmap(aside, "w+", np.float32, (len(items), dimensions))
+        for number in numbers:
+            rows = np.load(part_file(file, number))
+            whole[number * IMAGES_PER_PART :][: len(rows)] = rows
+        whole.flush()
+        del whole  # lets go of the file
+    shutil.rmtree(_parts_folder(file))
+
+
+def discard_joined(settings, cells):
+    """Delete parts that a run has joined, but was stopped before it deleted them."""
+    files = [utils.embeddings_file(settings, fold, loss) for loss, _, fold in cells]
+    for file in [*files, utils.trunk_features_file(settings)]:
+        if file.is_file():
+            shutil.rmtree(_parts_folder(file), ignore_errors=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Whole embeddings.
+# ---------------------------------------------------------------------------------------------------------------------
 def digest(file):
     """What tells embeddings and their ids from others: 16 hexadecimal digits."""
     ids = file.with_suffix(".txt")

@@ -15,7 +15,6 @@ import scipy.io
 from tqdm import tqdm
 
 import utils
-from reality_check.images import open_image
 from utils import InputError, MissingFile
 
 
@@ -131,16 +130,18 @@ def mapped_items(settings, dataset):
     return evenly_spaced(load_items(settings, dataset, "test"), settings.saliency.images)
 
 
-def check_images(items, deep=False):
-    """Raise InputError for the first item whose image file is missing, or, if `deep`, cannot be read."""
+def check_images(items, look=None):
+    """Raise InputError for the first item whose image file is missing, or that `look`, a function of paths, refuses.
+
+    Such are images.check_header, which every script begins with, and images.open_image, which reads it all.
+    """
     missing = [item.path for item in items if not item.path.is_file()]
     if missing:
         raise MissingFile(
             f"{missing[0]}: image is missing ({len(missing)} of {len(items)}); compare the folder with data/README.md"
         )
-    for item in tqdm(items, desc="reading images", unit="image", disable=not deep):
-        if deep:
-            open_image(item.path)
+    for item in tqdm(items if look else (), desc="checking images", unit="image", disable=not look):
+        look(item.path)
 
 
 def _existing(file, hint):

@@ -35,22 +35,28 @@ def by_trunk(settings, cells):
     return [list(group) for _, group in groupby(sorted(cells, key=trunk_of), key=trunk_of)]
 
 
-def embedded(settings, cells, items, device, bar):
-    """(embeddings (n, d) of each cell, features (n, f)) of the items' images under networks that share a trunk.
+class SharedTrunk:
+    """Networks (loss, dataset, fold) whose trunk is the same file, loaded."""
 
-    `bar` is a progress bar that counts images.
-    """
-    files = [checkpoint_files.files_of(settings, *cell) for cell in cells]
-    trunk = checkpoints.load_trunk(files[0][0], device)
-    embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (*_, fold) in zip(files, cells)]
-    embeddings, all_features = [[] for _ in cells], []
-    for images in DataLoader(ImageInputs(items), batch_size=settings.properties.batch_size):
-        features = features_of(trunk, images)
-        all_features.append(features.numpy())
-        for rows, embedder in zip(embeddings, embedders):
-            rows.append(embedder(features).numpy())
-        bar.update(len(images))
-    return [np.concatenate(rows) for rows in embeddings], np.concatenate(all_features)
+    def __init__(self, settings, cells, device):
+        files = [checkpoint_files.files_of(settings, *cell) for cell in cells]
+        self.trunk = checkpoints.load_trunk(files[0][0], device)
+        self.embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (*_, fold) in zip(files, cells)]
+        self.batch_size = settings.properties.batch_size
+
+    def batches(self, items, bar):
+        """Yield (features (m, f), embeddings (m, d) of each network) for batches of the items' images.
+
+        `bar` is a progress bar that counts images.
+        """
+        for images in DataLoader(ImageInputs(items), batch_size=self.batch_size):
+            features = features_of(self.trunk, images)
+            yield features.numpy(), [embedder(features).numpy() for embedder in self.embedders]
+            bar.update(len(images))
+
+    def embedded(self, items, bar):
+        """The embeddings (n, d) of each network."""
+        return [np.concatenate(rows) for rows in zip(*(embeddings for _, embeddings in self.batches(items, bar)))]
 
 
 def seconds_per_image(settings, cell, items, device):

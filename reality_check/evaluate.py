@@ -10,7 +10,8 @@ import utils
 from reality_check import checkpoints, datasets
 from reality_check.accuracy_file import MEASURES, add, check_rows, todo
 from reality_check.checkpoint_files import note_made_with
-from reality_check.embedding import by_trunk, embedded
+from reality_check.embedding import SharedTrunk, by_trunk
+from reality_check.images import check_header
 from reality_check.network import device_of
 
 QUERIES_AT_ONCE = 1024
@@ -37,7 +38,7 @@ def evaluate(settings, cells, file, script):
     names = dict.fromkeys(dataset for _, dataset, _ in cells)
     items = {dataset: datasets.load_items(settings, dataset, "test") for dataset in names}
     for each in items.values():
-        datasets.check_images(each)
+        datasets.check_images(each, check_header)
     check_rows(settings, file, items)
     device = device_of(settings)
     utils.record_run(settings, script, str(device))
@@ -59,7 +60,7 @@ def evaluate(settings, cells, file, script):
 def evaluate_group(settings, group, tested, device, bar):
     """The rows of accuracy.csv of networks that share a trunk, on the tested items."""
     labels = [item.label for item in tested]
-    embeddings, _ = embedded(settings, group, tested, device, bar)
+    embeddings = SharedTrunk(settings, group, device).embedded(tested, bar)
     for cell in group:
         note_made_with(utils.accuracy_note(settings, *cell), settings, *cell, tested)
     return [

@@ -1,5 +1,7 @@
 """Reading image files, and the part of them that a network sees."""
 
+from contextlib import contextmanager
+
 from PIL import Image
 
 from utils import InputError
@@ -12,11 +14,23 @@ def open_image(path):
 
     Raises InputError naming a file that is missing, truncated, not an image, or of more than 8 bits a channel.
     """
+    with _opened(path) as image:
+        return image.convert("RGB")
+
+
+def check_header(path):
+    """The same, as far as the beginning of the file tells: in a fraction of the time, but half an image passes."""
+    with _opened(path):
+        pass
+
+
+@contextmanager
+def _opened(path):
     try:
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):  # of these, Pillow would cut off what is above 255
                 raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
-            return image.convert("RGB")
+            yield image
     except FileNotFoundError:
         raise InputError(f"{path}: image is missing; compare the folder with data/README.md") from None
     except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three for broken files

@@ -9,6 +9,7 @@ import yaml
 
 import utils
 from reality_check import checkpoint_files, checkpoints, datasets
+from reality_check.images import open_image
 from reality_check.losses import training_loss
 from utils import InputError, MissingFile
 
@@ -150,7 +151,7 @@ def _dataset(settings, dataset, deep):
 
 def _test_items(settings, dataset, deep):
     items = datasets.load_items(settings, dataset, "test")
-    datasets.check_images(items, deep)
+    datasets.check_images(items, open_image if deep else None)
     return items
 
 
@@ -164,5 +165,5 @@ def _rendered_cars(settings, deep):
 def _cars(settings, deep):
     items, _ = datasets.rendered_cars(settings)
     if deep:
-        datasets.check_images(items, deep)
+        datasets.check_images(items, open_image)
     return items

@@ -7,10 +7,10 @@ import torch
 from tqdm import tqdm
 
 import utils
-from reality_check import checkpoints
+from reality_check import checkpoints, datasets
 from reality_check.checkpoint_files import note_made_with
 from reality_check.distances import distance_function
-from reality_check.images import open_image
+from reality_check.images import check_header, open_image
 from reality_check.network import device_of
 from reality_check.transforms import black_input, network_input
 from saliency import compare_maps, map_files, map_plan
@@ -25,6 +25,8 @@ def compute(settings, items, todo, script):
     Where maps are not kept, compare them as well, and delete them.
     """
     checkpoints.check_networks(settings, map_plan.cells(todo))
+    for dataset in dict.fromkeys(block.dataset for block in todo):
+        datasets.check_images(items[dataset], check_header)
     device = device_of(settings)
     utils.record_run(settings, script, str(device))
     with tqdm(total=sum(len(block.items) for block in todo), desc="saliency maps", unit="map", smoothing=0.05) as bar:

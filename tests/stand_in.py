@@ -46,6 +46,9 @@ def make(folder, images=None, cars=None, trunks=4):
         make_pictures(*make_dataset(data), images)
     make_rendered_cars(data / "rendered_cars" / "3D cars dataset", cars)
     make_checkpoints(folder / "reality_check" / "models", trunks)
+    (folder / "STAND_IN.txt").write_text(
+        "Random networks and made-up pictures: no number in this folder means anything.\n"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from torchvision import transforms
 
 import utils
 from reality_check import datasets
-from reality_check.images import cropped, open_image
+from reality_check.images import check_header, cropped, open_image
 from reality_check.transforms import black_input, network_input
 from settings.reader import Settings
 from tests import fake_data
@@ -245,5 +245,9 @@ def test_unreadable_images(tmp_path):
     (tmp_path / "text.jpg").write_text("no image")
     Image.fromarray(np.full((30, 40), 9000, np.uint16)).save(tmp_path / "deep.png")
     for name in ("half.jpg", "text.jpg", "absent.jpg", "deep.png: .*more than 8 bits"):
+        file = tmp_path / name.split(":")[0]
         with pytest.raises(InputError, match=name):
-            open_image(tmp_path / name.split(":")[0])
+            open_image(file)
+        if file.name != "half.jpg":  # as far as its beginning tells
+            with pytest.raises(InputError, match=name):
+                check_header(file)

@@ -1,14 +1,20 @@
 """Runs that meet, or that find other checkpoints than the last one did; for kills see kill_runs.py."""
 
+import itertools
 import re
+import shutil
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 
 import utils
+from properties import embed_cars, embedding_files
+from reality_check import embedding
+from reality_check.transforms import network_input
 from report import workload
 from saliency import compare_maps, map_files, map_plan
 from settings.reader import Settings
@@ -128,7 +134,7 @@ def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_bloc
     saliency = project / "results/deleted/saliency"
     for module, name in ((compare_maps, "compare_block"), (map_plan, "discard")):
         with monkeypatch.context() as patch:
-            patch.setattr(module, name, stop_at_second_call(getattr(module, name)))
+            patch.setattr(module, name, stop_at_call(2, getattr(module, name)))
             with pytest.raises(SystemExit, match="stopped"):
                 run_inside(SALIENCY[0], settings)
     assert len(blocks_in(saliency / "maps")) > 3  # some that have been compared are still there
@@ -136,12 +142,12 @@ def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_bloc
     assert len(blocks_in(saliency / "maps")) == 3 and len(blocks_in(saliency / "per_image")) == 4
 
 
-def stop_at_second_call(function):
-    calls = []
+def stop_at_call(number, function):
+    """The function, but its call of that number stops the run."""
+    calls = itertools.count(1)
 
     def stopping(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:
+        if next(calls) == number:
             raise KeyboardInterrupt
         return function(*arguments)
 
@@ -180,6 +186,54 @@ def test_other_images_behind_the_results(copy, fails, script):
     before = snapshot(copy / "results")
     assert "are now others; put the old ones back" in fails(script, copy / "tiny.yaml")
     assert snapshot(copy / "results") == before
+
+
+@pytest.mark.parametrize("stopped_in", ["write_part", "join_parts"])
+def test_stopped_embeddings_go_on(project, run_inside, monkeypatch, stopped_in):
+    """In parts of 40 images: what was there when the run was stopped is not computed again."""
+    monkeypatch.setattr(embedding_files, "IMAGES_PER_PART", 40)
+    folder = project / "results/tiny/properties/embeddings"
+    run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--losses", "None")
+    whole = {path.name: path.read_bytes() for path in folder.glob("*.npy")}
+    assert len(np.load(folder / "none_fold0.npy")) == 96
+    shutil.rmtree(folder)
+    stop = (4 if stopped_in == "write_part" else 2), getattr(embed_cars, stopped_in)
+    with monkeypatch.context() as patch:
+        patch.setattr(embed_cars, stopped_in, stop_at_call(*stop))
+        with pytest.raises(SystemExit, match="stopped"):
+            run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--losses", "None")
+    assert len(list(folder.rglob("part_*.npy"))) == 3
+    seen = []
+    monkeypatch.setattr(embedding, "network_input", lambda image: seen.append(1) or network_input(image))
+    run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--losses", "None")
+    assert len(seen) == {"write_part": 56, "join_parts": 0}[stopped_in]
+    assert {path.name: path.read_bytes() for path in folder.glob("*.npy")} == whole
+    assert not list(folder.glob("*.parts"))
+
+
+def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path):
+    """Ten times the images take less than 1 kB of memory more for each."""
+
+    def peak(blocks):
+        settings = Settings("test", paths=utils.PATHS | {"results": tmp_path / str(blocks)})
+        for loss in utils.LOSSES[:3]:
+            folder = utils.maps_folder(settings, "SOP", 0, loss)
+            for number in range(blocks):
+                ids = [f"{number}-{i}" for i in range(map_files.MAPS_PER_BLOCK)]
+                maps = np.random.default_rng(number).random((len(ids), 20, 20))
+                map_files.write_block(map_files.block_file(folder, number), maps, ids)
+        tracemalloc.start()
+        compare_maps.compare_blocks(settings, "SOP", 0, range(blocks))
+        compared = utils.similarity_folder(settings, "SOP", 0)
+        table = compare_maps.averaged([map_files.block_file(compared, n) for n in range(blocks)], "SOP", 0)
+        assert set(table.n_images) == {blocks * map_files.MAPS_PER_BLOCK}
+        return tracemalloc.get_traced_memory()[1]
+
+    try:
+        few, many = peak(2), peak(20)
+    finally:
+        tracemalloc.stop()
+    assert many - few < 1000 * 18 * map_files.MAPS_PER_BLOCK
 
 
 # ---------------------------------------------------------------------------------------------------------------------
