@@ -83,10 +83,8 @@ def uncompared(settings, dataset, fold):
 
     That includes losses which a narrowed run leaves out: an earlier run's pairs stay.
     """
-    sources, compared = (
-        network_sources(settings, dataset, fold, utils.LOSSES),
-        utils.similarity_folder(settings, dataset, fold),
-    )
+    sources = network_sources(settings, dataset, fold, utils.LOSSES)
+    compared = utils.similarity_folder(settings, dataset, fold)
     todo = []
     for number in sorted({number for folder in _folders(settings, dataset, fold).values()
                           for number in map_files.block_numbers(folder)}):  # fmt: skip
