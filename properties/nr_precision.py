@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-BLOCK_BYTES = 2**28  # of one block's distances; the memory needed is about three times that, whatever n is
+from properties.neighbor_hits import neighbor_hits
+
+BLOCK_BYTES = 2**26  # of one block's distances
 
 
 class Precision(NamedTuple):
@@ -35,20 +37,29 @@ def nr_precision(embeddings, labels, max_neighbors=None, queries=None):
     Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
     """
     embeddings, labels = _checked(embeddings, labels, max_neighbors)
-    n, k = labels.shape
+    n = len(labels)
     values = [np.unique(column, return_inverse=True, return_counts=True) for column in labels.T]
-    codes = np.stack([inverse.reshape(-1) for _, inverse, _ in values], axis=1)
+    codes = np.stack([inverse.reshape(-1) for _, inverse, _ in values])  # (k, n)
     counts = np.stack([counts[inverse.reshape(-1)] for _, inverse, counts in values], axis=1)  # (n, k), c of the text
     neighbors = np.minimum(counts - 1, max_neighbors or n)  # R
-    members = [[np.flatnonzero(codes[:, j] == value) for value in range(len(values[j][0]))] for j in range(k)]
-
     queries = np.arange(n) if queries is None else np.asarray(queries)
-    hits = np.zeros((len(queries), k))
-    block = queries_at_once(n)
-    for start in range(0, len(queries), block):
-        some = queries[start : start + block]
-        hits[start : start + block] = _hits(_distances(embeddings, some), some, codes, neighbors, members)
+    hits = _hits(embeddings, queries, codes.astype(np.min_scalar_type(codes.max())), neighbors)
     return _averages(hits, counts[queries] / n, neighbors[queries])
+
+
+def _hits(embeddings, queries, codes, neighbors):
+    """(q, k): how many of each query's R nearest images share its value, for every property, block by block.
+
+    The distances of images b from a query a are ordered as |b|^2 - 2 ab, as |a|^2 is the same for all.
+    """
+    n, hits = len(embeddings), []
+    squares = np.einsum("nd,nd->n", embeddings, embeddings)
+    doubled, block = -2 * embeddings.T, np.empty((min(queries_at_once(n), len(queries)), n))
+    for start in range(0, len(queries), len(block)):
+        some = queries[start : start + len(block)]
+        products = np.matmul(embeddings[some], doubled, out=block[: len(some)])
+        hits.append(neighbor_hits(products, squares, some, codes, neighbors[some]))
+    return np.concatenate(hits)
 
 
 def queries_at_once(n):
@@ -81,46 +92,15 @@ def _checked(embeddings, labels, max_neighbors):
         raise ValueError("embeddings contain NaN or infinite values")
     if max_neighbors is not None and max_neighbors < 1:
         raise ValueError(f"max_neighbors is {max_neighbors}, but at least one neighbour is needed")
-    # Centring changes no distance, but keeps the digits that a large common offset would cost.
-    embeddings = embeddings.astype(np.float64)
-    return embeddings - embeddings.mean(axis=0), labels
+    # Neither changes the order of distances. Centring keeps the digits that a large common offset would cost; a power
+    # of two as the unit keeps squares from running over.
+    embeddings = np.ldexp(embeddings.astype(np.float64), -_exponent(embeddings))
+    embeddings -= embeddings.mean(axis=0)
+    return np.ldexp(embeddings, -_exponent(embeddings)), labels
 
 
-def _distances(embeddings, queries):
-    """(q, n) numbers that order the images by distance from each query; infinite for the query itself.
-
-    |a - b|^2 without |a|^2, which is the same for all neighbours of a.
-    """
-    distances = embeddings[queries] @ embeddings.T
-    distances *= -2
-    distances += np.einsum("nd,nd->n", embeddings, embeddings)
-    distances[np.arange(len(queries)), queries] = np.inf
-    return distances
-
-
-def _hits(distances, queries, codes, neighbors, members):
-    """(q, k): how many of each query's R nearest images share its value, for every property."""
-    ordered = np.sort(distances, axis=1)
-    hits = np.zeros((len(queries), codes.shape[1]))
-    rows = np.arange(len(queries))
-    for j, groups in enumerate(members):
-        last = np.maximum(neighbors[queries, j], 1) - 1
-        limit = ordered[rows, last]  # distance of the R-th neighbour
-        tied = (last + 1 < ordered.shape[1]) & (ordered[rows, np.minimum(last + 1, ordered.shape[1] - 1)] == limit)
-        for value in np.unique(codes[queries, j]):
-            same = rows[codes[queries, j] == value]
-            among = distances[np.ix_(same, groups[value])]
-            hits[same, j] = (among <= limit[same, None]).sum(axis=1)
-            for row, candidates in zip(same[tied[same]], among[tied[same]]):
-                hits[row, j] = _shared_places(candidates, ordered[row], limit[row], last[row] + 1)
-    return hits
-
-
-def _shared_places(candidates, ordered, limit, neighbors):
-    """Expected hits where images tie at the distance `limit` of the last of the `neighbors` places."""
-    nearer, within = np.searchsorted(ordered, limit, "left"), np.searchsorted(ordered, limit, "right")
-    share = (neighbors - nearer) / (within - nearer)
-    return np.sum(candidates < limit) + share * np.sum(candidates == limit)
+def _exponent(numbers):
+    return np.frexp(np.abs(numbers).max())[1]
 
 
 def _averages(hits, p, neighbors):

@@ -16,10 +16,10 @@ import utils
 from reality_check.checkpoint_files import source
 from report.workload import Workload
 from saliency import map_files
-from saliency.similarity import fisher_mean, fisher_std, jensen_shannon, pearson
+from saliency.similarity import all_pairs, fisher_mean, fisher_std
 from utils import InputError
 
-IMAGES_AT_ONCE = 16  # 16 images x 15 losses in float64 are 100 MB
+IMAGES_AT_ONCE = 16  # 16 images x 15 losses in float32 are 50 MB
 
 
 class Compared(NamedTuple):
@@ -182,20 +182,10 @@ def read_compared(file):
 
 
 def stacked(maps, image_ids):
-    """Maps (losses, images, H, W) in float64, joined by image id; NaN where a network has no map of an image."""
+    """Maps (losses, images, H, W) in float32, joined by image id; NaN where a network has no map of an image."""
     shape = next(each[i] for each in maps for i in image_ids if i in each).shape
     missing = np.full(shape, np.nan)
-    return np.array([[each.get(i, missing) for i in image_ids] for each in maps], dtype=np.float64)
-
-
-def all_pairs(maps, jsd_base):
-    """(correlation, jsd), each (images, losses, losses), of maps (losses, images, H, W); symmetric, with diagonal."""
-    losses, images = maps.shape[:2]
-    correlation, jsd = np.empty((images, losses, losses)), np.empty((images, losses, losses))
-    for a, b in itertools.combinations_with_replacement(range(losses), 2):
-        correlation[:, a, b] = correlation[:, b, a] = pearson(maps[a], maps[b])
-        jsd[:, a, b] = jsd[:, b, a] = jensen_shannon(maps[a], maps[b], jsd_base)
-    return correlation, jsd
+    return np.array([[each.get(i, missing) for i in image_ids] for each in maps], dtype=np.float32)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -254,7 +244,7 @@ def workload(settings):
 
 def timed(settings):
     """(seconds that a block takes, on which device), by random maps of all losses."""
-    maps = np.random.default_rng(0).random((len(settings.losses), IMAGES_AT_ONCE, 227, 227))
+    maps = np.random.default_rng(0).random((len(settings.losses), IMAGES_AT_ONCE, 227, 227), dtype=np.float32)
     begin = time.perf_counter()
     all_pairs(maps, settings.rules.jsd_base)
     return (time.perf_counter() - begin) * map_files.MAPS_PER_BLOCK / IMAGES_AT_ONCE, "cpu"

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from saliency.pair_sums import pair_sums
+
 PIXELS = (-2, -1)
 
 
@@ -29,6 +31,34 @@ def jensen_shannon(a, b, base):
     # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2, with H the entropy
     divergence = _entropy((a + b) / 2) - (_entropy(a) + _entropy(b)) / 2
     return np.maximum(divergence, 0) / np.log(base)  # rounding can leave -1e-17 for equal maps
+
+
+def all_pairs(maps, base):
+    """(correlation, jsd), each (n, l, l): `pearson` and `jensen_shannon` of all pairs of maps (l, n, H, W) of an image.
+
+    A network with itself has correlation 1 and divergence 0, unless they are undefined. NaN maps have NaN for both.
+    Raises ValueError on a negative value.
+    """
+    maps = np.ascontiguousarray(maps).reshape(*np.shape(maps)[:2], -1)
+    if (maps < 0).any():
+        raise ValueError("a saliency map has negative values, so it is no distribution")
+    dots, logs = pair_sums(maps, maps.mean(axis=-1, dtype=np.float64), maps.sum(axis=-1, dtype=np.float64))
+    squares, entropies = (np.einsum("naa->na", sums) for sums in (dots, logs))
+    constant = (maps.max(axis=-1) == maps.min(axis=-1)).T  # lest rounding give it a pattern of its own
+    squares = np.where(constant, np.nan, squares)
+    with np.errstate(invalid="ignore"):
+        # The root of the product, not the product of the roots: so identical maps give exactly 1.
+        correlation = np.clip(dots / np.sqrt(squares[:, :, None] * squares[:, None, :]), -1, 1)
+    # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2; rounding can leave -1e-17 for equal maps
+    jsd = np.maximum((entropies[:, :, None] + entropies[:, None, :]) / 2 - logs, 0) / np.log(base)
+    return _symmetric(correlation), _symmetric(jsd)
+
+
+def _symmetric(upper):
+    """Matrices (n, l, l) whose lower triangle is that of the upper one."""
+    rows, columns = np.tril_indices(upper.shape[-1], -1)
+    upper[:, rows, columns] = upper[:, columns, rows]
+    return upper
 
 
 def fisher_mean(r, axis=-1):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from saliency.similarity import fisher_mean, fisher_std, jensen_shannon, pearson
+from saliency.similarity import all_pairs, fisher_mean, fisher_std, jensen_shannon, pearson
 
 
 def test_pearson_by_hand():
@@ -44,6 +44,29 @@ def test_jensen_shannon_bounds():
     assert np.isnan(jensen_shannon([[0, 0]], [[1, 2]], 2))
     with pytest.raises(ValueError, match="negative"):
         jensen_shannon([[-1, 2]], [[1, 2]], 2)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 3), (32, 32), (33, 31), (227, 227)])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("base", [2, np.e])
+def test_all_pairs_are_each_pair(shape, kind, base):
+    """The compiled sums against the definitions, with maps that are sparse, alike, constant, zero or missing."""
+    rng = np.random.default_rng(0)
+    maps = rng.random((7, 3, *shape)) ** 4
+    maps[1] = maps[0]
+    maps[2] = np.where(maps[2] < 0.1, 0, maps[2])
+    maps[3, 0], maps[4, 1], maps[5, 2] = 0.1, 0, np.nan
+    maps[6] *= 1e-5
+    maps = maps.astype(kind).astype(np.float32 if kind == np.float16 else kind)
+    correlation, jsd = all_pairs(maps, base)
+    table = maps.swapaxes(0, 1)
+    expected = pearson(table[:, :, None], table[:, None]), jensen_shannon(table[:, :, None], table[:, None], base)
+    np.testing.assert_allclose(correlation, expected[0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(jsd, expected[1], rtol=0, atol=1e-13)
+    known = correlation[~np.isnan(correlation[:, 0, 0]), 0, :2], jsd[~np.isnan(jsd[:, 0, 0]), 0, :2]
+    assert (known[0] == 1).all() and (known[1] == 0).all()  # exactly, also of two networks
+    with pytest.raises(ValueError, match="negative"):
+        all_pairs(-maps, base)
 
 
 def test_fisher_mean_and_std_by_hand():
