@@ -92,10 +92,10 @@ def _checked(embeddings, labels, max_neighbors):
         raise ValueError("embeddings contain NaN or infinite values")
     if max_neighbors is not None and max_neighbors < 1:
         raise ValueError(f"max_neighbors is {max_neighbors}, but at least one neighbour is needed")
-    # Neither changes the order of distances. Centring keeps the digits that a large common offset would cost; a power
-    # of two as the unit keeps squares from running over.
+    # Neither changes the order of distances. A power of two as the unit keeps squares from running over; centring keeps
+    # the digits that a large common offset would cost, by a rounded mean, so that numbers on a grid keep their ties.
     embeddings = np.ldexp(embeddings.astype(np.float64), -_exponent(embeddings))
-    embeddings -= embeddings.mean(axis=0)
+    embeddings -= np.round(embeddings.mean(axis=0) * 1024) / 1024
     return np.ldexp(embeddings, -_exponent(embeddings)), labels
 
 

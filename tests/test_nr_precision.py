@@ -10,21 +10,23 @@ LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
 
 
 def plain_loop(embeddings, labels, max_neighbors=None):
-    """The definition read aloud: one query, one property, one sort at a time; the lowest index wins a tie."""
+    """The definition read aloud: one query, one property, one sort at a time; who ties for the last places shares them."""
     n, k = labels.shape
     precisions, normalized = [[] for _ in range(k)], [[] for _ in range(k)]
     for q in range(n):
-        distances = ((embeddings.astype(np.float64) - embeddings[q].astype(np.float64)) ** 2).sum(axis=1)
-        others = [i for i in np.argsort(distances, kind="stable") if i != q]
+        others = np.delete(np.arange(n), q)
+        distances = ((embeddings[others].astype(np.float64) - embeddings[q].astype(np.float64)) ** 2).sum(axis=1)
         for j in range(k):
             count = int((labels[:, j] == labels[q, j]).sum())
             r = min(count - 1, max_neighbors or n)
             if r == 0:
                 continue
-            hits = sum(labels[i, j] == labels[q, j] for i in others[:r])
+            limit, same = np.sort(distances)[r - 1], labels[others, j] == labels[q, j]
+            nearer, tied = distances < limit, distances == limit
+            hits = same[nearer].sum() + same[tied].mean() * (r - nearer.sum())
             p = count / n
             precisions[j].append(hits / r)
-            normalized[j].append((hits - r * p) / np.sqrt(r * p * (1 - p)))
+            normalized[j].append((hits - r * p) / np.sqrt(r * p * (1 - p)) if p < 1 else np.nan)
     return [[np.mean(x) if x else np.nan for x in values] for values in (precisions, normalized)]
 
 
@@ -53,6 +55,21 @@ def test_against_the_plain_loop(n, max_neighbors):
     labels[0] = 9  # a value of one image only
     result, expected = nr_precision(embeddings, labels, max_neighbors), plain_loop(embeddings, labels, max_neighbors)
     np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "awkward",
+    [lambda x: x * 1e200, lambda x: x * 1e-200, lambda x: -0.0 * x, lambda x: np.concatenate([x[:-1], [[1e6] * 4]]),
+     np.round, lambda x: np.round(x) + 1000],
+    ids=["huge", "tiny", "zeros of both signs", "one far away", "many ties", "many ties far out"],
+)  # fmt: skip
+@pytest.mark.parametrize("n", [1, 2, 3, 700])
+def test_awkward_embeddings(n, awkward):
+    """Bins of equal width are of little help here."""
+    rng = np.random.default_rng(n)
+    embeddings, labels = awkward(rng.normal(size=(n, 4))), rng.integers(0, 3, (n, 2))
+    scaled = np.ldexp(embeddings, -np.frexp(np.abs(embeddings).max())[1])  # its squares neither run over nor vanish
+    np.testing.assert_allclose(nr_precision(embeddings, labels), plain_loop(scaled, labels), rtol=0, atol=1e-9)
 
 
 def test_blocks_do_not_matter(monkeypatch):
