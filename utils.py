@@ -204,16 +204,25 @@ def written_aside(path):
     # The ending stays last: many writers choose their format by it.
     aside = path.with_name(f".{path.stem}.{socket.gethostname()}-{os.getpid()}{path.suffix}")
     try:
-        yield aside
-        with open(aside, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say what it is full for
-        raise
+        with named(path):
+            yield aside
+            with open(aside, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+            _sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path):
+    """A full disk does not say which file it is full for; inside of this, it does."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = error.filename or str(path)
+        raise
 
 
 def _sync_folder(folder):
@@ -271,6 +280,11 @@ class Claims:
 def is_newer(file, source):
     """Whether a result is there and, where its source is still there, newer than that."""
     return file.is_file() and (not source.is_file() or file.stat().st_mtime_ns > source.stat().st_mtime_ns)
+
+
+def blocks(items, size):
+    """(number, its items) of the blocks of so many items, in their order."""
+    return [(start // size, items[start : start + size]) for start in range(0, len(items), size)]
 
 
 def write_text(path, text):

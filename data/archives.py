@@ -9,7 +9,6 @@ import hashlib
 import lzma
 import os
 import re
-import shutil
 import stat
 import struct
 import tarfile
@@ -19,8 +18,9 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from data.manifest import CHUNK, Row, byte_bar, is_plain, named
-from utils import InputError
+from data.manifest import CHUNK, Row, byte_bar, is_plain
+from report.workload import free_space
+from utils import InputError, named
 
 GB = 10**9
 RESERVE = GB  # bytes to leave free on a disk
@@ -115,7 +115,7 @@ def check_room(what, folder, size, files=1):
     """Raise InputError unless the disk that `folder` is on, or will be on, can take so many bytes and files."""
     while not folder.exists():
         folder = folder.parent
-    free = max(shutil.disk_usage(folder).free - RESERVE, 0)
+    free = max(free_space(folder) - RESERVE, 0)
     if size > free:
         raise InputError(
             f"{what}: {size / GB:.1f} GB do not fit on the disk of {folder} ({free / GB:.1f} GB are free, beside a "

@@ -118,7 +118,7 @@ def _try(address, part, source):
             _forget(part)  # before its note is of another version
             note = {"address": address, "etag": said("ETag", ""), "last_modified": said("Last-Modified", "")}
             utils.write_text(_note(part), json.dumps(note) + "\n")
-        with manifest.named(part), open(part, "ab") as output, byte_bar(total, f"fetching {part.stem}", start) as bar:
+        with utils.named(part), open(part, "ab") as output, byte_bar(total, f"fetching {part.stem}", start) as bar:
             for chunk in _chunks(answer, None if total is None else total - start):
                 output.write(chunk)
                 bar.update(len(chunk))

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,17 +28,6 @@ def is_plain(name):
 
 def byte_bar(total, what, initial=0):
     return tqdm(total=total, initial=initial, desc=what, unit="B", unit_scale=True, leave=False, disable=total == 0)
-
-
-@contextmanager
-def named(file):
-    """A full disk does not say which file it is full for; inside of this, it does."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is not None:
-            error.filename = error.filename or str(file)
-        raise
 
 
 def digest(file, method, bar):

@@ -39,7 +39,7 @@ def check_begun(settings, cells, items=None):
 # ---------------------------------------------------------------------------------------------------------------------
 def parts(items):
     """(number, its items) for the items in their order."""
-    return [(i // IMAGES_PER_PART, items[i : i + IMAGES_PER_PART]) for i in range(0, len(items), IMAGES_PER_PART)]
+    return utils.blocks(items, IMAGES_PER_PART)
 
 
 def part_file(file, number):

@@ -43,8 +43,9 @@ def _row_hits(distances, offsets, query, codes, ranks, hits):
     for j in range(k):
         if ranks[j] > 0:
             split[last[j]] = True
-    starts = np.cumsum(counts * split) - counts * split  # of these bins, among the images of all of them
-    images = np.empty((counts * split).sum(), np.int64)
+    sizes = counts * split
+    starts = np.cumsum(sizes) - sizes  # of these bins, among the images of all of them
+    images = np.empty(sizes.sum(), np.int64)
     found = 0
     for i in range(n):
         if split[bins[i]]:

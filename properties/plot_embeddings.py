@@ -10,7 +10,7 @@ from properties.embedding_files import chosen_cars, read_embeddings
 from properties.nr_precision import euclidean_coordinates
 from reality_check.datasets import evenly_spaced
 from reality_check.images import open_image
-from report import figures
+from report import csv_tables, figures
 from utils import InputError
 
 SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper
@@ -54,8 +54,7 @@ def tsne_coordinates(settings, image_ids):
     seed = utils.derived_seed(settings.seed, "t-SNE", loss.name, fold) % 2**32
     xy = TSNE(random_state=seed, init="pca", perplexity=min(30, (len(chosen) - 1) / 3)).fit_transform(chosen)
     table = pd.DataFrame({"image_id": shown, "loss": loss.name, "fold": fold, "x": xy[:, 0], "y": xy[:, 1]})
-    with utils.written_aside(file) as aside:
-        table.to_csv(aside, index=False)
+    csv_tables.write(file, table)
     return table
 
 

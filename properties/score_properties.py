@@ -12,6 +12,7 @@ from properties.nr_precision import euclidean_coordinates, nr_precision, queries
 from properties.score_files import SCORE_COLUMNS, read_scores
 from properties.significance import ALTERNATIVES, mann_whitney
 from reality_check.datasets import property_codes
+from report import csv_tables
 from report.workload import Workload
 from utils import InputError
 
@@ -40,8 +41,7 @@ def score(settings, todo, script):
                 with claims.held(0):
                     add(file, loss, fold, [row | {"embeddings": made_of} for row in rows])
     tests = utils.properties_file(settings, "mann_whitney.csv")
-    with utils.written_aside(tests) as aside:
-        pd.DataFrame(test_rows(read_scores(file)), columns=TEST_COLUMNS).to_csv(aside, index=False)
+    csv_tables.write(tests, pd.DataFrame(test_rows(read_scores(file)), columns=TEST_COLUMNS))
     print(f"wrote {file} and {tests}")
 
 
@@ -49,11 +49,8 @@ def add(file, loss, fold, rows):
     """Put the rows of a network into nr_precision.csv, in the place of older ones."""
     scores = read_scores(file)
     others = scores[(scores.loss != loss.name) | (scores.fold != fold)]
-    place = {each.name: number for number, each in enumerate(utils.LOSSES)}
     table = pd.DataFrame([*others.to_dict("records"), *rows], columns=SCORE_COLUMNS)
-    table = table.sort_values(["fold", "loss"], key=lambda c: c.map(place) if c.name == "loss" else c, kind="stable")
-    with utils.written_aside(file) as aside:
-        table.to_csv(aside, index=False)
+    csv_tables.write(file, csv_tables.ordered(table, ["fold", "loss"]))
 
 
 def unscored(settings):

@@ -1,6 +1,5 @@
 """Everything that a settings file needs before the long work can begin."""
 
-import hashlib
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -130,7 +129,7 @@ def _check_untrained_trunk(file):
         raise MissingFile(f'{file}: missing; the trunk of "None" comes from it (see data/README.md)')
     promised = re.search(r"-([0-9a-f]{8,})$", file.stem)
     if promised:
-        checksum = hashlib.sha256(file.read_bytes()).hexdigest()
+        checksum = checkpoint_files.sha256(file)
         if not checksum.startswith(promised[1]):
             raise InputError(
                 f"{file}: its sha256 begins {checksum[: len(promised[1])]}, not {promised[1]}; "

@@ -6,6 +6,7 @@ Both go block by block, so that memory does not grow with the number of images.
 import itertools
 import time
 import zipfile
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 import utils
 from reality_check.checkpoint_files import source
+from report import csv_tables
 from report.workload import Workload
 from saliency import map_files
 from saliency.similarity import all_pairs, fisher_mean, fisher_std
@@ -45,8 +47,7 @@ def compare(settings, script):
         file = utils.pairs_file(settings, dataset)
         with utils.Claims(file.parent).held(0):  # another process may add the rows of other folds
             table = pd.concat([kept_rows(file, settings.map_folds), *tables]).sort_values("fold", kind="stable")
-            with utils.written_aside(file) as aside:
-                table.to_csv(aside, index=False)
+            csv_tables.write(file, table)
         print(f"wrote {file}")
 
 
@@ -114,8 +115,7 @@ def covers(file, sources):
     """Whether a compared block has all these networks (loss -> source)."""
     if not file.is_file():
         return False
-    known = read_compared(file)
-    return sources.items() <= dict(zip(known.losses, known.sources)).items()
+    return sources.items() <= compared_networks(file).items()
 
 
 def compare_blocks(settings, dataset, fold, numbers):
@@ -151,7 +151,7 @@ def compare_block(settings, dataset, fold, number):
 
 def check_none_gone(file, names):
     """Raise InputError if a compared block has losses beside the named ones, whose maps are no longer there."""
-    gone = set(read_compared(file).losses) - set(names) if file.is_file() else set()
+    gone = compared_networks(file).keys() - set(names) if file.is_file() else set()
     if gone:
         raise InputError(
             f"{file}: the maps of {', '.join(sorted(gone))} were deleted once compared (keep_maps: false), so those of "
@@ -172,13 +172,26 @@ def write_compared(file, maps, sources, jsd_base):
 
 
 def read_compared(file):
-    """A block of comparisons. Raises InputError if the file is not one."""
+    """A block of comparisons."""
+    with _opened(file) as block:
+        arrays = [block[name] for name in Compared._fields]
+    return Compared(*(array.tolist() for array in arrays[:3]), *arrays[3:])
+
+
+def compared_networks(file):
+    """Loss -> source of the networks that are compared in a block, without reading the comparisons."""
+    with _opened(file) as block:
+        return dict(zip(block["losses"].tolist(), block["sources"].tolist()))
+
+
+@contextmanager
+def _opened(file):
+    """The arrays of a block, read when asked for. Raises InputError if the file is no block of comparisons."""
     try:
         with np.load(file) as block:
-            arrays = Compared(*(block[name] for name in Compared._fields))
+            yield block
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{file}: not a readable block of comparisons ({error}); delete it") from None
-    return Compared(*(array.tolist() for array in arrays[:3]), *arrays[3:])
 
 
 def stacked(maps, image_ids):
@@ -193,7 +206,7 @@ def stacked(maps, image_ids):
 # ---------------------------------------------------------------------------------------------------------------------
 def averaged(files, dataset, fold):
     """One row per pair of losses, a loss with itself included: mean and std over the images, and their number."""
-    known = {name for file in files for name in read_compared(file).losses}
+    known = {name for file in files for name in compared_networks(file)}
     losses = [loss.name for loss in utils.LOSSES if loss.name in known]
     rows = []
     for a, name in enumerate(losses):

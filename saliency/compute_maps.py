@@ -61,8 +61,9 @@ def compute_and_compare(settings, items, network_of, part, bar):
     dataset, fold, number, some = part
     compared = utils.similarity_folder(settings, dataset, fold)
     claims = utils.Claims(compared)
-    if not claims.take(1 + number):
-        return  # another process is at it
+    sources = compare_maps.network_sources(settings, dataset, fold, settings.losses)
+    if not claims.take(1 + number) or compare_maps.covers(map_files.block_file(compared, number), sources):
+        return  # another process is at it, or has done it meanwhile
     for loss in settings.losses:
         compute_block(settings, network_of, map_plan.Block(loss, dataset, fold, number, some), bar, wait=True)
     compare_maps.compare_block(settings, dataset, fold, number)

@@ -16,7 +16,7 @@ SHOWN_IMAGES = 6  # per dataset that the larger of the two figures of maps shows
 
 def blocks(items):
     """(block number, its items) for a network's items in their fixed order."""
-    return [(i // MAPS_PER_BLOCK, items[i : i + MAPS_PER_BLOCK]) for i in range(0, len(items), MAPS_PER_BLOCK)]
+    return utils.blocks(items, MAPS_PER_BLOCK)
 
 
 def shown_blocks(items):

@@ -1,5 +1,6 @@
 """Which blocks of saliency maps are still to be computed, and in what order."""
 
+from itertools import product
 from typing import NamedTuple
 
 import utils
@@ -55,11 +56,9 @@ def workload(settings, todo):
 
 
 def _all(settings, items):
-    for dataset in settings.datasets:
-        for fold in settings.map_folds:
-            for loss in settings.losses:
-                for number, some in map_files.blocks(items[dataset]):
-                    yield Block(loss, dataset, fold, number, some)
+    for dataset, fold, loss in product(settings.datasets, settings.map_folds, settings.losses):
+        for number, some in map_files.blocks(items[dataset]):
+            yield Block(loss, dataset, fold, number, some)
 
 
 def uncompared(settings, items):
@@ -68,16 +67,15 @@ def uncompared(settings, items):
     Raises InputError if maps that were compared with others, and deleted, are not among the settings' losses.
     """
     todo = []
-    for dataset in settings.datasets:
-        for fold in settings.map_folds:
-            folder = utils.similarity_folder(settings, dataset, fold)
-            sources = compare_maps.network_sources(settings, dataset, fold, settings.losses)
-            for number, some in map_files.blocks(items[dataset]):
-                file = map_files.block_file(folder, number)
-                if not compare_maps.covers(file, sources):
-                    there = compare_maps.with_maps(settings, dataset, fold, number)
-                    compare_maps.check_none_gone(file, [*sources, *there])
-                    todo.append((dataset, fold, number, some))
+    for dataset, fold in product(settings.datasets, settings.map_folds):
+        folder = utils.similarity_folder(settings, dataset, fold)
+        sources = compare_maps.network_sources(settings, dataset, fold, settings.losses)
+        for number, some in map_files.blocks(items[dataset]):
+            file = map_files.block_file(folder, number)
+            if not compare_maps.covers(file, sources):
+                there = compare_maps.with_maps(settings, dataset, fold, number)
+                compare_maps.check_none_gone(file, [*sources, *there])
+                todo.append((dataset, fold, number, some))
     return todo
 
 
@@ -87,12 +85,10 @@ def block_file(settings, block):
 
 def check_begun(settings, items):
     """Raise InputError if maps that are there, or were, are of other checkpoints or images than there are now."""
-    for dataset in settings.datasets:
-        for fold in settings.map_folds:
-            for loss in settings.losses:
-                folder = utils.maps_folder(settings, dataset, fold, loss)
-                if is_begun(settings, loss, dataset, fold):
-                    check_made_with(map_files.note_file(folder), settings, loss, dataset, fold, items[dataset])
+    for dataset, fold, loss in product(settings.datasets, settings.map_folds, settings.losses):
+        if is_begun(settings, loss, dataset, fold):
+            note = map_files.note_file(utils.maps_folder(settings, dataset, fold, loss))
+            check_made_with(note, settings, loss, dataset, fold, items[dataset])
 
 
 def is_begun(settings, loss, dataset, fold):
@@ -104,11 +100,10 @@ def is_begun(settings, loss, dataset, fold):
 def discard_compared(settings, items):
     """Delete maps that a stopped run has compared, but not deleted."""
     uncompared_blocks = {part[:3] for part in uncompared(settings, items)}
-    for dataset in settings.datasets:
-        for fold in settings.map_folds:
-            for number, _ in map_files.blocks(items[dataset]):
-                if (dataset, fold, number) not in uncompared_blocks:
-                    discard(settings, items, dataset, fold, number)
+    for dataset, fold in product(settings.datasets, settings.map_folds):
+        for number, _ in map_files.blocks(items[dataset]):
+            if (dataset, fold, number) not in uncompared_blocks:
+                discard(settings, items, dataset, fold, number)
 
 
 def discard(settings, items, dataset, fold, number):

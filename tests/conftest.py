@@ -71,11 +71,16 @@ def trained(tmp_path_factory):
     return folder
 
 
+def copied(project, folder):
+    """Copy a project into a folder, and return the settings file of the copy."""
+    shutil.copytree(project, folder, dirs_exist_ok=True)
+    return fake_data.write_settings(folder)
+
+
 @pytest.fixture
 def project(trained, tmp_path):
     """A copy of the trained folder that a test may break, with its settings file tiny.yaml."""
-    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
-    fake_data.write_settings(tmp_path)
+    copied(trained, tmp_path)
     return tmp_path
 
 
@@ -99,8 +104,7 @@ SCRIPTS = [
 def finished(trained, tmp_path_factory):
     """The trained project after all its scripts, run from another folder. Tests leave it as it is."""
     folder = tmp_path_factory.mktemp("finished")
-    shutil.copytree(trained, folder, dirs_exist_ok=True)
-    settings = fake_data.write_settings(folder)
+    settings = copied(trained, folder)
     code = (  # all in one process, which spares eleven of them their imports
         "import runpy, sys\n"
         "settings, *scripts = sys.argv[1:]\n"
@@ -116,8 +120,7 @@ def finished(trained, tmp_path_factory):
 
 @pytest.fixture
 def copy(finished, tmp_path):
-    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    fake_data.write_settings(tmp_path)
+    copied(finished, tmp_path)
     return tmp_path
 
 

@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 import torch
 import yaml
 from PIL import Image
@@ -66,14 +65,11 @@ def labels_of(dataset):
 def make_cars196(data):
     folder, labels = data / "Cars196", labels_of("Cars196")
     names = [f"car_ims/{i:06}.jpg" for i in range(1, len(labels) + 1)]
-    boxes = [(name, kind) for name, kind in zip(("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2"), [object] * 4)]
-    kinds = [("relative_im_path", object), *boxes, ("class", object), ("test", object)]
-    rows = np.array([(name, 1, 1, 60, 40, label, i % 2) for i, (name, label) in enumerate(zip(names, labels))], kinds)
-    folder.mkdir(parents=True)
+    boxes = {name: [1] * len(names) for name in ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")}
+    classes = {"class": labels, "test": [i % 2 for i in range(len(names))]}
     models = np.array([f"Maker Model {c} 20{c % 13:02}" for c in range(1, 197)], dtype=object)
-    scipy.io.savemat(
-        folder / "cars_annos.mat", {"annotations": rows.reshape(1, -1), "class_names": models.reshape(1, -1)}
-    )
+    extra = {"class_names": models.reshape(1, -1)}
+    fake_data.annotations(folder / "cars_annos.mat", extra, relative_im_path=names, **boxes, **classes)
     return folder, names, labels, SPLITS["Cars196"].first_test_class + 1
 
 

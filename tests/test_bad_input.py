@@ -10,7 +10,6 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.io
 import torch
 import yaml
 from PIL import Image
@@ -346,13 +345,6 @@ def empty_list(folder):
     (use_dataset(folder, "SOP") / "Ebay_train.txt").touch()
 
 
-def annotations(file, **fields):
-    """A MATLAB struct array `annotations`."""
-    rows = np.array(list(zip(*fields.values())), dtype=[(name, object) for name in fields])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(file, {"annotations": rows.reshape(1, -1)})
-
-
 @case(MAPS, "cars_annos.mat: not a readable annotation file")
 def annotations_that_are_no_matlab_file(folder):
     data = use_dataset(folder, "Cars196")
@@ -363,15 +355,15 @@ def annotations_that_are_no_matlab_file(folder):
 @case(MAPS, "cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat beside it")
 def annotations_without_classes(folder):
     data = use_dataset(folder, "Cars196")
-    annotations(data / "devkit/cars_train_annos.mat", fname=["1.jpg"], **{"class": [1]})
-    annotations(data / "devkit/cars_test_annos.mat", fname=["1.jpg"], bbox_x1=[3])
+    fake_data.annotations(data / "devkit/cars_train_annos.mat", fname=["1.jpg"], **{"class": [1]})
+    fake_data.annotations(data / "devkit/cars_test_annos.mat", fname=["1.jpg"], bbox_x1=[3])
 
 
 @case(MAPS, "its annotations list an image twice")
 def image_listed_twice(folder):
     data = use_dataset(folder, "Cars196")
     (data / "car_ims").mkdir()
-    annotations(data / "cars_annos.mat", relative_im_path=["car_ims/1.jpg"] * 2, **{"class": [1, 2]})
+    fake_data.annotations(data / "cars_annos.mat", relative_im_path=["car_ims/1.jpg"] * 2, **{"class": [1, 2]})
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-import scipy.io
 from PIL import Image
 from torchvision import transforms
 
@@ -26,17 +25,9 @@ def settings(tmp_path, monkeypatch):
     return Settings("test", paths=utils.PATHS | dict.fromkeys(utils.DATASETS, tmp_path))
 
 
-def annotations(file, **fields):
-    """A MATLAB struct array `annotations` as the Cars196 devkits have it."""
-    kinds = [(name, object) for name in fields]
-    rows = np.array(list(zip(*fields.values())), dtype=kinds)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(file, {"annotations": rows.reshape(1, -1)})
-
-
 def test_cars196_in_one_folder(settings, tmp_path):
     names = [f"car_ims/{i:06}.jpg" for i in range(1, 5)]
-    annotations(tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]})
+    fake_data.annotations(tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]})
     items = datasets.load_items(settings, "Cars196", "test")
     assert [(item.image_id, item.label) for item in items] == [("car_ims/000003.jpg", 98), ("car_ims/000004.jpg", 195)]
     assert items[0].path == tmp_path / "car_ims/000003.jpg"
@@ -46,7 +37,9 @@ def test_cars196_in_one_folder(settings, tmp_path):
 
 def test_cars196_with_devkit(settings, tmp_path):
     for part, classes in [("train_annos", [1, 150]), ("test_annos_withlabels", [2, 151])]:
-        annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg", "00002.jpg"], **{"class": classes})
+        fake_data.annotations(
+            tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg", "00002.jpg"], **{"class": classes}
+        )
     ids = [item.image_id for item in datasets.load_items(settings, "Cars196", "test")]
     assert ids == ["cars_train/00002.jpg", "cars_test/00002.jpg"]
 
@@ -54,8 +47,8 @@ def test_cars196_with_devkit(settings, tmp_path):
 def test_cars196_as_kaggle_packs_it(settings, tmp_path):
     """Folders doubled, and cars_annos.mat beside them, whose images are those of the other layout."""
     for part, classes in [("train_annos", [150]), ("test_annos_withlabels", [151])]:
-        annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes})
-    annotations(tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]})
+        fake_data.annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes})
+    fake_data.annotations(tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]})
     for part in ("cars_train", "cars_test"):
         (tmp_path / part / part).mkdir(parents=True)
     items = datasets.load_items(settings, "Cars196", "test")

@@ -16,9 +16,7 @@ import tarfile
 import zipfile
 from collections import namedtuple
 
-import numpy as np
 import pytest
-import scipy.io
 
 import utils
 from data import archives, download
@@ -123,12 +121,6 @@ def as_listed(found):
     return {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in found.items()}
 
 
-def annotations(file, **fields):
-    rows = np.array(list(zip(*fields.values())), dtype=[(name, object) for name in fields])
-    scipy.io.savemat(file, {"annotations": rows.reshape(1, -1)})
-    return file.read_bytes()
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Archives as they come.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -191,7 +183,7 @@ def test_cars196_in_one_folder(ready, tmp_path):
     images = {f"car_ims/{n}.jpg": b"car" for n in (1, 2)}
     output = ready("Cars196", tar(tmp_path / "car_ims.tgz", images))
     assert "not complete yet: " in output and "cars_train_annos.mat: missing" in output and "Kaggle" in output
-    annotations(tmp_path / "cars_annos (1).mat", relative_im_path=list(images), **{"class": [1, 196]})
+    fake_data.annotations(tmp_path / "cars_annos (1).mat", relative_im_path=list(images), **{"class": [1, 196]})
     assert "Cars196 is complete" in ready("Cars196", tmp_path / "cars_annos (1).mat")
     assert listed(tmp_path / "data/Cars196").keys() == {*images, "cars_annos.mat"}
 
@@ -199,14 +191,14 @@ def test_cars196_in_one_folder(ready, tmp_path):
 def test_cars196_in_parts(ready, tmp_path):
     """As it is found: folders doubled, the other layout's annotations beside, one file still elsewhere."""
     names = {"fname": ["1.jpg", "2.jpg"]}
-    train = annotations(tmp_path / "a.mat", **names, **{"class": [1, 150]})
+    train = fake_data.annotations(tmp_path / "a.mat", **names, **{"class": [1, 150]})
     images = {f"cars_{part}/cars_{part}/{n}.jpg": b"car" for part in ("train", "test") for n in (1, 2)}
     kaggle = zipped(tmp_path / "archive.zip", images | {"cars_annos.mat": train})
-    test = annotations(tmp_path / "b.mat", **names, bbox_x1=[1, 2])
+    test = fake_data.annotations(tmp_path / "b.mat", **names, bbox_x1=[1, 2])
     kit = {"car_devkit/devkit/cars_train_annos.mat": train, "car_devkit/devkit/cars_test_annos.mat": test}
     output = ready("Cars196", kaggle, tar(tmp_path / "car_devkit.tgz", kit))
     assert "not complete yet" in output and "put cars_test_annos_withlabels.mat beside it" in output
-    annotations(tmp_path / "cars_test_annos_withlabels.mat", **names, **{"class": [2, 151]})
+    fake_data.annotations(tmp_path / "cars_test_annos_withlabels.mat", **names, **{"class": [2, 151]})
     assert "Cars196 is complete" in ready("Cars196", tmp_path / "cars_test_annos_withlabels.mat")
     devkit = {f"devkit/cars_{part}.mat" for part in ("train_annos", "test_annos", "test_annos_withlabels")}
     expected = {f"cars_{part}/{n}.jpg" for part in ("train", "test") for n in (1, 2)} | devkit
@@ -331,11 +323,11 @@ def test_full_disk(refused, tmp_path, monkeypatch):
     archive = tar(tmp_path / "birds.tgz", CUB)
     usage = namedtuple("usage", "free")
     with monkeypatch.context() as patch:
-        patch.setattr(archives.shutil, "disk_usage", lambda _: usage(archives.RESERVE + 10))
+        patch.setattr(shutil, "disk_usage", lambda _: usage(archives.RESERVE + 10))
         assert "do not fit on the disk" in refused("CUB200", archive)
     inodes = namedtuple("inodes", "f_files f_favail")
     monkeypatch.setattr(archives.os, "statvfs", lambda _: inodes(100, 3))
-    monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: usage(10 * archives.RESERVE))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10 * archives.RESERVE))
     assert "files are more than the disk" in refused("CUB200", archive) and not in_place(tmp_path)
 
 
@@ -616,7 +608,7 @@ def test_wrong_answers(fetching, tmp_path, server, how, reason):
 
 def test_no_room_for_a_download(fetching, monkeypatch):
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: usage(archives.RESERVE + 10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(archives.RESERVE + 10))
     message, _, left = fetching(fails=True)
     assert "do not fit on the disk" in message and left == {}
 

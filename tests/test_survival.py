@@ -168,9 +168,7 @@ def test_losses_whose_maps_are_gone(project, run_inside, fails, small_blocks):
     assert losses == ["Contrastive", "ArcFace", "None"]
 
 
-@pytest.mark.parametrize(
-    "script", ["saliency/1_compute_maps.py", "properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"]
-)
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_other_images_behind_the_results(copy, fails, script):
     """One network's results are to be made, the others' are there; the images have changed in between."""
     frames = (copy / "cars/samples.csv").read_text().splitlines()
