@@ -393,6 +393,7 @@ def _numbers_depend_on(settings):
         "protocol": settings.protocol,
         "seed": settings.seed,
         "trunk": settings.trunk,
+        "precision": settings.precision,
         "allow_partial": settings.allow_partial,
     }
     training = settings.training._asdict() if settings.training else None
@@ -409,6 +410,7 @@ def check_recorded(settings):
     if not file.exists():
         return {"settings": now, "scripts": {}}
     record = json.loads(file.read_text(encoding="utf-8"))
+    record["settings"].setdefault("precision", "float32")  # a run.json from before there was a choice
     for key, value in now.items():
         if record["settings"][key] != value:
             raise InputError(

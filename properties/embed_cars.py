@@ -17,9 +17,9 @@ FEATURES_CLAIM = 0  # the claim to the features of None's trunk, which the folds
 
 def embed(settings, todo, items, script):
     """Embed the items with the networks of todo, a list of (loss, dataset, fold); keep the features of None's trunk."""
+    device = device_of(settings)
     checkpoints.check_networks(settings, todo)
     datasets.check_images(items, check_header)
-    device = device_of(settings)
     utils.record_run(settings, script, str(device))
     claims = utils.Claims(utils.trunk_features_file(settings).parent)
     groups = by_trunk(settings, todo)
@@ -43,7 +43,7 @@ def embed_group(settings, group, with_features, items, device, bar):
         if not file.is_file() and not has_parts(file):
             note_made_with(utils.made_with_file(file), settings, *cell, items)
     files += [utils.trunk_features_file(settings)] if with_features else []
-    networks = SharedTrunk(settings, group, device)
+    networks = SharedTrunk.load(settings, group, device)
     for number, some in parts(items):
         if all(file.is_file() or part_file(file, number).is_file() for file in files):
             bar.update(len(some))

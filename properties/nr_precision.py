@@ -14,7 +14,7 @@ class Precision(NamedTuple):
     nr_precision: np.ndarray  # (k,), zero for random embeddings; Eq. 5
 
 
-def nr_precision(embeddings, labels, max_neighbors=None, queries=None):
+def nr_precision(embeddings, labels, max_neighbors=None, queries=None, device="cpu"):
     """R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
 
     embeddings: (n, d) floats; labels: (n, k) integers, labels[i, j] being image i's value of property j. For another
@@ -32,6 +32,7 @@ def nr_precision(embeddings, labels, max_neighbors=None, queries=None):
     embeddings that are all equal score as chance.
 
     queries: the rows that are queries, all by default; neighbours are always searched among all.
+    device: a torch device; any but the CPU must have float64.
 
     Memory is bounded by a block of distances.
     Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
@@ -43,7 +44,12 @@ def nr_precision(embeddings, labels, max_neighbors=None, queries=None):
     counts = np.stack([counts[inverse.reshape(-1)] for _, inverse, counts in values], axis=1)  # (n, k), c of the text
     neighbors = np.minimum(counts - 1, max_neighbors or n)  # R
     queries = np.arange(n) if queries is None else np.asarray(queries)
-    hits = _hits(embeddings, queries, codes.astype(np.min_scalar_type(codes.max())), neighbors)
+    if str(device) == "cpu":
+        hits = _hits(embeddings, queries, codes.astype(np.min_scalar_type(codes.max())), neighbors)
+    else:
+        from properties.neighbor_hits_torch import all_hits  # torch takes seconds to load
+
+        hits = all_hits(embeddings, queries, codes, neighbors, device)
     return _averages(hits, counts[queries] / n, neighbors[queries])
 
 

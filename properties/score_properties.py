@@ -12,6 +12,7 @@ from properties.nr_precision import euclidean_coordinates, nr_precision, queries
 from properties.score_files import SCORE_COLUMNS, read_scores
 from properties.significance import ALTERNATIVES, mann_whitney
 from reality_check.datasets import property_codes
+from reality_check.network import device_of
 from report import csv_tables
 from report.workload import Workload
 from utils import InputError
@@ -32,12 +33,13 @@ def score(settings, todo, script):
         ids, codes = [item.image_id for item in items], property_codes(table)
         for (loss, fold), _ in todo:  # a bad file stops the run here, before the long work
             read_embeddings(utils.embeddings_file(settings, fold, loss), ids)
-        utils.record_run(settings, script)
+        device = float64_device(settings)
+        utils.record_run(settings, script, device)
         claims = utils.Claims(file.parent)
         for (loss, fold), made_of in tqdm(todo, desc="NR-Precision", unit="network"):
             if claims.take_cell(loss, settings.properties.networks, fold):  # or else another process is at it
                 embeddings = read_embeddings(utils.embeddings_file(settings, fold, loss), ids)
-                rows = score_rows(settings, loss, fold, embeddings, codes)
+                rows = score_rows(settings, loss, fold, embeddings, codes, device)
                 with claims.held(0):
                     add(file, loss, fold, [row | {"embeddings": made_of} for row in rows])
     tests = utils.properties_file(settings, "mann_whitney.csv")
@@ -72,12 +74,18 @@ def unscored(settings):
             if (loss.name, fold) in digests and scored.get((loss.name, fold)) != digests[loss.name, fold]]  # fmt: skip
 
 
-def score_rows(settings, loss, fold, embeddings, codes):
+def float64_device(settings):
+    """The name of the device that the settings ask for, or of the CPU if that one has no float64."""
+    device = device_of(settings)
+    return "cpu" if device.type == "mps" else str(device)
+
+
+def score_rows(settings, loss, fold, embeddings, codes, device="cpu"):
     """One row of nr_precision.csv per property, for embeddings (n, d) and codes (n, k), by the settings' protocol."""
     rules = settings.rules
     distance = loss.distance if rules.own_distance else RAW_DISTANCE
     coordinates = euclidean_coordinates(embeddings, distance) if rules.own_distance else embeddings
-    precision = nr_precision(coordinates, codes, rules.max_neighbors)
+    precision = nr_precision(coordinates, codes, rules.max_neighbors, device=device)
     return [
         dict(
             zip(
@@ -125,7 +133,7 @@ def timed(settings):
     """(seconds that a network's scores take, on which device): of one block of queries, times the blocks."""
     codes = property_codes(chosen_cars(settings)[1])
     embeddings = np.random.default_rng(0).standard_normal((len(codes), 128))
-    block = np.arange(min(queries_at_once(len(codes)), len(codes)))
+    block, device = np.arange(min(queries_at_once(len(codes)), len(codes))), float64_device(settings)
     begin = time.perf_counter()
-    nr_precision(embeddings, codes, settings.rules.max_neighbors, block)
-    return (time.perf_counter() - begin) * len(codes) / len(block), "cpu"
+    nr_precision(embeddings, codes, settings.rules.max_neighbors, block, device)
+    return (time.perf_counter() - begin) * len(codes) / len(block), device

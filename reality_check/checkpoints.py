@@ -7,7 +7,7 @@ import torch
 
 import utils
 from reality_check.checkpoint_files import files_of, same_file_key
-from reality_check.network import Embedder, EmbeddingNetwork, bninception_trunk, ready_for_inference, seeded
+from reality_check.network import Bfloat16, Embedder, EmbeddingNetwork, bninception_trunk, ready_for_inference, seeded
 from utils import InputError
 
 
@@ -48,8 +48,10 @@ def fill(module, file):
     return module
 
 
-def load_trunk(file, device="cpu"):
-    return ready_for_inference(fill(bninception_trunk(), file), device)
+def load_trunk(file, device="cpu", precision="float32"):
+    """The trunk of a checkpoint file, ready for inference. precision: see Settings; of its choices only bf16 is here."""
+    trunk = ready_for_inference(fill(bninception_trunk(), file), device)
+    return Bfloat16(trunk) if precision == "bf16" else trunk
 
 
 def load_embedder(settings, file, fold, device="cpu"):
@@ -64,7 +66,8 @@ def load_embedder(settings, file, fold, device="cpu"):
 def load_network(settings, loss, dataset, fold, device="cpu"):
     """The network that embeds images of `dataset`, ready for inference."""
     trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
-    trunk, embedder = load_trunk(trunk_file, device), load_embedder(settings, embedder_file, fold, device)
+    trunk = load_trunk(trunk_file, device, settings.precision)
+    embedder = load_embedder(settings, embedder_file, fold, device)
     return EmbeddingNetwork(trunk, embedder).eval()
 
 

@@ -5,26 +5,12 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+import utils
 from reality_check import checkpoint_files, checkpoints
-from reality_check.images import open_image
 from reality_check.network import features_of
-from reality_check.transforms import network_input
-
-
-class ImageInputs(torch.utils.data.Dataset):
-    """The items' images as the network takes them, (3, 227, 227) each."""
-
-    def __init__(self, items):
-        self.items = items
-
-    def __len__(self):
-        return len(self.items)
-
-    def __getitem__(self, index):
-        return network_input(open_image(self.items[index].path))
+from reality_check.transforms import network_inputs
 
 
 def by_trunk(settings, cells):
@@ -37,23 +23,29 @@ def by_trunk(settings, cells):
 
 
 class SharedTrunk:
-    """Networks (loss, dataset, fold) whose trunk is the same file, loaded."""
+    """A trunk, on any device, and the embedders, on the CPU, that share its features."""
 
-    def __init__(self, settings, cells, device):
+    def __init__(self, trunk, embedders, batch_size):
+        self.trunk, self.embedders, self.batch_size = trunk, embedders, batch_size
+
+    @classmethod
+    def load(cls, settings, cells, device):
+        """The networks (loss, dataset, fold) whose trunk is the same file."""
         files = [checkpoint_files.files_of(settings, *cell) for cell in cells]
-        self.trunk = checkpoints.load_trunk(files[0][0], device)
-        self.embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (*_, fold) in zip(files, cells)]
-        self.batch_size = settings.properties.batch_size
+        trunk = checkpoints.load_trunk(files[0][0], device, settings.precision)
+        embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (*_, fold) in zip(files, cells)]
+        return cls(trunk, embedders, settings.properties.batch_size)
 
     def batches(self, items, bar):
         """Yield (features (m, f), embeddings (m, d) of each network) for batches of the items' images.
 
         `bar` is a progress bar that counts images.
         """
-        for images in DataLoader(ImageInputs(items), batch_size=self.batch_size):
-            features = features_of(self.trunk, images)
+        inputs = network_inputs(items)
+        for _, some in utils.blocks(items, self.batch_size):
+            features = features_of(self.trunk, torch.stack([next(inputs) for _ in some]))
             yield features.numpy(), [embedder(features).numpy() for embedder in self.embedders]
-            bar.update(len(images))
+            bar.update(len(some))
 
     def embedded(self, items, bar):
         """The embeddings (n, d) of each network."""
@@ -62,7 +54,7 @@ class SharedTrunk:
 
 def seconds_per_image(settings, cell, items, device):
     """Seconds that an image takes from its file to its embedding, once the network is loaded."""
-    networks, some = SharedTrunk(settings, [cell], device), items[: 2 * settings.properties.batch_size]
+    networks, some = SharedTrunk.load(settings, [cell], device), items[: 2 * settings.properties.batch_size]
     for _ in range(2):  # the first is slower
         begin = time.perf_counter()
         networks.embedded(some, tqdm(disable=True))

@@ -34,13 +34,13 @@ def accuracies(embeddings, labels):
 
 def evaluate(settings, cells, file, script):
     """Evaluate the cells on their test sets, and add them to accuracy.csv as they are done."""
+    device = device_of(settings)
     checkpoints.check_networks(settings, cells)
     names = dict.fromkeys(dataset for _, dataset, _ in cells)
     items = {dataset: datasets.load_items(settings, dataset, "test") for dataset in names}
     for each in items.values():
         datasets.check_images(each, check_header)
     check_rows(settings, file, items)
-    device = device_of(settings)
     utils.record_run(settings, script, str(device))
     claims = utils.Claims(file.parent)
     groups = [group for dataset in items for group in by_trunk(settings, [c for c in cells if c[1] == dataset])]
@@ -60,7 +60,7 @@ def evaluate(settings, cells, file, script):
 def evaluate_group(settings, group, tested, device, bar):
     """The rows of accuracy.csv of networks that share a trunk, on the tested items."""
     labels = [item.label for item in tested]
-    embeddings = SharedTrunk(settings, group, device).embedded(tested, bar)
+    embeddings = SharedTrunk.load(settings, group, device).embedded(tested, bar)
     for cell in group:
         note_made_with(utils.accuracy_note(settings, *cell), settings, *cell, tested)
     return [

@@ -4,6 +4,8 @@ import pretrainedmodels
 import torch
 from torch import nn
 
+from utils import InputError
+
 FEATURES = 1024
 EMBEDDING = 128
 OPEN_RELU = 2.5  # standard deviations by which the inputs of a seeded trunk's ReLUs are above zero on average
@@ -22,6 +24,18 @@ class Embedder(nn.Module):
 
     def forward(self, features):
         return self.net(features)
+
+
+class Bfloat16(nn.Module):
+    """A trunk that computes in bfloat16 what torch holds fit for it; images and features stay float32."""
+
+    def __init__(self, trunk):
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, images):
+        with torch.autocast(images.device.type, torch.bfloat16):
+            return self.trunk(images).float()
 
 
 class EmbeddingNetwork(nn.Module):
@@ -97,9 +111,14 @@ def features_of(trunk, images):
 def device_of(settings):
     """The torch device that the settings ask for; "auto" takes a GPU where there is one.
 
-    From here on float32 means float32 there: torch would let convolutions on a GPU round to TF32.
+    From here on float32 means float32 there, unless `precision: tf32` allows for less: torch by itself would let
+    convolutions on a GPU round to TF32. Raises InputError if the device does not know the precision.
     """
-    torch.backends.cudnn.allow_tf32 = False
-    if settings.device != "auto":
-        return torch.device(settings.device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = settings.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if settings.precision == "tf32" and device.type != "cuda":
+        raise InputError(f"precision: tf32 is for NVIDIA's GPUs, and this run is on {device}; set float32 or bf16")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = settings.precision == "tf32"
+    return device

@@ -10,9 +10,9 @@ import utils
 from reality_check import checkpoints, datasets
 from reality_check.checkpoint_files import note_made_with
 from reality_check.distances import distance_function
-from reality_check.images import check_header, open_image
+from reality_check.images import check_header
 from reality_check.network import device_of
-from reality_check.transforms import black_input, network_input
+from reality_check.transforms import black_input, network_inputs
 from saliency import compare_maps, map_files, map_plan
 from saliency.smoothgrad import smoothgrad
 
@@ -24,10 +24,10 @@ def compute(settings, items, todo, script):
 
     Where maps are not kept, compare them as well, and delete them.
     """
+    device = device_of(settings)
     checkpoints.check_networks(settings, map_plan.cells(todo))
     for dataset in dict.fromkeys(block.dataset for block in todo):
         datasets.check_images(items[dataset], check_header)
-    device = device_of(settings)
     utils.record_run(settings, script, str(device))
     with tqdm(total=sum(len(block.items) for block in todo), desc="saliency maps", unit="map", smoothing=0.05) as bar:
         if settings.saliency.keep_maps:
@@ -48,8 +48,8 @@ def compute_block(settings, network_of, block, bar, wait=False):
         claims = utils.Claims(file.parent)
         if claims.take(1 + block.number, wait) and not file.is_file():
             maps = []
-            for item in block.items:
-                maps.append(image_map(settings, network, base, *block.cell, item))
+            for item, image in zip(block.items, network_inputs(block.items)):
+                maps.append(image_map(settings, network, base, *block.cell, item.image_id, image))
                 bar.update()
             map_files.write_block(file, maps, [item.image_id for item in block.items])
             return
@@ -97,19 +97,19 @@ def base_embedding(network, device):
     return network(black_input()[None].to(device, memory_format=torch.channels_last))
 
 
-def image_map(settings, network, base, loss, dataset, fold, item):
-    """The saliency map (H, W) of one image under one network, by the settings' protocol."""
+def image_map(settings, network, base, loss, dataset, fold, image_id, image):
+    """The saliency map (H, W) of a transformed image (C, H, W) under one network, by the settings' protocol."""
     options = settings.saliency
     return smoothgrad(
         network,
-        network_input(open_image(item.path)),
+        image,
         base,
         distance_function(loss.distance),
         settings.protocol,
         options.noise_samples,
         options.noise_sigma,
         # Noise of its own for every network and image: shared noise would make any two networks look more alike.
-        utils.derived_seed(settings.seed, "saliency noise", loss.name, dataset, fold, item.image_id),
+        utils.derived_seed(settings.seed, "saliency noise", loss.name, dataset, fold, image_id),
         options.batch_size,
     )
 
@@ -121,5 +121,6 @@ def timed(settings, block):
     base = base_embedding(network, device)
     for _ in range(2):  # the first is slower
         begin = time.perf_counter()
-        image_map(settings, network, base, *block.cell, block.items[0])
+        for image in network_inputs(block.items[:1]):
+            image_map(settings, network, base, *block.cell, block.items[0].image_id, image)
     return time.perf_counter() - begin, str(device)

@@ -6,31 +6,66 @@ can take as many at once as the processor has room for.
 
 import numpy as np
 from numba import njit, prange
+from numpy.polynomial import Chebyshev, Polynomial
 
 TILE = 1024  # pixels at a time: with fifteen maps they stay in the processor's cache
-SERIES = tuple(1 / (2 * i + 1) for i in range(11))  # of artanh(s) / s in powers of s^2; exact to 1e-17 for |s| < 0.172
-MANTISSA, ONE = np.int64(2**52 - 1), np.int64(1023 << 52)  # of a float64's bits
-LN2, SQRT2 = float(np.log(2)), float(np.sqrt(2))
+# Of a float64's bits: the exponent's, those of 1, and what takes the root of 1/2 to 1.
+EXPONENT, ONE = np.int64(2047 << 52), np.int64(1023 << 52)
+SHIFT = ONE - np.float64(np.sqrt(0.5)).view(np.int64)
+LN2 = float(np.log(2))
+LARGEST = ((np.sqrt(2) - 1) / (np.sqrt(2) + 1)) ** 2  # z = s^2 for f at either end
+
+
+def _twice_artanh(z):
+    """2 artanh(s) / s for z = s^2."""
+    s = np.sqrt(z)
+    return 2 * np.arctanh(s) / s
+
+
+# The polynomial that takes its place, exact to 1e-16
+SERIES = tuple(Chebyshev.interpolate(_twice_artanh, 7, [0, LARGEST]).convert(kind=Polynomial).coef)
 # Sums may be taken in any order, but NaN stays NaN.
 FAST = {"reassoc", "contract"}
 
 
 @njit(parallel=True, cache=True)
-def pair_sums(maps, means, totals):
+def map_sums(maps):
+    """(sum, whether all pixels are the same, whether one is negative) of maps (l, n, pixels), each (l, n)."""
+    networks, images, _ = maps.shape
+    totals = np.empty((networks, images))
+    constant, negative = np.empty((networks, images), np.bool_), np.empty((networks, images), np.bool_)
+    for i in prange(images):
+        for a in range(networks):
+            totals[a, i], constant[a, i], negative[a, i] = _sums_of_map(maps[a, i])
+    return totals, constant, negative
+
+
+@njit(cache=True, fastmath=FAST)
+def _sums_of_map(pixels):
+    total, differs, negative = 0.0, False, False
+    for value in pixels:
+        total += np.float64(value)
+        differs |= value != pixels[0]
+        negative |= value < 0
+    return total, not differs, negative
+
+
+@njit(parallel=True, cache=True)
+def pair_sums(maps, totals):
     """(dots, logs), each (n, l, l) with the upper triangle filled, for maps (l, n, pixels) of l networks and n images.
 
-    means, totals: of each map, (l, n). dots: sums of the products of two centred maps. logs: sums of m ln(m), where m is
+    totals: of each map, (l, n). dots: sums of the products of two centred maps. logs: sums of m ln(m), where m is
     the mean of two maps that are each divided by its total; 0 ln(0) is 0.
     """
-    networks, images = means.shape
+    networks, images = totals.shape
     dots, logs = np.zeros((images, networks, networks)), np.zeros((images, networks, networks))
     for i in prange(images):
-        _sums_of_image(maps[:, i], means[:, i], totals[:, i], dots[i], logs[i])
+        _sums_of_image(maps[:, i], totals[:, i], dots[i], logs[i])
     return dots, logs
 
 
 @njit(cache=True, fastmath=FAST, error_model="numpy")
-def _sums_of_image(maps, means, totals, dots, logs):
+def _sums_of_image(maps, totals, dots, logs):
     networks, pixels = maps.shape
     centred, halves = np.empty((networks, TILE)), np.empty((networks, TILE))
     mixed, scaled, powers = np.empty(TILE), np.empty(TILE), np.empty(TILE)
@@ -39,7 +74,7 @@ def _sums_of_image(maps, means, totals, dots, logs):
         for a in range(networks):
             for t in range(size):
                 value = np.float64(maps[a, start + t])
-                centred[a, t] = value - means[a]
+                centred[a, t] = value - totals[a] / pixels
                 halves[a, t] = 0.5 * value / totals[a]
         for a in range(networks):
             for b in range(a, networks):
@@ -55,24 +90,18 @@ def _sums_of_image(maps, means, totals, dots, logs):
 def _sum_of_x_log_x(x, scaled, powers, size):
     """The sum of x ln(x) over the first `size` of x >= 0; scaled and powers are room to work in.
 
-    With x = 2^p f and s = (f - 1) / (f + 1): ln(x) = p ln(2) + 2 artanh(s).
+    With x = 2^p f, f from the root of 1/2 to the root of 2, and s = (f - 1) / (f + 1): ln(x) = p ln(2) + 2 artanh(s).
     """
     bits, scaled_bits = x.view(np.int64), scaled.view(np.int64)
     for t in range(size):
-        powers[t] = np.float64(np.int32(bits[t] >> 52)) - 1023.0
-        scaled_bits[t] = (bits[t] & MANTISSA) | ONE
+        shifted = bits[t] + SHIFT
+        powers[t] = np.float64(np.int32(shifted >> 52)) - 1023.0
+        scaled_bits[t] = bits[t] - (shifted & EXPONENT) + ONE
     total = 0.0
     for t in range(size):
-        f, power = scaled[t], powers[t]
-        is_large = f > SQRT2
-        f = 0.5 * f if is_large else f
-        power = power + 1.0 if is_large else power
-        s = (f - 1.0) / (f + 1.0)
+        s = (scaled[t] - 1.0) / (scaled[t] + 1.0)
         z = s * s
-        series = SERIES[10]
-        series = SERIES[9] + z * series
-        series = SERIES[8] + z * series
-        series = SERIES[7] + z * series
+        series = SERIES[7]
         series = SERIES[6] + z * series
         series = SERIES[5] + z * series
         series = SERIES[4] + z * series
@@ -80,5 +109,5 @@ def _sum_of_x_log_x(x, scaled, powers, size):
         series = SERIES[2] + z * series
         series = SERIES[1] + z * series
         series = SERIES[0] + z * series
-        total += x[t] * (power * LN2 + 2.0 * s * series)
+        total += x[t] * (powers[t] * LN2 + s * series)
     return total

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from saliency.pair_sums import pair_sums
+from saliency.pair_sums import map_sums, pair_sums
 
 PIXELS = (-2, -1)
 
@@ -40,12 +40,12 @@ def all_pairs(maps, base):
     Raises ValueError on a negative value.
     """
     maps = np.ascontiguousarray(maps).reshape(*np.shape(maps)[:2], -1)
-    if (maps < 0).any():
+    totals, constant, negative = map_sums(maps)
+    if negative.any():
         raise ValueError("a saliency map has negative values, so it is no distribution")
-    dots, logs = pair_sums(maps, maps.mean(axis=-1, dtype=np.float64), maps.sum(axis=-1, dtype=np.float64))
+    dots, logs = pair_sums(maps, totals)
     squares, entropies = (np.einsum("naa->na", sums) for sums in (dots, logs))
-    constant = (maps.max(axis=-1) == maps.min(axis=-1)).T  # lest rounding give it a pattern of its own
-    squares = np.where(constant, np.nan, squares)
+    squares = np.where(constant.T, np.nan, squares)  # lest rounding give it a pattern of its own
     with np.errstate(invalid="ignore"):
         # The root of the product, not the product of the roots: so identical maps give exactly 1.
         correlation = np.clip(dots / np.sqrt(squares[:, :, None] * squares[:, None, :]), -1, 1)

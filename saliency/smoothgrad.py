@@ -1,15 +1,16 @@
 """Saliency maps: which pixels move an image's embedding away from that of a black image (paper, section 3.1)."""
 
-import numpy as np
 import torch
 
 from utils import PROTOCOLS
 
-CLIP_PERCENTILE = 99
+CLIP_QUANTILE = 0.99
 
 
 def saliency_map(gradients, protocol):
     """The saliency map (H, W), float64 in [0, 1], of gradients (samples, channels, H, W) at noisy copies of one image.
+
+    gradients: an array, or a tensor, which is averaged on the device that it is on; the map is a NumPy array.
 
     protocol "paper" (Eq. 2 and the text after it): mean over the samples, absolute value, mean over the channels.
     protocol "released": per sample the mean over the channels, absolute value, then the sum over the samples.
@@ -17,24 +18,27 @@ def saliency_map(gradients, protocol):
 
     Raises ValueError on another protocol, another shape, or gradients that are not finite.
     """
-    gradients = np.asarray(gradients, dtype=np.float64)
+    gradients = torch.as_tensor(gradients)
+    gradients = gradients.to("cpu" if gradients.is_mps else gradients.device, torch.float64)  # MPS has no float64
     if gradients.ndim != 4:
-        raise ValueError(f"gradients must be (samples, channels, H, W), not {gradients.shape}")
-    if not np.isfinite(gradients).all():
+        raise ValueError(f"gradients must be (samples, channels, H, W), not {tuple(gradients.shape)}")
+    if not torch.isfinite(gradients).all():
         raise ValueError("gradients contain NaN or infinite values")
     if protocol not in PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}")
     if PROTOCOLS[protocol].signed_mean_over == "samples":
-        return scaled(np.abs(gradients.mean(axis=0)).mean(axis=0))
-    return scaled(np.abs(gradients.mean(axis=1)).sum(axis=0))
+        raw = gradients.mean(dim=0).abs().mean(dim=0)
+    else:
+        raw = gradients.mean(dim=1).abs().sum(dim=0)
+    return scaled(raw).cpu().numpy()
 
 
 def scaled(raw):
-    """Clip a raw map (H, W) above its 99th percentile and scale [minimum, 99th percentile] to [0, 1]."""
-    low, high = raw.min(), np.percentile(raw, CLIP_PERCENTILE)
+    """Clip a raw map, a tensor (H, W), above its 99th percentile and scale [minimum, 99th percentile] to [0, 1]."""
+    low, high = raw.min(), torch.quantile(raw, CLIP_QUANTILE)
     if high <= low:
-        return np.zeros_like(raw)
-    return np.clip((raw - low) / (high - low), 0, 1)
+        return torch.zeros_like(raw)
+    return ((raw - low) / (high - low)).clip(0, 1)
 
 
 def input_gradients(network, images, base_embedding, distance):
@@ -55,18 +59,20 @@ def noise_scale(image, sigma):
 
 
 def noisy_copies(image, samples, sigma, seed):
-    """(samples, C, H, W): the transformed image plus Gaussian noise drawn from `seed`, not clipped."""
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn((samples, *image.shape), generator=generator)
+    """(samples, C, H, W): the transformed image plus Gaussian noise drawn from `seed`, not clipped.
+
+    The noise is drawn on the image's device; one seed gives other noise on a GPU than on a CPU.
+    """
+    generator = torch.Generator(image.device).manual_seed(seed)
+    noise = torch.randn((samples, *image.shape), generator=generator, device=image.device)
     return image + noise_scale(image, sigma) * noise
 
 
 def smoothgrad(network, image, base_embedding, distance, protocol, samples, sigma, seed, batch_size):
     """The saliency map (H, W) of one transformed image (C, H, W); see saliency_map for the protocols."""
-    device = base_embedding.device
-    copies = noisy_copies(image, samples, sigma, seed)
+    copies = noisy_copies(image.to(base_embedding.device), samples, sigma, seed)
     gradients = [
-        input_gradients(network, batch.to(device, memory_format=torch.channels_last), base_embedding, distance).cpu()
+        input_gradients(network, batch.contiguous(memory_format=torch.channels_last), base_embedding, distance)
         for batch in copies.split(batch_size)
     ]
-    return saliency_map(torch.cat(gradients).numpy(), protocol)
+    return saliency_map(torch.cat(gradients), protocol)

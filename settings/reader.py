@@ -7,6 +7,9 @@ from typing import NamedTuple
 from utils import DATASETS, FOLDS, LOSSES, PATHS, PROTOCOLS, ROOT, InputError
 
 
+PRECISIONS = ("float32", "tf32", "bf16")
+
+
 class SaliencySettings(NamedTuple):
     images: int | None = None  # test images per dataset, evenly spaced over the test set; all of them by default
     noise_samples: int = 50  # l, noisy copies of an image
@@ -18,7 +21,7 @@ class SaliencySettings(NamedTuple):
 class PropertySettings(NamedTuple):
     networks: str = "Cars196"  # the networks that embed the rendered cars: those trained on this dataset
     images: int | None = None  # rendered cars, evenly spaced; all of them by default
-    batch_size: int = 25
+    batch_size: int = 10
     tsne_images: int = 1000
     tsne_loss: str = "Contrastive"
 
@@ -40,6 +43,7 @@ class Settings(NamedTuple):
     folds: list = list(FOLDS)
     trunk: str = "imagenet"  # the untrained trunk of "None" and of demo networks: "imagenet" or "seeded"
     device: str = "auto"
+    precision: str = "float32"  # of the networks; "tf32" and "bf16" are faster on a GPU, and less exact (README)
     allow_partial: bool = False  # take of a dataset what is there, instead of refusing one that is not whole
     tables: dict = {2: "SOP", 3: "Cars196", 4: "CUB200"}  # the dataset that a table is about
     saliency: SaliencySettings = SaliencySettings()
@@ -155,6 +159,7 @@ def _check_choices(settings):
         ("folds", settings.folds, FOLDS),
         ("trunk", [settings.trunk], ("imagenet", "seeded")),
         ("device", [settings.device.split(":")[0]], ("auto", "cpu", "cuda", "mps")),
+        ("precision", [settings.precision], PRECISIONS),
         ("tables", settings.tables, Settings._field_defaults["tables"]),
         ("tables", settings.tables.values(), DATASETS),
         ("properties: networks", [settings.properties.networks], DATASETS),

@@ -77,6 +77,16 @@ def unknown_protocol(folder):
     edit_settings(folder, protocol="printed")
 
 
+@case(MAPS, "tiny.yaml: precision: unknown 'half'; known: float32, tf32, bf16")
+def unknown_precision(folder):
+    edit_settings(folder, precision="half")
+
+
+@case(MAPS, "precision: tf32 is for NVIDIA's GPUs, and this run is on cpu; set float32 or bf16")
+def precision_of_another_device(folder):
+    edit_settings(folder, device="cpu", precision="tf32")
+
+
 @case(MAPS, "tiny.yaml: datasets: unknown 'Cars'")
 def unknown_dataset_in_settings(folder):
     edit_settings(folder, datasets=["Cars"])

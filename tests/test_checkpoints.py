@@ -51,6 +51,21 @@ def test_network_embeds(settings):
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
+def test_bfloat16(settings):
+    """Other numbers, though nearly the same, and all that goes in or comes out stays float32."""
+    images = torch.randn(2, 3, 227, 227) * 50
+    found = []
+    for precision in ("float32", "bf16"):
+        network, some = load(settings._replace(precision=precision)), images.clone().requires_grad_()
+        embeddings = network(some)
+        (gradients,) = torch.autograd.grad(embeddings.square().sum(), some)
+        assert embeddings.dtype == gradients.dtype == torch.float32
+        found.append((embeddings.detach(), gradients))
+    for exact, rounded, least in zip(*found, (0.999, 0.9)):  # gradients are far more sensitive
+        assert not torch.allclose(exact, rounded, rtol=1e-4)
+        assert torch.corrcoef(torch.stack([exact.ravel(), rounded.ravel()]))[0, 1] > least
+
+
 def test_epoch_in_the_file_name(settings, folder):
     expected = load(settings).embedder.net[0].weight
     for part in ("trunk", "embedder"):

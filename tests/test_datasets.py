@@ -10,7 +10,7 @@ from torchvision import transforms
 import utils
 from reality_check import datasets
 from reality_check.images import check_header, cropped, open_image
-from reality_check.transforms import black_input, network_input
+from reality_check.transforms import AHEAD, black_input, network_input, network_inputs
 from settings.reader import Settings
 from tests import fake_data
 from utils import InputError
@@ -244,3 +244,16 @@ def test_unreadable_images(tmp_path):
         if file.name != "half.jpg":  # as far as its beginning tells
             with pytest.raises(InputError, match=name):
                 check_header(file)
+
+
+def test_images_read_ahead_come_in_their_order(tmp_path):
+    """More of them than are read ahead; a broken one is reported once it is its turn."""
+    items = [datasets.Item(str(i), tmp_path / f"{i}.png", 0) for i in range(AHEAD + 5)]
+    for i, item in enumerate(items[:-1]):
+        Image.new("RGB", (256, 256), (0, 0, i)).save(item.path)
+    inputs = network_inputs(items)
+    for i in range(len(items) - 1):
+        assert next(inputs)[0, 0, 0] == i - 104  # blue comes first
+    with pytest.raises(InputError, match=f"{len(items) - 1}.png: image is missing"):
+        next(inputs)
+    assert list(network_inputs([])) == []

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from properties import neighbor_hits_torch
 from properties import nr_precision as module
 from properties.nr_precision import nr_precision
 
@@ -70,6 +71,23 @@ def test_awkward_embeddings(n, awkward):
     embeddings, labels = awkward(rng.normal(size=(n, 4))), rng.integers(0, 3, (n, 2))
     scaled = np.ldexp(embeddings, -np.frexp(np.abs(embeddings).max())[1])  # its squares neither run over nor vanish
     np.testing.assert_allclose(nr_precision(embeddings, labels), plain_loop(scaled, labels), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "awkward",
+    [lambda x: x, lambda x: -0.0 * x, lambda x: np.concatenate([x[:-1], [[1e6] * 4]]), np.round],
+    ids=["plain", "zeros of both signs", "one far away", "many ties"],
+)
+@pytest.mark.parametrize("n", [1, 2, 3, 50, 1500])
+@pytest.mark.parametrize("max_neighbors", [None, 5])
+def test_the_way_of_gpus(n, awkward, max_neighbors, monkeypatch):
+    """Run on the CPU, under a name that stands for another device."""
+    rng = np.random.default_rng(n)
+    embeddings = awkward(rng.normal(size=(n, 4)))
+    labels = np.stack([rng.integers(0, values, n) for values in (1, 3, 300)], axis=1)
+    monkeypatch.setattr(neighbor_hits_torch, "BLOCK_ITEMS", n * n // 3 + 1)  # three blocks or more
+    found = nr_precision(embeddings, labels, max_neighbors, device="cpu:0")
+    np.testing.assert_allclose(found, nr_precision(embeddings, labels, max_neighbors), rtol=0, atol=1e-10)
 
 
 def test_blocks_do_not_matter(monkeypatch):

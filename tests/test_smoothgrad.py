@@ -23,7 +23,7 @@ class Linear(torch.nn.Module):
 
 
 def raw_map(protocol, monkeypatch):
-    monkeypatch.setattr("saliency.smoothgrad.scaled", lambda raw: raw)
+    monkeypatch.setattr("saliency.smoothgrad.scaled", lambda raw: raw)  # as it is, not clipped or scaled
     return saliency_map(GRADIENTS, protocol)
 
 
@@ -51,11 +51,11 @@ def test_the_protocols_give_different_maps():
 
 
 def test_clipping_and_scaling():
-    raw = np.arange(101.0).reshape(1, 101)  # its 99th percentile is 99
+    raw = torch.arange(101.0, dtype=torch.float64).reshape(1, 101)  # its 99th percentile is 99
     expected = np.minimum(np.arange(101) / 99, 1).reshape(1, 101)
     np.testing.assert_allclose(scaled(raw), expected)
     np.testing.assert_allclose(scaled(raw * 3 + 5), expected)  # the minimum is taken off
-    np.testing.assert_array_equal(scaled(np.full((2, 2), 0.3)), np.zeros((2, 2)))
+    np.testing.assert_array_equal(scaled(torch.full((2, 2), 0.3)), np.zeros((2, 2)))
 
 
 @pytest.mark.parametrize("bad", [np.ones((2, 3, 4)), np.full((1, 1, 2, 2), np.nan)])

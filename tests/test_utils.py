@@ -124,3 +124,5 @@ def test_results_of_other_settings_are_not_mixed(tmp_path):
     with pytest.raises(utils.InputError, match="noise_samples"):
         utils.check_recorded(other)
     utils.check_recorded(settings._replace(folds=[1], saliency=settings.saliency._replace(batch_size=9)))
+    with pytest.raises(utils.InputError, match="precision = float32, the settings now say bf16"):
+        utils.check_recorded(settings._replace(precision="bf16"))

@@ -1,0 +1,38 @@
+"""Time the long parts beside other ways to do the same, in the same run on the same machine.
+
+Writes benchmarks/results.csv, a row per contest, and benchmarks/growth.csv, how time and memory grow; prints the first.
+Contestants take turns; times are medians. What needs a GPU stands as not measured where there is none. The peers are in
+benchmarks/requirements.txt; `make bench` installs them. Nothing else should run on the machine meanwhile. --only names
+some of the parts; the others' rows are then left out.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+import utils
+
+PARTS = ("maps", "pairs", "neighbors", "embedding", "growth")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument(
+        "--output", type=Path, default=utils.ROOT / "benchmarks", metavar="FOLDER", help="[%(default)s]"
+    )
+    options = parser.parse_args()
+    try:
+        from benchmarks import run
+    except ModuleNotFoundError as error:
+        raise utils.InputError(
+            f"{error.name} is not installed; run pip install -r benchmarks/requirements.txt"
+        ) from None
+
+    run.run(options.only, options.output)
+
+
+if __name__ == "__main__":
+    utils.run_script(main)

@@ -1,0 +1,1 @@
+"""How fast the long parts are, beside other ways to do the same."""

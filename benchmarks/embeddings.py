@@ -1,0 +1,64 @@
+"""Embedding images from disk: ours, and a plain loader and network."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+from tqdm import tqdm
+
+from benchmarks.measure import Row, medians
+from benchmarks.saliency_maps import IMAGES, SEED, random_network
+from reality_check.datasets import Item
+from reality_check.embedding import SharedTrunk
+from reality_check.network import Embedder, ready_for_inference, seeded
+
+BATCH_SIZE = 10  # ours
+PLAIN_BATCH_SIZES = (10, 25, 50)  # of which the plain way gets its best
+
+
+class PlainImages(Dataset):
+    """Image files through torchvision's transforms, as the Reality Check composes them."""
+
+    transform = transforms.Compose(
+        [
+            transforms.Lambda(lambda image: Image.merge("RGB", image.split()[::-1])),
+            transforms.Resize(256),
+            transforms.CenterCrop(227),
+            transforms.ToTensor(),
+            transforms.Lambda(lambda tensor: 255 * tensor),
+            transforms.Normalize((104, 117, 128), (1, 1, 1)),
+        ]
+    )
+
+    def __len__(self):
+        return len(IMAGES)
+
+    def __getitem__(self, index):
+        return self.transform(Image.open(IMAGES[index]).convert("RGB"))
+
+
+@torch.no_grad()
+def plain_embeddings(network, batch_size):
+    return torch.cat([network(images) for images in DataLoader(PlainImages(), batch_size=batch_size)]).numpy()
+
+
+def our_embeddings(networks):
+    items = [Item(path.name, path, 0) for path in IMAGES]
+    return networks.embedded(items, tqdm(disable=True))[0]
+
+
+def rows(rounds=5):
+    plain = random_network()
+    trunk, embedder = ready_for_inference(random_network().trunk), ready_for_inference(seeded(SEED, Embedder))
+    ours = SharedTrunk(trunk, [embedder], BATCH_SIZE)
+    difference = np.abs(plain_embeddings(plain, BATCH_SIZE) - our_embeddings(ours)).max()
+    tried = {size: lambda size=size: plain_embeddings(plain, size) for size in PLAIN_BATCH_SIZES}
+    best = min((seconds := medians(tried, 2)), key=seconds.get)
+    seconds = medians({"plain": tried[best], "ours": lambda: our_embeddings(ours)}, rounds)
+    per_image = {name: each / len(IMAGES) for name, each in seconds.items()}
+    note = f"largest difference {difference:.1e}; the plain way's batch size {best}"
+    return [
+        Row("embedding an image from disk", "plain loader and network", "cpu", "s", 1.5, per_image["ours"],
+            per_image["plain"], rounds, note)
+    ]  # fmt: skip

@@ -1,0 +1,90 @@
+"""Timing contestants fairly, and the memory that a function takes."""
+
+import multiprocessing
+import statistics
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Row(NamedTuple):
+    """A contest. Ratio and target say how many times as fast, or as small, ours is; ours and theirs are medians."""
+
+    what: str
+    against: str
+    device: str
+    unit: str  # of ours and theirs: "s" or "GB"
+    target: float
+    ours: float | None = None  # None where it was not measured
+    theirs: float | None = None
+    rounds: int = 1
+    note: str = ""
+
+    @property
+    def ratio(self):
+        return None if self.ours is None else self.theirs / self.ours
+
+    @property
+    def reached(self):
+        return "not measured" if self.ours is None else "yes" if self.ratio >= self.target else "no"
+
+
+def alternately(contestants, rounds):
+    """Name -> seconds of every round, for functions by name, which take turns.
+
+    What else goes on at the machine for a while then slows down all of them alike.
+    """
+    seconds = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, function in contestants.items():
+            begin = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - begin)
+    return seconds
+
+
+def medians(contestants, rounds):
+    """Name -> median seconds of functions by name, which take turns."""
+    return {name: statistics.median(times) for name, times in alternately(contestants, rounds).items()}
+
+
+def exponent(sizes, costs):
+    """b of the cost a size^b that fits best on logarithmic axes; NaN if a cost is not above zero."""
+    sizes, costs = np.asarray(sizes, float), np.asarray(costs, float)
+    return np.polyfit(np.log(sizes), np.log(costs), 1)[0] if (costs > 0).all() else np.nan
+
+
+def time_and_memory(prepare, *arguments):
+    """(seconds, bytes) that the function which prepare(*arguments) returns takes, beyond what was there before it ran.
+
+    In a process of its own, since what a process has once had, it keeps. `prepare` must be a function of a module. The
+    memory is None where the system is not Linux.
+    """
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_measured, (prepare, arguments))
+
+
+def _measured(prepare, arguments):
+    function = prepare(*arguments)
+    before = _forget_peak()
+    begin = time.perf_counter()
+    function()
+    seconds = time.perf_counter() - begin
+    return seconds, None if before is None else _status("VmHWM") - before
+
+
+def _forget_peak():
+    """Bytes in use now, from which on the peak is counted."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # set the peak to what is in use
+    except OSError:
+        return None
+    return _status("VmRSS")
+
+
+def _status(key):
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(key))

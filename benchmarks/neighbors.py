@@ -1,0 +1,96 @@
+"""NR-Precision of eleven properties: ours, pytorch-metric-learning, and the bare product of the same blocks."""
+
+import numpy as np
+import torch
+from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+
+from benchmarks.measure import Row, medians, time_and_memory
+from properties.nr_precision import nr_precision, queries_at_once
+from utils import PROPERTIES
+
+GB = 1e9
+DIMENSIONS = 128
+
+
+def embedded_cars(n):
+    """(embeddings (n, 128) float32, labels (n, 11)): values drawn as for the rendered cars, each a direction and noise."""
+    rng = np.random.default_rng(n)
+    labels = np.stack([rng.integers(0, len(each.values), n) for each in PROPERTIES], axis=1)
+    embeddings = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
+    for column, each in zip(labels.T, PROPERTIES):
+        embeddings += 0.3 * rng.standard_normal((len(each.values), DIMENSIONS), dtype=np.float32)[column]
+    return embeddings, labels
+
+
+def ours(n):
+    embeddings, labels = embedded_cars(n)
+    nr_precision(embeddings[:100], labels[:100])  # so that it is compiled
+    return lambda: nr_precision(embeddings, labels)
+
+
+def metric_learning(n):
+    """R-Precision by pytorch-metric-learning with faiss, one property after the other, as its interface has it."""
+    embeddings, labels = (torch.as_tensor(each) for each in embedded_cars(n))
+    calculator = AccuracyCalculator(include=("r_precision",), k="max_bin_count", device=torch.device("cpu"))
+    return lambda: [calculator.get_accuracy(embeddings, column)["r_precision"] for column in labels.T]
+
+
+def bare_product(n, queries):
+    """The products of the blocks that nr_precision compares, and nothing else."""
+    embeddings = embedded_cars(n)[0].astype(np.float64)
+    doubled, block = -2 * embeddings.T, np.empty((queries_at_once(n), n))
+
+    def run():
+        for start in range(0, queries, len(block)):
+            some = embeddings[start : min(start + len(block), queries)]
+            np.matmul(some, doubled, out=block[: len(some)])
+
+    return run
+
+
+def against_metric_learning(n=20_000, rounds=3):
+    runs = {"ours": ours(n), "theirs": metric_learning(n)}
+    difference = np.abs(runs["ours"]().r_precision - runs["theirs"]()).max()
+    seconds = medians(runs, rounds)
+    memory = {name: time_and_memory(prepare, n)[1] for name, prepare in [("ours", ours), ("theirs", metric_learning)]}
+    what, against = f"NR-Precision, 11 properties, n = {n:,}", "pytorch-metric-learning, faiss"
+    found = [
+        Row(what, against, "cpu", "s", 20, seconds["ours"], seconds["theirs"], rounds,
+            f"largest difference of an R-Precision {difference:.1e}"),
+        Row(what, against, "cpu", "GB", 10),
+    ]  # fmt: skip
+    if memory["ours"] is not None:
+        found[1] = found[1]._replace(ours=memory["ours"] / GB, theirs=memory["theirs"] / GB)
+    return found
+
+
+def on_a_gpu(n=100_000, rounds=5):
+    """The row against a limit of time; without one where there is no GPU."""
+    what, limit = f"NR-Precision, 11 properties, n = {n:,}", 3.0
+    row = Row(what, f"a limit of {limit:g} s", "cuda", "s", 1)
+    if not torch.cuda.is_available():
+        return [row]
+    embeddings, labels = embedded_cars(n)
+    run = {"ours": lambda: nr_precision(embeddings, labels, device="cuda")}
+    medians(run, 1)
+    return [row._replace(ours=medians(run, rounds)["ours"], theirs=limit, rounds=rounds)]
+
+
+def against_the_product(n=100_000, share=12, rounds=5):
+    """Both by one in `share` of the queries, whose neighbours are searched among all; the memory is of all queries."""
+    queries = n // share // queries_at_once(n) * queries_at_once(n)
+    embeddings, labels = embedded_cars(n)
+    runs = {
+        "ours": lambda: nr_precision(embeddings, labels, queries=np.arange(queries)),
+        "bare": bare_product(n, queries),
+    }
+    medians(runs, 1)
+    seconds = medians(runs, rounds)
+    _, memory = time_and_memory(ours, n)
+    what = f"NR-Precision, 11 properties, n = {n:,}"
+    found = [
+        Row(f"{what}, {queries:,} queries", "bare product of the blocks", "cpu", "s", 0.5, seconds["ours"],
+            seconds["bare"], rounds),
+        Row(what, "a limit of 1 GB beside the embeddings", "cpu", "GB", 1),
+    ]  # fmt: skip
+    return found if memory is None else [found[0], found[1]._replace(ours=memory / GB, theirs=1)]

@@ -1,0 +1,63 @@
+"""The figures of the benchmarks."""
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.measure import exponent
+from report import figures
+from utils import InputError
+
+COLORS = {"yes": "tab:green", "no": "tab:red"}
+
+
+def plot(folder):
+    """ratios and growth, as .png and .pdf, of the CSVs in the folder."""
+    for name, draw in (("results", ratios), ("growth", growth)):
+        file = folder / f"{name}.csv"
+        if not file.is_file():
+            raise InputError(f"{file}: missing; run benchmarks/1_run_benchmarks.py")
+        stem = folder / ("ratios" if name == "results" else name)
+        figures.write(stem, draw(pd.read_csv(file)), f"of {file.name}")
+
+
+def ratios(table):
+    """How many times as fast, or as small, ours is, beside what it should be; rows without measurements are named."""
+    figure, ((axes,),) = figures.new_figure(figsize=(7, 0.38 * len(table) + 0.8))
+    for y, row in enumerate(table.itertuples()):
+        axes.plot(row.target, y, "|", color="black", markersize=12, label="wanted" if y == 0 else None)
+        if np.isnan(row.ratio):
+            axes.annotate("not measured", (row.target, y), (6, 0), textcoords="offset points", va="center", color="0.5")
+        else:
+            axes.plot(row.ratio, y, "o", color=COLORS[row.reached])
+            axes.annotate(f"{row.ratio:.3g}", (row.ratio, y), (6, 5), textcoords="offset points", fontsize=7)
+    measure = table.unit.map({"s": "time", "GB": "memory"})
+    axes.set_yticks(range(len(table)), table.what + ", " + measure + "\nagainst " + table.against, fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlabel("times as fast, or as small")
+    axes.legend(loc="lower right")
+    axes.grid(axis="x", which="both", color="0.92")
+    return figure
+
+
+def growth(table):
+    """Time above, memory below, of every curve."""
+    curves = list(table.groupby(["what", "along"], sort=False))
+    figure, axes = figures.new_figure(2, len(curves), figsize=(2.4 * len(curves), 4.4))
+    for column, ((what, along), points) in zip(axes.T, curves):
+        column[0].set_title(what)
+        for panel, costs, unit in zip(column, (points.seconds, points.extra_gb), ("seconds", "GB beyond the inputs")):
+            _curve(panel, points["size"], costs)
+            panel.set(xlabel=along, ylabel=unit)
+    return figure
+
+
+def _curve(axes, sizes, costs):
+    axes.loglog(sizes, costs, "o-")
+    axes.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45)
+    axes.minorticks_off()
+    axes.margins(0.15)
+    power = exponent(sizes, costs)
+    label = "not measured" if np.isnan(power) else f"exponent {power:.2f}"
+    axes.annotate(label, (0.05, 0.92), xycoords="axes fraction")
+    axes.grid(color="0.92")

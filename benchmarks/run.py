@@ -1,0 +1,55 @@
+"""All benchmarks, their CSVs and the table that is printed."""
+
+import os
+import platform
+
+import pandas as pd
+import torch
+
+from benchmarks import embeddings, growth, map_pairs, neighbors, saliency_maps
+from report import csv_tables
+from settings.reader import PRECISIONS
+
+
+def run(parts, folder):
+    """Run the named parts, write their CSVs into the folder and print a table."""
+    rows = list(_contests(parts))
+    if rows:
+        table = pd.DataFrame([row._asdict() | {"ratio": row.ratio, "reached": row.reached} for row in rows])
+        csv_tables.write(folder / "results.csv", table)
+        print(described(rows))
+    if "growth" in parts:
+        csv_tables.write(folder / "growth.csv", pd.DataFrame(_told(growth.rows()), columns=growth.COLUMNS))
+
+
+def _contests(parts):
+    contests = {
+        "maps": [saliency_maps.cpu_rows, *(lambda p=p: saliency_maps.gpu_rows(p) for p in PRECISIONS)],
+        "pairs": [map_pairs.rows],
+        "neighbors": [neighbors.against_metric_learning, neighbors.against_the_product, neighbors.on_a_gpu],
+        "embedding": [embeddings.rows],
+    }
+    for part in contests:
+        if part in parts:
+            for measure in contests[part]:
+                yield from _told(measure())
+
+
+def _told(rows):
+    """The rows, each printed as soon as it is there: all of them take a while."""
+    for row in rows:
+        print(*row, sep=", ", flush=True)
+        yield row
+
+
+def described(rows):
+    """The contests as a table for people."""
+    lines = [f"{os.cpu_count()} CPU cores, {platform.processor() or platform.machine()}, torch {torch.__version__}", ""]
+    lines += ["| what | against | device | ours | theirs | ratio | target | reached |", "|---" * 8 + "|"]
+    for row in rows:
+        measured = row.ours is not None
+        ours, theirs = (f"{each:.3g} {row.unit}" if measured else "" for each in (row.ours, row.theirs))
+        ratio = f"{row.ratio:.2f}" if measured else ""
+        cells = (row.what, row.against, row.device, ours, theirs, ratio, f"{row.target:g}", row.reached)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

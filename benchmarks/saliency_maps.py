@@ -1,0 +1,129 @@
+"""One saliency map of 50 noisy samples: ours, a plain loop, captum and the bare network."""
+
+import numpy as np
+import torch
+from captum.attr import NoiseTunnel, Saliency
+
+from benchmarks.measure import Row, medians
+from reality_check.distances import distance_function
+from reality_check.images import open_image
+from reality_check.network import (
+    Bfloat16,
+    Embedder,
+    EmbeddingNetwork,
+    bninception_trunk,
+    calibrate_batchnorm,
+    ready_for_inference,
+    seeded,
+)
+from reality_check.transforms import black_input, network_input
+from saliency.smoothgrad import input_gradients, noise_scale, noisy_copies, scaled, smoothgrad
+from utils import ROOT
+
+SAMPLES, SIGMA, SEED = 50, 0.15, 0
+IMAGES = [ROOT / "data" / "sample_cars" / "images" / f"{frame}.jpg" for frame in range(1, 61)]
+BATCH_SIZES = {"cpu": 10, "cuda": SAMPLES}  # ours
+CAPTUM_BATCH_SIZES = (5, 10, 25, 50)  # of which it gets its best
+DISTANCE = distance_function("Euclidean Distance")
+
+
+def random_network():
+    """A BN-Inception with random weights, in torch's default memory format, as one that has just been loaded."""
+    images = torch.stack([network_input(open_image(path)) for path in IMAGES[:25]])
+    trunk = calibrate_batchnorm(seeded(SEED, bninception_trunk), images)
+    return EmbeddingNetwork(trunk, seeded(SEED, Embedder)).eval()
+
+
+def plain_loop(network, image, base):
+    """The map as the paper's authors compute it, written anew: all 50 copies at once, gradients of weights included."""
+    copies = noisy_copies(image, SAMPLES, SIGMA, SEED).requires_grad_()
+    network.zero_grad()
+    DISTANCE(network(copies), base).sum().backward()
+    raw = copies.grad.mean(dim=1).abs().sum(dim=0)
+    return scaled(raw.double()).cpu().numpy()
+
+
+def captum_map(network, image, base, batch_size):
+    """The same map but for its noise, by captum."""
+    tunnel = NoiseTunnel(Saliency(lambda images: DISTANCE(network(images), base)[:, 0]))
+    gradient = tunnel.attribute(
+        image[None],
+        nt_type="smoothgrad",
+        nt_samples=SAMPLES,
+        nt_samples_batch_size=batch_size,
+        stdevs=noise_scale(image, SIGMA),
+        abs=False,
+    )
+    return scaled(gradient[0].double().abs().mean(dim=0)).cpu().numpy()
+
+
+def our_map(network, image, base, batch_size, protocol="released"):
+    return smoothgrad(network, image, base, DISTANCE, protocol, SAMPLES, SIGMA, SEED, batch_size)
+
+
+def contestants(device, precision="float32"):
+    """(plain network, our network, image, black image's embedding) on a device."""
+    plain, trunk = random_network().to(device), ready_for_inference(random_network().trunk, device)
+    trunk = Bfloat16(trunk) if precision == "bf16" else trunk
+    ours = EmbeddingNetwork(trunk, ready_for_inference(seeded(SEED, Embedder), device)).eval()
+    image = network_input(open_image(IMAGES[0])).to(device)
+    with torch.no_grad():
+        base = ours(black_input()[None].to(device))
+    return plain, ours, image, base
+
+
+def cpu_rows(rounds=5):
+    plain, ours, image, base = contestants("cpu")
+    difference = np.abs(plain_loop(plain, image, base) - our_map(ours, image, base, BATCH_SIZES["cpu"])).max()
+    tried = {size: lambda size=size: captum_map(plain, image, base, size) for size in CAPTUM_BATCH_SIZES}
+    seconds = medians(tried, 2)
+    best = min(seconds, key=seconds.get)
+    seconds = medians(
+        {
+            "plain": lambda: plain_loop(plain, image, base),
+            "captum": tried[best],
+            "ours": lambda: our_map(ours, image, base, BATCH_SIZES["cpu"]),
+        },
+        rounds,
+    )
+    what = "one map of 50 samples"
+    notes = f"largest difference {difference:.1e}", f"captum's batch size {best}"
+    return [
+        Row(what, "plain loop", "cpu", "s", 2.0, seconds["ours"], seconds["plain"], rounds, notes[0]),
+        Row(what, "captum", "cpu", "s", 1.3, seconds["ours"], seconds["captum"], rounds, notes[1]),
+    ]
+
+
+def gpu_rows(precision, rounds=5):
+    """The rows for a precision; without times where there is no GPU."""
+    what = f"one map of 50 samples, {precision}"
+    rows = [Row(what, "plain loop", "cuda", "s", 4.0), Row(what, "bare forward + input gradient", "cuda", "s", 0.85)]
+    if not torch.cuda.is_available():
+        return rows
+    plain, ours, image, base = contestants("cuda", precision)
+    copies = noisy_copies(image, SAMPLES, SIGMA, SEED).contiguous(memory_format=torch.channels_last)
+
+    def in_precision(function):
+        def run():
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+            function()
+            torch.cuda.synchronize()
+
+        return run
+
+    def as_released():
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False  # torch's defaults
+        plain_loop(plain, image, base)
+        torch.cuda.synchronize()
+
+    runs = {
+        "plain": as_released,
+        "bare": in_precision(lambda: input_gradients(ours, copies, base, DISTANCE)),
+        "ours": in_precision(lambda: our_map(ours, image, base, BATCH_SIZES["cuda"])),
+    }
+    medians(runs, 3)  # the first are slower
+    seconds = medians(runs, rounds)
+    return [
+        row._replace(ours=seconds["ours"], theirs=seconds[name], rounds=rounds)
+        for row, name in zip(rows, ("plain", "bare"))
+    ]
