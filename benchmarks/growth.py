@@ -1,6 +1,5 @@
 """How time and memory grow with the number of images, of networks and of embeddings."""
 
-import numpy as np
 import torch
 
 from benchmarks import neighbors, saliency_maps
@@ -47,4 +46,4 @@ def rows():
     for what, along, sizes, prepare, arguments in CURVES:
         for size in sizes:
             seconds, memory = time_and_memory(prepare, *arguments(size))
-            yield what, along, size, seconds, np.nan if memory is None else memory / neighbors.GB
+            yield what, along, size, seconds, memory / neighbors.GB

@@ -3,9 +3,12 @@
 import multiprocessing
 import statistics
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+PROCESS = Path("/proc/self")  # Linux has it
 
 
 class Row(NamedTuple):
@@ -16,18 +19,21 @@ class Row(NamedTuple):
     device: str
     unit: str  # of ours and theirs: "s" or "GB"
     target: float
-    ours: float | None = None  # None where it was not measured
-    theirs: float | None = None
+    ours: float = np.nan  # where it was not measured
+    theirs: float = np.nan
     rounds: int = 1
-    note: str = ""
+    difference: float = np.nan  # the largest between what the two compute, where that is the same; of maps in float64
+    their_rounding: float = np.nan  # the largest difference that float32 makes to what they compute, beside float64,
+    our_rounding: float = np.nan  # and to ours
+    batch_size: int | None = None  # the best for them, where several were tried
 
     @property
     def ratio(self):
-        return None if self.ours is None else self.theirs / self.ours
+        return self.theirs / self.ours
 
     @property
     def reached(self):
-        return "not measured" if self.ours is None else "yes" if self.ratio >= self.target else "no"
+        return "not measured" if np.isnan(self.ratio) else "yes" if self.ratio >= self.target else "no"
 
 
 def alternately(contestants, rounds):
@@ -58,8 +64,8 @@ def exponent(sizes, costs):
 def time_and_memory(prepare, *arguments):
     """(seconds, bytes) that the function which prepare(*arguments) returns takes, beyond what was there before it ran.
 
-    In a process of its own, since what a process has once had, it keeps. `prepare` must be a function of a module. The
-    memory is None where the system is not Linux.
+    In a process of its own, since what a process has once had, it keeps. `prepare` must be a function of a module. Only
+    Linux tells the memory: elsewhere it is NaN.
     """
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
@@ -72,19 +78,18 @@ def _measured(prepare, arguments):
     begin = time.perf_counter()
     function()
     seconds = time.perf_counter() - begin
-    return seconds, None if before is None else _status("VmHWM") - before
+    return seconds, _status("VmHWM") - before
 
 
 def _forget_peak():
     """Bytes in use now, from which on the peak is counted."""
-    try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # set the peak to what is in use
-    except OSError:
-        return None
+    if PROCESS.exists():
+        (PROCESS / "clear_refs").write_text("5")  # sets the peak to what is in use
     return _status("VmRSS")
 
 
 def _status(key):
-    with open("/proc/self/status") as file:
-        return next(1024 * int(line.split()[1]) for line in file if line.startswith(key))
+    if not PROCESS.exists():
+        return np.nan
+    lines = (PROCESS / "status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))

@@ -3,6 +3,7 @@
 import os
 import platform
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -47,7 +48,7 @@ def described(rows):
     lines = [f"{os.cpu_count()} CPU cores, {platform.processor() or platform.machine()}, torch {torch.__version__}", ""]
     lines += ["| what | against | device | ours | theirs | ratio | target | reached |", "|---" * 8 + "|"]
     for row in rows:
-        measured = row.ours is not None
+        measured = not np.isnan(row.ratio)
         ours, theirs = (f"{each:.3g} {row.unit}" if measured else "" for each in (row.ours, row.theirs))
         ratio = f"{row.ratio:.2f}" if measured else ""
         cells = (row.what, row.against, row.device, ours, theirs, ratio, f"{row.target:g}", row.reached)

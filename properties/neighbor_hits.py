@@ -6,36 +6,32 @@ bin; only the bins in which one of the ranks falls are sorted out.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 BINS = 4096
 SAMPLE = 512  # distances that tell beforehand where the bins are needed
 
 
-@njit(parallel=True, cache=True)
-def neighbor_hits(distances, offsets, queries, codes, ranks):
+@njit(nogil=True, cache=True)
+def neighbor_hits(products, offsets, queries, codes, ranks):
     """For each query and property: how many of its `rank` nearest images share the query's value, (q, k) float64.
 
-    distances: (q, n) float64, overwritten; offsets: (n,), added to every row; queries: (q,), the images that are the
-    queries, and no neighbours of themselves; codes: (k, n), the value of each property that an image has; ranks: (q, k),
-    below n, 0 for none. Images that tie for the last places share those evenly.
+    products: (q, n) float64, overwritten; with the offsets (n,) added to every row they are the distances, or in their
+    order; queries: (q,), the images that are the queries, and no neighbours of themselves; codes: (k, n), the value of
+    each property that an image has; ranks: (q, k), below n, 0 for none. Images that tie for the last places share those
+    evenly.
     """
     hits = np.zeros(ranks.shape)
-    for row in prange(len(queries)):
-        _row_hits(distances[row], offsets, queries[row], codes, ranks[row], hits[row])
+    for row in range(len(queries)):
+        products[row, queries[row]] = np.inf
+        _row_hits(products[row], offsets, queries[row], codes, ranks[row], hits[row])
     return hits
 
 
 @njit(cache=True)
-def _row_hits(distances, offsets, query, codes, ranks, hits):
-    n, k = len(distances), len(ranks)
-    low = np.inf
-    for i in range(n):
-        distances[i] += offsets[i]
-        if i != query:
-            low = min(low, distances[i])
-    distances[query] = np.inf
-    bins, counts = _binned(distances, low, _bin_width(distances, low, ranks.max()))
+def _row_hits(products, offsets, query, codes, ranks, hits):
+    n, k = len(products), len(ranks)
+    bins, counts = _binned(products, offsets, *_range_of_bins(products, offsets, ranks.max()))
     ends = np.cumsum(counts)
     last = np.searchsorted(ends, ranks)  # the bin that the distance at each rank is in
 
@@ -51,40 +47,46 @@ def _row_hits(distances, offsets, query, codes, ranks, hits):
         if split[bins[i]]:
             images[found] = i
             found += 1
-    images = images[np.argsort(distances[images])]
+    distances = products[images] + offsets[images]
+    order = np.argsort(distances)
+    images, distances = images[order], distances[order]
 
     for j in range(k):
         if ranks[j] > 0:
             places = ranks[j] - (ends[last[j]] - counts[last[j]])  # left for the images of this bin
-            start = starts[last[j]]
-            some = images[start : start + counts[last[j]]]
+            some = slice(starts[last[j]], starts[last[j]] + counts[last[j]])
             hits[j] = _certain_hits(bins, last[j], codes[j], codes[j, query])
-            hits[j] += _shared_hits(distances, some, places, codes[j], codes[j, query])
+            hits[j] += _shared_hits(images[some], distances[some], places, codes[j], codes[j, query])
 
 
 @njit(cache=True)
-def _bin_width(distances, low, rank):
-    """A width by which the bins reach a little beyond the rank-th distance, as a sample has it; 0 if there is none."""
-    n = len(distances)
-    sample = np.sort(distances[:: max(1, n // SAMPLE)])
-    place = min(int(len(sample) * rank / n) + len(sample) // 16 + 1, len(sample) - 1)
+def _range_of_bins(products, offsets, rank):
+    """(begin, width) of bins that reach a little beyond the rank-th distance, as a sample has it; width 0 for no bins.
+
+    What is below the begin goes into the first bin.
+    """
+    step = max(1, len(products) // SAMPLE)
+    sample = np.sort(products[::step] + offsets[::step])
+    place = min(int(len(sample) * rank / len(products)) + len(sample) // 16 + 1, len(sample) - 1)
     while place > 0 and sample[place] == np.inf:
         place -= 1
-    return (sample[place] - low) / (BINS - 1)
+    return sample[0], (sample[place] - sample[0]) / (BINS - 2)
 
 
-@njit(cache=True)
-def _binned(distances, low, width):
+@njit(cache=True, error_model="numpy")
+def _binned(products, offsets, begin, width):
     """(bin of each distance, number of distances in each bin); the larger the distance, the higher the bin."""
-    bins, counts = np.zeros(len(distances), np.uint16), np.zeros(BINS, np.int64)
-    factor = 1 / width if width > 0 else np.inf
-    if not np.isfinite(factor):
-        counts[0] = len(distances)
+    bins, counts = np.zeros(len(products), np.uint16), np.zeros(BINS, np.int64)
+    factor = 1 / width
+    if not (width > 0 and np.isfinite(factor)):
+        counts[0] = len(products)
         return bins, counts
-    for i in range(len(distances)):
-        place = (distances[i] - low) * factor
+    begin -= width  # the sample's least has a bin for itself
+    for i in range(len(products)):
+        place = (products[i] + offsets[i] - begin) * factor
+        place = place if place > 0 else 0.0
         bins[i] = np.uint16(np.int32(place if place < BINS - 1 else BINS - 1))
-    for i in range(len(distances)):
+    for i in range(len(products)):
         counts[bins[i]] += 1
     return bins, counts
 
@@ -99,16 +101,16 @@ def _certain_hits(bins, last, codes, own):
 
 
 @njit(cache=True)
-def _shared_hits(distances, images, places, codes, own):
-    """The images of the own value among those, in order of distance, that get the places."""
-    limit = distances[images[places - 1]]
+def _shared_hits(images, distances, places, codes, own):
+    """The images of the own value among those of a bin, in order of distance, that get the places."""
+    limit = distances[places - 1]
     nearer, within, hits, tied = 0, 0, 0, 0
-    for image in images:
+    for image, distance in zip(images, distances):
         same = codes[image] == own
-        if distances[image] < limit:
+        if distance < limit:
             nearer += 1
             hits += same
-        elif distances[image] == limit:
+        elif distance == limit:
             within += 1
             tied += same
     return hits + tied * (places - nearer) / within

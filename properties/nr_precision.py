@@ -1,12 +1,16 @@
 """Normalized R-Precision (paper, section 4.1): how well embeddings cluster by each property of their images."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from numba import get_num_threads
+from threadpoolctl import threadpool_limits
 
 from properties.neighbor_hits import neighbor_hits
 
-BLOCK_BYTES = 2**26  # of one block's distances
+BLOCK_BYTES = 2**26  # of the distances that are in memory at once,
+LEAST_QUERIES = 16  # unless there are too many threads for it
 
 
 class Precision(NamedTuple):
@@ -58,19 +62,28 @@ def _hits(embeddings, queries, codes, neighbors):
 
     The distances of images b from a query a are ordered as |b|^2 - 2 ab, as |a|^2 is the same for all.
     """
-    n, hits = len(embeddings), []
-    squares = np.einsum("nd,nd->n", embeddings, embeddings)
-    doubled, block = -2 * embeddings.T, np.empty((min(queries_at_once(n), len(queries)), n))
-    for start in range(0, len(queries), len(block)):
-        some = queries[start : start + len(block)]
-        products = np.matmul(embeddings[some], doubled, out=block[: len(some)])
-        hits.append(neighbor_hits(products, squares, some, codes, neighbors[some]))
-    return np.concatenate(hits)
+    n, threads = len(embeddings), get_num_threads()
+    squares, doubled = np.einsum("nd,nd->n", embeddings, embeddings), -2 * embeddings.T
+    size, hits = queries_at_once(n) // threads, np.empty((len(queries), len(codes)))
+
+    def work(first):
+        block = np.empty((min(size, len(queries)), n))
+        for start in range(first * size, len(queries), threads * size):
+            some = queries[start : start + size]
+            products = np.matmul(embeddings[some], doubled, out=block[: len(some)])
+            hits[start : start + size] = neighbor_hits(products, squares, some, codes, neighbors[some])
+
+    # Every thread goes through blocks of its own, product and all: threads of BLAS that wait for their next product keep
+    # a core busy with waiting.
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+    return hits
 
 
 def queries_at_once(n):
-    """The queries of a block, among n images."""
-    return max(1, BLOCK_BYTES // (8 * n))
+    """The queries that all threads together are at, among n images."""
+    threads = get_num_threads()
+    return threads * max(LEAST_QUERIES, BLOCK_BYTES // (8 * n * threads))
 
 
 def euclidean_coordinates(embeddings, name):

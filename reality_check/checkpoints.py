@@ -7,7 +7,15 @@ import torch
 
 import utils
 from reality_check.checkpoint_files import files_of, same_file_key
-from reality_check.network import Bfloat16, Embedder, EmbeddingNetwork, bninception_trunk, ready_for_inference, seeded
+from reality_check.network import (
+    Bfloat16,
+    Embedder,
+    EmbeddingNetwork,
+    bninception_trunk,
+    ready_for_inference,
+    seeded,
+    with_folded_batchnorm,
+)
 from utils import InputError
 
 
@@ -48,9 +56,13 @@ def fill(module, file):
     return module
 
 
-def load_trunk(file, device="cpu", precision="float32"):
-    """The trunk of a checkpoint file, ready for inference. precision: see Settings; of its choices only bf16 is here."""
-    trunk = ready_for_inference(fill(bninception_trunk(), file), device)
+def load_trunk(file, device="cpu", precision="float32", fold=False):
+    """The trunk of a checkpoint file, ready for inference.
+
+    precision: see Settings; of its choices only bf16 is here. fold: see with_folded_batchnorm.
+    """
+    trunk = fill(bninception_trunk(), file).eval()
+    trunk = ready_for_inference(with_folded_batchnorm(trunk) if fold else trunk, device)
     return Bfloat16(trunk) if precision == "bf16" else trunk
 
 

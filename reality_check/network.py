@@ -3,6 +3,7 @@
 import pretrainedmodels
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from utils import InputError
 
@@ -54,6 +55,19 @@ def bninception_trunk():
     """BN-Inception without its classification layer: images (n, 3, 227, 227) to features (n, 1024)."""
     trunk = pretrainedmodels.bninception(pretrained=None)
     trunk.last_linear = nn.Identity()
+    return trunk
+
+
+def with_folded_batchnorm(trunk):
+    """The BN-Inception, in eval mode, with each BatchNorm folded into the convolution before it.
+
+    Both are linear, so it is the same function, up to rounding. It pays for features; beside gradients it gains little.
+    """
+    for name, conv in list(trunk.named_children()):
+        norm = getattr(trunk, f"{name}_bn", None)
+        if norm is not None:
+            setattr(trunk, name, fuse_conv_bn_eval(conv, norm))
+            setattr(trunk, f"{name}_bn", nn.Identity())
     return trunk
 
 

@@ -51,6 +51,17 @@ def test_network_embeds(settings):
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
+def test_folded_batchnorm(settings):
+    """The same features, up to rounding; in float64 hardly any of it."""
+    file = checkpoint_files.files_of(settings, CONTRASTIVE, "RenderedCars", 0)[0]
+    images = torch.randn(2, 3, 227, 227, dtype=torch.float64) * 50
+    plain, folded = (checkpoints.load_trunk(file, fold=fold).double()(images) for fold in (False, True))
+    assert not any(
+        isinstance(module, torch.nn.BatchNorm2d) for module in checkpoints.load_trunk(file, fold=True).modules()
+    )
+    torch.testing.assert_close(plain, folded, rtol=0, atol=1e-4 * plain.abs().max().item())
+
+
 def test_bfloat16(settings):
     """Other numbers, though nearly the same, and all that goes in or comes out stays float32."""
     images = torch.randn(2, 3, 227, 227) * 50

@@ -1,0 +1,105 @@
+"""The benchmarks at a small scale: that contestants do the same work, and what is reported of it."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks import measure
+from benchmarks.measure import Row
+from utils import ROOT
+
+
+def test_ratios():
+    row = Row("what", "them", "cpu", "s", 2.0, ours=1.5, theirs=3.0)
+    assert row.ratio == 2 and row.reached == "yes"
+    assert row._replace(theirs=2.9).reached == "no"
+    assert Row("what", "them", "cuda", "s", 2.0).reached == "not measured"
+
+
+def test_contestants_take_turns(monkeypatch):
+    turns, clock = [], iter([0, 1, 1, 3, 3, 8, 8, 10, 10, 12, 12, 14])
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: next(clock))
+    assert measure.medians({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, 3) == {"a": 2, "b": 2}
+    assert turns == ["a", "b"] * 3
+
+
+def allocates(megabytes):
+    """Keeps so much before it is measured, and again while it is."""
+    before = np.ones(megabytes * 2**17)
+    return lambda: before + 1
+
+
+def test_memory_beyond_what_was_there():
+    seconds, memory = measure.time_and_memory(allocates, 200)
+    assert seconds > 0
+    if sys.platform == "linux":
+        assert memory == pytest.approx(200 * 2**20, rel=0.05)
+
+
+def test_exponents():
+    sizes = np.array([1, 10, 100])
+    assert measure.exponent(sizes, 3.0 * sizes**2) == pytest.approx(2)
+    assert np.isnan(measure.exponent(sizes, [1, 0, 2])) and np.isnan(measure.exponent(sizes, [1, np.nan, 2]))
+
+
+def test_pairs_of_maps_agree():
+    from benchmarks import map_pairs
+
+    maps = map_pairs.random_maps(4, 2, side=20)
+    for image, (correlation, jsd) in enumerate(zip(*map_pairs.all_pairs(maps, 2))):
+        theirs, upper = map_pairs.compared_pair_by_pair(maps[:, image]), np.triu_indices(4, 1)
+        np.testing.assert_allclose((correlation[upper], jsd[upper]), [each[upper] for each in theirs], atol=1e-12)
+
+
+def test_neighbours_agree():
+    pytest.importorskip("faiss")
+    from benchmarks import neighbors
+
+    ours, theirs = neighbors.ours(700)().r_precision, neighbors.metric_learning(700)()
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+    time_row, memory_row = neighbors.against_the_product(n=3000, share=2, rounds=1)
+    assert time_row.reached in ("yes", "no") and memory_row.unit == "GB"
+
+
+def test_maps_agree():
+    pytest.importorskip("captum")
+    from benchmarks import saliency_maps
+
+    plain, ours, image, base = saliency_maps.contestants("cpu")
+    difference, their_rounding, our_rounding = saliency_maps.exactness()
+    assert difference < 1e-12 and our_rounding < 2 * their_rounding < 0.05
+    # captum draws other noise; without any, the maps are the same but for what float32 rounds
+    theirs = saliency_maps.captum_map(plain, image, base, 10, sigma=0)
+    by_paper = saliency_maps.our_map(ours, image, base, 10, "paper", sigma=0)
+    assert np.corrcoef(theirs.ravel(), by_paper.ravel())[0, 1] > 0.999
+    if not torch.cuda.is_available():
+        assert {row.reached for row in saliency_maps.gpu_rows("bf16")} == {"not measured"}
+
+
+def test_embeddings_agree():
+    pytest.importorskip("captum")
+    from benchmarks import embeddings
+
+    row = embeddings.rows(rounds=1)[0]
+    assert row.difference < 1e-4
+
+
+def test_figures(tmp_path):
+    rows = [Row("fast", "slow", "cpu", "s", 2.0, 1.0, 3.0), Row("on a GPU", "slow", "cuda", "s", 4.0)]
+    table = [row._asdict() | {"ratio": row.ratio, "reached": row.reached} for row in rows]
+    pd.DataFrame(table).to_csv(tmp_path / "results.csv")
+    points = [("maps", "images", n, n / 10, memory) for n, memory in ((1, 0.1), (10, np.nan), (100, 0.3))]
+    pd.DataFrame(points, columns="what along size seconds extra_gb".split()).to_csv(tmp_path / "growth.csv")
+    script = ROOT / "benchmarks" / "2_plot_benchmarks.py"
+    subprocess.run([sys.executable, script, "--folder", tmp_path], check=True)
+    assert {file.name for file in tmp_path.glob("*.p*")} == {"ratios.png", "ratios.pdf", "growth.png", "growth.pdf"}
+
+
+def test_nothing_to_draw(tmp_path):
+    script = ROOT / "benchmarks" / "2_plot_benchmarks.py"
+    ended = subprocess.run([sys.executable, script, "--folder", tmp_path], capture_output=True, text=True)
+    assert ended.returncode == 1 and "results.csv: missing; run benchmarks/1_run_benchmarks.py" in ended.stderr
