@@ -3,14 +3,15 @@
 # make cars         render the sample of cars, or what is missing of it, with Blender in an environment of its own
 # make check-cars   render one property at a time, and check that each changes what it should
 # make bench        the long parts beside other ways to do the same, timed; half an hour in which nothing else should run
-# make render-env   that environment alone
+# make peers        what the benchmarks compare with
+# make render-env   that environment of the renderer alone
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test cars check-cars bench render-env
+.PHONY: demo test cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
@@ -37,7 +38,7 @@ check-cars: $(VENV)/installed $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python properties/1_render_cars.py --output data/car_variations --variations
 	$(RUN) properties/7_check_renderer.py --folder data/car_variations
 
-bench: $(VENV)/installed-peers
+bench: peers
 	$(RUN) benchmarks/1_run_benchmarks.py
 	$(RUN) benchmarks/2_plot_benchmarks.py
 
@@ -47,6 +48,8 @@ $(VENV)/installed: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
 	touch $@
+
+peers: $(VENV)/installed-peers
 
 $(VENV)/installed-peers: $(VENV)/installed benchmarks/requirements.txt
 	$(RUN) -m pip install --quiet --requirement benchmarks/requirements.txt --constraint constraints.txt

@@ -13,7 +13,7 @@ import torch
 
 import utils
 from properties import embed_cars, embedding_files
-from reality_check import embedding
+from reality_check import transforms
 from reality_check.transforms import network_input
 from report import workload
 from saliency import compare_maps, map_files, map_plan
@@ -202,7 +202,7 @@ def test_stopped_embeddings_go_on(project, run_inside, monkeypatch, stopped_in):
             run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--losses", "None")
     assert len(list(folder.rglob("part_*.npy"))) == 3
     seen = []
-    monkeypatch.setattr(embedding, "network_input", lambda image: seen.append(1) or network_input(image))
+    monkeypatch.setattr(transforms, "network_input", lambda image: seen.append(1) or network_input(image))
     run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--losses", "None")
     assert len(seen) == {"write_part": 56, "join_parts": 0}[stopped_in]
     assert {path.name: path.read_bytes() for path in folder.glob("*.npy")} == whole
