@@ -31,10 +31,13 @@ def ratios(table):
             axes.plot(row.ratio, y, "o", color=COLORS[row.reached])
             axes.annotate(f"{row.ratio:.3g}", (row.ratio, y), (6, 5), textcoords="offset points", fontsize=7)
     measure = table.unit.map({"s": "time", "GB": "memory"})
-    axes.set_yticks(range(len(table)), table.what + ", " + measure + "\nagainst " + table.against, fontsize=7)
+    axes.set_yticks(
+        range(len(table)), table.what + ", " + measure + " (" + table.device + ")\nagainst " + table.against, fontsize=7
+    )
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel("times as fast, or as small")
+    axes.margins(x=0.12)
     axes.legend(loc="lower right")
     axes.grid(axis="x", which="both", color="0.92")
     return figure
@@ -58,6 +61,6 @@ def _curve(axes, sizes, costs):
     axes.minorticks_off()
     axes.margins(0.15)
     power = exponent(sizes, costs)
-    label = "not measured" if np.isnan(power) else f"exponent {power:.2f}"
+    label = "not measured" if np.isnan(power) else f"exponent {round(power, 2) + 0.0:.2f}"  # no -0.00
     axes.annotate(label, (0.05, 0.92), xycoords="axes fraction")
     axes.grid(color="0.92")
