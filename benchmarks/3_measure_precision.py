@@ -3,7 +3,7 @@
 For some networks and images of a settings file it prints, and writes to benchmarks/precision.csv, the correlation of each
 map with the float32 map of the same noise; the mean correlation between networks, which Tables 2-4 show; and the
 NR-Precision of rendered cars, which Table 6 shows. tf32 is left out where there is no NVIDIA GPU. The default settings
-need `make demo` first. A processor without bfloat16 instructions takes twenty times as long for bf16.
+need `make demo` first. A processor without bfloat16 instructions takes many times as long for bf16.
 """
 
 import sys

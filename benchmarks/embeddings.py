@@ -7,11 +7,11 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from tqdm import tqdm
 
-from benchmarks.measure import Row, medians
-from benchmarks.saliency_maps import IMAGES, SEED, random_network
+from benchmarks.measure import Row, fastest, medians
+from benchmarks.saliency_maps import IMAGES, fresh_network
 from reality_check.datasets import Item
 from reality_check.embedding import SharedTrunk
-from reality_check.network import Embedder, ready_for_inference, seeded, with_folded_batchnorm
+from reality_check.network import ready_for_inference, with_folded_batchnorm
 
 BATCH_SIZE = 10  # ours
 PLAIN_BATCH_SIZES = (10, 25, 50)  # of which the plain way gets its best
@@ -49,13 +49,12 @@ def our_embeddings(networks):
 
 
 def rows(rounds=9):
-    plain = random_network()
-    trunk = ready_for_inference(with_folded_batchnorm(random_network().trunk))
-    embedder = ready_for_inference(seeded(SEED, Embedder))
+    plain, network = fresh_network(), fresh_network()
+    trunk, embedder = ready_for_inference(with_folded_batchnorm(network.trunk)), ready_for_inference(network.embedder)
     ours = SharedTrunk(trunk, [embedder], BATCH_SIZE)
     difference = np.abs(plain_embeddings(plain, BATCH_SIZE) - our_embeddings(ours)).max()
     tried = {size: lambda size=size: plain_embeddings(plain, size) for size in PLAIN_BATCH_SIZES}
-    best = min((seconds := medians(tried, 2)), key=seconds.get)
+    best = fastest(tried)
     seconds = medians({"plain": tried[best], "ours": lambda: our_embeddings(ours)}, rounds)
     per_image = {name: each / len(IMAGES) for name, each in seconds.items()}
     return [

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import tempfile
 from functools import partial
-from itertools import combinations_with_replacement
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,12 @@ def random_maps(losses, images, side=SIDE):
 
 
 def compared_pair_by_pair(maps):
-    """(correlation, jsd), each (l, l) with the upper triangle filled, of maps (l, H, W) of one image."""
+    """(correlation, jsd), each (l, l) filled above the diagonal, of maps (l, H, W) of one image."""
     maps = maps.reshape(len(maps), -1).astype(np.float64)
     correlation, jsd = np.zeros((2, len(maps), len(maps)))
-    for a, b in combinations_with_replacement(range(len(maps)), 2):
-        if a != b:
-            correlation[a, b] = np.corrcoef(maps[a], maps[b])[0, 1]
-            jsd[a, b] = jensenshannon(maps[a], maps[b], base=2) ** 2
+    for a, b in combinations(range(len(maps)), 2):
+        correlation[a, b] = np.corrcoef(maps[a], maps[b])[0, 1]
+        jsd[a, b] = jensenshannon(maps[a], maps[b], base=2) ** 2
     return correlation, jsd
 
 

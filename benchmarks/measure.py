@@ -55,6 +55,12 @@ def medians(contestants, rounds):
     return {name: statistics.median(times) for name, times in alternately(contestants, rounds).items()}
 
 
+def fastest(contestants):
+    """The name of the fastest of functions by name."""
+    seconds = medians(contestants, 2)
+    return min(seconds, key=seconds.get)
+
+
 def exponent(sizes, costs):
     """b of the cost a size^b that fits best on logarithmic axes; NaN if a cost is not above zero."""
     sizes, costs = np.asarray(sizes, float), np.asarray(costs, float)

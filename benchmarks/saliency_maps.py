@@ -4,20 +4,13 @@ import numpy as np
 import torch
 from captum.attr import NoiseTunnel, Saliency
 
-from benchmarks.measure import Row, medians
+from benchmarks.measure import Row, fastest, medians
 from reality_check.distances import distance_function
 from reality_check.images import open_image
-from reality_check.network import (
-    Bfloat16,
-    Embedder,
-    EmbeddingNetwork,
-    bninception_trunk,
-    calibrate_batchnorm,
-    ready_for_inference,
-    seeded,
-)
+from reality_check.network import Bfloat16, device_of, random_network, ready_for_inference
 from reality_check.transforms import black_input, network_input
 from saliency.smoothgrad import input_gradients, noise_scale, noisy_copies, scaled, smoothgrad
+from settings.reader import Settings
 from utils import ROOT
 
 SAMPLES, SIGMA, SEED = 50, 0.15, 0
@@ -27,11 +20,9 @@ CAPTUM_BATCH_SIZES = (5, 10, 25, 50)  # of which it gets its best
 DISTANCE = distance_function("Euclidean Distance")
 
 
-def random_network():
-    """A BN-Inception with random weights, in torch's default memory format, as one that has just been loaded."""
-    images = torch.stack([network_input(open_image(path)) for path in IMAGES[:25]])
-    trunk = calibrate_batchnorm(seeded(SEED, bninception_trunk), images)
-    return EmbeddingNetwork(trunk, seeded(SEED, Embedder)).eval()
+def fresh_network():
+    """A network in torch's default memory format, as one that has just been loaded."""
+    return random_network(SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]]))
 
 
 def plain_loop(network, image, base):
@@ -63,7 +54,7 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
 
 def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
-    plain, ours = random_network().to(device, kind), ready_for_inference(random_network(), device).to(kind)
+    plain, ours = fresh_network().to(device, kind), ready_for_inference(fresh_network(), device).to(kind)
     if precision == "bf16":
         ours.trunk = Bfloat16(ours.trunk)
     image, black = (each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input()))
@@ -88,8 +79,7 @@ def exactness():
 def cpu_rows(rounds=5):
     plain, ours, image, base = contestants("cpu")
     tried = {size: lambda size=size: captum_map(plain, image, base, size) for size in CAPTUM_BATCH_SIZES}
-    seconds = medians(tried, 2)
-    best = min(seconds, key=seconds.get)
+    best = fastest(tried)
     seconds = medians(
         {
             "plain": lambda: plain_loop(plain, image, base),
@@ -116,7 +106,7 @@ def gpu_rows(precision, rounds=5):
 
     def in_precision(function):
         def run():
-            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+            device_of(Settings("benchmarks", device="cuda", precision=precision))  # which sets what torch may round
             function()
             torch.cuda.synchronize()
 

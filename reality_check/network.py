@@ -91,6 +91,12 @@ def seeded_trunk(seed):
     return trunk
 
 
+def random_network(seed, images):
+    """A BN-Inception and embedder with random weights from `seed`, calibrated on images (n, 3, H, W), in eval mode."""
+    trunk = calibrate_batchnorm(seeded(seed, bninception_trunk), images)
+    return EmbeddingNetwork(trunk, seeded(seed, Embedder)).eval()
+
+
 def ready_for_inference(module, device="cpu"):
     """The module in eval mode on a device, asking for no weight gradients and laid out for fast convolutions."""
     return module.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)

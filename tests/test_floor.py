@@ -6,14 +6,7 @@ import torch
 
 from reality_check.distances import distance_function
 from reality_check.images import open_image
-from reality_check.network import (
-    Embedder,
-    EmbeddingNetwork,
-    bninception_trunk,
-    calibrate_batchnorm,
-    ready_for_inference,
-    seeded,
-)
+from reality_check.network import random_network, ready_for_inference
 from reality_check.transforms import black_input, network_input
 from saliency.similarity import pearson
 from saliency.smoothgrad import input_gradients, noisy_copies, saliency_map
@@ -29,8 +22,7 @@ def maps():
     images = torch.stack([network_input(open_image(path)) for path in IMAGES])
     found = {}
     for seed in (1, 2):
-        trunk = ready_for_inference(calibrate_batchnorm(seeded(seed, bninception_trunk), images))
-        network = EmbeddingNetwork(trunk, ready_for_inference(seeded(seed, Embedder))).eval()
+        network = ready_for_inference(random_network(seed, images))
         base = network(black_input()[None])
         for i in (0, 1):
             copies = noisy_copies(images[i], SAMPLES, 0.15, seed=10 * seed + i)
