@@ -7,7 +7,7 @@ from captum.attr import NoiseTunnel, Saliency
 from benchmarks.measure import Row, fastest, medians
 from reality_check.distances import distance_function
 from reality_check.images import open_image
-from reality_check.network import Bfloat16, device_of, random_network, ready_for_inference
+from reality_check.network import Bfloat16, device_of, random_network, ready_for_inference, with_folded_batchnorm
 from reality_check.transforms import black_input, network_input
 from saliency.smoothgrad import input_gradients, noise_scale, noisy_copies, scaled, smoothgrad
 from settings.reader import Settings
@@ -23,6 +23,13 @@ DISTANCE = distance_function("Euclidean Distance")
 def fresh_network():
     """A network in torch's default memory format, as one that has just been loaded."""
     return random_network(SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]]))
+
+
+def our_network(kind=torch.float32):
+    """The same network, as the scripts load it."""
+    network = fresh_network().to(kind)
+    network.trunk = with_folded_batchnorm(network.trunk)
+    return ready_for_inference(network)
 
 
 def plain_loop(network, image, base):
@@ -54,7 +61,7 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
 
 def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
-    plain, ours = fresh_network().to(device, kind), ready_for_inference(fresh_network(), device).to(kind)
+    plain, ours = fresh_network().to(device, kind), our_network(kind).to(device)
     if precision == "bf16":
         ours.trunk = Bfloat16(ours.trunk)
     image, black = (each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input()))

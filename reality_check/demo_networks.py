@@ -49,7 +49,7 @@ def shared_trunk(settings, images):
             source = checkpoint_files.untrained_trunk_file(settings)
             if not source.is_file():
                 raise InputError(f"{source}: missing; `trunk: imagenet` needs it, `trunk: seeded` does not")
-            trunk = checkpoints.load_trunk(source)
+            trunk = checkpoints.read_trunk(source)
         else:
             trunk = seeded_trunk(utils.derived_seed(settings.seed, "seeded trunk"))
             calibrate_batchnorm(

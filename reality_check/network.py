@@ -61,7 +61,7 @@ def bninception_trunk():
 def with_folded_batchnorm(trunk):
     """The BN-Inception, in eval mode, with each BatchNorm folded into the convolution before it.
 
-    Both are linear, so it is the same function, up to rounding. It pays for features; beside gradients it gains little.
+    Both are linear, so it is the same function, up to rounding.
     """
     for name, conv in list(trunk.named_children()):
         norm = getattr(trunk, f"{name}_bn", None)

@@ -16,7 +16,7 @@ from properties import embed_cars, embedding_files
 from reality_check import transforms
 from reality_check.transforms import network_input
 from report import workload
-from saliency import compare_maps, map_files, map_plan
+from saliency import compare_maps, compute_maps, map_files, map_plan
 from settings.reader import Settings
 from tests import fake_data
 from tests.conftest import ROOT, first_embedder, snapshot
@@ -140,6 +140,22 @@ def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_bloc
     assert len(blocks_in(saliency / "maps")) > 3  # some that have been compared are still there
     run_inside(SALIENCY[0], settings)
     assert len(blocks_in(saliency / "maps")) == 3 and len(blocks_in(saliency / "per_image")) == 4
+
+
+def test_blocks_that_another_run_finishes_first(project, run_inside, small_blocks, monkeypatch):
+    """A run that has listed its blocks, and then finds them done and their maps deleted, does not begin again."""
+    settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
+    begin, image_map, made = compute_maps.compute_and_compare, compute_maps.image_map, []
+
+    def overtaken(*arguments):
+        monkeypatch.setattr(compute_maps, "compute_and_compare", begin)
+        run_inside(SALIENCY[0], settings)  # the other run
+        begin(*arguments)
+
+    monkeypatch.setattr(compute_maps, "compute_and_compare", overtaken)
+    monkeypatch.setattr(compute_maps, "image_map", lambda *arguments: made.append(1) or image_map(*arguments))
+    run_inside(SALIENCY[0], settings)
+    assert len(made) == 4 * 3
 
 
 def stop_at_call(number, function):
