@@ -190,6 +190,14 @@ def run_script(main):
         sys.exit("stopped; what is finished is kept, run the same command to go on")
 
 
+def check_positive(options, *names):
+    """Raise InputError if one of the parsed options is below 1; None is none."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise InputError(f"--{name} {value}: must be at least 1")
+
+
 def derived_seed(*purpose):
     """A 63-bit seed that depends on nothing but what the random numbers are for, e.g. (seed, "noise", loss, image)."""
     text = "\x1f".join(str(part) for part in purpose)

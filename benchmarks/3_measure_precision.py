@@ -1,9 +1,9 @@
 """What the networks' precision does to the numbers: saliency maps and tables in float32, beside tf32 and bf16.
 
-For some networks and images of a settings file it prints, and writes to benchmarks/precision.csv, the correlation of each
-map with the float32 map of the same noise; the mean correlation between networks, which Tables 2-4 show; and the
-NR-Precision of rendered cars, which Table 6 shows. tf32 is left out where there is no NVIDIA GPU. The default settings
-need `make demo` first. A processor without bfloat16 instructions takes many times as long for bf16.
+For some networks and images of a settings file it prints, and writes as CSV, the correlation of each map with the float32
+map of the same noise; the mean correlation between networks, which Tables 2-4 show; and the NR-Precision of rendered
+cars, which Table 6 shows. tf32 is left out where there is no NVIDIA GPU. The default settings need `make demo` first. A
+processor without bfloat16 instructions takes many times as long for bf16.
 """
 
 import sys
@@ -14,16 +14,24 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 import utils
 from settings.reader import options_parser, settings_from
 
+OUTPUT = utils.ROOT / "benchmarks" / "precision.csv"
+
 
 def main():
     parser = options_parser(__doc__)
     parser.set_defaults(settings=utils.ROOT / "settings" / "demo.yaml")
     parser.add_argument("--images", type=int, default=2, help="for saliency maps [%(default)s]")
+    parser.add_argument("--samples", type=int, help="noisy, of each image [as in the settings: 6 in the demo's]")
     parser.add_argument("--cars", type=int, default=200, help="for NR-Precision [%(default)s]")
+    parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE", help="[%(default)s]")
     options = parser.parse_args()
+    utils.check_positive(options, "images", "samples", "cars")
+    settings = settings_from(options)
+    if options.samples:
+        settings = settings._replace(saliency=settings.saliency._replace(noise_samples=options.samples))
     from benchmarks import precision
 
-    precision.measure(settings_from(options), options.images, options.cars, utils.ROOT / "benchmarks" / "precision.csv")
+    precision.measure(settings, options.images, options.cars, options.output)
 
 
 if __name__ == "__main__":

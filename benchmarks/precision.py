@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from properties.embedding_files import chosen_cars
@@ -17,12 +16,10 @@ from saliency.compute_maps import base_embedding, image_map
 from saliency.similarity import all_pairs, fisher_mean
 from settings.reader import PRECISIONS
 
-FOLD = 0
-
 
 def measure(settings, images, cars, file):
-    """Print and write (measure, of what, precision, value) for the settings' networks of the first fold."""
-    precisions = [each for each in PRECISIONS if each != "tf32" or torch.cuda.is_available()]
+    """Print and write (measure, of what, precision, value) for the settings' networks of their first fold."""
+    precisions = [each for each in PRECISIONS if each != "tf32" or device_of(settings).type == "cuda"]
     rows = [*map_rows(settings, precisions, images), *table_6_rows(settings, precisions, cars)]
     table = pd.DataFrame(rows, columns=["measure", "of", "precision", "value"])
     csv_tables.write(file, table)
@@ -40,20 +37,21 @@ def map_rows(settings, precisions, images):
         same = [all_pairs(np.stack(pair), 2)[0][:, 0, 1] for pair in zip(maps["float32"], maps[precision])]
         yield "correlation with the float32 map", "mean", precision, fisher_mean(same, axis=None)
         yield "correlation with the float32 map", "least", precision, np.min(same)
-        upper = np.triu_indices(len(settings.losses), 1)
-        between = all_pairs(maps[precision], 2)[0][:, *upper]
-        yield "correlation between networks", "mean", precision, fisher_mean(between, axis=None)
+        if len(settings.losses) > 1:
+            upper = np.triu_indices(len(settings.losses), 1)
+            between = all_pairs(maps[precision], 2)[0][:, *upper]
+            yield "correlation between networks", "mean", precision, fisher_mean(between, axis=None)
 
 
 def maps_of(settings, dataset, items):
     """Saliency maps (losses, items, H, W) of the settings' networks."""
-    device, maps = device_of(settings), []
+    device, fold, maps = device_of(settings), settings.folds[0], []
     for loss in tqdm(settings.losses, desc=f"saliency maps, {settings.precision}", unit="network"):
-        network = checkpoints.load_network(settings, loss, dataset, FOLD, device)
+        network = checkpoints.load_network(settings, loss, dataset, fold, device)
         base = base_embedding(network, device)
         maps.append(
             [
-                image_map(settings, network, base, loss, dataset, FOLD, item.image_id, image)
+                image_map(settings, network, base, loss, dataset, fold, item.image_id, image)
                 for item, image in zip(items, network_inputs(items))
             ]
         )
@@ -65,11 +63,12 @@ def table_6_rows(settings, precisions, cars):
     items, table = chosen_cars(settings)
     chosen = datasets.evenly_spaced(range(len(items)), cars)
     items, codes = [items[i] for i in chosen], property_codes(table)[chosen]
-    cells = [(loss, settings.properties.networks, FOLD) for loss in settings.losses]
+    fold = settings.folds[0]
+    cells = [(loss, settings.properties.networks, fold) for loss in settings.losses]
     for precision in precisions:
         scores = []
         for (loss, *_), embeddings in zip(cells, embeddings_of(settings._replace(precision=precision), cells, items)):
-            scores += score_rows(settings, loss, FOLD, embeddings, codes)
+            scores += score_rows(settings, loss, fold, embeddings, codes)
         means = pd.DataFrame(scores).groupby("property", sort=False).nr_precision.mean()
         for name, value in means.items():
             yield "NR-Precision", name, precision, value

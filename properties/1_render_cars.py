@@ -35,9 +35,7 @@ def _arguments():
     parser.add_argument("--car-models", type=Path, metavar="DIR", help="your own cars; DIR/cars.csv lists them")
     parser.add_argument("--variations", action="store_true", help="render one property at a time instead of draws")
     arguments = parser.parse_args()
-    for name in ("size", "samples"):
-        if getattr(arguments, name) < 1:
-            raise utils.InputError(f"--{name} {getattr(arguments, name)}: must be at least 1")
+    utils.check_positive(arguments, "size", "samples")
     return arguments
 
 

@@ -76,19 +76,19 @@ def _range_of_bins(products, offsets, rank):
 @njit(cache=True, error_model="numpy")
 def _binned(products, offsets, begin, width):
     """(bin of each distance, number of distances in each bin); the larger the distance, the higher the bin."""
-    bins, counts = np.zeros(len(products), np.uint16), np.zeros(BINS, np.int64)
+    bins, counts = np.zeros(len(products), np.uint16), np.zeros((2, BINS), np.int64)
     factor = 1 / width
     if not (width > 0 and np.isfinite(factor)):
-        counts[0] = len(products)
-        return bins, counts
+        counts[0, 0] = len(products)
+        return bins, counts[0]
     begin -= width  # the sample's least has a bin for itself
     for i in range(len(products)):
         place = (products[i] + offsets[i] - begin) * factor
         place = place if place > 0 else 0.0
         bins[i] = np.uint16(np.int32(place if place < BINS - 1 else BINS - 1))
     for i in range(len(products)):
-        counts[bins[i]] += 1
-    return bins, counts
+        counts[i & 1, bins[i]] += 1  # in turns: most are in the last bin, and to add to one place again means to wait
+    return bins, counts[0] + counts[1]
 
 
 @njit(cache=True)

@@ -27,7 +27,8 @@ def train(settings, todo):
         datasets.check_images(items)
         images = torch.stack([network_input(open_image(item.path)) for item in tqdm(items, desc="reading images")])
         trunk_file = shared_trunk(settings, images)
-        features = trunk_features(checkpoints.load_trunk(trunk_file), images, settings.properties.batch_size)
+        trunk = ready_for_inference(checkpoints.read_trunk(trunk_file))
+        features = trunk_features(trunk, images, settings.properties.batch_size)
         by_id = {item.image_id: row for item, row in zip(items, features)}
         cells = [cell for cell in todo if cell[1] == dataset]
         parts = {

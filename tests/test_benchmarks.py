@@ -88,6 +88,19 @@ def test_embeddings_agree():
     assert row.difference < 1e-4
 
 
+def test_precision(project, run_inside):
+    """float32 is the measure of itself, and bf16 is near it."""
+    file = project / "precision.csv"
+    options = ("--losses", "Contrastive", "None", "--images", "1", "--cars", "10", "--output", str(file))
+    run_inside("benchmarks/3_measure_precision.py", project / "tiny.yaml", *options)
+    value = pd.read_csv(file).set_index(["measure", "of", "precision"]).value
+    exact, rounded = value["correlation with the float32 map", "least"]
+    assert exact == pytest.approx(1) and 0.5 < rounded < 0.99
+    exact, rounded = value["correlation between networks", "mean"]
+    assert exact == pytest.approx(rounded, abs=0.1)
+    assert len(value["NR-Precision"]) == 2 * 11
+
+
 def test_figures(tmp_path):
     rows = [Row("fast", "slow", "cpu", "s", 2.0, 1.0, 3.0), Row("on a GPU", "slow", "cuda", "s", 4.0)]
     table = [row._asdict() | {"ratio": row.ratio, "reached": row.reached} for row in rows]
