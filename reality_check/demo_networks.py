@@ -12,6 +12,7 @@ from reality_check.network import calibrate_batchnorm, features_of, ready_for_in
 from reality_check.transforms import network_input
 from utils import InputError
 
+BATCH_SIZE = 25  # no setting: rounding depends on it, and training makes other networks of other rounding
 LOG_COLUMNS = ("loss", "dataset", "fold", "validation_map_at_r", "iteration")
 
 
@@ -28,7 +29,7 @@ def train(settings, todo):
         images = torch.stack([network_input(open_image(item.path)) for item in tqdm(items, desc="reading images")])
         trunk_file = shared_trunk(settings, images)
         trunk = ready_for_inference(checkpoints.read_trunk(trunk_file))
-        features = trunk_features(trunk, images, settings.properties.batch_size)
+        features = trunk_features(trunk, images)
         by_id = {item.image_id: row for item, row in zip(items, features)}
         cells = [cell for cell in todo if cell[1] == dataset]
         parts = {
@@ -60,9 +61,9 @@ def shared_trunk(settings, images):
     return file
 
 
-def trunk_features(trunk, images, batch_size):
+def trunk_features(trunk, images):
     """Features (n, 1024) of images (n, 3, H, W)."""
-    batches = images.split(batch_size)
+    batches = images.split(BATCH_SIZE)
     return torch.cat([features_of(trunk, batch) for batch in tqdm(batches, desc="trunk features", unit="batch")])
 
 
