@@ -22,14 +22,14 @@ def saliency_map(gradients, protocol):
     gradients = gradients.to("cpu" if gradients.is_mps else gradients.device, torch.float64)  # MPS has no float64
     if gradients.ndim != 4:
         raise ValueError(f"gradients must be (samples, channels, H, W), not {tuple(gradients.shape)}")
-    if not torch.isfinite(gradients).all():
-        raise ValueError("gradients contain NaN or infinite values")
     if protocol not in PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}")
     if PROTOCOLS[protocol].signed_mean_over == "samples":
         raw = gradients.mean(dim=0).abs().mean(dim=0)
     else:
         raw = gradients.mean(dim=1).abs().sum(dim=0)
+    if not torch.isfinite(raw).all():
+        raise ValueError("gradients contain NaN or infinite values")
     return scaled(raw).cpu().numpy()
 
 
