@@ -37,7 +37,7 @@ def _compared(file, image):
     return compared_pair_by_pair(np.load(file, mmap_mode="r")[:, image])
 
 
-def rows(rounds=5):
+def rows(rounds=15):
     maps = random_maps(LOSSES, IMAGES)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "maps.npy"
