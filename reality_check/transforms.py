@@ -10,14 +10,14 @@ from PIL import Image
 
 from reality_check.images import RESIZED, cropped, open_image
 
-BGR_MEAN = np.array([104, 117, 128], np.float32)
+BGR_MEAN = np.array([104, 117, 128], np.float32)[:, None, None]
 AHEAD = 64  # images that are read before the network asks for them
 
 
 def network_input(image):
     """(3, 227, 227) float32, channels blue, green, red, from 0 to 255 less the ImageNet mean."""
-    bgr = np.asarray(cropped(image))[:, :, ::-1].astype(np.float32) - BGR_MEAN
-    return torch.from_numpy(np.ascontiguousarray(bgr.transpose(2, 0, 1)))
+    bgr = np.ascontiguousarray(np.asarray(cropped(image)).transpose(2, 0, 1)[::-1])
+    return torch.from_numpy(bgr.astype(np.float32) - BGR_MEAN)
 
 
 def network_inputs(items):
