@@ -8,10 +8,9 @@ from torchvision import transforms
 from tqdm import tqdm
 
 from benchmarks.measure import Row, fastest, medians
-from benchmarks.saliency_maps import IMAGES, fresh_network
+from benchmarks.saliency_maps import IMAGES, fresh_network, our_network
 from reality_check.datasets import Item
 from reality_check.embedding import SharedTrunk
-from reality_check.network import ready_for_inference, with_folded_batchnorm
 
 BATCH_SIZE = 10  # ours
 PLAIN_BATCH_SIZES = (10, 25, 50)  # of which the plain way gets its best
@@ -49,9 +48,8 @@ def our_embeddings(networks):
 
 
 def rows(rounds=9):
-    plain, network = fresh_network(), fresh_network()
-    trunk, embedder = ready_for_inference(with_folded_batchnorm(network.trunk)), ready_for_inference(network.embedder)
-    ours = SharedTrunk(trunk, [embedder], BATCH_SIZE)
+    plain, network = fresh_network(), our_network()
+    ours = SharedTrunk(network.trunk, [network.embedder], BATCH_SIZE)
     difference = np.abs(plain_embeddings(plain, BATCH_SIZE) - our_embeddings(ours)).max()
     tried = {size: lambda size=size: plain_embeddings(plain, size) for size in PLAIN_BATCH_SIZES}
     best = fastest(tried)

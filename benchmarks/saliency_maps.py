@@ -25,6 +25,13 @@ def fresh_network():
     return random_network(SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]]))
 
 
+def our_network(kind=torch.float32):
+    """The same network, as the scripts load it."""
+    network = fresh_network().to(kind)
+    network.trunk = with_folded_batchnorm(network.trunk)
+    return ready_for_inference(network)
+
+
 def plain_loop(network, image, base):
     """The map as the paper's authors compute it, written anew: all 50 copies at once, gradients of weights included."""
     copies = noisy_copies(image, SAMPLES, SIGMA, SEED).requires_grad_()
@@ -54,10 +61,7 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
 
 def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
-    plain, ours = (fresh_network().to(device, kind) for _ in range(2))
-    if device != "cpu":  # as checkpoints.load_network
-        ours.trunk = with_folded_batchnorm(ours.trunk)
-    ours = ready_for_inference(ours, device)
+    plain, ours = fresh_network().to(device, kind), our_network(kind).to(device)
     if precision == "bf16":
         ours.trunk = Bfloat16(ours.trunk)
     image, black = (each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input()))

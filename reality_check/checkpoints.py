@@ -56,13 +56,17 @@ def fill(module, file):
     return module
 
 
-def load_trunk(file, device="cpu", precision="float32", fold=False):
-    """The trunk of a checkpoint file, ready for inference.
+def read_trunk(file):
+    """The trunk of a checkpoint file, in eval mode, as it was trained."""
+    return fill(bninception_trunk(), file).eval()
 
-    precision: see Settings; of its choices only bf16 is here. fold: see with_folded_batchnorm.
+
+def load_trunk(file, device="cpu", precision="float32"):
+    """The trunk of a checkpoint file, ready for inference and faster than as it was trained.
+
+    precision: see Settings; of its choices only bf16 is here.
     """
-    trunk = fill(bninception_trunk(), file).eval()
-    trunk = ready_for_inference(with_folded_batchnorm(trunk) if fold else trunk, device)
+    trunk = ready_for_inference(with_folded_batchnorm(read_trunk(file)), device)
     return Bfloat16(trunk) if precision == "bf16" else trunk
 
 
@@ -78,9 +82,7 @@ def load_embedder(settings, file, fold, device="cpu"):
 def load_network(settings, loss, dataset, fold, device="cpu"):
     """The network that embeds images of `dataset`, ready for inference."""
     trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
-    # A CPU gains next to nothing by it where gradients are wanted, and would round saliency maps in another way.
-    folded = torch.device(device).type != "cpu"
-    trunk = load_trunk(trunk_file, device, settings.precision, folded)
+    trunk = load_trunk(trunk_file, device, settings.precision)
     embedder = load_embedder(settings, embedder_file, fold, device)
     return EmbeddingNetwork(trunk, embedder).eval()
 
@@ -96,7 +98,7 @@ def check_network(settings, loss, dataset, fold, good_trunks):
     """Read a network's checkpoint; `good_trunks` keeps what trunks were read before, which many networks may share."""
     trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
     if same_file_key(trunk_file) not in good_trunks:
-        load_trunk(trunk_file)
+        read_trunk(trunk_file)
         good_trunks.add(same_file_key(trunk_file))
     load_embedder(settings, embedder_file, fold)
 

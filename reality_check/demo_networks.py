@@ -28,7 +28,8 @@ def train(settings, todo):
         datasets.check_images(items)
         images = torch.stack([network_input(open_image(item.path)) for item in tqdm(items, desc="reading images")])
         trunk_file = shared_trunk(settings, images)
-        features = trunk_features(checkpoints.load_trunk(trunk_file), images)
+        trunk = ready_for_inference(checkpoints.read_trunk(trunk_file))
+        features = trunk_features(trunk, images)
         by_id = {item.image_id: row for item, row in zip(items, features)}
         cells = [cell for cell in todo if cell[1] == dataset]
         parts = {
@@ -50,7 +51,7 @@ def shared_trunk(settings, images):
             source = checkpoint_files.untrained_trunk_file(settings)
             if not source.is_file():
                 raise InputError(f"{source}: missing; `trunk: imagenet` needs it, `trunk: seeded` does not")
-            trunk = checkpoints.load_trunk(source)
+            trunk = checkpoints.read_trunk(source)
         else:
             trunk = seeded_trunk(utils.derived_seed(settings.seed, "seeded trunk"))
             calibrate_batchnorm(

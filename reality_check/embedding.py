@@ -32,7 +32,7 @@ class SharedTrunk:
     def load(cls, settings, cells, device):
         """The networks (loss, dataset, fold) whose trunk is the same file."""
         files = [checkpoint_files.files_of(settings, *cell) for cell in cells]
-        trunk = checkpoints.load_trunk(files[0][0], device, settings.precision, fold=True)
+        trunk = checkpoints.load_trunk(files[0][0], device, settings.precision)
         embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (*_, fold) in zip(files, cells)]
         return cls(trunk, embedders, settings.properties.batch_size)
 

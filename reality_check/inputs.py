@@ -135,7 +135,7 @@ def _check_untrained_trunk(file):
                 f"{file}: its sha256 begins {checksum[: len(promised[1])]}, not {promised[1]}; "
                 "fetch it again, or, if it is meant to be another file, give it another name"
             )
-    checkpoints.load_trunk(file)
+    checkpoints.read_trunk(file)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
