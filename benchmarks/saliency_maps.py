@@ -7,7 +7,7 @@ from captum.attr import NoiseTunnel, Saliency
 from benchmarks.measure import Row, fastest, medians
 from reality_check.distances import distance_function
 from reality_check.images import open_image
-from reality_check.network import Bfloat16, device_of, random_network, ready_for_inference, with_folded_batchnorm
+from reality_check.network import device_of, random_network, ready_for_inference, trunk_for_inference
 from reality_check.transforms import black_input, network_input
 from saliency.smoothgrad import input_gradients, noise_scale, noisy_copies, scaled, smoothgrad
 from settings.reader import Settings
@@ -25,11 +25,11 @@ def fresh_network():
     return random_network(SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]]))
 
 
-def our_network(kind=torch.float32):
+def our_network(device="cpu", precision="float32", kind=torch.float32):
     """The same network, as the scripts load it."""
     network = fresh_network().to(kind)
-    network.trunk = with_folded_batchnorm(network.trunk)
-    return ready_for_inference(network)
+    network.trunk = trunk_for_inference(network.trunk, device, precision)
+    return ready_for_inference(network, device)
 
 
 def plain_loop(network, image, base):
@@ -61,9 +61,7 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
 
 def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
-    plain, ours = fresh_network().to(device, kind), our_network(kind).to(device)
-    if precision == "bf16":
-        ours.trunk = Bfloat16(ours.trunk)
+    plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind)
     image, black = (each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input()))
     with torch.no_grad():
         base = ours(black[None])

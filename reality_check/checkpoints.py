@@ -8,13 +8,12 @@ import torch
 import utils
 from reality_check.checkpoint_files import files_of, same_file_key
 from reality_check.network import (
-    Bfloat16,
     Embedder,
     EmbeddingNetwork,
     bninception_trunk,
     ready_for_inference,
     seeded,
-    with_folded_batchnorm,
+    trunk_for_inference,
 )
 from utils import InputError
 
@@ -62,12 +61,8 @@ def read_trunk(file):
 
 
 def load_trunk(file, device="cpu", precision="float32"):
-    """The trunk of a checkpoint file, ready for inference and faster than as it was trained.
-
-    precision: see Settings; of its choices only bf16 is here.
-    """
-    trunk = ready_for_inference(with_folded_batchnorm(read_trunk(file)), device)
-    return Bfloat16(trunk) if precision == "bf16" else trunk
+    """The trunk of a checkpoint file, ready for inference."""
+    return trunk_for_inference(read_trunk(file), device, precision)
 
 
 def load_embedder(settings, file, fold, device="cpu"):
