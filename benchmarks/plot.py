@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator
 
 from benchmarks.measure import exponent
 from report import figures
@@ -36,10 +37,11 @@ def ratios(table):
     )
     axes.invert_yaxis()
     axes.set_xscale("log")
+    _few_ticks(axes.xaxis)
     axes.set_xlabel("times as fast, or as small")
     axes.margins(x=0.12)
     axes.legend(loc="lower right")
-    axes.grid(axis="x", which="both", color="0.92")
+    axes.grid(axis="x", color="0.92")
     return figure
 
 
@@ -49,7 +51,8 @@ def growth(table):
     figure, axes = figures.new_figure(2, len(curves), figsize=(2.4 * len(curves), 4.4))
     for column, ((what, along), points) in zip(axes.T, curves):
         column[0].set_title(what)
-        for panel, costs, unit in zip(column, (points.seconds, points.extra_gb), ("seconds", "GB beyond the inputs")):
+        costs_by_unit = {"seconds": points.seconds, "MB beyond the inputs": 1000 * points.extra_gb}
+        for panel, (unit, costs) in zip(column, costs_by_unit.items()):
             _curve(panel, points["size"], costs)
             panel.set(xlabel=along, ylabel=unit)
     return figure
@@ -58,9 +61,17 @@ def growth(table):
 def _curve(axes, sizes, costs):
     axes.loglog(sizes, costs, "o-")
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45)
-    axes.minorticks_off()
+    axes.xaxis.minorticks_off()
+    _few_ticks(axes.yaxis)
     axes.margins(0.15)
     power = exponent(sizes, costs)
     label = "not measured" if np.isnan(power) else f"exponent {round(power, 2) + 0.0:.2f}"  # no -0.00
     axes.annotate(label, (0.05, 0.92), xycoords="axes fraction")
     axes.grid(color="0.92")
+
+
+def _few_ticks(axis):
+    """Ticks of a logarithmic axis at 1, 2 and 5 of every power of ten, written out: some axes span less than one."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
