@@ -8,6 +8,7 @@ from benchmarks.measure import exponent
 from report import figures
 from utils import InputError
 
+LEAST_SPAN = 10  # from the lower to the upper end of a curve's axis, lest what hardly grows look steep
 COLORS = {"yes": "tab:green", "no": "tab:red"}
 
 
@@ -64,6 +65,9 @@ def _curve(axes, sizes, costs):
     axes.xaxis.minorticks_off()
     _few_ticks(axes.yaxis)
     axes.margins(0.15)
+    low, high = axes.get_ylim()
+    widened = max(1, np.sqrt(LEAST_SPAN * low / high))
+    axes.set_ylim(low / widened, high * widened)
     power = exponent(sizes, costs)
     label = "not measured" if np.isnan(power) else f"exponent {round(power, 2) + 0.0:.2f}"  # no -0.00
     axes.annotate(label, (0.05, 0.92), xycoords="axes fraction")
