@@ -23,7 +23,7 @@ def all_hits(embeddings, queries, codes, ranks, device):
 
 def _hits(distances, queries, codes, ranks):
     """As neighbor_hits, for tensors: distances (q, n), queries (q,), codes (k, n), ranks (q, k)."""
-    distances[torch.arange(len(queries)), queries] = torch.inf
+    distances[torch.arange(len(queries), device=queries.device), queries] = torch.inf
     bins = _binned(distances, ranks.max(dim=1).values)
     counts = torch.zeros(len(queries), BINS, dtype=torch.int64, device=bins.device)
     counts.scatter_add_(1, bins, torch.ones(1, dtype=torch.int64, device=bins.device).expand_as(bins))
