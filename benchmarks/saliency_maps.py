@@ -25,10 +25,10 @@ def fresh_network():
     return random_network(SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]]))
 
 
-def our_network(device="cpu", precision="float32", kind=torch.float32):
+def our_network(device="cpu", precision="float32", kind=torch.float32, gradients=False):
     """The same network, as the scripts load it."""
     network = fresh_network().to(kind)
-    network.trunk = trunk_for_inference(network.trunk, device, precision)
+    network.trunk = trunk_for_inference(network.trunk, device, precision, gradients)
     return ready_for_inference(network, device)
 
 
@@ -61,7 +61,7 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
 
 def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
-    plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind)
+    plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind, gradients=True)
     image, black = (each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input()))
     with torch.no_grad():
         base = ours(black[None])
@@ -81,7 +81,7 @@ def exactness():
     return [np.abs(a - b).max() for a, b in ((exact[1], exact[0]), (rounded[0], exact[0]), (rounded[1], exact[1]))]
 
 
-def cpu_rows(rounds=5):
+def cpu_rows(rounds=9):
     plain, ours, image, base = contestants("cpu")
     tried = {size: lambda size=size: captum_map(plain, image, base, size) for size in CAPTUM_BATCH_SIZES}
     best = fastest(tried)

@@ -60,9 +60,9 @@ def read_trunk(file):
     return fill(bninception_trunk(), file).eval()
 
 
-def load_trunk(file, device="cpu", precision="float32"):
-    """The trunk of a checkpoint file, ready for inference."""
-    return trunk_for_inference(read_trunk(file), device, precision)
+def load_trunk(file, device="cpu", precision="float32", gradients=False):
+    """The trunk of a checkpoint file; see trunk_for_inference."""
+    return trunk_for_inference(read_trunk(file), device, precision, gradients)
 
 
 def load_embedder(settings, file, fold, device="cpu"):
@@ -75,9 +75,9 @@ def load_embedder(settings, file, fold, device="cpu"):
 
 
 def load_network(settings, loss, dataset, fold, device="cpu"):
-    """The network that embeds images of `dataset`, ready for inference."""
+    """The network that embeds images of `dataset`, ready for inference and for gradients of images."""
     trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
-    trunk = load_trunk(trunk_file, device, settings.precision)
+    trunk = load_trunk(trunk_file, device, settings.precision, gradients=True)
     embedder = load_embedder(settings, embedder_file, fold, device)
     return EmbeddingNetwork(trunk, embedder).eval()
 

@@ -52,13 +52,14 @@ def test_network_embeds(settings):
 
 
 def test_folded_batchnorm(settings):
-    """The same features, up to rounding; in float64 hardly any of it."""
+    """The same features, up to rounding; in float64 hardly any of it. Not folded where a CPU is to give gradients."""
     file = checkpoint_files.files_of(settings, CONTRASTIVE, "RenderedCars", 0)[0]
     images = torch.randn(2, 3, 227, 227, dtype=torch.float64) * 50
-    trunks = checkpoints.read_trunk(file), checkpoints.load_trunk(file)
+    trunks = [checkpoints.read_trunk(file), checkpoints.load_trunk(file)]
+    trunks += [checkpoints.load_trunk(file, device, gradients=True) for device in ("cpu", "meta")]
     norms = [sum(isinstance(module, torch.nn.BatchNorm2d) for module in trunk.modules()) for trunk in trunks]
-    assert norms == [69, 0]
-    plain, folded = (trunk.double()(images) for trunk in trunks)
+    assert norms == [69, 0, 69, 0]
+    plain, folded = (trunk.double()(images) for trunk in trunks[:2])
     torch.testing.assert_close(plain, folded, rtol=0, atol=1e-4 * plain.abs().max().item())
 
 
