@@ -4,25 +4,12 @@ This file imports the standard library alone, so that any script starts at once 
 environment can use it too.
 """
 
-import csv
-import datetime
 import errno
 import hashlib
-import json
 import math
-import os
-import socket
-import subprocess
 import sys
-from contextlib import contextmanager, suppress
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Paths. Edit these, or override them for one run in the `paths:` block of a settings file.
@@ -166,7 +153,7 @@ PROTOCOLS = {
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Errors, seeds, files.
+# Errors, seeds, blocks.
 # ---------------------------------------------------------------------------------------------------------------------
 class InputError(Exception):
     """Something the user gave is wrong: the message is one line that names the file or setting and what to do."""
@@ -204,112 +191,9 @@ def derived_seed(*purpose):
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-@contextmanager
-def written_aside(path):
-    """Yield a temporary path beside `path`; it takes the place of `path` only once it is written out whole."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The ending stays last: many writers choose their format by it.
-    aside = path.with_name(f".{path.stem}.{socket.gethostname()}-{os.getpid()}{path.suffix}")
-    try:
-        with named(path):
-            yield aside
-            with open(aside, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(aside, path)
-            _sync_folder(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-@contextmanager
-def named(path):
-    """A full disk does not say which file it is full for; inside of this, it does."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is not None:
-            error.filename = error.filename or str(path)
-        raise
-
-
-def _sync_folder(folder):
-    """Make sure that a file's new name survives a loss of power, where folders can be synchronised."""
-    if fcntl is not None:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-class Claims:
-    """Which of the processes that share a folder does what: numbered claims, let go of when their process ends.
-
-    A claim is a lock on a byte of the folder's .lock. Where there are no locks, everybody gets every claim: then two may
-    do the same work, to the same result. A process keeps to one Claims of a folder at a time: once one is closed, the
-    system lets go of the claims of all.
-    """
-
-    def __init__(self, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        self.file = open(folder / ".lock", "ab")
-
-    def take(self, number, wait=False):
-        """Whether the claim is ours now; with `wait`, it is as soon as nobody else has it."""
-        if fcntl is None:
-            return True
-        try:
-            fcntl.lockf(self.file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, number)
-        except (BlockingIOError, PermissionError):
-            return False
-        except OSError:  # this file system has no locks
-            pass
-        return True
-
-    def take_cell(self, loss, dataset, fold):
-        """Whether the claim to a network's results is ours now."""
-        return self.take(derived_seed("claim", loss.name, dataset, fold))
-
-    def give(self, number):
-        with suppress(OSError, AttributeError):
-            fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
-
-    @contextmanager
-    def held(self, number):
-        """Waits for the claim and holds it."""
-        self.take(number, wait=True)
-        try:
-            yield
-        finally:
-            self.give(number)
-
-
-def is_newer(file, source):
-    """Whether a result is there and, where its source is still there, newer than that."""
-    return file.is_file() and (not source.is_file() or file.stat().st_mtime_ns > source.stat().st_mtime_ns)
-
-
 def blocks(items, size):
     """(number, its items) of the blocks of so many items, in their order."""
     return [(start // size, items[start : start + size]) for start in range(0, len(items), size)]
-
-
-def write_text(path, text):
-    with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
-
-
-def write_rows(path, rows):
-    """A CSV file of rows, the first of which names the columns."""
-    with written_aside(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
-
-
-def read_rows(path):
-    """The rows of a CSV file as dictionaries of strings."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -366,84 +250,3 @@ def properties_file(settings, name):
 
 def table_file(settings, name):
     return settings.results / "tables" / name
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# How a number came about.
-# ---------------------------------------------------------------------------------------------------------------------
-RECORDED_PACKAGES = ("torch", "torchvision", "pretrainedmodels", "pytorch-metric-learning", "numpy", "scipy", "pandas",
-                     "scikit-learn", "matplotlib")  # fmt: skip
-
-
-def _git(*words):
-    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def git_commit():
-    """The commit the code is at, with "+changes" where the working tree differs from it; "unknown" outside git."""
-    try:
-        return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _numbers_depend_on(settings):
-    """The settings that change a number; which losses, datasets and folds are run, in what batches, does not."""
-    saliency, properties = settings.saliency._asdict(), settings.properties._asdict()
-    del (
-        saliency["batch_size"],
-        saliency["keep_maps"],
-        properties["batch_size"],
-        properties["tsne_images"],
-        properties["tsne_loss"],
-    )
-    kept = {
-        "protocol": settings.protocol,
-        "seed": settings.seed,
-        "trunk": settings.trunk,
-        "precision": settings.precision,
-        "allow_partial": settings.allow_partial,
-    }
-    training = settings.training._asdict() if settings.training else None
-    return kept | {"saliency": saliency, "properties": properties, "training": training}
-
-
-def check_recorded(settings):
-    """What run.json says of results/<settings>, empty if there is none yet.
-
-    Raises InputError if the folder holds results that other settings made: results are never mixed.
-    """
-    file = settings.results / "run.json"
-    now = _numbers_depend_on(settings)
-    if not file.exists():
-        return {"settings": now, "scripts": {}}
-    record = json.loads(file.read_text(encoding="utf-8"))
-    record["settings"].setdefault("precision", "float32")  # a run.json from before there was a choice
-    for key, value in now.items():
-        if record["settings"][key] != value:
-            raise InputError(
-                f"{settings.results} was made with {key} = {record['settings'][key]}, the settings now say {value}; "
-                "delete that folder, or give the settings file a new name"
-            )
-    return record
-
-
-def record_run(settings, script, device="cpu"):
-    """Note in results/<settings>/run.json what makes the results: settings, commit, versions, device, time."""
-    with Claims(settings.results).held(0):  # or two scripts at once would lose each other's notes
-        _record_run(settings, script, device)
-
-
-def _record_run(settings, script, device):
-    record = check_recorded(settings)
-    record["scripts"][Path(script).resolve().relative_to(ROOT).as_posix()] = {
-        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "git_commit": git_commit(),
-        "device": device,
-        "losses": [loss.name for loss in settings.losses],
-        "datasets": settings.datasets,
-        "folds": settings.folds,
-        "python": sys.version.split()[0],
-        "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
-    }
-    write_text(settings.results / "run.json", json.dumps(record, indent=2) + "\n")

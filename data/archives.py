@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 from data.manifest import CHUNK, Row, byte_bar, is_plain
 from report.workload import free_space
-from utils import InputError, named
+from safe_files import named
+from utils import InputError
 
 GB = 10**9
 RESERVE = GB  # bytes to leave free on a disk

@@ -14,7 +14,7 @@ from time import sleep
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 
-import utils
+import safe_files
 from data import manifest
 from data.archives import check_room, looks_like_page
 from data.manifest import CHUNK, byte_bar
@@ -117,8 +117,8 @@ def _try(address, part, source):
         if not resumed:
             _forget(part)  # before its note is of another version
             note = {"address": address, "etag": said("ETag", ""), "last_modified": said("Last-Modified", "")}
-            utils.write_text(_note(part), json.dumps(note) + "\n")
-        with utils.named(part), open(part, "ab") as output, byte_bar(total, f"fetching {part.stem}", start) as bar:
+            safe_files.write_text(_note(part), json.dumps(note) + "\n")
+        with safe_files.named(part), open(part, "ab") as output, byte_bar(total, f"fetching {part.stem}", start) as bar:
             for chunk in _chunks(answer, None if total is None else total - start):
                 output.write(chunk)
                 bar.update(len(chunk))

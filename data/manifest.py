@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-import utils
+import safe_files
 from utils import InputError
 
 NAME = "manifest.csv"
@@ -77,7 +77,7 @@ def read(folder):
     if not file.is_file():
         return {}
     try:
-        return {row["file"]: Row(row["file"], int(row["bytes"]), row["sha256"]) for row in utils.read_rows(file)}
+        return {row["file"]: Row(row["file"], int(row["bytes"]), row["sha256"]) for row in safe_files.read_rows(file)}
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{file}: not a manifest ({error!r}); delete it, data/1_prepare.py writes it anew") from None
 
@@ -85,7 +85,7 @@ def read(folder):
 def add(folder, rows):
     """Write rows into the folder's manifest, over those of the same files."""
     rows = read(folder) | {row.file: row for row in rows}
-    utils.write_rows(folder / NAME, [Row._fields, *(rows[file] for file in sorted(rows))])
+    safe_files.write_rows(folder / NAME, [Row._fields, *(rows[file] for file in sorted(rows))])
 
 
 def compared(folder, listed, there):

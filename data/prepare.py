@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import safe_files
 import utils
 from data import archives, download, manifest
 from data.sources import SOURCES
@@ -199,7 +200,7 @@ def _new(base, rows, archive):
 @contextmanager
 def _alone(folder):
     """Raises InputError if another run is at work on the same folder."""
-    claims = utils.Claims(folder)
+    claims = safe_files.Claims(folder)
     if not claims.take(0):
         raise InputError(f"{folder}: another run is at work on it; wait for its end")
     try:

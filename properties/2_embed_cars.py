@@ -12,13 +12,14 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from settings import run_record
 from settings.reader import options_parser, settings_from
 
 
 def main():
     options = options_parser(__doc__, dry_run=True).parse_args()
     settings = settings_from(options)
-    utils.check_recorded(settings)
+    run_record.check(settings)
     from properties import embedding_files
 
     cells = [(loss, settings.properties.networks, fold) for fold in settings.folds for loss in settings.losses]

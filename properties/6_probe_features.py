@@ -10,20 +10,22 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
+import safe_files
 import utils
+from settings import run_record
 from settings.reader import settings_from_command_line
 
 
 def main():
     settings = settings_from_command_line(__doc__)
-    utils.check_recorded(settings)
+    run_record.check(settings)
     file = utils.properties_file(settings, "linear_probe.csv")
-    if not utils.is_newer(file, utils.trunk_features_file(settings)):
+    if not safe_files.is_newer(file, utils.trunk_features_file(settings)):
         from properties import probe_features
 
         probe_features.write(settings, file)
-        utils.record_run(settings, __file__)
-    for row in utils.read_rows(file):
+        run_record.note(settings, __file__)
+    for row in safe_files.read_rows(file):
         print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from tqdm import tqdm
 
+import safe_files
 import utils
 from properties.embedding_files import has_parts, is_done, join_parts, part_file, parts, write_part
 from reality_check import checkpoints, datasets
@@ -11,6 +12,7 @@ from reality_check.embedding import SharedTrunk, by_trunk, seconds_per_image
 from reality_check.images import check_header
 from reality_check.network import EMBEDDING, FEATURES, device_of
 from report.workload import Workload
+from settings import run_record
 
 FEATURES_CLAIM = 0  # the claim to the features of None's trunk, which the folds of "None" share
 
@@ -20,8 +22,8 @@ def embed(settings, todo, items, script):
     device = device_of(settings)
     checkpoints.check_networks(settings, todo)
     datasets.check_images(items, check_header)
-    utils.record_run(settings, script, str(device))
-    claims = utils.Claims(utils.trunk_features_file(settings).parent)
+    run_record.note(settings, script, str(device))
+    claims = safe_files.Claims(utils.trunk_features_file(settings).parent)
     groups = by_trunk(settings, todo)
     with tqdm(total=len(groups) * len(items), desc="embedding", unit="image") as bar:
         for group in groups:

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 
+import safe_files
 import utils
 from reality_check import datasets
 from reality_check.checkpoint_files import check_made_with, sha256
@@ -56,16 +57,16 @@ def has_parts(file):
 
 
 def write_part(file, number, embeddings):
-    with utils.written_aside(part_file(file, number)) as aside:
+    with safe_files.written_aside(part_file(file, number)) as aside:
         np.save(aside, embeddings.astype(np.float32))
 
 
 def join_parts(file, items):
     """Make `file` of its parts, part by part; its ids first: embeddings without ids would be taken for finished."""
-    utils.write_text(file.with_suffix(".txt"), "".join(f"{item.image_id}\n" for item in items))
+    safe_files.write_text(file.with_suffix(".txt"), "".join(f"{item.image_id}\n" for item in items))
     numbers = [number for number, _ in parts(items)]
     dimensions = np.load(part_file(file, 0), mmap_mode="r").shape[1]
-    with utils.written_aside(file) as aside:
+    with safe_files.written_aside(file) as aside:
         whole = np.lib.format.open_memmap(aside, "w+", np.float32, (len(items), dimensions))
         for number in numbers:
             rows = np.load(part_file(file, number))

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+import safe_files
 import utils
 from properties.embedding_files import chosen_cars, read_embeddings
 from properties.nr_precision import euclidean_coordinates
@@ -42,7 +43,7 @@ def tsne_coordinates(settings, image_ids):
     if not source.is_file():
         raise InputError(f"{source}: missing; run properties/2_embed_cars.py first (tsne_loss is {loss.name!r})")
     shown = evenly_spaced(image_ids, options.tsne_images)
-    if utils.is_newer(file, source):
+    if safe_files.is_newer(file, source):
         known = pd.read_csv(file, dtype={"image_id": str})
         if known.image_id.tolist() == shown and set(known.loss) == {loss.name}:
             return known

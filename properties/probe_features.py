@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
+import safe_files
 import utils
 from properties.embedding_files import chosen_cars, read_embeddings
 from reality_check import datasets
@@ -45,4 +46,4 @@ def write(settings, file):
             raise InputError(f"{settings.paths['RenderedCars']}: {prop.name}: {error}") from None
         shares = 100 * np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
         rows.append((prop.name, prop.label, codes.max() + 1, len(codes), *(f"{share:.1f}" for share in shares)))
-    utils.write_rows(file, [COLUMNS, *rows])
+    safe_files.write_rows(file, [COLUMNS, *rows])

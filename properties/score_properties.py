@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+import safe_files
 import utils
 from properties.embedding_files import chosen_cars, digest, read_embeddings
 from properties.nr_precision import euclidean_coordinates, nr_precision, queries_at_once
@@ -15,6 +16,7 @@ from reality_check.datasets import property_codes
 from reality_check.network import device_of
 from report import csv_tables
 from report.workload import Workload
+from settings import run_record
 from utils import InputError
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
@@ -34,8 +36,8 @@ def score(settings, todo, script):
         for (loss, fold), _ in todo:  # a bad file stops the run here, before the long work
             read_embeddings(utils.embeddings_file(settings, fold, loss), ids)
         device = float64_device(settings)
-        utils.record_run(settings, script, device)
-        claims = utils.Claims(file.parent)
+        run_record.note(settings, script, device)
+        claims = safe_files.Claims(file.parent)
         for (loss, fold), made_of in tqdm(todo, desc="NR-Precision", unit="network"):
             if claims.take_cell(loss, settings.properties.networks, fold):  # or else another process is at it
                 embeddings = read_embeddings(utils.embeddings_file(settings, fold, loss), ids)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
+import safe_files
 import utils
+from settings import run_record
 from settings.reader import settings_from_command_line
 
 
@@ -34,8 +36,8 @@ def main():
     # Here and in the other scripts the heavy imports come late: --help and a finished run answer at once.
     from reality_check import demo_networks
 
-    utils.record_run(settings, __file__)
-    utils.write_text(made_with, json.dumps(training_settings(settings), indent=2) + "\n")
+    run_record.note(settings, __file__)
+    safe_files.write_text(made_with, json.dumps(training_settings(settings), indent=2) + "\n")
     demo_networks.train(settings, todo)
 
 

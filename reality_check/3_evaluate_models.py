@@ -10,12 +10,13 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from settings import run_record
 from settings.reader import settings_from_command_line
 
 
 def main():
     settings = settings_from_command_line(__doc__)
-    utils.check_recorded(settings)
+    run_record.check(settings)
     from reality_check import accuracy_file
 
     file = utils.accuracy_file(settings)

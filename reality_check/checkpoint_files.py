@@ -11,6 +11,7 @@ import json
 import os
 import re
 
+import safe_files
 import utils
 from utils import InputError, MissingFile
 
@@ -85,7 +86,7 @@ def check_made_with(note, settings, loss, dataset, fold, items=None):
 def note_made_with(note, settings, loss, dataset, fold, items):
     """Write `note`, before the first results of a network on the items."""
     parts = {part: _described(file) for part, file in _parts(settings, loss, dataset, fold).items()}
-    utils.write_text(note, json.dumps(parts | {"images": _listed(items)}, indent=2) + "\n")
+    safe_files.write_text(note, json.dumps(parts | {"images": _listed(items)}, indent=2) + "\n")
 
 
 def source(note):

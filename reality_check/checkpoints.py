@@ -5,6 +5,7 @@ import shutil
 
 import torch
 
+import safe_files
 import utils
 from reality_check.checkpoint_files import files_of, same_file_key
 from reality_check.network import (
@@ -99,17 +100,17 @@ def check_network(settings, loss, dataset, fold, good_trunks):
 
 
 def save_trunk(state, file):
-    with utils.written_aside(file) as aside:
+    with safe_files.written_aside(file) as aside:
         torch.save(state, aside)
 
 
 def save_checkpoint(folder, shared_trunk, embedder):
     """Write a network in the Reality Check's layout; the trunk is a hard link where the file system has them."""
     folder.mkdir(parents=True, exist_ok=True)
-    with utils.written_aside(folder / "trunk_best.pth") as aside:
+    with safe_files.written_aside(folder / "trunk_best.pth") as aside:
         try:
             os.link(shared_trunk, aside)
         except OSError:
             shutil.copyfile(shared_trunk, aside)
-    with utils.written_aside(folder / "embedder_best.pth") as aside:
+    with safe_files.written_aside(folder / "embedder_best.pth") as aside:
         torch.save(embedder.state_dict(), aside)

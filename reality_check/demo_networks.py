@@ -4,6 +4,7 @@ import torch
 import yaml
 from tqdm import tqdm
 
+import safe_files
 import utils
 from reality_check import checkpoint_files, checkpoints, datasets, training
 from reality_check.images import open_image
@@ -83,13 +84,13 @@ def write_network(settings, loss, dataset, fold, trunk_file, embedder):
         "trunk": settings.trunk,
         "training": settings.training._asdict(),
     }
-    utils.write_text(folder.parents[1] / "configs" / "demo.yaml", yaml.safe_dump(config, sort_keys=False))
+    safe_files.write_text(folder.parents[1] / "configs" / "demo.yaml", yaml.safe_dump(config, sort_keys=False))
     checkpoints.save_checkpoint(folder, trunk_file, embedder)
 
 
 def add_to_log(settings, row):
     """Add a row to training.csv in the models folder, in the place of an earlier row of the same network."""
     file = settings.paths["models"] / "training.csv"
-    rows = [tuple(r.values()) for r in utils.read_rows(file)] if file.is_file() else []
+    rows = [tuple(r.values()) for r in safe_files.read_rows(file)] if file.is_file() else []
     rows = [r for r in rows if r[:3] != tuple(map(str, row[:3]))] + [row]
-    utils.write_rows(file, [LOG_COLUMNS, *rows])
+    safe_files.write_rows(file, [LOG_COLUMNS, *rows])

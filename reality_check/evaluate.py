@@ -6,6 +6,7 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 from tqdm import tqdm
 
+import safe_files
 import utils
 from reality_check import checkpoints, datasets
 from reality_check.accuracy_file import MEASURES, add, check_rows, todo
@@ -13,6 +14,7 @@ from reality_check.checkpoint_files import note_made_with
 from reality_check.embedding import SharedTrunk, by_trunk
 from reality_check.images import check_header
 from reality_check.network import device_of
+from settings import run_record
 
 QUERIES_AT_ONCE = 1024
 
@@ -41,8 +43,8 @@ def evaluate(settings, cells, file, script):
     for each in items.values():
         datasets.check_images(each, check_header)
     check_rows(settings, file, items)
-    utils.record_run(settings, script, str(device))
-    claims = utils.Claims(file.parent)
+    run_record.note(settings, script, str(device))
+    claims = safe_files.Claims(file.parent)
     groups = [group for dataset in items for group in by_trunk(settings, [c for c in cells if c[1] == dataset])]
     with tqdm(total=sum(len(items[group[0][1]]) for group in groups), desc="evaluating", unit="image") as bar:
         for group in groups:

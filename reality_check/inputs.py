@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import yaml
 
+import safe_files
 import utils
 from reality_check import checkpoint_files, checkpoints, datasets
 from reality_check.images import open_image
@@ -49,7 +50,7 @@ def checked(settings, deep=False):
 
 def write(settings, rows):
     """results/<settings>/inputs.csv"""
-    utils.write_rows(settings.results / "inputs.csv", [Input._fields, *rows])
+    safe_files.write_rows(settings.results / "inputs.csv", [Input._fields, *rows])
 
 
 def _state(check, *arguments):

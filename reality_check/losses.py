@@ -5,6 +5,7 @@ from typing import NamedTuple
 from pytorch_metric_learning import losses, miners, regularizers
 from torch import nn
 
+import safe_files
 import utils
 
 CENTERS_PER_CLASS = 10  # of SoftTriple
@@ -19,7 +20,7 @@ class TrainingLoss(NamedTuple):
 
 def hyperparameters(loss, dataset):
     """The loss's best hyperparameters for a dataset: name -> float; one that does not apply ("N/A") is left out."""
-    rows = utils.read_rows(utils.ROOT / "reality_check" / "hyperparameters.csv")
+    rows = safe_files.read_rows(utils.ROOT / "reality_check" / "hyperparameters.csv")
     chosen = [r for r in rows if r["loss"] == loss.name and r["dataset"] == utils.DATASETS[dataset].hyperparameters]
     return {row["parameter"]: float(row["value"]) for row in chosen if row["value"] != "N/A"}
 

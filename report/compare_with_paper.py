@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+import safe_files
 import utils
 
 COLUMNS = "table row column statistic published ours difference note".split()
@@ -14,7 +15,7 @@ def write(settings, tables):
     for number, published in [(4, "table4_cub200"), (3, "table3_cars196"), (2, "table2_sop")]:
         rows = _pair_rows(settings, number, tables[f"table{number}"].records, _read(published)) + rows
     if rows:
-        with utils.written_aside(settings.results / "compared_with_paper.csv") as aside:
+        with safe_files.written_aside(settings.results / "compared_with_paper.csv") as aside:
             pd.DataFrame(rows, columns=COLUMNS).to_csv(aside, index=False)
 
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+import safe_files
 import utils
 from utils import InputError
 
@@ -20,7 +21,7 @@ def read(file, columns, numbers, **types):
 
 
 def write(file, table):
-    with utils.written_aside(file) as aside:
+    with safe_files.written_aside(file) as aside:
         table.to_csv(aside, index=False)
 
 

@@ -8,6 +8,7 @@ matplotlib.use("Agg")  # no display needed
 import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 from PIL import Image  # noqa: E402
 
+import safe_files
 import utils
 
 matplotlib.rcParams.update(
@@ -47,7 +48,7 @@ def write(stem, figure, description):
     """Write the figure to <stem>.png, which keeps the description, and <stem>.pdf."""
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     for file, metadata in [(pdf, {"CreationDate": None}), (png, {"Description": description})]:
-        with utils.written_aside(file) as aside:
+        with safe_files.written_aside(file) as aside:
             figure.savefig(aside, metadata=metadata)
         figure.set_layout_engine("none")  # once arranged is enough
     print(f"wrote {png} and .pdf")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+import safe_files
 import utils
 
 MISSING = "missing"
@@ -40,10 +41,10 @@ class Table(NamedTuple):
 def write(table, settings):
     """Write the table's files to results/<settings>/tables."""
     caption = full_caption(table, settings)
-    with utils.written_aside(utils.table_file(settings, f"{table.name}.csv")) as aside:
+    with safe_files.written_aside(utils.table_file(settings, f"{table.name}.csv")) as aside:
         table.records.to_csv(aside, index=False)
-    utils.write_text(utils.table_file(settings, f"{table.name}.md"), markdown(table, caption))
-    utils.write_text(utils.table_file(settings, f"{table.name}.tex"), latex(table, caption))
+    safe_files.write_text(utils.table_file(settings, f"{table.name}.md"), markdown(table, caption))
+    safe_files.write_text(utils.table_file(settings, f"{table.name}.tex"), latex(table, caption))
 
 
 def full_caption(table, settings):
@@ -156,7 +157,7 @@ def write_document(names, settings):
         "\\usepackage{booktabs,graphicx}\n\\usepackage[table]{xcolor}\n"
         f"\\begin{{document}}\n{inputs}\n\\end{{document}}\n"
     )
-    utils.write_text(utils.table_file(settings, "all_tables.tex"), document)
+    safe_files.write_text(utils.table_file(settings, "all_tables.tex"), document)
 
 
 def _number(name):

@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from settings import run_record
 from settings.reader import options_parser, settings_from
 
 
@@ -27,7 +28,7 @@ def main():
     items = {dataset: datasets.mapped_items(settings, dataset) for dataset in settings.datasets}
     for some in items.values():
         datasets.check_images(some)
-    utils.check_recorded(settings)
+    run_record.check(settings)
     map_plan.check_begun(settings, items)
     if not settings.saliency.keep_maps and not options.dry_run:
         map_plan.discard_compared(settings, items)

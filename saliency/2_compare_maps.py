@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from settings import run_record
 from settings.reader import options_parser, settings_from
 
 
@@ -19,7 +20,7 @@ def main():
     options = options_parser(__doc__, dry_run=True).parse_args()
     settings = settings_from(options)
     settings.check_map_folds()
-    utils.check_recorded(settings)
+    run_record.check(settings)
     from report import workload
     from saliency import compare_maps
 

@@ -9,17 +9,18 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from settings import run_record
 from settings.reader import settings_from_command_line
 
 
 def main():
     settings = settings_from_command_line(__doc__)
     settings.check_map_folds()
-    utils.check_recorded(settings)
+    run_record.check(settings)
     from report import contents
 
     contents.make_figures(settings, contents.SALIENCY_FIGURES)
-    utils.record_run(settings, __file__)
+    run_record.note(settings, __file__)
 
 
 if __name__ == "__main__":

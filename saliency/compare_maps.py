@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+import safe_files
 import utils
 from reality_check.checkpoint_files import source
 from report import csv_tables
 from report.workload import Workload
 from saliency import map_files
 from saliency.similarity import all_pairs, fisher_mean, fisher_std
+from settings import run_record
 from utils import InputError
 
 IMAGES_AT_ONCE = 16  # 16 images x 15 losses in float32 are 50 MB
@@ -45,7 +47,7 @@ def compare(settings, script):
             folder = utils.maps_folder(settings, dataset, settings.map_folds[0], settings.losses[0]).parents[1]
             raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
         file = utils.pairs_file(settings, dataset)
-        with utils.Claims(file.parent).held(0):  # another process may add the rows of other folds
+        with safe_files.Claims(file.parent).held(0):  # another process may add the rows of other folds
             table = pd.concat([kept_rows(file, settings.map_folds), *tables]).sort_values("fold", kind="stable")
             csv_tables.write(file, table)
         print(f"wrote {file}")
@@ -63,7 +65,7 @@ def pairs_of_fold(settings, dataset, fold, script):
     """The rows of pairs_<dataset>.csv for one fold; None if no network of the fold has maps."""
     todo = uncompared(settings, dataset, fold)
     if todo:
-        utils.record_run(settings, script)
+        run_record.note(settings, script)
         compare_blocks(settings, dataset, fold, todo)
     folder = utils.similarity_folder(settings, dataset, fold)
     files = [map_files.block_file(folder, number) for number in map_files.block_numbers(folder)]
@@ -120,7 +122,7 @@ def covers(file, sources):
 
 def compare_blocks(settings, dataset, fold, numbers):
     """Compare the maps of these blocks, together with other processes that may be at it."""
-    claims = utils.Claims(utils.similarity_folder(settings, dataset, fold))
+    claims = safe_files.Claims(utils.similarity_folder(settings, dataset, fold))
     left = []
     with tqdm(total=len(numbers), desc=f"comparing {dataset} fold {fold}", unit="block") as bar:
         for number in numbers:
@@ -167,7 +169,7 @@ def write_compared(file, maps, sources, jsd_base):
         some = slice(start, start + IMAGES_AT_ONCE)
         correlation[some], jsd[some] = all_pairs(stacked(maps.values(), image_ids[some]), jsd_base)
     arrays = Compared(list(maps), [sources[name] for name in maps], image_ids, correlation, jsd)
-    with utils.written_aside(file) as aside:
+    with safe_files.written_aside(file) as aside:
         np.savez(aside, **arrays._asdict())
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 import torch
 from tqdm import tqdm
 
+import safe_files
 import utils
 from reality_check import checkpoints, datasets
 from reality_check.checkpoint_files import note_made_with
@@ -15,6 +16,7 @@ from reality_check.network import device_of
 from reality_check.transforms import black_input, network_inputs
 from saliency import compare_maps, map_files, map_plan
 from saliency.smoothgrad import smoothgrad
+from settings import run_record
 
 NOTE = -1  # in the place of a block's number: the claim to the note of what the maps are made with
 
@@ -28,7 +30,7 @@ def compute(settings, items, todo, script):
     checkpoints.check_networks(settings, map_plan.cells(todo))
     for dataset in dict.fromkeys(block.dataset for block in todo):
         datasets.check_images(items[dataset], check_header)
-    utils.record_run(settings, script, str(device))
+    run_record.note(settings, script, str(device))
     with tqdm(total=sum(len(block.items) for block in todo), desc="saliency maps", unit="map", smoothing=0.05) as bar:
         if settings.saliency.keep_maps:
             network_of = loader(settings, items, device, remembered=1)
@@ -45,7 +47,7 @@ def compute_block(settings, network_of, block, bar, wait=False):
     file = map_plan.block_file(settings, block)
     if not file.is_file():
         network, base = network_of(*block.cell)
-        claims = utils.Claims(file.parent)
+        claims = safe_files.Claims(file.parent)
         if claims.take(1 + block.number, wait) and not file.is_file():
             maps = []
             for item, image in zip(block.items, network_inputs(block.items)):
@@ -60,7 +62,7 @@ def compute_and_compare(settings, items, network_of, part, bar):
     """The maps of all networks for the same images, their comparison, and then away with the maps."""
     dataset, fold, number, some = part
     compared = utils.similarity_folder(settings, dataset, fold)
-    claims = utils.Claims(compared)
+    claims = safe_files.Claims(compared)
     sources = compare_maps.network_sources(settings, dataset, fold, settings.losses)
     if not claims.take(1 + number) or compare_maps.covers(map_files.block_file(compared, number), sources):
         return  # another process is at it, or has done it meanwhile
@@ -82,7 +84,7 @@ def loader(settings, items, device, remembered):
         cell = losses[name], dataset, fold
         folder = utils.maps_folder(settings, dataset, fold, losses[name])
         note = map_files.note_file(folder)
-        with utils.Claims(folder).held(1 + NOTE):
+        with safe_files.Claims(folder).held(1 + NOTE):
             if not (note.is_file() and map_plan.is_begun(settings, *cell)):
                 note_made_with(note, settings, *cell, items[dataset])
         network = checkpoints.load_network(settings, *cell, device)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+import safe_files
 import utils
 from reality_check.datasets import evenly_spaced
 from utils import InputError
@@ -40,7 +41,7 @@ def note_file(folder):
 
 def write_block(file, maps, image_ids):
     """Write maps (n, H, W) in [0, 1], kept as float16, and their image ids; aside first, so never half."""
-    with utils.written_aside(file) as aside:
+    with safe_files.written_aside(file) as aside:
         np.savez(aside, maps=np.asarray(maps, dtype=np.float16), image_ids=np.asarray(image_ids, dtype=str))
 
 

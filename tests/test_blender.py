@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import safe_files
 import utils
 from properties.renderer import sampling
 from tests.conftest import ROOT
@@ -53,7 +54,7 @@ def twelve(tmp_path_factory):
 
 def test_a_folder_of_frames(twelve):
     assert set(images(twelve)) == {f"{frame}.png" for frame in range(1, 13)}
-    assert [int(row["frame"]) for row in utils.read_rows(twelve / "samples.csv")] == list(range(1, 13))
+    assert [int(row["frame"]) for row in safe_files.read_rows(twelve / "samples.csv")] == list(range(1, 13))
     for frame in range(1, 13):
         with Image.open(twelve / "images" / f"{frame}.png") as image:
             assert image.size == (48, 48) and image.mode == "RGB"
@@ -170,7 +171,7 @@ def test_bad_cars(own_cars, tmp_path, change, message):
         (folder / file.name).symlink_to(file)
     for ending in ("glb", "obj", "blend"):
         (folder / f"broken.{ending}").write_bytes(b"\0 this is no car")
-    rows = utils.read_rows(own_cars / "cars.csv")
+    rows = safe_files.read_rows(own_cars / "cars.csv")
     rows[0] |= change
     (folder / "cars.csv").unlink()
     with open(folder / "cars.csv", "w", newline="") as stream:

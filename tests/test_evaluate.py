@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import utils
+import safe_files
 from reality_check import accuracy_file, evaluate
 from reality_check.evaluate import accuracies
 
@@ -79,4 +79,4 @@ def test_a_file_of_something_else(project, fails):
     file.parent.mkdir(parents=True)
     file.write_text("a,b\n1,2\n")
     assert "accuracy.csv: columns are a,b" in fails("reality_check/3_evaluate_models.py", project / "tiny.yaml")
-    assert utils.read_rows(file) == [{"a": "1", "b": "2"}]
+    assert safe_files.read_rows(file) == [{"a": "1", "b": "2"}]

@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+import safe_files
 import utils
 from reality_check import inputs
 from reality_check.network import bninception_trunk
@@ -32,7 +33,7 @@ def test_all_there(settings):
 
 def test_the_file(project, run_inside):
     assert "all inputs are there" in run_inside("reality_check/1_check_inputs.py", project / "tiny.yaml", "--deep")
-    table = utils.read_rows(project / "results/tiny/inputs.csv")
+    table = safe_files.read_rows(project / "results/tiny/inputs.csv")
     assert [row["state"] for row in table] == ["found"] * 5 and list(table[0]) == list(inputs.Input._fields)
 
 
@@ -130,4 +131,4 @@ def test_images(settings):
 def test_exit_status(project, fails, capsys):
     settings = fake_data.write_settings(project, "real", training=None, trunk="imagenet")
     assert fails("reality_check/1_check_inputs.py", settings).startswith("error: 1 inputs are missing or broken")
-    assert utils.read_rows(project / "results/real/inputs.csv")[2]["state"] == "MISSING"
+    assert safe_files.read_rows(project / "results/real/inputs.csv")[2]["state"] == "MISSING"

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+import safe_files
 import utils
 from tests import stand_in
 from tests.conftest import ROOT
@@ -25,7 +26,7 @@ def test_everything_is_found(everything, fails, name, networks):
     file.write_text(yaml.safe_dump(settings | {"paths": {key: str(everything / path) for key, path in places.items()}}))
     message = fails("reality_check/1_check_inputs.py", file)
     assert "error: 1 inputs are missing or broken" in message and "52deb4733.pth: its sha256 begins" in message
-    rows = utils.read_rows(everything / "results" / name / "inputs.csv")
+    rows = safe_files.read_rows(everything / "results" / name / "inputs.csv")
     found = [row for row in rows if row["state"] == "found"]
     assert len(found) == len(rows) - 1 and sum(row["kind"] == "network" for row in found) == networks
     assert {row["name"]: row["why"] for row in found if row["kind"] == "dataset"} == {

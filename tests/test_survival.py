@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import safe_files
 import utils
 from properties import embed_cars, embedding_files
 from reality_check import transforms
@@ -62,12 +63,12 @@ def test_finished_results_do_not_need_their_checkpoints(copy, run_inside, script
 def test_claims(tmp_path):
     """What one process has claimed, another does not get, until the first gives it or ends."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import utils; from pathlib import Path\n"
-        "claims = utils.Claims(Path(sys.argv[2]))\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); import safe_files; from pathlib import Path\n"
+        "claims = safe_files.Claims(Path(sys.argv[2]))\n"
         "print([claims.take(number) for number in (1, 2)])"
     )
     other = [sys.executable, "-c", code, str(ROOT), str(tmp_path)]
-    ours = utils.Claims(tmp_path)
+    ours = safe_files.Claims(tmp_path)
     assert ours.take(1)
     assert subprocess.run(other, capture_output=True, text=True).stdout.strip() == "[False, True]"
     ours.give(1)
@@ -82,7 +83,7 @@ def test_full_disk_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(np, "save", full)
 
     def main():
-        with utils.written_aside(tmp_path / "x.npy") as aside:
+        with safe_files.written_aside(tmp_path / "x.npy") as aside:
             aside.touch()
             np.save(aside, np.zeros(3))
 

@@ -5,6 +5,7 @@ import itertools
 import pandas as pd
 import pytest
 
+import safe_files
 import utils
 from properties import property_tables
 from properties.score_files import SCORE_COLUMNS
@@ -31,7 +32,7 @@ def write_pairs(settings, without=()):
         mean = 1.0 if a == b else (0.6, 0.0)[fold] if {a, b} == {"Contrastive", "Triplet"} else 0.299
         rows.append(("SOP", fold, a, b, 10, mean, 0.0 if a == b else 0.119, 0.0 if a == b else 0.02, 0.01))
     columns = "dataset fold loss_a loss_b n_images correlation_mean correlation_std jsd_mean jsd_std".split()
-    utils.write_text(utils.pairs_file(settings, "SOP"), pd.DataFrame(rows, columns=columns).to_csv(index=False))
+    safe_files.write_text(utils.pairs_file(settings, "SOP"), pd.DataFrame(rows, columns=columns).to_csv(index=False))
 
 
 def texts(table):
@@ -77,7 +78,7 @@ def write_scores(settings, losses=LOSSES):
     for loss, fold, (j, prop) in itertools.product(losses, (0, 1), enumerate(utils.PROPERTIES)):
         value = j + 0.001 * fold + (5 if loss.type == "Ranking" else 0)
         rows.append((loss.name, loss.type, fold, prop.name, loss.distance, "all", 600, 0.5, value, "0"))
-    utils.write_text(
+    safe_files.write_text(
         utils.properties_file(settings, "nr_precision.csv"),
         pd.DataFrame(rows, columns=SCORE_COLUMNS).to_csv(index=False),
     )
@@ -89,7 +90,7 @@ def write_tests(settings, p_value):
         ("model", "loss_fold", "half two-sided", 9, 5, 0, 0.5, 5.0, 0.0),
     ]
     columns = "property unit alternative n_ranking n_classification u p_value ranking_mean classification_mean".split()
-    utils.write_text(
+    safe_files.write_text(
         utils.properties_file(settings, "mann_whitney.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False)
     )
 

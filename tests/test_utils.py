@@ -6,8 +6,9 @@ import re
 import pandas as pd
 import pytest
 
+import safe_files
 import utils
-from settings import reader
+from settings import reader, run_record
 from tests import fake_data
 
 PUBLISHED = utils.ROOT / "data" / "published"
@@ -107,8 +108,8 @@ def test_settings_that_are_no_yaml(tmp_path):
 
 def test_half_a_file_is_never_left(tmp_path):
     file = tmp_path / "deep" / "result.csv"
-    utils.write_text(file, "whole")
-    with pytest.raises(RuntimeError), utils.written_aside(file) as aside:
+    safe_files.write_text(file, "whole")
+    with pytest.raises(RuntimeError), safe_files.written_aside(file) as aside:
         aside.write_text("ha")
         raise RuntimeError
     assert file.read_text() == "whole"
@@ -117,12 +118,12 @@ def test_half_a_file_is_never_left(tmp_path):
 
 def test_results_of_other_settings_are_not_mixed(tmp_path):
     settings = reader.load_settings(fake_data.write_settings(tmp_path))
-    utils.record_run(settings, utils.ROOT / "saliency" / "1_compute_maps.py")
+    run_record.note(settings, utils.ROOT / "saliency" / "1_compute_maps.py")
     record = json.loads((settings.results / "run.json").read_text())
     assert record["scripts"]["saliency/1_compute_maps.py"]["versions"]["torch"]
     other = settings._replace(saliency=settings.saliency._replace(noise_samples=9))
     with pytest.raises(utils.InputError, match="noise_samples"):
-        utils.check_recorded(other)
-    utils.check_recorded(settings._replace(folds=[1], saliency=settings.saliency._replace(batch_size=9)))
+        run_record.check(other)
+    run_record.check(settings._replace(folds=[1], saliency=settings.saliency._replace(batch_size=9)))
     with pytest.raises(utils.InputError, match="precision = float32, the settings now say bf16"):
-        utils.check_recorded(settings._replace(precision="bf16"))
+        run_record.check(settings._replace(precision="bf16"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 from mathutils import Matrix, Vector
 
+import safe_files
 import utils
 from properties.renderer.car_models import CARS
 from utils import InputError
@@ -25,7 +26,7 @@ def read_list(folder):
     table = Path(folder) / "cars.csv"
     if not table.is_file():
         raise InputError(f"{table}: missing; it lists the cars, with columns {','.join(COLUMNS)}")
-    rows = utils.read_rows(table)
+    rows = safe_files.read_rows(table)
     if not rows or not set(COLUMNS) <= set(rows[0]):
         raise InputError(f"{table}: its columns must be {','.join(COLUMNS)}, and a row for each car")
     cars = {row["model"]: _checked(table, row) for row in rows}

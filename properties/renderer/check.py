@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+import safe_files
 import utils
 from properties.renderer import sampling, variations
 from reality_check.images import open_image
@@ -16,7 +17,7 @@ from utils import InputError
 def check(folder, results, figure_folder):
     """Measures, draws and judges. Raises InputError if a picture is missing or a property misbehaves."""
     table = measured(folder)
-    with utils.written_aside(results / "variations.csv") as aside:
+    with safe_files.written_aside(results / "variations.csv") as aside:
         table.round(4).to_csv(aside, index=False)
     print(f"wrote {results / 'variations.csv'}")
     figures.write(figure_folder / "properties", contact_sheet(folder), "Rendered cars, one property at a time")

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+import safe_files
 import utils
 from properties.renderer import car_scene, sampling
+from settings import run_record
 from utils import InputError
 
 RECORDED = ("size", "samples", "seed", "format", "variations")  # the options that change a picture
@@ -29,7 +31,7 @@ def render_frames(options, frames):
 
     def picture(scene, frame):
         car_scene.apply(scene, values_of(frame))
-        with utils.written_aside(image_file(options, frame)) as aside:
+        with safe_files.written_aside(image_file(options, frame)) as aside:
             car_scene.render(scene, aside, utils.derived_seed(options.seed, "noise", frame))
 
     return _fill(options, frames, values_of, f"seed {options.seed}", picture)
@@ -45,9 +47,9 @@ def render_variations(options):
     def pictures(scene, frame):
         car_scene.apply(scene, values_of(frame))
         silhouette = options.output / "silhouettes" / f"{frame}.png"
-        with car_scene.outlined(scene), utils.written_aside(silhouette) as aside:
+        with car_scene.outlined(scene), safe_files.written_aside(silhouette) as aside:
             car_scene.render(scene, aside, 0)
-        with utils.written_aside(image_file(options, frame)) as aside:
+        with safe_files.written_aside(image_file(options, frame)) as aside:
             car_scene.render(scene, aside, 0)  # the same noise in all, so that it is no difference
 
     frames = range(1, len(variations) + 1)
@@ -61,7 +63,7 @@ def image_file(options, frame):
 def _fill(options, frames, values_of, source, render):
     """Calls render(scene, frame) for each frame that has no image and that nobody else is at."""
     (options.output / "images").mkdir(parents=True, exist_ok=True)
-    claims = utils.Claims(options.output)
+    claims = safe_files.Claims(options.output)
     there = _images(options, claims)
     todo = [frame for frame in frames if f"{frame}.{options.format}" not in there]
     _check_options(options, there)
@@ -134,8 +136,8 @@ def _note_options(options):
     if file.is_file():
         _check_options(options, ())  # another process may just have noted its own
     else:
-        note = _recorded(options) | {"blender": car_scene.bpy.app.version_string, "git_commit": utils.git_commit()}
-        utils.write_text(file, json.dumps(note, indent=2) + "\n")
+        note = _recorded(options) | {"blender": car_scene.bpy.app.version_string, "git_commit": run_record.git_commit()}
+        safe_files.write_text(file, json.dumps(note, indent=2) + "\n")
 
 
 def _check_disk(options, count):

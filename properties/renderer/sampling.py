@@ -3,6 +3,7 @@
 import csv
 import io
 
+import safe_files
 import utils
 
 COLUMNS = ["frame"] + [each.name for each in utils.PROPERTIES]
@@ -46,7 +47,7 @@ def write_samples(path, frames, values_of, source):
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows[frame] for frame in sorted(rows))
-    utils.write_text(path, text.getvalue())
+    safe_files.write_text(path, text.getvalue())
 
 
 def _row(frame, values_of):
@@ -57,7 +58,7 @@ def _checked_rows(path, values_of, source):
     """Frame -> row of an existing samples.csv, all of which must be what `values_of` gives."""
     if not path.exists():
         return {}
-    rows = utils.read_rows(path)
+    rows = safe_files.read_rows(path)
     if rows and list(rows[0]) != COLUMNS:
         raise utils.InputError(f"{path}: columns are {','.join(map(str, rows[0]))}, expected {','.join(COLUMNS)}")
     checked = {}
