@@ -1,9 +1,10 @@
 """Files that are whole or not there, whoever stops or shares the work: written aside, renamed, claimed.
 
-Like utils.py, this file imports the standard library alone.
+Beside utils.py this file imports the standard library alone, so that the renderer's own environment can use it too.
 """
 
 import csv
+import json
 import os
 import socket
 from contextlib import contextmanager, suppress
@@ -106,6 +107,14 @@ def is_newer(file, source):
 def write_text(path, text):
     with written_aside(path) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def write_json(path, content):
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path):
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_rows(path, rows):

@@ -4,7 +4,6 @@ What has come so far is in <name>.part; <name>.part.json beside it says which ad
 """
 
 import http.client
-import json
 import os
 import re
 import urllib.request
@@ -117,7 +116,7 @@ def _try(address, part, source):
         if not resumed:
             _forget(part)  # before its note is of another version
             note = {"address": address, "etag": said("ETag", ""), "last_modified": said("Last-Modified", "")}
-            safe_files.write_text(_note(part), json.dumps(note) + "\n")
+            safe_files.write_json(_note(part), note)
         with safe_files.named(part), open(part, "ab") as output, byte_bar(total, f"fetching {part.stem}", start) as bar:
             for chunk in _chunks(answer, None if total is None else total - start):
                 output.write(chunk)
@@ -130,7 +129,7 @@ def _try(address, part, source):
 def _for_the_rest(address, part):
     """The headers that ask for what is missing of `part`; none if it is not of this address, or has no version."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        note = json.loads(_note(part).read_text(encoding="utf-8"))
+        note = safe_files.read_json(_note(part))
         is_strong = note["etag"] and not note["etag"].startswith("W/")  # If-Range takes no weak one
         version = note["etag"] if is_strong else note["last_modified"]
         if note["address"] == address and version and _size(part):

@@ -5,7 +5,6 @@ after this reads them as it would read the real ones. Needs settings with a `tra
 settings/demo.yaml; the paper's networks are downloaded, not trained. What is already trained is skipped.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def main():
     from reality_check import demo_networks
 
     run_record.note(settings, __file__)
-    safe_files.write_text(made_with, json.dumps(training_settings(settings), indent=2) + "\n")
+    safe_files.write_json(made_with, training_settings(settings))
     demo_networks.train(settings, todo)
 
 
@@ -48,7 +47,7 @@ def training_settings(settings):
 def check_models_folder(settings):
     """The file that tells how the folder's networks were trained; InputError if it was otherwise than settings say."""
     file = settings.paths["models"] / "made_with.json"
-    if file.is_file() and json.loads(file.read_text(encoding="utf-8")) != training_settings(settings):
+    if file.is_file() and safe_files.read_json(file) != training_settings(settings):
         raise utils.InputError(
             f"{file}: these networks were trained with other settings; delete the folder to train anew"
         )

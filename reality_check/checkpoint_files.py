@@ -86,7 +86,7 @@ def check_made_with(note, settings, loss, dataset, fold, items=None):
 def note_made_with(note, settings, loss, dataset, fold, items):
     """Write `note`, before the first results of a network on the items."""
     parts = {part: _described(file) for part, file in _parts(settings, loss, dataset, fold).items()}
-    safe_files.write_text(note, json.dumps(parts | {"images": _listed(items)}, indent=2) + "\n")
+    safe_files.write_json(note, parts | {"images": _listed(items)})
 
 
 def source(note):
@@ -97,7 +97,7 @@ def source(note):
 
 
 def _noted(note):
-    return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    return safe_files.read_json(note) if note.is_file() else {}
 
 
 def _listed(items):

@@ -1,7 +1,6 @@
 """How a number came about: results/<settings>/run.json, what it says and what may be added to it."""
 
 import datetime
-import json
 import subprocess
 import sys
 from importlib import metadata
@@ -57,7 +56,7 @@ def check(settings):
     now = _numbers_depend_on(settings)
     if not file.exists():
         return {"settings": now, "scripts": {}}
-    record = json.loads(file.read_text(encoding="utf-8"))
+    record = safe_files.read_json(file)
     record["settings"].setdefault("precision", "float32")  # a run.json from before there was a choice
     for key, value in now.items():
         if record["settings"][key] != value:
@@ -71,19 +70,15 @@ def check(settings):
 def note(settings, script, device="cpu"):
     """Note in results/<settings>/run.json what makes the results: settings, commit, versions, device, time."""
     with safe_files.Claims(settings.results).held(0):  # or two scripts at once would lose each other's notes
-        _note(settings, script, device)
-
-
-def _note(settings, script, device):
-    record = check(settings)
-    record["scripts"][Path(script).resolve().relative_to(utils.ROOT).as_posix()] = {
-        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "git_commit": git_commit(),
-        "device": device,
-        "losses": [loss.name for loss in settings.losses],
-        "datasets": settings.datasets,
-        "folds": settings.folds,
-        "python": sys.version.split()[0],
-        "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
-    }
-    safe_files.write_text(settings.results / "run.json", json.dumps(record, indent=2) + "\n")
+        record = check(settings)
+        record["scripts"][Path(script).resolve().relative_to(utils.ROOT).as_posix()] = {
+            "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "git_commit": git_commit(),
+            "device": device,
+            "losses": [loss.name for loss in settings.losses],
+            "datasets": settings.datasets,
+            "folds": settings.folds,
+            "python": sys.version.split()[0],
+            "versions": {name: metadata.version(name) for name in RECORDED_PACKAGES},
+        }
+        safe_files.write_json(settings.results / "run.json", record)

@@ -1,6 +1,5 @@
 """Fills a folder with rendered frames. Several processes may do so together, and each may be stopped at any time."""
 
-import json
 import os
 import shutil
 import signal
@@ -122,7 +121,7 @@ def _check_options(options, images):
         if any(not name.startswith(".") for name in images):
             raise InputError(f"{file}: missing, so these images may be anyone's; give another --output")
         return
-    before = json.loads(file.read_text(encoding="utf-8"))
+    before = safe_files.read_json(file)
     for name, value in _recorded(options).items():
         if before.get(name) != value:
             raise InputError(
@@ -137,7 +136,7 @@ def _note_options(options):
         _check_options(options, ())  # another process may just have noted its own
     else:
         note = _recorded(options) | {"blender": car_scene.bpy.app.version_string, "git_commit": run_record.git_commit()}
-        safe_files.write_text(file, json.dumps(note, indent=2) + "\n")
+        safe_files.write_json(file, note)
 
 
 def _check_disk(options, count):
