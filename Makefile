@@ -32,11 +32,11 @@ test: $(VENV)/installed
 	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q tests
 
 cars: $(RENDER_VENV)/installed
-	$(RENDER_VENV)/bin/python properties/1_render_cars.py --output data/sample_cars --frames 1-600 --format jpg
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/sample_cars --frames 1-600 --format jpg
 
 check-cars: $(VENV)/installed $(RENDER_VENV)/installed
-	$(RENDER_VENV)/bin/python properties/1_render_cars.py --output data/car_variations --variations
-	$(RUN) properties/7_check_renderer.py --folder data/car_variations
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/car_variations --variations
+	$(RUN) data/3_check_renderer.py --folder data/car_variations
 
 bench: peers
 	$(RUN) benchmarks/1_run_benchmarks.py

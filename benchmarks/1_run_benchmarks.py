@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from common.errors import InputError, run_script
 
 PARTS = ("maps", "pairs", "neighbors", "embedding", "growth")
 
@@ -27,7 +28,7 @@ def main():
     try:
         from benchmarks import run
     except ModuleNotFoundError as error:
-        raise utils.InputError(
+        raise InputError(
             f"{error.name} is not installed; run pip install -r benchmarks/requirements.txt"
         ) from None
 
@@ -35,4 +36,4 @@ def main():
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from common.errors import run_script
 
 
 def main():
@@ -22,4 +23,4 @@ def main():
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

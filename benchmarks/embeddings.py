@@ -5,11 +5,10 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
-from tqdm import tqdm
 
 from benchmarks.measure import Row, fastest, medians
 from benchmarks.saliency_maps import IMAGES, fresh_network, our_network
-from reality_check.datasets import Item
+from data.datasets import Item
 from reality_check.embedding import SharedTrunk
 
 BATCH_SIZE = 10  # ours
@@ -43,8 +42,7 @@ def plain_embeddings(network, batch_size):
 
 
 def our_embeddings(networks):
-    items = [Item(path.name, path, 0) for path in IMAGES]
-    return networks.embedded(items, tqdm(disable=True))[0]
+    return networks.embedded([Item(path.name, path, 0) for path in IMAGES])[0]
 
 
 def rows(rounds=9):

@@ -5,18 +5,20 @@ import torch
 from benchmarks import neighbors, saliency_maps
 from benchmarks.map_pairs import LOSSES, random_maps
 from benchmarks.measure import time_and_memory
-from saliency.map_files import MAPS_PER_BLOCK
+from benchmarks.saliency_maps import DISTANCE, SIGMA
+from saliency.maps import MAPS_PER_PART
 from saliency.similarity import all_pairs
+from saliency.smoothgrad import input_gradients, noisy_gradients, saliency_map
 
 COLUMNS = "what along size seconds extra_gb".split()
 SAMPLES = 6  # of the saliency maps, whose time is proportional to it
 
 
 def comparison(losses, images):
-    """The pairs of maps, block by block as saliency/2_compare_maps.py goes; every block has the same maps."""
-    maps = random_maps(losses, min(images, MAPS_PER_BLOCK))
+    """The pairs of maps, part by part as saliency/2_compare_maps.py goes; every part has the same maps."""
+    maps = random_maps(losses, min(images, MAPS_PER_PART))
     all_pairs(maps[:2, :1], 2)  # so that it is compiled
-    return lambda: [all_pairs(maps[:, : images - start], 2) for start in range(0, images, MAPS_PER_BLOCK)]
+    return lambda: [all_pairs(maps[:, : images - start], 2) for start in range(0, images, MAPS_PER_PART)]
 
 
 def maps(images):
@@ -25,11 +27,10 @@ def maps(images):
 
     def run():
         for seed in range(images):
-            saliency_maps.smoothgrad(
-                network, image, base, saliency_maps.DISTANCE, "paper", SAMPLES, saliency_maps.SIGMA, seed, SAMPLES
-            )
+            gradients = noisy_gradients(network, image, base, DISTANCE, SAMPLES, SIGMA, seed, SAMPLES)
+            saliency_map(gradients, "paper")
 
-    saliency_maps.input_gradients(network, torch.stack([image] * SAMPLES), base, saliency_maps.DISTANCE)
+    input_gradients(network, torch.stack([image] * SAMPLES), base, DISTANCE)
     return run
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.ticker import LogLocator
 
 from benchmarks.measure import exponent
-from report import figures
-from utils import InputError
+from common import figures
+from common.errors import InputError
 
 LEAST_SPAN = 10  # from the lower to the upper end of a curve's axis, lest what hardly grows look steep
 COLORS = {"yes": "tab:green", "no": "tab:red"}

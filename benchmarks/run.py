@@ -4,23 +4,22 @@ import os
 import platform
 
 import numpy as np
-import pandas as pd
 import torch
 
 from benchmarks import embeddings, growth, map_pairs, neighbors, saliency_maps
-from report import csv_tables
-from settings.reader import PRECISIONS
+from common import csv_files
+from common.settings import PRECISIONS
 
 
 def run(parts, folder):
     """Run the named parts, write their CSVs into the folder and print a table."""
     rows = list(_contests(parts))
     if rows:
-        table = pd.DataFrame([row._asdict() | {"ratio": row.ratio, "reached": row.reached} for row in rows])
-        csv_tables.write(folder / "results.csv", table)
+        columns = [*rows[0]._fields, "ratio", "reached"]
+        csv_files.write(folder / "results.csv", [(*row, row.ratio, row.reached) for row in rows], columns)
         print(described(rows))
     if "growth" in parts:
-        csv_tables.write(folder / "growth.csv", pd.DataFrame(_told(growth.rows()), columns=growth.COLUMNS))
+        csv_files.write(folder / "growth.csv", _told(growth.rows()), growth.COLUMNS)
 
 
 def _contests(parts):

@@ -17,8 +17,9 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
+from common.errors import InputError, run_script
+from common.settings import load_settings
 from data.sources import SOURCES
-from settings.reader import load_settings
 
 
 def _options():
@@ -39,7 +40,7 @@ def _options():
     names = options.given if options.verify else options.given[:1]
     for name in names:
         if name not in SOURCES:
-            raise utils.InputError(f"unknown name {name!r}; known: {', '.join(SOURCES)}")
+            raise InputError(f"unknown name {name!r}; known: {', '.join(SOURCES)}")
     if not names and not options.verify:
         parser.error("give a NAME")
     if options.download and len(options.given) > 1:
@@ -50,15 +51,15 @@ def _options():
 def main():
     options = _options()
     settings = load_settings(options.settings)
-    from data import prepare  # here, so that --help need not wait for pandas
+    from data import placing  # here, so that --help need not wait for pandas
 
     if options.verify:
-        prepare.verify(settings, options.given)
+        placing.verify(settings, options.given)
     elif options.download:
-        prepare.fetch_and_prepare(settings, options.given[0])
+        placing.fetch_and_prepare(settings, options.given[0])
     else:
-        prepare.prepare(settings, options.given[0], options.given[1:])
+        placing.prepare(settings, options.given[0], options.given[1:])
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

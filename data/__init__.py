@@ -1,1 +1,1 @@
-"""Downloads put where they belong: what is known of them, fetching, unpacking, manifests."""
+"""What is on disk as input: datasets and images, where checkpoints are, the preparation of downloads, the renderer."""

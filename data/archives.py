@@ -18,10 +18,9 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from common.errors import InputError
+from common.safe_files import free_space, named
 from data.manifest import CHUNK, Row, byte_bar, is_plain
-from report.workload import free_space
-from safe_files import named
-from utils import InputError
 
 GB = 10**9
 RESERVE = GB  # bytes to leave free on a disk

@@ -13,11 +13,11 @@ from time import sleep
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 
-import safe_files
+from common import safe_files
+from common.errors import InputError
 from data import manifest
 from data.archives import check_room, looks_like_page
 from data.manifest import CHUNK, byte_bar
-from utils import InputError
 
 TIMEOUT = 30  # seconds without an answer, or without a byte
 PAUSES = (1, 3, 10, 30)  # seconds between tries that bring nothing new; after the fifth of them it is given up
@@ -128,7 +128,7 @@ def _try(address, part, source):
 
 def _for_the_rest(address, part):
     """The headers that ask for what is missing of `part`; none if it is not of this address, or has no version."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(InputError, OSError, KeyError, TypeError):
         note = safe_files.read_json(_note(part))
         is_strong = note["etag"] and not note["etag"].startswith("W/")  # If-Range takes no weak one
         version = note["etag"] if is_strong else note["last_modified"]

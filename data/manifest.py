@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-import safe_files
-from utils import InputError
+from common import safe_files
+from common.errors import InputError
 
 NAME = "manifest.csv"
 CHUNK = 1 << 20  # bytes that are read at once

@@ -10,24 +10,22 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-import safe_files
-import utils
-from settings import run_record
-from settings.reader import settings_from_command_line
+from common import run_record, safe_files
+from common.errors import run_script
+from common.settings import options_parser, settings_from
 
 
 def main():
-    settings = settings_from_command_line(__doc__)
-    run_record.check(settings)
-    file = utils.properties_file(settings, "linear_probe.csv")
-    if not safe_files.is_newer(file, utils.trunk_features_file(settings)):
-        from properties import probe_features
+    settings = settings_from(options_parser(__doc__).parse_args())
+    file = settings.results / "properties" / "linear_probe.csv"
+    if not file.is_file():
+        from properties import probe
 
-        probe_features.write(settings, file)
+        probe.write(settings, file)
         run_record.note(settings, __file__)
     for row in safe_files.read_rows(file):
         print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

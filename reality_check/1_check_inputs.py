@@ -1,4 +1,4 @@
-"""Check that every input which the settings ask for is there: checkpoints, the trunk of "None", datasets.
+"""Check that every input which the settings ask for exists: checkpoints, the trunk of "None", datasets.
 
 Prints one line per input, writes the same to results/<settings>/inputs.csv, and ends with exit status 1 if one is
 missing or broken, so that a run of days does not find out later. --deep also reads every checkpoint and every image.
@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-import utils
-from settings.reader import options_parser, settings_from
+from common.errors import InputError, run_script
+from common.settings import options_parser, settings_from
 
 
 def main():
@@ -28,12 +28,10 @@ def main():
     inputs.write(settings, rows)
     wrong = [row for row in rows if row.state in inputs.PROBLEMS]
     if wrong:
-        raise utils.InputError(
-            f"{len(wrong)} inputs are missing or broken (see data/README.md), the first: {wrong[0].why}"
-        )
+        raise InputError(f"{len(wrong)} inputs are missing or broken (see data/README.md), the first: {wrong[0].why}")
     to_train = sum(row.state == inputs.TO_TRAIN for row in rows)
-    print(f"{to_train} networks are left to reality_check/2_train_models.py" if to_train else "all inputs are there")
+    print(f"{to_train} networks are left to reality_check/2_train_models.py" if to_train else "all inputs exist")
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

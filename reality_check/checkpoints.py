@@ -1,14 +1,15 @@
-"""Networks from and to checkpoint files; where the files are is a matter of checkpoint_files."""
+"""Networks from and to checkpoint files; where the files are is a matter of data/checkpoint_files.py."""
 
 import os
 import shutil
 
 import torch
 
-import safe_files
-import utils
-from reality_check.checkpoint_files import files_of, same_file_key
-from reality_check.network import (
+from common import safe_files
+from common.errors import InputError
+from common.seeds import derived_seed
+from data.checkpoint_files import check_exist, same_file_key
+from reality_check.bn_inception import (
     Embedder,
     EmbeddingNetwork,
     bninception_trunk,
@@ -16,7 +17,6 @@ from reality_check.network import (
     seeded,
     trunk_for_inference,
 )
-from utils import InputError
 
 
 def read_state(file):
@@ -66,42 +66,41 @@ def load_trunk(file, device="cpu", precision="float32", gradients=False):
     return trunk_for_inference(read_trunk(file), device, precision, gradients)
 
 
-def load_embedder(settings, file, fold, device="cpu"):
-    """An embedder from its file, or the freshly initialised one of "None", which is seeded by the fold."""
+def load_embedder(file, seed, fold, device="cpu"):
+    """An embedder from its file, or the random one of a model without, from a run's seed and the fold."""
     if file is None:
-        embedder = seeded(utils.derived_seed(settings.seed, "embedder of None", fold), Embedder)
+        embedder = seeded(derived_seed(seed, "embedder of None", fold), Embedder)
     else:
         embedder = fill(Embedder(), file)
     return ready_for_inference(embedder, device)
 
 
-def load_network(settings, loss, dataset, fold, device="cpu"):
-    """The network that embeds images of `dataset`, ready for inference and for gradients of images."""
-    trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
-    trunk = load_trunk(trunk_file, device, settings.precision, gradients=True)
-    embedder = load_embedder(settings, embedder_file, fold, device)
-    return EmbeddingNetwork(trunk, embedder).eval()
+def load_network(files, seed, fold, device="cpu", precision="float32", gradients=False):
+    """The network of (trunk file, embedder file), ready for inference; see load_embedder and trunk_for_inference."""
+    check_exist(files)
+    trunk = load_trunk(files[0], device, precision, gradients)
+    return EmbeddingNetwork(trunk, load_embedder(files[1], seed, fold, device)).eval()
 
 
-def check_networks(settings, cells):
-    """Read every checkpoint of the cells (loss, dataset, fold) once; the first InputError stops a run at its start."""
-    good_trunks = set()
-    for cell in cells:
-        check_network(settings, *cell, good_trunks)
+def check_files(files, good_trunks):
+    """Read the (trunk file, embedder file) of a network. Raises InputError if one is missing or broken.
+
+    good_trunks: keeps which trunks were read before, as many networks may share one.
+    """
+    check_exist(files)
+    trunk, embedder = files
+    if same_file_key(trunk) not in good_trunks:
+        read_trunk(trunk)
+        good_trunks.add(same_file_key(trunk))
+    if embedder:
+        fill(Embedder(), embedder)
 
 
-def check_network(settings, loss, dataset, fold, good_trunks):
-    """Read a network's checkpoint; `good_trunks` keeps what trunks were read before, which many networks may share."""
-    trunk_file, embedder_file = files_of(settings, loss, dataset, fold)
-    if same_file_key(trunk_file) not in good_trunks:
-        read_trunk(trunk_file)
-        good_trunks.add(same_file_key(trunk_file))
-    load_embedder(settings, embedder_file, fold)
-
-
-def save_trunk(state, file):
-    with safe_files.written_aside(file) as aside:
-        torch.save(state, aside)
+def save(state, file):
+    """Write a state_dict; the same one gives the same bytes."""
+    # To an open file: given a path, torch would keep its name, which is the temporary one, in the file.
+    with safe_files.written_aside(file) as aside, open(aside, "wb") as stream:
+        torch.save(state, stream)
 
 
 def save_checkpoint(folder, shared_trunk, embedder):
@@ -112,5 +111,4 @@ def save_checkpoint(folder, shared_trunk, embedder):
             os.link(shared_trunk, aside)
         except OSError:
             shutil.copyfile(shared_trunk, aside)
-    with safe_files.written_aside(folder / "embedder_best.pth") as aside:
-        torch.save(embedder.state_dict(), aside)
+    save(embedder.state_dict(), folder / "embedder_best.pth")

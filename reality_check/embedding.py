@@ -1,61 +1,47 @@
-"""Embeddings of many images by many networks; those whose trunk is the same file share its forward pass."""
+"""Embeddings of many images by many networks whose trunk is the same: they share its forward pass."""
 
 import time
-from itertools import groupby
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-import utils
-from reality_check import checkpoint_files, checkpoints
-from reality_check.network import features_of
+from common.shelf import blocks
+from reality_check import checkpoints
+from reality_check.bn_inception import device_of, features_of
 from reality_check.transforms import network_inputs
 
 
-def by_trunk(settings, cells):
-    """The cells (loss, dataset, fold) in groups whose trunk is the same file."""
-
-    def trunk_of(cell):
-        return checkpoint_files.same_file_key(checkpoint_files.files_of(settings, *cell)[0])
-
-    return [list(group) for _, group in groupby(sorted(cells, key=trunk_of), key=trunk_of)]
-
-
 class SharedTrunk:
-    """A trunk, on any device, and the embedders, on the CPU, that share its features."""
+    """A trunk, on any device, and the embedders, on the CPU, that share its features; Identity keeps the features."""
 
     def __init__(self, trunk, embedders, batch_size):
         self.trunk, self.embedders, self.batch_size = trunk, embedders, batch_size
 
     @classmethod
-    def load(cls, settings, cells, device):
-        """The networks (loss, dataset, fold) whose trunk is the same file."""
-        files = [checkpoint_files.files_of(settings, *cell) for cell in cells]
-        trunk = checkpoints.load_trunk(files[0][0], device, settings.precision)
-        embedders = [checkpoints.load_embedder(settings, file[1], fold) for file, (*_, fold) in zip(files, cells)]
-        return cls(trunk, embedders, settings.properties.batch_size)
+    def load(cls, wanted, batch_size):
+        """wanted: (network, whether its embedder comes after the trunk) of networks whose trunk is the same file."""
+        settings, trunk_file = wanted[0][0].settings, wanted[0][0].files()[0]
+        trunk = checkpoints.load_trunk(trunk_file, device_of(settings), settings.precision)
+        embedders = [
+            checkpoints.load_embedder(network.files()[1], settings.seed, network.fold) if embedded else torch.nn.Identity()
+            for network, embedded in wanted
+        ]
+        return cls(trunk, embedders, batch_size)
 
-    def batches(self, items, bar):
-        """Yield (features (m, f), embeddings (m, d) of each network) for batches of the items' images.
-
-        `bar` is a progress bar that counts images.
-        """
-        inputs = network_inputs(items)
-        for _, some in utils.blocks(items, self.batch_size):
+    def embedded(self, items, tick=lambda ticks: None):
+        """The embeddings (n, d) of the items' images by each embedder; tick(n) is called for every n images."""
+        inputs, batches = network_inputs(items), []
+        for some in blocks(items, self.batch_size):
             features = features_of(self.trunk, torch.stack([next(inputs) for _ in some]))
-            yield features.numpy(), [embedder(features).numpy() for embedder in self.embedders]
-            bar.update(len(some))
-
-    def embedded(self, items, bar):
-        """The embeddings (n, d) of each network."""
-        return [np.concatenate(rows) for rows in zip(*(embeddings for _, embeddings in self.batches(items, bar)))]
+            batches.append([embedder(features).numpy() for embedder in self.embedders])
+            tick(len(some))
+        return [np.concatenate(rows) for rows in zip(*batches)]
 
 
-def seconds_per_image(settings, cell, items, device):
-    """Seconds that an image takes from its file to its embedding, once the network is loaded."""
-    networks, some = SharedTrunk.load(settings, [cell], device), items[: 2 * settings.properties.batch_size]
+def seconds_per_image(trunk, items):
+    """Seconds that an image takes from its file to its embedding."""
+    some = items[: 2 * trunk.batch_size]
     for _ in range(2):  # the first is slower
         begin = time.perf_counter()
-        networks.embedded(some, tqdm(disable=True))
+        trunk.embedded(some)
     return (time.perf_counter() - begin) / len(some)

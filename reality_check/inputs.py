@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import yaml
 
-import safe_files
-import utils
-from reality_check import checkpoint_files, checkpoints, datasets
-from reality_check.images import open_image
+from common import checksums, safe_files
+from common.errors import InputError, MissingFile
+from data import checkpoint_files, datasets
+from data.images import open_image
+from reality_check import checkpoints
 from reality_check.losses import training_loss
-from utils import InputError, MissingFile
+from reality_check.networks import Network
 
 FOUND, MISSING, BROKEN, TO_TRAIN = "found", "MISSING", "BROKEN", "to train"
 PROBLEMS = (MISSING, BROKEN)
@@ -31,17 +32,14 @@ class Input(NamedTuple):
 
 def checked(settings, deep=False):
     """Yield an Input for all that the settings ask for; `deep` reads every checkpoint and opens every image."""
-    folds = {dataset: settings.map_folds for dataset in settings.datasets} | {
-        settings.properties.networks: settings.folds
-    }
+    mapped = [fold for fold in settings.folds if any(fold in each.table_folds for each in settings.protocols)]
+    folds = dict.fromkeys(settings.datasets, mapped) | {settings.properties.networks: settings.folds}
     good_trunks = set()
     for dataset in folds:
-        for loss in settings.losses:
-            if loss.type == "None":
-                continue
-            for fold in folds[dataset]:
-                yield _network(settings, loss, dataset, fold, deep, good_trunks)
-    if any(loss.type == "None" for loss in settings.losses):
+        for model in settings.models:
+            for fold in folds[dataset] if model.trained else ():
+                yield _network(Network(settings, model, dataset, fold), deep, good_trunks)
+    if not all(model.trained for model in settings.models):
         yield _untrained_trunk(settings)
     for dataset in settings.datasets:
         yield _dataset(settings, dataset, deep)
@@ -66,26 +64,26 @@ def _state(check, *arguments):
 # ---------------------------------------------------------------------------------------------------------------------
 # Networks.
 # ---------------------------------------------------------------------------------------------------------------------
-def _network(settings, loss, dataset, fold, deep, good_trunks):
-    folder = utils.saved_models_folder(settings, loss, dataset, fold)
-    state, why, _ = _state(_check_network, settings, loss, dataset, fold, deep, good_trunks)
-    if state == MISSING and settings.training:
+def _network(network, deep, good_trunks):
+    state, why, _ = _state(_check_network, network, deep, good_trunks)
+    if state == MISSING and network.settings.training:
         state, why = TO_TRAIN, ""
-    return Input("network", f"{loss.name}, {dataset}, fold {fold}", str(folder), state, why)
+    return Input("network", network.name, str(network.files()[0].parent), state, why)
 
 
-def _check_network(settings, loss, dataset, fold, deep, good_trunks):
-    trunk_file, embedder_file = checkpoint_files.files_of(settings, loss, dataset, fold)
-    for folder in trunk_file.parents[1:3]:  # of the fold, of the experiment
-        check_configs(folder / "configs", loss, dataset)
-    for file in (trunk_file, embedder_file):
+def _check_network(network, deep, good_trunks):
+    files = network.files()
+    checkpoint_files.check_exist(files)
+    for folder in files[0].parents[1:3]:  # of the fold, of the experiment
+        check_configs(folder / "configs", network.model, network.dataset)
+    for file in files:
         if file.stat().st_size == 0:
             raise InputError(f"{file}: empty; fetch it again")
     if deep:
-        checkpoints.check_network(settings, loss, dataset, fold, good_trunks)
+        checkpoints.check_files(files, good_trunks)
 
 
-def check_configs(folder, loss, dataset):
+def check_configs(folder, model, dataset):
     """Raise InputError if a run's configuration names another loss or dataset than the folder that it lies in.
 
     The Reality Check's files have the loss under loss_funcs: metric_loss, and the dataset under dataset; keys may end in
@@ -100,8 +98,8 @@ def check_configs(folder, loss, dataset):
         losses, names = blocks.get("loss_funcs"), blocks.get("dataset")
         if isinstance(losses, dict):
             named = _names({str(key).split("~")[0]: value for key, value in losses.items()}.get("metric_loss"))
-            expected = type(training_loss(loss, dataset, classes=2, dimensions=2).function).__name__
-            _compare(file, named, expected, f"the folder is for {loss.name}")
+            expected = type(training_loss(model, dataset, classes=2, dimensions=2).function).__name__
+            _compare(file, named, expected, f"the folder is for {model.name}")
         if dataset in CONFIG_NAMES:
             _compare(file, _names(names), CONFIG_NAMES[dataset], f"the folder is for {dataset}")
 
@@ -126,11 +124,10 @@ def _untrained_trunk(settings):
 
 def _check_untrained_trunk(file):
     """Whatever its name promises: a name that ends in -<hexadecimal digits> holds the start of the file's sha256."""
-    if not file.is_file():
-        raise MissingFile(f'{file}: missing; the trunk of "None" comes from it (see data/README.md)')
+    checkpoint_files.check_exist([file])
     promised = re.search(r"-([0-9a-f]{8,})$", file.stem)
     if promised:
-        checksum = checkpoint_files.sha256(file)
+        checksum = checksums.sha256(file)
         if not checksum.startswith(promised[1]):
             raise InputError(
                 f"{file}: its sha256 begins {checksum[: len(promised[1])]}, not {promised[1]}; "

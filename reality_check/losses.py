@@ -5,8 +5,7 @@ from typing import NamedTuple
 from pytorch_metric_learning import losses, miners, regularizers
 from torch import nn
 
-import safe_files
-import utils
+from reality_check.hyperparameters import hyperparameters
 
 CENTERS_PER_CLASS = 10  # of SoftTriple
 LEARNING_RATES = ("proxy_lr", "weights_lr", "beta_lr")  # of a loss's own parameters
@@ -16,18 +15,12 @@ class TrainingLoss(NamedTuple):
     function: nn.Module
     miner: nn.Module | None
     learning_rate: float | None  # of the loss's own parameters, None where it has none
+    images_per_class: int  # in a batch of the Reality Check
 
 
-def hyperparameters(loss, dataset):
-    """The loss's best hyperparameters for a dataset: name -> float; one that does not apply ("N/A") is left out."""
-    rows = safe_files.read_rows(utils.ROOT / "reality_check" / "hyperparameters.csv")
-    chosen = [r for r in rows if r["loss"] == loss.name and r["dataset"] == utils.DATASETS[dataset].hyperparameters]
-    return {row["parameter"]: float(row["value"]) for row in chosen if row["value"] != "N/A"}
-
-
-def training_loss(loss, dataset, classes, dimensions):
-    """Build a loss for `classes` classes and embeddings of `dimensions`; the miner only where the loss has one."""
-    values = hyperparameters(loss, dataset)
+def training_loss(model, dataset, classes, dimensions):
+    """Build a model's loss for `classes` classes and embeddings of `dimensions`; the miner only where it has one."""
+    values = hyperparameters(model, dataset)
     rate = next((values.pop(name) for name in LEARNING_RATES if name in values), None)
     epsilon = values.pop("epsilon", None)
     miner = miners.MultiSimilarityMiner(epsilon=epsilon) if epsilon is not None else None
@@ -48,7 +41,10 @@ def training_loss(loss, dataset, classes, dimensions):
         "Multi Similarity + Miner": lambda: losses.MultiSimilarityLoss(**values),
         "SoftTriple": lambda: _soft_triple(proxies, **values),
     }
-    return TrainingLoss(build[loss.name](), miner, rate)
+    function = build[model.name]()
+    # Losses with a vector for each class compare images with these, the others with images of the same class.
+    has_proxies = any(parameter.ndim > 1 for parameter in function.parameters())
+    return TrainingLoss(function, miner, rate, 1 if has_proxies else 4)
 
 
 def _margin(values, classes):

@@ -13,16 +13,15 @@ from pytorch_metric_learning.samplers import MPerClassSampler
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 
+from reality_check.architecture import BN_INCEPTION
+from reality_check.bn_inception import Embedder
 from reality_check.losses import training_loss
-from reality_check.network import EMBEDDING, Embedder
 
 WEIGHT_DECAY, MOMENTUM = 1e-4, 0.9
-IMAGES_PER_CLASS = {"Ranking": 4, "Classification": 1}  # in a batch
 
 
-def images_per_class(loss_type, batch_size, classes):
+def images_per_class(wanted, batch_size, classes):
     """How many images of a class go into a batch: the Reality Check's number, more where there are too few classes."""
-    wanted = IMAGES_PER_CLASS[loss_type]
     return next(m for m in range(wanted, batch_size + 1) if batch_size % m == 0 and batch_size // m <= classes)
 
 
@@ -32,27 +31,27 @@ def map_at_r(embeddings, labels):
     return calculator.get_accuracy(embeddings, labels)["mean_average_precision_at_r"]
 
 
-def train_embedder(loss, dataset, train, validation, training, seed):
+def train_embedder(model, dataset, train, validation, training, seed):
     """Train an embedder; returns (embedder with the best validation MAP@R, that MAP@R, its iteration).
 
     It learns on standardised features, on which one learning rate suits all losses; what is returned takes raw ones.
 
     train, validation: (features (n, f) float tensor, labels (n,) int tensor).
-    training: settings.reader.TrainingSettings.
+    training: common.settings.TrainingSettings.
     """
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)  # the samplers of pytorch-metric-learning draw from numpy
     mean, std = train[0].mean(dim=0), train[0].std(dim=0).clamp(min=1e-6)
     features, held_out = (train[0] - mean) / std, (validation[0] - mean) / std
     classes = torch.unique(train[1], return_inverse=True)[1]
-    embedder = Embedder(features.shape[1], EMBEDDING)
-    kit = training_loss(loss, dataset, int(classes.max()) + 1, EMBEDDING)
+    embedder = Embedder(features.shape[1], BN_INCEPTION.dimensions)
+    kit = training_loss(model, dataset, int(classes.max()) + 1, BN_INCEPTION.dimensions)
     optimizers = [_rmsprop(embedder.parameters(), training.learning_rate, WEIGHT_DECAY)]
     if kit.learning_rate is not None:
-        decay = 0 if "no_weight_decay" in loss.key else WEIGHT_DECAY
+        decay = 0 if "no_weight_decay" in model.key else WEIGHT_DECAY
         optimizers.append(_rmsprop(kit.function.parameters(), kit.learning_rate, decay))
     best = (copy.deepcopy(embedder), -1.0, 0)
-    for iteration, batch in enumerate(_batches(loss.type, classes, training), start=1):
+    for iteration, batch in enumerate(_batches(kit.images_per_class, classes, training), start=1):
         _step(embedder, kit, optimizers, features[batch], classes[batch])
         if iteration % training.check_every == 0:
             with torch.no_grad():
@@ -76,9 +75,9 @@ def _rmsprop(parameters, learning_rate, weight_decay):
     return torch.optim.RMSprop(parameters, lr=learning_rate, momentum=MOMENTUM, weight_decay=weight_decay)
 
 
-def _batches(loss_type, labels, training):
+def _batches(wanted, labels, training):
     """Index tensors of batches, as many as there are iterations."""
-    per_class = images_per_class(loss_type, training.batch_size, int(labels.max()) + 1)
+    per_class = images_per_class(wanted, training.batch_size, int(labels.max()) + 1)
     sampler = MPerClassSampler(
         labels, per_class, training.batch_size, length_before_new_iter=training.iterations * training.batch_size
     )

@@ -8,15 +8,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from reality_check.images import RESIZED, cropped, open_image
+from data.images import cropped, open_image
+from reality_check.architecture import BN_INCEPTION
 
 BGR_MEAN = np.array([104, 117, 128], np.float32)[:, None, None]
 AHEAD = 64  # images that are read before the network asks for them
 
 
 def network_input(image):
-    """(3, 227, 227) float32, channels blue, green, red, from 0 to 255 less the ImageNet mean."""
-    bgr = np.ascontiguousarray(np.asarray(cropped(image)).transpose(2, 0, 1)[::-1])
+    """(3, h, w) float32, channels blue, green, red, from 0 to 255 less the ImageNet mean."""
+    bgr = np.ascontiguousarray(np.asarray(cropped(image, BN_INCEPTION.crop)).transpose(2, 0, 1)[::-1])
     return torch.from_numpy(bgr.astype(np.float32) - BGR_MEAN)
 
 
@@ -41,4 +42,4 @@ def _read(path):
 
 def black_input():
     """The base image: all black, taken through the same transform, so (-104, -117, -128) everywhere."""
-    return network_input(Image.new("RGB", (RESIZED, RESIZED)))
+    return network_input(Image.new("RGB", (BN_INCEPTION.crop.resized,) * 2))

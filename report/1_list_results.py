@@ -1,37 +1,34 @@
-"""Name the tables and figures of a run, for a person to open; exit status 1 if one is not there."""
+"""Name what there is for a person to open; put all tables into one document, and the published numbers beside ours.
+
+Writes tables/all_tables.tex and compared_with_paper.csv of every protocol; exit status 1 if a table or figure is missing.
+"""
 
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-import utils
-from settings.reader import settings_from_command_line
+from common.errors import InputError, run_script
+from common.settings import options_parser, settings_from
 
 
 def main():
-    settings = settings_from_command_line(__doc__)
-    from report import contents
+    settings = settings_from(options_parser(__doc__).parse_args())
+    from common import tables
+    from report import compare_with_paper, contents
 
-    files = [utils.table_file(settings, f"{entry.name}.md") for entry in contents.all_tables(settings)]
-    files += [
-        settings.results / "inputs.csv",
-        utils.accuracy_file(settings),
-        utils.properties_file(settings, "linear_probe.csv"),
-        settings.results / "compared_with_paper.csv",
-        settings.results / "run.json",
-    ]
-    files += [settings.figures / f"{entry.name}.png" for entry in contents.SALIENCY_FIGURES + contents.PROPERTY_FIGURES]
+    files = contents.files(settings)
     for file in files:
         print(f"{'' if file.is_file() else 'MISSING '}{file}")
     missing = [file for file in files if not file.is_file()]
     if missing:
-        raise utils.InputError(
-            f"{len(missing)} results are missing, the first is {missing[0]}; run the numbered scripts"
-        )
+        raise InputError(f"{len(missing)} results are missing, the first is {missing[0]}; run the numbered scripts")
+    for protocol in settings.protocols:
+        tables.write_document(contents.table_names(settings), tables.folder(settings, protocol))
+        print(compare_with_paper.write(settings, protocol))
     if settings.note:
         print(f"\n{settings.note} Their numbers are no results of the paper.")
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

@@ -1,1 +1,1 @@
-"""What both analyses share on the way to the paper: table files, figure style, the list of all tables and figures."""
+"""The roof: what both analyses gave, beside the paper, in one document, and named for a person to open."""

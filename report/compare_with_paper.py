@@ -2,21 +2,27 @@
 
 import pandas as pd
 
-import safe_files
-import utils
+from common import csv_files
+from common.tables import folder
+from utils import ROOT
 
 COLUMNS = "table row column statistic published ours difference note".split()
-PUBLISHED = utils.ROOT / "data" / "published"
+PUBLISHED = ROOT / "data" / "published"
+PAIRS = {"loss_a": str, "loss_b": str, "mean": float, "std": float, "n_images": float}
+GROUPS = {"group_a": str, "group_b": str, "mean": float, "std": float, "n_images": float}
+SCORES = {"loss": str, "type": str, "property": str, "value": float}
 
 
-def write(settings, tables):
-    """Write the file from Tables 2, 3, 4 and 6, given by name, if they cover any published number."""
-    rows = _score_rows(settings, tables["table6"].records)
-    for number, published in [(4, "table4_cub200"), (3, "table3_cars196"), (2, "table2_sop")]:
-        rows = _pair_rows(settings, number, tables[f"table{number}"].records, _read(published)) + rows
-    if rows:
-        with safe_files.written_aside(settings.results / "compared_with_paper.csv") as aside:
-            pd.DataFrame(rows, columns=COLUMNS).to_csv(aside, index=False)
+def write(settings, protocol):
+    """Write the file from the CSV files of Tables 2, 3, 4 and 6; returns it."""
+    tables = folder(settings, protocol)
+    rows = []
+    for number, columns, published in [(2, PAIRS, "table2_sop"), (3, GROUPS, "table3_cars196"), (4, GROUPS, "table4_cub200")]:
+        rows += _pair_rows(settings, number, csv_files.read(tables / f"table{number}.csv", columns), _read(published))
+    rows += _score_rows(settings, csv_files.read(tables / "table6.csv", SCORES))
+    file = settings.results / protocol.name / "compared_with_paper.csv"
+    csv_files.write(file, rows, COLUMNS)
+    return file
 
 
 def _read(name):

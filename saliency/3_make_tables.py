@@ -1,7 +1,7 @@
-"""Make Tables 2 to 4 and the appendix's from pairs_<dataset>.csv: how alike the losses' saliency maps are.
+"""Make Tables 2 to 4 and the appendix's from pairs_<dataset>.csv: how alike the models' saliency maps are.
 
-Writes results/<settings>/tables/table<N>....csv, .md and .tex, and brings compared_with_paper.csv up to date. Cells
-whose inputs are not there are shown as missing, and counted.
+Writes results/<settings>/<protocol>/tables/table<N>....csv, .md and .tex. Cells whose inputs do not exist are shown as
+missing, and counted.
 """
 
 import sys
@@ -9,19 +9,20 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-import utils
-from settings import run_record
-from settings.reader import settings_from_command_line
+from common.errors import run_script
+from common.settings import options_parser, settings_from
 
 
 def main():
-    settings = settings_from_command_line(__doc__)
-    run_record.check(settings)
-    from report import contents
+    settings = settings_from(options_parser(__doc__).parse_args())
+    from common import run_record, shelf, tables
+    from saliency import comparisons
+    from saliency.tables import entries
 
+    shelf.check_views(comparisons.views, settings)
     run_record.note(settings, __file__)
-    contents.make_tables(settings, contents.saliency_tables(settings))
+    tables.make(settings, entries(settings))
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

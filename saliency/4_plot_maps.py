@@ -1,6 +1,6 @@
-"""Plot Figure 2: the saliency maps of one image under every loss, and a page of more images.
+"""Plot Figure 2: the saliency maps of one image under every model, and a page of more images.
 
-Writes figures/<settings>/figure2.png and .pdf, and figure2_more.
+Writes figures/<settings>/<protocol>/figure2.png and .pdf, and figure2_more.
 """
 
 import sys
@@ -8,20 +8,18 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-import utils
-from settings import run_record
-from settings.reader import settings_from_command_line
+from common.errors import run_script
+from common.settings import options_parser, settings_from
 
 
 def main():
-    settings = settings_from_command_line(__doc__)
-    settings.check_map_folds()
-    run_record.check(settings)
-    from report import contents
+    settings = settings_from(options_parser(__doc__).parse_args())
+    from common import run_record
+    from saliency import figures
 
-    contents.make_figures(settings, contents.SALIENCY_FIGURES)
+    figures.draw(settings)
     run_record.note(settings, __file__)
 
 
 if __name__ == "__main__":
-    utils.run_script(main)
+    run_script(main)

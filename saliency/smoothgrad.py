@@ -68,11 +68,11 @@ def noisy_copies(image, samples, sigma, seed):
     return image + noise_scale(image, sigma) * noise
 
 
-def smoothgrad(network, image, base_embedding, distance, protocol, samples, sigma, seed, batch_size):
-    """The saliency map (H, W) of one transformed image (C, H, W); see saliency_map for the protocols."""
+def noisy_gradients(network, image, base_embedding, distance, samples, sigma, seed, batch_size):
+    """The gradients (samples, C, H, W) at noisy copies of one transformed image (C, H, W), from which its maps follow."""
     copies = noisy_copies(image.to(base_embedding.device), samples, sigma, seed)
     gradients = [
         input_gradients(network, batch.contiguous(memory_format=torch.channels_last), base_embedding, distance)
         for batch in copies.split(batch_size)
     ]
-    return saliency_map(torch.cat(gradients), protocol)
+    return torch.cat(gradients)

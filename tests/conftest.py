@@ -1,5 +1,6 @@
 """What the tests share: the repository root on the path, and a tiny rendered-cars project with trained networks."""
 
+import os
 import runpy
 import shutil
 import subprocess
@@ -61,6 +62,20 @@ def fails(run_inside):
     return run
 
 
+@pytest.fixture
+def run_unfinished(run_inside, capsys):
+    """A function that runs a script, expects exit status 3, and returns the line that says what is left."""
+
+    def run(script, settings, *options):
+        with pytest.raises(SystemExit) as stop:
+            run_inside(script, settings, *options)
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert stop.value.code == 3 and line.startswith("unfinished: ")
+        return line
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A folder with 96 cars, a settings file tiny.yaml and the networks that it trains. Tests leave it as it is."""
@@ -72,8 +87,14 @@ def trained(tmp_path_factory):
 
 
 def copied(project, folder):
-    """Copy a project into a folder, and return the settings file of the copy."""
-    shutil.copytree(project, folder, dirs_exist_ok=True)
+    """Copy a project into a folder, hard links as hard links, and return the settings file of the copy."""
+    copies = {}
+
+    def copy(source, target):
+        first = copies.setdefault(os.stat(source).st_ino, target)
+        return shutil.copy2(source, target) if first == target else os.link(first, target)
+
+    shutil.copytree(project, folder, dirs_exist_ok=True, copy_function=copy)
     return fake_data.write_settings(folder)
 
 
@@ -124,8 +145,13 @@ def copy(finished, tmp_path):
     return tmp_path
 
 
+RECORDS = ("run.json", "files.json")  # they hold times
+
+
 def snapshot(folder):
-    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "run.json"}
+    """Path -> content of a folder's results; records of runs and locks are none."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in RECORDS]
+    return {path: path.read_bytes() for path in found if not path.name.endswith(".lock")}
 
 
 def first_embedder(folder):

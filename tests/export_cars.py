@@ -16,7 +16,7 @@ import bpy
 from mathutils import Matrix
 
 import utils
-from properties.renderer import car_files, car_scene, car_shapes
+from data.renderer import car_files, car_scene, car_shapes
 
 ENDINGS = (".glb", ".obj", ".blend")
 MOVED = Matrix.Translation((3, -2, 5)) @ Matrix.Rotation(radians(90), 4, "Z") @ Matrix.Scale(2, 4)

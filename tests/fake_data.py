@@ -55,7 +55,7 @@ def write_settings(folder, name="tiny", **changes):
     """A settings file for a tiny run whose networks, images, results and figures all live in `folder`."""
     settings = {
         "protocol": "paper",
-        "losses": ["Contrastive", "ArcFace", "None"],
+        "models": ["Contrastive", "ArcFace", "None"],
         "datasets": ["RenderedCars"],
         "folds": [0],
         "trunk": "seeded",

@@ -19,8 +19,9 @@ sys.path.insert(0, str(ROOT))
 
 from tests import fake_data  # noqa: E402
 
-STAGES = ["saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "properties/2_embed_cars.py",
+STAGES = ["reality_check/2_train_models.py", "saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "properties/2_embed_cars.py",
           "properties/3_score_properties.py", "reality_check/3_evaluate_models.py"]  # fmt: skip
+RECORDS = ("run.json", "files.json")  # they hold times
 HANGS = 600.0  # seconds after which a script is taken to hang
 
 
@@ -41,17 +42,18 @@ def run(script, settings, kill_after=None):
 
 
 def results(folder):
-    """name -> bytes of all result files, without run.json, which holds the time, and what a kill left half-written."""
-    files = [path for path in (folder / "results").rglob("*") if path.is_file() and not path.name.startswith(".")]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name != "run.json"}
+    """name -> bytes of all result files, without records, which hold times, and what a kill left half-written."""
+    files = [*(folder / "results").rglob("*"), *(folder / "models").rglob("*")]
+    files = [path for path in files if path.is_file() and not path.name.startswith(".")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in RECORDS}
 
 
 def interrupted(folder, settings, lasts, kills, seed=0):
     """Runs the scripts (script -> seconds that it lasts), killing them `kills` times in all; returns how often each."""
     draw, killed = random.Random(seed), Counter()
     while killed.total() < kills:
-        for path in (folder / "results").glob("*"):
-            shutil.rmtree(path)  # enough kills may need more than one run
+        for path in ("results", "models"):
+            shutil.rmtree(folder / path)  # enough kills may need more than one run
         wanted = Counter(draw.choices(list(lasts), k=kills - killed.total()))
         for script, seconds in lasts.items():
             for _ in range(wanted[script]):
@@ -78,7 +80,6 @@ def main(kills, stages=STAGES):
         folder = Path(folder)
         fake_data.make_cars(folder / "cars", 60)
         settings = fake_data.write_settings(folder)
-        run("reality_check/2_train_models.py", settings)
         lasts = {script: timed(script, settings) for script in stages}
         whole = results(folder)
         killed = interrupted(folder, settings, lasts, kills - kills // 2)
@@ -87,7 +88,7 @@ def main(kills, stages=STAGES):
         changes = {"saliency": fake_data.SALIENCY | {"keep_maps": False}, "tables": dict.fromkeys((2, 3, 4), "SOP")}
         killed += interrupted(folder, fake_data.write_settings(folder, **changes), lasts, kills // 2, seed=1)
         differing += compared(
-            {name: whole[name] for name in whole if "/block" not in name or "per_image" in name}, results(folder)
+            {name: whole[name] for name in whole if "/maps/" not in name or name.endswith(".json")}, results(folder)
         )
     for script, count in killed.items():
         print(f"{count:4} kills of {script}")

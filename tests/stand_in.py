@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import utils  # noqa: E402
-from reality_check import checkpoints, network  # noqa: E402
-from reality_check.datasets import SPLITS, evenly_spaced  # noqa: E402
+from data.datasets import SPLITS, evenly_spaced  # noqa: E402
+from reality_check import bn_inception, checkpoints  # noqa: E402
+from reality_check.architecture import BN_INCEPTION  # noqa: E402
 from reality_check.inputs import CONFIG_NAMES  # noqa: E402
 from reality_check.losses import training_loss  # noqa: E402
 from tests import fake_data  # noqa: E402
@@ -146,16 +147,16 @@ def make_checkpoints(models, trunks):
     shared = [models / f".trunk{number}.pth" for number in range(trunks + 1)]
     pictures = torch.stack([checkpoint_input(number) for number in range(20)])
     for number, file in enumerate(shared):
-        trunk = network.calibrate_batchnorm(network.seeded_trunk(number), pictures)
-        checkpoints.save_trunk(trunk.state_dict() if file != shared[-1] else imagenet_state(trunk), file)
+        trunk = bn_inception.calibrate_batchnorm(bn_inception.seeded_trunk(number), pictures)
+        checkpoints.save(trunk.state_dict() if file != shared[-1] else imagenet_state(trunk), file)
     shared.pop().rename(models / "bn_inception-52deb4733.pth")
-    cells = [(loss, dataset, fold) for loss in utils.LOSSES for dataset in loss.runs for fold in utils.FOLDS]
-    for number, (loss, dataset, fold) in enumerate(cells):
-        experiment = models / utils.experiment_folder(loss, dataset)
+    networks = [(model, dataset, fold) for model in utils.MODELS for dataset in model.runs for fold in utils.FOLDS]
+    for number, (model, dataset, fold) in enumerate(networks):
+        experiment = models / utils.experiment_folder(model, dataset)
         saved = experiment / utils.FOLD_FOLDER.format(fold=fold) / "saved_models"
-        embedder = network.seeded(number, network.Embedder)
+        embedder = bn_inception.seeded(number, bn_inception.Embedder)
         checkpoints.save_checkpoint(saved, shared[number % trunks], embedder)
-        write_config(experiment / "configs", loss, dataset)
+        write_config(experiment / "configs", model, dataset)
     for file in shared:
         file.unlink()
 
@@ -169,13 +170,13 @@ def checkpoint_input(number):
 def imagenet_state(trunk):
     """As some copies have it: with the classification layer, and BatchNorm tensors of shape [1, C]."""
     state = {name: v[None] if "_bn." in name and v.ndim == 1 else v for name, v in trunk.state_dict().items()}
-    layer = torch.nn.Linear(network.FEATURES, 1000)
+    layer = torch.nn.Linear(BN_INCEPTION.features, 1000)
     return state | {"last_linear.weight": layer.weight.detach(), "last_linear.bias": layer.bias.detach()}
 
 
-def write_config(folder, loss, dataset):
+def write_config(folder, model, dataset):
     folder.mkdir(parents=True, exist_ok=True)
-    function = type(training_loss(loss, dataset, classes=2, dimensions=2).function).__name__
+    function = type(training_loss(model, dataset, classes=2, dimensions=2).function).__name__
     blocks = {"loss_funcs": {"metric_loss": {function: {}}}, "dataset": {CONFIG_NAMES[dataset]: None}}
     (folder / "config.yaml").write_text(yaml.safe_dump(blocks))
 
@@ -204,16 +205,17 @@ def run_paper(clone, settings):
 
 def check_tables(clone, settings):
     """Every table of the paper is there, and has no missing cell. Raises RuntimeError."""
+    protocol = settings  # the two files are named by theirs
     for number in range(1, 7):
-        file = clone / "results" / settings / "tables" / f"table{number}.md"
+        file = clone / "results" / settings / protocol / "tables" / f"table{number}.md"
         if not file.is_file() or "missing" in file.read_text(encoding="utf-8"):
-            raise RuntimeError(f"{file}: not there, or with missing cells")
-    print(f"settings/{settings}.yaml: Tables 1 to 6 are there, without a missing cell")
+            raise RuntimeError(f"{file}: does not exist, or has missing cells")
+    print(f"settings/{settings}.yaml: Tables 1 to 6 exist, without a missing cell")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="of the clone; must not be there")
+    parser.add_argument("folder", type=Path, help="of the clone; must not exist")
     parser.add_argument("--images", type=int, default=2, help="test images of each dataset [%(default)s]")
     parser.add_argument("--cars", type=int, default=120, help="rendered cars [%(default)s]")
     parser.add_argument("--trunks", type=int, default=4, help="different trunks (41 MB each) [%(default)s]")

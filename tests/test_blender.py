@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import safe_files
+from common import safe_files
 import utils
-from properties.renderer import sampling
+from data.renderer import sampling
 from tests.conftest import ROOT
 
 PYTHON = Path(os.environ.get("RENDER_VENV", ROOT / ".venv-render")) / "bin" / "python"
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not PYTHON.is_file(), reason=f"no {PYTHON}; `mak
 
 
 def command(output, *options):
-    return [str(PYTHON), str(ROOT / "properties" / "1_render_cars.py"), "--output", str(output), *SMALL, *options]
+    return [str(PYTHON), str(ROOT / "data" / "2_render_cars.py"), "--output", str(output), *SMALL, *options]
 
 
 def render(output, *options):

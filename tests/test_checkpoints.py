@@ -4,12 +4,14 @@ import pytest
 import torch
 
 import utils
-from reality_check import checkpoint_files, checkpoints
-from reality_check.network import Embedder, bninception_trunk, ready_for_inference
-from settings.reader import load_settings
-from utils import InputError
+from common.errors import InputError
+from common.settings import load_settings
+from data.checkpoint_files import same_file_key, saved_models_folder, untrained_trunk_file
+from reality_check import checkpoints, networks
+from reality_check.bn_inception import Embedder, bninception_trunk, ready_for_inference
+from reality_check.networks import Network
 
-CONTRASTIVE, NONE = utils.LOSSES[0], utils.LOSSES[-1]
+CONTRASTIVE, NONE = utils.MODELS[0], utils.MODELS[-1]
 
 
 @pytest.fixture
@@ -19,11 +21,11 @@ def settings(project):
 
 @pytest.fixture
 def folder(settings):
-    return utils.saved_models_folder(settings, CONTRASTIVE, "RenderedCars", 0)
+    return saved_models_folder(settings, CONTRASTIVE, "RenderedCars", 0)
 
 
-def load(settings, loss=CONTRASTIVE):
-    return checkpoints.load_network(settings, loss, "RenderedCars", 0)
+def load(settings, model=CONTRASTIVE):
+    return Network(settings, model, "RenderedCars", 0).load(gradients=True)
 
 
 def test_layout(folder, settings):
@@ -36,10 +38,22 @@ def test_layout(folder, settings):
 
 def test_trunk_is_a_hard_link(trained):
     settings = load_settings(trained / "tiny.yaml")
-    folders = [utils.saved_models_folder(settings, loss, "RenderedCars", 0) for loss in settings.losses[:2]]
-    trunks = {checkpoint_files.same_file_key(folder / "trunk_best.pth") for folder in folders}
-    assert trunks == {checkpoint_files.same_file_key(checkpoint_files.untrained_trunk_file(settings))}
-    assert len({checkpoint_files.same_file_key(folder / "embedder_best.pth") for folder in folders}) == 2
+    folders = [saved_models_folder(settings, model, "RenderedCars", 0) for model in settings.models[:2]]
+    trunks = {same_file_key(folder / "trunk_best.pth") for folder in folders}
+    assert trunks == {same_file_key(untrained_trunk_file(settings))}
+    assert len({same_file_key(folder / "embedder_best.pth") for folder in folders}) == 2
+
+
+def test_networks_that_share_a_trunk(settings):
+    """Hard links of one file are one trunk; a copy with the same bytes is taken for another."""
+    some = networks.networks_of(settings, "RenderedCars", [0])
+    assert [len(group) for group in networks.by_trunk(some)] == [3]
+    file = some[0].files()[0]
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)
+    assert [len(group) for group in networks.by_trunk(some)] == [1, 2]
+    assert len({network.made_of()["trunk"] for network in some}) == 1
 
 
 def test_network_embeds(settings):
@@ -53,7 +67,7 @@ def test_network_embeds(settings):
 
 def test_folded_batchnorm(settings):
     """The same features, up to rounding; in float64 hardly any of it. Not folded where a CPU is to give gradients."""
-    file = checkpoint_files.files_of(settings, CONTRASTIVE, "RenderedCars", 0)[0]
+    file = Network(settings, CONTRASTIVE, "RenderedCars", 0).files()[0]
     images = torch.randn(2, 3, 227, 227, dtype=torch.float64) * 50
     trunks = [checkpoints.read_trunk(file), checkpoints.load_trunk(file)]
     trunks += [checkpoints.load_trunk(file, device, gradients=True) for device in ("cpu", "meta")]
@@ -87,10 +101,10 @@ def test_epoch_in_the_file_name(settings, folder):
 
 
 def test_none_is_seeded_by_fold(settings):
-    weights = [checkpoints.load_embedder(settings, None, fold).net[0].weight for fold in (0, 0, 1)]
+    weights = [checkpoints.load_embedder(None, settings.seed, fold).net[0].weight for fold in (0, 0, 1)]
     torch.testing.assert_close(weights[0], weights[1])
     assert not torch.allclose(weights[0], weights[2])
-    assert checkpoints.load_embedder(settings._replace(seed=1), None, 0).net[0].weight[0, 0] != weights[0][0, 0]
+    assert checkpoints.load_embedder(None, settings.seed + 1, 0).net[0].weight[0, 0] != weights[0][0, 0]
 
 
 def test_imagenet_file(settings, tmp_path):

@@ -8,12 +8,13 @@ from PIL import Image
 from torchvision import transforms
 
 import utils
-from reality_check import datasets
-from reality_check.images import check_header, cropped, open_image
+from data import datasets
+from data.images import check_header, cropped, open_image
+from reality_check.architecture import BN_INCEPTION
 from reality_check.transforms import AHEAD, black_input, network_input, network_inputs
-from settings.reader import Settings
+from common.settings import Settings
 from tests import fake_data
-from utils import InputError
+from common.errors import InputError
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_part_of_a_dataset_if_asked_for(strict, tmp_path):
     items = datasets.load_items(strict._replace(allow_partial=True), "CUB200", "test")
     assert [item.label for item in items] == [100, 102]
     (tmp_path / "images").rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="none of the 4 images of CUB200 is there"):
+    with pytest.raises(InputError, match="none of the 4 images of CUB200 exists"):
         datasets.load_items(strict._replace(allow_partial=True), "CUB200", "test")
 
 
@@ -210,7 +211,7 @@ def test_network_input_is_bgr_less_the_mean():
 def test_crop_is_that_of_torchvision(size):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
     theirs = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(227)])(image)
-    np.testing.assert_array_equal(np.asarray(cropped(image)), np.asarray(theirs))
+    np.testing.assert_array_equal(np.asarray(cropped(image, BN_INCEPTION.crop)), np.asarray(theirs))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])

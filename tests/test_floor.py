@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from reality_check.distances import distance_function
-from reality_check.images import open_image
-from reality_check.network import random_network, ready_for_inference
+from data.images import open_image
+from reality_check.bn_inception import random_network, ready_for_inference
 from reality_check.transforms import black_input, network_input
 from saliency.similarity import pearson
 from saliency.smoothgrad import input_gradients, noisy_copies, saliency_map

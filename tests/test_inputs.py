@@ -6,14 +6,17 @@ import pytest
 import torch
 import yaml
 
-import safe_files
 import utils
+from common import safe_files
+from common.errors import InputError
 from reality_check import inputs
-from reality_check.network import bninception_trunk
-from settings.reader import load_settings
+from reality_check.bn_inception import bninception_trunk
+from common.models import find
+from common.settings import load_settings
+from data.checkpoint_files import saved_models_folder
 from tests import fake_data
 
-CONTRASTIVE, ARCFACE = utils.LOSSES[0], next(loss for loss in utils.LOSSES if loss.name == "ArcFace")
+CONTRASTIVE, ARCFACE = (find(name, utils.MODELS) for name in ("Contrastive", "ArcFace"))
 
 
 @pytest.fixture
@@ -32,13 +35,13 @@ def test_all_there(settings):
 
 
 def test_the_file(project, run_inside):
-    assert "all inputs are there" in run_inside("reality_check/1_check_inputs.py", project / "tiny.yaml", "--deep")
+    assert "all inputs exist" in run_inside("reality_check/1_check_inputs.py", project / "tiny.yaml", "--deep")
     table = safe_files.read_rows(project / "results/tiny/inputs.csv")
     assert [row["state"] for row in table] == ["found"] * 5 and list(table[0]) == list(inputs.Input._fields)
 
 
 def network_file(settings, part):
-    return utils.saved_models_folder(settings, CONTRASTIVE, "RenderedCars", 0) / f"{part}_best.pth"
+    return saved_models_folder(settings, CONTRASTIVE, "RenderedCars", 0) / f"{part}_best.pth"
 
 
 def test_a_missing_network(settings):
@@ -61,8 +64,8 @@ def test_a_broken_network(settings, part):
     assert "empty" in rows(settings)["network", "Contrastive"].why
 
 
-def config(settings, loss, **blocks):
-    folder = utils.saved_models_folder(settings, loss, "Cars196", 0).parents[1] / "configs"
+def config(settings, model, **blocks):
+    folder = saved_models_folder(settings, model, "Cars196", 0).parents[1] / "configs"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(blocks))
     return folder
@@ -82,24 +85,24 @@ def test_configurations(settings, blocks, message):
     if message is None:
         inputs.check_configs(folder, CONTRASTIVE, "Cars196")
     else:
-        with pytest.raises(utils.InputError, match=f"config.yaml: {message}"):
+        with pytest.raises(InputError, match=f"config.yaml: {message}"):
             inputs.check_configs(folder, CONTRASTIVE, "Cars196")
 
 
 def test_every_loss_is_known_to_its_configuration(settings):
     """Each names its own class, and none passes for ArcFace."""
-    for loss in utils.LOSSES:
-        if loss.type != "None" and loss is not ARCFACE:
-            folder = config(settings, loss, loss_funcs={"metric_loss": "ArcFaceLoss"})
-            with pytest.raises(utils.InputError, match="names ArcFaceLoss"):
-                inputs.check_configs(folder, loss, "Cars196")
+    for model in utils.MODELS:
+        if model.trained and model is not ARCFACE:
+            folder = config(settings, model, loss_funcs={"metric_loss": "ArcFaceLoss"})
+            with pytest.raises(InputError, match="names ArcFaceLoss"):
+                inputs.check_configs(folder, model, "Cars196")
     inputs.check_configs(folder, ARCFACE, "Cars196")
 
 
 def test_a_configuration_that_is_no_yaml(settings):
     folder = config(settings, CONTRASTIVE)
     (folder / "config.yaml").write_text("a: [1, 2")
-    with pytest.raises(utils.InputError, match="config.yaml: not a YAML file"):
+    with pytest.raises(InputError, match="config.yaml: not a YAML file"):
         inputs.check_configs(folder, CONTRASTIVE, "Cars196")
 
 

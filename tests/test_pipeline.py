@@ -9,78 +9,80 @@ import pytest
 from PIL import Image
 
 import utils
-from saliency.compare_maps import read_compared, write_compared
-from saliency.map_files import block_file, block_numbers, read_block
-from settings.reader import load_settings
+from common import csv_files
+from common.settings import load_settings
+from reality_check.networks import Network
+from saliency import comparisons, maps
 from tests import fake_data
 from tests.conftest import SCRIPTS, run_command, snapshot
 
 
 def test_results(finished):
     results = finished / "results" / "tiny"
-    pairs = pd.read_csv(results / "saliency" / "pairs_RenderedCars.csv", keep_default_na=False)
-    assert (
-        list(pairs.columns)
-        == "dataset fold loss_a loss_b n_images correlation_mean correlation_std jsd_mean jsd_std".split()
-    )
+    pairs = pd.read_csv(results / "paper/saliency/pairs_RenderedCars.csv", keep_default_na=False)
+    assert list(pairs.columns) == list(comparisons.COLUMNS)
     assert len(pairs) == 6 and set(pairs.n_images) == {2}
     own = pairs.loss_a == pairs.loss_b
     assert (pairs.correlation_mean[own] == 1).all() and (pairs.jsd_mean[own] == 0).all()
     assert pairs.correlation_mean[~own].between(0.05, 0.95).all() and pairs.jsd_mean[~own].between(0.001, 0.5).all()
-    scores = pd.read_csv(results / "properties" / "nr_precision.csv", keep_default_na=False)
-    assert (
-        list(scores.columns)
-        == "loss type fold property distance max_neighbors n_images r_precision nr_precision embeddings".split()
-    )
+    scores = pd.read_csv(results / "paper/properties/nr_precision.csv", keep_default_na=False)
+    columns = "loss type fold property distance max_neighbors n_images r_precision nr_precision"
+    assert list(scores.columns) == columns.split()
     assert len(scores) == 3 * 11 and set(scores.n_images) == {96} and set(scores.max_neighbors) == {"all"}
     probes = pd.read_csv(results / "properties" / "linear_probe.csv")
     assert list(probes.property) == [prop.name for prop in utils.PROPERTIES] and set(probes.images) == {96}
     assert probes.percent.between(0, 100).all() and (probes.percent - probes.chance).max() > 20  # colours are easy
-    tests = pd.read_csv(results / "properties" / "mann_whitney.csv")
+    tests = pd.read_csv(results / "paper/properties/mann_whitney.csv")
     assert len(tests) == 11 * 2 * 2 and set(tests.unit) == {"loss_mean", "loss_fold"}
+    assert set(tests.group_a) == {"Ranking"} and set(tests.group_b) == {"Classification"}
     record = json.loads((results / "run.json").read_text())
     assert set(record["scripts"]) >= {"saliency/1_compute_maps.py", "properties/3_score_properties.py"}
     assert record["settings"]["seed"] == 0 and record["settings"]["saliency"]["noise_samples"] == 2
-    for name in ("figure2", "figure2_more", "figure3", "figure4"):
+    files = json.loads((results / "files.json").read_text())
+    assert len(files) == 3 + 2 and all(len(entry["sha256"]) == 64 for entry in files.values())
+    for name in ("paper/figure2", "paper/figure2_more", "figure3", "figure4"):
         with Image.open(finished / "figures" / "tiny" / f"{name}.png") as image:
             assert min(image.size) > 300 and len(image.convert("L").resize((64, 64)).getcolors()) > 10
         assert (finished / "figures" / "tiny" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
-def maps_in(folder):
-    return {i: each for n in block_numbers(folder) for i, each in read_block(block_file(folder, n)).items()}
+def maps_shelf(settings, model=0):
+    """The shelf of the maps by the settings' first protocol."""
+    network = Network(settings, settings.models[model], "RenderedCars", settings.folds[0])
+    return maps.shelf_of(network, settings.protocols[0], maps.mapped_items(settings)["RenderedCars"])
+
+
+def maps_in(shelf):
+    return dict(zip(shelf.rows, shelf.read()["maps"]))
 
 
 def test_maps_are_kept_with_their_ids(finished):
-    settings = load_settings(finished / "tiny.yaml")
-    maps = maps_in(utils.maps_folder(settings, "RenderedCars", 0, settings.losses[0]))
-    assert len(maps) == 2
-    for each in maps.values():
+    found = maps_in(maps_shelf(load_settings(finished / "tiny.yaml")))
+    assert len(found) == 2
+    for each in found.values():
         assert each.dtype == np.float16 and each.shape == (227, 227)
         assert each.min() == 0 and each.max() == 1
 
 
 def test_a_second_run_changes_nothing(copy, run_inside):
-    before = snapshot(copy / "results")
-    for script in ("saliency/1_compute_maps.py", "properties/2_embed_cars.py", "properties/3_score_properties.py",
-                   "saliency/2_compare_maps.py", "saliency/3_make_tables.py", "properties/4_make_tables.py"):  # fmt: skip
+    before = snapshot(copy / "results") | snapshot(copy / "models")
+    for script in ["reality_check/2_train_models.py", *SCRIPTS[1:]]:  # inputs.csv has paths of its own
         run_inside(script, copy / "tiny.yaml")
-    assert snapshot(copy / "results") == before
+    assert snapshot(copy / "results") | snapshot(copy / "models") == before
 
 
 def test_a_map_depends_on_nothing_but_its_purpose(copy, run_inside):
     """Maps computed alone, resumed, for more images or in other batches are those of the first run."""
-    settings = load_settings(copy / "tiny.yaml")
-    folder = utils.maps_folder(settings, "RenderedCars", 0, settings.losses[1])
 
     def maps_after(**options):
-        shutil.rmtree(settings.results)
-        fake_data.write_settings(copy, saliency={"noise_samples": 2, "batch_size": 2} | options)
-        run_inside("saliency/1_compute_maps.py", copy / "tiny.yaml", "--losses", "ArcFace")
-        assert [path.name for path in folder.parent.iterdir()] == ["arcface"]
-        return maps_in(folder)
+        shutil.rmtree(copy / "results")
+        settings = fake_data.write_settings(copy, saliency={"noise_samples": 2, "batch_size": 2} | options)
+        run_inside("saliency/1_compute_maps.py", settings, "--models", "ArcFace")
+        shelf = maps_shelf(load_settings(settings), 1)
+        assert [path.name for path in shelf.folder.parent.iterdir()] == ["arcface"]
+        return maps_in(shelf)
 
-    first = maps_in(folder)
+    first = maps_in(maps_shelf(load_settings(copy / "tiny.yaml"), 1))
     more = maps_after(images=3)
     shared = set(first) & set(more)
     assert len(more) == 3 and len(shared) == 2  # evenly spaced images: the first and the last stay
@@ -95,60 +97,69 @@ def test_a_map_depends_on_nothing_but_its_purpose(copy, run_inside):
 def test_a_stopped_run_goes_on_to_the_same_bytes(copy, run_inside):
     """With one network's maps not there yet, and the half-written file that a killed run leaves beside them."""
     settings = load_settings(copy / "tiny.yaml")
-    file = utils.maps_folder(settings, "RenderedCars", 0, settings.losses[1]) / "block_00000.npz"
-    others = utils.maps_folder(settings, "RenderedCars", 0, settings.losses[0]) / "block_00000.npz"
+    file, others = (maps_shelf(settings, model).folder / "00000.npz" for model in (1, 0))
     whole, untouched = file.read_bytes(), others.stat().st_mtime_ns
-    file.rename(file.with_name(".block_00000.123.npz"))
-    file.with_name(".block_00000.123.npz").write_bytes(whole[:1000])
+    file.rename(file.with_name(".00000.123.npz"))
+    file.with_name(".00000.123.npz").write_bytes(whole[:1000])
     run_inside("saliency/1_compute_maps.py", copy / "tiny.yaml")
     assert file.read_bytes() == whole and others.stat().st_mtime_ns == untouched
-    assert len(maps_in(file.parent)) == 2
 
 
-def test_narrowed_runs_add_up(copy, run_inside):
-    """Embeddings and scores of losses run one by one are those of all at once."""
-    expected = pd.read_csv(copy / "results/tiny/properties/nr_precision.csv", keep_default_na=False)
-    shutil.rmtree(copy / "results" / "tiny" / "properties")
-    for loss in ("None", "ArcFace", "Contrastive"):
-        for script in ("properties/2_embed_cars.py", "properties/3_score_properties.py"):
-            run_inside(script, copy / "tiny.yaml", "--losses", loss)
-    again = pd.read_csv(copy / "results/tiny/properties/nr_precision.csv", keep_default_na=False)
-    key = ["loss", "property"]
-    pd.testing.assert_frame_equal(*(t.sort_values(key, ignore_index=True) for t in (expected, again)), atol=1e-9)
+@pytest.mark.parametrize("stage", ["properties/2_embed_cars.py properties/3_score_properties.py",
+                                   "saliency/1_compute_maps.py saliency/2_compare_maps.py"])  # fmt: skip
+def test_narrowed_runs_add_up(copy, run_inside, run_unfinished, stage):
+    """Results of models run one by one are those of all at once; until then those that lack something say so."""
+    before = snapshot(copy / "results")
+    first, second = stage.split()
+    shutil.rmtree(copy / "results/tiny/properties")
+    shutil.rmtree(copy / "results/tiny/paper")
+    for name in ("None", "ArcFace", "Contrastive"):
+        run_inside(first, copy / "tiny.yaml", "--models", name)
+        run_inside(second, copy / "tiny.yaml", "--models", name)
+        if name == "ArcFace":
+            assert "Contrastive" in run_unfinished(second, copy / "tiny.yaml")
+    after = snapshot(copy / "results")
+    assert len(after) > 12 and set(after.items()) <= set(before.items())
 
 
-def test_maps_are_joined_by_image_id(tmp_path):
-    a, b, c = np.random.default_rng(0).random((3, 20, 20)).astype(np.float16)
-    maps = {"a": {"x": a, "y": b, "z": c}, "b": {"z": c, "y": b, "x": a}, "c": {"y": a}}
-    write_compared(tmp_path / "block.npz", maps, dict.fromkeys("abc", "tested"), 2)
-    block = read_compared(tmp_path / "block.npz")
-    assert block.image_ids == ["x", "y", "z"] and block.losses == ["a", "b", "c"]
-    np.testing.assert_array_equal(block.correlation[:, 0, 1], 1)
-    assert np.isnan(block.correlation[[0, 2], 0, 2]).all()
-    assert block.correlation[1, 0, 2] == pytest.approx(
-        np.corrcoef(a.ravel().astype(float), b.ravel().astype(float))[0, 1], abs=1e-12
-    )
-
-
-def test_protocol_released_differs(copy, run_inside):
-    """From the same maps and embeddings: natural logarithm, R at most 1023, raw Euclidean distance."""
-    tables = {}
-    for protocol in ("paper", "released"):
-        fake_data.write_settings(copy, protocol, protocol=protocol)
-        for part in ("saliency/maps", "properties/embeddings"):
-            shutil.copytree(copy / "results/tiny" / part, copy / "results" / protocol / part)
-        for script in ("saliency/2_compare_maps.py", "properties/3_score_properties.py"):
-            run_inside(script, copy / f"{protocol}.yaml")
-        folder = copy / "results" / protocol
-        names = ("saliency/pairs_RenderedCars.csv", "properties/nr_precision.csv")
-        tables[protocol] = [pd.read_csv(folder / name, keep_default_na=False) for name in names]
-    (pairs, scores), (released_pairs, released_scores) = tables["paper"], tables["released"]
-    np.testing.assert_allclose(released_pairs.jsd_mean, pairs.jsd_mean * np.log(2), rtol=1e-9)
-    np.testing.assert_array_equal(released_pairs.correlation_mean, pairs.correlation_mean)
-    assert set(released_scores.max_neighbors) == {1023} and set(released_scores.distance) == {
-        "Euclidean, raw embeddings"
-    }
+def test_both_protocols_in_one_run(copy, run_inside):
+    """Gradients are computed once, and each protocol's results are those of a run of its own, byte for byte."""
+    calls, results = {}, {}
+    gradients = maps.gradients_of
+    for protocol in ("paper", "released", ["paper", "released"]):
+        name = "both" if isinstance(protocol, list) else protocol
+        settings = fake_data.write_settings(copy, name, protocol=protocol, models=["Contrastive", "ArcFace"])
+        shutil.copytree(copy / "results/tiny/properties", copy / "results" / name / "properties")
+        with pytest.MonkeyPatch.context() as patch:
+            counted = calls.setdefault(name, [])
+            patch.setattr(maps, "gradients_of", lambda *arguments: counted.append(1) or gradients(*arguments))
+            for script in (*(script for script in SCRIPTS if script.startswith("saliency")),
+                           "properties/3_score_properties.py", "properties/4_make_tables.py"):  # fmt: skip
+                run_inside(script, settings)
+        folder = copy / "results" / name
+        results[name] = {path.relative_to(folder).as_posix(): each for path, each in snapshot(folder).items()}
+    assert len(calls["both"]) == len(calls["paper"]) == 4
+    apart = {name: each for key in ("paper", "released") for name, each in results[key].items()}
+    assert results["both"] == apart and len(apart) > 60
+    (pairs, released_pairs), (scores, released_scores) = [
+        [csv_files.read(copy / "results/both" / name / file, columns) for name in ("paper", "released")]
+        for file, columns in (("saliency/pairs_RenderedCars.csv", comparisons.COLUMNS),
+                              ("properties/nr_precision.csv", dict.fromkeys("loss type fold property distance max_neighbors "
+                               "n_images r_precision nr_precision".split(), str)))
+    ]  # fmt: skip
+    assert (released_pairs.correlation_mean != pairs.correlation_mean)[pairs.loss_a != pairs.loss_b].all()
+    assert set(released_scores.max_neighbors) == {"1023"} and set(released_scores.distance) == {"Euclidean, raw embeddings"}
     assert (released_scores.nr_precision != scores.nr_precision).any()
+    assert (copy / "figures/both/released/figure2.png").is_file()
+
+
+def test_the_base_of_the_divergence(tmp_path):
+    random = np.random.default_rng(0).random((2, 3, 20, 20)).astype(np.float16)
+    paper, released = (comparisons.compare(list(random), each.jsd_base, int) for each in utils.PROTOCOLS.values())
+    np.testing.assert_allclose(released["jsd"], paper["jsd"] * np.log(2), rtol=1e-9)
+    np.testing.assert_array_equal(released["correlation"], paper["correlation"])
+    expected = np.corrcoef(*random[:, 1].reshape(2, -1).astype(float))[0, 1]
+    assert paper["correlation"][1, 0, 1] == pytest.approx(expected, abs=1e-12)
 
 
 def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_inside):
@@ -167,4 +178,4 @@ def test_help(script, run_script, capsys):
     with pytest.raises(SystemExit) as stop:
         run_script(script, "--help")
     text = capsys.readouterr().out
-    assert stop.value.code == 0 and "--settings" in text and "--losses" in text
+    assert stop.value.code == 0 and "--settings" in text and "--models" in text

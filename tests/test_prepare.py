@@ -21,7 +21,7 @@ import pytest
 import utils
 from data import archives, download
 from data.sources import SOURCES, File
-from reality_check import datasets
+from data import datasets
 from tests import fake_data
 from tests.conftest import ROOT
 from tests.local_server import Served, ftp_server, http_server

@@ -11,11 +11,12 @@ import pytest
 import scipy.stats
 from PIL import Image
 
-import safe_files
 import utils
-from properties.renderer import camera, sampling, variations
+from common import safe_files
+from common.errors import InputError
+from data.renderer import camera, sampling, variations
 
-SCRIPT = "properties/1_render_cars.py"
+SCRIPT = "data/2_render_cars.py"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ def test_samples_of_another_seed_are_refused(tmp_path):
     file = tmp_path / "samples.csv"
     write(file, range(1, 5), 1)
     before = file.read_bytes()
-    with pytest.raises(utils.InputError, match=r"samples.csv: frame \d+, column \w+ is .*, but seed 0 gives"):
+    with pytest.raises(InputError, match=r"samples.csv: frame \d+, column \w+ is .*, but seed 0 gives"):
         write(file, range(1, 9), 0)
     assert file.read_bytes() == before
 
@@ -215,7 +216,7 @@ def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
             Image.fromarray((255 * array.clip(0, 1)).round().astype(np.uint8)).save(file)
     monkeypatch.setitem(utils.PATHS, "results", tmp_path / "results")
     monkeypatch.setitem(utils.PATHS, "figures", tmp_path / "figures")
-    check = ("properties/7_check_renderer.py", "--folder", str(tmp_path / "cars"))
+    check = ("data/3_check_renderer.py", "--folder", str(tmp_path / "cars"))
     assert "WRONG" not in run_script(*check)
     assert len(safe_files.read_rows(tmp_path / "results/renderer/variations.csv")) == 85
     assert (tmp_path / "figures/renderer/properties.png").is_file()
@@ -223,5 +224,5 @@ def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match="statements about the pictures do not hold"):
         run_script(*check)
     (tmp_path / "cars/images/50.png").unlink()
-    with pytest.raises(SystemExit, match="50.png: missing; run properties/1_render_cars.py --variations"):
+    with pytest.raises(SystemExit, match="50.png: missing; run data/2_render_cars.py --variations"):
         run_script(*check)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from reality_check.distances import distance_function
-from saliency.smoothgrad import input_gradients, noisy_copies, saliency_map, scaled, smoothgrad
+from saliency.smoothgrad import input_gradients, noisy_copies, noisy_gradients, saliency_map, scaled
 
 # Two samples, two channels, one row of two pixels
 GRADIENTS = np.array([[[[4.0, 1.0]], [[-2.0, 3.0]]], [[[-4.0, 3.0]], [[6.0, -1.0]]]])
@@ -130,10 +130,9 @@ def test_maps_do_not_depend_on_the_batch_size():
     with torch.no_grad():
         base = network(torch.zeros(1, 3, 12, 12))
     for protocol in ("paper", "released"):
-        maps = [
-            smoothgrad(network, image, base, distance_function("Cosine Similarity"), protocol, 7, 0.15, 3, batch_size)
-            for batch_size in (1, 2, 7, 50)
-        ]
+        distance = distance_function("Cosine Similarity")
+        gradients = (noisy_gradients(network, image, base, distance, 7, 0.15, 3, size) for size in (1, 2, 7, 50))
+        maps = [saliency_map(each, protocol) for each in gradients]
         assert maps[0].shape == (12, 12) and maps[0].min() == 0 and maps[0].max() == 1
         for other in maps[1:]:
             np.testing.assert_allclose(maps[0], other, atol=1e-4)

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-import safe_files
+from common import safe_files
 import utils
 from tests import stand_in
 from tests.conftest import ROOT

@@ -1,6 +1,7 @@
-"""Runs that meet, or that find other checkpoints than the last one did; for kills see kill_runs.py."""
+"""Runs that meet, are stopped, or find other inputs than the last one did; for kills see kill_runs.py."""
 
 import itertools
+import json
 import re
 import shutil
 import subprocess
@@ -11,59 +12,67 @@ import numpy as np
 import pytest
 import torch
 
-import safe_files
 import utils
-from properties import embed_cars, embedding_files
+from common import errors, safe_files, shelf
+from common.settings import Settings, load_settings
+from data import datasets
+from data.datasets import Item
+from properties import embeddings
 from reality_check import transforms
+from reality_check.networks import Network
 from reality_check.transforms import network_input
-from report import workload
-from saliency import compare_maps, compute_maps, map_files, map_plan
-from settings.reader import Settings
+from saliency import comparisons, maps
+from saliency.comparisons import Comparison
 from tests import fake_data
-from tests.conftest import ROOT, first_embedder, snapshot
+from tests.conftest import ROOT, SCRIPTS, first_embedder, snapshot
 
 
-def test_two_processes_on_the_same_cells(project, finished):
-    command = [sys.executable, ROOT / "saliency/1_compute_maps.py", "--settings", project / "tiny.yaml"]
-    runs = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
-    assert [run.communicate() and run.returncode for run in runs] == [0, 0]
-    ours, theirs = (
-        {path.relative_to(root): path.read_bytes() for path in (root / "results/tiny/saliency/maps").rglob("*.npz")}
-        for root in (project, finished)
-    )
-    assert ours == theirs and len(ours) == 3
-    assert not [path for path in (project / "results").rglob(".*") if path.name != ".lock"]
+def files_in(folder):
+    """Path in the folder -> content of what is there for good."""
+    return {path.relative_to(folder).as_posix(): content for path, content in snapshot(folder).items()}
 
 
-SCRIPTS = ["saliency/1_compute_maps.py", "properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"]
+# ---------------------------------------------------------------------------------------------------------------------
+# Several processes at once. The windows between two processes are tried one by one in test_shelf.py.
+# ---------------------------------------------------------------------------------------------------------------------
+def started_together(count, settings, scripts):
+    """Processes that run the scripts one after the other, with pauses wherever another may come between."""
+    paused = [sys.executable, str(ROOT / "tests" / "paused_runs.py")]
+    return [
+        subprocess.Popen([*paused, str(seed), "0.3", *scripts, "--", "--settings", settings], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.PIPE, text=True)
+        for seed in range(count)
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_another_checkpoint_behind_the_results(copy, fails, run_inside, script):
-    file = first_embedder(copy)
-    old = file.read_bytes()
-    state = torch.load(file, weights_only=True)
-    state["net.0.bias"] += 1
-    state["last_linear.bias"] = state["net.0.bias"]
-    torch.save(state, file)
-    before = snapshot(copy / "results")
-    message = fails(script, copy / "tiny.yaml")
-    assert "embedder_best.pth: not the file that the results in" in message
-    assert snapshot(copy / "results") == before
-    file.write_bytes(old)  # the same again, but for its time
-    run_inside(script, copy / "tiny.yaml")
+def test_processes_at_all_stages_at_once(trained, finished, tmp_path):
+    """From nothing but the cars. Each has status 0 throughout, and nothing is lost, doubled, stale or half."""
+    shutil.copytree(trained / "cars", tmp_path / "cars")
+    settings = fake_data.write_settings(tmp_path)
+    runs = started_together(3, settings, ["reality_check/2_train_models.py", *SCRIPTS[1:-1]])
+    errors_of = [run.communicate()[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], errors_of
+    for folder in ("results", "models"):
+        ours, theirs = files_in(tmp_path / folder), files_in(finished / folder)
+        ours.pop("tiny/inputs.csv", None), theirs.pop("tiny/inputs.csv", None)
+        ends = ("compared_with_paper.csv", "all_tables.tex")  # the last script's, which was not run
+        assert ours == {name: content for name, content in theirs.items() if not name.endswith(ends)}
+        assert not [path for path in (tmp_path / folder).rglob(".*") if not path.name.endswith(".lock")]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_finished_results_do_not_need_their_checkpoints(copy, run_inside, script):
-    first_embedder(copy).unlink()
-    run_inside(script, copy / "tiny.yaml")
+def test_processes_that_do_not_keep_maps(project, finished):
+    settings = fake_data.write_settings(project, saliency=fake_data.SALIENCY | {"keep_maps": False})
+    runs = started_together(2, settings, SALIENCY)
+    errors_of = [run.communicate()[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], errors_of
+    pairs = "tiny/paper/saliency/pairs_RenderedCars.csv"
+    assert files_in(project / "results")[pairs] == files_in(finished / "results")[pairs]
 
 
 def test_claims(tmp_path):
     """What one process has claimed, another does not get, until the first gives it or ends."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import safe_files; from pathlib import Path\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); from common import safe_files; from pathlib import Path\n"
         "claims = safe_files.Claims(Path(sys.argv[2]))\n"
         "print([claims.take(number) for number in (1, 2)])"
     )
@@ -88,213 +97,306 @@ def test_full_disk_in_one_line(monkeypatch, tmp_path):
             np.save(aside, np.zeros(3))
 
     with pytest.raises(SystemExit, match="x.npy: No space left on device; what is finished is kept"):
-        utils.run_script(main)
+        errors.run_script(main)
     assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Maps that are not kept, and maps of other images.
+# Other inputs or settings than those that results were made with.
+# ---------------------------------------------------------------------------------------------------------------------
+MAKERS = ["saliency/1_compute_maps.py", "properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"]
+LATER = ["saliency/2_compare_maps.py", "saliency/3_make_tables.py", "saliency/4_plot_maps.py",
+         "properties/3_score_properties.py", "properties/4_make_tables.py", "properties/5_plot_embeddings.py"]  # fmt: skip
+
+
+@pytest.mark.parametrize("script", MAKERS + LATER)
+def test_another_checkpoint_behind_the_results(copy, fails, run_inside, script):
+    file = first_embedder(copy)
+    old = file.read_bytes()
+    state = torch.load(file, weights_only=True)
+    state["net.0.bias"] += 1
+    state["last_linear.bias"] = state["net.0.bias"]
+    torch.save(state, file)
+    before = snapshot(copy / "results")
+    message = fails(script, copy / "tiny.yaml")
+    assert re.search("was made with (embedder|embeddings|maps of Contrastive) = [0-9a-f]{16}, but now", message)
+    assert snapshot(copy / "results") == before
+    file.write_bytes(old)  # the same again, but for its time
+    run_inside(script, copy / "tiny.yaml")
+
+
+@pytest.mark.parametrize("script", MAKERS + LATER)
+def test_finished_results_do_not_need_their_checkpoints(copy, run_inside, script):
+    first_embedder(copy).unlink()
+    before = snapshot(copy / "results")
+    run_inside(script, copy / "tiny.yaml")
+    assert snapshot(copy / "results") == before
+
+
+@pytest.mark.parametrize("script", ["saliency/3_make_tables.py", "properties/4_make_tables.py"])
+def test_tables_can_be_made_where_the_inputs_are_not(copy, run_inside, script):
+    shutil.rmtree(copy / "models")
+    shutil.rmtree(copy / "cars")
+    before = snapshot(copy / "results")
+    run_inside(script, copy / "tiny.yaml")
+    assert snapshot(copy / "results") == before
+
+
+@pytest.mark.parametrize("script", MAKERS)
+def test_other_images_behind_the_results(copy, fails, script):
+    """One network's results are to be made, the others' exist; the images have changed in between."""
+    frames = (copy / "cars/samples.csv").read_text().splitlines()
+    (copy / "cars/samples.csv").write_text("\n".join(frames[:-1]) + "\n")
+    (copy / "cars/images/96.png").unlink()
+    for path in list((copy / "results").rglob("none")):
+        shutil.rmtree(path)
+    before = snapshot(copy / "results")
+    assert "was made with images = " in fails(script, copy / "tiny.yaml")
+    assert snapshot(copy / "results") == before
+
+
+def test_other_properties_of_the_same_images(copy, fails):
+    """The embeddings stay what they are; the scores were made of other labels."""
+    lines = (copy / "cars/samples.csv").read_text().splitlines()
+    lines[1], lines[2] = (f"{number},{line.split(',', 1)[1]}" for number, line in ((1, lines[2]), (2, lines[1])))
+    (copy / "cars/samples.csv").write_text("\n".join(lines) + "\n")
+    assert "was made with properties = " in fails("properties/3_score_properties.py", copy / "tiny.yaml")
+
+
+@pytest.mark.parametrize(
+    "changes, script, message",
+    [({"saliency": {"images": 2, "noise_samples": 3}}, "saliency/1_compute_maps.py", "noise_samples = 2, but now noise_samples = 3"),
+     ({"saliency": {"images": 2, "noise_samples": 3}}, "saliency/3_make_tables.py", "maps of Contrastive = "),
+     ({"saliency": {"images": 1, "noise_samples": 2}}, "saliency/4_plot_maps.py", "images = 2"),
+     ({"seed": 1}, "saliency/2_compare_maps.py", "but now seed = 1"),
+     ({"precision": "bf16"}, "properties/2_embed_cars.py", "precision = its default, but now precision = bf16"),
+     ({"properties": {"networks": "RenderedCars", "images": 50}}, "properties/4_make_tables.py", "was made with embeddings = "),
+     ({"properties": {"networks": "RenderedCars", "tsne_images": 30}}, "properties/5_plot_embeddings.py", "images = 40"),
+     ({"training": {"iterations": 11, "check_every": 5, "calibration_images": 20}}, "reality_check/2_train_models.py",
+      "iterations = 10, but now iterations = 11"),
+     ({"training": {"iterations": 10, "check_every": 5, "calibration_images": 21}}, "reality_check/2_train_models.py",
+      "calibration_images = 20, but now calibration_images = 21")],
+)  # fmt: skip
+def test_other_settings_behind_the_results(copy, fails, changes, script, message):
+    settings, before = fake_data.write_settings(copy, **changes), snapshot(copy / "results")
+    assert message in fails(script, settings)
+    assert snapshot(copy / "results") == before
+
+
+@pytest.mark.parametrize("changes", [{"saliency": fake_data.SALIENCY | {"batch_size": 1}}, {"folds": [0, 1]},
+                                     {"models": ["ArcFace", "None", "Contrastive"]}])  # fmt: skip
+def test_settings_that_change_no_number(copy, run_inside, changes):
+    before = files_in(copy / "results")
+    settings = fake_data.write_settings(copy, **changes)
+    run_inside("saliency/1_compute_maps.py", settings, "--folds", "0")
+    run_inside("saliency/2_compare_maps.py", settings, "--folds", "0")
+    after = files_in(copy / "results")
+    assert {name: after[name] for name in before if name.endswith(".npz")} == {
+        name: content for name, content in before.items() if name.endswith(".npz")
+    }
+
+
+def test_a_file_of_the_same_size_and_time_is_not_read_again(copy, run_inside, monkeypatch):
+    from common import checksums
+
+    read = []
+    monkeypatch.setattr(checksums, "sha256", lambda file, *_: read.append(file))
+    run_inside("saliency/1_compute_maps.py", copy / "tiny.yaml")
+    assert read == []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Maps that are not kept.
 # ---------------------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def small_blocks(monkeypatch):
-    """One image a block, and figures that show one image only."""
-    monkeypatch.setattr(map_files, "MAPS_PER_BLOCK", 1)
-    monkeypatch.setattr(map_files, "SHOWN_IMAGES", 1)
+def small_parts(monkeypatch):
+    """One image a part, and figures that show one image only."""
+    monkeypatch.setattr(maps, "MAPS_PER_PART", 1)
+    monkeypatch.setattr(maps, "SHOWN_IMAGES", 1)
 
 
 SALIENCY = ("saliency/1_compute_maps.py", "saliency/2_compare_maps.py")
 FOUR_IMAGES = {"images": 4, "noise_samples": 2, "batch_size": 2}
 
 
-def blocks_in(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("block_*.npz"))
+def parts_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.npz"))
 
 
-def test_maps_need_not_be_kept(project, run_inside, small_blocks):
+def saliency_of(project, name):
+    return project / "results" / name / "paper/saliency"
+
+
+def test_maps_need_not_be_kept(project, run_inside, small_parts):
     """Both ways the same comparisons and the same CSV, byte for byte; only the maps of the shown image are left."""
     for name, keep in (("kept", True), ("deleted", False)):
         settings = fake_data.write_settings(project, name, saliency=FOUR_IMAGES | {"keep_maps": keep})
         for script in SALIENCY:
             run_inside(script, settings)
-    kept, deleted = (project / "results" / name / "saliency" for name in ("kept", "deleted"))
+    kept, deleted = (saliency_of(project, name) for name in ("kept", "deleted"))
     assert (kept / "pairs_RenderedCars.csv").read_bytes() == (deleted / "pairs_RenderedCars.csv").read_bytes()
-    assert blocks_in(kept / "per_image") == [f"RenderedCars_fold0/block_0000{i}.npz" for i in range(4)]
-    for block in blocks_in(kept / "per_image"):
-        assert (kept / "per_image" / block).read_bytes() == (deleted / "per_image" / block).read_bytes()
-    assert len(blocks_in(kept / "maps")) == 3 * 4
-    assert blocks_in(deleted / "maps") == [
-        f"RenderedCars/fold0/{loss}/block_00000.npz" for loss in ("arcface", "contrastive", "none")
-    ]
-    assert "all maps have been compared already" in run_inside(SALIENCY[0], settings)
+    assert files_in(kept / "comparisons") == files_in(deleted / "comparisons") and len(parts_in(kept / "comparisons")) == 4
+    assert len(parts_in(kept / "maps")) == 3 * 4
+    assert parts_in(deleted / "maps") == [f"RenderedCars/fold0/{name}/00000.npz" for name in ("arcface", "contrastive", "none")]
+    assert "all compared saliency maps exist" in run_inside(SALIENCY[0], settings)
     run_inside("saliency/4_plot_maps.py", settings)
 
 
-def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_blocks, monkeypatch):
-    """Stopped in the middle of a block, and again after a comparison whose maps are not deleted yet."""
+@pytest.mark.parametrize("stopped_in", ["compare_kept", "discard"])
+def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_parts, monkeypatch, stopped_in):
+    """Stopped in the middle of a part, and before all of its maps are deleted."""
     settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
-    saliency = project / "results/deleted/saliency"
-    for module, name in ((compare_maps, "compare_block"), (map_plan, "discard")):
-        with monkeypatch.context() as patch:
-            patch.setattr(module, name, stop_at_call(2, getattr(module, name)))
-            with pytest.raises(SystemExit, match="stopped"):
-                run_inside(SALIENCY[0], settings)
-    assert len(blocks_in(saliency / "maps")) > 3  # some that have been compared are still there
+    saliency, owner = saliency_of(project, "deleted"), {"compare_kept": comparisons, "discard": shelf.Shelf}[stopped_in]
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, stopped_in, stop_at_call(2, getattr(owner, stopped_in)))
+        with pytest.raises(SystemExit, match="stopped"):
+            run_inside(SALIENCY[0], settings)
+    assert len(parts_in(saliency / "maps")) > 3
     run_inside(SALIENCY[0], settings)
-    assert len(blocks_in(saliency / "maps")) == 3 and len(blocks_in(saliency / "per_image")) == 4
-
-
-def test_blocks_that_another_run_finishes_first(project, run_inside, small_blocks, monkeypatch):
-    """A run that has listed its blocks, and then finds them done and their maps deleted, does not begin again."""
-    settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
-    begin, image_map, made = compute_maps.compute_and_compare, compute_maps.image_map, []
-
-    def overtaken(*arguments):
-        monkeypatch.setattr(compute_maps, "compute_and_compare", begin)
-        run_inside(SALIENCY[0], settings)  # the other run
-        begin(*arguments)
-
-    monkeypatch.setattr(compute_maps, "compute_and_compare", overtaken)
-    monkeypatch.setattr(compute_maps, "image_map", lambda *arguments: made.append(1) or image_map(*arguments))
-    run_inside(SALIENCY[0], settings)
-    assert len(made) == 4 * 3
+    assert len(parts_in(saliency / "maps")) == 3 and len(parts_in(saliency / "comparisons")) == 4
 
 
 def stop_at_call(number, function):
     """The function, but its call of that number stops the run."""
     calls = itertools.count(1)
 
-    def stopping(*arguments):
+    def stopping(*arguments, **keywords):
         if next(calls) == number:
             raise KeyboardInterrupt
-        return function(*arguments)
+        return function(*arguments, **keywords)
 
     return stopping
 
 
-def test_losses_whose_maps_are_gone(project, run_inside, fails, small_blocks):
+def test_models_whose_maps_are_gone(project, run_inside, fails, small_parts):
     settings = fake_data.write_settings(project, saliency=FOUR_IMAGES | {"images": 2, "keep_maps": False})
-    run_inside(SALIENCY[0], settings, "--losses", "ArcFace", "None")
+    run_inside(SALIENCY[0], settings, "--models", "ArcFace", "None")
     before = snapshot(project / "results")
-    message = fails(SALIENCY[0], settings, "--losses", "Contrastive")
-    assert "block_00001.npz: the maps of ArcFace, None were deleted once compared" in message
+    assert "the maps of ArcFace, None were deleted once compared" in fails(SALIENCY[0], settings, "--models", "Contrastive")
     assert snapshot(project / "results") == before
+    run_inside(SALIENCY[0], settings, "--models", "None")  # has been compared
     run_inside(SALIENCY[0], settings)
-    losses = compare_maps.read_compared(
-        project / "results/tiny/saliency/per_image/RenderedCars_fold0/block_00001.npz"
-    ).losses
-    assert losses == ["Contrastive", "ArcFace", "None"]
+    (made_of,) = saliency_of(project, "tiny").glob("comparisons/RenderedCars/fold0/*/made_of.json")  # the smaller set is gone
+    names = [key for key in json.loads(made_of.read_text()) if key.startswith("maps of ")]
+    assert names == ["maps of Contrastive", "maps of ArcFace", "maps of None"]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_other_images_behind_the_results(copy, fails, script):
-    """One network's results are to be made, the others' are there; the images have changed in between."""
-    frames = (copy / "cars/samples.csv").read_text().splitlines()
-    (copy / "cars/samples.csv").write_text("\n".join(frames[:-1]) + "\n")
-    (copy / "cars/images/96.png").unlink()
-    for name in ("saliency/maps/RenderedCars/fold0/none", "properties/embeddings/none_fold0.npy",
-                 "reality_check/accuracy.csv"):  # fmt: skip
-        path = copy / "results/tiny" / name
-        if path.name == "accuracy.csv":
-            path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("None")))
-        else:
-            path.rename(copy / path.name)
-    before = snapshot(copy / "results")
-    assert "are now others; put the old ones back" in fails(script, copy / "tiny.yaml")
-    assert snapshot(copy / "results") == before
-
-
-@pytest.mark.parametrize("stopped_in", ["write_part", "join_parts"])
-def test_stopped_embeddings_go_on(project, run_inside, monkeypatch, stopped_in):
-    """In parts of 40 images: what was there when the run was stopped is not computed again."""
-    monkeypatch.setattr(embedding_files, "IMAGES_PER_PART", 40)
-    folder = project / "results/tiny/properties/embeddings"
-    run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--losses", "None")
-    whole = {path.name: path.read_bytes() for path in folder.glob("*.npy")}
-    assert len(np.load(folder / "none_fold0.npy")) == 96
+# ---------------------------------------------------------------------------------------------------------------------
+# Embeddings, memory.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_stopped_embeddings_go_on(project, run_inside, monkeypatch):
+    """In parts of 40 images: what existed when the run was stopped is not computed again."""
+    monkeypatch.setattr(embeddings, "IMAGES_PER_PART", 40)
+    folder = project / "results/tiny/properties"
+    run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
+    whole = files_in(folder)
+    assert len(parts_in(folder)) == 2 * 3
     shutil.rmtree(folder)
-    stop = (4 if stopped_in == "write_part" else 2), getattr(embed_cars, stopped_in)
     with monkeypatch.context() as patch:
-        patch.setattr(embed_cars, stopped_in, stop_at_call(*stop))
+        patch.setattr(shelf.Shelf, "put", stop_at_call(4, shelf.Shelf.put))
         with pytest.raises(SystemExit, match="stopped"):
-            run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--losses", "None")
-    assert len(list(folder.rglob("part_*.npy"))) == 3
+            run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
+    assert len(parts_in(folder)) == 3
     seen = []
     monkeypatch.setattr(transforms, "network_input", lambda image: seen.append(1) or network_input(image))
-    run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--losses", "None")
-    assert len(seen) == {"write_part": 56, "join_parts": 0}[stopped_in]
-    assert {path.name: path.read_bytes() for path in folder.glob("*.npy")} == whole
-    assert not list(folder.glob("*.parts"))
+    run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
+    assert len(seen) == 56
+    assert files_in(folder) == whole
 
 
-def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path):
+def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_inside, monkeypatch):
+    seen = []
+    monkeypatch.setattr(transforms, "network_input", lambda image: seen.append(1) or network_input(image))
+    run_inside("properties/2_embed_cars.py", project / "tiny.yaml")
+    assert len(seen) == 96
+    settings = load_settings(project / "tiny.yaml")
+    items = embeddings.chosen_cars(settings)[0]
+    found = [embeddings.read(embeddings.shelf_of(each, items)) for each in embeddings.embedding_networks(settings)]
+    features = embeddings.read(embeddings.features_shelf(settings, items))
+    for network, embedded in zip(embeddings.embedding_networks(settings), found):
+        layer = network.load().embedder.net[0]
+        expected = features @ layer.weight.numpy().T + layer.bias.numpy()
+        np.testing.assert_allclose(embedded, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatch):
     """Ten times the images take less than 1 kB of memory more for each."""
+    monkeypatch.setattr(Network, "made_of", lambda network: {"trunk": network.model.name})
 
-    def peak(blocks):
-        settings = Settings("test", paths=utils.PATHS | {"results": tmp_path / str(blocks)})
-        for loss in utils.LOSSES[:3]:
-            folder = utils.maps_folder(settings, "SOP", 0, loss)
-            for number in range(blocks):
-                ids = [f"{number}-{i}" for i in range(map_files.MAPS_PER_BLOCK)]
-                maps = np.random.default_rng(number).random((len(ids), 20, 20))
-                map_files.write_block(map_files.block_file(folder, number), maps, ids)
+    def peak(parts):
+        settings = Settings("test", models=utils.MODELS[:3], paths=utils.PATHS | {"results": tmp_path / str(parts)})
+        items = [Item(str(i), tmp_path, 0) for i in range(parts * maps.MAPS_PER_PART)]
+        networks = [Network(settings, model, "SOP", 0) for model in settings.models]
+        shelves = [each._replace(arrays={"maps": shelf.Array("f2", (20, 20))}) for each in
+                   (maps.shelf_of(network, settings.protocols[0], items) for network in networks)]  # fmt: skip
+        for each, number in itertools.product(shelves, range(parts)):
+            each.put(number, maps=np.random.default_rng(number).random((maps.MAPS_PER_PART, 20, 20)))
+        names = [model.name for model in settings.models]
+        compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, shelves))).shelf_of(names)
         tracemalloc.start()
-        compare_maps.compare_blocks(settings, "SOP", 0, range(blocks))
-        compared = utils.similarity_folder(settings, "SOP", 0)
-        table = compare_maps.averaged([map_files.block_file(compared, n) for n in range(blocks)], "SOP", 0)
-        assert set(table.n_images) == {blocks * map_files.MAPS_PER_BLOCK}
+        shelf.fill([(shelf.Job([compared], comparisons.compare_kept), number) for number in range(parts)], "x", "y")
+        rows = list(comparisons.rows_of([compared]))
+        assert {row[4] for row in rows} == {parts * maps.MAPS_PER_PART} and len(rows) == 6
         return tracemalloc.get_traced_memory()[1]
 
     try:
         few, many = peak(2), peak(20)
     finally:
         tracemalloc.stop()
-    assert many - few < 1000 * 18 * map_files.MAPS_PER_BLOCK
+    assert many - few < 1000 * 18 * maps.MAPS_PER_PART
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What is said before the work begins.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_dry_runs(project, run_inside):
-    """Cells, images, gigabytes and hours, and nothing is written."""
+    """How much there is to do, gigabytes and hours, and nothing is written."""
     settings, before = project / "tiny.yaml", sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
-    assert "saliency maps: 3 networks, 2 images, 6 maps to do" in text and "GB free" in text
+    assert "saliency maps: 6 maps to do, in 3 parts" in text and "GB free" in text
     assert re.search(r"time: \d+\.\d\d hours, at [\d.]+ s a map \(timed just now, cpu\)", text)
-    assert "embeddings: 3 networks, 96 images, 288 images to do" in run_inside(
-        "properties/2_embed_cars.py", settings, "--dry-run"
-    )
+    assert "embeddings: 96 images to do, in 1 parts" in run_inside("properties/2_embed_cars.py", settings, "--dry-run")
     assert sorted(project.rglob("*")) == before
 
 
 def test_dry_runs_of_what_needs_results(copy, run_inside):
-    settings = copy / "tiny.yaml"
-    for name in ("saliency/per_image", "properties/nr_precision.csv"):
-        (copy / "results/tiny" / name).rename(copy / name.split("/")[1])
+    settings, results = copy / "tiny.yaml", copy / "results/tiny/paper"
+    shutil.rmtree(results / "saliency/comparisons")
+    shutil.rmtree(results / "properties/scores")
     before = snapshot(copy / "results")
     text = run_inside("saliency/2_compare_maps.py", settings, "--dry-run")
-    assert "comparisons: 3 networks, 2 images, 1 blocks to do" in text and "s a block" in text
+    assert "comparisons: 2 images to do, in 1 parts" in text and "s a image" in text
     text = run_inside("properties/3_score_properties.py", settings, "--dry-run")
-    assert "scores: 3 networks, 96 images, 3 networks to do" in text and "s a network" in text
+    assert "scores: 33 scores to do, in 3 parts" in text and "s a score" in text
     assert snapshot(copy / "results") == before
 
 
 @pytest.mark.parametrize("script", ["saliency/1_compute_maps.py", "properties/2_embed_cars.py"])
 def test_a_disk_too_small(project, fails, script, monkeypatch):
-    monkeypatch.setattr(workload, "free_space", lambda folder: 1000)
+    monkeypatch.setattr(safe_files, "free_space", lambda folder: 1000)
     before = sorted(project.rglob("*"))
     message = fails(script, project / "tiny.yaml")
     assert "results/tiny: the" in message and "to come take 0.0 GB, but only 0.0 GB are free there" in message
     assert sorted(project.rglob("*")) == before
 
 
-def test_storage_of_the_paper(tmp_path):
-    """The 461 GB and 115 GB of the README, and 6.2 GB for SOP per loss and fold."""
-    items = {"SOP": range(60_502), "Cars196": range(8_131), "CUB200": range(5_924)}
-    for protocol, gigabytes in (("paper", 461.0), ("released", 115.3)):
-        settings = Settings("test", protocol=protocol, paths=utils.PATHS | {"results": tmp_path})
-        work = map_plan.workload(settings, map_plan.missing(settings, items))
-        assert work.disk / 1e9 == pytest.approx(gigabytes, abs=0.05)
-    sop = Settings("test", losses=utils.LOSSES[:1], datasets=["SOP"], folds=[0], paths=settings.paths)
-    assert map_plan.workload(sop, map_plan.missing(sop, items)).disk / 1e9 == pytest.approx(6.2, abs=0.05)
-    sop = sop._replace(saliency=sop.saliency._replace(keep_maps=False))
-    assert map_plan.workload(sop, map_plan.missing(sop, items)).disk / 1e9 < 0.05
+def test_storage_of_the_paper(tmp_path, monkeypatch):
+    """461 GB and 115 GB, and 6.2 GB for SOP per model and fold; without kept maps next to nothing."""
+    monkeypatch.setattr(Network, "made_of", lambda network: {"trunk": network.name})
+    sizes = {"SOP": 60_502, "Cars196": 8_131, "CUB200": 5_924}
+    items = {name: [Item(f"{name}{i}", tmp_path, 0) for i in range(size)] for name, size in sizes.items()}
+    monkeypatch.setattr(datasets, "load_items", lambda settings, dataset, split: items[dataset])
+    monkeypatch.setattr(datasets, "check_images", lambda items: None)
+
+    def gigabytes(make_stage, **changes):
+        stage = make_stage(Settings("test", paths=utils.PATHS | {"results": tmp_path}, **changes))
+        todo = [(job, number) for job in stage.jobs for number in range(len(job.shelves[0].parts))]
+        return shelf._bytes(stage, todo) / 1e9
+
+    released = {"protocols": [utils.PROTOCOLS["released"]]}
+    assert gigabytes(maps.stage) == pytest.approx(461.0, abs=0.05)
+    assert gigabytes(maps.stage, **released) == pytest.approx(115.3, abs=0.05)
+    sop = {"models": utils.MODELS[:1], "datasets": ["SOP"], "folds": [0]}
+    assert gigabytes(maps.stage, **sop) == pytest.approx(6.2, abs=0.05)
+    assert gigabytes(comparisons.stage_without_maps, **sop) < 0.05
+    assert 1 < gigabytes(comparisons.stage_without_maps) < 2

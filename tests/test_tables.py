@@ -5,22 +5,26 @@ import itertools
 import pandas as pd
 import pytest
 
-import safe_files
+import properties.tables
+import saliency.tables
 import utils
-from properties import property_tables
-from properties.score_files import SCORE_COLUMNS
-from report import compare_with_paper, contents, tables
-from saliency import pair_tables
-from settings.reader import Settings
+from common import csv_files, tables
+from common.models import find
+from common.settings import Settings
+from properties import scores
+from report import compare_with_paper, contents
+from saliency import comparisons
 
 NAMES = ["Contrastive", "Triplet", "ArcFace", "None"]
-LOSSES = [loss for loss in utils.LOSSES if loss.name in NAMES]
+MODELS = [find(name, utils.MODELS) for name in NAMES]
+PAPER, RELEASED = utils.PROTOCOLS.values()
 
 
 @pytest.fixture
 def settings(tmp_path):
     paths = utils.PATHS | {"results": tmp_path, "figures": tmp_path}
-    return Settings("test", losses=LOSSES, folds=[0, 1], paths=paths, tables={2: "SOP", 3: "SOP", 4: "CUB200"})
+    datasets = {2: "SOP", 3: "SOP", 4: "CUB200"}
+    return Settings("test", [PAPER, RELEASED], models=MODELS, folds=[0, 1], paths=paths, tables=datasets)
 
 
 def write_pairs(settings, without=()):
@@ -31,8 +35,8 @@ def write_pairs(settings, without=()):
             continue
         mean = 1.0 if a == b else (0.6, 0.0)[fold] if {a, b} == {"Contrastive", "Triplet"} else 0.299
         rows.append(("SOP", fold, a, b, 10, mean, 0.0 if a == b else 0.119, 0.0 if a == b else 0.02, 0.01))
-    columns = "dataset fold loss_a loss_b n_images correlation_mean correlation_std jsd_mean jsd_std".split()
-    safe_files.write_text(utils.pairs_file(settings, "SOP"), pd.DataFrame(rows, columns=columns).to_csv(index=False))
+    for protocol in settings.protocols:
+        csv_files.write(comparisons.pairs_file(settings, protocol, "SOP"), rows, comparisons.COLUMNS)
 
 
 def texts(table):
@@ -41,7 +45,7 @@ def texts(table):
 
 def test_full_table(settings):
     write_pairs(settings)
-    table = pair_tables.full(settings, "table2", 2, "correlation")
+    table = saliency.tables.full(settings, PAPER, "table2", 2, "correlation")
     assert table.rows == NAMES and table.row_groups == ["Ranking", "Ranking", "Classification", "None"]
     assert texts(table)[0] == ["100±0", "33±12", "30±12", "30±12"]  # Fisher: tanh(arctanh(0.6) / 2) = 1/3
     assert table.missing == 0 and table.records["mean"][1] == pytest.approx(1 / 3)
@@ -50,80 +54,94 @@ def test_full_table(settings):
 
 def test_released_takes_fold_0_and_truncates(settings):
     write_pairs(settings)
-    table = pair_tables.full(settings._replace(protocol="released"), "table2", 2, "correlation")
+    table = saliency.tables.full(settings, RELEASED, "table2", 2, "correlation")
     assert texts(table)[0] == ["100±0", "60±11", "29±11", "29±11"]
 
 
 def test_condensed_table_averages_entries(settings):
     write_pairs(settings)
-    table = pair_tables.condensed(settings, "table3", 3, "correlation")
+    table = saliency.tables.condensed(settings, PAPER, "table3", 3, "correlation")
     assert table.rows == ["Ranking", "Classification", "None"]
     assert texts(table) == [["33±12", "30±12", "30±12"], ["30±12", "100±0", "30±12"], ["30±12", "30±12", "100±0"]]
-    assert texts(pair_tables.condensed(settings, "x", 3, "jsd"))[0][1] == "0.020±0.010"
+    assert texts(saliency.tables.condensed(settings, PAPER, "x", 3, "jsd"))[0][1] == "0.020±0.010"
 
 
 def test_missing_inputs_are_missing_cells(settings):
-    table = pair_tables.full(settings, "table4", 4, "correlation")  # no pairs file at all
+    table = saliency.tables.full(settings, PAPER, "table4", 4, "correlation")  # no pairs file at all
     assert table.missing == 16 and set(sum(texts(table), [])) == {"missing"}
-    assert "16 of 16 cells are missing" in tables.full_caption(table, settings)
+    assert "16 of 16 cells are missing" in tables.full_caption(table, settings.note)
     write_pairs(settings, without=[(1, "Triplet", "ArcFace"), (0, "None", "None")])
-    table = pair_tables.full(settings, "table2", 2, "correlation")
+    table = saliency.tables.full(settings, PAPER, "table2", 2, "correlation")
     assert table.missing == 3  # the pair twice, and no made-up diagonal
     assert texts(table)[3][3] == texts(table)[1][2] == texts(table)[2][1] == "missing"
-    assert texts(pair_tables.condensed(settings, "x", 2, "correlation"))[0][1] == "missing"
+    assert texts(saliency.tables.condensed(settings, PAPER, "x", 2, "correlation"))[0][1] == "missing"
 
 
-def write_scores(settings, losses=LOSSES):
+def write_scores(settings, models=MODELS):
     rows = []
-    for loss, fold, (j, prop) in itertools.product(losses, (0, 1), enumerate(utils.PROPERTIES)):
-        value = j + 0.001 * fold + (5 if loss.type == "Ranking" else 0)
-        rows.append((loss.name, loss.type, fold, prop.name, loss.distance, "all", 600, 0.5, value, "0"))
-    safe_files.write_text(
-        utils.properties_file(settings, "nr_precision.csv"),
-        pd.DataFrame(rows, columns=SCORE_COLUMNS).to_csv(index=False),
-    )
+    for model, fold, (j, prop) in itertools.product(models, (0, 1), enumerate(utils.PROPERTIES)):
+        value = j + 0.001 * fold + (5 if model.group == "Ranking" else 0)
+        rows.append((model.name, model.group, fold, prop.name, model.distance, "all", 600, 0.5, value))
+    for protocol in settings.protocols:
+        csv_files.write(scores.scores_file(settings, protocol), rows, scores.COLUMNS)
 
 
 def write_tests(settings, p_value):
+    groups = ("Ranking", "Classification", 9, 5, 0)
     rows = [
-        ("model", "loss_mean", "two-sided", 9, 5, 0, p_value, 5.0, 0.0),
-        ("model", "loss_fold", "half two-sided", 9, 5, 0, 0.5, 5.0, 0.0),
+        ("model", "loss_mean", "two-sided", *groups, p_value, 5.0, 0.0),
+        ("model", "loss_fold", "half two-sided", *groups, 0.5, 5.0, 0.0),
     ]
-    columns = "property unit alternative n_ranking n_classification u p_value ranking_mean classification_mean".split()
-    safe_files.write_text(
-        utils.properties_file(settings, "mann_whitney.csv"), pd.DataFrame(rows, columns=columns).to_csv(index=False)
-    )
+    for protocol in settings.protocols:
+        csv_files.write(scores.tests_file(settings, protocol), rows, scores.TEST_COLUMNS)
 
 
 def test_table_6(settings):
     write_scores(settings)
     write_tests(settings, 0.009)
-    table = property_tables.nr_precision_table(settings, "table6")
+    table = properties.tables.nr_precision_table(settings, PAPER, "table6")
     assert table.rows == [*NAMES, "Ranking Mean", "Classification Mean"]
     assert texts(table)[0][:2] == ["5.00", "6.00"] and texts(table)[2][:4] == ["0.00", "1.00", "2.00", "3.00"]
     assert [cell.underline for cell in table.cells[2]][:4] == [False, False, False, True]  # above 2.576
     assert table.cells[4][0].bold and not table.cells[4][1].bold and not table.cells[5][0].bold
     write_tests(settings, 0.011)
-    assert not property_tables.nr_precision_table(settings, "table6").cells[4][0].bold
+    assert not properties.tables.nr_precision_table(settings, PAPER, "table6").cells[4][0].bold
     write_tests(settings, 0.009)
-    released = property_tables.nr_precision_table(settings._replace(protocol="released"), "table6")
+    released = properties.tables.nr_precision_table(settings, RELEASED, "table6")
     assert not released.cells[4][0].bold  # its test is another row of the file
 
 
-def test_table_6_without_a_loss(settings):
-    write_scores(settings, LOSSES[1:])
-    table = property_tables.nr_precision_table(settings, "table6")
+def test_table_6_of_other_groups(settings):
+    """As many means as there are groups of trained models, in their order, each bold where it exceeds another's."""
+    write_scores(settings)
+    groups = dict(zip(NAMES, ["A", "B", "C", "None"]))
+    settings = settings._replace(models=[model._replace(group=groups[model.name]) for model in MODELS])
+    rows = [("model", "loss_mean", "two-sided", "C", "B", 2, 2, 0, 0.001, 5.0, 0.0)]
+    csv_files.write(scores.tests_file(settings, PAPER), rows, scores.TEST_COLUMNS)
+    table = properties.tables.nr_precision_table(settings, PAPER, "table6")
+    assert table.rows[4:] == ["A Mean", "B Mean", "C Mean"] and table.row_groups[:4] == ["A", "B", "C", "None"]
+    assert [row[0].bold for row in table.cells[4:]] == [False, False, True]
+
+
+def test_table_6_without_a_model(settings):
+    write_scores(settings, MODELS[1:])
+    table = properties.tables.nr_precision_table(settings, PAPER, "table6")
     assert texts(table)[0] == ["missing"] * 11 and texts(table)[4] == ["missing"] * 11  # its group has no mean either
     assert table.missing == 22
 
 
+def make_tables(settings):
+    tables.make(settings, saliency.tables.entries(settings) + properties.tables.ENTRIES)
+
+
 def test_files(settings):
     write_pairs(settings, without=[(1, "Triplet", "ArcFace")])
-    contents.make_tables(settings, contents.saliency_tables(settings) + contents.PROPERTY_TABLES)
-    folder = settings.results / "tables"
+    make_tables(settings)
+    folder = tables.folder(settings, PAPER)
+    tables.write_document(contents.table_names(settings), folder)
     names = {"table1", "table2", "table2_condensed", "table2_jsd", "table2_jsd_condensed", "table3", "table4", "table4_full",
              "table4_jsd", "table4_jsd_condensed", "table5", "table6"}  # fmt: skip
-    assert {file.stem for file in folder.glob("*.csv")} == names
+    assert {file.stem for file in folder.glob("*.csv")} == names == set(contents.table_names(settings))
     assert {file.stem for file in folder.glob("*.tex")} == names | {"all_tables"}
     markdown = (folder / "table2.md").read_text()
     assert "| Ranking | Contrastive | 100±0 | 33±12 |" in markdown and "2 of 16 cells are missing" in markdown
@@ -131,6 +149,8 @@ def test_files(settings):
     assert r"100$\pm$0 & \cellcolor{black!40}33$\pm$12" in latex and r"\multicolumn{2}{c}{Ranking}" in latex
     assert latex.count(r"\\") == 6 and r"\toprule" in latex
     assert pd.read_csv(folder / "table2.csv")["mean"].isna().sum() == 2
+    released = (tables.folder(settings, RELEASED) / "table2.md").read_text()
+    assert "| Ranking | Contrastive | 100±0 | 60±11 |" in released and "Protocol released" in released
 
 
 def test_special_characters():
@@ -141,8 +161,9 @@ def test_special_characters():
 def test_beside_the_paper(settings):
     write_pairs(settings)
     write_scores(settings)
-    contents.make_tables(settings, contents.PROPERTY_TABLES)
-    rows = pd.read_csv(settings.results / "compared_with_paper.csv", keep_default_na=False)
+    make_tables(settings)
+    compare_with_paper.write(settings, PAPER)
+    rows = pd.read_csv(settings.results / "paper/compared_with_paper.csv", keep_default_na=False)
     assert list(rows.columns) == compare_with_paper.COLUMNS
     pair = rows[
         (rows.table == "Table 2")
@@ -161,10 +182,10 @@ def test_beside_the_paper(settings):
 def test_every_published_number_has_a_place(settings):
     """The keys of data/published are those of our tables."""
     published = {name: compare_with_paper._read(name) for name in ("table2_sop", "table3_cars196", "table6_nrprec")}
-    everything = settings._replace(losses=utils.LOSSES)
-    ours = contents.SALIENCY_TABLES[0].make(everything, "table2").records
+    everything = settings._replace(models=utils.MODELS)
+    ours = saliency.tables.ENTRIES[0].make(everything, PAPER, "table2").records
     assert len(published["table2_sop"].merge(ours, on=["loss_a", "loss_b"])) == len(published["table2_sop"]) == 225
-    ours = contents.SALIENCY_TABLES[1].make(everything, "table3").records
+    ours = saliency.tables.ENTRIES[1].make(everything, PAPER, "table3").records
     assert len(published["table3_cars196"].merge(ours, on=["group_a", "group_b"])) == 9
-    ours = property_tables.nr_precision_table(everything, "table6").records
+    ours = properties.tables.nr_precision_table(everything, PAPER, "table6").records
     assert len(published["table6_nrprec"].merge(ours, on=["loss", "property"])) == 165

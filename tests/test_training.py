@@ -8,11 +8,12 @@ import utils
 from properties.nr_precision import euclidean_coordinates
 from reality_check import training
 from reality_check.distances import distance_function
-from reality_check.losses import hyperparameters, training_loss
-from reality_check.network import Embedder, bninception_trunk, calibrate_batchnorm, features_of, seeded
-from settings.reader import TrainingSettings
+from reality_check.hyperparameters import hyperparameters
+from reality_check.losses import training_loss
+from reality_check.bn_inception import Embedder, bninception_trunk, calibrate_batchnorm, features_of, seeded
+from common.settings import TrainingSettings
 
-TRAINED = [loss for loss in utils.LOSSES if loss.type != "None"]
+TRAINED = [model for model in utils.MODELS if model.trained]
 
 
 @pytest.mark.parametrize("dataset", ["Cars196", "CUB200", "SOP"])
@@ -23,6 +24,7 @@ def test_every_loss_learns_from_a_batch(loss, dataset):
     labels = torch.arange(24) % 6
     kit = training_loss(loss, dataset, classes=6, dimensions=16)
     assert (kit.miner is not None) == (loss.name == "Multi Similarity + Miner")
+    assert kit.images_per_class == {"Ranking": 4, "Classification": 1}[loss.group]
     assert (kit.learning_rate is not None) == (len(list(kit.function.parameters())) > 0)
     value = kit.function(embeddings, labels, kit.miner(embeddings, labels) if kit.miner else None)
     value.backward()
@@ -42,9 +44,9 @@ def test_hyperparameters_reach_the_losses():
 
 
 def test_images_per_class():
-    assert training.images_per_class("Ranking", 32, 98) == 4
-    assert training.images_per_class("Classification", 32, 98) == 1
-    assert training.images_per_class("Classification", 32, 18) == 2  # 32 classes of one image there are not
+    assert training.images_per_class(4, 32, 98) == 4
+    assert training.images_per_class(1, 32, 98) == 1
+    assert training.images_per_class(1, 32, 18) == 2  # 32 classes of one image there are not
 
 
 def test_training_separates_classes_and_repeats_itself():
@@ -87,7 +89,7 @@ def test_calibration_tells_images_apart():
     assert spread[1] > 20 * spread[0] and not trunk.training
 
 
-@pytest.mark.parametrize("loss", utils.LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", utils.MODELS, ids=lambda loss: loss.name)
 def test_euclidean_coordinates_rank_as_the_distance(loss):
     embeddings = np.random.default_rng(0).normal(size=(30, 6)) * np.linspace(0.1, 5, 30)[:, None]
     distance = distance_function(loss.distance)

@@ -1,14 +1,17 @@
-"""Constants against the published tables, settings and their errors, seeds and files."""
+"""The paper's lists against the published tables, settings and their errors, seeds and files."""
 
+import ast
 import json
 import re
 
 import pandas as pd
 import pytest
 
-import safe_files
 import utils
-from settings import reader, run_record
+from common import models, run_record, safe_files
+from common import settings as reader
+from common.errors import InputError
+from common.seeds import derived_seed
 from tests import fake_data
 
 PUBLISHED = utils.ROOT / "data" / "published"
@@ -18,15 +21,22 @@ def published(name):
     return pd.read_csv(PUBLISHED / name, keep_default_na=False)
 
 
-def test_losses_are_those_of_table_1():
+def test_models_are_those_of_table_1():
     table = published("table1_losses.csv")
-    assert [loss.name for loss in utils.LOSSES] == table.loss.tolist()
-    for loss, row in zip(utils.LOSSES[:-1], table.itertuples()):
-        assert (str(loss.year), loss.type, loss.distance) == (str(row.year), row.type, row.distance)
+    assert [model.name for model in utils.MODELS] == table.loss.tolist()
+    for model, row in zip(utils.MODELS[:-1], table.itertuples()):
+        assert (str(model.year), model.group, model.distance) == (str(row.year), row.type, row.distance)
 
 
-def test_grouped_losses_have_the_order_of_table_6():
-    assert [loss.name for loss in utils.grouped(utils.LOSSES)] == published("table6_nrprec.csv").loss.unique().tolist()
+def test_grouped_models_have_the_order_of_table_6():
+    names = [model.name for model in models.grouped(utils.MODELS)]
+    assert names == published("table6_nrprec.csv").loss.unique().tolist()
+
+
+def test_groups_are_those_of_the_models_in_their_order():
+    some = [model._replace(group=group) for model, group in zip(utils.MODELS, ["B", "A", "B"])] + utils.MODELS[-1:]
+    assert models.groups(some) == ["B", "A", "None"] and models.trained_groups(some) == ["B", "A"]
+    assert [model.group for model in models.grouped(some)] == ["B", "B", "A", "None"]
 
 
 def test_properties_are_those_of_table_5():
@@ -45,40 +55,66 @@ def test_properties_are_those_of_table_5():
      ("ArcFace", "SOP", "sop_arcface49_reproduction0")],
 )  # fmt: skip
 def test_experiment_folders(loss, dataset, folder):
-    chosen = next(item for item in utils.LOSSES if item.name == loss)
-    assert utils.experiment_folder(chosen, dataset) == folder
+    assert utils.experiment_folder(models.find(loss, utils.MODELS), dataset) == folder
 
 
 def test_there_are_42_experiments():
-    trained = [loss for loss in utils.LOSSES if loss.type != "None"]
+    trained = [model for model in utils.MODELS if model.trained]
     assert len({utils.experiment_folder(loss, d) for loss in trained for d in ("SOP", "Cars196", "CUB200")}) == 42
 
 
 def test_slugs_are_distinct():
-    assert utils.slug("Margin / class") == "margin_class"
-    assert len({utils.slug(loss.name) for loss in utils.LOSSES}) == len(utils.LOSSES)
+    assert models.slug("Margin / class") == "margin_class"
+    assert len({models.slug(loss.name) for loss in utils.MODELS}) == len(utils.MODELS)
 
 
 def test_seeds_come_from_their_purpose():
-    assert utils.derived_seed(0, "noise", "a") == utils.derived_seed(0, "noise", "a")
-    assert utils.derived_seed(0, "noise", "a") != utils.derived_seed(1, "noise", "a")
-    assert utils.derived_seed("a", "bc") != utils.derived_seed("ab", "c")
-    assert 0 <= utils.derived_seed("x") < 2**63
+    assert derived_seed(0, "noise", "a") == derived_seed(0, "noise", "a")
+    assert derived_seed(0, "noise", "a") != derived_seed(1, "noise", "a")
+    assert derived_seed("a", "bc") != derived_seed("ab", "c")
+    assert 0 <= derived_seed("x") < 2**63
 
 
 @pytest.mark.parametrize("name", ["paper", "released", "demo"])
 def test_shipped_settings_load(name):
     settings = reader.load_settings(utils.ROOT / "settings" / f"{name}.yaml")
-    assert settings.name == name and len(settings.losses) == 15
-    assert settings.map_folds == {"paper": [0, 1, 2, 3], "released": [0], "demo": [0, 1]}[name]
+    assert settings.name == name and settings.models == utils.MODELS
+    (protocol,) = settings.protocols
+    assert settings.table_folds(protocol) == {"paper": [0, 1, 2, 3], "released": [0], "demo": [0, 1]}[name]
     assert bool(settings.note) == (name == "demo")
+
+
+def test_the_papers_settings_are_the_defaults():
+    """paper.yaml spells them out, and released.yaml says what differs."""
+    default = reader.Settings("paper")
+    assert reader.load_settings(utils.ROOT / "settings" / "paper.yaml") == default
+    released = reader.load_settings(utils.ROOT / "settings" / "released.yaml")
+    assert released == default._replace(name="released", protocols=[utils.PROTOCOLS["released"]])
+
+
+def test_protocols_in_a_list(tmp_path):
+    settings = reader.load_settings(fake_data.write_settings(tmp_path, protocol=["released", "paper", "released"]))
+    assert [protocol.name for protocol in settings.protocols] == ["released", "paper"]
+
+
+def test_models_by_name_and_all_of_the_papers(tmp_path):
+    settings = reader.load_settings(fake_data.write_settings(tmp_path, models=["None", "paper"]))
+    assert [model.name for model in settings.models] == ["None", *(model.name for model in utils.MODELS[:-1])]
+
+
+def test_narrowed_settings_know_the_whole_run(tmp_path):
+    settings = reader.load_settings(fake_data.write_settings(tmp_path, folds=[0, 1]))
+    narrow = reader.narrowed(settings, models=["ArcFace", "ArcFace"], folds=[1])
+    assert [model.name for model in narrow.models] == ["ArcFace"] and narrow.folds == [1]
+    assert narrow.whole == settings and reader.narrowed(narrow, folds=[1]).whole == settings
 
 
 @pytest.mark.parametrize(
     "change, message",
     [({"protocl": "paper"}, "unknown key 'protocl'"),
      ({"protocol": "papers"}, "unknown 'papers'"),
-     ({"losses": ["Tripled"]}, "unknown loss 'Tripled'"),
+     ({"models": ["Tripled"]}, "unknown model 'Tripled'"),
+     ({"protocol": ["paper", "papers"]}, "unknown 'papers'"),
      ({"datasets": ["Cars"]}, "unknown 'Cars'"),
      ({"datasets": "SOP"}, "must be a list"),
      ({"folds": [4]}, "unknown 4"),
@@ -93,16 +129,16 @@ def test_shipped_settings_load(name):
 )  # fmt: skip
 def test_bad_settings(tmp_path, change, message):
     file = fake_data.write_settings(tmp_path, **change)
-    with pytest.raises(utils.InputError, match=re.escape(message)) as error:
+    with pytest.raises(InputError, match=re.escape(message)) as error:
         reader.load_settings(file)
     assert "\n" not in str(error.value) and str(file) in str(error.value)
 
 
 def test_settings_that_are_no_yaml(tmp_path):
     (tmp_path / "x.yaml").write_text("a: [1")
-    with pytest.raises(utils.InputError, match="x.yaml: not a YAML file"):
+    with pytest.raises(InputError, match="x.yaml: not a YAML file"):
         reader.load_settings(tmp_path / "x.yaml")
-    with pytest.raises(utils.InputError, match="no such settings file"):
+    with pytest.raises(InputError, match="no such settings file"):
         reader.load_settings(tmp_path / "y.yaml")
 
 
@@ -116,14 +152,42 @@ def test_half_a_file_is_never_left(tmp_path):
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_results_of_other_settings_are_not_mixed(tmp_path):
+def test_the_record_of_a_run(tmp_path):
     settings = reader.load_settings(fake_data.write_settings(tmp_path))
-    run_record.note(settings, utils.ROOT / "saliency" / "1_compute_maps.py")
+    for script in ("1_compute_maps.py", "2_compare_maps.py"):
+        run_record.note(settings, utils.ROOT / "saliency" / script, "cpu")
     record = json.loads((settings.results / "run.json").read_text())
+    assert set(record["scripts"]) == {"saliency/1_compute_maps.py", "saliency/2_compare_maps.py"}
     assert record["scripts"]["saliency/1_compute_maps.py"]["versions"]["torch"]
-    other = settings._replace(saliency=settings.saliency._replace(noise_samples=9))
-    with pytest.raises(utils.InputError, match="noise_samples"):
-        run_record.check(other)
-    run_record.check(settings._replace(folds=[1], saliency=settings.saliency._replace(batch_size=9)))
-    with pytest.raises(utils.InputError, match="precision = float32, the settings now say bf16"):
-        run_record.check(settings._replace(precision="bf16"))
+    assert record["settings"]["saliency"]["noise_samples"] == 2 and record["settings"]["protocols"] == ["paper"]
+    (settings.results / "run.json").write_text("{")
+    with pytest.raises(InputError, match="run.json: not readable"):
+        run_record.note(settings, utils.ROOT / "saliency" / "1_compute_maps.py")
+
+
+def test_floors():
+    """Data flows one way, and so do imports: no folder imports from one above it, nor from its neighbour."""
+    floors = ["utils", "common", "data", "reality_check", "saliency properties", "report", "benchmarks", "tests"]
+    floor_of = {name: number for number, names in enumerate(floors) for name in names.split()}
+    files = [utils.ROOT / "utils.py", *(file for name in floor_of for file in (utils.ROOT / name).rglob("*.py"))]
+    assert len(files) > 60
+    for file in files:
+        place = file.relative_to(utils.ROOT).parts[0].removesuffix(".py")
+        for name in imported(file):
+            below = name == place or floor_of.get(name, -1) < floor_of[place]
+            assert below, f"{file.relative_to(utils.ROOT)} imports from {name}"
+
+
+def imported(file):
+    """The first parts of all names of modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module.split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+
+
+def test_no_module_has_its_scripts_name():
+    scripts = [file for file in utils.ROOT.glob("[a-z]*/[0-9]_*.py")]
+    assert len(scripts) > 15
+    assert not [file for file in scripts if file.with_name(file.name[2:]).exists()]

@@ -1,0 +1,66 @@
+"""The sha256 of input files such as checkpoints, read once: results/<settings>/files.json keeps it with size and time."""
+
+import hashlib
+from functools import lru_cache
+
+from common import safe_files
+from common.errors import InputError, MissingFile
+
+FIELDS = ("bytes", "modified", "sha256")
+
+
+@lru_cache(maxsize=None)
+def sha256(file, *_):
+    """Hexadecimal digits, without reading the file into memory at once. What else is given tells two states of it apart."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def checksum(settings, file):
+    """The sha256 of an input file. Of a file that does not exist any more, the one that is kept.
+
+    Raises MissingFile if there is neither, and InputError if files.json is not readable.
+    """
+    kept = _kept(settings).get(_name(settings, file), {})
+    if file.is_file():
+        state = _state(file)
+        return kept["sha256"] if kept and (kept["bytes"], kept["modified"]) == state else sha256(file, *state)
+    if not kept:
+        raise MissingFile(f"{file}: missing; data/README.md says where it comes from")
+    return kept["sha256"]
+
+
+def keep(settings, some):
+    """Write the checksums of these files to files.json, beside those that are there."""
+    file = _file(settings)
+    found = {
+        _name(settings, each): dict(zip(FIELDS, (*_state(each), checksum(settings, each)))) for each in some if each.is_file()
+    }
+    with safe_files.locked(file):
+        kept = _kept(settings)
+        if not found.items() <= kept.items():
+            safe_files.write_json(file, dict(sorted((kept | found).items())))
+
+
+def _file(settings):
+    return settings.results / "files.json"
+
+
+def _kept(settings):
+    file = _file(settings)
+    kept = safe_files.read_json(file) if file.exists() else {}
+    for name, entry in kept.items():
+        if not isinstance(entry, dict) or set(entry) != set(FIELDS):
+            raise InputError(f"{file}: what it says of {name} is not readable; delete it")
+    return kept
+
+
+def _state(file):
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _name(settings, file):
+    """The file's path in the models folder; of a file elsewhere its name. So results can be moved with their files."""
+    models = settings.paths["models"]
+    return file.relative_to(models).as_posix() if file.is_relative_to(models) else file.name

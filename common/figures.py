@@ -1,0 +1,53 @@
+"""The look that all figures share, and their files."""
+
+import json
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display needed
+import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+
+from common import safe_files  # noqa: E402
+
+matplotlib.rcParams.update(
+    {
+        "font.size": 8,
+        "axes.titlesize": 8,
+        "figure.titlesize": 9,
+        "savefig.dpi": 200,
+        "pdf.fonttype": 42,  # letters stay letters, as publishers ask for
+    }
+)
+
+
+def new_figure(*args, **kwargs):
+    """plt.subplots whose axes make room for each other and always come as a 2-d array."""
+    return plt.subplots(*args, squeeze=False, layout="constrained", **kwargs)
+
+
+def draw(settings, stem, figure, shows):
+    """Write a figure of a run to <stem>.png and .pdf, with what a reader has to know of its networks at the foot.
+
+    shows: what the figure is of, as a dictionary; the PNG's description keeps it.
+    """
+    if settings.note:
+        figure.supxlabel(settings.note, fontsize=7, color="0.35")
+    write(stem, figure, json.dumps(shows | {"settings": settings.name, "note": settings.note}))
+
+
+def write(stem, figure, description):
+    """Write the figure to <stem>.png, which keeps the description, and <stem>.pdf."""
+    png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
+    for file, metadata in [(pdf, {"CreationDate": None}), (png, {"Description": description})]:
+        with safe_files.written_aside(file) as aside:
+            figure.savefig(aside, metadata=metadata)
+        figure.set_layout_engine("none")  # once arranged is enough
+    print(f"wrote {png} and .pdf")
+    plt.close(figure)
+
+
+def show_image(axes, image, title="", **kwargs):
+    """An image without ticks or frame, its title above it."""
+    axes.imshow(image, **kwargs)
+    axes.set_title(title, pad=3)
+    axes.axis("off")

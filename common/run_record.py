@@ -1,0 +1,52 @@
+"""How a number came about: results/<settings>/run.json says with which settings, code and versions each script ran.
+
+It is a record for people. What results may stand beside each other is a matter of what they are made of (shelf.py).
+"""
+
+import datetime
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import utils
+from common import safe_files
+
+PACKAGES = ("torch", "torchvision", "pretrainedmodels", "pytorch-metric-learning", "numpy", "scipy", "pandas",
+            "scikit-learn", "matplotlib")  # fmt: skip
+
+
+def _git(*words):
+    command = ["git", "-C", str(utils.ROOT), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def git_commit():
+    """The commit the code is at, with "+changes" where the working tree differs from it; "unknown" outside git."""
+    try:
+        return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def note(settings, script, device="cpu"):
+    """Note that the script makes results now: settings, commit, versions, device, time. Raises InputError if run.json
+    is not readable.
+    """
+    file = settings.results / "run.json"
+    with safe_files.locked(file):  # or two scripts at once would lose each other's notes
+        record = safe_files.read_json(file) if file.exists() else {}
+        scripts = record.get("scripts")
+        run = {
+            "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "git_commit": git_commit(),
+            "device": device,
+            "models": [model.name for model in settings.models],
+            "datasets": settings.datasets,
+            "folds": settings.folds,
+            "python": sys.version.split()[0],
+            "versions": {name: metadata.version(name) for name in PACKAGES},
+        }
+        name = Path(script).resolve().relative_to(utils.ROOT).as_posix()
+        scripts = (scripts if isinstance(scripts, dict) else {}) | {name: run}
+        safe_files.write_json(file, {"settings": settings.whole.recorded(), "scripts": scripts})

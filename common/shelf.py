@@ -1,0 +1,319 @@
+"""The one way in which results come to be: shelves keep them, stages say how they are made, `run` makes what is missing.
+
+A shelf is a folder: made_of.json says what its numbers were made of, 00000.npz, 00001.npz, ... are its parts. Each part has
+some named rows (images, properties, ...) and arrays with an entry for each of these rows. A part exists whole or not at
+all, and depends on nothing but what the shelf is made of; so a run can be stopped at any moment, and any number of
+processes can fill a shelf together. CSV files are views of shelves: written from whole shelves, whole, and never added to.
+
+A new stage needs a function that lists its shelves, a function that makes a part, and a numbered script that calls `run`.
+"""
+
+import json
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from common import checksums, csv_files, run_record, safe_files
+from common.errors import InputError, MissingFile, Unfinished
+from common.seeds import fingerprint
+
+PAUSE = 0.5  # seconds between two looks at what other processes are at
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Shelves.
+# ---------------------------------------------------------------------------------------------------------------------
+class Array(NamedTuple):
+    """What an array of a part has for each of the part's rows."""
+
+    dtype: str
+    shape: tuple = ()
+
+
+class Shelf(NamedTuple):
+    """A folder of parts. All of its parts are made of the same."""
+
+    folder: Path
+    made_of: dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
+    parts: list  # of lists: the names of each part's rows
+    arrays: dict  # name -> Array
+    of: object = None  # what its numbers are about, such as a network; only for whoever makes or reads them
+
+    @property
+    def fingerprint(self):
+        """What it is made of in a word, for the made_of of shelves that are made of this one."""
+        return fingerprint(_plain(self.made_of))
+
+    @property
+    def rows(self):
+        """The names of all rows."""
+        return [row for part in self.parts for row in part]
+
+    def check(self):
+        """Raise InputError, naming what differs, if the folder has parts that were made of something else."""
+        made_of = self.noted()
+        if made_of is None:
+            if self._existing():
+                raise InputError(f"{self.folder}: has parts, but no made_of.json to say what of; delete that folder")
+            return
+        for key, (then, now) in differences(made_of, _plain(self.made_of)).items():
+            raise InputError(
+                f"{self.folder}: was made with {key} = {then}, but now {key} = {now}; put back what it was made with, delete "
+                "that folder, or give the settings file a new name"
+            )
+
+    def noted(self):
+        """What made_of.json says; None if it does not exist."""
+        file = self.folder / "made_of.json"
+        return safe_files.read_json(file) if file.exists() else None
+
+    def as_noted(self):
+        """The same shelf, taken to be made of whatever made_of.json says: for where inputs are gone and nobody can tell."""
+        return self._replace(made_of=self.noted() or self.made_of)
+
+    def missing(self):
+        """The numbers of the parts that do not exist. Raises InputError as check does."""
+        self.check()
+        existing = self._existing()
+        return [number for number in range(len(self.parts)) if number not in existing]
+
+    def is_whole(self):
+        return not self.missing()
+
+    def lacks(self, number):
+        """Whether a part does not exist."""
+        return not self._file(number).exists()
+
+    def put(self, number, **arrays):
+        """Write a part; before the first, what it is made of. Raises InputError as check does."""
+        with safe_files.locked(self.folder / "made_of.json"):
+            self.check()
+            if self.noted() is None:
+                safe_files.write_json(self.folder / "made_of.json", _plain(self.made_of))
+        typed = {name: np.asarray(arrays[name], dtype=array.dtype) for name, array in self.arrays.items()}
+        with safe_files.written_aside(self._file(number)) as aside:
+            np.savez(aside, rows=np.asarray(self.parts[number], dtype=str), **typed)
+
+    def get(self, number, *names):
+        """The named arrays of a part, all by default, by name.
+
+        Raises InputError if the part does not exist, is broken, or has other rows or arrays than it should.
+        """
+        file = self._file(number)
+        if not file.exists():
+            raise MissingFile(f"{file}: missing; run the script that makes it")
+        try:
+            with np.load(file) as part:
+                found = {name: part[name] for name in (*(names or self.arrays), "rows")}
+            if found.pop("rows").tolist() != list(self.parts[number]):
+                raise ValueError("its rows are others")
+            for name, array in found.items():
+                expected = np.dtype(self.arrays[name].dtype), (len(self.parts[number]), *self.arrays[name].shape)
+                if (array.dtype, array.shape) != expected:
+                    raise ValueError(f"{name} is {array.dtype} {array.shape}, not {expected[0]} {expected[1]}")
+        except Exception as error:  # numpy and zipfile raise a dozen kinds for broken files
+            reason = " ".join(str(error).split())
+            raise InputError(f"{file}: not a readable part ({reason}); delete it, and run the script that makes it") from None
+        return found
+
+    def read(self, *names):
+        """The same for all parts together, rows in their order."""
+        parts = [self.get(number, *names) for number in range(len(self.parts))]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def discard(self, number):
+        """Delete a part."""
+        self._file(number).unlink(missing_ok=True)
+
+    def bytes(self, number):
+        """The room that a part takes on disk."""
+        row = sum(np.dtype(array.dtype).itemsize * int(np.prod(array.shape)) for array in self.arrays.values())
+        return row * len(self.parts[number])
+
+    def _file(self, number):
+        return self.folder / f"{number:05d}.npz"
+
+    def _existing(self):
+        if not self.folder.is_dir():
+            return set()
+        return {int(file.stem) for file in self.folder.glob("*.npz") if file.stem.isdecimal()}
+
+
+def _plain(made_of):
+    """As JSON has it: tuples are lists there."""
+    return json.loads(json.dumps(made_of))
+
+
+def differences(then, now):
+    """Key -> (value then, value now) where two made_of differ; a key that one of them lacks is at its default there."""
+    default = "its default"
+    return {key: (then.get(key, default), now.get(key, default)) for key in then | now if then.get(key) != now.get(key)}
+
+
+def blocks(items, size):
+    """The items in lists of so many, in their order."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Stages.
+# ---------------------------------------------------------------------------------------------------------------------
+class Job(NamedTuple):
+    """Shelves that are filled together, part by part, because they come from the same work on the same rows."""
+
+    shelves: list
+    # make(shelves, number, tick) returns the arrays, name -> array, of this part for each of these shelves, which are all
+    # of the job's or some; it calls tick(n) whenever n ticks of the work are done.
+    make: Callable
+    ticks_per_row: int = 1
+
+    def ticks_of(self, number):
+        return self.ticks_per_row * len(self.shelves[0].parts[number])
+
+
+class View(NamedTuple):
+    """A CSV file that shows what is on shelves."""
+
+    file: Path
+    columns: dict  # name -> str, int or float
+    shelves: list  # of the whole run, not only of what a narrowed one was asked for
+    rows: Callable  # rows(shelves) returns the file's rows from those shelves that are whole
+
+    def write(self):
+        with safe_files.locked(self.file):  # or what is read from shelves now would overwrite what another reads later
+            whole = [shelf for shelf in self.shelves if shelf.is_whole()]
+            csv_files.write(self.file, self.rows(whole), self.columns)
+        print(f"wrote {self.file}")
+
+
+def _nothing():
+    """No check."""
+
+
+class Stage(NamedTuple):
+    """All that a script makes."""
+
+    what: str  # e.g. "saliency maps"
+    unit: str  # what a tick is, e.g. "map"
+    jobs: list
+    views: list = []
+    inputs: list = []  # files that the shelves are made of, whose checksums are kept
+    check: Callable = _nothing  # raises InputError where an input is bad, before the long work begins
+    time_one: Callable | None = None  # returns the seconds that a tick takes
+    device: Callable = lambda: "cpu"  # returns the name of the device that works
+    extra_bytes: int = 0  # that it takes on disk beside its shelves,
+    hint: str = ""  # and what to do where the disk is too small
+    lacking: str = ""  # what the script was asked for and cannot make yet, and what to do about it
+
+
+def run(stage, settings, options, script):
+    """Make what is missing of a stage, together with other processes that may be at it, then write its views.
+
+    Ends only once all that was asked for exists. Raises Unfinished where it does not: with --no-wait, if other processes
+    are still at some of it; or where something that it is made of is lacking.
+    """
+    for view in stage.views:
+        for shelf in view.shelves:
+            shelf.check()  # a view must not mix results of different making
+    todo = [(job, number) for job in stage.jobs for number in _missing(job)]
+    if options.dry_run:
+        print(_described(stage, settings, todo, timed=bool(todo)))
+        return
+    left = []
+    if todo:
+        print(_described(stage, settings, todo))
+        _check_room(stage, settings, todo)
+        stage.check()
+        run_record.note(settings, script, stage.device())
+        checksums.keep(settings, stage.inputs)
+        left = fill(todo, stage.what, stage.unit, wait=not options.no_wait)
+    elif stage.jobs:
+        print(f"all {stage.what} exist")
+    for view in stage.views:
+        view.write()
+    if left:
+        raise Unfinished(f"{stage.what}: other processes are at {len(left)} parts; run the same command again")
+    if stage.lacking:
+        raise Unfinished(f"{stage.what}: {stage.lacking}")
+
+
+def check_views(views_of, settings):
+    """Raise InputError if the shelves behind CSV files were made with something else than what the settings say now.
+
+    views_of: a function of settings. What a missing input would tell apart is taken as it is: tables can be made without.
+    """
+    with suppress(MissingFile):
+        for view in views_of(settings):
+            for shelf in view.shelves:
+                shelf.check()
+
+
+def fill(todo, what, unit, wait=True):
+    """Make the parts of todo, a list of (job, number), but those that other processes are at; with `wait` until all exist.
+
+    Where a process that was at a part has ended without making it, the part is made here. Returns what is left.
+    """
+    with tqdm(total=sum(job.ticks_of(number) for job, number in todo), desc=what, unit=unit, smoothing=0.05) as bar:
+        left = [each for each in todo if not _made(*each, bar)]
+        while left and wait:
+            time.sleep(PAUSE)
+            left = [each for each in left if not _made(*each, bar)]
+    return left
+
+
+def _made(job, number, bar):
+    """Make a part on those of the job's shelves that lack it and that nobody else is at; whether all have it then."""
+    done = bar.n
+    with ExitStack() as claims:
+        ours = [shelf for shelf in job.shelves
+                if shelf.lacks(number) and claims.enter_context(safe_files.claimed(shelf.folder, number))]  # fmt: skip
+        ours = [shelf for shelf in ours if shelf.lacks(number)]  # it may have been made just before the claim
+        if ours:
+            for shelf, arrays in zip(ours, job.make(ours, number, bar.update), strict=True):
+                shelf.put(number, **arrays)
+    if any(shelf.lacks(number) for shelf in job.shelves):
+        bar.update(done - bar.n)
+        return False
+    bar.update(done + job.ticks_of(number) - bar.n)
+    return True
+
+
+def _missing(job):
+    return sorted({number for shelf in job.shelves for number in shelf.missing()})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is to do.
+# ---------------------------------------------------------------------------------------------------------------------
+def _described(stage, settings, todo, timed=False):
+    """Lines that say how much there is to do, and, if it is `timed`, how long it takes."""
+    ticks = sum(job.ticks_of(number) for job, number in todo)
+    free = safe_files.free_space(settings.results)
+    lines = [
+        f"{stage.what}: {ticks:,} {stage.unit}s to do, in {len(todo):,} parts",
+        f"disk: {_bytes(stage, todo) / 1e9:,.1f} GB in {settings.results} ({free / 1e9:,.1f} GB free)",
+    ]
+    if timed and stage.time_one:
+        seconds = stage.time_one()
+        hours = f"{ticks * seconds / 3600:,.2f} hours"
+        lines.append(f"time: {hours}, at {seconds:.3g} s a {stage.unit} (timed just now, {stage.device()})")
+    return "\n".join(lines)
+
+
+def _bytes(stage, todo):
+    missing = [(shelf, number) for job, number in todo for shelf in job.shelves if shelf.lacks(number)]
+    return stage.extra_bytes + sum(shelf.bytes(number) for shelf, number in missing)
+
+
+def _check_room(stage, settings, todo):
+    """Raise InputError if the disk has less room than the results take."""
+    need, free = _bytes(stage, todo), safe_files.free_space(settings.results)
+    if need > free:
+        raise InputError(
+            f"{settings.results}: the {stage.what} to come take {need / 1e9:,.1f} GB, but only {free / 1e9:,.1f} GB are free "
+            f"there; make room, or set another `results` in the paths of the settings{stage.hint}"
+        )

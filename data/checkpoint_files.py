@@ -1,0 +1,59 @@
+"""Where the checkpoint files of a network are, in the layout of the Metric Learning Reality Check:
+
+<models>/<experiment>/Test50_50_Partitions4_<fold>/saved_models/{trunk_best,embedder_best}.pth
+
+Newer writers of the layout put an epoch in the name (trunk_best120.pth); both spellings are read. What is in the files is
+a matter of reality_check/checkpoints.py, which takes torch; this does not.
+"""
+
+import os
+import re
+
+from common.errors import MissingFile
+from utils import FOLD_FOLDER, experiment_folder
+
+
+def saved_models_folder(settings, model, dataset, fold):
+    """The checkpoints of one network: trunk_best.pth and embedder_best.pth."""
+    folder = settings.paths["models"] / experiment_folder(model, dataset)
+    return folder / FOLD_FOLDER.format(fold=fold) / "saved_models"
+
+
+def untrained_trunk_file(settings):
+    """The trunk of "None": the ImageNet file, or the seeded trunk that 2_train_models.py leaves with the models."""
+    if settings.trunk == "imagenet":
+        return settings.paths["imagenet_trunk"]
+    return settings.paths["models"] / "seeded_trunk.pth"
+
+
+def files_of(settings, model, dataset, fold):
+    """(trunk file, embedder file) of a network, which need not exist; an untrained embedder has no file and is None."""
+    if not model.trained:
+        return untrained_trunk_file(settings), None
+    folder = saved_models_folder(settings, model, dataset, fold)
+    return _best_file(folder, "trunk"), _best_file(folder, "embedder")
+
+
+def _best_file(folder, part):
+    """trunk_best.pth, or else the trunk_best<epoch>.pth of the highest epoch."""
+    plain = folder / f"{part}_best.pth"
+    if plain.is_file():
+        return plain
+    epochs = {
+        int(m[1]): file for file in folder.glob(f"{part}_best*.pth") if (m := re.search(r"_best(\d+)$", file.stem))
+    }
+    return epochs[max(epochs)] if epochs else plain
+
+
+def check_exist(files):
+    """Raise MissingFile for the first of these files, some of which may be None, that does not exist."""
+    for file in files:
+        if file and not file.is_file():
+            what = "the Reality Check's experiment folders" if file.parent.name == "saved_models" else 'the trunk of "None"'
+            raise MissingFile(f"{file}: missing; put {what} there (see data/README.md)")
+
+
+def same_file_key(file):
+    """Equal for two names of one file: networks whose trunks are hard links of one file share its computations."""
+    status = os.stat(file)
+    return status.st_dev, status.st_ino

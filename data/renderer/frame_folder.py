@@ -1,0 +1,162 @@
+"""Fills a folder with rendered frames. Several processes may do so together, and each may be stopped at any time."""
+
+import os
+import shutil
+import signal
+import sys
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from common import run_record, safe_files
+from common.errors import InputError
+from common.seeds import derived_seed
+from data.renderer import car_scene, sampling
+
+RECORDED = ("size", "samples", "seed", "format", "variations")  # the options that change a picture
+BYTES_PER_PIXEL = {"png": 1.3, "jpg": 0.2}  # rather more than pictures of the cars take
+
+
+def render_frames(options, frames):
+    """Renders those of `frames` that have no image yet; returns a line that says what was done.
+
+    `options` are those of 2_render_cars.py. Raises InputError, before anything is rendered, if the folder was made with
+    other options, the disk has no room, or a device or car is not there.
+    """
+
+    def values_of(frame):
+        return sampling.draw(frame, options.seed)
+
+    def picture(scene, frame):
+        car_scene.apply(scene, values_of(frame))
+        with safe_files.written_aside(image_file(options, frame)) as aside:
+            car_scene.render(scene, aside, derived_seed(options.seed, "noise", frame))
+
+    return _fill(options, frames, values_of, f"seed {options.seed}", picture)
+
+
+def render_variations(options):
+    """Renders sampling.variations(), and the outline of the car in each as silhouettes/<frame>.png; else as above."""
+    variations = sampling.variations()
+
+    def values_of(frame):
+        return variations[frame - 1][1] if frame <= len(variations) else dict.fromkeys(sampling.BASE, "no variation")
+
+    def pictures(scene, frame):
+        car_scene.apply(scene, values_of(frame))
+        silhouette = options.output / "silhouettes" / f"{frame}.png"
+        with car_scene.outlined(scene), safe_files.written_aside(silhouette) as aside:
+            car_scene.render(scene, aside, 0)
+        with safe_files.written_aside(image_file(options, frame)) as aside:
+            car_scene.render(scene, aside, 0)  # the same noise in all, so that it is no difference
+
+    frames = range(1, len(variations) + 1)
+    return _fill(options, frames, values_of, "the list of variations", pictures)
+
+
+def image_file(options, frame):
+    return options.output / "images" / f"{frame}.{options.format}"
+
+
+def _fill(options, frames, values_of, source, render):
+    """Calls render(scene, frame) for each frame that has no image and that nobody else is at."""
+    (options.output / "images").mkdir(parents=True, exist_ok=True)
+    claims = safe_files.Claims(options.output)
+    there = _images(options, claims)
+    todo = [frame for frame in frames if f"{frame}.{options.format}" not in there]
+    _check_options(options, there)
+    _check_disk(options, len(todo))
+    with _quiet():
+        scene = _build(options) if todo else None
+        with safe_files.locked(options.output / "samples.csv"):
+            _note_options(options)
+            sampling.write_samples(options.output / "samples.csv", frames, values_of, source)
+        ours = sum(1 for _ in _rendered(scene, options, todo, claims, render))
+    left = sum(not image_file(options, frame).is_file() for frame in todo) if ours < len(todo) else 0
+    elsewhere = f"; {left} still at work in other processes" if left else ""
+    return f"{len(frames)} frames in {options.output / 'images'} ({ours} rendered now{elsewhere})"
+
+
+def _build(options):
+    return car_scene.build(options.size, options.samples, options.format, options.device, options.car_models)
+
+
+def _rendered(scene, options, todo, claims, render):
+    """Renders the frames of `todo` that nobody else renders, and yields them."""
+    # Blender takes Ctrl-C for itself, and drops an exception raised while it renders: look between two frames.
+    interrupts = []
+    signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
+    for frame in tqdm(todo, unit="frame", disable=not todo):
+        if claims.take(frame):
+            if not image_file(options, frame).is_file():
+                render(scene, frame)
+                yield frame
+            claims.give(frame)
+        if interrupts:
+            raise KeyboardInterrupt
+
+
+def _images(options, claims):
+    """The names of the images that are there; what killed processes left half-written is deleted."""
+    images = options.output / "images"
+    names = {path.name for path in images.iterdir()}
+    for name in [name for name in names if name.startswith(".")]:
+        frame = name.split(".")[1]
+        if frame.isdecimal() and claims.take(int(frame)):
+            (images / name).unlink(missing_ok=True)
+            claims.give(int(frame))
+    return names
+
+
+def _recorded(options):
+    recorded = {name: getattr(options, name) for name in RECORDED}
+    return recorded | {"car_models": str(options.car_models.resolve()) if options.car_models else None}
+
+
+def _check_options(options, images):
+    """InputError if rendered_with.json says that the folder was made with other options, or is not there to say."""
+    file = options.output / "rendered_with.json"
+    if not file.is_file():
+        if any(not name.startswith(".") for name in images):
+            raise InputError(f"{file}: missing, so these images may be anyone's; give another --output")
+        return
+    before = safe_files.read_json(file)
+    for name, value in _recorded(options).items():
+        if before.get(name) != value:
+            raise InputError(
+                f"{file}: the folder was made with {name} = {before.get(name)}, not {value}; "
+                "give the same options, or another --output"
+            )
+
+
+def _note_options(options):
+    file = options.output / "rendered_with.json"
+    if file.is_file():
+        _check_options(options, ())  # another process may just have noted its own
+    else:
+        note = _recorded(options) | {"blender": car_scene.bpy.app.version_string, "git_commit": run_record.git_commit()}
+        safe_files.write_json(file, note)
+
+
+def _check_disk(options, count):
+    free = shutil.disk_usage(options.output).free
+    need = count * options.size**2 * BYTES_PER_PIXEL[options.format]
+    if free < need:
+        raise InputError(
+            f"{options.output}: {free / 1e6:,.0f} MB are free, {count} images may take {need / 1e6:,.0f} MB; "
+            "make room, or give fewer --frames, a smaller --size or --format jpg"
+        )
+
+
+@contextmanager
+def _quiet():
+    """Hides what Blender prints for every frame: its C code writes past sys.stdout."""
+    sys.stdout.flush()
+    stdout, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    try:
+        yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
+        os.close(null)

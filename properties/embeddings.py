@@ -1,0 +1,114 @@
+"""The embeddings of the rendered cars, and the features of the untrained trunk: their shelves, and how a part is made."""
+
+from functools import partial
+
+import numpy as np
+
+from common.errors import InputError
+from common.seeds import described
+from common.shelf import Array, Job, Shelf, Stage, blocks
+from data import datasets
+from data.images import check_header
+from reality_check import networks
+from reality_check.networks import by_trunk, networks_of
+
+IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
+
+
+def chosen_cars(settings):
+    """The settings' rendered cars: (items, table of their properties)."""
+    items, table = datasets.rendered_cars(settings)
+    chosen = datasets.evenly_spaced(range(len(items)), settings.properties.images)
+    return [items[i] for i in chosen], table.iloc[chosen]
+
+
+def embedding_networks(settings):
+    """The networks that embed the rendered cars."""
+    return networks_of(settings, settings.properties.networks, settings.folds)
+
+
+def shelf_of(network, items):
+    """The embeddings (d,) of one network, not normalised, a row for each of the items."""
+    made_of = {"images": described(datasets.ids_of(items)), **network.made_of()}
+    folder = network.settings.results / "properties" / "embeddings" / network.path
+    return Shelf(folder, made_of, _parts(items), {"embeddings": Array("f4", (network.architecture.dimensions,))}, network)
+
+
+def features_shelf_of(network, items):
+    """The features (f,) that the trunk of an untrained network gives, which is the same trunk in all folds."""
+    made_of = {"images": described(datasets.ids_of(items)), **network.made_of()}
+    del made_of["embedder"]
+    folder = network.settings.results / "properties" / "features"
+    return Shelf(folder, made_of, _parts(items), {"features": Array("f4", (network.architecture.features,))}, network)
+
+
+def features_shelf(settings, items):
+    """The same of the settings' first untrained model. Raises InputError if they have none."""
+    untrained = [network for network in embedding_networks(settings.whole) if not network.model.trained]
+    if not untrained:
+        raise InputError(f"settings {settings.name!r}: `models` has no untrained one; add None")
+    return features_shelf_of(untrained[0], items)
+
+
+def _parts(items):
+    return [datasets.ids_of(some) for some in blocks(items, IMAGES_PER_PART)]
+
+
+def read(shelf):
+    """All rows of a shelf of embeddings or features, (n, d). Raises InputError if a number in it is not finite."""
+    (array,) = shelf.read().values()
+    if not np.isfinite(array).all():
+        raise InputError(f"{shelf.folder}: contains NaN or infinite values; check the network, and delete that folder")
+    return array
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The stage.
+# ---------------------------------------------------------------------------------------------------------------------
+def stage(settings):
+    """The embeddings by all networks; those that share a trunk are made together."""
+    items, embedding = chosen_cars(settings)[0], embedding_networks(settings)
+    jobs = [Job(_shelves(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
+    return Stage(
+        "embeddings",
+        "image",
+        jobs,
+        inputs=[file for network in embedding for file in network.inputs()],
+        check=partial(check, embedding, items),
+        time_one=partial(seconds_per_image, settings, jobs[0].shelves, items),
+        device=partial(networks.device_of, settings),
+    )
+
+
+def _shelves(group, items):
+    """The shelves of networks that share a trunk; if that is the untrained one, its features' as well."""
+    untrained = [network for network in group if not network.model.trained]
+    return [shelf_of(network, items) for network in group] + [features_shelf_of(each, items) for each in untrained[:1]]
+
+
+def check(embedding, items):
+    """Raise InputError if a checkpoint or an image is broken."""
+    networks.check(embedding)
+    datasets.check_images(items, check_header)
+
+
+def make(settings, items, shelves, number, tick):
+    """A part of what networks make of images that share a trunk; see Job.make."""
+    return arrays_of(shelves, blocks(items, IMAGES_PER_PART)[number], settings.properties.batch_size, tick)
+
+
+def arrays_of(shelves, items, batch_size, tick):
+    """The arrays of these items for each of the shelves, whose networks share a trunk."""
+    from reality_check.embedding import SharedTrunk  # torch takes seconds to load
+
+    wanted = [(shelf.of, "embeddings" in shelf.arrays) for shelf in shelves]
+    arrays = SharedTrunk.load(wanted, batch_size).embedded(items, tick)
+    return [{name: array} for shelf, array in zip(shelves, arrays) for name in shelf.arrays]
+
+
+def seconds_per_image(settings, shelves, items):
+    """How long an image takes from its file to what the shelves have of it, once networks are loaded."""
+    from reality_check.embedding import SharedTrunk, seconds_per_image
+
+    trunk = SharedTrunk.load([(shelf.of, "embeddings" in shelf.arrays) for shelf in shelves], settings.properties.batch_size)
+    return seconds_per_image(trunk, items)

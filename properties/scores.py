@@ -1,0 +1,204 @@
+"""How embeddings cluster by every property of the rendered cars, by NR-Precision, and tests between groups of models."""
+
+import time
+from functools import partial
+from itertools import combinations, product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from common.errors import InputError
+from common.models import trained_groups
+from common.seeds import described, fingerprint
+from common.settings import Settings
+from common.shelf import Array, Job, Shelf, Stage, View
+from data.datasets import property_codes
+from properties import embeddings
+from properties.significance import ALTERNATIVES, mann_whitney
+from reality_check.networks import Network, device_of
+from utils import PROPERTIES, Protocol
+
+RAW_DISTANCE = "Euclidean, raw embeddings"
+UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
+COLUMNS = {"loss": str, "type": str, "fold": int, "property": str, "distance": str, "max_neighbors": str, "n_images": int,
+           "r_precision": float, "nr_precision": float}  # fmt: skip
+TEST_COLUMNS = {"property": str, "unit": str, "alternative": str, "group_a": str, "group_b": str, "n_a": int, "n_b": int,
+                "u": float, "p_value": float, "mean_a": float, "mean_b": float}  # fmt: skip
+
+
+class Scored(NamedTuple):
+    """What a shelf of scores is of."""
+
+    network: Network
+    protocol: Protocol
+
+    @property
+    def distance(self):
+        """The name of the distance by which neighbours are found."""
+        return self.network.model.distance if self.protocol.own_distance else RAW_DISTANCE
+
+    @property
+    def max_neighbors(self):
+        return self.protocol.max_neighbors or "all"
+
+
+def shelf_of(network, protocol, embedded, codes):
+    """The scores of a network by a protocol, a row for each property.
+
+    embedded: the shelf of its embeddings; codes (n, k): which value of each property their images have.
+    """
+    scored = Scored(network, protocol)
+    made_of = {
+        "embeddings": embedded.fingerprint,
+        "properties": fingerprint(codes.tolist()),
+        "distance": scored.distance,
+        "max_neighbors": scored.max_neighbors,
+    }
+    arrays = {"n_images": Array("i8"), "r_precision": Array("f8"), "nr_precision": Array("f8")}
+    folder = network.settings.results / protocol.name / "properties" / "scores" / network.path
+    return Shelf(folder, made_of, [[prop.name for prop in PROPERTIES]], arrays, scored)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The stage.
+# ---------------------------------------------------------------------------------------------------------------------
+class Cars(NamedTuple):
+    """The rendered cars of a run."""
+
+    settings: Settings
+    items: list
+    codes: np.ndarray  # (n, k)
+
+
+def cars_of(settings):
+    items, table = embeddings.chosen_cars(settings)
+    return Cars(settings, items, property_codes(table))
+
+
+def shelves_of(cars):
+    """The shelves of all networks that are known, by all protocols."""
+    known = [network for network in embeddings.embedding_networks(cars.settings) if network.is_known()]
+    return [shelf_of(network, protocol, embeddings.shelf_of(network, cars.items), cars.codes)
+            for network in known for protocol in cars.settings.protocols]  # fmt: skip
+
+
+def stage(settings):
+    """The scores of all networks that have embeddings."""
+    cars = cars_of(settings)
+    jobs, lacking = [], {}
+    for network in embeddings.embedding_networks(settings):
+        if network.is_known() and (embedded := embeddings.shelf_of(network, cars.items)).is_whole():
+            shelves = [shelf_of(network, protocol, embedded, cars.codes) for protocol in settings.protocols]
+            jobs += [Job([shelf], partial(make, embedded, cars.codes)) for shelf in shelves]
+        else:
+            lacking[network.name] = network
+    if not jobs:
+        folder = settings.results / "properties" / "embeddings"
+        raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
+    return Stage(
+        "scores",
+        "score",
+        jobs,
+        views(settings),
+        check=partial(check, cars, jobs),
+        time_one=partial(seconds_per_score, cars, jobs[0].shelves[0].of.max_neighbors),
+        device=partial(float64_device, settings),
+        lacking=f"no whole embeddings of {'; '.join(lacking)}; run properties/2_embed_cars.py" if lacking else "",
+    )
+
+
+def check(cars, jobs):
+    """Raise InputError if embeddings that are to be scored are broken."""
+    for network in {job.shelves[0].of.network.path: job.shelves[0].of.network for job in jobs}.values():
+        embeddings.read(embeddings.shelf_of(network, cars.items))
+
+
+def make(embedded, codes, shelves, number, tick):
+    """The scores of a network; see Job.make."""
+    (shelf,) = shelves
+    precision = score(embeddings.read(embedded), codes, shelf.of, float64_device(shelf.of.network.settings))
+    tick(len(precision.r_precision))
+    return [{"n_images": [len(codes)] * codes.shape[1], **precision._asdict()}]
+
+
+def score(embedded, codes, scored, device="cpu"):
+    """The Precision of embeddings (n, d) and codes (n, k), by what is Scored."""
+    from properties.nr_precision import euclidean_coordinates, nr_precision  # compiled code takes a second to load
+
+    own = scored.protocol.own_distance
+    coordinates = euclidean_coordinates(embedded, scored.distance) if own else embedded
+    return nr_precision(coordinates, codes, scored.protocol.max_neighbors, device=device)
+
+
+def float64_device(settings):
+    """The name of the device that the settings ask for, or of the CPU if that one has no float64."""
+    device = device_of(settings)
+    return "cpu" if device == "mps" else device
+
+
+def seconds_per_score(cars, max_neighbors):
+    """How long a network's score for a property takes: of one block of queries, times the blocks."""
+    from properties.nr_precision import nr_precision, queries_at_once
+
+    n, k = cars.codes.shape
+    random = np.random.default_rng(0).standard_normal((n, 128))
+    block, limit = np.arange(min(queries_at_once(n), n)), None if max_neighbors == "all" else max_neighbors
+    begin = time.perf_counter()
+    nr_precision(random, cars.codes, limit, block, float64_device(cars.settings))
+    return (time.perf_counter() - begin) * n / len(block) / k
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# CSV files.
+# ---------------------------------------------------------------------------------------------------------------------
+def scores_file(settings, protocol):
+    return settings.results / protocol.name / "properties" / "nr_precision.csv"
+
+
+def tests_file(settings, protocol):
+    return settings.results / protocol.name / "properties" / "mann_whitney.csv"
+
+
+def views(settings):
+    """nr_precision.csv and mann_whitney.csv of the whole run, by every protocol."""
+    shelves = shelves_of(cars_of(settings.whole))
+    found = []
+    for protocol in settings.protocols:
+        some = [shelf for shelf in shelves if shelf.of.protocol == protocol]
+        found.append(View(scores_file(settings, protocol), COLUMNS, some, score_rows))
+        found.append(View(tests_file(settings, protocol), TEST_COLUMNS, some, test_rows))
+    return found
+
+
+def score_rows(shelves):
+    """One row per network and property."""
+    for shelf in shelves:
+        (network, _), arrays = shelf.of, shelf.read()
+        start = (network.model.name, network.model.group, network.fold)
+        for name, *numbers in zip(shelf.rows, *arrays.values()):
+            yield *start, name, shelf.of.distance, shelf.of.max_neighbors, *numbers
+
+
+def test_rows(shelves):
+    """Mann-Whitney tests of every property between any two groups of trained models, by both units and alternatives.
+
+    A property is left out where a group has no scores, or a score is NaN.
+    """
+    groups = trained_groups([shelf.of.network.model for shelf in shelves])
+    scores = pd.DataFrame(score_rows(shelves), columns=list(COLUMNS))
+    for prop in PROPERTIES:
+        of_property = scores[scores.property == prop.name]
+        for (group_a, group_b), unit in product(combinations(groups, 2), UNITS):
+            a, b = (observations(of_property, group, unit) for group in (group_a, group_b))
+            if a.isna().any() or b.isna().any():
+                continue
+            for alternative in ALTERNATIVES:
+                test = mann_whitney(a, b, alternative)
+                yield prop.name, unit, alternative, group_a, group_b, len(a), len(b), *test, a.mean(), b.mean()
+
+
+def observations(scores, group, unit):
+    """The NR-Precisions of one group: one per model and fold, or a mean over the folds per model."""
+    chosen = scores[scores.type == group]
+    return chosen.groupby("loss").nr_precision.mean() if unit == "loss_mean" else chosen.nr_precision

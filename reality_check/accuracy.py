@@ -1,0 +1,118 @@
+"""How well networks retrieve images of the right class from their test sets: the Reality Check's three measures."""
+
+from functools import partial
+
+from common.errors import MissingFile
+from common.seeds import described
+from common.shelf import Array, Job, Shelf, Stage, View
+from data import datasets
+from data.images import check_header
+from reality_check import networks
+from reality_check.networks import by_trunk, networks_of
+
+MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
+COLUMNS = {"loss": str, "dataset": str, "fold": int, "type": str, "n_images": int, "n_classes": int,
+           **dict.fromkeys(MEASURES, float)}  # fmt: skip
+QUERIES_AT_ONCE = 1024
+
+
+def accuracies(embeddings, labels):
+    """Measure -> its value for embeddings (n, d) with class labels (n,), each image the query of all others.
+
+    Neighbours are by cosine similarity, as the Reality Check tests on normalised embeddings; images alone in their class
+    are no queries.
+    """
+    import torch  # it takes seconds to load
+    from pytorch_metric_learning.distances import CosineSimilarity
+    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+    from pytorch_metric_learning.utils.inference import CustomKNN
+
+    calculator = AccuracyCalculator(
+        include=MEASURES,
+        k="max_bin_count",
+        knn_func=CustomKNN(CosineSimilarity(), batch_size=QUERIES_AT_ONCE),
+        device=torch.device("cpu"),
+    )
+    return calculator.get_accuracy(torch.as_tensor(embeddings), torch.as_tensor(labels))
+
+
+def csv_file(settings):
+    return settings.results / "reality_check" / "accuracy.csv"
+
+
+def shelf_of(network, items):
+    """The accuracy of one network, in a single row."""
+    classes = [item.label for item in items]
+    made_of = {"images": described(datasets.ids_of(items)), "classes": described(classes), **network.made_of()}
+    arrays = {"n_images": Array("i8"), "n_classes": Array("i8"), **dict.fromkeys(MEASURES, Array("f8"))}
+    folder = network.settings.results / "reality_check" / "accuracy" / network.path
+    return Shelf(folder, made_of, [[network.name]], arrays, network)
+
+
+def stage(settings):
+    """The accuracy of all networks, each on the test images of its dataset."""
+    items = {dataset: datasets.load_items(settings, dataset, "test") for dataset in settings.datasets}
+    tested = {dataset: networks_of(settings, dataset, settings.folds) for dataset in items}
+    jobs = [
+        Job([shelf_of(each, items[name]) for each in group], partial(make, settings, items[name]), len(items[name]))
+        for name in items for group in by_trunk(tested[name])
+    ]  # fmt: skip
+    return Stage(
+        "accuracies",
+        "image",
+        jobs,
+        views(settings),
+        [file for some in tested.values() for network in some for file in network.inputs()],
+        partial(check, tested, items),
+        device=partial(networks.device_of, settings),
+    )
+
+
+def check(tested, items):
+    """Raise InputError if a checkpoint or an image is broken."""
+    for dataset, some in items.items():
+        networks.check(tested[dataset])
+        datasets.check_images(some, check_header)
+
+
+def make(settings, items, shelves, number, tick):
+    """The accuracies of networks that share a trunk; see Job.make."""
+    from reality_check.embedding import SharedTrunk
+
+    trunk = SharedTrunk.load([(shelf.of, True) for shelf in shelves], settings.properties.batch_size)
+    labels = [item.label for item in items]
+    sizes = {"n_images": [len(labels)], "n_classes": [len(set(labels))]}
+    return [
+        sizes | {measure: [value] for measure, value in accuracies(embeddings, labels).items()}
+        for embeddings in trunk.embedded(items, tick)
+    ]
+
+
+def views(settings):
+    """accuracy.csv, of the whole run."""
+    whole, shelves = settings.whole, []
+    for dataset in sorted(whole.datasets):
+        known = [network for network in networks_of(whole, dataset, whole.folds) if network.is_known()]
+        known.sort(key=lambda network: (whole.models.index(network.model), network.fold))
+        try:
+            items = datasets.load_items(whole, dataset, "test")
+            shelves += [shelf_of(network, items) for network in known]
+        except MissingFile:  # a dataset that is gone, or not there yet
+            shelves += [shelf_of(network, []).as_noted() for network in known]
+    return [View(csv_file(settings), COLUMNS, shelves, rows_of)]
+
+
+def rows_of(shelves):
+    """One row per network."""
+    for shelf in shelves:
+        network, row = shelf.of, {name: array[0] for name, array in shelf.read().items()}
+        yield network.model.name, network.dataset, network.fold, network.model.group, *row.values()
+
+
+def summary(table):
+    """One line per dataset and model: the measures in percent, as mean over the folds."""
+    lines = [f"{'dataset':14}{'model':26}{'folds':>6}{'P@1':>8}{'RP':>8}{'MAP@R':>8}"]
+    for (dataset, name), rows in table.groupby(["dataset", "loss"], sort=False):
+        means = "".join(f"{100 * rows[measure].mean():8.2f}" for measure in MEASURES)
+        lines.append(f"{dataset:14}{name:26}{len(rows):6}{means}")
+    return "\n".join(lines)

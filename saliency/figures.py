@@ -1,0 +1,124 @@
+"""Figure 2: the saliency maps of an image under every model, and the same for more images."""
+
+import textwrap
+
+import numpy as np
+
+from common import figures
+from common.errors import InputError
+from common.models import grouped, trained_groups
+from data import datasets
+from data.images import cropped, open_image
+from reality_check.networks import Network
+from saliency import maps
+
+COLOR_MAP = "magma"
+WIDTH = 6  # panels in a row of Figure 2, the first of them the image or an untrained model
+
+
+def draw(settings):
+    """Write figure2, the maps of one image in the paper's layout, and figure2_more, a page of more images.
+
+    By each protocol, of the dataset of Table 2 and the first fold. Raises InputError if no image has a map.
+    """
+    settings.check_table_folds()
+    settings = settings._replace(datasets=[settings.tables[2]])
+    items = maps.mapped_items(settings)[settings.tables[2]]
+    for protocol in settings.protocols:
+        for fold in settings.table_folds(protocol)[:1]:
+            networks = [Network(settings, model, settings.tables[2], fold) for model in settings.models]
+            shelves = [maps.shelf_of(network, protocol, items) for network in networks if network.is_known()]
+            _draw(settings, protocol, items, shelves)
+
+
+def _draw(settings, protocol, items, shelves):
+    for shelf in shelves:
+        shelf.check()
+    for name, count, make in (("figure2", 1, one_image), ("figure2_more", maps.SHOWN_IMAGES, many_images)):
+        shown = _shown(items, shelves, count)
+        if not shown:
+            folder = settings.results / protocol.name / "saliency" / "maps"
+            raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
+        network = shelves[0].of.network
+        pictures = [cropped(open_image(item.path), network.architecture.crop) for item in shown]
+        figure = make(settings.models, shown, pictures, _read(shelves, datasets.ids_of(shown)))
+        shows = {"dataset": network.dataset, "fold": network.fold, "images": datasets.ids_of(shown)}
+        shows |= {"protocol": protocol.name, "maps": {each.of.network.model.name: each.fingerprint for each in shelves}}
+        figures.draw(settings, settings.figures / protocol.name / name, figure, shows)
+
+
+def _shown(items, shelves, count):
+    """`count` items evenly spaced over all; of a run that is not done yet, over those that have maps."""
+    by_id = {item.image_id: item for item in items}
+    numbers = {n for shelf in shelves for n in range(len(shelf.parts)) if not shelf.lacks(n)}
+    mapped = [by_id[image_id] for number in sorted(numbers) for image_id in shelves[0].parts[number]]
+    wanted = datasets.evenly_spaced(items, count)
+    wanted = wanted if set(wanted) <= set(mapped) else datasets.evenly_spaced(mapped, count)
+    return wanted if count > 1 else wanted[:1]
+
+
+def _read(shelves, image_ids):
+    """Name of a model -> image id -> map, of these images, as far as they exist."""
+    found = {}
+    for shelf in shelves:
+        numbers = [n for n, ids in enumerate(shelf.parts) if set(ids) & set(image_ids) and not shelf.lacks(n)]
+        parts = [zip(shelf.parts[number], shelf.get(number)["maps"]) for number in numbers]
+        found[shelf.of.network.model.name] = {i: each for part in parts for i, each in part if i in image_ids}
+    return found
+
+
+def one_image(models, items, pictures, maps):
+    """The paper's layout: first column the image and the untrained models, then rows of models, group by group."""
+    (item,), untrained = items, [model for model in models if not model.trained]
+    by_group = [[m for m in models if m.trained and m.group == group] for group in trained_groups(models)]
+    rows = [row for some in by_group for row in _rows_of(some, WIDTH - 1)]
+    height = max(2, len(rows), 1 + len(untrained))
+    figure, axes = figures.new_figure(height, WIDTH, figsize=(7.2, 1.45 * height + 0.3))
+    for panel in axes.flat:
+        panel.axis("off")
+    figures.show_image(axes[0, 0], pictures[0], "Image")
+    for panel, model in zip(axes[1:, 0], untrained):
+        show_map(panel, maps.get(model.name, {}), item, model.name)
+    for row, some in zip(axes, rows):
+        for panel, model in zip(row[1:], some):
+            show_map(panel, maps.get(model.name, {}), item, textwrap.fill(model.name, 16))
+    return figure
+
+
+def _rows_of(models, width):
+    return [models[i : i + width] for i in range(0, len(models), width)]
+
+
+def many_images(models, items, pictures, maps):
+    """One row per image: the image, then its map under every model. All in one axes, of one unit per panel."""
+    models = sorted(grouped(models), key=lambda model: model.trained)
+    figure, axes = figures.new_figure(1, 1, figsize=(0.62 * (len(models) + 1.6), 0.62 * (len(items) + 1.7) + 0.2))
+    axes = axes[0, 0]
+    for row, (item, picture) in enumerate(zip(items, pictures)):
+        _place(axes, row, 0, picture)
+        for column, model in enumerate(models, start=1):
+            found = maps.get(model.name, {}).get(item.image_id)
+            if found is None:
+                axes.text(column + 0.5, -row - 0.5, "missing", ha="center", va="center", fontsize=6)
+            else:
+                _place(axes, row, column, found.astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1)
+    for column, name in enumerate(["Image", *(model.name for model in models)]):
+        axes.text(column + 0.4, 0.05, name, rotation=45, rotation_mode="anchor")
+    axes.set(xlim=(0, len(models) + 1.6), ylim=(-len(items), 1.7), aspect="equal")  # with room for the names
+    axes.axis("off")
+    return figure
+
+
+def _place(axes, row, column, image, **kwargs):
+    axes.imshow(image, extent=(column + 0.04, column + 0.96, -row - 0.96, -row - 0.04), **kwargs)
+
+
+def show_map(panel, maps, item, title):
+    """A saliency map, or the word "missing" in its place."""
+    if item.image_id in maps:
+        figures.show_image(panel, maps[item.image_id].astype(np.float32), title, cmap=COLOR_MAP, vmin=0, vmax=1)
+    else:
+        panel.set_title(title, pad=3)
+        panel.set_box_aspect(1)
+        panel.text(0.5, 0.5, "missing", ha="center", va="center", transform=panel.transAxes)
+        panel.axis("off")

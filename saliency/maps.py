@@ -1,0 +1,181 @@
+"""The saliency maps of networks: which shelves they are on, and how a part is made. The maths is smoothgrad's."""
+
+import time
+from functools import lru_cache, partial
+from itertools import product
+from typing import NamedTuple
+
+from common.seeds import derived_seed, described
+from common.settings import unlike_defaults
+from common.shelf import Array, Job, Shelf, Stage, blocks
+from data import datasets
+from data.images import check_header
+from reality_check import networks
+from reality_check.networks import Network
+from utils import Protocol
+
+MAPS_PER_PART = 64  # 6.6 MB of BN-Inception's; a stopped run loses at most this many maps of one network
+SHOWN_IMAGES = 6  # per dataset, that the larger of the two figures of maps shows
+HINT = "; with `saliency: keep_maps: false` maps are deleted once compared"
+
+
+class Mapped(NamedTuple):
+    """What a shelf of maps is of."""
+
+    network: Network
+    protocol: Protocol
+
+
+def mapped_items(settings):
+    """Dataset -> the test images that the settings want saliency maps of.
+
+    Raises InputError if a dataset or an image is missing.
+    """
+    items = {
+        dataset: datasets.evenly_spaced(datasets.load_items(settings, dataset, "test"), settings.saliency.images)
+        for dataset in settings.datasets
+    }
+    for some in items.values():
+        datasets.check_images(some)
+    return items
+
+
+def shelf_of(network, protocol, items):
+    """The maps (h, w) in [0, 1] of one network by one protocol, a row for each of the items."""
+    settings, size = network.settings, network.architecture.crop.size
+    made_of = {
+        "images": described(datasets.ids_of(items)),
+        **network.made_of(),
+        "distance": network.model.distance,
+        "signed_mean_over": protocol.signed_mean_over,
+        **unlike_defaults(settings.saliency, "noise_samples", "noise_sigma"),
+        **unlike_defaults(settings, "seed"),
+    }
+    folder = settings.results / protocol.name / "saliency" / "maps" / network.path
+    parts = [datasets.ids_of(some) for some in blocks(items, MAPS_PER_PART)]
+    return Shelf(folder, made_of, parts, {"maps": Array("f2", (size, size))}, Mapped(network, protocol))
+
+
+def protocols_of(settings, fold):
+    """The protocols whose tables need the maps of a fold."""
+    return [protocol for protocol in settings.protocols if fold in protocol.table_folds]
+
+
+def networks_of(settings):
+    """The networks whose maps the settings' protocols need."""
+    folds = [fold for fold in settings.folds if protocols_of(settings, fold)]
+    return [Network(settings, model, dataset, fold)
+            for dataset, fold, model in product(settings.datasets, folds, settings.models)]  # fmt: skip
+
+
+def stage(settings):
+    """All maps that the settings ask for, network by network."""
+    settings.check_table_folds()
+    items, mapped = mapped_items(settings), networks_of(settings)
+    make = maker(settings, items, remembered=1)
+    jobs = [
+        Job([shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of(settings, each.fold)], make)
+        for each in mapped
+    ]
+    return Stage(
+        "saliency maps",
+        "map",
+        jobs,
+        inputs=inputs_of(mapped),
+        check=partial(check, mapped, items),
+        time_one=partial(seconds_per_map, jobs[0].shelves, items[mapped[0].dataset][0]),
+        device=partial(networks.device_of, settings),
+        hint=HINT,
+    )
+
+
+def inputs_of(mapped):
+    """The files of the networks."""
+    return [file for network in mapped for file in network.inputs()]
+
+
+def check(mapped, items):
+    """Raise InputError if a checkpoint or an image is broken."""
+    networks.check(mapped)
+    for some in items.values():
+        datasets.check_images(some, check_header)
+
+
+def maker(settings, items, remembered):
+    """A function that makes a part of a network's maps by one or more protocols, from the same gradients; see Job.make.
+
+    items: dataset -> list; remembered: how many networks stay loaded.
+    """
+    mapped = {network.path: network for network in networks_of(settings)}
+    load = lru_cache(maxsize=remembered)(lambda path: loaded(mapped[path]))
+
+    def make(shelves, number, tick):
+        from reality_check.transforms import network_inputs
+        from saliency.smoothgrad import saliency_map
+
+        network = shelves[0].of.network
+        some = blocks(items[network.dataset], MAPS_PER_PART)[number]
+        maps = []
+        for item, image in zip(some, network_inputs(some)):
+            gradients = gradients_of(network, *load(network.path), item.image_id, image)
+            maps.append([saliency_map(gradients, shelf.of.protocol.name) for shelf in shelves])
+            tick(1)
+        return [{"maps": list(each)} for each in zip(*maps)]
+
+    return make
+
+
+def loaded(network):
+    """(network ready for gradients, its embedding (1, d) of the black image)."""
+    import torch
+
+    from reality_check.transforms import black_input
+
+    device = networks.device_of(network.settings)
+    ready = network.load(device, gradients=True)
+    with torch.no_grad():
+        return ready, ready(black_input()[None].to(device, memory_format=torch.channels_last))
+
+
+def gradients_of(network, ready, base, image_id, image):
+    """The gradients at noisy copies of a transformed image (C, H, W), under a network that is loaded."""
+    from reality_check.distances import distance_function
+    from saliency.smoothgrad import noisy_gradients
+
+    options = network.settings.saliency
+    # Noise of its own for every network and image: shared noise would make any two networks look more alike.
+    purpose = ("saliency noise", network.model.name, network.dataset, network.fold, image_id)
+    return noisy_gradients(
+        ready,
+        image,
+        base,
+        distance_function(network.model.distance),
+        options.noise_samples,
+        options.noise_sigma,
+        derived_seed(network.settings.seed, *purpose),
+        options.batch_size,
+    )
+
+
+def seconds_per_map(shelves, item):
+    """How long the maps of an image take, by all the protocols of the shelves of a network."""
+    from reality_check.transforms import network_inputs
+    from saliency.smoothgrad import saliency_map
+
+    network = shelves[0].of.network
+    ready = loaded(network)
+    for _ in range(2):  # the first is slower
+        begin = time.perf_counter()
+        for image in network_inputs([item]):
+            gradients = gradients_of(network, *ready, item.image_id, image)
+            for shelf in shelves:
+                saliency_map(gradients, shelf.of.protocol.name)
+    return time.perf_counter() - begin
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What the figures show.
+# ---------------------------------------------------------------------------------------------------------------------
+def shown_parts(items):
+    """The numbers of the parts that hold the maps which the figures show: of images evenly spaced over all."""
+    return {index // MAPS_PER_PART for index in datasets.evenly_spaced(range(len(items)), SHOWN_IMAGES)}

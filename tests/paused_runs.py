@@ -1,0 +1,54 @@
+"""Run by tests: numbered scripts one after the other in a process, with pauses wherever another process may come between.
+
+paused_runs.py SEED LONGEST SCRIPT ... -- OPTION ...: LONGEST is the longest pause in seconds. Ends with the first exit status
+that is not 0, as `&&` in a shell does.
+"""
+
+import random
+import runpy
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from common import csv_files, safe_files, shelf  # noqa: E402
+
+
+def pause_everywhere(draw, longest):
+    """Put pauses before a part is looked at, after it is claimed, before it is written, and before a view is written."""
+
+    def pause():
+        time.sleep(draw.uniform(0, longest))
+
+    def before(function):
+        def paused(*arguments, **keywords):
+            pause()
+            return function(*arguments, **keywords)
+
+        return paused
+
+    claimed = safe_files.claimed
+
+    @contextmanager
+    def claimed_and_paused(*arguments):
+        with claimed(*arguments) as ours:
+            pause()
+            yield ours
+
+    shelf._made, shelf.Shelf.put, csv_files.write = map(before, (shelf._made, shelf.Shelf.put, csv_files.write))
+    safe_files.claimed = claimed_and_paused
+
+
+def main(seed, longest, *words):
+    scripts, options = words[: words.index("--")], words[words.index("--") + 1 :]
+    pause_everywhere(random.Random(seed), float(longest))
+    for script in scripts:
+        sys.argv = [script, *options]
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,77 @@
+"""A stage of squares, and a process that runs it: for tests of common/shelf.py without anything long to compute.
+
+small_stage.py FOLDER [OPTION ...]: runs the stage on FOLDER. With --slow SECONDS each part takes so long; with --die NUMBER
+the process ends in the middle of that part, as if it were killed.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import utils  # noqa: E402
+from common.errors import run_script  # noqa: E402
+from common.settings import Settings  # noqa: E402
+from common.shelf import Array, Job, Shelf, Stage, View, run  # noqa: E402
+
+PARTS = [["0", "1", "2"], ["3", "4"], ["5"]]
+COLUMNS = {"power": str, "number": str, "value": float}
+
+
+def settings_of(folder):
+    paths = utils.PATHS | {"results": folder}
+    return Settings("small", paths=paths)
+
+
+def shelf_of(settings, power, parts=PARTS, **changes):
+    made_of = {"power": power, "numbers": [row for part in parts for row in part]} | changes
+    return Shelf(settings.results / f"power{power}", made_of, parts, {"value": Array("f8"), "digits": Array("i8", (2,))}, power)
+
+
+def make(shelves, number, tick):
+    found = []
+    for shelf in shelves:
+        values = [float(row) ** shelf.of for row in shelf.parts[number]]
+        found.append({"value": values, "digits": [(value // 10, value % 10) for value in values]})
+    tick(len(shelves[0].parts[number]))
+    return found
+
+
+def rows_of(shelves):
+    for shelf in shelves:
+        yield from ((shelf.of, row, value) for row, value in zip(shelf.rows, shelf.read()["value"]))
+
+
+def stage(settings, powers=(2, 3), make=make, **made_of):
+    shelves = [shelf_of(settings, power, **made_of) for power in (2, 3)]
+    jobs = [Job([shelf for shelf in shelves if shelf.of in powers], make)]
+    return Stage("squares", "number", jobs, [View(settings.results / "powers.csv", COLUMNS, shelves, rows_of)])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--slow", type=float, default=0)
+    parser.add_argument("--die", type=int, default=-1)
+    parser.add_argument("--powers", type=int, nargs="+", default=[2, 3])
+    parser.add_argument("--no-wait", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
+    options = parser.parse_args()
+
+    def make_slowly(shelves, number, tick):
+        print(f"making {number}", flush=True)
+        time.sleep(options.slow)
+        if number == options.die:
+            os._exit(9)
+        return make(shelves, number, tick)
+
+    settings = settings_of(options.folder)
+    run(stage(settings, options.powers, make_slowly), settings, options, ROOT / "tests" / "small_stage.py")
+
+
+if __name__ == "__main__":
+    run_script(main)

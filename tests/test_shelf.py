@@ -1,0 +1,286 @@
+"""The one mechanism of results: shelves, what they are made of, views, and several processes at once."""
+
+import argparse
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from common import safe_files
+from common.errors import InputError, MissingFile, Unfinished
+from common.shelf import run
+from tests import small_stage
+from tests.conftest import ROOT, snapshot
+from tests.small_stage import make, settings_of, shelf_of, stage
+
+OPTIONS = argparse.Namespace(dry_run=False, no_wait=False)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return settings_of(tmp_path)
+
+
+@pytest.fixture
+def whole(settings):
+    """The settings of a run that is finished."""
+    run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    return settings
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Shelves.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_what_is_put_is_got(settings):
+    shelf = shelf_of(settings, 2)
+    assert shelf.missing() == [0, 1, 2] and not shelf.is_whole()
+    shelf.put(1, value=[9, 16], digits=[(0, 9), (1, 6)])
+    assert shelf.missing() == [0, 2] and shelf.get(1)["value"].tolist() == [9.0, 16.0]
+    assert shelf.get(1, "digits")["digits"].dtype == np.int64
+    assert json.loads((shelf.folder / "made_of.json").read_text()) == shelf.made_of
+    with pytest.raises(MissingFile, match="00000.npz: missing"):
+        shelf.read()
+    for number in (0, 2):
+        shelf.put(number, **make([shelf], number, lambda ticks: None)[0])
+    assert shelf.read("value")["value"].tolist() == [0, 1, 4, 9, 16, 25]
+
+
+@pytest.mark.parametrize(
+    "made_of, message",
+    [({"digits": "last"}, "was made with digits = its default, but now digits = last"),
+     ({"base": 10}, "was made with base = its default, but now base = 10"),
+     ({"numbers": ["0"]}, "was made with numbers = ")],
+)  # fmt: skip
+def test_things_of_different_making_are_refused(whole, made_of, message):
+    shelf = shelf_of(whole, 2, **made_of)
+    before = snapshot(whole.results)
+    for use in (shelf.check, shelf.missing, lambda: shelf.put(0, value=[0] * 3, digits=[(0, 0)] * 3)):
+        with pytest.raises(InputError, match=message):
+            use()
+    assert snapshot(whole.results) == before and shelf.fingerprint != shelf_of(whole, 2).fingerprint
+
+
+def test_parts_of_unknown_making_are_refused(whole):
+    shelf = shelf_of(whole, 2)
+    (shelf.folder / "made_of.json").unlink()
+    with pytest.raises(InputError, match="has parts, but no made_of.json"):
+        shelf.missing()
+
+
+def with_arrays(**arrays):
+    def spoil(file):
+        with np.load(file) as part:
+            found = dict(part)
+        np.savez(file, **{name: array for name, array in (found | arrays).items() if array is not None})
+
+    return spoil
+
+
+BROKEN_PARTS = {
+    "empty": lambda file: file.write_bytes(b""),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-30]),
+    "text": lambda file: file.write_text("value\n1\n"),
+    "another kind of array file": lambda file: np.save(file.open("wb"), np.zeros(3)),
+    "other rows": with_arrays(rows=np.array(["0", "1", "7"])),
+    "other shape": with_arrays(digits=np.zeros((3, 5), int)),
+    "more rows": with_arrays(value=np.zeros(4)),
+    "other type": with_arrays(value=np.array(["a", "b", "c"])),
+    "objects": with_arrays(value=np.array([{}, {}, {}])),
+    "an array less": with_arrays(value=None),
+    "a flipped bit": lambda file: file.write_bytes((b := bytearray(file.read_bytes())).__setitem__(150, b[150] ^ 1) or b),
+}
+
+
+@pytest.mark.parametrize("spoil", BROKEN_PARTS.values(), ids=BROKEN_PARTS)
+def test_broken_parts(whole, spoil):
+    """One line that names the part; once that is deleted, the next run makes it again."""
+    shelf, before = shelf_of(whole, 2), snapshot(whole.results)
+    spoil(shelf.folder / "00000.npz")
+    with pytest.raises(InputError, match="00000.npz: not a readable part .*delete it") as error:
+        run(stage(whole), whole, OPTIONS, small_stage.__file__)
+    assert "\n" not in str(error.value)
+    shelf.discard(0)
+    run(stage(whole), whole, OPTIONS, small_stage.__file__)
+    assert snapshot(whole.results) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\xfe{\x00}\x00", b"[" * 100_000])
+def test_a_broken_made_of(whole, content):
+    file = shelf_of(whole, 2).folder / "made_of.json"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match="made_of.json: not readable"):
+        run(stage(whole), whole, OPTIONS, small_stage.__file__)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Stages and views.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_a_run_makes_what_is_missing(settings, capsys):
+    made = []
+
+    def counted(shelves, number, tick):
+        made.append((number, [shelf.of for shelf in shelves]))
+        return make(shelves, number, tick)
+
+    shelf_of(settings, 3).put(1, **make([shelf_of(settings, 3)], 1, lambda ticks: None)[0])
+    run(stage(settings, make=counted), settings, OPTIONS, small_stage.__file__)
+    assert made == [(0, [2, 3]), (1, [2]), (2, [2, 3])]
+    assert "squares: 6 numbers to do, in 3 parts" in capsys.readouterr().out
+    rows = safe_files.read_rows(settings.results / "powers.csv")
+    assert [float(row["value"]) for row in rows] == [0, 1, 4, 9, 16, 25, 0, 1, 8, 27, 64, 125]
+    run(stage(settings, make=None), settings, OPTIONS, small_stage.__file__)
+    assert "all squares exist" in capsys.readouterr().out
+
+
+def test_views_have_whole_shelves_of_the_whole_run(settings):
+    """A narrowed run leaves the rows of others as they are, and shows none of a shelf that is not whole."""
+    run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
+    first = shelf_of(settings, 2)
+    first.put(0, **make([first], 0, lambda ticks: None)[0])
+    run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
+    assert {row["power"] for row in safe_files.read_rows(settings.results / "powers.csv")} == {"3"}
+    run(stage(settings, [2]), settings, OPTIONS, small_stage.__file__)
+    rows = safe_files.read_rows(settings.results / "powers.csv")
+    assert [row["power"] for row in rows] == ["2"] * 6 + ["3"] * 6
+
+
+def test_a_view_does_not_mix_things_of_different_making(whole):
+    with pytest.raises(InputError, match="power2: was made with base = its default, but now base = 10"):
+        run(stage(whole, [2])._replace(views=stage(whole, base=10).views), whole, OPTIONS, small_stage.__file__)
+
+
+def test_a_dry_run_writes_nothing(settings, capsys):
+    timed = stage(settings)._replace(time_one=lambda: 1800.0)
+    run(timed, settings, argparse.Namespace(dry_run=True, no_wait=False), small_stage.__file__)
+    assert "time: 3.00 hours, at 1.8e+03 s a number" in capsys.readouterr().out
+    assert not settings.results.exists()
+
+
+def test_no_room_on_the_disk(settings, monkeypatch):
+    monkeypatch.setattr(safe_files, "free_space", lambda folder: 6 * 2 * 24 - 1)
+    with pytest.raises(InputError, match="small: the squares to come take 0.0 GB, but only 0.0 GB are free"):
+        run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    assert not settings.results.exists()
+
+
+def test_what_is_lacking_is_said_after_the_rest_is_made(settings):
+    with pytest.raises(Unfinished, match="squares: no sevens"):
+        run(stage(settings)._replace(lacking="no sevens"), settings, OPTIONS, small_stage.__file__)
+    assert shelf_of(settings, 2).is_whole() and (settings.results / "powers.csv").is_file()
+
+
+def test_what_is_gone_while_it_is_not_needed(whole):
+    """A record that is broken is not read for results, but a script that makes some does not write over it."""
+    (whole.results / "run.json").write_text("broken")
+    run(stage(whole), whole, OPTIONS, small_stage.__file__)
+    shelf_of(whole, 2).discard(0)
+    with pytest.raises(InputError, match="run.json: not readable"):
+        run(stage(whole), whole, OPTIONS, small_stage.__file__)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Several processes at once.
+# ---------------------------------------------------------------------------------------------------------------------
+def start(settings, *options):
+    command = [sys.executable, small_stage.__file__, settings.paths["results"], *map(str, options)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(*processes):
+    """(exit status, numbers of the parts that it made, errors) of each."""
+    outputs = [process.communicate(timeout=60) for process in processes]
+    return [
+        (process.returncode, [line.split()[1] for line in out.splitlines() if line.startswith("making")], errors)
+        for process, (out, errors) in zip(processes, outputs)
+    ]
+
+
+def test_processes_share_the_parts_and_wait_for_each_other(settings, tmp_path):
+    found = ended(*(start(settings, "--slow", 0.5) for _ in range(3)))
+    assert [status for status, *_ in found] == [0, 0, 0]
+    assert sorted(number for _, numbers, _ in found for number in numbers) == ["0", "1", "2"]  # each once
+    alone = settings_of(tmp_path / "alone")
+    run(stage(alone), alone, OPTIONS, small_stage.__file__)
+    ours, theirs = snapshot(settings.results), snapshot(alone.results)
+    assert list(ours.values()) == list(theirs.values()) and len(ours) == 2 * 4 + 1
+    assert not [path for path in settings.results.rglob(".*") if not path.name.endswith(".lock")]
+
+
+def first_line(process):
+    assert process.stdout.readline() and process.stdout.readline()  # what is to do
+    return process.stdout.readline().strip()
+
+
+def test_no_wait(settings):
+    """Ends at once with status 3, and says what is left."""
+    slow = start(settings, "--slow", 3)
+    assert first_line(slow) == "making 0"
+    ((status, numbers, errors),) = ended(start(settings, "--no-wait"))
+    assert (status, numbers) == (3, ["1", "2"])
+    assert "unfinished: squares: other processes are at 1 parts; run the same command again" in errors
+    assert ended(slow)[0][0] == 0
+    assert ended(start(settings, "--no-wait"))[0][0] == 0
+
+
+def test_the_work_of_a_dead_process_is_taken_over(settings):
+    dying = start(settings, "--slow", 2, "--die", 0)
+    assert first_line(dying) == "making 0"
+    (status, numbers, _), (dead, *_) = ended(start(settings), dying)
+    assert (status, numbers, dead) == (0, ["1", "2", "0"], 9)
+    assert len(safe_files.read_rows(settings.results / "powers.csv")) == 12
+
+
+def test_narrowed_processes_meet(settings):
+    """One is at both powers of a part, the other wants one of them: no part is made twice."""
+    both = start(settings, "--slow", 1)
+    assert first_line(both) == "making 0"
+    one, two = ended(start(settings, "--powers", 3), both)
+    assert one[0] == two[0] == 0 and one[1] == ["1", "2"]  # power 3 alone
+    assert len(safe_files.read_rows(settings.results / "powers.csv")) == 12
+
+
+def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
+    """What was made between the listing and the claim is not made again."""
+    made, claimed = [], safe_files.claimed
+
+    def overtaken(*arguments):
+        monkeypatch.setattr(safe_files, "claimed", claimed)
+        assert ended(start(settings))[0][0] == 0
+        return claimed(*arguments)
+
+    monkeypatch.setattr(safe_files, "claimed", overtaken)
+    counted = stage(settings, make=lambda shelves, number, tick: made.append(number) or make(shelves, number, tick))
+    run(counted, settings, OPTIONS, small_stage.__file__)
+    assert made == []
+
+
+def test_a_view_that_is_overtaken(settings, tmp_path):
+    """A process that has read its rows, and is slow to write them, does not overwrite newer ones."""
+    code = (
+        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "from common import csv_files; from tests import small_stage; write = csv_files.write\n"
+        "def slow(file, rows, columns): rows = list(rows); print('read', flush=True); time.sleep(2); write(file, rows, columns)\n"
+        "csv_files.write = slow; sys.argv = sys.argv[1:]; small_stage.main()"
+    )
+    command = [sys.executable, "-c", code, ROOT, settings.paths["results"], "--powers", "2"]
+    slow = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    while slow.stdout.readline() != "read\n":
+        pass
+    assert ended(start(settings, "--powers", 3))[0][0] == 0
+    assert slow.wait() == 0
+    assert len(safe_files.read_rows(settings.results / "powers.csv")) == 12
+    slow.stdout.close()
+
+
+def test_without_locks_nothing_is_lost_or_doubled(settings, monkeypatch):
+    """Where a file system has none, everybody gets every claim: the same work twice, to the same result."""
+    monkeypatch.setattr(safe_files, "fcntl", None)
+    run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    again = [shelf_of(settings, power) for power in (2, 3)]
+    before = snapshot(settings.results)
+    for shelf, arrays in zip(again, make(again, 1, lambda ticks: None)):
+        shelf.put(1, **arrays)
+    run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    assert snapshot(settings.results) == before
