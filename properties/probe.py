@@ -1,22 +1,20 @@
 """Linear probes of a trunk's features."""
 
-import numpy as np
-from sklearn.linear_model import RidgeClassifierCV
-from sklearn.model_selection import KFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from tqdm import tqdm
+from functools import partial
 
-from common import safe_files
+import numpy as np
+
 from common.errors import InputError
-from common.seeds import derived_seed
-from data import datasets
+from common.seeds import derived_seed, fingerprint
+from common.shelf import Array, Job, Shelf, Stage, View
 from properties import embeddings
+from properties.scores import cars_of
 from utils import PROPERTIES
 
 PARTS = 5  # of the images; each part is judged by a probe of the other four
 PENALTIES = np.logspace(0, 6, 13)  # of which the probe takes the best by leave-one-out inside its four parts
-COLUMNS = ("property", "label", "values", "images", "chance", "percent", "standard_error")
+COLUMNS = {"property": str, "label": str, "values": int, "images": int, "chance": float, "percent": float,
+           "standard_error": float}  # fmt: skip
 
 
 def right(features, codes, seed):
@@ -24,6 +22,11 @@ def right(features, codes, seed):
 
     Raises ValueError if there are too few rows to leave some out, or if all have the same code.
     """
+    from sklearn.linear_model import RidgeClassifierCV  # slow to import
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     if len(codes) < 2 * PARTS or len(set(codes)) < 2:
         raise ValueError(f"a probe needs at least {2 * PARTS} images and two values")
     probe = make_pipeline(StandardScaler(), RidgeClassifierCV(PENALTIES))
@@ -31,20 +34,37 @@ def right(features, codes, seed):
     return cross_val_predict(probe, features, codes, cv=parts) == codes
 
 
-def write(settings, file):
-    """Writes linear_probe.csv. Raises InputError if the features are not there or the images too few or too alike."""
-    items, table = embeddings.chosen_cars(settings)
-    source = embeddings.features_shelf(settings, items)
-    if not source.is_whole():
-        raise InputError(f"{source.folder}: not whole; run properties/2_embed_cars.py first")
-    features = embeddings.read(source)
-    rows = []
-    for prop, codes in zip(PROPERTIES, tqdm(datasets.property_codes(table).T, desc="probes")):
-        seed = derived_seed(settings.seed, "linear probe", prop.name) % 2**32
-        try:
-            hits = right(features, codes, seed)
-        except ValueError as error:
-            raise InputError(f"{settings.paths['RenderedCars']}: {prop.name}: {error}") from None
-        shares = 100 * np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
-        rows.append((prop.name, prop.label, codes.max() + 1, len(codes), *(f"{share:.1f}" for share in shares)))
-    safe_files.write_rows(file, [COLUMNS, *rows])
+def csv_file(settings):
+    return settings.results / "properties" / "linear_probe.csv"
+
+
+def stage(settings):
+    """A probe of the untrained trunk's features for each property. Raises InputError if the features are not whole."""
+    cars = cars_of(settings)
+    features = embeddings.features_shelf(settings, cars.items)
+    if not features.is_whole():
+        raise InputError(f"{features.folder}: not whole; run properties/2_embed_cars.py first")
+    made_of = {"features": features.fingerprint, "properties": fingerprint(cars.codes.tolist()), "seed": settings.seed}
+    arrays = dict.fromkeys(("values", "images"), Array("i8")) | dict.fromkeys(list(COLUMNS)[4:], Array("f8"))
+    shelf = Shelf(settings.results / "properties" / "probes", made_of, [[prop.name] for prop in PROPERTIES], arrays)
+    view = View(csv_file(settings), COLUMNS, [shelf], rows_of)
+    return Stage("probes", "probe", [Job([shelf], partial(make, features, cars))], [view])
+
+
+def make(features, cars, shelves, number, tick):
+    """The probe of a property; see Job.make."""
+    name, codes = PROPERTIES[number].name, cars.codes[:, number]
+    try:
+        hits = right(embeddings.read(features), codes, derived_seed(cars.settings.seed, "linear probe", name) % 2**32)
+    except ValueError as error:
+        raise InputError(f"{cars.settings.paths['RenderedCars']}: {name}: {error}") from None
+    tick(1)
+    shares = 100 * np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
+    return [{"values": [codes.max() + 1], "images": [len(codes)], **{n: [s] for n, s in zip(list(COLUMNS)[4:], shares)}}]
+
+
+def rows_of(shelves):
+    """One row per property."""
+    for shelf in shelves:
+        for prop, values, images, *shares in zip(PROPERTIES, *shelf.read().values()):
+            yield prop.name, prop.label, values, images, *(f"{share:.1f}" for share in shares)
