@@ -8,7 +8,7 @@ from benchmarks.measure import time_and_memory
 from benchmarks.saliency_maps import DISTANCE, SIGMA
 from saliency.maps import MAPS_PER_PART
 from saliency.similarity import all_pairs
-from saliency.smoothgrad import input_gradients, noisy_gradients, saliency_map
+from saliency.smoothgrad import gradients_in_batches, input_gradients, noisy_copies, saliency_map
 
 COLUMNS = "what along size seconds extra_gb".split()
 SAMPLES = 6  # of the saliency maps, whose time is proportional to it
@@ -27,7 +27,7 @@ def maps(images):
 
     def run():
         for seed in range(images):
-            gradients = noisy_gradients(network, image, base, DISTANCE, SAMPLES, SIGMA, seed, SAMPLES)
+            gradients = gradients_in_batches(network, noisy_copies(image, SAMPLES, SIGMA, seed), base, DISTANCE, SAMPLES)
             saliency_map(gradients, "paper")
 
     input_gradients(network, torch.stack([image] * SAMPLES), base, DISTANCE)

@@ -10,7 +10,14 @@ from data.images import open_image
 from reality_check.bn_inception import device_of, random_network, ready_for_inference, trunk_for_inference
 from reality_check.distances import distance_function
 from reality_check.transforms import black_input, network_input
-from saliency.smoothgrad import input_gradients, noise_scale, noisy_copies, noisy_gradients, saliency_map, scaled
+from saliency.smoothgrad import (
+    gradients_in_batches,
+    input_gradients,
+    noise_scale,
+    noisy_copies,
+    saliency_map,
+    scaled,
+)
 from utils import ROOT
 
 SAMPLES, SIGMA, SEED = 50, 0.15, 0
@@ -56,7 +63,8 @@ def captum_map(network, image, base, batch_size, sigma=SIGMA):
 
 
 def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
-    return saliency_map(noisy_gradients(network, image, base, DISTANCE, SAMPLES, sigma, SEED, batch_size), protocol)
+    copies = noisy_copies(image, SAMPLES, sigma, SEED)
+    return saliency_map(gradients_in_batches(network, copies, base, DISTANCE, batch_size), protocol)
 
 
 def contestants(device, precision="float32", kind=torch.float32):

@@ -4,6 +4,7 @@ Standard library alone, for the renderer's environment.
 """
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -58,47 +59,23 @@ def _sync_folder(folder):
             os.close(descriptor)
 
 
-class Claims:
-    """Which of the processes that share a folder does what: numbered claims, let go of when their process ends.
-
-    A claim is a lock on a byte of the folder's .lock. Where the file system has no locks, everybody gets every claim: then
-    two may do the same work, to the same result. A process has one Claims of a folder at a time: once one is closed, the
-    system lets go of the claims of all.
-    """
-
-    def __init__(self, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        self.file = open(folder / ".lock", "ab")
-
-    def take(self, number):
-        """Whether the claim is ours now."""
-        if fcntl is None:
-            return True
-        try:
-            fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-        except (BlockingIOError, PermissionError):
-            return False
-        except OSError:  # this file system has no locks
-            pass
-        return True
-
-    def give(self, number):
-        with suppress(OSError, AttributeError):
-            fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
-
-    def close(self):
-        """Let go of all claims."""
-        self.file.close()
-
-
 @contextmanager
 def claimed(folder, number):
-    """Yield whether the numbered claim in a folder is ours, until the end of the block; see Claims."""
-    claims = Claims(folder)
-    try:
-        yield claims.take(number)
-    finally:
-        claims.close()
+    """Yield whether a numbered claim in a folder is ours; it is until the end of the block, or of this process.
+
+    A claim is a lock on a byte of the folder's .lock. Where the file system has no locks, everybody gets every claim:
+    then two may do the same work, to the same result. A process has one claim in a folder at a time: the system lets go
+    of all that it has there as soon as one is given up.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "ab") as file:
+        try:
+            if fcntl is not None:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+            ours = True
+        except OSError as error:
+            ours = error.errno not in (errno.EACCES, errno.EAGAIN)  # another error: there are no locks here
+        yield ours
 
 
 @contextmanager

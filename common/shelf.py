@@ -5,7 +5,7 @@ some named rows (images, properties, ...) and arrays with an entry for each of t
 all, and depends on nothing but what the shelf is made of; so a run can be stopped at any moment, and any number of
 processes can fill a shelf together. CSV files are views of shelves: written from whole shelves, whole, and never added to.
 
-A new stage needs a function that lists its shelves, a function that makes a part, and a numbered script that calls `run`.
+A new stage needs a function that lists its shelves, a function that makes a part, and a numbered script.
 """
 
 import json
@@ -18,8 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from common import checksums, csv_files, run_record, safe_files
-from common.errors import InputError, MissingFile, Unfinished
+from common.errors import InputError, MissingFile, Unfinished, run_script
 from common.seeds import fingerprint
+from common.settings import options_parser, settings_from
 
 PAUSE = 0.5  # seconds between two looks at what other processes are at
 
@@ -170,9 +171,14 @@ class Job(NamedTuple):
     # of the job's or some; it calls tick(n) whenever n ticks of the work are done.
     make: Callable
     ticks_per_row: int = 1
+    trial: Callable | None = None  # what --dry-run times in the place of make, where that is long or writes
 
     def ticks_of(self, number):
         return self.ticks_per_row * len(self.shelves[0].parts[number])
+
+
+def no_trial(shelves, number, tick):
+    """A trial where nothing can be timed beforehand."""
 
 
 class View(NamedTuple):
@@ -200,10 +206,9 @@ class Stage(NamedTuple):
     what: str  # e.g. "saliency maps"
     unit: str  # what a tick is, e.g. "map"
     jobs: list
-    views: list = []
-    inputs: list = []  # files that the shelves are made of, whose checksums are kept
+    views: list = ()  # View, or whatever else has `shelves` and can `write`
+    inputs: list = ()  # files that the shelves are made of, whose checksums are kept
     check: Callable = _nothing  # raises InputError where an input is bad, before the long work begins
-    time_one: Callable | None = None  # returns the seconds that a tick takes
     device: Callable = lambda: "cpu"  # returns the name of the device that works
     extra_bytes: int = 0  # that it takes on disk beside its shelves,
     hint: str = ""  # and what to do where the disk is too small
@@ -221,7 +226,10 @@ def run(stage, settings, options, script):
             shelf.check()  # a view must not mix results of different making
     todo = [(job, number) for job in stage.jobs for number in _missing(job)]
     if options.dry_run:
-        print(_described(stage, settings, todo, timed=bool(todo)))
+        print(_described(stage, settings, todo))
+        if todo and (seconds := _seconds_per_tick(*todo[0])):
+            hours = seconds * sum(job.ticks_of(number) for job, number in todo) / 3600
+            print(f"time: {hours:,.2f} hours, at {seconds:.3g} s a {stage.unit} (timed just now, {stage.device()})")
         return
     left = []
     if todo:
@@ -260,6 +268,7 @@ def fill(todo, what, unit, wait=True):
     with tqdm(total=sum(job.ticks_of(number) for job, number in todo), desc=what, unit=unit, smoothing=0.05) as bar:
         left = [each for each in todo if not _made(*each, bar)]
         while left and wait:
+            bar.set_description(f"{what}, waiting for other processes")
             time.sleep(PAUSE)
             left = [each for each in left if not _made(*each, bar)]
     return left
@@ -286,22 +295,52 @@ def _missing(job):
     return sorted({number for shelf in job.shelves for number in shelf.missing()})
 
 
+def stage_script(description, script, *stages_of, then=None):
+    """All that a numbered script does to make stages: its command line, its settings, its exit status.
+
+    stages_of: functions of settings, called one after the other; then: one that is called with the settings in the end.
+    """
+
+    def main():
+        options = options_parser(description, long=True).parse_args()
+        settings = settings_from(options)
+        for stage_of in stages_of:
+            run(stage_of(settings), settings, options, script)
+        if then and not options.dry_run:
+            then(settings)
+
+    run_script(main)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What is to do.
 # ---------------------------------------------------------------------------------------------------------------------
-def _described(stage, settings, todo, timed=False):
-    """Lines that say how much there is to do, and, if it is `timed`, how long it takes."""
-    ticks = sum(job.ticks_of(number) for job, number in todo)
-    free = safe_files.free_space(settings.results)
-    lines = [
-        f"{stage.what}: {ticks:,} {stage.unit}s to do, in {len(todo):,} parts",
-        f"disk: {_bytes(stage, todo) / 1e9:,.1f} GB in {settings.results} ({free / 1e9:,.1f} GB free)",
-    ]
-    if timed and stage.time_one:
-        seconds = stage.time_one()
-        hours = f"{ticks * seconds / 3600:,.2f} hours"
-        lines.append(f"time: {hours}, at {seconds:.3g} s a {stage.unit} (timed just now, {stage.device()})")
-    return "\n".join(lines)
+def _described(stage, settings, todo):
+    """Lines that say how much there is to do."""
+    ticks, free = sum(job.ticks_of(number) for job, number in todo), safe_files.free_space(settings.results)
+    return (
+        f"{stage.what}: {ticks:,} {stage.unit}s to do, in {len(todo):,} parts\n"
+        f"disk: {_bytes(stage, todo) / 1e9:,.1f} GB in {settings.results} ({free / 1e9:,.1f} GB free)"
+    )
+
+
+class _Enough(Exception):
+    """Ends a trial."""
+
+
+def _seconds_per_tick(job, number):
+    """How long a tick of a part takes: the second one, if there is one, as the first has to load things; 0 without ticks."""
+    moments = [(time.perf_counter(), 0)]
+
+    def tick(ticks):
+        moments.append((time.perf_counter(), ticks))
+        if len(moments) > 2:
+            raise _Enough
+
+    with suppress(_Enough):
+        (job.trial or job.make)(job.shelves, number, tick)
+    (begin, _), (end, ticks) = moments[-2:] if len(moments) > 1 else [(0, 0), (0, 1)]
+    return (end - begin) / ticks
 
 
 def _bytes(stage, todo):

@@ -11,18 +11,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common import shelf
-from common.errors import run_script
-from common.settings import options_parser, settings_from
-
-
-def main():
-    options = options_parser(__doc__, long=True).parse_args()
-    settings = settings_from(options)
-    from properties import embeddings
-
-    shelf.run(embeddings.stage(settings), settings, options, __file__)
-
+from common.shelf import stage_script
+from properties import embeddings
 
 if __name__ == "__main__":
-    run_script(main)
+    stage_script(__doc__, __file__, embeddings.stage)

@@ -9,22 +9,15 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common import shelf
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from common.shelf import stage_script
+from properties import tsne
 
 
-def main():
-    options = options_parser(__doc__, long=True).parse_args()
-    settings = settings_from(options)
-    from properties import tsne
+def draw(settings):
+    from properties import figures  # matplotlib takes a second to load
 
-    shelf.run(tsne.stage(settings), settings, options, __file__)
-    if not options.dry_run:
-        from properties import figures
-
-        figures.draw(settings)
+    figures.draw(settings)
 
 
 if __name__ == "__main__":
-    run_script(main)
+    stage_script(__doc__, __file__, tsne.stage, then=draw)

@@ -10,21 +10,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common import shelf
-from common.errors import run_script
-from common.settings import options_parser, settings_from
-
-
-def main():
-    options = options_parser(__doc__, long=True).parse_args()
-    settings = settings_from(options)
-    from common import safe_files
-    from properties import probe
-
-    shelf.run(probe.stage(settings), settings, options, __file__)
-    for row in safe_files.read_rows(probe.csv_file(settings)) if not options.dry_run else ():
-        print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")
-
+from common.shelf import stage_script
+from properties import probe
 
 if __name__ == "__main__":
-    run_script(main)
+    stage_script(__doc__, __file__, probe.stage, then=probe.show)

@@ -6,11 +6,9 @@ import numpy as np
 
 from common.errors import InputError
 from common.seeds import described
-from common.shelf import Array, Job, Shelf, Stage, blocks
+from common.shelf import Array, Job, Shelf, blocks
 from data import datasets
-from data.images import check_header
-from reality_check import networks
-from reality_check.networks import by_trunk, networks_of
+from reality_check.networks import by_trunk, network_stage, networks_of
 
 IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
 
@@ -69,27 +67,13 @@ def stage(settings):
     """The embeddings by all networks; those that share a trunk are made together."""
     items, embedding = chosen_cars(settings)[0], embedding_networks(settings)
     jobs = [Job(_shelves(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
-    return Stage(
-        "embeddings",
-        "image",
-        jobs,
-        inputs=[file for network in embedding for file in network.inputs()],
-        check=partial(check, embedding, items),
-        time_one=partial(seconds_per_image, settings, jobs[0].shelves, items),
-        device=partial(networks.device_of, settings),
-    )
+    return network_stage("embeddings", "image", jobs, embedding, items)
 
 
 def _shelves(group, items):
     """The shelves of networks that share a trunk; if that is the untrained one, its features' as well."""
     untrained = [network for network in group if not network.model.trained]
     return [shelf_of(network, items) for network in group] + [features_shelf_of(each, items) for each in untrained[:1]]
-
-
-def check(embedding, items):
-    """Raise InputError if a checkpoint or an image is broken."""
-    networks.check(embedding)
-    datasets.check_images(items, check_header)
 
 
 def make(settings, items, shelves, number, tick):
@@ -104,11 +88,3 @@ def arrays_of(shelves, items, batch_size, tick):
     wanted = [(shelf.of, "embeddings" in shelf.arrays) for shelf in shelves]
     arrays = SharedTrunk.load(wanted, batch_size).embedded(items, tick)
     return [{name: array} for shelf, array in zip(shelves, arrays) for name in shelf.arrays]
-
-
-def seconds_per_image(settings, shelves, items):
-    """How long an image takes from its file to what the shelves have of it, once networks are loaded."""
-    from reality_check.embedding import SharedTrunk, seconds_per_image
-
-    trunk = SharedTrunk.load([(shelf.of, "embeddings" in shelf.arrays) for shelf in shelves], settings.properties.batch_size)
-    return seconds_per_image(trunk, items)

@@ -4,15 +4,17 @@ from functools import partial
 
 import numpy as np
 
+from common import safe_files
 from common.errors import InputError
 from common.seeds import derived_seed, fingerprint
+from common.settings import unlike_defaults
 from common.shelf import Array, Job, Shelf, Stage, View
 from properties import embeddings
 from properties.scores import cars_of
 from utils import PROPERTIES
 
-PARTS = 5  # of the images; each part is judged by a probe of the other four
-PENALTIES = np.logspace(0, 6, 13)  # of which the probe takes the best by leave-one-out inside its four parts
+FIFTHS = 5  # of the images; each is judged by a probe of the other four
+PENALTIES = np.logspace(0, 6, 13)  # of which the probe takes the best by leave-one-out inside these four
 COLUMNS = {"property": str, "label": str, "values": int, "images": int, "chance": float, "percent": float,
            "standard_error": float}  # fmt: skip
 
@@ -27,11 +29,11 @@ def right(features, codes, seed):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if len(codes) < 2 * PARTS or len(set(codes)) < 2:
-        raise ValueError(f"a probe needs at least {2 * PARTS} images and two values")
+    if len(codes) < 2 * FIFTHS or len(set(codes)) < 2:
+        raise ValueError(f"a probe needs at least {2 * FIFTHS} images and two values")
     probe = make_pipeline(StandardScaler(), RidgeClassifierCV(PENALTIES))
-    parts = KFold(PARTS, shuffle=True, random_state=seed)
-    return cross_val_predict(probe, features, codes, cv=parts) == codes
+    fifths = KFold(FIFTHS, shuffle=True, random_state=seed)
+    return cross_val_predict(probe, features, codes, cv=fifths) == codes
 
 
 def csv_file(settings):
@@ -44,7 +46,8 @@ def stage(settings):
     features = embeddings.features_shelf(settings, cars.items)
     if not features.is_whole():
         raise InputError(f"{features.folder}: not whole; run properties/2_embed_cars.py first")
-    made_of = {"features": features.fingerprint, "properties": fingerprint(cars.codes.tolist()), "seed": settings.seed}
+    made_of = {"features": features.fingerprint, "properties": fingerprint(cars.codes.tolist())}
+    made_of |= unlike_defaults(settings, "seed")
     arrays = dict.fromkeys(("values", "images"), Array("i8")) | dict.fromkeys(list(COLUMNS)[4:], Array("f8"))
     shelf = Shelf(settings.results / "properties" / "probes", made_of, [[prop.name] for prop in PROPERTIES], arrays)
     view = View(csv_file(settings), COLUMNS, [shelf], rows_of)
@@ -61,6 +64,12 @@ def make(features, cars, shelves, number, tick):
     tick(1)
     shares = 100 * np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
     return [{"values": [codes.max() + 1], "images": [len(codes)], **{n: [s] for n, s in zip(list(COLUMNS)[4:], shares)}}]
+
+
+def show(settings):
+    """Print linear_probe.csv."""
+    for row in safe_files.read_rows(csv_file(settings)):
+        print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")
 
 
 def rows_of(shelves):

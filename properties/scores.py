@@ -1,6 +1,5 @@
 """How embeddings cluster by every property of the rendered cars, by NR-Precision, and tests between groups of models."""
 
-import time
 from functools import partial
 from itertools import combinations, product
 from typing import NamedTuple
@@ -10,7 +9,7 @@ import pandas as pd
 
 from common.errors import InputError
 from common.models import trained_groups
-from common.seeds import described, fingerprint
+from common.seeds import fingerprint
 from common.settings import Settings
 from common.shelf import Array, Job, Shelf, Stage, View
 from data.datasets import property_codes
@@ -90,7 +89,8 @@ def stage(settings):
     for network in embeddings.embedding_networks(settings):
         if network.is_known() and (embedded := embeddings.shelf_of(network, cars.items)).is_whole():
             shelves = [shelf_of(network, protocol, embedded, cars.codes) for protocol in settings.protocols]
-            jobs += [Job([shelf], partial(make, embedded, cars.codes)) for shelf in shelves]
+            make_scores, try_scores = (partial(each, embedded, cars.codes) for each in (make, try_block))
+            jobs += [Job([shelf], make_scores, trial=try_scores) for shelf in shelves]
         else:
             lacking[network.name] = network
     if not jobs:
@@ -102,7 +102,6 @@ def stage(settings):
         jobs,
         views(settings),
         check=partial(check, cars, jobs),
-        time_one=partial(seconds_per_score, cars, jobs[0].shelves[0].of.max_neighbors),
         device=partial(float64_device, settings),
         lacking=f"no whole embeddings of {'; '.join(lacking)}; run properties/2_embed_cars.py" if lacking else "",
     )
@@ -137,16 +136,17 @@ def float64_device(settings):
     return "cpu" if device == "mps" else device
 
 
-def seconds_per_score(cars, max_neighbors):
-    """How long a network's score for a property takes: of one block of queries, times the blocks."""
+def try_block(embedded, codes, shelves, number, tick):
+    """The scores of as many queries as are looked at together, which is a share of the work."""
     from properties.nr_precision import nr_precision, queries_at_once
 
-    n, k = cars.codes.shape
-    random = np.random.default_rng(0).standard_normal((n, 128))
-    block, limit = np.arange(min(queries_at_once(n), n)), None if max_neighbors == "all" else max_neighbors
-    begin = time.perf_counter()
-    nr_precision(random, cars.codes, limit, block, float64_device(cars.settings))
-    return (time.perf_counter() - begin) * n / len(block) / k
+    (n, k), array = codes.shape, embeddings.read(embedded)
+    scored, queries = shelves[0].of, np.arange(min(queries_at_once(n), n))
+    nr_precision(array[:50], codes[:50])  # so that it is compiled
+    tick(1)
+    device = float64_device(scored.network.settings)
+    nr_precision(array, codes, scored.protocol.max_neighbors, queries, device)
+    tick(k * len(queries) / n)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def stage(settings):
     if not embedded.is_whole():
         raise InputError(f"{embedded.folder}: not whole; run properties/2_embed_cars.py (tsne_model is {shelf.of.model.name!r})")
     view = View(csv_file(settings), COLUMNS, [shelf], rows_of)
-    return Stage("t-SNE", "image", [Job([shelf], partial(make, embedded))], [view])
+    return Stage("t-SNE coordinates", "image", [Job([shelf], partial(make, embedded))], [view])
 
 
 def make(embedded, shelves, number, tick):

@@ -11,21 +11,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common import shelf
-from common.errors import InputError, run_script
-from common.settings import options_parser, settings_from
-
-
-def main():
-    options = options_parser(__doc__, long=True).parse_args()
-    settings = settings_from(options)
-    if settings.training is None:
-        raise InputError(f"settings {settings.name!r} have no `training:` block: their networks are downloaded")
-    from reality_check import demo_training
-
-    for stage in demo_training.stages(settings):
-        shelf.run(stage, settings, options, __file__)
-
+from common.shelf import stage_script
+from reality_check import demo_training
 
 if __name__ == "__main__":
-    run_script(main)
+    stage_script(__doc__, __file__, demo_training.features_stage, demo_training.networks_stage)

@@ -10,23 +10,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common import shelf
-from common.errors import run_script
-from common.settings import options_parser, settings_from
-
-
-def main():
-    options = options_parser(__doc__, long=True).parse_args()
-    settings = settings_from(options)
-    from common import csv_files
-    from reality_check import accuracy
-
-    shelf.run(accuracy.stage(settings), settings, options, __file__)
-    if not options.dry_run:
-        print(accuracy.summary(csv_files.read(accuracy.csv_file(settings), accuracy.COLUMNS)))
-        if settings.note:
-            print(settings.note)
-
+from common.shelf import stage_script
+from reality_check import accuracy
 
 if __name__ == "__main__":
-    run_script(main)
+    stage_script(__doc__, __file__, accuracy.stage, then=accuracy.show)

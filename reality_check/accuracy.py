@@ -1,14 +1,14 @@
 """How well networks retrieve images of the right class from their test sets: the Reality Check's three measures."""
 
 from functools import partial
+from itertools import chain
 
+from common import csv_files
 from common.errors import MissingFile
 from common.seeds import described
-from common.shelf import Array, Job, Shelf, Stage, View
+from common.shelf import Array, Job, Shelf, View
 from data import datasets
-from data.images import check_header
-from reality_check import networks
-from reality_check.networks import by_trunk, networks_of
+from reality_check.networks import by_trunk, network_stage, networks_of
 
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
 COLUMNS = {"loss": str, "dataset": str, "fold": int, "type": str, "n_images": int, "n_classes": int,
@@ -57,22 +57,9 @@ def stage(settings):
         Job([shelf_of(each, items[name]) for each in group], partial(make, settings, items[name]), len(items[name]))
         for name in items for group in by_trunk(tested[name])
     ]  # fmt: skip
-    return Stage(
-        "accuracies",
-        "image",
-        jobs,
-        views(settings),
-        [file for some in tested.values() for network in some for file in network.inputs()],
-        partial(check, tested, items),
-        device=partial(networks.device_of, settings),
+    return network_stage(
+        "accuracies", "image", jobs, chain(*tested.values()), chain(*items.values()), views=views(settings)
     )
-
-
-def check(tested, items):
-    """Raise InputError if a checkpoint or an image is broken."""
-    for dataset, some in items.items():
-        networks.check(tested[dataset])
-        datasets.check_images(some, check_header)
 
 
 def make(settings, items, shelves, number, tick):
@@ -107,6 +94,13 @@ def rows_of(shelves):
     for shelf in shelves:
         network, row = shelf.of, {name: array[0] for name, array in shelf.read().items()}
         yield network.model.name, network.dataset, network.fold, network.model.group, *row.values()
+
+
+def show(settings):
+    """Print accuracy.csv, averaged over the folds."""
+    print(summary(csv_files.read(csv_file(settings), COLUMNS)))
+    if settings.note:
+        print(settings.note)
 
 
 def summary(table):

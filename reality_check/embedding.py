@@ -1,7 +1,5 @@
 """Embeddings of many images by many networks whose trunk is the same: they share its forward pass."""
 
-import time
-
 import numpy as np
 import torch
 
@@ -36,12 +34,3 @@ class SharedTrunk:
             batches.append([embedder(features).numpy() for embedder in self.embedders])
             tick(len(some))
         return [np.concatenate(rows) for rows in zip(*batches)]
-
-
-def seconds_per_image(trunk, items):
-    """Seconds that an image takes from its file to its embedding."""
-    some = items[: 2 * trunk.batch_size]
-    for _ in range(2):  # the first is slower
-        begin = time.perf_counter()
-        trunk.embedded(some)
-    return (time.perf_counter() - begin) / len(some)

@@ -1,5 +1,6 @@
 """Networks: a model, trained on a dataset, in one of its folds. What is asked of one needs no torch until it is loaded."""
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,7 +8,9 @@ from common import checksums
 from common.errors import MissingFile
 from common.models import slug
 from common.settings import Settings, unlike_defaults
-from data import checkpoint_files
+from common.shelf import Stage
+from data import checkpoint_files, datasets
+from data.images import check_header
 from reality_check.architecture import BN_INCEPTION
 from utils import Model
 
@@ -93,10 +96,19 @@ def device_of(settings):
     return str(bn_inception.device_of(settings))
 
 
-def check(networks):
-    """Read the files of all networks once; the first InputError stops a run at its start."""
+def network_stage(what, unit, jobs, networks, items, **more):
+    """A Stage whose jobs load these networks and show them the images of these items; more: its other fields."""
+    networks, items = list(networks), list(items)
+    inputs = [file for network in networks for file in network.inputs()]
+    device = partial(device_of, networks[0].settings)
+    return Stage(what, unit, jobs, inputs=inputs, check=partial(check, networks, items), device=device, **more)
+
+
+def check(networks, items):
+    """Read all checkpoints, and the beginning of all images; the first InputError stops a run at its start."""
     from reality_check import checkpoints
 
     good_trunks = set()
     for network in networks:
         checkpoints.check_files(network.files(), good_trunks)
+    datasets.check_images(items, check_header)

@@ -12,19 +12,13 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common import shelf
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from common.shelf import stage_script
+from saliency import comparisons, maps
 
 
-def main():
-    options = options_parser(__doc__, long=True).parse_args()
-    settings = settings_from(options)
-    from saliency import comparisons, maps
-
-    stage = maps.stage if settings.saliency.keep_maps else comparisons.stage_without_maps
-    shelf.run(stage(settings), settings, options, __file__)
+def stage(settings):
+    return (maps.stage if settings.saliency.keep_maps else comparisons.stage_without_maps)(settings)
 
 
 if __name__ == "__main__":
-    run_script(main)
+    stage_script(__doc__, __file__, stage)

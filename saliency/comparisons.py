@@ -5,20 +5,19 @@ and that of the smaller set is deleted. All goes part by part, so that memory do
 """
 
 import shutil
-import time
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from common import safe_files
-from common.errors import InputError
+from common.errors import InputError, MissingFile
 from common.seeds import described, fingerprint
 from common.settings import Settings
 from common.shelf import Array, Job, Shelf, Stage, View
 from data import datasets
-from reality_check import networks
-from reality_check.networks import Network
+from reality_check.networks import Network, network_stage
 from saliency import maps
 from utils import Protocol
 
@@ -120,7 +119,8 @@ def comparisons_of(settings, items):
 def stage(settings):
     """The comparison of all networks whose maps are whole, also of those that a narrowed run leaves out."""
     settings.check_table_folds()
-    found = comparisons_of(settings, maps.mapped_items(settings))
+    items = maps.mapped_items(settings)
+    found = comparisons_of(settings, items)
     shelves, lacking = [], {}
     for comparison in found:
         names = [name for name, each in comparison.maps.items() if each.is_whole()]
@@ -136,8 +136,7 @@ def stage(settings):
         "comparisons",
         "image",
         [Job([shelf], compare_kept) for shelf in shelves],
-        views(settings),
-        time_one=partial(seconds_per_image, shelves[0]),
+        views(settings, items),
         lacking=f"the maps of {', '.join(lacking)} are not whole; run saliency/1_compute_maps.py" if lacking else "",
     )
 
@@ -163,16 +162,6 @@ def compare(some, jsd_base, tick):
     return {"correlation": correlation, "jsd": jsd}
 
 
-def seconds_per_image(shelf):
-    """How long the comparison of all maps of an image takes, by random maps."""
-    comparison, names = shelf.of
-    size = comparison.maps[names[0]].arrays["maps"].shape
-    some = np.random.default_rng(0).random((len(names), IMAGES_AT_ONCE, *size), dtype=np.float32)
-    begin = time.perf_counter()
-    compare(some, comparison.protocol.jsd_base, lambda ticks: None)
-    return (time.perf_counter() - begin) / IMAGES_AT_ONCE
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The stage where maps are not kept.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -180,44 +169,71 @@ def stage_without_maps(settings):
     """The comparison of the settings' networks, whose maps are made for it and deleted as soon as they are compared."""
     settings.check_table_folds()
     items, names = maps.mapped_items(settings), [model.name for model in settings.models]
-    mapped, found = maps.networks_of(settings), comparisons_of(settings, items)
-    make = partial(compare_and_discard, maps.maker(settings, items, remembered=len(names)))
-    together = {}  # by all protocols from the same gradients
+    make_maps = maps.maker(settings, items, remembered=len(names))
+    found, together = comparisons_of(settings, items), {}  # by all protocols from the same gradients
     for comparison in found:
         for name in names:
             comparison.maps[name].check()
         together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.target(names))
-    first = [found[0].maps[names[0]]]
+    jobs = [
+        # What takes long are the maps, of which a trial writes none.
+        Job(shelves, partial(compare_and_discard, make_maps), len(names), trial=partial(try_maps, make_maps))
+        for shelves in together.values()
+    ]
     # The maps that the figures show, and those of a part while it is compared
-    room = (maps.SHOWN_IMAGES + 1) * len(names) * len(settings.protocols) * first[0].bytes(0)
-    return Stage(
+    room = (maps.SHOWN_IMAGES + 1) * len(names) * len(settings.protocols) * found[0].maps[names[0]].bytes(0)
+    return network_stage(
         "compared saliency maps",
         "map",
-        [Job(shelves, make, ticks_per_row=len(names)) for shelves in together.values()],
-        views(settings),
-        maps.inputs_of(mapped),
-        partial(maps.check, mapped, items),
-        partial(maps.seconds_per_map, first, found[0].items[0]),
-        partial(networks.device_of, settings),
+        jobs,
+        maps.networks_of(settings),
+        chain(*items.values()),
+        views=views(settings, items),
         extra_bytes=room,
     )
 
 
+def try_maps(make_maps, shelves, number, tick):
+    """The maps of the first network, by all protocols."""
+    make_maps([next(iter(shelf.of.comparison.maps.values())) for shelf in shelves], number, tick)
+
+
 def compare_and_discard(make_maps, shelves, number, tick):
     """A part of the comparison by some protocols, for which its maps are made; then away with them; see Job.make."""
-    comparisons = [shelf.of.comparison for shelf in shelves]
-    for name in shelves[0].of.names:
-        lacking = [each.maps[name] for each in comparisons if each.maps[name].lacks(number)]
-        for shelf, arrays in zip(lacking, make_maps(lacking, number, tick) if lacking else ()):
-            shelf.put(number, **arrays)
-        if not lacking:
-            tick(len(shelves[0].parts[number]))
-    results = [compare_kept([shelf], number, lambda ticks: None)[0] for shelf in shelves]
+    comparisons, results = [shelf.of.comparison for shelf in shelves], []
+    found = [
+        maps_of_network([each.maps[name] for each in comparisons], make_maps, number, tick)
+        for name in shelves[0].of.names
+    ]
+    for comparison, some in zip(comparisons, zip(*found)):
+        results.append(compare(some, comparison.protocol.jsd_base, lambda ticks: None))
     for shelf in shelves:
         if not shelf.of.comparison.is_shown(number):
             for name in shelf.of.names:
                 shelf.of.comparison.maps[name].discard(number)
     return results
+
+
+def maps_of_network(shelves, make_maps, number, tick):
+    """The maps (n, h, w) of a part by each protocol: those that exist, and for the others new ones, put on their shelves.
+
+    They are kept in memory, as a process that compares other models may delete these.
+    """
+    found = {shelf.folder: _if_exists(shelf, number) for shelf in shelves}
+    lacking = [shelf for shelf in shelves if found[shelf.folder] is None]
+    for shelf, arrays in zip(lacking, make_maps(lacking, number, tick) if lacking else ()):
+        shelf.put(number, **arrays)
+        found[shelf.folder] = np.array(arrays["maps"], dtype=shelf.arrays["maps"].dtype)  # as it is read again
+    if not lacking:
+        tick(len(shelves[0].parts[number]))
+    return list(found.values())
+
+
+def _if_exists(shelf, number):
+    try:
+        return shelf.get(number)["maps"]
+    except MissingFile:
+        return None
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -252,11 +268,13 @@ def discard_smaller(comparison):
             shutil.rmtree(shelf.folder, ignore_errors=True)
 
 
-def views(settings):
-    """pairs_<dataset>.csv of the settings' datasets, with all folds and models of the whole run."""
-    whole = settings.whole._replace(datasets=settings.datasets)
-    files = {}
-    for each in comparisons_of(whole, maps.mapped_items(whole)):
+def views(settings, items=None):
+    """pairs_<dataset>.csv of the settings' datasets, with all folds and models of the whole run.
+
+    items: dataset -> list, if they are known already.
+    """
+    whole, files = settings.whole._replace(datasets=settings.datasets), {}
+    for each in comparisons_of(whole, items or maps.mapped_items(whole)):
         files.setdefault(pairs_file(settings, each.protocol, each.dataset), []).append(each)
     return [Pairs(file, comparisons) for file, comparisons in files.items()]
 

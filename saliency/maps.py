@@ -1,17 +1,14 @@
 """The saliency maps of networks: which shelves they are on, and how a part is made. The maths is smoothgrad's."""
 
-import time
-from functools import lru_cache, partial
-from itertools import product
+from functools import lru_cache
+from itertools import chain, product
 from typing import NamedTuple
 
 from common.seeds import derived_seed, described
 from common.settings import unlike_defaults
-from common.shelf import Array, Job, Shelf, Stage, blocks
+from common.shelf import Array, Job, Shelf, blocks
 from data import datasets
-from data.images import check_header
-from reality_check import networks
-from reality_check.networks import Network
+from reality_check.networks import Network, device_of, network_stage
 from utils import Protocol
 
 MAPS_PER_PART = 64  # 6.6 MB of BN-Inception's; a stopped run loses at most this many maps of one network
@@ -77,28 +74,7 @@ def stage(settings):
         Job([shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of(settings, each.fold)], make)
         for each in mapped
     ]
-    return Stage(
-        "saliency maps",
-        "map",
-        jobs,
-        inputs=inputs_of(mapped),
-        check=partial(check, mapped, items),
-        time_one=partial(seconds_per_map, jobs[0].shelves, items[mapped[0].dataset][0]),
-        device=partial(networks.device_of, settings),
-        hint=HINT,
-    )
-
-
-def inputs_of(mapped):
-    """The files of the networks."""
-    return [file for network in mapped for file in network.inputs()]
-
-
-def check(mapped, items):
-    """Raise InputError if a checkpoint or an image is broken."""
-    networks.check(mapped)
-    for some in items.values():
-        datasets.check_images(some, check_header)
+    return network_stage("saliency maps", "map", jobs, mapped, chain(*items.values()), hint=HINT)
 
 
 def maker(settings, items, remembered):
@@ -131,7 +107,7 @@ def loaded(network):
 
     from reality_check.transforms import black_input
 
-    device = networks.device_of(network.settings)
+    device = device_of(network.settings)
     ready = network.load(device, gradients=True)
     with torch.no_grad():
         return ready, ready(black_input()[None].to(device, memory_format=torch.channels_last))
@@ -140,37 +116,14 @@ def loaded(network):
 def gradients_of(network, ready, base, image_id, image):
     """The gradients at noisy copies of a transformed image (C, H, W), under a network that is loaded."""
     from reality_check.distances import distance_function
-    from saliency.smoothgrad import noisy_gradients
+    from saliency.smoothgrad import gradients_in_batches, noisy_copies
 
     options = network.settings.saliency
     # Noise of its own for every network and image: shared noise would make any two networks look more alike.
     purpose = ("saliency noise", network.model.name, network.dataset, network.fold, image_id)
-    return noisy_gradients(
-        ready,
-        image,
-        base,
-        distance_function(network.model.distance),
-        options.noise_samples,
-        options.noise_sigma,
-        derived_seed(network.settings.seed, *purpose),
-        options.batch_size,
-    )
-
-
-def seconds_per_map(shelves, item):
-    """How long the maps of an image take, by all the protocols of the shelves of a network."""
-    from reality_check.transforms import network_inputs
-    from saliency.smoothgrad import saliency_map
-
-    network = shelves[0].of.network
-    ready = loaded(network)
-    for _ in range(2):  # the first is slower
-        begin = time.perf_counter()
-        for image in network_inputs([item]):
-            gradients = gradients_of(network, *ready, item.image_id, image)
-            for shelf in shelves:
-                saliency_map(gradients, shelf.of.protocol.name)
-    return time.perf_counter() - begin
+    seed = derived_seed(network.settings.seed, *purpose)
+    copies = noisy_copies(image.to(base.device), options.noise_samples, options.noise_sigma, seed)
+    return gradients_in_batches(ready, copies, base, distance_function(network.model.distance), options.batch_size)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -68,11 +68,10 @@ def noisy_copies(image, samples, sigma, seed):
     return image + noise_scale(image, sigma) * noise
 
 
-def noisy_gradients(network, image, base_embedding, distance, samples, sigma, seed, batch_size):
-    """The gradients (samples, C, H, W) at noisy copies of one transformed image (C, H, W), from which its maps follow."""
-    copies = noisy_copies(image.to(base_embedding.device), samples, sigma, seed)
+def gradients_in_batches(network, images, base_embedding, distance, batch_size):
+    """input_gradients, for so many of the images at a time."""
     gradients = [
         input_gradients(network, batch.contiguous(memory_format=torch.channels_last), base_embedding, distance)
-        for batch in copies.split(batch_size)
+        for batch in images.split(batch_size)
     ]
     return torch.cat(gradients)

@@ -8,9 +8,11 @@ import pandas as pd
 
 from common import csv_files
 from common.models import grouped, groups
+from common.settings import Settings
 from common.tables import MISSING_CELL, Cell, Entry, Table
 from saliency.comparisons import COLUMNS, pairs_file
 from saliency.similarity import fisher_mean
+from utils import Protocol
 
 SHORT_NAMES = {
     "SNR Contrastive": "SNR Con.",
@@ -27,25 +29,26 @@ class Similarity(NamedTuple):
     n_images: int  # per fold; the smallest number if folds differ
 
 
-class View(NamedTuple):
+class Subject(NamedTuple):
     """What a table is about."""
 
-    settings: object
-    protocol: object
+    name: str
+    settings: Settings
+    protocol: Protocol
     dataset: str
     measure: str  # "correlation" or "jsd"
 
 
 def full(settings, protocol, name, number, measure):
     """All models against all models: Table 2 for measure "correlation"; "jsd" for the divergence."""
-    view = View(settings, protocol, settings.tables[number], measure)
+    subject = Subject(name, settings, protocol, settings.tables[number], measure)
     models = grouped(settings.models)
-    known = similarities(view)
+    known = similarities(subject)
     pairs = [[known.get((a.name, b.name)) for b in models] for a in models]
     labels = [SHORT_NAMES.get(model.name, model.name) for model in models]
     records = _records(pairs, [model.name for model in models], "loss")
-    title = f"{TITLES[measure]} between all loss functions on {view.dataset}."
-    return _table(view, name, title, [model.group for model in models], labels, pairs, records)
+    title = f"{TITLES[measure]} between all loss functions on {subject.dataset}."
+    return _table(subject, title, [model.group for model in models], labels, pairs, records)
 
 
 def condensed(settings, protocol, name, number, measure):
@@ -53,11 +56,11 @@ def condensed(settings, protocol, name, number, measure):
 
     A model's entry with itself does not count. A combination that lacks an entry is missing.
     """
-    view = View(settings, protocol, settings.tables[number], measure)
-    known, names = similarities(view), groups(settings.models)
+    subject = Subject(name, settings, protocol, settings.tables[number], measure)
+    known, names = similarities(subject), groups(settings.models)
     pairs = [[_combined(settings.models, known, a, b) for b in names] for a in names]
-    title = f"{TITLES[measure]} between the types of loss functions on {view.dataset}."
-    return _table(view, name, title, [], names, pairs, _records(pairs, names, "group"))
+    title = f"{TITLES[measure]} between the types of loss functions on {subject.dataset}."
+    return _table(subject, title, [], names, pairs, _records(pairs, names, "group"))
 
 
 def _combined(models, known, group_a, group_b):
@@ -70,12 +73,12 @@ def _combined(models, known, group_a, group_b):
     return Similarity(float(np.mean(means)), float(np.mean(stds)), min(numbers))
 
 
-def similarities(view):
+def similarities(subject):
     """(name, name) -> Similarity from pairs_<dataset>.csv, averaged over the folds that the protocol's tables use.
 
     Correlations are averaged by Fisher's z, all else plainly. A pair that lacks a fold is left out.
     """
-    settings, protocol, dataset, measure = view
+    _, settings, protocol, dataset, measure = subject
     folds = settings.table_folds(protocol)
     table = csv_files.read(pairs_file(settings, protocol, dataset), COLUMNS)
     table = table[table.fold.isin(folds)]
@@ -90,8 +93,8 @@ def similarities(view):
     return found
 
 
-def _table(view, name, title, row_groups, labels, pairs, records):
-    settings, protocol, _, measure = view
+def _table(subject, title, row_groups, labels, pairs, records):
+    name, settings, protocol, _, measure = subject
     numbers = sorted({entry.n_images for row in pairs for entry in row if entry})
     images = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0]) if numbers else "no"
     folds = ", ".join(map(str, settings.table_folds(protocol)))
@@ -101,18 +104,18 @@ def _table(view, name, title, row_groups, labels, pairs, records):
     base = "" if measure == "correlation" else f"Logarithm to base {'2' if protocol.jsd_base == 2 else 'e'}. "
     caption = f"{title} {unit} {base}Protocol {protocol.name}; {images} images; mean over fold {folds}."
     same = [[row == column for column in range(len(labels))] for row in range(len(labels))]
-    cells = [[_cell(entry, view, s) for entry, s in zip(*rows)] for rows in zip(pairs, same)]
+    cells = [[_cell(entry, subject, s) for entry, s in zip(*rows)] for rows in zip(pairs, same)]
     return Table(name, caption, row_groups, labels, row_groups, labels, cells, records)
 
 
-def _cell(entry, view, on_diagonal):
+def _cell(entry, subject, on_diagonal):
     """mean±std as text; a model's perfect match with itself is left unshaded, so that it does not flatten the scale."""
     if entry is None:
         return MISSING_CELL
-    if view.measure == "jsd":
+    if subject.measure == "jsd":
         text = f"{entry.mean:.3f}±{entry.std:.3f}"
     else:
-        percent = int if view.protocol.truncate_percent else round
+        percent = int if subject.protocol.truncate_percent else round
         text = f"{percent(100 * entry.mean)}±{percent(100 * entry.std)}"
     perfect = on_diagonal and entry.std == 0
     return Cell(text, None if perfect else entry.mean)

@@ -99,13 +99,6 @@ def test_every_loss_is_known_to_its_configuration(settings):
     inputs.check_configs(folder, ARCFACE, "Cars196")
 
 
-def test_a_configuration_that_is_no_yaml(settings):
-    folder = config(settings, CONTRASTIVE)
-    (folder / "config.yaml").write_text("a: [1, 2")
-    with pytest.raises(InputError, match="config.yaml: not a YAML file"):
-        inputs.check_configs(folder, CONTRASTIVE, "Cars196")
-
-
 def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
     torch.save(bninception_trunk().state_dict(), tmp_path / "trunk.pth")
     content = (tmp_path / "trunk.pth").read_bytes()

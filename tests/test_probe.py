@@ -21,7 +21,7 @@ def test_what_is_not_there_is_not():
     assert abs(hits.mean() - 0.25) < 3 * np.sqrt(0.25 * 0.75 / 200)
 
 
-def test_the_parts_come_from_the_seed():
+def test_the_fifths_come_from_the_seed():
     random = np.random.default_rng(0)
     features, codes = random.normal(size=(60, 5)), random.integers(0, 2, 60)
     np.testing.assert_array_equal(right(features, codes, 1), right(features, codes, 1))

@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -152,9 +154,17 @@ def test_a_view_does_not_mix_things_of_different_making(whole):
 
 
 def test_a_dry_run_writes_nothing(settings, capsys):
-    timed = stage(settings)._replace(time_one=lambda: 1800.0)
-    run(timed, settings, argparse.Namespace(dry_run=True, no_wait=False), small_stage.__file__)
-    assert "time: 3.00 hours, at 1.8e+03 s a number" in capsys.readouterr().out
+    begun = []
+
+    def slowly(shelves, number, tick):
+        for row in shelves[0].parts[number]:
+            begun.append(row)
+            time.sleep(0.5 if len(begun) == 1 else 0.06)  # the first has to load things
+            tick(1)
+
+    run(stage(settings, make=slowly), settings, argparse.Namespace(dry_run=True, no_wait=False), small_stage.__file__)
+    said = re.search("time: 0.00 hours, at ([0-9.]+) s a number", capsys.readouterr().out)
+    assert 0.06 <= float(said[1]) < 0.2 and begun == ["0", "1"]
     assert not settings.results.exists()
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from reality_check.distances import distance_function
-from saliency.smoothgrad import input_gradients, noisy_copies, noisy_gradients, saliency_map, scaled
+from saliency.smoothgrad import gradients_in_batches, input_gradients, noisy_copies, saliency_map, scaled
 
 # Two samples, two channels, one row of two pixels
 GRADIENTS = np.array([[[[4.0, 1.0]], [[-2.0, 3.0]]], [[[-4.0, 3.0]], [[6.0, -1.0]]]])
@@ -131,7 +131,8 @@ def test_maps_do_not_depend_on_the_batch_size():
         base = network(torch.zeros(1, 3, 12, 12))
     for protocol in ("paper", "released"):
         distance = distance_function("Cosine Similarity")
-        gradients = (noisy_gradients(network, image, base, distance, 7, 0.15, 3, size) for size in (1, 2, 7, 50))
+        copies = noisy_copies(image, 7, 0.15, seed=3)
+        gradients = (gradients_in_batches(network, copies, base, distance, size) for size in (1, 2, 7, 50))
         maps = [saliency_map(each, protocol) for each in gradients]
         assert maps[0].shape == (12, 12) and maps[0].min() == 0 and maps[0].max() == 1
         for other in maps[1:]:

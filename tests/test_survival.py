@@ -72,17 +72,20 @@ def test_processes_that_do_not_keep_maps(project, finished):
 def test_claims(tmp_path):
     """What one process has claimed, another does not get, until the first gives it or ends."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from common import safe_files; from pathlib import Path\n"
-        "claims = safe_files.Claims(Path(sys.argv[2]))\n"
-        "print([claims.take(number) for number in (1, 2)])"
+        "import sys; sys.path.insert(0, sys.argv[1]); from common.safe_files import claimed; from pathlib import Path\n"
+        "for number in (1, 2):\n"
+        "    with claimed(Path(sys.argv[2]), number) as ours: print(ours)"
     )
-    other = [sys.executable, "-c", code, str(ROOT), str(tmp_path)]
-    ours = safe_files.Claims(tmp_path)
-    assert ours.take(1)
-    assert subprocess.run(other, capture_output=True, text=True).stdout.strip() == "[False, True]"
-    ours.give(1)
-    assert subprocess.run(other, capture_output=True, text=True).stdout.strip() == "[True, True]"
-    assert ours.take(2)  # the other has ended
+
+    def others():
+        command = [sys.executable, "-c", code, str(ROOT), str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True).stdout.split()
+
+    with safe_files.claimed(tmp_path, 1) as ours:
+        assert ours and others() == ["False", "True"]
+    assert others() == ["True", "True"]
+    with safe_files.claimed(tmp_path, 2) as ours:
+        assert ours  # the other has ended
 
 
 def test_full_disk_in_one_line(monkeypatch, tmp_path):
@@ -242,11 +245,11 @@ def test_maps_need_not_be_kept(project, run_inside, small_parts):
     run_inside("saliency/4_plot_maps.py", settings)
 
 
-@pytest.mark.parametrize("stopped_in", ["compare_kept", "discard"])
+@pytest.mark.parametrize("stopped_in", ["compare", "discard"])
 def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_parts, monkeypatch, stopped_in):
     """Stopped in the middle of a part, and before all of its maps are deleted."""
     settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
-    saliency, owner = saliency_of(project, "deleted"), {"compare_kept": comparisons, "discard": shelf.Shelf}[stopped_in]
+    saliency, owner = saliency_of(project, "deleted"), {"compare": comparisons, "discard": shelf.Shelf}[stopped_in]
     with monkeypatch.context() as patch:
         patch.setattr(owner, stopped_in, stop_at_call(2, getattr(owner, stopped_in)))
         with pytest.raises(SystemExit, match="stopped"):
@@ -355,8 +358,23 @@ def test_dry_runs(project, run_inside):
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
     assert "saliency maps: 6 maps to do, in 3 parts" in text and "GB free" in text
     assert re.search(r"time: \d+\.\d\d hours, at [\d.]+ s a map \(timed just now, cpu\)", text)
-    assert "embeddings: 96 images to do, in 1 parts" in run_inside("properties/2_embed_cars.py", settings, "--dry-run")
+    for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 parts"),
+                         ("reality_check/3_evaluate_models.py", "accuracies: 43 images to do, in 1 parts")):  # fmt: skip
+        text = run_inside(script, settings, "--dry-run")
+        assert said in text and "time: 0.00 hours" in text
+    settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
+    before = sorted(project.rglob("*"))
+    text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
+    assert "compared saliency maps: 12 maps to do, in 1 parts" in text and "s a map" in text
     assert sorted(project.rglob("*")) == before
+
+
+def test_a_dry_run_from_nothing_but_images(trained, tmp_path, run_inside):
+    shutil.copytree(trained / "cars", tmp_path / "cars")
+    before = sorted(tmp_path.rglob("*"))
+    text = run_inside("reality_check/2_train_models.py", fake_data.write_settings(tmp_path), "--dry-run")
+    assert "trunk features: 53 images to do" in text and "networks: 2 networks to do" in text
+    assert {path for path in set(tmp_path.rglob("*")) - set(before) if path.is_file()} == {tmp_path / "tiny.yaml"}
 
 
 def test_dry_runs_of_what_needs_results(copy, run_inside):
@@ -365,7 +383,7 @@ def test_dry_runs_of_what_needs_results(copy, run_inside):
     shutil.rmtree(results / "properties/scores")
     before = snapshot(copy / "results")
     text = run_inside("saliency/2_compare_maps.py", settings, "--dry-run")
-    assert "comparisons: 2 images to do, in 1 parts" in text and "s a image" in text
+    assert "comparisons: 2 images to do, in 1 parts" in text and "s a image (timed just now, cpu)" in text
     text = run_inside("properties/3_score_properties.py", settings, "--dry-run")
     assert "scores: 33 scores to do, in 3 parts" in text and "s a score" in text
     assert snapshot(copy / "results") == before

@@ -61,8 +61,7 @@ def image_file(options, frame):
 def _fill(options, frames, values_of, source, render):
     """Calls render(scene, frame) for each frame that has no image and that nobody else is at."""
     (options.output / "images").mkdir(parents=True, exist_ok=True)
-    claims = safe_files.Claims(options.output)
-    there = _images(options, claims)
+    there = _images(options)
     todo = [frame for frame in frames if f"{frame}.{options.format}" not in there]
     _check_options(options, there)
     _check_disk(options, len(todo))
@@ -71,7 +70,7 @@ def _fill(options, frames, values_of, source, render):
         with safe_files.locked(options.output / "samples.csv"):
             _note_options(options)
             sampling.write_samples(options.output / "samples.csv", frames, values_of, source)
-        ours = sum(1 for _ in _rendered(scene, options, todo, claims, render))
+        ours = sum(1 for _ in _rendered(scene, options, todo, render))
     left = sum(not image_file(options, frame).is_file() for frame in todo) if ours < len(todo) else 0
     elsewhere = f"; {left} still at work in other processes" if left else ""
     return f"{len(frames)} frames in {options.output / 'images'} ({ours} rendered now{elsewhere})"
@@ -81,30 +80,29 @@ def _build(options):
     return car_scene.build(options.size, options.samples, options.format, options.device, options.car_models)
 
 
-def _rendered(scene, options, todo, claims, render):
+def _rendered(scene, options, todo, render):
     """Renders the frames of `todo` that nobody else renders, and yields them."""
     # Blender takes Ctrl-C for itself, and drops an exception raised while it renders: look between two frames.
     interrupts = []
     signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
     for frame in tqdm(todo, unit="frame", disable=not todo):
-        if claims.take(frame):
-            if not image_file(options, frame).is_file():
+        with safe_files.claimed(options.output, frame) as ours:
+            if ours and not image_file(options, frame).is_file():
                 render(scene, frame)
                 yield frame
-            claims.give(frame)
         if interrupts:
             raise KeyboardInterrupt
 
 
-def _images(options, claims):
+def _images(options):
     """The names of the images that are there; what killed processes left half-written is deleted."""
     images = options.output / "images"
     names = {path.name for path in images.iterdir()}
     for name in [name for name in names if name.startswith(".")]:
         frame = name.split(".")[1]
-        if frame.isdecimal() and claims.take(int(frame)):
-            (images / name).unlink(missing_ok=True)
-            claims.give(int(frame))
+        with safe_files.claimed(options.output, int(frame) if frame.isdecimal() else 0) as ours:
+            if ours and frame.isdecimal():
+                (images / name).unlink(missing_ok=True)
     return names
 
 
