@@ -28,9 +28,7 @@ def main():
     try:
         from benchmarks import run
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"{error.name} is not installed; run pip install -r benchmarks/requirements.txt"
-        ) from None
+        raise InputError(f"{error.name} is not installed; run pip install -r benchmarks/requirements.txt") from None
 
     run.run(options.only, options.output)
 

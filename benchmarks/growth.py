@@ -27,7 +27,9 @@ def maps(images):
 
     def run():
         for seed in range(images):
-            gradients = gradients_in_batches(network, noisy_copies(image, SAMPLES, SIGMA, seed), base, DISTANCE, SAMPLES)
+            gradients = gradients_in_batches(
+                network, noisy_copies(image, SAMPLES, SIGMA, seed), base, DISTANCE, SAMPLES
+            )
             saliency_map(gradients, "paper")
 
     input_gradients(network, torch.stack([image] * SAMPLES), base, DISTANCE)

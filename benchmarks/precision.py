@@ -51,7 +51,8 @@ def maps_of(settings, items):
     for network in tqdm(networks, desc=f"saliency maps, {settings.precision}", unit="network"):
         ready = maps.loaded(network)
         gradients = (
-            maps.gradients_of(network, *ready, item.image_id, image) for item, image in zip(items, network_inputs(items))
+            maps.gradients_of(network, *ready, item.image_id, image)
+            for item, image in zip(items, network_inputs(items))
         )
         found.append([saliency_map(each, settings.protocols[0].name) for each in gradients])
     return np.array(found)

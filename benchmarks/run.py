@@ -36,7 +36,7 @@ def _contests(parts):
 
 
 def _told(rows):
-    """The rows, each printed as soon as it is there: all of them take a while."""
+    """The rows, each printed as soon as it is measured: all of them take a while."""
     for row in rows:
         print(*row, sep=", ", flush=True)
         yield row

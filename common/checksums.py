@@ -31,10 +31,12 @@ def checksum(settings, file):
 
 
 def keep(settings, some):
-    """Write the checksums of these files to files.json, beside those that are there."""
+    """Write the checksums of these files to files.json, beside those of others."""
     file = _file(settings)
     found = {
-        _name(settings, each): dict(zip(FIELDS, (*_state(each), checksum(settings, each)))) for each in some if each.is_file()
+        _name(settings, each): dict(zip(FIELDS, (*_state(each), checksum(settings, each))))
+        for each in some
+        if each.is_file()
     }
     with safe_files.locked(file):
         kept = _kept(settings)

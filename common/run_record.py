@@ -29,14 +29,15 @@ def git_commit():
         return "unknown"
 
 
-def note(settings, script, device="cpu"):
-    """Note that the script makes results now: settings, commit, versions, device, time. Raises InputError if run.json
-    is not readable.
+def record(settings, script, device="cpu"):
+    """Write to run.json that the script makes results now: with which settings, commit, versions and device.
+
+    Raises InputError if run.json is not readable.
     """
     file = settings.results / "run.json"
-    with safe_files.locked(file):  # or two scripts at once would lose each other's notes
-        record = safe_files.read_json(file) if file.exists() else {}
-        scripts = record.get("scripts")
+    with safe_files.locked(file):  # or two scripts at once would lose each other's records
+        known = safe_files.read_json(file) if file.exists() else {}
+        scripts = known.get("scripts")
         run = {
             "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "git_commit": git_commit(),

@@ -123,6 +123,7 @@ def read_rows(path):
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path}: not a readable CSV file ({error})") from None
 
+
 def free_space(folder):
     """Bytes free where the folder is, or will be."""
     while not folder.exists():

@@ -1,9 +1,9 @@
-"""The one way in which results come to be: shelves keep them, stages say how they are made, `run` makes what is missing.
+"""The one way in which results come to be: shelves keep them, stages say how to make them, `run` makes what is missing.
 
-A shelf is a folder: made_of.json says what its numbers were made of, 00000.npz, 00001.npz, ... are its parts. Each part has
-some named rows (images, properties, ...) and arrays with an entry for each of these rows. A part exists whole or not at
-all, and depends on nothing but what the shelf is made of; so a run can be stopped at any moment, and any number of
-processes can fill a shelf together. CSV files are views of shelves: written from whole shelves, whole, and never added to.
+A shelf is a folder: made_of.json says what its numbers were made of, 00000.npz, 00001.npz, ... are its parts. Each part
+has some named rows (images, properties, ...) and arrays with an entry for each of these rows. A part exists whole or not
+at all, and depends on nothing but what the shelf is made of; so a run can be stopped at any moment, and any number of
+processes can fill a shelf together. CSV files are views of shelves: written whole, from whole shelves, never added to.
 
 A new stage needs a function that lists its shelves, a function that makes a part, and a numbered script.
 """
@@ -41,8 +41,10 @@ class Shelf(NamedTuple):
     folder: Path
     made_of: dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
     parts: list  # of lists: the names of each part's rows
-    arrays: dict  # name -> Array
+    arrays: dict  # name -> Array; all that a part may have
     of: object = None  # what its numbers are about, such as a network; only for whoever makes or reads them
+    labels: dict = {}  # the same for CSV files: column -> value
+    wanted: tuple = ()  # the names of the arrays that a part must have; all by default. Others may be added later
 
     @property
     def fingerprint(self):
@@ -56,46 +58,54 @@ class Shelf(NamedTuple):
 
     def check(self):
         """Raise InputError, naming what differs, if the folder has parts that were made of something else."""
-        made_of = self.noted()
-        if made_of is None:
-            if self._existing():
-                raise InputError(f"{self.folder}: has parts, but no made_of.json to say what of; delete that folder")
-            return
-        for key, (then, now) in differences(made_of, _plain(self.made_of)).items():
+        recorded = self.recorded()
+        if recorded is None and any(self.folder.glob("*.npz")):
+            raise InputError(f"{self.folder}: has parts, but no made_of.json to say what of; delete that folder")
+        for key, (then, now) in differences(recorded, _plain(self.made_of)).items() if recorded is not None else ():
             raise InputError(
-                f"{self.folder}: was made with {key} = {then}, but now {key} = {now}; put back what it was made with, delete "
-                "that folder, or give the settings file a new name"
+                f"{self.folder}: was made with {key} = {then}, but now {key} = {now}; put back what it was made with, "
+                "delete that folder, or give the settings file a new name"
             )
 
-    def noted(self):
+    def recorded(self):
         """What made_of.json says; None if it does not exist."""
         file = self.folder / "made_of.json"
         return safe_files.read_json(file) if file.exists() else None
 
-    def as_noted(self):
-        """The same shelf, taken to be made of whatever made_of.json says: for where inputs are gone and nobody can tell."""
-        return self._replace(made_of=self.noted() or self.made_of)
-
     def missing(self):
-        """The numbers of the parts that do not exist. Raises InputError as check does."""
+        """The numbers of the parts that lack something. Raises InputError as check does."""
         self.check()
-        existing = self._existing()
-        return [number for number in range(len(self.parts)) if number not in existing]
+        return [number for number in range(len(self.parts)) if self.lacks(number)]
 
     def is_whole(self):
         return not self.missing()
 
     def lacks(self, number):
-        """Whether a part does not exist."""
-        return not self._file(number).exists()
+        """Whether a part does not exist, or lacks an array that it must have."""
+        return not self.has(number, self.wanted) if self.wanted else not self._file(number).exists()
+
+    def has(self, number, names):
+        """Whether a part has the arrays of these names. Raises InputError if it is broken."""
+        return self._file(number).exists() and set(names) <= self._opened(number, lambda part: set(part.files))
+
+    def common(self):
+        """The names of the arrays that every part has."""
+        numbers = range(len(self.parts))
+        if not all(self._file(number).exists() for number in numbers):
+            return set()
+        return set.intersection(*(self._opened(number, lambda part: set(part.files)) for number in numbers))
 
     def put(self, number, **arrays):
-        """Write a part; before the first, what it is made of. Raises InputError as check does."""
+        """Write a part, to what it has already; before the first, what it is made of. Raises InputError as check does."""
         with safe_files.locked(self.folder / "made_of.json"):
             self.check()
-            if self.noted() is None:
+            if self.recorded() is None:
                 safe_files.write_json(self.folder / "made_of.json", _plain(self.made_of))
-        typed = {name: np.asarray(arrays[name], dtype=array.dtype) for name, array in self.arrays.items()}
+        others = [name for name in self.arrays if name not in arrays and self.wanted and self.has(number, [name])]
+        arrays |= self.get(number, *others) if others else {}
+        typed = {
+            name: np.asarray(arrays[name], dtype=self.arrays[name].dtype) for name in self.arrays if name in arrays
+        }
         with safe_files.written_aside(self._file(number)) as aside:
             np.savez(aside, rows=np.asarray(self.parts[number], dtype=str), **typed)
 
@@ -104,22 +114,31 @@ class Shelf(NamedTuple):
 
         Raises InputError if the part does not exist, is broken, or has other rows or arrays than it should.
         """
+        return self._opened(number, lambda part: self._checked(part, names or self.arrays, self.parts[number]))
+
+    def _checked(self, part, names, rows):
+        if part["rows"].tolist() != list(rows):
+            raise ValueError("its rows are others")
+        found = {name: part[name] for name in names}
+        for name, array in found.items():
+            expected = np.dtype(self.arrays[name].dtype), (len(rows), *self.arrays[name].shape)
+            if (array.dtype, array.shape) != expected:
+                raise ValueError(f"{name} is {array.dtype} {array.shape}, not {expected[0]} {expected[1]}")
+        return found
+
+    def _opened(self, number, look):
+        """look(part) of an open part. All that goes wrong with it ends in one line."""
         file = self._file(number)
         if not file.exists():
             raise MissingFile(f"{file}: missing; run the script that makes it")
         try:
             with np.load(file) as part:
-                found = {name: part[name] for name in (*(names or self.arrays), "rows")}
-            if found.pop("rows").tolist() != list(self.parts[number]):
-                raise ValueError("its rows are others")
-            for name, array in found.items():
-                expected = np.dtype(self.arrays[name].dtype), (len(self.parts[number]), *self.arrays[name].shape)
-                if (array.dtype, array.shape) != expected:
-                    raise ValueError(f"{name} is {array.dtype} {array.shape}, not {expected[0]} {expected[1]}")
+                return look(part)
         except Exception as error:  # numpy and zipfile raise a dozen kinds for broken files
             reason = " ".join(str(error).split())
-            raise InputError(f"{file}: not a readable part ({reason}); delete it, and run the script that makes it") from None
-        return found
+            raise InputError(
+                f"{file}: not a readable part ({reason}); delete it, and run the script that makes it"
+            ) from None
 
     def read(self, *names):
         """The same for all parts together, rows in their order."""
@@ -132,16 +151,12 @@ class Shelf(NamedTuple):
 
     def bytes(self, number):
         """The room that a part takes on disk."""
-        row = sum(np.dtype(array.dtype).itemsize * int(np.prod(array.shape)) for array in self.arrays.values())
+        arrays = [self.arrays[name] for name in self.wanted or self.arrays]
+        row = sum(np.dtype(array.dtype).itemsize * int(np.prod(array.shape)) for array in arrays)
         return row * len(self.parts[number])
 
     def _file(self, number):
         return self.folder / f"{number:05d}.npz"
-
-    def _existing(self):
-        if not self.folder.is_dir():
-            return set()
-        return {int(file.stem) for file in self.folder.glob("*.npz") if file.stem.isdecimal()}
 
 
 def _plain(made_of):
@@ -181,18 +196,27 @@ def no_trial(shelves, number, tick):
     """A trial where nothing can be timed beforehand."""
 
 
+def rows_of(shelves, columns):
+    """One row of a CSV file for each row of the shelves: their labels and arrays, and in any other column the row's name."""
+    for shelf in shelves:
+        arrays = shelf.read()
+        for place, row in enumerate(shelf.rows):
+            values = shelf.labels | {name: array[place] for name, array in arrays.items()}
+            yield [values.get(column, row) for column in columns]
+
+
 class View(NamedTuple):
     """A CSV file that shows what is on shelves."""
 
     file: Path
     columns: dict  # name -> str, int or float
     shelves: list  # of the whole run, not only of what a narrowed one was asked for
-    rows: Callable  # rows(shelves) returns the file's rows from those shelves that are whole
+    rows: Callable = rows_of  # rows(whole shelves, columns)
 
     def write(self):
         with safe_files.locked(self.file):  # or what is read from shelves now would overwrite what another reads later
             whole = [shelf for shelf in self.shelves if shelf.is_whole()]
-            csv_files.write(self.file, self.rows(whole), self.columns)
+            csv_files.write(self.file, self.rows(whole, self.columns), self.columns)
         print(f"wrote {self.file}")
 
 
@@ -206,7 +230,7 @@ class Stage(NamedTuple):
     what: str  # e.g. "saliency maps"
     unit: str  # what a tick is, e.g. "map"
     jobs: list
-    views: list = ()  # View, or whatever else has `shelves` and can `write`
+    views: list = ()  # View, or anything else that has `shelves` and can `write`
     inputs: list = ()  # files that the shelves are made of, whose checksums are kept
     check: Callable = _nothing  # raises InputError where an input is bad, before the long work begins
     device: Callable = lambda: "cpu"  # returns the name of the device that works
@@ -236,7 +260,7 @@ def run(stage, settings, options, script):
         print(_described(stage, settings, todo))
         _check_room(stage, settings, todo)
         stage.check()
-        run_record.note(settings, script, stage.device())
+        run_record.record(settings, script, stage.device())
         checksums.keep(settings, stage.inputs)
         left = fill(todo, stage.what, stage.unit, wait=not options.no_wait)
     elif stage.jobs:

@@ -73,7 +73,9 @@ def full_caption(table, note):
     """The caption, the number of missing cells, and what there is to know about the networks."""
     parts = [table.caption, note if table.about_networks else ""]
     if table.missing:
-        parts.insert(1, f"{table.missing} of {sum(map(len, table.cells))} cells are missing: their inputs do not exist.")
+        parts.insert(
+            1, f"{table.missing} of {sum(map(len, table.cells))} cells are missing: their inputs do not exist."
+        )
     return " ".join(part for part in parts if part)
 
 

@@ -1,4 +1,4 @@
-"""Put downloaded archives of datasets and checkpoints where they belong, and check what is there.
+"""Put downloaded archives of datasets and checkpoints where they belong, and check what exists.
 
   1_prepare.py NAME FILE_OR_ADDRESS ...   these archives or files, fetched first if they are http or ftp addresses
   1_prepare.py --download NAME            what has an address that is known

@@ -49,7 +49,11 @@ def check_exist(files):
     """Raise MissingFile for the first of these files, some of which may be None, that does not exist."""
     for file in files:
         if file and not file.is_file():
-            what = "the Reality Check's experiment folders" if file.parent.name == "saved_models" else 'the trunk of "None"'
+            what = (
+                "the Reality Check's experiment folders"
+                if file.parent.name == "saved_models"
+                else 'the trunk of "None"'
+            )
             raise MissingFile(f"{file}: missing; put {what} there (see data/README.md)")
 
 

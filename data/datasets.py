@@ -54,8 +54,8 @@ MARKS = {
 def load_items(settings, dataset, split, fold=None):
     """The items of a dataset's "test" split, or of a fold's "train" or "validation" split, in a fixed order.
 
-    settings: common.settings.Settings. Raises InputError naming the file that is missing or does not fit, or the count that is not the dataset's. With
-    `allow_partial` the counts are not checked, and items without an image file are left out.
+    settings: common.settings.Settings. Raises InputError naming the file that is missing or does not fit, or the count
+    that is not the dataset's. With `allow_partial` the counts are not checked, and items without an image are left out.
     """
     items, rule = _all_items(settings, dataset), SPLITS[dataset]
     if split == "test":
@@ -165,7 +165,7 @@ def _cars196(folder):
     ):
         rows = _matlab_rows(folder / "cars_annos.mat", ("relative_im_path", "class"))
         return [Item(name, folder / name, int(label) - 1) for name, label in rows]
-    hint = "it goes with cars_train/, and cars_annos.mat with car_ims/; neither pair is there"
+    hint = "it goes with cars_train/, and cars_annos.mat with car_ims/; neither pair exists"
     train = _existing(folder / "devkit" / "cars_train_annos.mat", hint)
     test = folder / "devkit" / "cars_test_annos_withlabels.mat"
     test = (

@@ -20,7 +20,7 @@ def main():
     from properties.tables import ENTRIES
 
     shelf.check_views(scores.views, settings)
-    run_record.note(settings, __file__)
+    run_record.record(settings, __file__)
     tables.make(settings, ENTRIES)
 
 

@@ -29,7 +29,9 @@ def shelf_of(network, items):
     """The embeddings (d,) of one network, not normalised, a row for each of the items."""
     made_of = {"images": described(datasets.ids_of(items)), **network.made_of()}
     folder = network.settings.results / "properties" / "embeddings" / network.path
-    return Shelf(folder, made_of, _parts(items), {"embeddings": Array("f4", (network.architecture.dimensions,))}, network)
+    return Shelf(
+        folder, made_of, _parts(items), {"embeddings": Array("f4", (network.architecture.dimensions,))}, network
+    )
 
 
 def features_shelf_of(network, items):
@@ -58,6 +60,12 @@ def read(shelf):
     if not np.isfinite(array).all():
         raise InputError(f"{shelf.folder}: contains NaN or infinite values; check the network, and delete that folder")
     return array
+
+
+def check(shelves):
+    """Raise InputError if embeddings that exist are broken."""
+    for shelf in shelves:
+        read(shelf)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -42,38 +42,32 @@ def csv_file(settings):
 
 def stage(settings):
     """A probe of the untrained trunk's features for each property. Raises InputError if the features are not whole."""
-    cars = cars_of(settings)
-    features = embeddings.features_shelf(settings, cars.items)
+    items, codes = cars_of(settings)
+    features = embeddings.features_shelf(settings, items)
     if not features.is_whole():
         raise InputError(f"{features.folder}: not whole; run properties/2_embed_cars.py first")
-    made_of = {"features": features.fingerprint, "properties": fingerprint(cars.codes.tolist())}
+    made_of = {"features": features.fingerprint, "properties": fingerprint(codes.tolist())}
     made_of |= unlike_defaults(settings, "seed")
-    arrays = dict.fromkeys(("values", "images"), Array("i8")) | dict.fromkeys(list(COLUMNS)[4:], Array("f8"))
+    arrays = {name: Array({str: "U40", int: "i8", float: "f8"}[kind]) for name, kind in list(COLUMNS.items())[1:]}
     shelf = Shelf(settings.results / "properties" / "probes", made_of, [[prop.name] for prop in PROPERTIES], arrays)
-    view = View(csv_file(settings), COLUMNS, [shelf], rows_of)
-    return Stage("probes", "probe", [Job([shelf], partial(make, features, cars))], [view])
+    view = View(csv_file(settings), COLUMNS, [shelf])
+    return Stage("probes", "probe", [Job([shelf], partial(make, settings, features, codes))], [view])
 
 
-def make(features, cars, shelves, number, tick):
+def make(settings, features, codes, shelves, number, tick):
     """The probe of a property; see Job.make."""
-    name, codes = PROPERTIES[number].name, cars.codes[:, number]
+    (name, label, _), codes = PROPERTIES[number], codes[:, number]
     try:
-        hits = right(embeddings.read(features), codes, derived_seed(cars.settings.seed, "linear probe", name) % 2**32)
+        hits = right(embeddings.read(features), codes, derived_seed(settings.seed, "linear probe", name) % 2**32)
     except ValueError as error:
-        raise InputError(f"{cars.settings.paths['RenderedCars']}: {name}: {error}") from None
+        raise InputError(f"{settings.paths['RenderedCars']}: {name}: {error}") from None
     tick(1)
-    shares = 100 * np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
-    return [{"values": [codes.max() + 1], "images": [len(codes)], **{n: [s] for n, s in zip(list(COLUMNS)[4:], shares)}}]
+    shares = np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
+    row = (label, codes.max() + 1, len(codes), *(100 * shares).round(1))
+    return [{column: [value] for column, value in zip(list(COLUMNS)[1:], row)}]
 
 
 def show(settings):
     """Print linear_probe.csv."""
     for row in safe_files.read_rows(csv_file(settings)):
         print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")
-
-
-def rows_of(shelves):
-    """One row per property."""
-    for shelf in shelves:
-        for prop, values, images, *shares in zip(PROPERTIES, *shelf.read().values()):
-            yield prop.name, prop.label, values, images, *(f"{share:.1f}" for share in shares)

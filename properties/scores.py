@@ -10,8 +10,7 @@ import pandas as pd
 from common.errors import InputError
 from common.models import trained_groups
 from common.seeds import fingerprint
-from common.settings import Settings
-from common.shelf import Array, Job, Shelf, Stage, View
+from common.shelf import Array, Job, Shelf, Stage, View, rows_of
 from data.datasets import property_codes
 from properties import embeddings
 from properties.significance import ALTERNATIVES, mann_whitney
@@ -32,85 +31,47 @@ class Scored(NamedTuple):
     network: Network
     protocol: Protocol
 
-    @property
-    def distance(self):
-        """The name of the distance by which neighbours are found."""
-        return self.network.model.distance if self.protocol.own_distance else RAW_DISTANCE
-
-    @property
-    def max_neighbors(self):
-        return self.protocol.max_neighbors or "all"
-
 
 def shelf_of(network, protocol, embedded, codes):
     """The scores of a network by a protocol, a row for each property.
 
     embedded: the shelf of its embeddings; codes (n, k): which value of each property their images have.
     """
-    scored = Scored(network, protocol)
-    made_of = {
-        "embeddings": embedded.fingerprint,
-        "properties": fingerprint(codes.tolist()),
-        "distance": scored.distance,
-        "max_neighbors": scored.max_neighbors,
-    }
+    distance = network.model.distance if protocol.own_distance else RAW_DISTANCE
+    measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
+    made_of = {"embeddings": embedded.fingerprint, "properties": fingerprint(codes.tolist()), **measured}
     arrays = {"n_images": Array("i8"), "r_precision": Array("f8"), "nr_precision": Array("f8")}
-    folder = network.settings.results / protocol.name / "properties" / "scores" / network.path
-    return Shelf(folder, made_of, [[prop.name for prop in PROPERTIES]], arrays, scored)
+    folder, parts = network.settings.results / protocol.name / "properties" / "scores", [[p.name for p in PROPERTIES]]
+    scored, labels = Scored(network, protocol), network.labels | measured
+    return Shelf(folder / network.path, made_of, parts, arrays, scored, labels)
+
+
+def cars_of(settings):
+    """(items, codes (n, k)) of the rendered cars."""
+    items, table = embeddings.chosen_cars(settings)
+    return items, property_codes(table)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The stage.
 # ---------------------------------------------------------------------------------------------------------------------
-class Cars(NamedTuple):
-    """The rendered cars of a run."""
-
-    settings: Settings
-    items: list
-    codes: np.ndarray  # (n, k)
-
-
-def cars_of(settings):
-    items, table = embeddings.chosen_cars(settings)
-    return Cars(settings, items, property_codes(table))
-
-
-def shelves_of(cars):
-    """The shelves of all networks that are known, by all protocols."""
-    known = [network for network in embeddings.embedding_networks(cars.settings) if network.is_known()]
-    return [shelf_of(network, protocol, embeddings.shelf_of(network, cars.items), cars.codes)
-            for network in known for protocol in cars.settings.protocols]  # fmt: skip
-
-
 def stage(settings):
     """The scores of all networks that have embeddings."""
-    cars = cars_of(settings)
-    jobs, lacking = [], {}
+    (items, codes), jobs, sources, lacking = cars_of(settings), [], [], []
     for network in embeddings.embedding_networks(settings):
-        if network.is_known() and (embedded := embeddings.shelf_of(network, cars.items)).is_whole():
-            shelves = [shelf_of(network, protocol, embedded, cars.codes) for protocol in settings.protocols]
-            make_scores, try_scores = (partial(each, embedded, cars.codes) for each in (make, try_block))
-            jobs += [Job([shelf], make_scores, trial=try_scores) for shelf in shelves]
+        embedded = embeddings.shelf_of(network, items) if network.is_known() else None
+        if embedded and embedded.is_whole():
+            sources.append(embedded)
+            work = partial(make, embedded, codes), 1, partial(try_block, embedded, codes)
+            jobs += [Job([shelf_of(network, protocol, embedded, codes)], *work) for protocol in settings.protocols]
         else:
-            lacking[network.name] = network
+            lacking.append(network.name)
     if not jobs:
         folder = settings.results / "properties" / "embeddings"
         raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
-    return Stage(
-        "scores",
-        "score",
-        jobs,
-        views(settings),
-        check=partial(check, cars, jobs),
-        device=partial(float64_device, settings),
-        lacking=f"no whole embeddings of {'; '.join(lacking)}; run properties/2_embed_cars.py" if lacking else "",
-    )
-
-
-def check(cars, jobs):
-    """Raise InputError if embeddings that are to be scored are broken."""
-    for network in {job.shelves[0].of.network.path: job.shelves[0].of.network for job in jobs}.values():
-        embeddings.read(embeddings.shelf_of(network, cars.items))
+    what = f"no whole embeddings of {'; '.join(lacking)}; run properties/2_embed_cars.py" if lacking else ""
+    check, device = partial(embeddings.check, sources), partial(float64_device, settings)
+    return Stage("scores", "score", jobs, views(settings), check=check, device=device, lacking=what)
 
 
 def make(embedded, codes, shelves, number, tick):
@@ -125,9 +86,10 @@ def score(embedded, codes, scored, device="cpu"):
     """The Precision of embeddings (n, d) and codes (n, k), by what is Scored."""
     from properties.nr_precision import euclidean_coordinates, nr_precision  # compiled code takes a second to load
 
-    own = scored.protocol.own_distance
-    coordinates = euclidean_coordinates(embedded, scored.distance) if own else embedded
-    return nr_precision(coordinates, codes, scored.protocol.max_neighbors, device=device)
+    (network, protocol), coordinates = scored, embedded
+    if protocol.own_distance:
+        coordinates = euclidean_coordinates(embedded, network.model.distance)
+    return nr_precision(coordinates, codes, protocol.max_neighbors, device=device)
 
 
 def float64_device(settings):
@@ -162,31 +124,22 @@ def tests_file(settings, protocol):
 
 def views(settings):
     """nr_precision.csv and mann_whitney.csv of the whole run, by every protocol."""
-    shelves = shelves_of(cars_of(settings.whole))
-    found = []
+    (items, codes), found = cars_of(settings.whole), []
+    known = [network for network in embeddings.embedding_networks(settings.whole) if network.is_known()]
     for protocol in settings.protocols:
-        some = [shelf for shelf in shelves if shelf.of.protocol == protocol]
-        found.append(View(scores_file(settings, protocol), COLUMNS, some, score_rows))
-        found.append(View(tests_file(settings, protocol), TEST_COLUMNS, some, test_rows))
+        shelves = [shelf_of(each, protocol, embeddings.shelf_of(each, items), codes) for each in known]
+        found.append(View(scores_file(settings, protocol), COLUMNS, shelves))
+        found.append(View(tests_file(settings, protocol), TEST_COLUMNS, shelves, test_rows))
     return found
 
 
-def score_rows(shelves):
-    """One row per network and property."""
-    for shelf in shelves:
-        (network, _), arrays = shelf.of, shelf.read()
-        start = (network.model.name, network.model.group, network.fold)
-        for name, *numbers in zip(shelf.rows, *arrays.values()):
-            yield *start, name, shelf.of.distance, shelf.of.max_neighbors, *numbers
-
-
-def test_rows(shelves):
+def test_rows(shelves, _):
     """Mann-Whitney tests of every property between any two groups of trained models, by both units and alternatives.
 
     A property is left out where a group has no scores, or a score is NaN.
     """
     groups = trained_groups([shelf.of.network.model for shelf in shelves])
-    scores = pd.DataFrame(score_rows(shelves), columns=list(COLUMNS))
+    scores = pd.DataFrame(rows_of(shelves, COLUMNS), columns=list(COLUMNS))
     for prop in PROPERTIES:
         of_property = scores[scores.property == prop.name]
         for (group_a, group_b), unit in product(combinations(groups, 2), UNITS):

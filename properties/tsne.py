@@ -25,7 +25,7 @@ def shelf_of(settings):
     shown = datasets.ids_of(datasets.evenly_spaced(items, options.tsne_images))
     made_of = {"embeddings": embeddings.shelf_of(network, items).fingerprint, "images": described(shown)}
     arrays = {"x": Array("f4"), "y": Array("f4")}
-    return Shelf(settings.results / "properties" / "tsne", made_of, [shown], arrays, network)
+    return Shelf(settings.results / "properties" / "tsne", made_of, [shown], arrays, network, network.labels)
 
 
 def network_of(settings):
@@ -39,8 +39,10 @@ def stage(settings):
     shelf = shelf_of(settings)
     embedded = embeddings.shelf_of(shelf.of, embeddings.chosen_cars(settings)[0])
     if not embedded.is_whole():
-        raise InputError(f"{embedded.folder}: not whole; run properties/2_embed_cars.py (tsne_model is {shelf.of.model.name!r})")
-    view = View(csv_file(settings), COLUMNS, [shelf], rows_of)
+        raise InputError(
+            f"{embedded.folder}: not whole; run properties/2_embed_cars.py (tsne_model is {shelf.of.model.name!r})"
+        )
+    view = View(csv_file(settings), COLUMNS, [shelf])
     return Stage("t-SNE coordinates", "image", [Job([shelf], partial(make, embedded))], [view])
 
 
@@ -59,11 +61,3 @@ def make(embedded, shelves, number, tick):
     x, y = TSNE(random_state=seed, init="pca", perplexity=perplexity).fit_transform(chosen).T
     tick(len(x))
     return [{"x": x, "y": y}]
-
-
-def rows_of(shelves):
-    """One row per image."""
-    for shelf in shelves:
-        arrays = shelf.read()
-        for image_id, x, y in zip(shelf.rows, arrays["x"], arrays["y"]):
-            yield image_id, shelf.of.model.name, shelf.of.fold, x, y

@@ -46,7 +46,7 @@ def shelf_of(network, items):
     made_of = {"images": described(datasets.ids_of(items)), "classes": described(classes), **network.made_of()}
     arrays = {"n_images": Array("i8"), "n_classes": Array("i8"), **dict.fromkeys(MEASURES, Array("f8"))}
     folder = network.settings.results / "reality_check" / "accuracy" / network.path
-    return Shelf(folder, made_of, [[network.name]], arrays, network)
+    return Shelf(folder, made_of, [[network.name]], arrays, network, network.labels)
 
 
 def stage(settings):
@@ -84,16 +84,10 @@ def views(settings):
         try:
             items = datasets.load_items(whole, dataset, "test")
             shelves += [shelf_of(network, items) for network in known]
-        except MissingFile:  # a dataset that is gone, or not there yet
-            shelves += [shelf_of(network, []).as_noted() for network in known]
-    return [View(csv_file(settings), COLUMNS, shelves, rows_of)]
-
-
-def rows_of(shelves):
-    """One row per network."""
-    for shelf in shelves:
-        network, row = shelf.of, {name: array[0] for name, array in shelf.read().items()}
-        yield network.model.name, network.dataset, network.fold, network.model.group, *row.values()
+        except MissingFile:  # a dataset that is gone, or has not come yet
+            some = [shelf_of(network, []) for network in known]
+            shelves += [shelf._replace(made_of=shelf.recorded() or {}) for shelf in some]
+    return [View(csv_file(settings), COLUMNS, shelves)]
 
 
 def show(settings):

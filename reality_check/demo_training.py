@@ -35,7 +35,10 @@ def features_shelf(settings, dataset):
     made_of = {"images": described(ids), "trunk": settings.trunk, **unlike_defaults(settings, "seed")}
     if settings.trunk == "seeded":
         made_of |= unlike_defaults(settings.training, "calibration_images")
-    folder, arrays = settings.paths["models"] / "training" / "features", {"features": Array("f4", (BN_INCEPTION.features,))}
+    folder, arrays = (
+        settings.paths["models"] / "training" / "features",
+        {"features": Array("f4", (BN_INCEPTION.features,))},
+    )
     return Shelf(folder / dataset, made_of, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, items)
 
 
@@ -43,7 +46,9 @@ def features_stage(settings):
     """The features of all datasets' training images."""
     shelves = [features_shelf(settings, dataset) for dataset in settings.datasets]
     check = partial(datasets.check_images, [item for shelf in shelves for item in shelf.of])
-    jobs = [Job([shelf], partial(make_features, settings), trial=no_trial) for shelf in shelves]  # it would make the trunk
+    jobs = [
+        Job([shelf], partial(make_features, settings), trial=no_trial) for shelf in shelves
+    ]  # it would make the trunk
     return Stage("trunk features", "image", jobs, check=check)
 
 
@@ -104,7 +109,7 @@ def shelf_of(network, features):
     arrays = {"weight": Array("f4", (dimensions, network.architecture.features)), "bias": Array("f4", (dimensions,)),
               "validation_map_at_r": Array("f8"), "iteration": Array("i8")}  # fmt: skip
     folder = settings.paths["models"] / "training" / "embedders" / network.path
-    return Shelf(folder, made_of, [[network.name]], arrays, network)
+    return Shelf(folder, made_of, [[network.name]], arrays, network, network.labels)
 
 
 def shelves_of(settings):
@@ -121,7 +126,7 @@ def networks_stage(settings):
         for features, shelf in shelves_of(settings)
     ]
     whole = shelves_of(settings.whole)
-    log = View(settings.paths["models"] / "training.csv", LOG_COLUMNS, [shelf for _, shelf in whole], log_rows)
+    log = View(settings.paths["models"] / "training.csv", LOG_COLUMNS, [shelf for _, shelf in whole])
     return Stage("networks", "network", jobs, [log, *(Checkpoint(settings, *each) for each in whole)])
 
 
@@ -170,11 +175,3 @@ class Checkpoint(NamedTuple):
             embedder.net[0].load_state_dict({name: array[0] for name, array in arrays.items()})
             trunk = shared_trunk(self.settings, self.features.of)
             checkpoints.save_checkpoint(self.shelf.of.files()[0].parent, trunk, embedder)
-
-
-def log_rows(shelves):
-    """One row per network."""
-    for shelf in shelves:
-        network, arrays = shelf.of, shelf.get(0, "validation_map_at_r", "iteration")
-        score, iteration = arrays["validation_map_at_r"][0], arrays["iteration"][0]
-        yield network.model.name, network.dataset, network.fold, round(score, 4), iteration

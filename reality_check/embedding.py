@@ -21,7 +21,9 @@ class SharedTrunk:
         settings, trunk_file = wanted[0][0].settings, wanted[0][0].files()[0]
         trunk = checkpoints.load_trunk(trunk_file, device_of(settings), settings.precision)
         embedders = [
-            checkpoints.load_embedder(network.files()[1], settings.seed, network.fold) if embedded else torch.nn.Identity()
+            checkpoints.load_embedder(network.files()[1], settings.seed, network.fold)
+            if embedded
+            else torch.nn.Identity()
             for network, embedded in wanted
         ]
         return cls(trunk, embedders, batch_size)

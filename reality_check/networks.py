@@ -26,6 +26,11 @@ class Network(NamedTuple):
         return f"{self.model.name}, {self.dataset}, fold {self.fold}"
 
     @property
+    def labels(self):
+        """What CSV files call it."""
+        return {"loss": self.model.name, "type": self.model.group, "dataset": self.dataset, "fold": self.fold}
+
+    @property
     def path(self):
         """Where its results are, below a stage's folder."""
         return Path(self.dataset) / f"fold{self.fold}" / slug(self.model.name)

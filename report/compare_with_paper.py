@@ -17,7 +17,11 @@ def write(settings, protocol):
     """Write the file from the CSV files of Tables 2, 3, 4 and 6; returns it."""
     tables = folder(settings, protocol)
     rows = []
-    for number, columns, published in [(2, PAIRS, "table2_sop"), (3, GROUPS, "table3_cars196"), (4, GROUPS, "table4_cub200")]:
+    for number, columns, published in [
+        (2, PAIRS, "table2_sop"),
+        (3, GROUPS, "table3_cars196"),
+        (4, GROUPS, "table4_cub200"),
+    ]:
         rows += _pair_rows(settings, number, csv_files.read(tables / f"table{number}.csv", columns), _read(published))
     rows += _score_rows(settings, csv_files.read(tables / "table6.csv", SCORES))
     file = settings.results / protocol.name / "compared_with_paper.csv"

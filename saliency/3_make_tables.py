@@ -20,7 +20,7 @@ def main():
     from saliency.tables import entries
 
     shelf.check_views(comparisons.views, settings)
-    run_record.note(settings, __file__)
+    run_record.record(settings, __file__)
     tables.make(settings, entries(settings))
 
 

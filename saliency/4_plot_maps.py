@@ -18,7 +18,7 @@ def main():
     from saliency import figures
 
     figures.draw(settings)
-    run_record.note(settings, __file__)
+    run_record.record(settings, __file__)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
 """The similarity of every pair of networks' maps: per image on shelves, averaged over images in pairs_<dataset>.csv.
 
-A shelf of comparisons has a set of networks. Once there are maps of more networks, the larger set gets a shelf of its own,
-and that of the smaller set is deleted. All goes part by part, so that memory does not grow with the number of images.
+A shelf of comparisons has an array for each pair of networks, and grows as there are maps of more. All goes part by part,
+so that memory does not grow with the number of images.
 """
 
-import shutil
 from functools import partial
-from itertools import chain
+from itertools import chain, combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
 
-from common import safe_files
 from common.errors import InputError, MissingFile
+from common.models import slug
 from common.seeds import described, fingerprint
 from common.settings import Settings
 from common.shelf import Array, Job, Shelf, Stage, View
@@ -22,9 +21,17 @@ from saliency import maps
 from utils import Protocol
 
 IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float32 are 50 MB
-MAPS_OF = "maps of "  # in made_of, before the name of each network's model
-COLUMNS = {"dataset": str, "fold": int, "loss_a": str, "loss_b": str, "n_images": int, "correlation_mean": float,
-           "correlation_std": float, "jsd_mean": float, "jsd_std": float}  # fmt: skip
+COLUMNS = {
+    "dataset": str,
+    "fold": int,
+    "loss_a": str,
+    "loss_b": str,
+    "n_images": int,
+    "correlation_mean": float,
+    "correlation_std": float,
+    "jsd_mean": float,
+    "jsd_std": float,
+}
 
 
 class Comparison(NamedTuple):
@@ -35,69 +42,32 @@ class Comparison(NamedTuple):
     dataset: str
     fold: int
     items: list
-    maps: dict  # name of a model -> the shelf of its network's maps; of all networks that are known
+    maps: dict  # name of a model -> the shelf of its network's maps; of all networks of the whole run that are known
 
-    @property
-    def folder(self):
-        """Where its shelves are, one for each set of networks."""
-        folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"
-        return folder / self.dataset / f"fold{self.fold}"
+    def arrays_of(self, names):
+        """(name, name) -> the name of their array, which tells by which maps it was made, not in which order."""
+        names = [name for name in self.maps if name in names]
+        arrays = {}
+        for pair in combinations_with_replacement(names, 2):
+            a, b = sorted(pair)
+            made_of = fingerprint([self.maps[a].fingerprint, self.maps[b].fingerprint])
+            arrays[pair] = f"{slug(a)}-{slug(b)}-{made_of}"
+        return arrays
 
     def shelf_of(self, names):
-        """The shelf of a set of networks, by the names of their models."""
-        made_of = {
-            "images": described(datasets.ids_of(self.items)),
-            "jsd_base": self.protocol.jsd_base,
-            **{f"{MAPS_OF}{name}": self.maps[name].fingerprint for name in names},
-        }
-        pairs = Array("f8", (len(names), len(names)))
-        arrays = {"correlation": pairs, "jsd": pairs}
-        return Shelf(self.folder / fingerprint(names), made_of, self.maps[names[0]].parts, arrays, NetworkSet(self, names))
-
-    def shelves(self):
-        """The shelves that exist, whole or not. Raises InputError if one is of other maps or images."""
-        found = []
-        for file in sorted(self.folder.glob("*/made_of.json")):
-            names = [key.removeprefix(MAPS_OF) for key in safe_files.read_json(file) if key.startswith(MAPS_OF)]
-            if names and set(names) <= set(self.maps):
-                shelf = self.shelf_of(names)._replace(folder=file.parent)
-                shelf.check()
-                found.append(shelf)
-        return found
-
-    def best(self):
-        """The whole shelf of most networks; None if none is whole."""
-        whole = [shelf for shelf in self.shelves() if shelf.is_whole()]
-        return max(whole, key=lambda shelf: len(shelf.of.names), default=None)
-
-    def target(self, names):
-        """The shelf that has these networks: the best if it does, else a new one.
-
-        Raises InputError if the best has others as well, whose maps are gone and so cannot be compared with these.
-        """
-        best = self.best()
-        if best and set(names) <= set(best.of.names):
-            return best
-        gone = [name for name in best.of.names if name not in names] if best else []
-        if gone:
-            raise InputError(
-                f"{best.folder}: the maps of {', '.join(gone)} were deleted once compared (keep_maps: false), so those of "
-                "other models cannot be compared with them; run all models together, or delete this folder"
-            )
-        return self.shelf_of(names)
+        """The shelf of correlation and JSD of every pair, a row for each image, which must have those of these models."""
+        made_of = {"images": described(datasets.ids_of(self.items)), "jsd_base": self.protocol.jsd_base}
+        folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"
+        parts = [datasets.ids_of(some) for some in maps.parts_of(self.items)]
+        arrays = {name: Array("f8", (2,)) for name in self.arrays_of(self.maps).values()}
+        wanted = tuple(self.arrays_of(names).values())
+        return Shelf(folder / self.dataset / f"fold{self.fold}", made_of, parts, arrays, self, wanted=wanted)
 
     def is_shown(self, number):
         """Whether figures show maps of this part."""
         settings = self.settings.whole
         in_figures = self.dataset == settings.tables[2] and self.fold == settings.table_folds(self.protocol)[0]
         return in_figures and number in maps.shown_parts(self.items)
-
-
-class NetworkSet(NamedTuple):
-    """What a shelf of comparisons is of."""
-
-    comparison: Comparison
-    names: list  # of models
 
 
 def comparisons_of(settings, items):
@@ -119,38 +89,38 @@ def comparisons_of(settings, items):
 def stage(settings):
     """The comparison of all networks whose maps are whole, also of those that a narrowed run leaves out."""
     settings.check_table_folds()
-    items = maps.mapped_items(settings)
-    found = comparisons_of(settings, items)
-    shelves, lacking = [], {}
-    for comparison in found:
-        names = [name for name, each in comparison.maps.items() if each.is_whole()]
-        best = comparison.best()
-        if names or best:
-            shelves.append(comparison.target(names) if names else best)
-            names = shelves[-1].of.names
-        lacking |= dict.fromkeys(model.name for model in settings.models if model.name not in names)
-    if not shelves:
-        folder = found[0].folder.parents[2] / "maps"
+    items, jobs, lacking, asked = maps.mapped_items(settings), [], {}, [model.name for model in settings.models]
+    for comparison in comparisons_of(settings, items):
+        ready = [name for name, each in comparison.maps.items() if each.is_whole()]
+        compared, common = comparison.arrays_of(asked), comparison.shelf_of(()).common()
+        gone = {name for pair, array in compared.items() if array not in common for name in pair} - set(ready)
+        lacking |= dict.fromkeys(name for name in asked if name in gone or name not in comparison.maps)
+        jobs += [Job([comparison.shelf_of(ready)], partial(compare_kept, ready))] if ready else []
+    if len(lacking) == len(asked) and not jobs:
+        folder = settings.results / settings.protocols[0].name / "saliency" / "maps"
         raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
-    return Stage(
-        "comparisons",
-        "image",
-        [Job([shelf], compare_kept) for shelf in shelves],
-        views(settings, items),
-        lacking=f"the maps of {', '.join(lacking)} are not whole; run saliency/1_compute_maps.py" if lacking else "",
-    )
+    what = f"the maps of {', '.join(lacking)} are not whole; run saliency/1_compute_maps.py" if lacking else ""
+    return Stage("comparisons", "image", jobs, views(settings, items), lacking=what)
 
 
-def compare_kept(shelves, number, tick):
-    """A part of the comparison, from maps on their shelves; see Job.make."""
-    (shelf,) = shelves
-    comparison, names = shelf.of
-    kept = [comparison.maps[name].get(number)["maps"] for name in names]
-    return [compare(kept, comparison.protocol.jsd_base, tick)]
+def compare_kept(names, shelves, number, tick):
+    """A part of the comparison, from the models' maps on their shelves; see Job.make."""
+    kept = [shelves[0].of.maps[name].get(number)["maps"] for name in names]
+    return [compared(shelves[0].of, names, kept, tick)]
+
+
+def compared(comparison, names, some, tick):
+    """The arrays (n, 2), correlation and JSD, of all pairs of these models, whose maps (n, h, w) are given as a list."""
+    correlation, jsd = compare(some, comparison.protocol.jsd_base, tick)
+    places = {name: place for place, name in enumerate(names)}
+    return {
+        array: np.stack([each[:, places[a], places[b]] for each in (correlation, jsd)], axis=1)
+        for (a, b), array in comparison.arrays_of(names).items()
+    }
 
 
 def compare(some, jsd_base, tick):
-    """Correlation and JSD (n, l, l) of all pairs of maps, given as a list of l arrays (n, h, w)."""
+    """(correlation, JSD), each (n, l, l), of all pairs of maps, given as a list of l arrays (n, h, w)."""
     from saliency.similarity import all_pairs  # compiled code takes a second to load
 
     parts = []
@@ -158,8 +128,7 @@ def compare(some, jsd_base, tick):
         now = np.array([each[start : start + IMAGES_AT_ONCE] for each in some], dtype=np.float32)
         parts.append(all_pairs(now, jsd_base))
         tick(now.shape[1])
-    correlation, jsd = map(np.concatenate, zip(*parts))
-    return {"correlation": correlation, "jsd": jsd}
+    return map(np.concatenate, zip(*parts))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -168,25 +137,26 @@ def compare(some, jsd_base, tick):
 def stage_without_maps(settings):
     """The comparison of the settings' networks, whose maps are made for it and deleted as soon as they are compared."""
     settings.check_table_folds()
-    items, names = maps.mapped_items(settings), [model.name for model in settings.models]
-    make_maps = maps.maker(settings, items, remembered=len(names))
-    found, together = comparisons_of(settings, items), {}  # by all protocols from the same gradients
-    for comparison in found:
-        for name in names:
-            comparison.maps[name].check()
-        together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.target(names))
+    items, mapped, names = maps.mapped_items(settings), maps.networks_of(settings), [m.name for m in settings.models]
+    make_maps, together = maps.maker(settings, items, remembered=len(names)), {}
+    for comparison in comparisons_of(settings, items):  # by all protocols from the same gradients
+        together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.shelf_of(names))
     jobs = [
         # What takes long are the maps, of which a trial writes none.
-        Job(shelves, partial(compare_and_discard, make_maps), len(names), trial=partial(try_maps, make_maps))
+        Job(shelves, partial(compare_and_discard, names, make_maps), len(names), partial(try_maps, make_maps))
         for shelves in together.values()
     ]
     # The maps that the figures show, and those of a part while it is compared
-    room = (maps.SHOWN_IMAGES + 1) * len(names) * len(settings.protocols) * found[0].maps[names[0]].bytes(0)
+    room = (maps.SHOWN_IMAGES + 1) * sum(
+        maps.shelf_of(each, protocol, items[mapped[0].dataset]).bytes(0)
+        for each in mapped[: len(names)]
+        for protocol in settings.protocols
+    )
     return network_stage(
         "compared saliency maps",
         "map",
         jobs,
-        maps.networks_of(settings),
+        mapped,
         chain(*items.values()),
         views=views(settings, items),
         extra_bytes=room,
@@ -195,22 +165,16 @@ def stage_without_maps(settings):
 
 def try_maps(make_maps, shelves, number, tick):
     """The maps of the first network, by all protocols."""
-    make_maps([next(iter(shelf.of.comparison.maps.values())) for shelf in shelves], number, tick)
+    make_maps([next(iter(shelf.of.maps.values())) for shelf in shelves], number, tick)
 
 
-def compare_and_discard(make_maps, shelves, number, tick):
+def compare_and_discard(names, make_maps, shelves, number, tick):
     """A part of the comparison by some protocols, for which its maps are made; then away with them; see Job.make."""
-    comparisons, results = [shelf.of.comparison for shelf in shelves], []
-    found = [
-        maps_of_network([each.maps[name] for each in comparisons], make_maps, number, tick)
-        for name in shelves[0].of.names
-    ]
-    for comparison, some in zip(comparisons, zip(*found)):
-        results.append(compare(some, comparison.protocol.jsd_base, lambda ticks: None))
-    for shelf in shelves:
-        if not shelf.of.comparison.is_shown(number):
-            for name in shelf.of.names:
-                shelf.of.comparison.maps[name].discard(number)
+    found = [maps_of_network([shelf.of.maps[name] for shelf in shelves], make_maps, number, tick) for name in names]
+    results = [compared(shelf.of, names, some, lambda ticks: None) for shelf, some in zip(shelves, zip(*found))]
+    for shelf, name in ((shelf, name) for shelf in shelves for name in names):
+        if not shelf.of.is_shown(number):
+            shelf.of.maps[name].discard(number)
     return results
 
 
@@ -243,31 +207,6 @@ def pairs_file(settings, protocol, dataset):
     return settings.results / protocol.name / "saliency" / f"pairs_{dataset}.csv"
 
 
-class Pairs(NamedTuple):
-    """pairs_<dataset>.csv by a protocol, a View of whichever shelves are the best once it is written."""
-
-    file: object
-    comparisons: list  # of all folds of the run
-
-    @property
-    def shelves(self):
-        return [shelf for comparison in self.comparisons for shelf in comparison.shelves()]
-
-    def write(self):
-        View(self.file, COLUMNS, [each.best() for each in self.comparisons if each.best()], rows_of).write()
-        with safe_files.locked(self.file):
-            for comparison in self.comparisons:
-                discard_smaller(comparison)
-
-
-def discard_smaller(comparison):
-    """Delete the shelves whose networks are all on a larger whole one."""
-    best = comparison.best()
-    for shelf in comparison.shelves() if best else ():
-        if set(shelf.of.names) < set(best.of.names):
-            shutil.rmtree(shelf.folder, ignore_errors=True)
-
-
 def views(settings, items=None):
     """pairs_<dataset>.csv of the settings' datasets, with all folds and models of the whole run.
 
@@ -276,29 +215,28 @@ def views(settings, items=None):
     whole, files = settings.whole._replace(datasets=settings.datasets), {}
     for each in comparisons_of(whole, items or maps.mapped_items(whole)):
         files.setdefault(pairs_file(settings, each.protocol, each.dataset), []).append(each)
-    return [Pairs(file, comparisons) for file, comparisons in files.items()]
+    return [
+        View(file, COLUMNS, [shelf for each in some for shelf in (each.shelf_of(()), *each.maps.values())],
+             lambda whole, columns, some=some: (row for each in some for row in rows_of(each)))
+        for file, some in files.items()
+    ]  # fmt: skip
 
 
-def rows_of(shelves):
-    """One row per fold and pair of networks, a network with itself included: mean and std over the images."""
-    return [row for shelf in shelves for row in rows_of_shelf(shelf)]
+def rows_of(comparison):
+    """One row per pair of networks that is compared on all images: mean and std over these, and their number.
 
-
-def rows_of_shelf(shelf):
-    """Its rows. Of all values only those of one network are in memory at a time: some hundred bytes an image."""
+    Of all values only those of one network are in memory at a time: some hundred bytes an image.
+    """
     from saliency.similarity import fisher_mean, fisher_std
 
-    comparison, names = shelf.of
-    order = [model.name for model in comparison.settings.whole.models if model.name in names]
-    for a, name in enumerate(order):
-        place = names.index(name)
-        parts = (shelf.get(number) for number in range(len(shelf.parts)))
-        # A stack is a copy, and lets go of the part.
-        correlation, jsd = np.concatenate([np.stack([p["correlation"][:, place], p["jsd"][:, place]]) for p in parts], axis=1)
-        for other in order[a:]:
-            r, divergence = correlation[:, names.index(other)], jsd[:, names.index(other)]
-            found = ~np.isnan(r) & ~np.isnan(divergence)
-            if found.any():
-                r, divergence = r[found], divergence[found]
+    shelf = comparison.shelf_of(())
+    common = shelf.common()
+    arrays = {pair: array for pair, array in comparison.arrays_of(comparison.maps).items() if array in common}
+    for first in comparison.maps:
+        of_first = {b: array for (a, b), array in arrays.items() if a == first}
+        values = shelf.read(*of_first.values()) if of_first else {}
+        for second, array in of_first.items():
+            r, divergence = values[array][~np.isnan(values[array]).any(axis=1)].T
+            if len(r):
                 numbers = fisher_mean(r), fisher_std(r), divergence.mean(), divergence.std()
-                yield comparison.dataset, comparison.fold, name, other, len(r), *map(float, numbers)
+                yield comparison.dataset, comparison.fold, first, second, len(r), *map(float, numbers)

@@ -49,8 +49,13 @@ def shelf_of(network, protocol, items):
         **unlike_defaults(settings, "seed"),
     }
     folder = settings.results / protocol.name / "saliency" / "maps" / network.path
-    parts = [datasets.ids_of(some) for some in blocks(items, MAPS_PER_PART)]
+    parts = [datasets.ids_of(some) for some in parts_of(items)]
     return Shelf(folder, made_of, parts, {"maps": Array("f2", (size, size))}, Mapped(network, protocol))
+
+
+def parts_of(items):
+    """The items of each part."""
+    return blocks(items, MAPS_PER_PART)
 
 
 def protocols_of(settings, fold):
@@ -90,7 +95,7 @@ def maker(settings, items, remembered):
         from saliency.smoothgrad import saliency_map
 
         network = shelves[0].of.network
-        some = blocks(items[network.dataset], MAPS_PER_PART)[number]
+        some = parts_of(items[network.dataset])[number]
         maps = []
         for item, image in zip(some, network_inputs(some)):
             gradients = gradients_of(network, *load(network.path), item.image_id, image)

@@ -29,7 +29,8 @@ def settings_of(folder):
 
 def shelf_of(settings, power, parts=PARTS, **changes):
     made_of = {"power": power, "numbers": [row for part in parts for row in part]} | changes
-    return Shelf(settings.results / f"power{power}", made_of, parts, {"value": Array("f8"), "digits": Array("i8", (2,))}, power)
+    arrays = {"value": Array("f8"), "digits": Array("i8", (2,))}
+    return Shelf(settings.results / f"power{power}", made_of, parts, arrays, power, {"power": power})
 
 
 def make(shelves, number, tick):
@@ -41,15 +42,10 @@ def make(shelves, number, tick):
     return found
 
 
-def rows_of(shelves):
-    for shelf in shelves:
-        yield from ((shelf.of, row, value) for row, value in zip(shelf.rows, shelf.read()["value"]))
-
-
 def stage(settings, powers=(2, 3), make=make, **made_of):
     shelves = [shelf_of(settings, power, **made_of) for power in (2, 3)]
     jobs = [Job([shelf for shelf in shelves if shelf.of in powers], make)]
-    return Stage("squares", "number", jobs, [View(settings.results / "powers.csv", COLUMNS, shelves, rows_of)])
+    return Stage("squares", "number", jobs, [View(settings.results / "powers.csv", COLUMNS, shelves)])
 
 
 def main():

@@ -2,7 +2,7 @@
 
 stand_in.py FOLDER: clones the repository into FOLDER, puts into the clone what data/README.md asks for, in the real
 formats, counts and names, but with random checkpoints and tiny pictures, and runs the commands of the README's section
-"Running it for the paper" there, for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1
+"Run it for the paper" there, for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1
 unless every table of the paper is made without a missing cell. Of the images listed only some are there, lest it take
 years: hence --allow-partial. The numbers mean nothing.
 """
@@ -185,9 +185,9 @@ def write_config(folder, model, dataset):
 # The paper's runs.
 # ---------------------------------------------------------------------------------------------------------------------
 def readme_commands():
-    """The scripts of the README's section on the paper's run, in order."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Running it for the paper")[1].split("\n## ")[0]
-    return list(dict.fromkeys(re.findall(r"python (\w+/\d\w+\.py)", section)))
+    """The scripts of the README's section on the paper's run, in order, without those that put inputs in place."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Run it for the paper")[1].split("\n## ")[0]
+    return list(dict.fromkeys(re.findall(r"python ((?!data)\w+/\d\w+\.py)", section)))
 
 
 def run_paper(clone, settings):

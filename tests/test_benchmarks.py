@@ -106,7 +106,7 @@ def test_embeddings_agree(monkeypatch):
 def test_precision(project, run_inside):
     """float32 is the measure of itself, and bf16 is near it."""
     file = project / "precision.csv"
-    options = ("--losses", "Contrastive", "None", "--images", "1", "--cars", "10", "--output", str(file))
+    options = ("--models", "Contrastive", "None", "--images", "1", "--cars", "10", "--output", str(file))
     run_inside("benchmarks/3_measure_precision.py", project / "tiny.yaml", *options)
     value = pd.read_csv(file).set_index(["measure", "of", "precision"]).sort_index().value
     rounded, exact = value["correlation with the float32 map", "least"]

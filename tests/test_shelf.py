@@ -91,7 +91,9 @@ BROKEN_PARTS = {
     "other type": with_arrays(value=np.array(["a", "b", "c"])),
     "objects": with_arrays(value=np.array([{}, {}, {}])),
     "an array less": with_arrays(value=None),
-    "a flipped bit": lambda file: file.write_bytes((b := bytearray(file.read_bytes())).__setitem__(150, b[150] ^ 1) or b),
+    "a flipped bit": lambda file: file.write_bytes(
+        (b := bytearray(file.read_bytes())).__setitem__(150, b[150] ^ 1) or b
+    ),
 }
 
 
@@ -106,6 +108,26 @@ def test_broken_parts(whole, spoil):
     shelf.discard(0)
     run(stage(whole), whole, OPTIONS, small_stage.__file__)
     assert snapshot(whole.results) == before
+
+
+def test_parts_grow_by_arrays(settings):
+    """What a part has stays when others are added; the bytes do not depend on the order."""
+    wanted = {name: shelf_of(settings, 2)._replace(wanted=(name,)) for name in ("value", "digits")}
+    arrays = make([shelf_of(settings, 2)], 1, lambda ticks: None)[0]
+    for name, shelf in wanted.items():
+        assert shelf.lacks(1)
+        shelf.put(1, **{name: arrays[name]})
+        assert not shelf.lacks(1)
+    grown, file = shelf_of(settings, 2), shelf_of(settings, 2).folder / "00001.npz"
+    assert grown.get(1)["value"].tolist() == arrays["value"] and grown.common() == set()
+    content = file.read_bytes()
+    file.unlink()
+    for name in reversed(wanted):
+        wanted[name].put(1, **{name: arrays[name]})
+    assert file.read_bytes() == content
+    file.write_bytes(content[:-20])
+    with pytest.raises(InputError, match="00001.npz: not a readable part"):
+        wanted["value"].lacks(1)
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\xfe{\x00}\x00", b"[" * 100_000])

@@ -1,7 +1,7 @@
 """Runs that meet, are stopped, or find other inputs than the last one did; for kills see kill_runs.py."""
 
+import functools
 import itertools
-import json
 import re
 import shutil
 import subprocess
@@ -122,7 +122,7 @@ def test_another_checkpoint_behind_the_results(copy, fails, run_inside, script):
     torch.save(state, file)
     before = snapshot(copy / "results")
     message = fails(script, copy / "tiny.yaml")
-    assert re.search("was made with (embedder|embeddings|maps of Contrastive) = [0-9a-f]{16}, but now", message)
+    assert re.search("was made with (embedder|embeddings) = [0-9a-f]{16}, but now", message)
     assert snapshot(copy / "results") == before
     file.write_bytes(old)  # the same again, but for its time
     run_inside(script, copy / "tiny.yaml")
@@ -169,7 +169,7 @@ def test_other_properties_of_the_same_images(copy, fails):
 @pytest.mark.parametrize(
     "changes, script, message",
     [({"saliency": {"images": 2, "noise_samples": 3}}, "saliency/1_compute_maps.py", "noise_samples = 2, but now noise_samples = 3"),
-     ({"saliency": {"images": 2, "noise_samples": 3}}, "saliency/3_make_tables.py", "maps of Contrastive = "),
+     ({"saliency": {"images": 2, "noise_samples": 3}}, "saliency/3_make_tables.py", "noise_samples = 2, but now"),
      ({"saliency": {"images": 1, "noise_samples": 2}}, "saliency/4_plot_maps.py", "images = 2"),
      ({"seed": 1}, "saliency/2_compare_maps.py", "but now seed = 1"),
      ({"precision": "bf16"}, "properties/2_embed_cars.py", "precision = its default, but now precision = bf16"),
@@ -238,9 +238,13 @@ def test_maps_need_not_be_kept(project, run_inside, small_parts):
             run_inside(script, settings)
     kept, deleted = (saliency_of(project, name) for name in ("kept", "deleted"))
     assert (kept / "pairs_RenderedCars.csv").read_bytes() == (deleted / "pairs_RenderedCars.csv").read_bytes()
-    assert files_in(kept / "comparisons") == files_in(deleted / "comparisons") and len(parts_in(kept / "comparisons")) == 4
+    assert (
+        files_in(kept / "comparisons") == files_in(deleted / "comparisons") and len(parts_in(kept / "comparisons")) == 4
+    )
     assert len(parts_in(kept / "maps")) == 3 * 4
-    assert parts_in(deleted / "maps") == [f"RenderedCars/fold0/{name}/00000.npz" for name in ("arcface", "contrastive", "none")]
+    assert parts_in(deleted / "maps") == [
+        f"RenderedCars/fold0/{name}/00000.npz" for name in ("arcface", "contrastive", "none")
+    ]
     assert "all compared saliency maps exist" in run_inside(SALIENCY[0], settings)
     run_inside("saliency/4_plot_maps.py", settings)
 
@@ -271,17 +275,33 @@ def stop_at_call(number, function):
     return stopping
 
 
-def test_models_whose_maps_are_gone(project, run_inside, fails, small_parts):
+def test_models_that_come_later(project, run_inside, small_parts):
+    """Whatever has been compared stays; of maps that are gone those are made again that new pairs need."""
     settings = fake_data.write_settings(project, saliency=FOUR_IMAGES | {"images": 2, "keep_maps": False})
-    run_inside(SALIENCY[0], settings, "--models", "ArcFace", "None")
-    before = snapshot(project / "results")
-    assert "the maps of ArcFace, None were deleted once compared" in fails(SALIENCY[0], settings, "--models", "Contrastive")
-    assert snapshot(project / "results") == before
-    run_inside(SALIENCY[0], settings, "--models", "None")  # has been compared
+    file = saliency_of(project, "tiny") / "pairs_RenderedCars.csv"
+    pairs = []
+    for names in (["ArcFace", "None"], ["None"], ["Contrastive"], ["Contrastive", "None"], []):
+        run_inside(SALIENCY[0], settings, *(["--models", *names] if names else []))
+        pairs.append({(row["loss_a"][0], row["loss_b"][0]) for row in safe_files.read_rows(file)})
+    assert pairs[0] == pairs[1] == {("A", "A"), ("A", "N"), ("N", "N")}
+    assert pairs[2] == pairs[0] | {("C", "C")} and pairs[3] == pairs[2] | {("C", "N")}
+    assert pairs[4] == pairs[3] | {("C", "A")}
+    whole = files_in(saliency_of(project, "tiny"))
+    shutil.rmtree(project / "results")
     run_inside(SALIENCY[0], settings)
-    (made_of,) = saliency_of(project, "tiny").glob("comparisons/RenderedCars/fold0/*/made_of.json")  # the smaller set is gone
-    names = [key for key in json.loads(made_of.read_text()) if key.startswith("maps of ")]
-    assert names == ["maps of Contrastive", "maps of ArcFace", "maps of None"]
+    assert files_in(saliency_of(project, "tiny")) == whole
+
+
+def test_pairs_whose_maps_are_gone(copy, run_inside, run_unfinished):
+    """They stay in the CSV; a pair that cannot be compared any more is not passed over in silence."""
+    settings, saliency = copy / "tiny.yaml", saliency_of(copy, "tiny")
+    before = files_in(saliency)
+    shutil.rmtree(saliency / "maps/RenderedCars/fold0/arcface")
+    run_inside(SALIENCY[1], settings)
+    assert files_in(saliency)["pairs_RenderedCars.csv"] == before["pairs_RenderedCars.csv"]
+    shutil.rmtree(saliency / "comparisons")
+    assert "the maps of ArcFace are not whole" in run_unfinished(SALIENCY[1], settings)
+    assert len(safe_files.read_rows(saliency / "pairs_RenderedCars.csv")) == 3
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -335,10 +355,11 @@ def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatc
         for each, number in itertools.product(shelves, range(parts)):
             each.put(number, maps=np.random.default_rng(number).random((maps.MAPS_PER_PART, 20, 20)))
         names = [model.name for model in settings.models]
-        compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, shelves))).shelf_of(names)
+        compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, shelves)))
+        job = shelf.Job([compared.shelf_of(names)], functools.partial(comparisons.compare_kept, names))
         tracemalloc.start()
-        shelf.fill([(shelf.Job([compared], comparisons.compare_kept), number) for number in range(parts)], "x", "y")
-        rows = list(comparisons.rows_of([compared]))
+        shelf.fill([(job, number) for number in range(parts)], "x", "y")
+        rows = list(comparisons.rows_of(compared))
         assert {row[4] for row in rows} == {parts * maps.MAPS_PER_PART} and len(rows) == 6
         return tracemalloc.get_traced_memory()[1]
 

@@ -142,14 +142,14 @@ def test_half_a_file_is_never_left(tmp_path):
 def test_the_record_of_a_run(tmp_path):
     settings = reader.load_settings(fake_data.write_settings(tmp_path))
     for script in ("1_compute_maps.py", "2_compare_maps.py"):
-        run_record.note(settings, utils.ROOT / "saliency" / script, "cpu")
+        run_record.record(settings, utils.ROOT / "saliency" / script, "cpu")
     record = json.loads((settings.results / "run.json").read_text())
     assert set(record["scripts"]) == {"saliency/1_compute_maps.py", "saliency/2_compare_maps.py"}
     assert record["scripts"]["saliency/1_compute_maps.py"]["versions"]["torch"]
     assert record["settings"]["saliency"]["noise_samples"] == 2 and record["settings"]["protocols"] == ["paper"]
     (settings.results / "run.json").write_text("{")
     with pytest.raises(InputError, match="run.json: not readable"):
-        run_record.note(settings, utils.ROOT / "saliency" / "1_compute_maps.py")
+        run_record.record(settings, utils.ROOT / "saliency" / "1_compute_maps.py")
 
 
 def test_floors():

@@ -199,7 +199,7 @@ def build(size, samples, image_format="png", device="CPU", car_models=None):
     """The scene with all six cars, of which `apply` shows one.
 
     `size` in pixels, `samples` per pixel; `car_models`: a folder of the user's own cars (see car_files), or None for
-    those of car_models.py. Raises InputError for a device that is not there or a car that cannot be loaded.
+    those of car_models.py. Raises InputError for a device that does not exist or a car that cannot be loaded.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene

@@ -21,7 +21,7 @@ def render_frames(options, frames):
     """Renders those of `frames` that have no image yet; returns a line that says what was done.
 
     `options` are those of 2_render_cars.py. Raises InputError, before anything is rendered, if the folder was made with
-    other options, the disk has no room, or a device or car is not there.
+    other options, the disk has no room, or a device or car does not exist.
     """
 
     def values_of(frame):
@@ -95,7 +95,7 @@ def _rendered(scene, options, todo, render):
 
 
 def _images(options):
-    """The names of the images that are there; what killed processes left half-written is deleted."""
+    """The names of the images that exist; what killed processes left half-written is deleted."""
     images = options.output / "images"
     names = {path.name for path in images.iterdir()}
     for name in [name for name in names if name.startswith(".")]:
@@ -112,7 +112,7 @@ def _recorded(options):
 
 
 def _check_options(options, images):
-    """InputError if rendered_with.json says that the folder was made with other options, or is not there to say."""
+    """InputError if rendered_with.json says that the folder was made with other options, or does not exist to say so."""
     file = options.output / "rendered_with.json"
     if not file.is_file():
         if any(not name.startswith(".") for name in images):

@@ -35,9 +35,9 @@ def variations():
 
 
 def write_samples(path, frames, values_of, source):
-    """Writes samples.csv for `frames`; rows that are there already are checked and kept.
+    """Writes samples.csv for `frames`; rows that exist already are checked and kept.
 
-    `values_of`: frame -> values of its properties. Raises InputError if a row that is there shows others, in which case
+    `values_of`: frame -> values of its properties. Raises InputError if such a row shows others, in which case
     `source` names what the expected values come from.
     """
     rows = _checked_rows(path, values_of, source)
