@@ -52,7 +52,7 @@ def _kept(settings):
     file = _file(settings)
     kept = safe_files.read_json(file) if file.exists() else {}
     for name, entry in kept.items():
-        if not isinstance(entry, dict) or set(entry) != set(FIELDS):
+        if not isinstance(entry, dict) or [type(entry.get(field)) for field in FIELDS] != [int, int, str]:
             raise InputError(f"{file}: what it says of {name} is not readable; delete it")
     return kept
 

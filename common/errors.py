@@ -7,6 +7,7 @@ import errno
 import sys
 
 UNFINISHED = 3
+IN_THE_WAY = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST)  # a file where a folder should be, or a folder for a file
 
 
 class InputError(Exception):
@@ -31,7 +32,7 @@ def run_script(main):
         print(f"unfinished: {error}", file=sys.stderr)
         sys.exit(UNFINISHED)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, *IN_THE_WAY):
             raise
         sys.exit(f"error: {error.filename}: {error.strerror}; what is finished is kept")
     except KeyboardInterrupt:

@@ -146,6 +146,8 @@ def _settings_from(given, name):
     _check_keys("paths", given.get("paths", {}), PATHS)
     values["paths"] = PATHS | {key: ROOT / path for key, path in given.get("paths", {}).items()}
     values["models"] = models_from(_listed(values.get("models", [PAPER])))
+    for key in {"datasets", "folds"} & values.keys():
+        values[key] = [each for place, each in enumerate(values[key]) if each not in values[key][:place]]  # each once
     values["protocols"] = _protocols(_listed(values.pop("protocol", "paper")))
     settings = Settings(name=name, **values)
     _check_choices(settings)

@@ -273,15 +273,18 @@ def run(stage, settings, options, script):
         raise Unfinished(f"{stage.what}: {stage.lacking}")
 
 
-def check_views(views_of, settings):
-    """Raise InputError if the shelves behind CSV files were made with something else than what the settings say now.
+def refresh(views_of, settings):
+    """Write CSV files anew from what is on their shelves now, before something else is made of them.
 
-    views_of: a function of settings. What a missing input would tell apart is taken as it is: tables can be made without.
+    views_of: a function of settings. Raises InputError if shelves were made with something else than what the settings
+    say now. Where inputs are gone, so that nobody can tell, the CSV files are taken as they are.
     """
     with suppress(MissingFile):
-        for view in views_of(settings):
-            for shelf in view.shelves:
-                shelf.check()
+        views = views_of(settings)
+        for shelf in (shelf for view in views for shelf in view.shelves):
+            shelf.check()
+        for view in views:
+            view.write()
 
 
 def fill(todo, what, unit, wait=True):

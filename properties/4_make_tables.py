@@ -19,7 +19,7 @@ def main():
     from properties import scores
     from properties.tables import ENTRIES
 
-    shelf.check_views(scores.views, settings)
+    shelf.refresh(scores.views, settings)
     run_record.record(settings, __file__)
     tables.make(settings, ENTRIES)
 

@@ -7,7 +7,7 @@ their checkpoints, in the Reality Check's layout, are written from them.
 from functools import partial
 from typing import NamedTuple
 
-from common import safe_files
+from common import checksums, safe_files
 from common.errors import InputError
 from common.seeds import derived_seed, described
 from common.settings import Settings, unlike_defaults
@@ -68,27 +68,38 @@ def make_features(settings, shelves, number, tick):
     return [{"features": torch.cat(features)}]
 
 
+def trunk_file(settings):
+    """Where the trunk is that all demo networks share."""
+    return settings.paths["models"] / f"{settings.trunk}_trunk.pth"
+
+
 def shared_trunk(settings, items):
-    """The file of the trunk that all demo networks share, made by means of the items' images if it does not exist yet."""
+    """The file of the trunk that all demo networks share, made by means of the items' images if it does not exist yet.
+
+    Raises InputError if the file was made by means of others, or from another seed.
+    """
     import torch
 
     from reality_check import bn_inception, checkpoints
     from reality_check.transforms import network_input
 
-    file = settings.paths["models"] / f"{settings.trunk}_trunk.pth"
+    file, some = trunk_file(settings), datasets.evenly_spaced(items, settings.training.calibration_images)
+    made_of = {"trunk": settings.trunk, "images": described(datasets.ids_of(some)), **unlike_defaults(settings, "seed")}
+    folder, row = settings.paths["models"] / "training" / "trunk", [[file.name]]
+    shelf = Shelf(folder, made_of, row, {"sha256": Array("U64")})  # of the file, which is no array
     with safe_files.locked(file):
-        if file.is_file():
+        if shelf.is_whole() and file.is_file():
             return file
         if settings.trunk == "imagenet":
             source = checkpoint_files.untrained_trunk_file(settings)
             checkpoint_files.check_exist([source])
             trunk = checkpoints.read_trunk(source)
         else:
-            some = datasets.evenly_spaced(items, settings.training.calibration_images)
             trunk = bn_inception.seeded_trunk(derived_seed(settings.seed, "seeded trunk"))
             images = torch.stack([network_input(open_image(item.path)) for item in some])
             bn_inception.calibrate_batchnorm(trunk, images)
         checkpoints.save(bn_inception.ready_for_inference(trunk).state_dict(), file)
+        shelf.put(0, sha256=[checksums.sha256(file)])
     return file
 
 
@@ -165,7 +176,8 @@ class Checkpoint(NamedTuple):
         return [self.shelf]
 
     def write(self):
-        if self.shelf.is_whole() and not all(file.is_file() for file in self.shelf.of.files()):
+        files = [*self.shelf.of.files(), trunk_file(self.settings)]
+        if self.shelf.is_whole() and not all(file.is_file() for file in files):
             import torch
 
             from reality_check import bn_inception, checkpoints

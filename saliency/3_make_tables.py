@@ -19,7 +19,7 @@ def main():
     from saliency import comparisons
     from saliency.tables import entries
 
-    shelf.check_views(comparisons.views, settings)
+    shelf.refresh(comparisons.views, settings)
     run_record.record(settings, __file__)
     tables.make(settings, entries(settings))
 

@@ -139,11 +139,13 @@ def stage_without_maps(settings):
     settings.check_table_folds()
     items, mapped, names = maps.mapped_items(settings), maps.networks_of(settings), [m.name for m in settings.models]
     make_maps, together = maps.maker(settings, items, remembered=len(names)), {}
+    for network in mapped:
+        network.made_of()  # raises MissingFile, where what is known already would pass over a network
     for comparison in comparisons_of(settings, items):  # by all protocols from the same gradients
         together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.shelf_of(names))
     jobs = [
         # What takes long are the maps, of which a trial writes none.
-        Job(shelves, partial(compare_and_discard, names, make_maps), len(names), partial(try_maps, make_maps))
+        Job(shelves, partial(compare_and_discard, names, make_maps), len(names), partial(try_maps, names[0], make_maps))
         for shelves in together.values()
     ]
     # The maps that the figures show, and those of a part while it is compared
@@ -163,15 +165,19 @@ def stage_without_maps(settings):
     )
 
 
-def try_maps(make_maps, shelves, number, tick):
-    """The maps of the first network, by all protocols."""
-    make_maps([next(iter(shelf.of.maps.values())) for shelf in shelves], number, tick)
+def try_maps(name, make_maps, shelves, number, tick):
+    """The maps of one network, by all protocols."""
+    make_maps([shelf.of.maps[name] for shelf in shelves], number, tick)
 
 
 def compare_and_discard(names, make_maps, shelves, number, tick):
     """A part of the comparison by some protocols, for which its maps are made; then away with them; see Job.make."""
+    import torch
+
     found = [maps_of_network([shelf.of.maps[name] for shelf in shelves], make_maps, number, tick) for name in names]
+    threads = torch.get_num_threads()
     results = [compared(shelf.of, names, some, lambda ticks: None) for shelf, some in zip(shelves, zip(*found))]
+    torch.set_num_threads(threads)  # compiled code may have set another number, with which the next maps would round
     for shelf, name in ((shelf, name) for shelf in shelves for name in names):
         if not shelf.of.is_shown(number):
             shelf.of.maps[name].discard(number)

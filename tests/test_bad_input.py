@@ -452,7 +452,7 @@ def checksums_in_utf_16(folder):
     file.write_text(file.read_text(), encoding="utf-16")
 
 
-# Tables are made from CSV files, which people may have opened and saved.
+# Tables are made from CSV files, which people may have opened and saved. (Where the inputs exist, they are written anew.)
 PAIRS = "paper/saliency/pairs_RenderedCars.csv"
 CSV_FILES = {"saliency/3_make_tables.py": [PAIRS], "report/1_list_results.py": ["paper/tables/table2.csv", "paper/tables/table6.csv"],
              "properties/4_make_tables.py": ["paper/properties/nr_precision.csv", "paper/properties/mann_whitney.csv"]}  # fmt: skip
@@ -472,6 +472,7 @@ for script, names in CSV_FILES.items():
 
             def spoil_csv(folder, name=name, spoil=spoil):
                 spoil(folder / "results/tiny" / name)
+                shutil.rmtree(folder / "cars")
 
             spoil_csv.__name__ = f"{name.split('/')[-1].split('.')[0]}_{kind}"
             case(script, f"{name.split('/')[-1]}: not what a script has written", after=True)(spoil_csv)

@@ -145,6 +145,23 @@ def test_tables_can_be_made_where_the_inputs_are_not(copy, run_inside, script):
     assert snapshot(copy / "results") == before
 
 
+@pytest.mark.parametrize(
+    "script, name",
+    [
+        ("saliency/3_make_tables.py", "saliency/pairs_RenderedCars"),
+        ("properties/4_make_tables.py", "properties/nr_precision"),
+    ],
+)
+@pytest.mark.parametrize("lines", [slice(0, -1), slice(0, 1), [0, 1, 1]])
+def test_tables_are_made_from_what_is_on_shelves(copy, run_inside, script, name, lines):
+    """Not from a CSV file that has lost a row, or got one twice."""
+    before, file = snapshot(copy / "results"), copy / f"results/tiny/paper/{name}.csv"
+    rows = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(rows[lines] if isinstance(lines, slice) else [rows[i] for i in lines] + rows[2:]))
+    run_inside(script, copy / "tiny.yaml")
+    assert snapshot(copy / "results") == before
+
+
 @pytest.mark.parametrize("script", MAKERS)
 def test_other_images_behind_the_results(copy, fails, script):
     """One network's results are to be made, the others' exist; the images have changed in between."""
@@ -302,6 +319,31 @@ def test_pairs_whose_maps_are_gone(copy, run_inside, run_unfinished):
     shutil.rmtree(saliency / "comparisons")
     assert "the maps of ArcFace are not whole" in run_unfinished(SALIENCY[1], settings)
     assert len(safe_files.read_rows(saliency / "pairs_RenderedCars.csv")) == 3
+
+
+def test_a_narrowed_dry_run_and_a_missing_checkpoint(project, run_inside, fails):
+    settings = fake_data.write_settings(project, saliency=FOUR_IMAGES | {"keep_maps": False})
+    assert "s a map" in run_inside(SALIENCY[0], settings, "--models", "ArcFace", "--dry-run")
+    first_embedder(project).unlink()
+    assert "embedder_best.pth: missing" in fails(SALIENCY[0], settings)
+
+
+def test_a_trunk_of_other_making(project, fails):
+    """Its features were deleted, as the refusal says; the trunk itself is still the old one."""
+    settings = fake_data.write_settings(
+        project, training={"iterations": 10, "check_every": 5, "calibration_images": 21}
+    )
+    shutil.rmtree(project / "models/training/features")
+    shutil.rmtree(project / "models/training/embedders")
+    assert "training/trunk: was made with images = 20" in fails("reality_check/2_train_models.py", settings)
+
+
+def test_a_trunk_that_is_gone_is_made_again(project, run_inside):
+    file = project / "models/seeded_trunk.pth"
+    content = file.read_bytes()
+    file.unlink()
+    run_inside("reality_check/2_train_models.py", project / "tiny.yaml")
+    assert file.read_bytes() == content
 
 
 # ---------------------------------------------------------------------------------------------------------------------

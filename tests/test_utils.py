@@ -97,6 +97,11 @@ def test_protocols_in_a_list(tmp_path):
     assert [protocol.name for protocol in settings.protocols] == ["released", "paper"]
 
 
+def test_what_is_named_twice_counts_once(tmp_path):
+    settings = reader.load_settings(fake_data.write_settings(tmp_path, folds=[1, 0, 1], datasets=["SOP", "SOP"]))
+    assert settings.folds == [1, 0] and settings.datasets == ["SOP"]
+
+
 def test_models_by_name_and_all_of_the_papers(tmp_path):
     settings = reader.load_settings(fake_data.write_settings(tmp_path, models=["None", "paper"]))
     assert [model.name for model in settings.models] == ["None", *(model.name for model in utils.MODELS[:-1])]
