@@ -44,7 +44,7 @@ class Shelf(NamedTuple):
     arrays: dict  # name -> Array; all that a part may have
     of: object = None  # what its numbers are about, such as a network; only for whoever makes or reads them
     labels: dict = {}  # the same for CSV files: column -> value
-    wanted: tuple = ()  # the names of the arrays that a part must have; all by default. Others may be added later
+    wanted: tuple = ()  # of a shelf that grows by arrays: the names of those that a part must have now
 
     @property
     def fingerprint(self):
@@ -96,16 +96,18 @@ class Shelf(NamedTuple):
         return set.intersection(*(self._opened(number, lambda part: set(part.files)) for number in numbers))
 
     def put(self, number, **arrays):
-        """Write a part, to what it has already; before the first, what it is made of. Raises InputError as check does."""
+        """Write a part, keeping arrays that it has already; before the first, what it is made of. Raises InputError as check does."""
         with safe_files.locked(self.folder / "made_of.json"):
             self.check()
             if self.recorded() is None:
                 safe_files.write_json(self.folder / "made_of.json", _plain(self.made_of))
-        others = [name for name in self.arrays if name not in arrays and self.wanted and self.has(number, [name])]
-        arrays |= self.get(number, *others) if others else {}
-        typed = {
-            name: np.asarray(arrays[name], dtype=self.arrays[name].dtype) for name in self.arrays if name in arrays
-        }
+        if lacking := set(self.wanted or self.arrays) - arrays.keys():
+            raise KeyError(f"{self.folder}: was not given {min(lacking)}")  # a slip of whoever makes it
+        others = {}
+        if self.wanted and self._file(number).exists():
+            others = self._opened(number, lambda part: {name: part[name] for name in part.files if name != "rows"})
+        typed = {name: np.asarray(array, dtype=self.arrays[name].dtype) for name, array in arrays.items()}
+        typed = dict(sorted((others | typed).items()))  # in one order, whatever came first
         with safe_files.written_aside(self._file(number)) as aside:
             np.savez(aside, rows=np.asarray(self.parts[number], dtype=str), **typed)
 
@@ -134,6 +136,10 @@ class Shelf(NamedTuple):
         try:
             with np.load(file) as part:
                 return look(part)
+        except FileNotFoundError:  # deleted meanwhile
+            raise MissingFile(f"{file}: missing; run the script that makes it") from None
+        except MemoryError:
+            raise
         except Exception as error:  # numpy and zipfile raise a dozen kinds for broken files
             reason = " ".join(str(error).split())
             raise InputError(
@@ -220,7 +226,7 @@ class View(NamedTuple):
         print(f"wrote {self.file}")
 
 
-def _nothing():
+def _nothing(todo):
     """No check."""
 
 
@@ -232,7 +238,7 @@ class Stage(NamedTuple):
     jobs: list
     views: list = ()  # View, or anything else that has `shelves` and can `write`
     inputs: list = ()  # files that the shelves are made of, whose checksums are kept
-    check: Callable = _nothing  # raises InputError where an input is bad, before the long work begins
+    check: Callable = _nothing  # check(todo), of (job, number): raises InputError where an input of these is bad
     device: Callable = lambda: "cpu"  # returns the name of the device that works
     extra_bytes: int = 0  # that it takes on disk beside its shelves,
     hint: str = ""  # and what to do where the disk is too small
@@ -259,7 +265,7 @@ def run(stage, settings, options, script):
     if todo:
         print(_described(stage, settings, todo))
         _check_room(stage, settings, todo)
-        stage.check()
+        stage.check(todo)
         run_record.record(settings, script, stage.device())
         checksums.keep(settings, stage.inputs)
         left = fill(todo, stage.what, stage.unit, wait=not options.no_wait)
@@ -279,11 +285,14 @@ def refresh(views_of, settings):
     views_of: a function of settings. Raises InputError if shelves were made with something else than what the settings
     say now. Where inputs are gone, so that nobody can tell, the CSV files are taken as they are.
     """
-    with suppress(MissingFile):
+    try:
         views = views_of(settings)
-        for shelf in (shelf for view in views for shelf in view.shelves):
-            shelf.check()
-        for view in views:
+    except MissingFile:
+        return
+    for shelf in (shelf for view in views for shelf in view.shelves):
+        shelf.check()
+    for view in views:
+        if any(shelf.recorded() is not None for shelf in view.shelves):  # or someone has brought the CSV file alone
             view.write()
 
 

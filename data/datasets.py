@@ -130,11 +130,6 @@ def evenly_spaced(items, count):
     return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
-def mapped_items(settings, dataset):
-    """The test images of a dataset that the settings want saliency maps of."""
-    return evenly_spaced(load_items(settings, dataset, "test"), settings.saliency.images)
-
-
 def check_images(items, look=None):
     """Raise InputError for the first item whose image file is missing, or that `look`, a function of paths, refuses.
 

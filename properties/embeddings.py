@@ -62,8 +62,8 @@ def read(shelf):
     return array
 
 
-def check(shelves):
-    """Raise InputError if embeddings that exist are broken."""
+def check(shelves, todo):
+    """Raise InputError if embeddings that are on these shelves are broken; see Stage.check."""
     for shelf in shelves:
         read(shelf)
 
@@ -75,7 +75,7 @@ def stage(settings):
     """The embeddings by all networks; those that share a trunk are made together."""
     items, embedding = chosen_cars(settings)[0], embedding_networks(settings)
     jobs = [Job(_shelves(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
-    return network_stage("embeddings", "image", jobs, embedding, items)
+    return network_stage("embeddings", "image", jobs, embedding, items, lambda shelf: [shelf.of])
 
 
 def _shelves(group, items):

@@ -154,4 +154,8 @@ def test_rows(shelves, _):
 def observations(scores, group, unit):
     """The NR-Precisions of one group: one per model and fold, or a mean over the folds per model."""
     chosen = scores[scores.type == group]
-    return chosen.groupby("loss").nr_precision.mean() if unit == "loss_mean" else chosen.nr_precision
+    return (
+        chosen.groupby("loss").nr_precision.agg(lambda s: s.mean(skipna=False))
+        if unit == "loss_mean"
+        else chosen.nr_precision
+    )

@@ -5,6 +5,7 @@ from functools import partial
 from common.errors import InputError
 from common.models import find
 from common.seeds import derived_seed, described
+from common.settings import unlike_defaults
 from common.shelf import Array, Job, Shelf, Stage, View
 from data import datasets
 from properties import embeddings
@@ -24,6 +25,7 @@ def shelf_of(settings):
     items, network = embeddings.chosen_cars(settings)[0], network_of(settings)
     shown = datasets.ids_of(datasets.evenly_spaced(items, options.tsne_images))
     made_of = {"embeddings": embeddings.shelf_of(network, items).fingerprint, "images": described(shown)}
+    made_of |= {"distance": network.model.distance, **unlike_defaults(settings, "seed")}
     arrays = {"x": Array("f4"), "y": Array("f4")}
     return Shelf(settings.results / "properties" / "tsne", made_of, [shown], arrays, network, network.labels)
 

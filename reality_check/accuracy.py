@@ -57,9 +57,8 @@ def stage(settings):
         Job([shelf_of(each, items[name]) for each in group], partial(make, settings, items[name]), len(items[name]))
         for name in items for group in by_trunk(tested[name])
     ]  # fmt: skip
-    return network_stage(
-        "accuracies", "image", jobs, chain(*tested.values()), chain(*items.values()), views=views(settings)
-    )
+    networks, images = chain(*tested.values()), chain(*items.values())
+    return network_stage("accuracies", "image", jobs, networks, images, lambda shelf: [shelf.of], views=views(settings))
 
 
 def make(settings, items, shelves, number, tick):

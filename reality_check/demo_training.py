@@ -26,30 +26,45 @@ LOG_COLUMNS = {"loss": str, "dataset": str, "fold": int, "validation_map_at_r": 
 # ---------------------------------------------------------------------------------------------------------------------
 # The trunk and its features.
 # ---------------------------------------------------------------------------------------------------------------------
-def features_shelf(settings, dataset):
-    """The features (f,) that the trunk gives, a row for each image of all classes for training and validation."""
+def training_items(settings, dataset):
+    """The images of all classes for training and validation. Raises InputError if the settings train nothing."""
     if settings.training is None:
         raise InputError(f"settings {settings.name!r} have no `training:` block: their networks are downloaded")
-    items = [item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, fold=0)]
-    ids = datasets.ids_of(items)
-    made_of = {"images": described(ids), "trunk": settings.trunk, **unlike_defaults(settings, "seed")}
-    if settings.trunk == "seeded":
-        made_of |= unlike_defaults(settings.training, "calibration_images")
-    folder, arrays = (
-        settings.paths["models"] / "training" / "features",
-        {"features": Array("f4", (BN_INCEPTION.features,))},
-    )
-    return Shelf(folder / dataset, made_of, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, items)
+    return [item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, fold=0)]
+
+
+def calibration_items(settings):
+    """The images that set the statistics of a seeded trunk, whichever dataset is trained on."""
+    items = training_items(settings, settings.whole.datasets[0])
+    return datasets.evenly_spaced(items, settings.training.calibration_images)
+
+
+def trunk_made_of(settings):
+    """What the shared trunk is made of: the ImageNet file, or a seed and the images that it was calibrated on."""
+    if settings.trunk == "imagenet":
+        source = checkpoint_files.untrained_trunk_file(settings)
+        return {"trunk": checksums.checksum(settings, source)[:16]}
+    number, images = unlike_defaults(settings.training, "calibration_images"), calibration_items(settings)
+    calibrated = {"calibrated on": described(datasets.ids_of(images))}
+    return {"trunk": settings.trunk, **unlike_defaults(settings, "seed"), **number, **calibrated}
+
+
+def features_shelf(settings, dataset):
+    """The features (f,) that the trunk gives, a row for each image of all classes for training and validation."""
+    items = training_items(settings, dataset)
+    ids, arrays = datasets.ids_of(items), {"features": Array("f4", (BN_INCEPTION.features,))}
+    made_of = {"images": described(ids), **trunk_made_of(settings)}
+    folder = settings.paths["models"] / "training" / "features" / dataset
+    return Shelf(folder, made_of, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, items)
 
 
 def features_stage(settings):
     """The features of all datasets' training images."""
     shelves = [features_shelf(settings, dataset) for dataset in settings.datasets]
-    check = partial(datasets.check_images, [item for shelf in shelves for item in shelf.of])
-    jobs = [
-        Job([shelf], partial(make_features, settings), trial=no_trial) for shelf in shelves
-    ]  # it would make the trunk
-    return Stage("trunk features", "image", jobs, check=check)
+    items = [item for shelf in shelves for item in shelf.of]
+    # A trial would make the trunk.
+    jobs = [Job([shelf], partial(make_features, settings), trial=no_trial) for shelf in shelves]
+    return Stage("trunk features", "image", jobs, check=lambda todo: datasets.check_images(items))
 
 
 def make_features(settings, shelves, number, tick):
@@ -61,7 +76,7 @@ def make_features(settings, shelves, number, tick):
     from reality_check.transforms import network_inputs
 
     (shelf,), features = shelves, []
-    trunk = ready_for_inference(read_trunk(shared_trunk(settings, shelf.of)))
+    trunk = ready_for_inference(read_trunk(shared_trunk(settings)))
     for some in blocks(blocks(shelf.of, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE):
         features.append(features_of(trunk, torch.stack(list(network_inputs(some)))))
         tick(len(some))
@@ -73,22 +88,23 @@ def trunk_file(settings):
     return settings.paths["models"] / f"{settings.trunk}_trunk.pth"
 
 
-def shared_trunk(settings, items):
-    """The file of the trunk that all demo networks share, made by means of the items' images if it does not exist yet.
+def shared_trunk(settings):
+    """The file of the trunk that all demo networks share, made if it does not exist yet.
 
-    Raises InputError if the file was made by means of others, or from another seed.
+    Raises InputError if it was made of something else, or is not the file that was made.
     """
     import torch
 
     from reality_check import bn_inception, checkpoints
     from reality_check.transforms import network_input
 
-    file, some = trunk_file(settings), datasets.evenly_spaced(items, settings.training.calibration_images)
-    made_of = {"trunk": settings.trunk, "images": described(datasets.ids_of(some)), **unlike_defaults(settings, "seed")}
-    folder, row = settings.paths["models"] / "training" / "trunk", [[file.name]]
-    shelf = Shelf(folder, made_of, row, {"sha256": Array("U64")})  # of the file, which is no array
+    file, folder = trunk_file(settings), settings.paths["models"] / "training" / "trunk"
+    shelf = Shelf(folder, trunk_made_of(settings), [[file.name]], {"sha256": Array("U64")})
     with safe_files.locked(file):
         if shelf.is_whole() and file.is_file():
+            status = file.stat()
+            if checksums.sha256(file, status.st_size, status.st_mtime_ns) != shelf.get(0)["sha256"][0]:
+                raise InputError(f"{file}: not the file that was made; delete it, and it is made again")
             return file
         if settings.trunk == "imagenet":
             source = checkpoint_files.untrained_trunk_file(settings)
@@ -96,10 +112,11 @@ def shared_trunk(settings, items):
             trunk = checkpoints.read_trunk(source)
         else:
             trunk = bn_inception.seeded_trunk(derived_seed(settings.seed, "seeded trunk"))
-            images = torch.stack([network_input(open_image(item.path)) for item in some])
+            images = torch.stack([network_input(open_image(item.path)) for item in calibration_items(settings)])
             bn_inception.calibrate_batchnorm(trunk, images)
         checkpoints.save(bn_inception.ready_for_inference(trunk).state_dict(), file)
-        shelf.put(0, sha256=[checksums.sha256(file)])
+        status = file.stat()
+        shelf.put(0, sha256=[checksums.sha256(file, status.st_size, status.st_mtime_ns)])
     return file
 
 
@@ -138,7 +155,7 @@ def networks_stage(settings):
     ]
     whole = shelves_of(settings.whole)
     log = View(settings.paths["models"] / "training.csv", LOG_COLUMNS, [shelf for _, shelf in whole])
-    return Stage("networks", "network", jobs, [log, *(Checkpoint(settings, *each) for each in whole)])
+    return Stage("networks", "network", jobs, [log, *(Checkpoint(settings, shelf) for _, shelf in whole)])
 
 
 def train(features, shelves, number, tick):
@@ -168,7 +185,6 @@ class Checkpoint(NamedTuple):
     """The checkpoint of a network: like View, written from a shelf, where it does not exist."""
 
     settings: Settings
-    features: Shelf
     shelf: Shelf
 
     @property
@@ -185,5 +201,5 @@ class Checkpoint(NamedTuple):
             arrays = {name: torch.from_numpy(array) for name, array in self.shelf.get(0, "weight", "bias").items()}
             embedder = bn_inception.Embedder(*reversed(arrays["weight"][0].shape))
             embedder.net[0].load_state_dict({name: array[0] for name, array in arrays.items()})
-            trunk = shared_trunk(self.settings, self.features.of)
+            trunk = shared_trunk(self.settings)
             checkpoints.save_checkpoint(self.shelf.of.files()[0].parent, trunk, embedder)

@@ -101,19 +101,24 @@ def device_of(settings):
     return str(bn_inception.device_of(settings))
 
 
-def network_stage(what, unit, jobs, networks, items, **more):
-    """A Stage whose jobs load these networks and show them the images of these items; more: its other fields."""
+def network_stage(what, unit, jobs, networks, items, loads, **more):
+    """A Stage whose jobs load some of these networks, and show them the images of these items.
+
+    loads: a function from a shelf to the networks that it takes to make it; more: the Stage's other fields.
+    """
     networks, items = list(networks), list(items)
     inputs = [file for network in networks for file in network.inputs()]
     device = partial(device_of, networks[0].settings)
-    return Stage(what, unit, jobs, inputs=inputs, check=partial(check, networks, items), device=device, **more)
+    return Stage(what, unit, jobs, inputs=inputs, check=partial(check, loads, items), device=device, **more)
 
 
-def check(networks, items):
-    """Read all checkpoints, and the beginning of all images; the first InputError stops a run at its start."""
+def check(loads, items, todo):
+    """Read the checkpoints that todo takes, and the beginning of all images; the first InputError stops a run."""
     from reality_check import checkpoints
 
+    lacking = [shelf for job, number in todo for shelf in job.shelves if shelf.lacks(number)]
+    networks = {network.path: network for shelf in lacking for network in loads(shelf)}
     good_trunks = set()
-    for network in networks:
+    for network in networks.values():
         checkpoints.check_files(network.files(), good_trunks)
     datasets.check_images(items, check_header)

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 from common.errors import run_script
-from common.settings import options_parser, settings_from
+from common.settings import narrowed, options_parser, settings_from
 
 
 def main():
@@ -19,7 +19,8 @@ def main():
     from saliency import comparisons
     from saliency.tables import entries
 
-    shelf.refresh(comparisons.views, settings)
+    for dataset in settings.datasets:  # of which some may be gone
+        shelf.refresh(comparisons.views, narrowed(settings, datasets=[dataset]))
     run_record.record(settings, __file__)
     tables.make(settings, entries(settings))
 

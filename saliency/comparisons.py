@@ -160,6 +160,7 @@ def stage_without_maps(settings):
         jobs,
         mapped,
         chain(*items.values()),
+        lambda shelf: [shelf.of.maps[name].of.network for name in names],
         views=views(settings, items),
         extra_bytes=room,
     )

@@ -79,7 +79,12 @@ def stage(settings):
         Job([shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of(settings, each.fold)], make)
         for each in mapped
     ]
-    return network_stage("saliency maps", "map", jobs, mapped, chain(*items.values()), hint=HINT)
+    return network_stage("saliency maps", "map", jobs, mapped, chain(*items.values()), loads, hint=HINT)
+
+
+def loads(shelf):
+    """The network that it takes to make a shelf."""
+    return [shelf.of.network]
 
 
 def maker(settings, items, remembered):

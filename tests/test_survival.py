@@ -14,7 +14,7 @@ import torch
 
 import utils
 from common import errors, safe_files, shelf
-from common.settings import Settings, load_settings
+from common.settings import Settings, TrainingSettings, load_settings, narrowed
 from data import datasets
 from data.datasets import Item
 from properties import embeddings
@@ -136,6 +136,29 @@ def test_finished_results_do_not_need_their_checkpoints(copy, run_inside, script
     assert snapshot(copy / "results") == before
 
 
+@pytest.mark.parametrize("script", MAKERS)
+def test_a_checkpoint_that_is_gone_does_not_keep_others_from_being_made(copy, run_inside, script):
+    before = snapshot(copy / "results")
+    first_embedder(copy).unlink()
+    for path in list((copy / "results").rglob("fold0/arcface")):
+        shutil.rmtree(path)
+    run_inside(script, copy / "tiny.yaml")
+    after = snapshot(copy / "results")
+    assert any("arcface" in path.parts for path in after) and set(after.items()) <= set(before.items())
+
+
+@pytest.mark.parametrize("script, name", [("saliency/3_make_tables.py", "saliency/pairs_RenderedCars.csv"),
+                                          ("properties/4_make_tables.py", "properties/nr_precision.csv")])  # fmt: skip
+def test_a_csv_file_that_was_brought_alone(copy, run_inside, script, name):
+    """It is not overwritten by what shelves do not have."""
+    file = copy / "results/tiny/paper" / name
+    content = file.read_bytes()
+    for folder in ("paper/saliency/maps", "paper/saliency/comparisons", "paper/properties/scores"):
+        shutil.rmtree(copy / "results/tiny" / folder)
+    run_inside(script, copy / "tiny.yaml")
+    assert file.read_bytes() == content
+
+
 @pytest.mark.parametrize("script", ["saliency/3_make_tables.py", "properties/4_make_tables.py"])
 def test_tables_can_be_made_where_the_inputs_are_not(copy, run_inside, script):
     shutil.rmtree(copy / "models")
@@ -189,6 +212,7 @@ def test_other_properties_of_the_same_images(copy, fails):
      ({"saliency": {"images": 2, "noise_samples": 3}}, "saliency/3_make_tables.py", "noise_samples = 2, but now"),
      ({"saliency": {"images": 1, "noise_samples": 2}}, "saliency/4_plot_maps.py", "images = 2"),
      ({"seed": 1}, "saliency/2_compare_maps.py", "but now seed = 1"),
+     ({"seed": 1}, "properties/5_plot_embeddings.py", "but now seed = 1"),
      ({"precision": "bf16"}, "properties/2_embed_cars.py", "precision = its default, but now precision = bf16"),
      ({"properties": {"networks": "RenderedCars", "images": 50}}, "properties/4_make_tables.py", "was made with embeddings = "),
      ({"properties": {"networks": "RenderedCars", "tsne_images": 30}}, "properties/5_plot_embeddings.py", "images = 40"),
@@ -309,6 +333,22 @@ def test_models_that_come_later(project, run_inside, small_parts):
     assert files_in(saliency_of(project, "tiny")) == whole
 
 
+def test_pairs_of_models_that_the_settings_leave_out_for_a_while(copy, run_inside):
+    before = files_in(saliency_of(copy, "tiny") / "comparisons")
+    part = saliency_of(copy, "tiny") / "comparisons/RenderedCars/fold0/00000.npz"
+    part.unlink()
+    few = {"models": ["ArcFace", "None"]}
+    run_inside(SALIENCY[1], fake_data.write_settings(copy, **few))
+    run_inside(SALIENCY[1], fake_data.write_settings(copy))
+    assert files_in(saliency_of(copy, "tiny") / "comparisons") == before
+    with np.load(part) as arrays:
+        some = {name: arrays[name] for name in arrays.files if "none" not in name}
+    np.savez(part, **some)
+    run_inside(SALIENCY[1], fake_data.write_settings(copy, **few))  # adds the pairs of None, and keeps that of Contrastive and ArcFace
+    with np.load(part) as arrays:
+        assert set(some) < set(arrays.files) and len(arrays.files) == 1 + 5
+
+
 def test_pairs_whose_maps_are_gone(copy, run_inside, run_unfinished):
     """They stay in the CSV; a pair that cannot be compared any more is not passed over in silence."""
     settings, saliency = copy / "tiny.yaml", saliency_of(copy, "tiny")
@@ -335,7 +375,9 @@ def test_a_trunk_of_other_making(project, fails):
     )
     shutil.rmtree(project / "models/training/features")
     shutil.rmtree(project / "models/training/embedders")
-    assert "training/trunk: was made with images = 20" in fails("reality_check/2_train_models.py", settings)
+    assert "training/trunk: was made with calibration_images = 20, but now" in fails(
+        "reality_check/2_train_models.py", settings
+    )
 
 
 def test_a_trunk_that_is_gone_is_made_again(project, run_inside):
@@ -344,6 +386,29 @@ def test_a_trunk_that_is_gone_is_made_again(project, run_inside):
     file.unlink()
     run_inside("reality_check/2_train_models.py", project / "tiny.yaml")
     assert file.read_bytes() == content
+
+
+def test_a_trunk_that_is_another_file(project, fails):
+    (project / "models/seeded_trunk.pth").write_bytes(b"another")
+    shutil.rmtree(project / "models/training/features")
+    assert "seeded_trunk.pth: not the file that was made" in fails(
+        "reality_check/2_train_models.py", project / "tiny.yaml"
+    )
+
+
+def test_datasets_share_one_trunk(monkeypatch, tmp_path):
+    """It is the same whichever of them is trained on first, or alone."""
+    from reality_check import demo_training
+
+    def items(settings, dataset, part, fold):
+        return [Item(f"{dataset} {part} {i}", tmp_path, i) for i in range(9)]
+
+    monkeypatch.setattr(datasets, "load_items", items)
+    settings = Settings("test", datasets=["SOP", "CUB200"], trunk="seeded", training=TrainingSettings())
+    alone = narrowed(settings, datasets=["CUB200"])
+    assert demo_training.trunk_made_of(settings) == demo_training.trunk_made_of(alone)
+    shelves = [demo_training.features_shelf(each, "CUB200") for each in (settings, alone)]
+    assert shelves[0].made_of == shelves[1].made_of
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -425,6 +490,7 @@ def test_dry_runs(project, run_inside):
                          ("reality_check/3_evaluate_models.py", "accuracies: 43 images to do, in 1 parts")):  # fmt: skip
         text = run_inside(script, settings, "--dry-run")
         assert said in text and "time: 0.00 hours" in text
+    assert sorted(project.rglob("*")) == before
     settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
     before = sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
