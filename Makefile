@@ -29,7 +29,7 @@ demo: $(VENV)/installed
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
 
 test: $(VENV)/installed
-	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q tests
+	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -o tmp_path_retention_policy=failed tests
 
 cars: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/sample_cars --frames 1-600 --format jpg

@@ -32,10 +32,33 @@ class Model(NamedTuple):
     name: str  # as printed in the paper's tables
     year: int | None
     group: str  # what tables condense models by, and tests compare; the paper has groups of losses
-    distance: str  # as printed in Table 1; "None" is compared by Euclidean distance
-    key: str  # how the Reality Check spells the loss in its experiment names
-    runs: dict  # dataset -> number in the experiment's name
-    trained: bool = True  # False: an ImageNet trunk and a random embedder
+    distance: str  # as printed in Table 1, or module:function; "None" is compared by Euclidean distance
+    key: str = ""  # how the Reality Check spells the loss in its experiment names
+    runs: dict = {}  # dataset -> number in the experiment's name
+    trained: bool = True  # False: no loss has trained it, so it counts in no mean of its group
+    # Of models that settings add to the paper's; README, "Your own model"
+    network: str = ""  # module:function, timm:name, or the folder of an experiment in the Reality Check's layout
+    checkpoint: str = ""  # a path, in which {fold} and {dataset} stand for themselves, or the word random
+    head: str = ""  # "keep" or "drop" the classifier of a timm network
+    crop: tuple | None = None  # (shorter side, size of the middle) of a timm network's images
+    embeddings: dict = {}  # dataset -> path of its images' embeddings, instead of a network
+
+    @property
+    def is_own(self):
+        """Whether it is not one of the paper's fifteen."""
+        return bool(self.network or self.embeddings)
+
+    @property
+    def is_random(self):
+        """Whether its weights are drawn at random."""
+        return self.checkpoint == "random"
+
+    @property
+    def per_fold(self):
+        """Whether it has a network for each fold, rather than one that counts once."""
+        paths = [self.checkpoint, *self.embeddings.values()]
+        in_layout = not self.embeddings and ":" not in self.network
+        return in_layout or any("{fold}" in path for path in paths)
 
 
 def _runs(cars196, cub200, sop):

@@ -9,7 +9,9 @@ from torchvision import transforms
 from benchmarks.measure import Row, fastest, medians
 from benchmarks.saliency_maps import IMAGES, fresh_network, our_network
 from data.datasets import Item
+from reality_check.bn_inception import network_input
 from reality_check.embedding import SharedTrunk
+from reality_check.loading import Ready
 
 BATCH_SIZE = 10  # ours
 PLAIN_BATCH_SIZES = (10, 25, 50)  # of which the plain way gets its best
@@ -47,7 +49,7 @@ def our_embeddings(networks):
 
 def rows(rounds=9):
     plain, network = fresh_network(), our_network()
-    ours = SharedTrunk(network.trunk, [network.embedder], BATCH_SIZE)
+    ours = SharedTrunk(Ready(network.trunk, network_input), [network.embedder], BATCH_SIZE)
     difference = np.abs(plain_embeddings(plain, BATCH_SIZE) - our_embeddings(ours)).max()
     tried = {size: lambda size=size: plain_embeddings(plain, size) for size in PLAIN_BATCH_SIZES}
     best = fastest(tried)

@@ -7,9 +7,11 @@ from captum.attr import NoiseTunnel, Saliency
 from benchmarks.measure import Row, fastest, medians
 from common.settings import Settings
 from data.images import open_image
-from reality_check.bn_inception import device_of, random_network, ready_for_inference, trunk_for_inference
+from reality_check.bn_inception import network_input, random_network
 from reality_check.distances import distance_function
-from reality_check.transforms import black_input, network_input
+from reality_check.loading import for_inference
+from reality_check.modules import device_of, ready_for_inference
+from reality_check.transforms import black_input
 from saliency.smoothgrad import (
     gradients_in_batches,
     input_gradients,
@@ -35,7 +37,7 @@ def fresh_network():
 def our_network(device="cpu", precision="float32", kind=torch.float32, gradients=False):
     """The same network, as the scripts load it."""
     network = fresh_network().to(kind)
-    network.trunk = trunk_for_inference(network.trunk, device, precision, gradients)
+    network.trunk = for_inference(network.trunk, device, precision, gradients)
     return ready_for_inference(network, device)
 
 
@@ -70,7 +72,9 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
 def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
     plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind, gradients=True)
-    image, black = (each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input()))
+    image, black = (
+        each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input(network_input))
+    )
     with torch.no_grad():
         base = ours(black[None])
     return plain, ours, image, base

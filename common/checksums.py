@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from common import safe_files
 from common.errors import InputError, MissingFile
+from utils import ROOT
 
 FIELDS = ("bytes", "modified", "sha256")
 
@@ -28,6 +29,11 @@ def checksum(settings, file):
     if not kept:
         raise MissingFile(f"{file}: missing; data/README.md says where it comes from")
     return kept["sha256"]
+
+
+def short(settings, file):
+    """The beginning of the checksum, which is enough to tell files apart."""
+    return checksum(settings, file)[:16]
 
 
 def keep(settings, some):
@@ -63,6 +69,6 @@ def _state(file):
 
 
 def _name(settings, file):
-    """The file's path in the models folder; of a file elsewhere its name. So results can be moved with their files."""
-    models = settings.paths["models"]
-    return file.relative_to(models).as_posix() if file.is_relative_to(models) else file.name
+    """The file's path, below the models folder or the repository if it is there: so results can be moved with their files."""
+    folders = (settings.paths["models"], ROOT)
+    return next((file.relative_to(folder).as_posix() for folder in folders if file.is_relative_to(folder)), str(file))

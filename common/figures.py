@@ -1,6 +1,7 @@
 """The look that all figures share, and their files."""
 
 import json
+import textwrap
 
 import matplotlib
 
@@ -9,6 +10,7 @@ import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 
 from common import safe_files  # noqa: E402
 
+NOTE_WIDTH = 18  # letters per inch
 matplotlib.rcParams.update(
     {
         "font.size": 8,
@@ -31,7 +33,8 @@ def draw(settings, stem, figure, shows):
     shows: what the figure is of, as a dictionary; the PNG's description keeps it.
     """
     if settings.note:
-        figure.supxlabel(settings.note, fontsize=7, color="0.35")
+        note = textwrap.fill(settings.note, int(NOTE_WIDTH * figure.get_figwidth()))
+        figure.supxlabel(note, fontsize=7, color="0.35")
     write(stem, figure, json.dumps(shows | {"settings": settings.name, "note": settings.note}))
 
 

@@ -1,19 +1,130 @@
 """The table of models that a run has: read from its settings; everything else about models asks this table."""
 
+from pathlib import Path
+
 from common.errors import InputError
-from utils import MODELS
+from common.imports import is_name
+from utils import DATASETS, MODELS, ROOT, Model
 
 PAPER = "paper"  # the word for all of the paper's in the settings
+DISTANCES = list(dict.fromkeys(model.distance for model in MODELS))
+TIMM = "timm:"
+KEYS = {"name": str, "year": int, "group": str, "trained": bool, "distance": str, "network": str, "checkpoint": str,
+        "head": str, "crop": list, "embeddings": dict}  # fmt: skip
+KINDS = {str: "a word", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
 
 
 def models_from(given):
-    """The models that a settings file's `models` names: a list of names, in which "paper" stands for the fifteen.
+    """The models that a settings file's `models` lists.
 
-    Raises InputError if there is no such model.
+    given: names of the paper's, in which "paper" stands for all fifteen; mappings that describe others; and paths of YAML
+    files that hold such lists. Raises InputError if there is no such model, or two go by one name.
     """
-    by_name = {model.name: model for model in MODELS}
-    names = dict.fromkeys(name for each in given for name in (by_name if each == PAPER else [each]))
-    return [find(name, MODELS) for name in names]
+    models = []
+    for each in given:
+        if isinstance(each, dict):
+            models.append(_own(each))
+        else:
+            models += [find(name, MODELS) for name in ([m.name for m in MODELS] if each == PAPER else [each])]
+    models = [
+        each for place, each in enumerate(models) if each not in models[:place]
+    ]  # what is named twice is meant once
+    for place, model in enumerate(models):
+        for other in models[:place]:
+            if slug(model.name) == slug(other.name):
+                raise InputError(
+                    f"models: {model.name!r} and {other.name!r} would share their files; rename one of them"
+                )
+    return models
+
+
+def _own(entry):
+    """A model that is not the paper's, from its mapping."""
+    for key, value in entry.items():
+        if key not in KEYS:
+            raise InputError(f"models: unknown key {key!r}; known: {', '.join(KEYS)}")
+        if type(value) is not KEYS[key]:
+            raise InputError(f"models: {key} is {value!r}, but must be {KINDS[KEYS[key]]}")
+    name = entry.get("name", "")
+    where = f"models: {name!r}"
+    if not slug(name) or not name.isprintable() or name == PAPER:
+        raise InputError(f"{where}: give each a name with letters or digits in it, other than {PAPER!r}")
+    model = Model(**{"year": None, "group": "", "distance": DISTANCES[0], **_paths_as_given(where, entry)})
+    if model.is_random:
+        model = model._replace(trained=False)
+    model = model._replace(group=model.group or ("None" if not model.trained else ""))
+    if not model.group.isprintable() or not model.group.strip():
+        raise InputError(f"{where}: name its `group`, such as Ranking, Classification or one of your own")
+    if model.distance not in DISTANCES and not is_name(model.distance):
+        raise InputError(
+            f"{where}: unknown distance {model.distance!r}; known: {', '.join(DISTANCES)}, or module:function"
+        )
+    if bool(model.network) == bool(model.embeddings):
+        raise InputError(f"{where}: give it either a `network` or `embeddings`")
+    _check_network(where, model)
+    _check_embeddings(where, model)
+    return model
+
+
+def _paths_as_given(where, entry):
+    """The entry with its crop as a tuple, and paths whose braces hold {fold} or {dataset} only."""
+    for text in (entry.get("network", ""), entry.get("checkpoint", ""), *entry.get("embeddings", {}).values()):
+        try:
+            str(text).format(fold=0, dataset="")
+        except (KeyError, IndexError, ValueError, AttributeError):
+            raise InputError(f"{where}: {text!r}: only {{fold}} and {{dataset}} may stand in braces") from None
+    return entry | {"crop": tuple(entry["crop"]) if "crop" in entry else None}
+
+
+def _check_network(where, model):
+    if model.network.startswith(TIMM):
+        if not model.checkpoint:
+            raise InputError(f"{where}: timm networks come without weights; give a `checkpoint`, or the word random")
+    elif ":" in model.network and not is_name(model.network):
+        raise InputError(f"{where}: network {model.network!r} is neither module:function, timm:name nor a folder")
+    elif model.head or model.crop:
+        raise InputError(f"{where}: `head` and `crop` are for timm networks only")
+    if model.checkpoint and (model.embeddings or is_folder(model.network)):
+        raise InputError(f"{where}: `checkpoint` is for networks that module:function or timm:name builds")
+    if model.head not in ("", "keep", "drop"):
+        raise InputError(f"{where}: head is {model.head!r}, but must be keep or drop")
+    if model.crop is not None and not (
+        len(model.crop) == 2 and all(type(n) is int for n in model.crop) and 0 < model.crop[1] <= model.crop[0]
+    ):
+        raise InputError(
+            f"{where}: crop must be [shorter side, size of the middle], whole numbers such as [256, 224], not {list(model.crop)}"
+        )
+
+
+def _check_embeddings(where, model):
+    for dataset, path in model.embeddings.items():
+        if dataset not in DATASETS:
+            raise InputError(f"{where}: embeddings of unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
+        if not isinstance(path, str):
+            raise InputError(f"{where}: embeddings of {dataset} is {path!r}, but must be a path")
+    if len({"{fold}" in path for path in model.embeddings.values()}) > 1:
+        raise InputError(f"{where}: write {{fold}} into the paths of all its embeddings, or of none")
+
+
+def is_folder(network):
+    """Whether a model's network is a folder in the Reality Check's layout."""
+    return bool(network) and ":" not in network
+
+
+def read_list(text):
+    """The list of models in a YAML file, where a settings file's `models` is its path."""
+    import yaml  # not part of the renderer's environment
+
+    file = ROOT / Path(text)
+    if not file.is_file():
+        raise InputError(f"models: {file}: no such file")
+    try:
+        given = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"models: {file}: not a YAML file ({' '.join(str(error).split())})") from None
+    if not isinstance(given, list) or not given:
+        raise InputError(f"models: {file}: must hold a list of models")
+    return given
 
 
 def find(name, models):
@@ -32,6 +143,20 @@ def groups(models):
 def trained_groups(models):
     """The groups that have a trained model: those whose means and differences are of interest."""
     return groups([model for model in models if model.trained])
+
+
+def counted(models, group):
+    """The models of a group that count in its means: the trained ones; where there are none, all."""
+    some = [model for model in models if model.group == group]
+    return [model for model in some if model.trained] or some
+
+
+def about_own(models, given):
+    """What a table's caption has to say of models that are not the paper's; given: what embeddings alone lack there."""
+    once = ", ".join(model.name for model in models if not model.per_fold)
+    without = ", ".join(model.name for model in models if model.embeddings)
+    text = f" One network for all folds, which counts once: {once}." if once else ""
+    return text + (f" Given by embeddings, which {given}: {without}." if without and given else "")
 
 
 def grouped(models):

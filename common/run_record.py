@@ -13,7 +13,7 @@ import utils
 from common import safe_files
 
 PACKAGES = ("torch", "torchvision", "pretrainedmodels", "pytorch-metric-learning", "numpy", "scipy", "pandas",
-            "scikit-learn", "matplotlib")  # fmt: skip
+            "scikit-learn", "matplotlib", "timm")  # fmt: skip
 
 
 def _git(*words):
@@ -48,6 +48,9 @@ def record(settings, script, device="cpu"):
             "python": sys.version.split()[0],
             "versions": {name: metadata.version(name) for name in PACKAGES},
         }
+        networks = settings.results / "networks.json"  # what of an image they see, through which transform
         name = Path(script).resolve().relative_to(utils.ROOT).as_posix()
         scripts = (scripts if isinstance(scripts, dict) else {}) | {name: run}
-        safe_files.write_json(file, {"settings": settings.whole.recorded(), "scripts": scripts})
+        described = safe_files.read_json(networks) if networks.exists() else {}
+        record = {"settings": settings.whole.recorded(), "networks": list(described.values()), "scripts": scripts}
+        safe_files.write_json(file, record)

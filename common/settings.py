@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import InputError
-from common.models import PAPER, find, models_from
+from common.imports import is_name
+from common.models import PAPER, TIMM, find, models_from, read_list
 from utils import DATASETS, FOLDS, MODELS, PATHS, PROTOCOLS, ROOT
 
 PRECISIONS = ("float32", "tf32", "bf16")
+TSNE_MODEL = "Contrastive"  # the paper's, in Figure 3
+BN_INCEPTION = "bn_inception"  # the paper's trunk
 
 
 class SaliencySettings(NamedTuple):
@@ -24,7 +27,7 @@ class PropertySettings(NamedTuple):
     images: int | None = None  # rendered cars, evenly spaced; all of them by default
     batch_size: int = 10
     tsne_images: int = 1000
-    tsne_model: str = "Contrastive"
+    tsne_model: str = TSNE_MODEL  # or, where the models have none of that name, the first of them
 
 
 class TrainingSettings(NamedTuple):
@@ -32,7 +35,6 @@ class TrainingSettings(NamedTuple):
     batch_size: int = 32
     learning_rate: float = 1e-4  # of the embedder; the losses' own parameters have rates of their own
     check_every: int = 20  # iterations between two looks at the validation classes
-    calibration_images: int = 100  # images that set the BatchNorm statistics of a seeded trunk
 
 
 class Settings(NamedTuple):
@@ -42,11 +44,11 @@ class Settings(NamedTuple):
     models: list = MODELS
     datasets: list = ["SOP", "Cars196", "CUB200"]
     folds: list = list(FOLDS)
-    trunk: str = "imagenet"  # the untrained trunk of "None" and of demo networks: "imagenet" or "seeded"
+    trunk: str = BN_INCEPTION  # of "None" and of demo networks: the paper's, module:function or timm:name
     device: str = "auto"
     precision: str = "float32"  # of the networks; "tf32" and "bf16" are faster on a GPU, and less exact
     allow_partial: bool = False  # take of a dataset what exists, instead of refusing one that is not whole
-    tables: dict = {2: "SOP", 3: "Cars196", 4: "CUB200"}  # the dataset that a table is about
+    tables: dict = {2: "SOP", 3: "Cars196", 4: "CUB200"}  # the dataset that a table is about; others are not made
     saliency: SaliencySettings = SaliencySettings()
     properties: PropertySettings = PropertySettings()
     training: TrainingSettings | None = None  # set: the networks are demo networks, made by 2_train_models.py
@@ -66,6 +68,11 @@ class Settings(NamedTuple):
     def figures(self):
         return self.paths["figures"] / self.name
 
+    @property
+    def shown_dataset(self):
+        """The dataset that Figure 2 is about: Table 2's, or else the first table's."""
+        return self.tables[min(self.tables)]
+
     def table_folds(self, protocol):
         """The folds whose saliency maps the protocol's Tables 2-4 need."""
         return [fold for fold in self.folds if fold in protocol.table_folds]
@@ -80,20 +87,27 @@ class Settings(NamedTuple):
     @property
     def note(self):
         """What a reader of any table or figure of this run has to know about its networks."""
-        if self.training is None:
-            return ""
-        trunk = "an ImageNet trunk" if self.trunk == "imagenet" else "a randomly initialised trunk"
-        return (
-            f"Demo networks: embedders trained briefly on a few rendered cars, over {trunk} that was never fine-tuned."
-        )
+        notes = []
+        if self.training is not None:
+            trunk = self.trunk.split(":")[-1]
+            notes.append(f"Demo networks: embedders trained briefly on a few rendered cars, over a frozen {trunk}.")
+        own = [model for model in self.whole.models if model.is_own]
+        named = [f"{model.name} ({model.network or 'given embeddings'})" for model in own]
+        return " ".join(notes + ([f"Not of the paper: {', '.join(named)}."] if named else []))
 
     def recorded(self):
         """All settings that numbers or their number may depend on, as run.json keeps them."""
-        names = {"protocols": [each.name for each in self.protocols], "models": [each.name for each in self.models]}
+        models = [_given(model) if model.is_own else model.name for model in self.models]
+        names = {"protocols": [each.name for each in self.protocols], "models": models}
         blocks = {name: value._asdict() if value else None for name, value in
                   (("saliency", self.saliency), ("properties", self.properties), ("training", self.training))}  # fmt: skip
         plain = ("seed", "datasets", "folds", "trunk", "device", "precision", "allow_partial", "tables")
         return names | {name: getattr(self, name) for name in plain} | blocks
+
+
+def _given(model):
+    """What a settings file says of a model that is not the paper's."""
+    return {name: value for name, value in model._asdict().items() if value not in (None, "", {})}
 
 
 def unlike_defaults(block, *names):
@@ -142,10 +156,9 @@ def _settings_from(given, name):
             values[block] = kind(
                 **{k: _checked_value(f"{block}: {k}", v, defaults[k]) for k, v in given[block].items()}
             )
-    values["tables"] = PLAIN["tables"] | values.get("tables", {})
     _check_keys("paths", given.get("paths", {}), PATHS)
     values["paths"] = PATHS | {key: ROOT / path for key, path in given.get("paths", {}).items()}
-    values["models"] = models_from(_listed(values.get("models", [PAPER])))
+    values["models"] = models_from(_models_given(values.get("models", PAPER)))
     for key in {"datasets", "folds"} & values.keys():
         values[key] = [each for place, each in enumerate(values[key]) if each not in values[key][:place]]  # each once
     values["protocols"] = _protocols(_listed(values.pop("protocol", "paper")))
@@ -156,6 +169,11 @@ def _settings_from(given, name):
 
 def _listed(value):
     return value if isinstance(value, list) else [value]
+
+
+def _models_given(value):
+    """The list of models, which may be in a file of its own."""
+    return read_list(value) if isinstance(value, str) and value != PAPER else _listed(value)
 
 
 def _protocols(names):
@@ -184,7 +202,7 @@ def _checked_value(key, value, default):
         int: (is_whole and (value > 0 or key == "seed"), "a whole number above zero"),
         float: (is_number and value > 0, "a number above zero"),
         str: (isinstance(value, str) or key == "protocol" and is_list, "a word"),
-        list: (is_list or key == "models" and value == PAPER, "a list"),
+        list: (is_list or key == "models" and isinstance(value, str), "a list"),
         dict: (isinstance(value, dict), "a mapping"),
     }[type(default)]
     if not fits:
@@ -196,14 +214,17 @@ def _check_choices(settings):
     choices = [
         ("datasets", settings.datasets, DATASETS),
         ("folds", settings.folds, FOLDS),
-        ("trunk", [settings.trunk], ("imagenet", "seeded")),
         ("device", [settings.device.split(":")[0]], ("auto", "cpu", "cuda", "mps")),
         ("precision", [settings.precision], PRECISIONS),
         ("tables", settings.tables, PLAIN["tables"]),
         ("tables", settings.tables.values(), DATASETS),
         ("properties: networks", [settings.properties.networks], DATASETS),
-        ("properties: tsne_model", [settings.properties.tsne_model], [model.name for model in MODELS]),
+        ("properties: tsne_model", [settings.properties.tsne_model], [TSNE_MODEL, *(m.name for m in settings.models)]),
     ]
+    if settings.trunk != BN_INCEPTION and not is_name(settings.trunk) and not settings.trunk.startswith(TIMM):
+        raise InputError(f"trunk: {settings.trunk!r} is neither {BN_INCEPTION}, module:function nor timm:name")
+    if not settings.tables:
+        raise InputError("tables: name the dataset of at least one of Tables 2, 3 and 4")
     for key, values, known in choices:
         for value in values:
             if value not in known:

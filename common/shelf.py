@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from common import checksums, csv_files, run_record, safe_files
+from common import csv_files, run_record, safe_files
 from common.errors import InputError, MissingFile, Unfinished, run_script
 from common.seeds import fingerprint
 from common.settings import options_parser, settings_from
@@ -226,8 +226,8 @@ class View(NamedTuple):
         print(f"wrote {self.file}")
 
 
-def _nothing(todo):
-    """No check."""
+def _nothing(*_):
+    """No check, nothing to keep."""
 
 
 class Stage(NamedTuple):
@@ -237,7 +237,7 @@ class Stage(NamedTuple):
     unit: str  # what a tick is, e.g. "map"
     jobs: list
     views: list = ()  # View, or anything else that has `shelves` and can `write`
-    inputs: list = ()  # files that the shelves are made of, whose checksums are kept
+    keep: Callable = _nothing  # keeps what is known of the inputs, for when they are gone
     check: Callable = _nothing  # check(todo), of (job, number): raises InputError where an input of these is bad
     device: Callable = lambda: "cpu"  # returns the name of the device that works
     extra_bytes: int = 0  # that it takes on disk beside its shelves,
@@ -266,8 +266,8 @@ def run(stage, settings, options, script):
         print(_described(stage, settings, todo))
         _check_room(stage, settings, todo)
         stage.check(todo)
+        stage.keep()
         run_record.record(settings, script, stage.device())
-        checksums.keep(settings, stage.inputs)
         left = fill(todo, stage.what, stage.unit, wait=not options.no_wait)
     elif stage.jobs:
         print(f"all {stage.what} exist")

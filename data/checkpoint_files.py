@@ -10,25 +10,34 @@ import os
 import re
 
 from common.errors import MissingFile
-from utils import FOLD_FOLDER, experiment_folder
+from common.models import slug
+from common.settings import BN_INCEPTION
+from utils import FOLD_FOLDER, ROOT, experiment_folder
 
 
 def saved_models_folder(settings, model, dataset, fold):
     """The checkpoints of one network: trunk_best.pth and embedder_best.pth."""
     folder = settings.paths["models"] / experiment_folder(model, dataset)
+    if model.network:  # the folder of an experiment that the settings name
+        folder = ROOT / model.network.format(dataset=dataset)
     return folder / FOLD_FOLDER.format(fold=fold) / "saved_models"
 
 
 def untrained_trunk_file(settings):
-    """The trunk of "None": the ImageNet file, or the seeded trunk that 2_train_models.py leaves with the models."""
-    if settings.trunk == "imagenet":
+    """The trunk of "None": BN-Inception's ImageNet file, or the trunk that 2_train_models.py leaves with demo networks."""
+    if settings.trunk == BN_INCEPTION and settings.training is None:
         return settings.paths["imagenet_trunk"]
-    return settings.paths["models"] / "seeded_trunk.pth"
+    return shared_trunk_file(settings)
+
+
+def shared_trunk_file(settings):
+    """Where the trunk is that all demo networks share."""
+    return settings.paths["models"] / f"{slug(settings.trunk)}_trunk.pth"
 
 
 def files_of(settings, model, dataset, fold):
     """(trunk file, embedder file) of a network, which need not exist; an untrained embedder has no file and is None."""
-    if not model.trained:
+    if not model.trained and not model.is_own:
         return untrained_trunk_file(settings), None
     folder = saved_models_folder(settings, model, dataset, fold)
     return _best_file(folder, "trunk"), _best_file(folder, "embedder")

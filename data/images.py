@@ -9,10 +9,36 @@ from common.errors import InputError
 
 
 class Crop(NamedTuple):
-    """The part of an image that a network sees, in pixels."""
+    """The part of an image that a network sees, in pixels: the image is resized, then its middle cut out."""
 
-    resized: int  # the shorter side
-    size: int  # then the side of the square in the middle
+    resized: int | tuple  # the shorter side; or (height, width), where images of any form are squeezed into these
+    size: tuple  # (height, width) of the middle
+
+
+class Box(NamedTuple):
+    """A rectangle in an image, in its pixels, of which there may be fractions."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def resized_size(image_size, crop):
+    """(width, height) of an image of this (width, height) once it is resized."""
+    if isinstance(crop.resized, int):
+        return tuple(crop.resized * side // min(image_size) for side in image_size)
+    return crop.resized[1], crop.resized[0]
+
+
+def part_seen(image_size, crop):
+    """The Box that a network sees of an image of this (width, height), as torchvision's CenterCrop rounds."""
+    sides = []
+    for side, resized, cut in zip(image_size, resized_size(image_size, crop), reversed(crop.size)):
+        start = round((resized - cut) / 2)
+        sides.append((start * side / resized, (start + cut) * side / resized))
+    (left, right), (top, bottom) = sides
+    return Box(left, top, right, bottom)
 
 
 def open_image(path):
@@ -30,6 +56,12 @@ def check_header(path):
         pass
 
 
+def size_of(path):
+    """(width, height) of an image file, from its beginning. Raises InputError as open_image does."""
+    with _opened(path) as image:
+        return image.size
+
+
 @contextmanager
 def _opened(path):
     try:
@@ -43,12 +75,11 @@ def _opened(path):
         raise InputError(f"{path}: not a readable image ({error}); fetch it again") from None
 
 
-def cropped(image, crop):
-    """The part of an RGB image that a network sees, as torchvision's Resize(resized) and CenterCrop(size) give it.
+def cropped(image, crop, resample=Image.Resampling.BILINEAR):
+    """The part of an RGB image that a network sees, as torchvision's Resize and CenterCrop give it.
 
     Here with Pillow alone, which is what torchvision calls, so that figures need not load torch.
     """
-    width, height = (crop.resized * side // min(image.size) for side in image.size)
-    left, top = round((width - crop.size) / 2), round((height - crop.size) / 2)
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
-    return resized.crop((left, top, left + crop.size, top + crop.size))
+    (width, height), (rows, columns) = resized_size(image.size, crop), crop.size
+    left, top = round((width - columns) / 2), round((height - rows) / 2)
+    return image.resize((width, height), resample).crop((left, top, left + columns, top + rows))

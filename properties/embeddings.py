@@ -10,6 +10,7 @@ from common.shelf import Array, Job, Shelf, blocks
 from data import datasets
 from reality_check.networks import by_trunk, network_stage, networks_of
 
+IMAGES = "RenderedCars"  # the dataset that all networks are shown here, whichever they were trained on
 IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
 
 
@@ -22,16 +23,14 @@ def chosen_cars(settings):
 
 def embedding_networks(settings):
     """The networks that embed the rendered cars."""
-    return networks_of(settings, settings.properties.networks, settings.folds)
+    return networks_of(settings, settings.properties.networks, settings.folds, IMAGES)
 
 
 def shelf_of(network, items):
     """The embeddings (d,) of one network, not normalised, a row for each of the items."""
     made_of = {"images": described(datasets.ids_of(items)), **network.made_of()}
     folder = network.settings.results / "properties" / "embeddings" / network.path
-    return Shelf(
-        folder, made_of, _parts(items), {"embeddings": Array("f4", (network.architecture.dimensions,))}, network
-    )
+    return Shelf(folder, made_of, _parts(items), {"embeddings": Array("f4", (network.dimensions,))}, network)
 
 
 def features_shelf_of(network, items):
@@ -39,15 +38,20 @@ def features_shelf_of(network, items):
     made_of = {"images": described(datasets.ids_of(items)), **network.made_of()}
     del made_of["embedder"]
     folder = network.settings.results / "properties" / "features"
-    return Shelf(folder, made_of, _parts(items), {"features": Array("f4", (network.architecture.features,))}, network)
+    return Shelf(folder, made_of, _parts(items), {"features": Array("f4", (network.features,))}, network)
 
 
 def features_shelf(settings, items):
-    """The same of the settings' first untrained model. Raises InputError if they have none."""
-    untrained = [network for network in embedding_networks(settings.whole) if not network.model.trained]
+    """The same of the settings' untrained model, "None". Raises InputError if they have none."""
+    untrained = [network for network in embedding_networks(settings.whole) if has_features(network)]
     if not untrained:
         raise InputError(f"settings {settings.name!r}: `models` has no untrained one; add None")
     return features_shelf_of(untrained[0], items)
+
+
+def has_features(network):
+    """Whether it is the paper's untrained model, whose trunk's features are kept."""
+    return not network.model.trained and not network.model.is_own
 
 
 def _parts(items):
@@ -80,7 +84,7 @@ def stage(settings):
 
 def _shelves(group, items):
     """The shelves of networks that share a trunk; if that is the untrained one, its features' as well."""
-    untrained = [network for network in group if not network.model.trained]
+    untrained = [network for network in group if has_features(network)]
     return [shelf_of(network, items) for network in group] + [features_shelf_of(each, items) for each in untrained[:1]]
 
 
@@ -91,8 +95,8 @@ def make(settings, items, shelves, number, tick):
 
 def arrays_of(shelves, items, batch_size, tick):
     """The arrays of these items for each of the shelves, whose networks share a trunk."""
-    from reality_check.embedding import SharedTrunk  # torch takes seconds to load
+    from reality_check.embedding import embedded  # torch takes seconds to load
 
     wanted = [(shelf.of, "embeddings" in shelf.arrays) for shelf in shelves]
-    arrays = SharedTrunk.load(wanted, batch_size).embedded(items, tick)
+    arrays = embedded(wanted, items, batch_size, tick)
     return [{name: array} for shelf, array in zip(shelves, arrays) for name in shelf.arrays]

@@ -8,18 +8,19 @@ import numpy as np
 import pandas as pd
 
 from common.errors import InputError
+from common.imports import is_name
 from common.models import trained_groups
 from common.seeds import fingerprint
 from common.shelf import Array, Job, Shelf, Stage, View, rows_of
 from data.datasets import property_codes
 from properties import embeddings
 from properties.significance import ALTERNATIVES, mann_whitney
-from reality_check.networks import Network, device_of
+from reality_check.networks import Network, code_of, device_of
 from utils import PROPERTIES, Protocol
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
 UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
-COLUMNS = {"loss": str, "type": str, "fold": int, "property": str, "distance": str, "max_neighbors": str, "n_images": int,
+COLUMNS = {"loss": str, "type": str, "fold": str, "property": str, "distance": str, "max_neighbors": str, "n_images": int,
            "r_precision": float, "nr_precision": float}  # fmt: skip
 TEST_COLUMNS = {"property": str, "unit": str, "alternative": str, "group_a": str, "group_b": str, "n_a": int, "n_b": int,
                 "u": float, "p_value": float, "mean_a": float, "mean_b": float}  # fmt: skip
@@ -40,6 +41,7 @@ def shelf_of(network, protocol, embedded, codes):
     distance = network.model.distance if protocol.own_distance else RAW_DISTANCE
     measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
     made_of = {"embeddings": embedded.fingerprint, "properties": fingerprint(codes.tolist()), **measured}
+    made_of |= code_of(network.settings, distance)
     arrays = {"n_images": Array("i8"), "r_precision": Array("f8"), "nr_precision": Array("f8")}
     folder, parts = network.settings.results / protocol.name / "properties" / "scores", [[p.name for p in PROPERTIES]]
     scored, labels = Scored(network, protocol), network.labels | measured
@@ -84,12 +86,23 @@ def make(embedded, codes, shelves, number, tick):
 
 def score(embedded, codes, scored, device="cpu"):
     """The Precision of embeddings (n, d) and codes (n, k), by what is Scored."""
-    from properties.nr_precision import euclidean_coordinates, nr_precision  # compiled code takes a second to load
+    from properties.nr_precision import nr_precision  # compiled code takes a second to load
 
     (network, protocol), coordinates = scored, embedded
     if protocol.own_distance:
-        coordinates = euclidean_coordinates(embedded, network.model.distance)
+        coordinates = coordinates_of(embedded, network.model.distance)
     return nr_precision(coordinates, codes, protocol.max_neighbors, device=device)
+
+
+def coordinates_of(embedded, distance):
+    """Coordinates (n, k) whose Euclidean distances order neighbours as a distance, of Table 1 or module:function, does."""
+    if is_name(distance):
+        from reality_check.distances import coordinates  # torch takes seconds to load
+
+        return coordinates(distance, embedded)
+    from properties.nr_precision import euclidean_coordinates
+
+    return euclidean_coordinates(embedded, distance)
 
 
 def float64_device(settings):
@@ -138,6 +151,7 @@ def test_rows(shelves, _):
 
     A property is left out where a group has no scores, or a score is NaN.
     """
+    shelves = [shelf for shelf in shelves if shelf.of.network.model.trained]
     groups = trained_groups([shelf.of.network.model for shelf in shelves])
     scores = pd.DataFrame(rows_of(shelves, COLUMNS), columns=list(COLUMNS))
     for prop in PROPERTIES:

@@ -3,13 +3,16 @@
 import pandas as pd
 
 from common import csv_files
-from common.models import grouped, trained_groups
+from common.models import about_own, grouped, trained_groups
 from common.tables import MISSING_CELL, Cell, Entry, Table
+from properties.embeddings import IMAGES
 from properties.scores import COLUMNS as SCORE_COLUMNS
 from properties.scores import TEST_COLUMNS, scores_file, tests_file
+from reality_check.networks import ALL_FOLDS
 from utils import PROPERTIES
 
 SIGNIFICANT = 2.576  # the paper's threshold for underlining; see the README on what it does and does not say
+NOT_GIVEN = "not given"  # in the cells of a model by embeddings, where it has none of the rendered cars
 LEVEL = 0.01  # of the Mann-Whitney test that puts a mean in bold
 COLUMN_GROUPS = ["Car", "Car", *["Car Color"] * 3, *["Background Color"] * 3, "", "Sun", "Sun"]
 COLUMNS = [
@@ -24,8 +27,11 @@ def models_table(settings, protocol, name):
     rows = [(model.name, model.year, model.group, model.distance) for model in models]
     records = pd.DataFrame(rows, columns=["loss", "year", "type", "distance"])
     records["year"] = records["year"].astype("Int64")
-    cells = [[Cell(str(text or "") if model.trained else "") for text in row[1:]] for model, row in zip(models, rows)]
-    caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance.'
+    shown = [row[1:] if model.trained or model.is_own else ("", "", "") for model, row in zip(models, rows)]
+    cells = [[Cell(str(text or "")) for text in row] for row in shown]
+    caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance.' + about_own(
+        models, ""
+    )
     names = [model.name for model in models]
     return Table(name, caption, [], ["Year", "Loss type", "Distance/Similarity"], [], names, cells, records, False)
 
@@ -56,7 +62,8 @@ def nr_precision_table(settings, protocol, name):
     models, names = grouped(settings.models), trained_groups(settings.models)
     values = {(model.name, p.name): _fold_mean(settings, scores, model, p) for model in models for p in PROPERTIES}
     cells = [[_score_cell(values[model.name, p.name]) for p in PROPERTIES] for model in models]
-    records = [(model.name, model.group, p.name, values[model.name, p.name]) for model in models for p in PROPERTIES]
+    records = [(m.name, m.group, p.name, value if (value := values[m.name, p.name]) != NOT_GIVEN else None)
+               for m in models for p in PROPERTIES]  # fmt: skip
     means, bold = group_means(models, values), significantly_larger(settings, protocol)
     for group in names:
         cells.append([_mean_cell(means[group, p.name], (group, p.name) in bold) for p in PROPERTIES])
@@ -74,9 +81,12 @@ def nr_precision_table(settings, protocol, name):
 
 
 def _fold_mean(settings, scores, model, prop):
-    """Mean NR-Precision over the settings' folds; None if one of them is missing or undefined."""
-    rows = scores[(scores.loss == model.name) & (scores.property == prop.name) & scores.fold.isin(settings.folds)]
-    complete = len(rows) == len(settings.folds) and rows.nr_precision.notna().all()
+    """Mean NR-Precision over the settings' folds; None if one is missing or undefined, NOT_GIVEN if there can be none."""
+    if model.embeddings and IMAGES not in model.embeddings:
+        return NOT_GIVEN
+    folds = [str(fold) for fold in settings.folds] if model.per_fold else [ALL_FOLDS]
+    rows = scores[(scores.loss == model.name) & (scores.property == prop.name) & scores.fold.isin(folds)]
+    complete = len(rows) == len(folds) and rows.nr_precision.notna().all()
     return float(rows.nr_precision.mean()) if complete else None
 
 
@@ -86,6 +96,7 @@ def group_means(models, values):
     for group in trained_groups(models):
         for prop in PROPERTIES:
             column = [values[model.name, prop.name] for model in models if model.group == group and model.trained]
+            column = [value for value in column if value != NOT_GIVEN] or [None]
             means[group, prop.name] = None if None in column else sum(column) / len(column)
     return means
 
@@ -101,7 +112,9 @@ def significantly_larger(settings, protocol):
 
 
 def _score_cell(value):
-    return MISSING_CELL if value is None else Cell(_two_digits(value), value, underline=value > SIGNIFICANT)
+    if value is None or value == NOT_GIVEN:
+        return MISSING_CELL if value is None else Cell(NOT_GIVEN)
+    return Cell(_two_digits(value), value, underline=value > SIGNIFICANT)
 
 
 def _mean_cell(value, bold):
@@ -122,7 +135,7 @@ def _caption(settings, protocol, scores):
         f"NR-Precisions for {n} rendered car images, networks trained on {settings.properties.networks}. "
         f"Underlined: above {SIGNIFICANT}. Bold: the larger mean where the loss types differ (Mann-Whitney at 1%, one "
         f"value per {unit}, {protocol.test_alternative}). Protocol {protocol.name}: {limit}, {distance}; "
-        f"mean over fold {', '.join(map(str, settings.folds))}."
+        f"mean over fold {', '.join(map(str, settings.folds))}.{about_own(settings.models, '')}"
     )
 
 

@@ -3,16 +3,14 @@
 from functools import partial
 
 from common.errors import InputError
-from common.models import find
 from common.seeds import derived_seed, described
 from common.settings import unlike_defaults
 from common.shelf import Array, Job, Shelf, Stage, View
 from data import datasets
 from properties import embeddings
-from reality_check.networks import Network
-from utils import MODELS
+from reality_check.networks import code_of
 
-COLUMNS = {"image_id": str, "loss": str, "fold": int, "x": float, "y": float}
+COLUMNS = {"image_id": str, "loss": str, "fold": str, "x": float, "y": float}
 
 
 def csv_file(settings):
@@ -22,18 +20,22 @@ def csv_file(settings):
 def shelf_of(settings):
     """The coordinates (x, y) of some rendered cars, by the embeddings of the network that the settings name."""
     options = settings.properties
-    items, network = embeddings.chosen_cars(settings)[0], network_of(settings)
+    items, network = embeddings.chosen_cars(settings)[0], shown_network(settings)
     shown = datasets.ids_of(datasets.evenly_spaced(items, options.tsne_images))
     made_of = {"embeddings": embeddings.shelf_of(network, items).fingerprint, "images": described(shown)}
-    made_of |= {"distance": network.model.distance, **unlike_defaults(settings, "seed")}
+    made_of |= {"distance": network.model.distance, **code_of(settings, network.model.distance)}
+    made_of |= unlike_defaults(settings, "seed")
     arrays = {"x": Array("f4"), "y": Array("f4")}
     return Shelf(settings.results / "properties" / "tsne", made_of, [shown], arrays, network, network.labels)
 
 
-def network_of(settings):
-    """The network whose embeddings are shown."""
-    options = settings.properties
-    return Network(settings, find(options.tsne_model, MODELS), options.networks, settings.whole.folds[0])
+def shown_network(settings):
+    """The network whose embeddings are shown: the named model's in the first fold, or that of the first model."""
+    whole, wanted = settings.whole, settings.properties.tsne_model
+    networks = embeddings.embedding_networks(whole._replace(folds=whole.folds[:1]))
+    if not networks:
+        raise InputError(f"settings {settings.name!r}: no model has embeddings of the rendered cars")
+    return next((each for each in networks if each.model.name == wanted), networks[0])
 
 
 def stage(settings):
@@ -52,11 +54,11 @@ def make(embedded, shelves, number, tick):
     """The coordinates; see Job.make."""
     from sklearn.manifold import TSNE  # slow to import
 
-    from properties.nr_precision import euclidean_coordinates
+    from properties.scores import coordinates_of
 
     (shelf,) = shelves
     network, rows = shelf.of, {image_id: row for row, image_id in enumerate(embedded.rows)}
-    coordinates = euclidean_coordinates(embeddings.read(embedded), network.model.distance)
+    coordinates = coordinates_of(embeddings.read(embedded), network.model.distance)
     chosen = coordinates[[rows[image_id] for image_id in shelf.rows]]
     seed = derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold) % 2**32
     perplexity = min(30, (len(chosen) - 1) / 3)

@@ -11,7 +11,7 @@ from data import datasets
 from reality_check.networks import by_trunk, network_stage, networks_of
 
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
-COLUMNS = {"loss": str, "dataset": str, "fold": int, "type": str, "n_images": int, "n_classes": int,
+COLUMNS = {"loss": str, "dataset": str, "fold": str, "type": str, "n_images": int, "n_classes": int,
            **dict.fromkeys(MEASURES, float)}  # fmt: skip
 QUERIES_AT_ONCE = 1024
 
@@ -63,14 +63,14 @@ def stage(settings):
 
 def make(settings, items, shelves, number, tick):
     """The accuracies of networks that share a trunk; see Job.make."""
-    from reality_check.embedding import SharedTrunk
+    from reality_check.embedding import embedded
 
-    trunk = SharedTrunk.load([(shelf.of, True) for shelf in shelves], settings.properties.batch_size)
+    wanted = [(shelf.of, True) for shelf in shelves]
+    arrays = embedded(wanted, items, settings.properties.batch_size, tick)
     labels = [item.label for item in items]
     sizes = {"n_images": [len(labels)], "n_classes": [len(set(labels))]}
     return [
-        sizes | {measure: [value] for measure, value in accuracies(embeddings, labels).items()}
-        for embeddings in trunk.embedded(items, tick)
+        sizes | {measure: [value] for measure, value in accuracies(embeddings, labels).items()} for embeddings in arrays
     ]
 
 

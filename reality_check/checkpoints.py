@@ -1,4 +1,4 @@
-"""Networks from and to checkpoint files; where the files are is a matter of data/checkpoint_files.py."""
+"""Checkpoint files: tensors by name, from and to modules. Where the Reality Check's are: data/checkpoint_files.py."""
 
 import os
 import shutil
@@ -6,39 +6,45 @@ import shutil
 import torch
 
 from common import safe_files
-from common.errors import InputError
-from common.seeds import derived_seed
-from data.checkpoint_files import check_exist, same_file_key
-from reality_check.bn_inception import (
-    Embedder,
-    EmbeddingNetwork,
-    bninception_trunk,
-    ready_for_inference,
-    seeded,
-    trunk_for_inference,
-)
+from common.errors import InputError, MissingFile
+
+NESTS = ("state_dict", "model")  # under which trainers put the tensors beside other things
 
 
-def read_state(file):
-    """The tensors of a checkpoint by name. Raises InputError if the file is truncated or holds anything else."""
+def read_state(file, nested=False):
+    """The tensors of a checkpoint by name. Raises InputError if the file is truncated or holds anything else.
+
+    nested: whether other things may be beside the tensors, which are then under one of NESTS.
+    """
+    if not file.is_file():
+        raise MissingFile(f"{file}: missing; the settings' `models` name it")
     try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(file)
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds for broken files
         reason = " ".join(str(error).split())[:120]
         raise InputError(f"{file}: not a readable checkpoint ({reason}); fetch it again") from None
+    if nested and isinstance(state, dict):
+        state = next((state[name] for name in NESTS if isinstance(state.get(name), dict)), state)
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"{file}: holds no plain state_dict of tensors; it is not a Reality Check checkpoint")
+        raise InputError(f"{file}: holds no plain state_dict of tensors; save a network's state_dict()")
+    if nested and all(str(name).startswith("module.") for name in state):  # of torch.nn.DataParallel
+        state = {name.removeprefix("module."): value for name, value in state.items()}
     return state
 
 
-def fill(module, file):
-    """Load a checkpoint file into a module; every tensor is accounted for. Returns the module.
+def fill(module, file, state=None, ignored=("last_linear.",)):
+    """Load a checkpoint file, or its state, into a module; every tensor is accounted for. Returns the module.
 
-    Raises InputError on a missing, unknown, misshapen or non-finite tensor.
+    ignored: beginnings of names that the file may have beyond the module's; by default the classification layer of
+    BN-Inception's ImageNet file. Raises InputError on a missing, unknown, misshapen or non-finite tensor.
     """
-    own, state = module.state_dict(), read_state(file)
-    # The ImageNet file still has its classification layer; files of old torch versions count no batches.
-    state = {name: value for name, value in state.items() if name in own or not name.startswith("last_linear.")}
+    own, state = module.state_dict(), read_state(file) if state is None else state
+    state = {name: value for name, value in state.items() if name in own or not name.startswith(ignored)}
+    # Files of old torch versions count no batches.
     state |= {name: value for name, value in own.items() if name.endswith("num_batches_tracked") and name not in state}
     for problem, names in [("lacks", own.keys() - state.keys()), ("has unknown", state.keys() - own.keys())]:
         if names:
@@ -54,46 +60,6 @@ def fill(module, file):
             raise InputError(f"{file}: {name} contains NaN or infinite values; fetch or train it again")
     module.load_state_dict(state)
     return module
-
-
-def read_trunk(file):
-    """The trunk of a checkpoint file, in eval mode, as it was trained."""
-    return fill(bninception_trunk(), file).eval()
-
-
-def load_trunk(file, device="cpu", precision="float32", gradients=False):
-    """The trunk of a checkpoint file; see trunk_for_inference."""
-    return trunk_for_inference(read_trunk(file), device, precision, gradients)
-
-
-def load_embedder(file, seed, fold, device="cpu"):
-    """An embedder from its file, or the random one of a model without, from a run's seed and the fold."""
-    if file is None:
-        embedder = seeded(derived_seed(seed, "embedder of None", fold), Embedder)
-    else:
-        embedder = fill(Embedder(), file)
-    return ready_for_inference(embedder, device)
-
-
-def load_network(files, seed, fold, device="cpu", precision="float32", gradients=False):
-    """The network of (trunk file, embedder file), ready for inference; see load_embedder and trunk_for_inference."""
-    check_exist(files)
-    trunk = load_trunk(files[0], device, precision, gradients)
-    return EmbeddingNetwork(trunk, load_embedder(files[1], seed, fold, device)).eval()
-
-
-def check_files(files, good_trunks):
-    """Read the (trunk file, embedder file) of a network. Raises InputError if one is missing or broken.
-
-    good_trunks: keeps which trunks were read before, as many networks may share one.
-    """
-    check_exist(files)
-    trunk, embedder = files
-    if same_file_key(trunk) not in good_trunks:
-        read_trunk(trunk)
-        good_trunks.add(same_file_key(trunk))
-    if embedder:
-        fill(Embedder(), embedder)
 
 
 def save(state, file):

@@ -10,13 +10,12 @@ from typing import NamedTuple
 from common import checksums, safe_files
 from common.errors import InputError
 from common.seeds import derived_seed, described
-from common.settings import Settings, unlike_defaults
+from common.settings import BN_INCEPTION, Settings, unlike_defaults
 from common.shelf import Array, Job, Shelf, Stage, View, blocks, no_trial
 from data import checkpoint_files, datasets
-from data.images import open_image
-from reality_check.architecture import BN_INCEPTION
+from reality_check import sources
 from reality_check.hyperparameters import hyperparameters
-from reality_check.networks import networks_of
+from reality_check.networks import networks_of, trunk_source
 
 BATCH_SIZE = 25  # no setting: rounding depends on it, and training makes other networks of other rounding
 BATCHES_PER_PART = 4
@@ -33,26 +32,20 @@ def training_items(settings, dataset):
     return [item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, fold=0)]
 
 
-def calibration_items(settings):
-    """The images that set the statistics of a seeded trunk, whichever dataset is trained on."""
-    items = training_items(settings, settings.whole.datasets[0])
-    return datasets.evenly_spaced(items, settings.training.calibration_images)
-
-
 def trunk_made_of(settings):
-    """What the shared trunk is made of: the ImageNet file, or a seed and the images that it was calibrated on."""
-    if settings.trunk == "imagenet":
-        source = checkpoint_files.untrained_trunk_file(settings)
-        return {"trunk": checksums.checksum(settings, source)[:16]}
-    number, images = unlike_defaults(settings.training, "calibration_images"), calibration_items(settings)
-    calibrated = {"calibrated on": described(datasets.ids_of(images))}
-    return {"trunk": settings.trunk, **unlike_defaults(settings, "seed"), **number, **calibrated}
+    """What the shared trunk is made of: BN-Inception's ImageNet file, or whatever builds another."""
+    source = trunk_source(settings)
+    if source.network == BN_INCEPTION:
+        return {"trunk": checksums.short(settings, settings.paths["imagenet_trunk"])}
+    found = source.description(settings)
+    return source.made_of(settings) | {"weights": found.weights, "crop seen": found.crop._asdict()}
 
 
 def features_shelf(settings, dataset):
     """The features (f,) that the trunk gives, a row for each image of all classes for training and validation."""
     items = training_items(settings, dataset)
-    ids, arrays = datasets.ids_of(items), {"features": Array("f4", (BN_INCEPTION.features,))}
+    ids, features = datasets.ids_of(items), trunk_source(settings).description(settings).outputs
+    arrays = {"features": Array("f4", (features,))}
     made_of = {"images": described(ids), **trunk_made_of(settings)}
     folder = settings.paths["models"] / "training" / "features" / dataset
     return Shelf(folder, made_of, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, items)
@@ -64,28 +57,24 @@ def features_stage(settings):
     items = [item for shelf in shelves for item in shelf.of]
     # A trial would make the trunk.
     jobs = [Job([shelf], partial(make_features, settings), trial=no_trial) for shelf in shelves]
-    return Stage("trunk features", "image", jobs, check=lambda todo: datasets.check_images(items))
+    keep = partial(sources.keep, settings, [trunk_source(settings)])
+    return Stage("trunk features", "image", jobs, keep=keep, check=lambda todo: datasets.check_images(items))
 
 
 def make_features(settings, shelves, number, tick):
     """A part of the features; see Job.make."""
     import torch  # it takes seconds to load
 
-    from reality_check.bn_inception import features_of, ready_for_inference
-    from reality_check.checkpoints import read_trunk
+    from reality_check.loading import load_trunk
+    from reality_check.modules import features_of
     from reality_check.transforms import network_inputs
 
     (shelf,), features = shelves, []
-    trunk = ready_for_inference(read_trunk(shared_trunk(settings)))
+    trunk = load_trunk(trunk_source(settings), shared_trunk(settings))
     for some in blocks(blocks(shelf.of, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE):
-        features.append(features_of(trunk, torch.stack(list(network_inputs(some)))))
+        features.append(features_of(trunk.module, torch.stack(list(network_inputs(some, trunk.transform)))))
         tick(len(some))
     return [{"features": torch.cat(features)}]
-
-
-def trunk_file(settings):
-    """Where the trunk is that all demo networks share."""
-    return settings.paths["models"] / f"{settings.trunk}_trunk.pth"
 
 
 def shared_trunk(settings):
@@ -93,12 +82,9 @@ def shared_trunk(settings):
 
     Raises InputError if it was made of something else, or is not the file that was made.
     """
-    import torch
+    from reality_check import checkpoints, loading
 
-    from reality_check import bn_inception, checkpoints
-    from reality_check.transforms import network_input
-
-    file, folder = trunk_file(settings), settings.paths["models"] / "training" / "trunk"
+    file, folder = checkpoint_files.shared_trunk_file(settings), settings.paths["models"] / "training" / "trunk"
     shelf = Shelf(folder, trunk_made_of(settings), [[file.name]], {"sha256": Array("U64")})
     with safe_files.locked(file):
         if shelf.is_whole() and file.is_file():
@@ -106,15 +92,10 @@ def shared_trunk(settings):
             if checksums.sha256(file, status.st_size, status.st_mtime_ns) != shelf.get(0)["sha256"][0]:
                 raise InputError(f"{file}: not the file that was made; delete it, and it is made again")
             return file
-        if settings.trunk == "imagenet":
-            source = checkpoint_files.untrained_trunk_file(settings)
-            checkpoint_files.check_exist([source])
-            trunk = checkpoints.read_trunk(source)
-        else:
-            trunk = bn_inception.seeded_trunk(derived_seed(settings.seed, "seeded trunk"))
-            images = torch.stack([network_input(open_image(item.path)) for item in calibration_items(settings)])
-            bn_inception.calibrate_batchnorm(trunk, images)
-        checkpoints.save(bn_inception.ready_for_inference(trunk).state_dict(), file)
+        trunk, _ = loading.build(trunk_source(settings))
+        if settings.trunk == BN_INCEPTION:
+            checkpoints.fill(trunk, settings.paths["imagenet_trunk"])
+        checkpoints.save(trunk.state_dict(), file)
         status = file.stat()
         shelf.put(0, sha256=[checksums.sha256(file, status.st_size, status.st_mtime_ns)])
     return file
@@ -133,8 +114,7 @@ def shelf_of(network, features):
         **unlike_defaults(settings.training, "iterations", "batch_size", "learning_rate", "check_every"),
         **unlike_defaults(settings, "seed"),
     }
-    dimensions = network.architecture.dimensions
-    arrays = {"weight": Array("f4", (dimensions, network.architecture.features)), "bias": Array("f4", (dimensions,)),
+    arrays = {"weight": Array("f4", (network.dimensions, network.features)), "bias": Array("f4", (network.dimensions,)),
               "validation_map_at_r": Array("f8"), "iteration": Array("i8")}  # fmt: skip
     folder = settings.paths["models"] / "training" / "embedders" / network.path
     return Shelf(folder, made_of, [[network.name]], arrays, network, network.labels)
@@ -144,7 +124,8 @@ def shelves_of(settings):
     """(shelf of the features, shelf of the embedder) of every network that is trained here."""
     features = {dataset: features_shelf(settings, dataset) for dataset in settings.datasets}
     networks = [each for dataset in settings.datasets for each in networks_of(settings, dataset, settings.folds)]
-    return [(features[each.dataset], shelf_of(each, features[each.dataset])) for each in networks if each.model.trained]
+    trained = [each for each in networks if each.model.trained and not each.model.is_own]
+    return [(features[each.dataset], shelf_of(each, features[each.dataset])) for each in trained]
 
 
 def networks_stage(settings):
@@ -192,14 +173,14 @@ class Checkpoint(NamedTuple):
         return [self.shelf]
 
     def write(self):
-        files = [*self.shelf.of.files(), trunk_file(self.settings)]
+        files = [*self.shelf.of.files(), checkpoint_files.shared_trunk_file(self.settings)]
         if self.shelf.is_whole() and not all(file.is_file() for file in files):
             import torch
 
-            from reality_check import bn_inception, checkpoints
+            from reality_check import checkpoints, modules
 
             arrays = {name: torch.from_numpy(array) for name, array in self.shelf.get(0, "weight", "bias").items()}
-            embedder = bn_inception.Embedder(*reversed(arrays["weight"][0].shape))
+            embedder = modules.Embedder(*reversed(arrays["weight"][0].shape))
             embedder.net[0].load_state_dict({name: array[0] for name, array in arrays.items()})
             trunk = shared_trunk(self.settings)
             checkpoints.save_checkpoint(self.shelf.of.files()[0].parent, trunk, embedder)

@@ -1,13 +1,23 @@
-"""The distance of each loss (Table 1), for training and saliency maps."""
+"""The distances of models, for training and saliency maps: those of Table 1, and any that somebody else has written."""
 
+import torch
 from pytorch_metric_learning import distances
+
+from common.errors import InputError
+from common.imports import imported, is_name, one_line
+
+EXACT = "donot_use_mm_for_euclid_dist"  # products would cost digits
 
 
 def distance_function(name):
     """The distance or similarity named in Table 1, from pytorch-metric-learning; normalises its embeddings.
 
-    Called with (n, d) and (m, d) it gives (n, m). For "SNR Distance" the first argument is the anchor.
+    Called with (n, d) and (m, d) it gives (n, m). For "SNR Distance" the first argument is the anchor. A name of the form
+    module:function is that of a function from embeddings (n, d) to coordinates (n, k): then it is the Euclidean distance
+    between these.
     """
+    if is_name(name):
+        return lambda a, b: torch.cdist(_coordinates(name, a), _coordinates(name, b), compute_mode=EXACT)
     return {
         "Euclidean Distance": lambda: distances.LpDistance(),
         "Squared Euclidean": lambda: distances.LpDistance(power=2),
@@ -15,3 +25,32 @@ def distance_function(name):
         "Dot Product Similarity": lambda: distances.DotProductSimilarity(),
         "SNR Distance": lambda: distances.SNRDistance(),
     }[name]()
+
+
+def coordinates(name, embeddings):
+    """What the function of this name makes of an array of embeddings (n, d): an array (n, k), to which all of it applies."""
+    with torch.no_grad():
+        return _coordinates(name, torch.from_numpy(embeddings)).cpu().numpy()
+
+
+def _coordinates(name, embeddings):
+    """Raises InputError if the function cannot be imported, fails, or gives something else."""
+    try:
+        found = imported(name)(embeddings)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"distance {name}: fails for embeddings {tuple(embeddings.shape)} ({one_line(error)})"
+        ) from None
+    if (
+        not isinstance(found, torch.Tensor)
+        or found.ndim != 2
+        or len(found) != len(embeddings)
+        or not found.is_floating_point()
+    ):
+        what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+        raise InputError(f"distance {name}: gives {what}, but must give a tensor of floats ({len(embeddings)}, k)")
+    if not torch.isfinite(found).all():
+        raise InputError(f"distance {name}: gives NaN or infinite coordinates")
+    return found

@@ -1,12 +1,44 @@
 """Embeddings of many images by many networks whose trunk is the same: they share its forward pass."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
+from common.errors import InputError
 from common.shelf import blocks
-from reality_check import checkpoints
-from reality_check.bn_inception import device_of, features_of
+from data.datasets import Item
+from reality_check.loading import Ready
+from reality_check.modules import device_of, features_of, ready_for_inference
 from reality_check.transforms import network_inputs
+
+
+def embedded(wanted, items, batch_size, tick):
+    """The arrays (n, d) of the items' images by each network.
+
+    wanted: (network, whether its embeddings are wanted, or else its trunk's features) of networks whose trunk is the same.
+    Raises InputError if a network gives anything but finite numbers.
+    """
+    (first, _), names = wanted[0], [network.name for network, _ in wanted]
+    arrays = (
+        SharedTrunk.load(wanted, batch_size).embedded(items, tick) if first.has_maps else [first.embedded(items, tick)]
+    )
+    for name, array in zip(names, arrays):
+        bad = ~np.isfinite(array).all(axis=1)
+        if bad.any():
+            raise InputError(f"{name}: gives NaN or infinite numbers for {items[bad.argmax()].path}; check its weights")
+    return arrays
+
+
+def embeddings_of(network, transform, paths, batch_size=10):
+    """The embeddings (n, d) of image files by a network, a torch.nn.Module that is put into eval mode.
+
+    Raises InputError on an image that cannot be read.
+    """
+    items = [Item(str(path), Path(path), 0) for path in paths]
+    device = next((parameter.device for parameter in network.parameters()), "cpu")
+    ready = Ready(ready_for_inference(network, device), transform)
+    return SharedTrunk(ready, [torch.nn.Identity()], batch_size).embedded(items)[0]
 
 
 class SharedTrunk:
@@ -17,22 +49,16 @@ class SharedTrunk:
 
     @classmethod
     def load(cls, wanted, batch_size):
-        """wanted: (network, whether its embedder comes after the trunk) of networks whose trunk is the same file."""
-        settings, trunk_file = wanted[0][0].settings, wanted[0][0].files()[0]
-        trunk = checkpoints.load_trunk(trunk_file, device_of(settings), settings.precision)
-        embedders = [
-            checkpoints.load_embedder(network.files()[1], settings.seed, network.fold)
-            if embedded
-            else torch.nn.Identity()
-            for network, embedded in wanted
-        ]
+        """See embedded."""
+        trunk = wanted[0][0].trunk(device_of(wanted[0][0].settings))
+        embedders = [network.embedder() if whole else torch.nn.Identity() for network, whole in wanted]
         return cls(trunk, embedders, batch_size)
 
     def embedded(self, items, tick=lambda ticks: None):
         """The embeddings (n, d) of the items' images by each embedder; tick(n) is called for every n images."""
-        inputs, batches = network_inputs(items), []
+        inputs, batches = network_inputs(items, self.trunk.transform), []
         for some in blocks(items, self.batch_size):
-            features = features_of(self.trunk, torch.stack([next(inputs) for _ in some]))
+            features = features_of(self.trunk.module, torch.stack([next(inputs) for _ in some]))
             batches.append([embedder(features).numpy() for embedder in self.embedders])
             tick(len(some))
         return [np.concatenate(rows) for rows in zip(*batches)]

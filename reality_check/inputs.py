@@ -8,11 +8,12 @@ import yaml
 
 from common import checksums, safe_files
 from common.errors import InputError, MissingFile
-from data import checkpoint_files, datasets
+from common.settings import BN_INCEPTION
+from data import checkpoint_files, datasets, embedding_files
 from data.images import open_image
-from reality_check import checkpoints
+from reality_check import checkpoints, loading, sources
 from reality_check.losses import training_loss
-from reality_check.networks import Network
+from reality_check.networks import GivenEmbeddings, NamedNetwork, check_distance, networks_of, trunk_source
 
 FOUND, MISSING, BROKEN, TO_TRAIN = "found", "MISSING", "BROKEN", "to train"
 PROBLEMS = (MISSING, BROKEN)
@@ -36,10 +37,13 @@ def checked(settings, deep=False):
     folds = dict.fromkeys(settings.datasets, mapped) | {settings.properties.networks: settings.folds}
     good_trunks = set()
     for dataset in folds:
-        for model in settings.models:
-            for fold in folds[dataset] if model.trained else ():
-                yield _network(Network(settings, model, dataset, fold), deep, good_trunks)
-    if not all(model.trained for model in settings.models):
+        for network in networks_of(settings, dataset, folds[dataset]):
+            if network.model.trained or network.model.is_own:
+                yield _network(network, deep, good_trunks)
+    for network in networks_of(settings, settings.properties.networks, settings.folds, "RenderedCars"):
+        if network.model.embeddings and "RenderedCars" not in folds:
+            yield _network(network, deep, good_trunks)
+    if not all(model.trained or model.is_own for model in settings.models):
         yield _untrained_trunk(settings)
     for dataset in settings.datasets:
         yield _dataset(settings, dataset, deep)
@@ -65,22 +69,49 @@ def _state(check, *arguments):
 # Networks.
 # ---------------------------------------------------------------------------------------------------------------------
 def _network(network, deep, good_trunks):
-    state, why, _ = _state(_check_network, network, deep, good_trunks)
-    if state == MISSING and network.settings.training:
+    if isinstance(network, GivenEmbeddings):
+        state, why, _ = _state(_check_embeddings, network)
+        return Input("embeddings", f"{network.model.name}, {network.images}", str(network.source.file), state, why)
+    if isinstance(
+        network, NamedNetwork
+    ):  # its shapes are needed for all that follows, so it is built whether deep or not
+        state, why, _ = _state(_check_named, network)
+        return Input("network", network.name, network.source.network, state, why)
+    state, why, _ = _state(_check_checkpoints, network, deep, good_trunks)
+    if state == MISSING and network.settings.training and not network.model.is_own:
         state, why = TO_TRAIN, ""
     return Input("network", network.name, str(network.files()[0].parent), state, why)
 
 
-def _check_network(network, deep, good_trunks):
+def _check_embeddings(network):
+    """Whether the file has all images that it is asked for."""
+    settings = network.settings
+    if network.images == "RenderedCars" and network.dataset == settings.properties.networks:
+        items = datasets.rendered_cars(settings)[0]
+        items = datasets.evenly_spaced(items, settings.properties.images)
+    else:
+        items = datasets.load_items(settings, network.images, "test")
+    embedding_files.read(network.source.file, datasets.ids_of(items))
+    sources.keep(settings, [network.source])
+
+
+def _check_named(network):
+    network.check(set())
+    check_distance(network)
+    sources.keep(network.settings, [network.source])
+
+
+def _check_checkpoints(network, deep, good_trunks):
     files = network.files()
     checkpoint_files.check_exist(files)
     for folder in files[0].parents[1:3]:  # of the fold, of the experiment
-        check_configs(folder / "configs", network.model, network.dataset)
+        if not network.model.is_own:
+            check_configs(folder / "configs", network.model, network.dataset)
     for file in files:
         if file.stat().st_size == 0:
             raise InputError(f"{file}: empty; fetch it again")
     if deep:
-        checkpoints.check_files(files, good_trunks)
+        network.check(good_trunks)
 
 
 def check_configs(folder, model, dataset):
@@ -116,13 +147,22 @@ def _compare(file, named, expected, folder):
 
 def _untrained_trunk(settings):
     file = checkpoint_files.untrained_trunk_file(settings)
-    state, why, _ = _state(_check_untrained_trunk, file)
-    if state == MISSING and settings.training and settings.trunk == "seeded":
-        state, why = TO_TRAIN, ""
+    if settings.training and not file.is_file():
+        state, why, _ = _state(_check_trunk_to_be, settings)
+        return Input("trunk of None", settings.trunk, str(file), TO_TRAIN if state == FOUND else state, why)
+    state, why, _ = _state(_check_untrained_trunk, settings, file)
     return Input("trunk of None", settings.trunk, str(file), state, why)
 
 
-def _check_untrained_trunk(file):
+def _check_trunk_to_be(settings):
+    """What the trunk will be made of."""
+    if settings.trunk == BN_INCEPTION:
+        _check_untrained_trunk(settings, settings.paths["imagenet_trunk"])
+    else:
+        sources.keep(settings, [trunk_source(settings)])
+
+
+def _check_untrained_trunk(settings, file):
     """Whatever its name promises: a name that ends in -<hexadecimal digits> holds the start of the file's sha256."""
     checkpoint_files.check_exist([file])
     promised = re.search(r"-([0-9a-f]{8,})$", file.stem)
@@ -133,7 +173,7 @@ def _check_untrained_trunk(file):
                 f"{file}: its sha256 begins {checksum[: len(promised[1])]}, not {promised[1]}; "
                 "fetch it again, or, if it is meant to be another file, give it another name"
             )
-    checkpoints.read_trunk(file)
+    checkpoints.fill(loading.build(trunk_source(settings))[0], file)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,29 +1,42 @@
-"""Networks: a model, trained on a dataset, in one of its folds. What is asked of one needs no torch until it is loaded."""
+"""Networks: a model, trained on a dataset, in one of its folds. What is asked of one needs no torch until it is loaded.
+
+There are three kinds: checkpoints in the Reality Check's layout, networks that settings name by what builds them, and
+embeddings that somebody else has computed.
+"""
 
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from common import checksums
+import numpy as np
+
+from common import checksums, imports
 from common.errors import MissingFile
-from common.models import slug
-from common.settings import Settings, unlike_defaults
+from common.models import is_folder, slug
+from common.settings import BN_INCEPTION, Settings, unlike_defaults
 from common.shelf import Stage
-from data import checkpoint_files, datasets
+from data import checkpoint_files, datasets, embedding_files
 from data.images import check_header
-from reality_check.architecture import BN_INCEPTION
-from utils import Model
+from reality_check import sources
+from reality_check.architecture import DIMENSIONS
+from reality_check.sources import EmbeddingFile, Source
+from utils import ROOT, Model
+
+ALL_FOLDS = "all"  # in the place of a fold: the model has one network for all of them
 
 
 class Network(NamedTuple):
+    """What all three kinds have. Its subclasses say what they are made of and how they are loaded."""
+
     settings: Settings
     model: Model
     dataset: str
-    fold: int
+    fold: int | str
+    images: str  # the dataset whose images it is shown
 
     @property
     def name(self):
-        return f"{self.model.name}, {self.dataset}, fold {self.fold}"
+        return f"{self.model.name}, {self.dataset}" + (f", fold {self.fold}" if self.fold != ALL_FOLDS else "")
 
     @property
     def labels(self):
@@ -33,11 +46,49 @@ class Network(NamedTuple):
     @property
     def path(self):
         """Where its results are, below a stage's folder."""
-        return Path(self.dataset) / f"fold{self.fold}" / slug(self.model.name)
+        return (
+            Path(self.dataset) / (f"fold{self.fold}" if self.fold != ALL_FOLDS else "all_folds") / slug(self.model.name)
+        )
 
     @property
-    def architecture(self):
-        return BN_INCEPTION
+    def crop(self):
+        """The Crop of an image that it sees."""
+        return self.source.description(self.settings).crop
+
+    @property
+    def dimensions(self):
+        """Of its embeddings."""
+        return self.source.description(self.settings).outputs
+
+    @property
+    def has_maps(self):
+        """Whether there are gradients to make saliency maps of."""
+        return True
+
+    def is_known(self):
+        """Whether its files exist, or did when results were made of them."""
+        try:
+            return bool(self.made_of())
+        except MissingFile:
+            return False
+
+
+class LayoutNetwork(Network):
+    """A trunk and an embedder from two checkpoint files in the Reality Check's layout."""
+
+    @property
+    def source(self):
+        """Of its trunk."""
+        return trunk_source(self.settings)
+
+    @property
+    def dimensions(self):
+        return DIMENSIONS
+
+    @property
+    def features(self):
+        """How many its trunk gives."""
+        return self.source.description(self.settings).outputs
 
     def files(self):
         """(trunk file, embedder file), which need not exist; an untrained embedder has no file and is None."""
@@ -45,7 +96,7 @@ class Network(NamedTuple):
 
     def inputs(self):
         """The files that it is loaded from."""
-        return [file for file in self.files() if file]
+        return [*(file for file in self.files() if file), *self.source.inputs()]
 
     def trunk_key(self):
         """Equal for networks whose trunk is the same file, so that they share its forward pass."""
@@ -57,33 +108,161 @@ class Network(NamedTuple):
         trunk, embedder = self.files()
         random = f"random, seed {self.settings.seed}, fold {self.fold}"
         return {
-            "trunk": _short_checksum(self.settings, trunk),
-            "embedder": _short_checksum(self.settings, embedder) if embedder else random,
+            "trunk": checksums.short(self.settings, trunk),
+            "embedder": checksums.short(self.settings, embedder) if embedder else random,
+            **self._architecture(),
             **unlike_defaults(self.settings, "precision"),
         }
 
-    def is_known(self):
-        """Whether its files exist, or did when results were made of them."""
-        try:
-            return bool(self.made_of())
-        except MissingFile:
-            return False
+    def _architecture(self):
+        """For made_of, where it is not the paper's: results of old did not say so."""
+        if self.source.network == BN_INCEPTION:
+            return {}
+        made_of = self.source._replace(checkpoint=None).made_of(self.settings)
+        return made_of | {"crop seen": self.crop._asdict()}
+
+    def check(self, good):
+        """Read its files. Raises InputError if one is missing or broken. good: a set of what was found good before."""
+        from reality_check import checkpoints, loading  # torch takes seconds to load
+
+        trunk, embedder = self.files()
+        checkpoint_files.check_exist([trunk, embedder])
+        if self.trunk_key() not in good:
+            checkpoints.fill(loading.build(self.source)[0], trunk)
+            good.add(self.trunk_key())
+        if embedder:
+            self.embedder()
+
+    def trunk(self, device="cpu", gradients=False):
+        """Its trunk, Ready for inference on a device; gradients: whether those of images are wanted."""
+        from reality_check import loading
+
+        checkpoint_files.check_exist(self.files())
+        return loading.load_trunk(self.source, self.files()[0], device, self.settings.precision, gradients)
+
+    def embedder(self, device="cpu"):
+        """From its trunk's features to embeddings."""
+        from reality_check import loading
+
+        return loading.load_embedder(self.files()[1], self.features, self.settings.seed, self.fold, device)
 
     def load(self, device="cpu", gradients=False):
-        """The network on a device, ready for inference; gradients: whether those of images are wanted."""
-        from reality_check import checkpoints  # torch takes seconds to load
+        """The whole, Ready."""
+        from reality_check.modules import EmbeddingNetwork
 
-        files, settings = self.files(), self.settings
-        return checkpoints.load_network(files, settings.seed, self.fold, device, settings.precision, gradients)
-
-
-def _short_checksum(settings, file):
-    return checksums.checksum(settings, file)[:16]
+        trunk = self.trunk(device, gradients)
+        return trunk._replace(module=EmbeddingNetwork(trunk.module, self.embedder(device)).eval())
 
 
-def networks_of(settings, dataset, folds):
-    """The networks of all models, trained on a dataset."""
-    return [Network(settings, model, dataset, fold) for fold in folds for model in settings.models]
+class NamedNetwork(Network):
+    """A network that settings name by what builds it."""
+
+    @property
+    def source(self):
+        model = self.model
+        place = {"fold": self.fold, "dataset": self.dataset}
+        checkpoint = ROOT / model.checkpoint.format(**place) if model.checkpoint and not model.is_random else None
+        seed = sources.random_seed(self.settings, model.name) if model.is_random else None
+        return Source(model.network, checkpoint, model.head, model.crop, seed)
+
+    def inputs(self):
+        return self.source.inputs()
+
+    def trunk_key(self):
+        """It shares its forward pass with nobody."""
+        return self.path
+
+    def made_of(self):
+        made_of = self.source.made_of(self.settings)
+        found = self.source.description(self.settings)
+        seen = {"crop seen": found.crop._asdict(), "weights": found.weights}
+        return made_of | seen | unlike_defaults(self.settings, "precision")
+
+    def check(self, good):
+        from reality_check import loading
+
+        loading.load_source(self.source, self.source.description(self.settings).weights)
+
+    def trunk(self, device="cpu", gradients=False):
+        return self.load(device, gradients)
+
+    def embedder(self, device="cpu"):
+        """All of it is in the trunk."""
+        from torch import nn
+
+        return nn.Identity()
+
+    def load(self, device="cpu", gradients=False):
+        from reality_check import loading
+
+        weights, precision = self.source.description(self.settings).weights, self.settings.precision
+        return loading.load_source(self.source, weights, device, precision, gradients)
+
+
+class GivenEmbeddings(Network):
+    """Embeddings that somebody else has computed, instead of a network."""
+
+    @property
+    def source(self):
+        return EmbeddingFile(ROOT / self.model.embeddings[self.images].format(fold=self.fold))
+
+    @property
+    def has_maps(self):
+        return False
+
+    def inputs(self):
+        return self.source.inputs()
+
+    def trunk_key(self):
+        return self.path
+
+    def made_of(self):
+        return self.source.made_of(self.settings)
+
+    def check(self, good):
+        embedding_files.read(self.source.file)
+
+    def embedded(self, items, tick):
+        """The embeddings (n, d) of these items; tick(n) is called once."""
+        tick(len(items))
+        return embedding_files.read(self.source.file, datasets.ids_of(items))
+
+
+def trunk_source(settings):
+    """The Source of the trunk that the Reality Check's layout holds."""
+    needs_weights = settings.trunk.startswith(sources.TIMM)
+    return Source(settings.trunk, settings.paths["imagenet_trunk"] if needs_weights else None, "drop" * needs_weights)
+
+
+def network_of(settings, model, dataset, fold, images=None):
+    """A model's network, which is the same for all folds where the model has only one; images: as in Network."""
+    kind = GivenEmbeddings if model.embeddings else NamedNetwork if model.network else LayoutNetwork
+    kind = LayoutNetwork if is_folder(model.network) else kind
+    return kind(settings, model, dataset, fold if model.per_fold else ALL_FOLDS, images or dataset)
+
+
+def networks_of(settings, dataset, folds, images=None):
+    """The networks of all models, trained on a dataset, but those given as embeddings of other images alone."""
+    found = [network_of(settings, model, dataset, fold, images) for fold in folds for model in settings.models]
+    first = {network.path: network for network in reversed(found)}  # one network for all folds is there once
+    return [each for each in found if first[each.path] is each
+            and (not each.model.embeddings or each.images in each.model.embeddings)]  # fmt: skip
+
+
+def code_of(settings, distance):
+    """For the made_of of results that hang on a distance: the code of one that is module:function."""
+    return (
+        {"distance's code": checksums.short(settings, imports.code_file(distance))} if imports.is_name(distance) else {}
+    )
+
+
+def check_distance(network):
+    """Raise InputError if its model's distance is module:function and does not work."""
+    if imports.is_name(network.model.distance):
+        from reality_check import distances
+
+        some = np.random.default_rng(0).normal(size=(3, network.dimensions)).astype(np.float32)
+        distances.coordinates(network.model.distance, some)
 
 
 def by_trunk(networks):
@@ -96,9 +275,9 @@ def by_trunk(networks):
 
 def device_of(settings):
     """The name of the device that the settings ask for."""
-    from reality_check import bn_inception  # torch takes seconds to load
+    from reality_check import modules  # torch takes seconds to load
 
-    return str(bn_inception.device_of(settings))
+    return str(modules.device_of(settings))
 
 
 def network_stage(what, unit, jobs, networks, items, loads, **more):
@@ -107,18 +286,23 @@ def network_stage(what, unit, jobs, networks, items, loads, **more):
     loads: a function from a shelf to the networks that it takes to make it; more: the Stage's other fields.
     """
     networks, items = list(networks), list(items)
-    inputs = [file for network in networks for file in network.inputs()]
-    device = partial(device_of, networks[0].settings)
-    return Stage(what, unit, jobs, inputs=inputs, check=partial(check, loads, items), device=device, **more)
+    return Stage(what, unit, jobs, keep=partial(_keep, networks), check=partial(check, loads, items),
+                 device=partial(device_of, networks[0].settings), **more)  # fmt: skip
+
+
+def _keep(networks):
+    """What is known of the files and shapes of networks, for when they are gone."""
+    settings = networks[0].settings
+    checksums.keep(settings, {file for network in networks for file in network.inputs()})
+    sources.keep(settings, {network.source for network in networks})
 
 
 def check(loads, items, todo):
     """Read the checkpoints that todo takes, and the beginning of all images; the first InputError stops a run."""
-    from reality_check import checkpoints
-
     lacking = [shelf for job, number in todo for shelf in job.shelves if shelf.lacks(number)]
     networks = {network.path: network for shelf in lacking for network in loads(shelf)}
-    good_trunks = set()
+    good = set()
     for network in networks.values():
-        checkpoints.check_files(network.files(), good_trunks)
+        network.check(good)
+        check_distance(network)
     datasets.check_images(items, check_header)

@@ -13,9 +13,9 @@ from pytorch_metric_learning.samplers import MPerClassSampler
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 
-from reality_check.architecture import BN_INCEPTION
-from reality_check.bn_inception import Embedder
+from reality_check.architecture import DIMENSIONS
 from reality_check.losses import training_loss
+from reality_check.modules import Embedder
 
 WEIGHT_DECAY, MOMENTUM = 1e-4, 0.9
 
@@ -44,8 +44,8 @@ def train_embedder(model, dataset, train, validation, training, seed):
     mean, std = train[0].mean(dim=0), train[0].std(dim=0).clamp(min=1e-6)
     features, held_out = (train[0] - mean) / std, (validation[0] - mean) / std
     classes = torch.unique(train[1], return_inverse=True)[1]
-    embedder = Embedder(features.shape[1], BN_INCEPTION.dimensions)
-    kit = training_loss(model, dataset, int(classes.max()) + 1, BN_INCEPTION.dimensions)
+    embedder = Embedder(features.shape[1], DIMENSIONS)
+    kit = training_loss(model, dataset, int(classes.max()) + 1, DIMENSIONS)
     optimizers = [_rmsprop(embedder.parameters(), training.learning_rate, WEIGHT_DECAY)]
     if kit.learning_rate is not None:
         decay = 0 if "no_weight_decay" in model.key else WEIGHT_DECAY

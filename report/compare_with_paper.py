@@ -22,6 +22,8 @@ def write(settings, protocol):
         (3, GROUPS, "table3_cars196"),
         (4, GROUPS, "table4_cub200"),
     ]:
+        if number not in settings.tables:
+            continue
         rows += _pair_rows(settings, number, csv_files.read(tables / f"table{number}.csv", columns), _read(published))
     rows += _score_rows(settings, csv_files.read(tables / "table6.csv", SCORES))
     file = settings.results / protocol.name / "compared_with_paper.csv"

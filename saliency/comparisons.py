@@ -16,14 +16,16 @@ from common.seeds import described, fingerprint
 from common.settings import Settings
 from common.shelf import Array, Job, Shelf, Stage, View
 from data import datasets
-from reality_check.networks import Network, network_stage
+from data.images import size_of
+from reality_check.networks import ALL_FOLDS, network_stage, networks_of
 from saliency import maps
+from saliency.common_part import brought_together, laid_on_grid, scaled
 from utils import Protocol
 
 IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float32 are 50 MB
 COLUMNS = {
     "dataset": str,
-    "fold": int,
+    "fold": str,
     "loss_a": str,
     "loss_b": str,
     "n_images": int,
@@ -43,12 +45,23 @@ class Comparison(NamedTuple):
     fold: int
     items: list
     maps: dict  # name of a model -> the shelf of its network's maps; of all networks of the whole run that are known
+    is_first: bool  # of all folds that are compared
+
+    def fold_of(self, pair):
+        """The fold of a pair of models' networks: ALL_FOLDS if both have one for all."""
+        folds = {self.maps[name].of.network.fold for name in pair} - {ALL_FOLDS}
+        return folds.pop() if folds else ALL_FOLDS
 
     def arrays_of(self, names):
-        """(name, name) -> the name of their array, which tells by which maps it was made, not in which order."""
+        """(name, name) -> the name of their array, which tells by which maps it was made, not in which order.
+
+        Two models that have one network each for all folds are a pair of the first fold alone.
+        """
         names = [name for name in self.maps if name in names]
         arrays = {}
         for pair in combinations_with_replacement(names, 2):
+            if self.fold_of(pair) == ALL_FOLDS and not self.is_first:
+                continue
             a, b = sorted(pair)
             made_of = fingerprint([self.maps[a].fingerprint, self.maps[b].fingerprint])
             arrays[pair] = f"{slug(a)}-{slug(b)}-{made_of}"
@@ -63,11 +76,14 @@ class Comparison(NamedTuple):
         wanted = tuple(self.arrays_of(names).values())
         return Shelf(folder / self.dataset / f"fold{self.fold}", made_of, parts, arrays, self, wanted=wanted)
 
-    def is_shown(self, number):
-        """Whether figures show maps of this part."""
-        settings = self.settings.whole
-        in_figures = self.dataset == settings.tables[2] and self.fold == settings.table_folds(self.protocol)[0]
-        return in_figures and number in maps.shown_parts(self.items)
+    def image_sizes(self, number):
+        """(width, height) of the images of a part."""
+        return [size_of(item.path) for item in maps.parts_of(self.items)[number]]
+
+    def is_shown(self, name, number):
+        """Whether figures show a model's maps of this part."""
+        shown = self.is_first or self.maps[name].of.network.fold == ALL_FOLDS
+        return shown and self.dataset == self.settings.whole.shown_dataset and number in maps.shown_parts(self.items)
 
 
 def comparisons_of(settings, items):
@@ -75,11 +91,13 @@ def comparisons_of(settings, items):
     found = []
     for dataset in settings.datasets:
         for fold in settings.folds:
-            mapped = [Network(settings, model, dataset, fold) for model in settings.whole.models]
-            known = [network for network in mapped if network.is_known()]
+            mapped = [
+                each for each in networks_of(settings.whole, dataset, [fold]) if each.has_maps and each.is_known()
+            ]
             for protocol in maps.protocols_of(settings, fold):
-                shelves = {n.model.name: maps.shelf_of(n, protocol, items[dataset]) for n in known}
-                found.append(Comparison(settings, protocol, dataset, fold, items[dataset], shelves))
+                shelves = {n.model.name: maps.shelf_of(n, protocol, items[dataset]) for n in mapped}
+                is_first = fold == settings.whole.table_folds(protocol)[0]
+                found.append(Comparison(settings, protocol, dataset, fold, items[dataset], shelves, is_first))
     return found
 
 
@@ -89,7 +107,8 @@ def comparisons_of(settings, items):
 def stage(settings):
     """The comparison of all networks whose maps are whole, also of those that a narrowed run leaves out."""
     settings.check_table_folds()
-    items, jobs, lacking, asked = maps.mapped_items(settings), [], {}, [model.name for model in settings.models]
+    items, jobs, lacking = maps.mapped_items(settings), [], {}
+    asked = [model.name for model in settings.models if not model.embeddings]
     for comparison in comparisons_of(settings, items):
         ready = [name for name, each in comparison.maps.items() if each.is_whole()]
         compared, common = comparison.arrays_of(asked), comparison.shelf_of(()).common()
@@ -106,12 +125,14 @@ def stage(settings):
 def compare_kept(names, shelves, number, tick):
     """A part of the comparison, from the models' maps on their shelves; see Job.make."""
     kept = [shelves[0].of.maps[name].get(number)["maps"] for name in names]
-    return [compared(shelves[0].of, names, kept, tick)]
+    return [compared(shelves[0].of, names, kept, number, tick)]
 
 
-def compared(comparison, names, some, tick):
-    """The arrays (n, 2), correlation and JSD, of all pairs of these models, whose maps (n, h, w) are given as a list."""
-    correlation, jsd = compare(some, comparison.protocol.jsd_base, tick)
+def compared(comparison, names, some, number, tick):
+    """The arrays (n, 2), correlation and JSD, of all pairs of these models, whose maps (n, h, w) of a part are given."""
+    seen = [comparison.maps[name].of.network.crop for name in names]
+    images = comparison.image_sizes(number) if len(set(seen)) > 1 else ()
+    correlation, jsd = compare(some, comparison.protocol.jsd_base, tick, seen, images)
     places = {name: place for place, name in enumerate(names)}
     return {
         array: np.stack([each[:, places[a], places[b]] for each in (correlation, jsd)], axis=1)
@@ -119,16 +140,40 @@ def compared(comparison, names, some, tick):
     }
 
 
-def compare(some, jsd_base, tick):
-    """(correlation, JSD), each (n, l, l), of all pairs of maps, given as a list of l arrays (n, h, w)."""
+def compare(some, jsd_base, tick, crops=None, image_sizes=()):
+    """(correlation, JSD), each (n, l, l), of all pairs of maps, given as a list of l arrays (n, h, w).
+
+    crops: what part of the n images each of the l networks sees; image_sizes: (width, height) of these, if crops differ.
+    """
     from saliency.similarity import all_pairs  # compiled code takes a second to load
 
-    parts = []
-    for start in range(0, len(some[0]), IMAGES_AT_ONCE):
-        now = np.array([each[start : start + IMAGES_AT_ONCE] for each in some], dtype=np.float32)
-        parts.append(all_pairs(now, jsd_base))
-        tick(now.shape[1])
-    return map(np.concatenate, zip(*parts))
+    some, crops, n = [np.asarray(each) for each in some], crops or [None] * len(some), len(some[0])
+    found = np.full((2, n, len(some), len(some)), np.nan)
+    for start in range(0, n, IMAGES_AT_ONCE):
+        now = range(n)[start : start + IMAGES_AT_ONCE]
+        for first, second in combinations_with_replacement(dict.fromkeys(crops), 2):
+            a, b = ([place for place, crop in enumerate(crops) if crop == each] for each in (first, second))
+            if first == second:
+                values = np.array(all_pairs(np.array([some[place][now] for place in a], dtype=np.float32), jsd_base))
+                found[np.ix_((0, 1), now, a, a)] = values
+            else:
+                stacks = [on_one_grid(some, crops, a + b, image, image_sizes[image]) for image in now]
+                values = np.concatenate([np.array(all_pairs(stack, jsd_base)) for stack in stacks], axis=1)
+                across = values[:, :, : len(a), len(a) :]
+                found[np.ix_((0, 1), now, a, b)] = across
+                found[np.ix_((0, 1), now, b, a)] = across.swapaxes(2, 3)
+        tick(len(now))
+    return found
+
+
+def on_one_grid(some, crops, places, image, image_size):
+    """(l, 1, H, W): the maps at these places, of one or two crops, of the image at this place, as far as both see it."""
+    different = list(dict.fromkeys(crops[place] for place in places))
+    if len(different) == 1:
+        return np.array([some[place][image] for place in places])[:, None]
+    part, grid = brought_together(different, image_size)
+    laid = [scaled(laid_on_grid(some[place][image], crops[place], image_size, part, grid)) for place in places]
+    return np.array(laid)[:, None]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -137,7 +182,8 @@ def compare(some, jsd_base, tick):
 def stage_without_maps(settings):
     """The comparison of the settings' networks, whose maps are made for it and deleted as soon as they are compared."""
     settings.check_table_folds()
-    items, mapped, names = maps.mapped_items(settings), maps.networks_of(settings), [m.name for m in settings.models]
+    items, mapped = maps.mapped_items(settings), maps.networks_of(settings)
+    names = [model.name for model in settings.models if not model.embeddings]
     make_maps, together = maps.maker(settings, items, remembered=len(names)), {}
     for network in mapped:
         network.made_of()  # raises MissingFile, where what is known already would pass over a network
@@ -177,10 +223,10 @@ def compare_and_discard(names, make_maps, shelves, number, tick):
 
     found = [maps_of_network([shelf.of.maps[name] for shelf in shelves], make_maps, number, tick) for name in names]
     threads = torch.get_num_threads()
-    results = [compared(shelf.of, names, some, lambda ticks: None) for shelf, some in zip(shelves, zip(*found))]
+    results = [compared(shelf.of, names, some, number, lambda ticks: None) for shelf, some in zip(shelves, zip(*found))]
     torch.set_num_threads(threads)  # compiled code may have set another number, with which the next maps would round
     for shelf, name in ((shelf, name) for shelf in shelves for name in names):
-        if not shelf.of.is_shown(number):
+        if not shelf.of.is_shown(name, number):
             shelf.of.maps[name].discard(number)
     return results
 
@@ -246,4 +292,11 @@ def rows_of(comparison):
             r, divergence = values[array][~np.isnan(values[array]).any(axis=1)].T
             if len(r):
                 numbers = fisher_mean(r), fisher_std(r), divergence.mean(), divergence.std()
-                yield comparison.dataset, comparison.fold, first, second, len(r), *map(float, numbers)
+                yield (
+                    comparison.dataset,
+                    comparison.fold_of((first, second)),
+                    first,
+                    second,
+                    len(r),
+                    *map(float, numbers),
+                )

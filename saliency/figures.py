@@ -9,8 +9,10 @@ from common.errors import InputError
 from common.models import grouped, trained_groups
 from data import datasets
 from data.images import cropped, open_image
-from reality_check.networks import Network
+from reality_check.networks import networks_of
 from saliency import maps
+from saliency.common_part import framed
+from saliency.tables import NO_MAPS
 
 COLOR_MAP = "magma"
 WIDTH = 6  # panels in a row of Figure 2, the first of them the image or an untrained model
@@ -19,16 +21,15 @@ WIDTH = 6  # panels in a row of Figure 2, the first of them the image or an untr
 def draw(settings):
     """Write figure2, the maps of one image in the paper's layout, and figure2_more, a page of more images.
 
-    By each protocol, of the dataset of Table 2 and the first fold. Raises InputError if no image has a map.
+    By each protocol, of the dataset of Table 2 (or the first table there is) and the first fold. Raises InputError if no image has a map.
     """
     settings.check_table_folds()
-    settings = settings._replace(datasets=[settings.tables[2]])
-    items = maps.mapped_items(settings)[settings.tables[2]]
+    dataset = settings.shown_dataset
+    items = maps.mapped_items(settings._replace(datasets=[dataset]))[dataset]
     for protocol in settings.protocols:
         for fold in settings.table_folds(protocol)[:1]:
-            networks = [Network(settings, model, settings.tables[2], fold) for model in settings.models]
-            shelves = [maps.shelf_of(network, protocol, items) for network in networks if network.is_known()]
-            _draw(settings, protocol, items, shelves)
+            mapped = [each for each in networks_of(settings, dataset, [fold]) if each.has_maps and each.is_known()]
+            _draw(settings, protocol, items, [maps.shelf_of(network, protocol, items) for network in mapped])
 
 
 def _draw(settings, protocol, items, shelves):
@@ -39,9 +40,11 @@ def _draw(settings, protocol, items, shelves):
         if not shown:
             folder = settings.results / protocol.name / "saliency" / "maps"
             raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
-        network = shelves[0].of.network
-        pictures = [cropped(open_image(item.path), network.architecture.crop) for item in shown]
-        figure = make(settings.models, shown, pictures, _read(shelves, datasets.ids_of(shown)))
+        network, images = shelves[0].of.network, {item.image_id: open_image(item.path) for item in shown}
+        pictures = [cropped(image, network.crop) for image in images.values()]
+        figure = make(
+            settings.models, shown, pictures, _read(shelves, {key: each.size for key, each in images.items()})
+        )
         shows = {"dataset": network.dataset, "fold": network.fold, "images": datasets.ids_of(shown)}
         shows |= {"protocol": protocol.name, "maps": {each.of.network.model.name: each.fingerprint for each in shelves}}
         figures.draw(settings, settings.figures / protocol.name / name, figure, shows)
@@ -57,13 +60,17 @@ def _shown(items, shelves, count):
     return wanted if count > 1 else wanted[:1]
 
 
-def _read(shelves, image_ids):
-    """Name of a model -> image id -> map, of these images, as far as they exist."""
-    found = {}
+def _read(shelves, sizes):
+    """Name of a model -> image id -> map, of the images of these sizes, as far as they exist.
+
+    All lie in the picture that the first model's network sees.
+    """
+    found, frame = {}, shelves[0].of.network.crop
     for shelf in shelves:
-        numbers = [n for n, ids in enumerate(shelf.parts) if set(ids) & set(image_ids) and not shelf.lacks(n)]
-        parts = [zip(shelf.parts[number], shelf.get(number)["maps"]) for number in numbers]
-        found[shelf.of.network.model.name] = {i: each for part in parts for i, each in part if i in image_ids}
+        network = shelf.of.network
+        numbers = [n for n, ids in enumerate(shelf.parts) if set(ids) & set(sizes) and not shelf.lacks(n)]
+        pairs = [pair for n in numbers for pair in zip(shelf.parts[n], shelf.get(n)["maps"]) if pair[0] in sizes]
+        found[network.model.name] = {i: framed(each, network.crop, frame, sizes[i]) for i, each in pairs}
     return found
 
 
@@ -78,10 +85,10 @@ def one_image(models, items, pictures, maps):
         panel.axis("off")
     figures.show_image(axes[0, 0], pictures[0], "Image")
     for panel, model in zip(axes[1:, 0], untrained):
-        show_map(panel, maps.get(model.name, {}), item, model.name)
+        show_map(panel, maps.get(model.name, {}), item, model)
     for row, some in zip(axes, rows):
         for panel, model in zip(row[1:], some):
-            show_map(panel, maps.get(model.name, {}), item, textwrap.fill(model.name, 16))
+            show_map(panel, maps.get(model.name, {}), item, model)
     return figure
 
 
@@ -99,7 +106,7 @@ def many_images(models, items, pictures, maps):
         for column, model in enumerate(models, start=1):
             found = maps.get(model.name, {}).get(item.image_id)
             if found is None:
-                axes.text(column + 0.5, -row - 0.5, "missing", ha="center", va="center", fontsize=6)
+                axes.text(column + 0.5, -row - 0.5, _nothing(model), ha="center", va="center", fontsize=6)
             else:
                 _place(axes, row, column, found.astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1)
     for column, name in enumerate(["Image", *(model.name for model in models)]):
@@ -113,12 +120,17 @@ def _place(axes, row, column, image, **kwargs):
     axes.imshow(image, extent=(column + 0.04, column + 0.96, -row - 0.96, -row - 0.04), **kwargs)
 
 
-def show_map(panel, maps, item, title):
-    """A saliency map, or the word "missing" in its place."""
+def show_map(panel, maps, item, model):
+    """A saliency map, or in its place the reason why there is none."""
+    title = textwrap.fill(model.name, 16)
     if item.image_id in maps:
         figures.show_image(panel, maps[item.image_id].astype(np.float32), title, cmap=COLOR_MAP, vmin=0, vmax=1)
     else:
         panel.set_title(title, pad=3)
         panel.set_box_aspect(1)
-        panel.text(0.5, 0.5, "missing", ha="center", va="center", transform=panel.transAxes)
+        panel.text(0.5, 0.5, _nothing(model), ha="center", va="center", transform=panel.transAxes)
         panel.axis("off")
+
+
+def _nothing(model):
+    return NO_MAPS if model.embeddings else "missing"

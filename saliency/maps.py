@@ -1,14 +1,16 @@
 """The saliency maps of networks: which shelves they are on, and how a part is made. The maths is smoothgrad's."""
 
 from functools import lru_cache
-from itertools import chain, product
+from itertools import chain
 from typing import NamedTuple
 
+from common.errors import InputError
 from common.seeds import derived_seed, described
 from common.settings import unlike_defaults
 from common.shelf import Array, Job, Shelf, blocks
 from data import datasets
-from reality_check.networks import Network, device_of, network_stage
+from reality_check import networks
+from reality_check.networks import ALL_FOLDS, Network, code_of, device_of, network_stage
 from utils import Protocol
 
 MAPS_PER_PART = 64  # 6.6 MB of BN-Inception's; a stopped run loses at most this many maps of one network
@@ -39,18 +41,19 @@ def mapped_items(settings):
 
 def shelf_of(network, protocol, items):
     """The maps (h, w) in [0, 1] of one network by one protocol, a row for each of the items."""
-    settings, size = network.settings, network.architecture.crop.size
+    settings, size = network.settings, network.crop.size
     made_of = {
         "images": described(datasets.ids_of(items)),
         **network.made_of(),
         "distance": network.model.distance,
+        **code_of(settings, network.model.distance),
         "signed_mean_over": protocol.signed_mean_over,
         **unlike_defaults(settings.saliency, "noise_samples", "noise_sigma"),
         **unlike_defaults(settings, "seed"),
     }
     folder = settings.results / protocol.name / "saliency" / "maps" / network.path
     parts = [datasets.ids_of(some) for some in parts_of(items)]
-    return Shelf(folder, made_of, parts, {"maps": Array("f2", (size, size))}, Mapped(network, protocol))
+    return Shelf(folder, made_of, parts, {"maps": Array("f2", size)}, Mapped(network, protocol))
 
 
 def parts_of(items):
@@ -66,17 +69,26 @@ def protocols_of(settings, fold):
 def networks_of(settings):
     """The networks whose maps the settings' protocols need."""
     folds = [fold for fold in settings.folds if protocols_of(settings, fold)]
-    return [Network(settings, model, dataset, fold)
-            for dataset, fold, model in product(settings.datasets, folds, settings.models)]  # fmt: skip
+    found = [network for dataset in settings.datasets for network in networks.networks_of(settings, dataset, folds)]
+    return [network for network in found if network.has_maps]
+
+
+def protocols_of_network(network):
+    """The protocols that need its maps."""
+    if network.fold == ALL_FOLDS:
+        return [protocol for protocol in network.settings.protocols if network.settings.table_folds(protocol)]
+    return protocols_of(network.settings, network.fold)
 
 
 def stage(settings):
     """All maps that the settings ask for, network by network."""
     settings.check_table_folds()
     items, mapped = mapped_items(settings), networks_of(settings)
+    if not mapped:
+        raise InputError(f"settings {settings.name!r}: none of the models has a network, so there are no saliency maps")
     make = maker(settings, items, remembered=1)
     jobs = [
-        Job([shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of(settings, each.fold)], make)
+        Job([shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)], make)
         for each in mapped
     ]
     return network_stage("saliency maps", "map", jobs, mapped, chain(*items.values()), loads, hint=HINT)
@@ -102,9 +114,13 @@ def maker(settings, items, remembered):
         network = shelves[0].of.network
         some = parts_of(items[network.dataset])[number]
         maps = []
-        for item, image in zip(some, network_inputs(some)):
-            gradients = gradients_of(network, *load(network.path), item.image_id, image)
-            maps.append([saliency_map(gradients, shelf.of.protocol.name) for shelf in shelves])
+        ready, base = load(network.path)
+        for item, image in zip(some, network_inputs(some, ready.transform)):
+            gradients = gradients_of(network, ready.module, base, item.image_id, image)
+            try:
+                maps.append([saliency_map(gradients, shelf.of.protocol.name) for shelf in shelves])
+            except ValueError as error:
+                raise InputError(f"{network.name}: {item.path}: {error}; check the network's weights") from None
             tick(1)
         return [{"maps": list(each)} for each in zip(*maps)]
 
@@ -112,19 +128,19 @@ def maker(settings, items, remembered):
 
 
 def loaded(network):
-    """(network ready for gradients, its embedding (1, d) of the black image)."""
-    import torch
-
+    """(network, Ready for gradients, its embedding (1, d) of the black image)."""
     from reality_check.transforms import black_input
+    from saliency.smoothgrad import base_embedding
 
-    device = device_of(network.settings)
-    ready = network.load(device, gradients=True)
-    with torch.no_grad():
-        return ready, ready(black_input()[None].to(device, memory_format=torch.channels_last))
+    ready = network.load(device_of(network.settings), gradients=True)
+    try:
+        return ready, base_embedding(ready.module, black_input(ready.transform))
+    except ValueError as error:
+        raise InputError(f"{network.name}: {error}; take another transform or network") from None
 
 
-def gradients_of(network, ready, base, image_id, image):
-    """The gradients at noisy copies of a transformed image (C, H, W), under a network that is loaded."""
+def gradients_of(network, module, base, image_id, image):
+    """The gradients at noisy copies of a transformed image (C, H, W), under a network's module."""
     from reality_check.distances import distance_function
     from saliency.smoothgrad import gradients_in_batches, noisy_copies
 
@@ -133,7 +149,7 @@ def gradients_of(network, ready, base, image_id, image):
     purpose = ("saliency noise", network.model.name, network.dataset, network.fold, image_id)
     seed = derived_seed(network.settings.seed, *purpose)
     copies = noisy_copies(image.to(base.device), options.noise_samples, options.noise_sigma, seed)
-    return gradients_in_batches(ready, copies, base, distance_function(network.model.distance), options.batch_size)
+    return gradients_in_batches(module, copies, base, distance_function(network.model.distance), options.batch_size)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

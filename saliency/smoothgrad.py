@@ -41,6 +41,19 @@ def scaled(raw):
     return ((raw - low) / (high - low)).clip(0, 1)
 
 
+@torch.no_grad()
+def base_embedding(network, black):
+    """The embedding (1, d) of the black image (C, H, W), which images are compared with.
+
+    Raises ValueError if it is zero: it has no direction, and distances normalise embeddings.
+    """
+    device = next((parameter.device for parameter in network.parameters()), "cpu")
+    base = network(black[None].to(device, memory_format=torch.channels_last))
+    if not base.any():
+        raise ValueError("the embedding of the black image is zero, so that no distance to it is defined")
+    return base
+
+
 def input_gradients(network, images, base_embedding, distance):
     """d distance(f(x), f(base)) / dx (Eq. 1) for images (n, C, H, W): (n, C, H, W), each image by itself.
 

@@ -25,11 +25,12 @@ sys.path.insert(0, str(ROOT))
 
 import utils  # noqa: E402
 from data.datasets import SPLITS, evenly_spaced  # noqa: E402
-from reality_check import bn_inception, checkpoints  # noqa: E402
-from reality_check.architecture import BN_INCEPTION  # noqa: E402
+from reality_check import bn_inception, checkpoints, modules  # noqa: E402
+from reality_check.architecture import BN_INCEPTION, DIMENSIONS  # noqa: E402
 from reality_check.inputs import CONFIG_NAMES  # noqa: E402
 from reality_check.losses import training_loss  # noqa: E402
 from tests import fake_data  # noqa: E402
+from tests.networks import seeded_trunk  # noqa: E402
 
 SOP_KINDS = "bicycle cabinet chair coffee_maker fan kettle lamp mug sofa stapler table toaster".split()
 LINKS = 20_000  # names of one file, of which file systems allow only so many
@@ -147,14 +148,14 @@ def make_checkpoints(models, trunks):
     shared = [models / f".trunk{number}.pth" for number in range(trunks + 1)]
     pictures = torch.stack([checkpoint_input(number) for number in range(20)])
     for number, file in enumerate(shared):
-        trunk = bn_inception.calibrate_batchnorm(bn_inception.seeded_trunk(number), pictures)
+        trunk = modules.calibrate_batchnorm(seeded_trunk(number), pictures)
         checkpoints.save(trunk.state_dict() if file != shared[-1] else imagenet_state(trunk), file)
     shared.pop().rename(models / "bn_inception-52deb4733.pth")
     networks = [(model, dataset, fold) for model in utils.MODELS for dataset in model.runs for fold in utils.FOLDS]
     for number, (model, dataset, fold) in enumerate(networks):
         experiment = models / utils.experiment_folder(model, dataset)
         saved = experiment / utils.FOLD_FOLDER.format(fold=fold) / "saved_models"
-        embedder = bn_inception.seeded(number, bn_inception.Embedder)
+        embedder = modules.seeded(number, lambda: modules.Embedder(BN_INCEPTION.outputs, DIMENSIONS))
         checkpoints.save_checkpoint(saved, shared[number % trunks], embedder)
         write_config(experiment / "configs", model, dataset)
     for file in shared:
@@ -162,15 +163,13 @@ def make_checkpoints(models, trunks):
 
 
 def checkpoint_input(number):
-    from reality_check.transforms import network_input
-
-    return network_input(picture(random.Random(number)))
+    return bn_inception.network_input(picture(random.Random(number)))
 
 
 def imagenet_state(trunk):
     """As some copies have it: with the classification layer, and BatchNorm tensors of shape [1, C]."""
     state = {name: v[None] if "_bn." in name and v.ndim == 1 else v for name, v in trunk.state_dict().items()}
-    layer = torch.nn.Linear(BN_INCEPTION.features, 1000)
+    layer = torch.nn.Linear(BN_INCEPTION.outputs, 1000)
     return state | {"last_linear.weight": layer.weight.detach(), "last_linear.bias": layer.bias.detach()}
 
 

@@ -211,7 +211,7 @@ def configuration_that_is_no_yaml(folder):
 def no_imagenet_file(folder):
     paths = {"models": str(folder / "models"), "RenderedCars": str(folder / "cars"), "results": str(folder / "results")}
     paths["imagenet_trunk"] = str(folder / "bn_inception-52deb4733.pth")
-    edit_settings(folder, trunk="imagenet", training=None, paths=paths)
+    edit_settings(folder, training=None, paths=paths)
 
 
 @case(CHECK, "52deb4733.pth: its sha256 begins")

@@ -7,9 +7,10 @@ import utils
 from common.errors import InputError
 from common.settings import load_settings
 from data.checkpoint_files import same_file_key, saved_models_folder, untrained_trunk_file
-from reality_check import checkpoints, networks
-from reality_check.bn_inception import Embedder, bninception_trunk, ready_for_inference
-from reality_check.networks import Network
+from reality_check import checkpoints, loading, networks
+from reality_check.bn_inception import bninception_trunk
+from reality_check.modules import Embedder, ready_for_inference
+from reality_check.networks import network_of
 
 CONTRASTIVE, NONE = utils.MODELS[0], utils.MODELS[-1]
 
@@ -25,7 +26,7 @@ def folder(settings):
 
 
 def load(settings, model=CONTRASTIVE):
-    return Network(settings, model, "RenderedCars", 0).load(gradients=True)
+    return network_of(settings, model, "RenderedCars", 0).load(gradients=True).module
 
 
 def test_layout(folder, settings):
@@ -67,10 +68,10 @@ def test_network_embeds(settings):
 
 def test_folded_batchnorm(settings):
     """The same features, up to rounding; in float64 hardly any of it. Not folded where a CPU is to give gradients."""
-    file = Network(settings, CONTRASTIVE, "RenderedCars", 0).files()[0]
+    network = network_of(settings, CONTRASTIVE, "RenderedCars", 0)
     images = torch.randn(2, 3, 227, 227, dtype=torch.float64) * 50
-    trunks = [checkpoints.read_trunk(file), checkpoints.load_trunk(file)]
-    trunks += [checkpoints.load_trunk(file, device, gradients=True) for device in ("cpu", "meta")]
+    trunks = [checkpoints.fill(bninception_trunk(), network.files()[0]).eval(), network.trunk().module]
+    trunks += [network.trunk(device, gradients=True).module for device in ("cpu", "meta")]
     norms = [sum(isinstance(module, torch.nn.BatchNorm2d) for module in trunk.modules()) for trunk in trunks]
     assert norms == [69, 0, 69, 0]
     plain, folded = (trunk.double()(images) for trunk in trunks[:2])
@@ -101,10 +102,10 @@ def test_epoch_in_the_file_name(settings, folder):
 
 
 def test_none_is_seeded_by_fold(settings):
-    weights = [checkpoints.load_embedder(None, settings.seed, fold).net[0].weight for fold in (0, 0, 1)]
+    weights = [loading.load_embedder(None, 1024, settings.seed, fold).net[0].weight for fold in (0, 0, 1)]
     torch.testing.assert_close(weights[0], weights[1])
     assert not torch.allclose(weights[0], weights[2])
-    assert checkpoints.load_embedder(None, settings.seed + 1, 0).net[0].weight[0, 0] != weights[0][0, 0]
+    assert loading.load_embedder(None, 1024, settings.seed + 1, 0).net[0].weight[0, 0] != weights[0][0, 0]
 
 
 def test_imagenet_file(settings, tmp_path):
@@ -117,15 +118,13 @@ def test_imagenet_file(settings, tmp_path):
     state |= {"last_linear.weight": torch.zeros(1000, 1024), "last_linear.bias": torch.zeros(1000)}
     file = tmp_path / "bn_inception.pth"
     torch.save(state, file)
-    settings = settings._replace(trunk="imagenet", paths=settings.paths | {"imagenet_trunk": file})
+    settings = settings._replace(training=None, paths=settings.paths | {"imagenet_trunk": file})
     loaded = load(settings, NONE).trunk.state_dict()
     torch.testing.assert_close(loaded["conv1_7x7_s2.weight"], state["conv1_7x7_s2.weight"])
 
 
 def test_none_without_its_trunk(settings):
-    settings = settings._replace(
-        trunk="imagenet", paths=settings.paths | {"imagenet_trunk": settings.results / "x.pth"}
-    )
+    settings = settings._replace(training=None, paths=settings.paths | {"imagenet_trunk": settings.results / "x.pth"})
     with pytest.raises(InputError, match="x.pth: missing"):
         load(settings, NONE)
 

@@ -11,7 +11,8 @@ import utils
 from data import datasets
 from data.images import check_header, cropped, open_image
 from reality_check.architecture import BN_INCEPTION
-from reality_check.transforms import AHEAD, black_input, network_input, network_inputs
+from reality_check.bn_inception import network_input
+from reality_check.transforms import AHEAD, black_input, network_inputs
 from common.settings import Settings
 from tests import fake_data
 from common.errors import InputError
@@ -204,7 +205,10 @@ def test_network_input_is_bgr_less_the_mean():
     tensor = network_input(image)
     assert tensor.shape == (3, 227, 227)
     assert tensor[:, 100, 100].tolist() == [30 - 104, 20 - 117, 10 - 128]
-    assert black_input()[:, 0, 0].tolist() == [-104, -117, -128] and black_input().std(dim=(1, 2)).max() == 0
+    assert (
+        black_input(network_input)[:, 0, 0].tolist() == [-104, -117, -128]
+        and black_input(network_input).std(dim=(1, 2)).max() == 0
+    )
 
 
 @pytest.mark.parametrize("size", [(256, 256), (300, 400), (641, 333), (227, 1000), (100, 131), (512, 511), (257, 600)])
@@ -252,9 +256,9 @@ def test_images_read_ahead_come_in_their_order(tmp_path):
     items = [datasets.Item(str(i), tmp_path / f"{i}.png", 0) for i in range(AHEAD + 5)]
     for i, item in enumerate(items[:-1]):
         Image.new("RGB", (256, 256), (0, 0, i)).save(item.path)
-    inputs = network_inputs(items)
+    inputs = network_inputs(items, network_input)
     for i in range(len(items) - 1):
         assert next(inputs)[0, 0, 0] == i - 104  # blue comes first
     with pytest.raises(InputError, match=f"{len(items) - 1}.png: image is missing"):
         next(inputs)
-    assert list(network_inputs([])) == []
+    assert list(network_inputs([], network_input)) == []

@@ -6,8 +6,9 @@ import torch
 
 from reality_check.distances import distance_function
 from data.images import open_image
-from reality_check.bn_inception import random_network, ready_for_inference
-from reality_check.transforms import black_input, network_input
+from reality_check.bn_inception import network_input, random_network
+from reality_check.modules import ready_for_inference
+from reality_check.transforms import black_input
 from saliency.similarity import pearson
 from saliency.smoothgrad import input_gradients, noisy_copies, saliency_map
 from utils import ROOT
@@ -23,7 +24,7 @@ def maps():
     found = {}
     for seed in (1, 2):
         network = ready_for_inference(random_network(seed, images))
-        base = network(black_input()[None])
+        base = network(black_input(network_input)[None])
         for i in (0, 1):
             copies = noisy_copies(images[i], SAMPLES, 0.15, seed=10 * seed + i)
             gradients = input_gradients(network, copies, base, distance_function("Euclidean Distance")).numpy()

@@ -100,13 +100,13 @@ def test_every_loss_is_known_to_its_configuration(settings):
 
 
 def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
-    torch.save(bninception_trunk().state_dict(), tmp_path / "trunk.pth")
-    content = (tmp_path / "trunk.pth").read_bytes()
+    torch.save(bninception_trunk().state_dict(), tmp_path / "saved.pth")
+    content = (tmp_path / "saved.pth").read_bytes()
 
     def row(name):
         (tmp_path / name).write_bytes(content)
         paths = settings.paths | {"imagenet_trunk": tmp_path / name}
-        return rows(settings._replace(trunk="imagenet", paths=paths))["trunk of None", "imagenet"]
+        return rows(settings._replace(training=None, paths=paths))["trunk of None", "bn_inception"]
 
     assert row(f"bn_inception-{hashlib.sha256(content).hexdigest()[:8]}.pth").state == inputs.FOUND
     assert row("bn_inception.pth").state == inputs.FOUND  # promises nothing
@@ -125,6 +125,7 @@ def test_images(settings):
 
 
 def test_exit_status(project, fails, capsys):
-    settings = fake_data.write_settings(project, "real", training=None, trunk="imagenet")
+    (project / "trunk.pth").unlink()
+    settings = fake_data.write_settings(project, "real", training=None)
     assert fails("reality_check/1_check_inputs.py", settings).startswith("error: 1 inputs are missing or broken")
     assert safe_files.read_rows(project / "results/real/inputs.csv")[2]["state"] == "MISSING"

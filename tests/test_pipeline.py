@@ -11,9 +11,10 @@ from PIL import Image
 import utils
 from common import csv_files
 from common.settings import load_settings
-from reality_check.networks import Network
+from reality_check.networks import network_of
 from saliency import comparisons, maps
 from tests import fake_data
+from tests.networks import make_trunk
 from tests.conftest import SCRIPTS, run_command, snapshot
 
 
@@ -48,7 +49,7 @@ def test_results(finished):
 
 def maps_shelf(settings, model=0):
     """The shelf of the maps by the settings' first protocol."""
-    network = Network(settings, settings.models[model], "RenderedCars", settings.folds[0])
+    network = network_of(settings, settings.models[model], "RenderedCars", settings.folds[0])
     return maps.shelf_of(network, settings.protocols[0], maps.mapped_items(settings)["RenderedCars"])
 
 
@@ -167,9 +168,11 @@ def test_the_base_of_the_divergence(tmp_path):
 
 def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_inside):
     fake_data.make_cars(tmp_path / "cars", 48)
+    make_trunk(tmp_path)
     settings = fake_data.write_settings(tmp_path)
     output = run_inside("reality_check/1_check_inputs.py", settings)
     assert "to train network Contrastive" in output and "found    rendered cars" in output
+    (tmp_path / "trunk.pth").unlink()
     status, output, errors = run_command(
         "reality_check/1_check_inputs.py", fake_data.write_settings(tmp_path, "real", training=None)
     )

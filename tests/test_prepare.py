@@ -234,7 +234,7 @@ def test_models_in_several_zips(ready, refused, tmp_path):
     expected = {f"{car}/{NETWORK}{name}": content for name, content in files.items()} | {f"{bird}/c.yaml": b"3"}
     assert in_place(tmp_path, "models") == expected
     assert "all/logs/a.txt" in output and "not complete yet: 42 of 42 experiments; " in output
-    (tmp_path / "data/models/seeded_trunk.pth").write_bytes(b"ours")
+    (tmp_path / "data/models/some_trunk.pth").write_bytes(b"ours")
     (tmp_path / "bn.pth").write_bytes(b"weights")
     assert "imagenet_trunk is complete" in ready("imagenet_trunk", tmp_path / "bn.pth")
     assert listed(tmp_path / "data/models") == as_listed(expected | {"trunk.pth": b"weights"})

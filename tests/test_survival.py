@@ -18,12 +18,13 @@ from common.settings import Settings, TrainingSettings, load_settings, narrowed
 from data import datasets
 from data.datasets import Item
 from properties import embeddings
-from reality_check import transforms
-from reality_check.networks import Network
-from reality_check.transforms import network_input
+from reality_check import bn_inception
+from reality_check.networks import LayoutNetwork, network_of
+from reality_check.bn_inception import network_input
 from saliency import comparisons, maps
 from saliency.comparisons import Comparison
 from tests import fake_data
+from tests.networks import make_trunk
 from tests.conftest import ROOT, SCRIPTS, first_embedder, snapshot
 
 
@@ -46,8 +47,9 @@ def started_together(count, settings, scripts):
 
 
 def test_processes_at_all_stages_at_once(trained, finished, tmp_path):
-    """From nothing but the cars. Each has status 0 throughout, and nothing is lost, doubled, stale or half."""
+    """From nothing but the cars and a trunk. Each has status 0 throughout, and nothing is lost, doubled, stale or half."""
     shutil.copytree(trained / "cars", tmp_path / "cars")
+    shutil.copy(trained / "trunk.pth", tmp_path)
     settings = fake_data.write_settings(tmp_path)
     runs = started_together(3, settings, ["reality_check/2_train_models.py", *SCRIPTS[1:-1]])
     errors_of = [run.communicate()[1] for run in runs]
@@ -216,10 +218,9 @@ def test_other_properties_of_the_same_images(copy, fails):
      ({"precision": "bf16"}, "properties/2_embed_cars.py", "precision = its default, but now precision = bf16"),
      ({"properties": {"networks": "RenderedCars", "images": 50}}, "properties/4_make_tables.py", "was made with embeddings = "),
      ({"properties": {"networks": "RenderedCars", "tsne_images": 30}}, "properties/5_plot_embeddings.py", "images = 40"),
-     ({"training": {"iterations": 11, "check_every": 5, "calibration_images": 20}}, "reality_check/2_train_models.py",
+     ({"training": {"iterations": 11, "check_every": 5, }}, "reality_check/2_train_models.py",
       "iterations = 10, but now iterations = 11"),
-     ({"training": {"iterations": 10, "check_every": 5, "calibration_images": 21}}, "reality_check/2_train_models.py",
-      "calibration_images = 20, but now calibration_images = 21")],
+     ({"trunk": "tests.networks:tiny"}, "reality_check/2_train_models.py", "was made with trunk = ")],
 )  # fmt: skip
 def test_other_settings_behind_the_results(copy, fails, changes, script, message):
     settings, before = fake_data.write_settings(copy, **changes), snapshot(copy / "results")
@@ -344,7 +345,9 @@ def test_pairs_of_models_that_the_settings_leave_out_for_a_while(copy, run_insid
     with np.load(part) as arrays:
         some = {name: arrays[name] for name in arrays.files if "none" not in name}
     np.savez(part, **some)
-    run_inside(SALIENCY[1], fake_data.write_settings(copy, **few))  # adds the pairs of None, and keeps that of Contrastive and ArcFace
+    run_inside(
+        SALIENCY[1], fake_data.write_settings(copy, **few)
+    )  # adds the pairs of None, and keeps that of Contrastive and ArcFace
     with np.load(part) as arrays:
         assert set(some) < set(arrays.files) and len(arrays.files) == 1 + 5
 
@@ -370,18 +373,14 @@ def test_a_narrowed_dry_run_and_a_missing_checkpoint(project, run_inside, fails)
 
 def test_a_trunk_of_other_making(project, fails):
     """Its features were deleted, as the refusal says; the trunk itself is still the old one."""
-    settings = fake_data.write_settings(
-        project, training={"iterations": 10, "check_every": 5, "calibration_images": 21}
-    )
+    make_trunk(project, seed=1)
     shutil.rmtree(project / "models/training/features")
     shutil.rmtree(project / "models/training/embedders")
-    assert "training/trunk: was made with calibration_images = 20, but now" in fails(
-        "reality_check/2_train_models.py", settings
-    )
+    assert "training/trunk: was made with trunk = " in fails("reality_check/2_train_models.py", project / "tiny.yaml")
 
 
 def test_a_trunk_that_is_gone_is_made_again(project, run_inside):
-    file = project / "models/seeded_trunk.pth"
+    file = project / "models/bn_inception_trunk.pth"
     content = file.read_bytes()
     file.unlink()
     run_inside("reality_check/2_train_models.py", project / "tiny.yaml")
@@ -389,9 +388,9 @@ def test_a_trunk_that_is_gone_is_made_again(project, run_inside):
 
 
 def test_a_trunk_that_is_another_file(project, fails):
-    (project / "models/seeded_trunk.pth").write_bytes(b"another")
+    (project / "models/bn_inception_trunk.pth").write_bytes(b"another")
     shutil.rmtree(project / "models/training/features")
-    assert "seeded_trunk.pth: not the file that was made" in fails(
+    assert "bn_inception_trunk.pth: not the file that was made" in fails(
         "reality_check/2_train_models.py", project / "tiny.yaml"
     )
 
@@ -404,7 +403,7 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
         return [Item(f"{dataset} {part} {i}", tmp_path, i) for i in range(9)]
 
     monkeypatch.setattr(datasets, "load_items", items)
-    settings = Settings("test", datasets=["SOP", "CUB200"], trunk="seeded", training=TrainingSettings())
+    settings = Settings("test", datasets=["SOP", "CUB200"], trunk="tests.networks:tiny", training=TrainingSettings())
     alone = narrowed(settings, datasets=["CUB200"])
     assert demo_training.trunk_made_of(settings) == demo_training.trunk_made_of(alone)
     shelves = [demo_training.features_shelf(each, "CUB200") for each in (settings, alone)]
@@ -428,7 +427,7 @@ def test_stopped_embeddings_go_on(project, run_inside, monkeypatch):
             run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
     assert len(parts_in(folder)) == 3
     seen = []
-    monkeypatch.setattr(transforms, "network_input", lambda image: seen.append(1) or network_input(image))
+    monkeypatch.setattr(bn_inception, "network_input", lambda image: seen.append(1) or network_input(image))
     run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
     assert len(seen) == 56
     assert files_in(folder) == whole
@@ -436,7 +435,7 @@ def test_stopped_embeddings_go_on(project, run_inside, monkeypatch):
 
 def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_inside, monkeypatch):
     seen = []
-    monkeypatch.setattr(transforms, "network_input", lambda image: seen.append(1) or network_input(image))
+    monkeypatch.setattr(bn_inception, "network_input", lambda image: seen.append(1) or network_input(image))
     run_inside("properties/2_embed_cars.py", project / "tiny.yaml")
     assert len(seen) == 96
     settings = load_settings(project / "tiny.yaml")
@@ -444,25 +443,25 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
     found = [embeddings.read(embeddings.shelf_of(each, items)) for each in embeddings.embedding_networks(settings)]
     features = embeddings.read(embeddings.features_shelf(settings, items))
     for network, embedded in zip(embeddings.embedding_networks(settings), found):
-        layer = network.load().embedder.net[0]
+        layer = network.embedder().net[0]
         expected = features @ layer.weight.numpy().T + layer.bias.numpy()
         np.testing.assert_allclose(embedded, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
 def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatch):
     """Ten times the images take less than 1 kB of memory more for each."""
-    monkeypatch.setattr(Network, "made_of", lambda network: {"trunk": network.model.name})
+    monkeypatch.setattr(LayoutNetwork, "made_of", lambda network: {"trunk": network.model.name})
 
     def peak(parts):
         settings = Settings("test", models=utils.MODELS[:3], paths=utils.PATHS | {"results": tmp_path / str(parts)})
         items = [Item(str(i), tmp_path, 0) for i in range(parts * maps.MAPS_PER_PART)]
-        networks = [Network(settings, model, "SOP", 0) for model in settings.models]
+        networks = [network_of(settings, model, "SOP", 0) for model in settings.models]
         shelves = [each._replace(arrays={"maps": shelf.Array("f2", (20, 20))}) for each in
                    (maps.shelf_of(network, settings.protocols[0], items) for network in networks)]  # fmt: skip
         for each, number in itertools.product(shelves, range(parts)):
             each.put(number, maps=np.random.default_rng(number).random((maps.MAPS_PER_PART, 20, 20)))
         names = [model.name for model in settings.models]
-        compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, shelves)))
+        compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, shelves)), True)
         job = shelf.Job([compared.shelf_of(names)], functools.partial(comparisons.compare_kept, names))
         tracemalloc.start()
         shelf.fill([(job, number) for number in range(parts)], "x", "y")
@@ -500,6 +499,7 @@ def test_dry_runs(project, run_inside):
 
 def test_a_dry_run_from_nothing_but_images(trained, tmp_path, run_inside):
     shutil.copytree(trained / "cars", tmp_path / "cars")
+    shutil.copy(trained / "trunk.pth", tmp_path)
     before = sorted(tmp_path.rglob("*"))
     text = run_inside("reality_check/2_train_models.py", fake_data.write_settings(tmp_path), "--dry-run")
     assert "trunk features: 53 images to do" in text and "networks: 2 networks to do" in text
@@ -529,7 +529,7 @@ def test_a_disk_too_small(project, fails, script, monkeypatch):
 
 def test_storage_of_the_paper(tmp_path, monkeypatch):
     """461 GB and 115 GB, and 6.2 GB for SOP per model and fold; without kept maps next to nothing."""
-    monkeypatch.setattr(Network, "made_of", lambda network: {"trunk": network.name})
+    monkeypatch.setattr(LayoutNetwork, "made_of", lambda network: {"trunk": network.name})
     sizes = {"SOP": 60_502, "Cars196": 8_131, "CUB200": 5_924}
     items = {name: [Item(f"{name}{i}", tmp_path, 0) for i in range(size)] for name, size in sizes.items()}
     monkeypatch.setattr(datasets, "load_items", lambda settings, dataset, split: items[dataset])

@@ -10,7 +10,8 @@ from reality_check import training
 from reality_check.distances import distance_function
 from reality_check.hyperparameters import hyperparameters
 from reality_check.losses import training_loss
-from reality_check.bn_inception import Embedder, bninception_trunk, calibrate_batchnorm, features_of, seeded
+from reality_check.bn_inception import bninception_trunk
+from reality_check.modules import Embedder, calibrate_batchnorm, features_of, seeded
 from common.settings import TrainingSettings
 
 TRAINED = [model for model in utils.MODELS if model.trained]

@@ -1,0 +1,59 @@
+"""What settings name by `module:function`: found, imported, and told apart by its code."""
+
+import importlib
+import importlib.util
+import os
+import re
+import sys
+from pathlib import Path
+
+from common.errors import InputError, MissingFile
+
+NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def is_name(text):
+    """Whether a text has the form module:function."""
+    return bool(NAME.fullmatch(text))
+
+
+def imported(name):
+    """The function, or whatever else it is, that module:function names.
+
+    Modules are searched where Python searches (the repository's top folder comes first), and in the current folder.
+    Raises InputError if it cannot be imported.
+    """
+    module, function = name.split(":")
+    _search_here()
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (Exception, SystemExit) as error:  # whatever somebody else's code does
+        raise InputError(f"{name}: cannot be imported ({one_line(error)}); {_where_modules_are_searched()}") from None
+
+
+def code_file(name):
+    """The file of the module of module:function. Raises MissingFile if there is none."""
+    module = name.split(":")[0]
+    _search_here()
+    try:
+        found = importlib.util.find_spec(module)
+    except (Exception, SystemExit) as error:
+        raise MissingFile(f"{name}: cannot be imported ({one_line(error)}); {_where_modules_are_searched()}") from None
+    if found is None or not found.has_location:
+        raise MissingFile(f"{name}: there is no module {module}; {_where_modules_are_searched()}")
+    return Path(found.origin)
+
+
+def one_line(error):
+    """What an error says, on one line; its kind where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) < 300 else f"{text[:300]} ..."
+
+
+def _search_here():
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
+def _where_modules_are_searched():
+    return "modules are searched in the repository's top folder, the current folder and PYTHONPATH"

@@ -1,0 +1,33 @@
+"""Two networks, a folder of images, and no settings: how alike do they see, and what do they sort images by?
+
+Run it from the repository's top folder: python -m examples.two_networks
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from data.datasets import property_codes
+from properties.nr_precision import nr_precision
+from reality_check.efficientnet_lite import lite0_160, lite2
+from reality_check.embedding import embeddings_of
+from saliency.two_networks import compare_networks
+
+
+def main(folder=Path("data/sample_cars"), maps=8, noise_samples=12):
+    (first, first_transform), (second, second_transform) = lite0_160(), lite2()
+    table = pd.read_csv(folder / "samples.csv", index_col="frame")
+    images = [folder / "images" / f"{frame}.jpg" for frame in table.index]
+    found = compare_networks(
+        (first, second), (first_transform, second_transform), images[:maps], noise_samples=noise_samples
+    )
+    print(f"correlation of maps {found.between.correlation:.2f}, divergence {found.between.jsd:.3f}")
+    print(f"the same network with other noise {found.ceiling[0].correlation:.2f}, {found.ceiling[1].correlation:.2f}")
+    print(f"random networks {found.floor.correlation:.2f}")
+    embeddings = embeddings_of(first, first_transform, images)
+    print(nr_precision(embeddings, property_codes(table)).nr_precision.round(2))
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What part of an image a transform shows to a network: measured, whatever the transform is made of.
+
+Images are sent through it whose pixels say where they are: their value grows from left to right, or from top to bottom.
+A black and a white image tell what becomes of a value. So it is seen from where in the image each pixel of the result is.
+"""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from data.images import Crop, part_seen
+
+SIZES = ((256, 192), (192, 256), (240, 240))  # (width, height) of the images; a pixel's value is its place in them
+BORDER = 0.1  # of the result, that is not looked at: interpolation has no neighbours there to take
+WITHIN = 1.5  # pixels of the result by which what it shows may be off
+MORE = "does more than to resize an image and cut out its middle, so what it shows cannot be told"
+
+
+def measured_crop(transform):
+    """The Crop that a transform, from an RGB image to a tensor (3, h, w), makes of images of any size.
+
+    Raises ValueError if it is none: if it gives something else, other sizes, another result each time, or shows
+    another part than the middle.
+    """
+    shown = [_shown(transform, size) for size in SIZES]
+    sizes = {each.shape[1:] for each in shown}
+    if len(sizes) > 1:
+        raise ValueError(f"gives images of several sizes: {', '.join(f'{w} x {h}' for h, w in sorted(sizes))}")
+    size, boxes = sizes.pop(), [_box(each) for each in shown]
+    errors = {crop: max(_error(part_seen(image, crop), box, size) for image, box in zip(SIZES, boxes))
+              for crop in _candidates(boxes, size)}  # fmt: skip
+    best = min(errors, key=errors.get)
+    if not errors[best] < WITHIN:
+        raise ValueError(MORE)
+    return best
+
+
+def _shown(transform, image_size):
+    """(2, h, w): from which x and which y of an image of this size each pixel of the result is."""
+    width, height = image_size
+    x, y = np.arange(width) + np.zeros((height, 1)), np.arange(height)[:, None] + np.zeros(width)
+    black, white, *places = [_gray(transform, each) for each in (np.zeros_like(x), np.full_like(x, 255), x, y)]
+    if not np.array_equal(places[0], _gray(transform, x)):
+        raise ValueError("makes something else of an image each time; take what is random out of it")
+    if any(each.shape != black.shape for each in (white, *places)):
+        raise ValueError("gives images of several sizes")
+    if (np.abs(white - black) < 1e-6).any():
+        raise ValueError(MORE)  # such as to put a margin around it
+    return np.stack([255 * (each - black) / (white - black) for each in places]) + 0.5  # of a pixel's middle
+
+
+def _gray(transform, pixels):
+    """(h, w): the mean over the channels of what becomes of an image (height, width)."""
+    image = Image.fromarray(pixels.astype(np.uint8)).convert("RGB")
+    try:
+        found = transform(image)
+    except Exception as error:
+        raise ValueError(f"fails ({' '.join(str(error).split())})") from None
+    if not isinstance(found, torch.Tensor) or found.ndim != 3 or len(found) != 3 or found.dtype != torch.float32:
+        what = f"{found.dtype} {tuple(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
+        raise ValueError(f"gives {what}, but must give a tensor of float32 (3, height, width)")
+    return found.double().mean(dim=0).numpy()
+
+
+def _box(shown):
+    """(left, top, right, bottom) of what is shown, in pixels of the image."""
+    sides = []
+    for places in (shown[0].T, shown[1]):  # x goes along the columns, y along the rows
+        n = len(places)
+        inner = slice(int(BORDER * n), n - int(BORDER * n))
+        centers = np.arange(n)[inner] + 0.5
+        step, start = np.polyfit(centers, places[inner].mean(axis=1), 1)
+        off = np.abs(
+            places[inner, int(BORDER * len(places[0])) : -int(BORDER * len(places[0])) or None].T
+            - start
+            - step * centers
+        )
+        if not step > 0 or off.max() > WITHIN * max(step, 1):
+            raise ValueError(MORE)
+        sides.append((start, start + step * n))
+    (left, right), (top, bottom) = sides
+    return left, top, right, bottom
+
+
+def _candidates(boxes, size):
+    """The Crops that could show these boxes of images of SIZES, where all results have this (height, width)."""
+    height, width = size
+    scaled = [(w * width / (right - left), h * height / (bottom - top))
+              for (w, h), (left, top, right, bottom) in zip(SIZES, boxes)]  # fmt: skip
+    shorter = round(np.mean([min(each) for each in scaled]))
+    across, down = (round(each) for each in np.mean(scaled, axis=0))
+    return [Crop(resized, (height, width)) for resized in (shorter, shorter - 1, shorter + 1, (down, across))]
+
+
+def _error(expected, found, size):
+    """By how many pixels of the result two boxes differ at most."""
+    height, width = size
+    units = [(expected[2] - expected[0]) / width, (expected[3] - expected[1]) / height] * 2
+    return max(abs(a - b) / unit for a, b, unit in zip(expected, found, units))

@@ -1,0 +1,145 @@
+"""What networks are built of, whichever their trunk: embedders, precision, memory layout, devices, seeds."""
+
+import copy
+import ctypes
+import hashlib
+from contextlib import suppress
+
+import torch
+from torch import nn
+
+from common.errors import InputError
+
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
+
+
+class Embedder(nn.Module):
+    """Linear map from trunk features (n, f) to embeddings (n, d), not normalised.
+
+    The one layer goes by two names, because the Reality Check's checkpoints store its tensors twice.
+    """
+
+    def __init__(self, features, dimensions):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(features, dimensions))
+        self.last_linear = self.net[0]
+
+    def forward(self, features):
+        return self.net(features)
+
+
+class Bfloat16(nn.Module):
+    """A trunk that computes in bfloat16 what torch holds fit for it; images and features stay float32."""
+
+    def __init__(self, trunk):
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, images):
+        with torch.autocast(images.device.type, torch.bfloat16):
+            return self.trunk(images).float()
+
+
+class EmbeddingNetwork(nn.Module):
+    """Images (n, 3, H, W) to embeddings (n, d): any trunk followed by any embedder."""
+
+    def __init__(self, trunk, embedder):
+        super().__init__()
+        self.trunk = trunk
+        self.embedder = embedder
+
+    def forward(self, images):
+        return self.embedder(self.trunk(images))
+
+
+def seeded(seed, build):
+    """build() with torch's random numbers drawn from `seed`; the state of the generator outside is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+def fingerprint_of(module):
+    """16 hexadecimal digits that tell its tensors, by name, from others."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
+
+
+def ready_for_inference(module, device="cpu"):
+    """The module in eval mode on a device, asking for no weight gradients and laid out for fast convolutions."""
+    return module.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
+
+
+def keep_freed_memory():
+    """Let this process keep the memory that it frees, for what comes next: on a CPU, to ask the system for that of every
+    layer anew takes a fifth of the time of small networks. Does nothing where the C library is not glibc.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**30)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+@torch.no_grad()
+def features_of(trunk, images):
+    """Trunk features (n, f) of a batch of images (n, 3, H, W), back on the CPU."""
+    device = next((parameter.device for parameter in trunk.parameters()), "cpu")
+    return trunk(images.to(device, memory_format=torch.channels_last)).cpu()
+
+
+def device_of(settings):
+    """The torch device that the settings ask for; "auto" takes a GPU where there is one.
+
+    From here on float32 means float32 there, unless `precision: tf32` allows for less: torch by itself would let
+    convolutions on a GPU round to TF32. Raises InputError if the device does not know the precision.
+    """
+    name = settings.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if settings.precision == "tf32" and device.type != "cuda":
+        raise InputError(f"precision: tf32 is for NVIDIA's GPUs, and this run is on {device}; set float32 or bf16")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = settings.precision == "tf32"
+    return device
+
+
+@torch.no_grad()
+def calibrate_batchnorm(network, images):
+    """Set the BatchNorm statistics of a freshly initialised network from images (n, 3, H, W); returns the network.
+
+    Without it a fresh deep network in eval mode maps all images to nearly the same features.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # plain average over the batches
+    network.train()
+    for batch in images.split(25):
+        network(batch)
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    return network.eval()
+
+
+def randomised(network, seed, images):
+    """A copy of a network with random weights from `seed`, calibrated on images (n, 3, H, W), in eval mode.
+
+    Layers draw theirs as they do when they are made; parameters that no layer draws are shuffled.
+    """
+
+    def draw():
+        copied, drawn = copy.deepcopy(network), set()
+        for module in copied.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+                drawn |= {id(parameter) for parameter in module.parameters(recurse=False)}
+        for parameter in copied.parameters():
+            if id(parameter) not in drawn:
+                parameter.data = parameter.data.flatten()[torch.randperm(parameter.numel())].view_as(parameter)
+        return copied
+
+    return calibrate_batchnorm(seeded(seed, draw), images)

@@ -1,0 +1,83 @@
+"""How alike the saliency maps of two networks are, from Python alone: no settings, no files but the images."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from common.seeds import derived_seed
+from data.images import open_image
+from reality_check.crop_of import measured_crop
+from reality_check.distances import distance_function
+from reality_check.modules import randomised, ready_for_inference
+from reality_check.transforms import black_input
+from saliency.comparisons import on_one_grid
+from saliency.similarity import all_pairs, fisher_mean, fisher_std
+from saliency.smoothgrad import base_embedding, gradients_in_batches, noisy_copies, saliency_map
+from utils import PROTOCOLS
+
+BATCH_SIZE = 10
+
+
+class Alike(NamedTuple):
+    """Over the images: correlation by Fisher's z, Jensen-Shannon divergence plainly."""
+
+    correlation: float
+    correlation_std: float
+    jsd: float
+    jsd_std: float
+
+
+class Compared(NamedTuple):
+    between: Alike  # the two networks
+    ceiling: tuple  # of two Alike: each network with itself, under other noise
+    floor: Alike  # both networks with random weights, their BatchNorm statistics taken from the images
+
+
+def compare_networks(networks, transforms, images, distance="Euclidean Distance", protocol="paper",
+                     noise_samples=50, noise_sigma=0.15, seed=0):  # fmt: skip
+    """Compare two networks by their saliency maps of the same images, beside floor and ceiling.
+
+    networks: two torch.nn.Module, images (n, 3, h, w) to embeddings (n, d), which are put into eval mode.
+    transforms: one of each, or one for both, from an RGB image of PIL to a tensor (3, h, w).
+    images: paths, at least two. distance: see distance_function. protocol: "paper" or "released".
+    noise_samples, noise_sigma: l and sigma of SmoothGrad, sigma as a share of the transformed image's range.
+
+    Returns Compared. Maps of networks that see other parts of an image, or other sizes, are all brought to the part and
+    grid that both have (common_part.py). Raises InputError on
+    an image that cannot be read, and ValueError on a transform that does more than to resize and cut out the middle, or a
+    network that gives zeros for the black image.
+    """
+    transforms = transforms if isinstance(transforms, (tuple, list)) else (transforms, transforms)
+    crops = [measured_crop(transform) for transform in transforms]
+    pictures = [open_image(path) for path in images]
+    inputs = [torch.stack([transform(picture) for picture in pictures]) for transform in transforms]
+    black = [black_input(transform) for transform in transforms]
+    random = [randomised(network, derived_seed(seed, "random", i), inputs[i]) for i, network in enumerate(networks)]
+
+    def maps(which, i, noise):
+        seeds = [derived_seed(seed, noise, i, place) for place in range(len(images))]
+        return maps_of(which[i], inputs[i], black[i], seeds, distance, protocol, noise_samples, noise_sigma)
+
+    some = [maps(networks, 0, "a"), maps(networks, 1, "a"), maps(networks, 0, "b"), maps(networks, 1, "b"),
+            maps(random, 0, "random"), maps(random, 1, "random")]  # fmt: skip
+    # All on one grid, also those of one network: what is averaged there is more alike.
+    stacks = [on_one_grid(some, crops * 3, range(6), image, picture.size) for image, picture in enumerate(pictures)]
+    correlation, jsd = np.concatenate([all_pairs(each, PROTOCOLS[protocol].jsd_base) for each in stacks], axis=1)
+
+    def alike(a, b):
+        r, divergence = correlation[:, a, b], jsd[:, a, b]
+        return Alike(*map(float, (fisher_mean(r), fisher_std(r), divergence.mean(), divergence.std())))
+
+    return Compared(alike(0, 1), (alike(0, 2), alike(1, 3)), alike(4, 5))
+
+
+def maps_of(network, inputs, black, seeds, distance, protocol, noise_samples, noise_sigma):
+    """The saliency maps, a list of (h, w), of transformed images (n, 3, h, w); seeds: of each image's noise."""
+    device = next((parameter.device for parameter in network.parameters()), "cpu")
+    network, measure = ready_for_inference(network, device), distance_function(distance)
+    base, maps = base_embedding(network, black), []
+    for image, seed in zip(inputs, seeds):
+        copies = noisy_copies(image.to(device), noise_samples, noise_sigma, seed)
+        maps.append(saliency_map(gradients_in_batches(network, copies, base, measure, BATCH_SIZE), protocol))
+    return maps

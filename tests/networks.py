@@ -1,0 +1,49 @@
+"""Networks for tests: a trunk of random weights, and tiny networks of somebody's own, as settings name them."""
+
+import torch
+from torch import nn
+from torchvision import transforms
+
+from data.images import open_image
+from reality_check import checkpoints
+from reality_check.bn_inception import bninception_trunk, network_input
+from reality_check.modules import calibrate_batchnorm, seeded
+
+CALIBRATED_ON = 20  # images
+OPEN_RELU = 2.5  # standard deviations by which the inputs of a seeded trunk's ReLUs are above zero on average
+
+
+def seeded_trunk(seed):
+    """A BN-Inception of random weights whose features still show what is in an image; see also calibrate_batchnorm.
+
+    Thirty random layers lose most of an image. BatchNorm shifts that leave nearly all ReLUs open keep it.
+    """
+    trunk = seeded(seed, bninception_trunk)
+    for module in trunk.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.constant_(module.bias, OPEN_RELU)
+    return trunk
+
+
+def make_trunk(folder, seed=0):
+    """folder/trunk.pth: a BN-Inception whose features tell the cars in folder/cars apart, as those of ImageNet's do."""
+    files = sorted((folder / "cars" / "images").iterdir())[:CALIBRATED_ON]
+    images = torch.stack([network_input(open_image(file)) for file in files])
+    trunk = calibrate_batchnorm(seeded_trunk(seed), images)
+    checkpoints.save(trunk.state_dict(), folder / "trunk.pth")
+
+
+def small_transform(resized=24, size=20):
+    return transforms.Compose([transforms.Resize(resized), transforms.CenterCrop(size), transforms.ToTensor()])
+
+
+def tiny():
+    """A network that takes images (n, 3, 20, 20) to embeddings (n, 5)."""
+    torch.manual_seed(3)
+    layers = [nn.Conv2d(3, 4, 5, stride=3), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 6 * 6, 5)]
+    return nn.Sequential(*layers), small_transform()
+
+
+def stretched(embeddings):
+    """Coordinates for a distance of one's own: the second direction counts three times as much."""
+    return embeddings * torch.tensor([1.0, 3.0] + [1.0] * (embeddings.shape[1] - 2), dtype=embeddings.dtype)

@@ -1,0 +1,431 @@
+"""Models of one's own beside the paper's: a tiny network and files of embeddings through every script, and what is refused."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+import utils
+from common import models
+from common.errors import InputError
+from common.settings import load_settings
+from data import datasets
+from examples import two_networks
+from reality_check import networks
+from tests import fake_data
+from tests.conftest import SCRIPTS, copied, run_all
+from tests.networks import tiny
+
+TINY = {"name": "Tiny", "group": "Mine", "distance": "tests.networks:stretched", "network": "tests.networks:tiny"}
+FOLDS = {
+    "name": "Tiny per fold",
+    "group": "Ranking",
+    "network": "tests.networks:tiny",
+    "checkpoint": "{folder}/tiny_fold{{fold}}.pth",
+}
+GIVEN = {"name": "Given", "group": "Mine", "embeddings": {"RenderedCars": "{folder}/cars_fold{{fold}}.npz"}}
+ELSEWHERE = {"name": "Elsewhere", "group": "Mine", "embeddings": {"SOP": "{folder}/products.npz"}}
+EXAMPLES = [each for each in models.read_list("examples/models.yaml") if each != models.PAPER]
+NAMES = [
+    "Contrastive",
+    "ArcFace",
+    "None",
+    "Tiny",
+    "Tiny per fold",
+    "Given",
+    "Elsewhere",
+    *(each["name"] for each in EXAMPLES),
+]
+ONCE = "Tiny, Elsewhere, EfficientNet-Lite2, Mean colours, Random weights"
+
+
+def entry(base, folder, **changes):
+    """An entry of `models` whose paths are in the folder."""
+    return yaml.safe_load(
+        yaml.safe_dump(base | changes).replace("{folder}", str(folder)).replace("{{", "{").replace("}}", "}")
+    )
+
+
+def write_embeddings(file, ids, d=7, seed=0):
+    np.savez(file, embeddings=np.random.default_rng(seed).normal(size=(len(ids), d)), image_ids=np.array(ids))
+
+
+def own_settings(folder, *own, **changes):
+    return fake_data.write_settings(folder, models=["Contrastive", "ArcFace", "None", *own], **changes)
+
+
+@pytest.fixture(scope="module")
+def made(trained, tmp_path_factory):
+    """A project with all kinds of models and those of the worked example, after every script."""
+    folder = tmp_path_factory.mktemp("own")
+    copied(trained, folder)
+    for fold in (0, 1):
+        network = tiny()[0]
+        torch.nn.init.normal_(network[3].weight, std=0.1 + fold)
+        torch.save({"state_dict": network.state_dict(), "epoch": 3}, folder / f"tiny_fold{fold}.pth")
+        write_embeddings(folder / f"cars_fold{fold}.npz", range(1, 97), seed=fold)
+    write_embeddings(folder / "products.npz", ["a"])
+    examples = [
+        each | {"network": each["network"].replace("reality_check/models_demo", str(folder / "models"))}
+        for each in EXAMPLES
+    ]
+    own = (entry(each, folder) for each in (TINY, FOLDS, GIVEN, ELSEWHERE, *examples))
+    settings = own_settings(folder, *own, folds=[0, 1])
+    run_all(settings, ["reality_check/2_train_models.py", *SCRIPTS, "data/4_list_images.py"])
+    return folder
+
+
+def table(made, name):
+    return pd.read_csv(made / "results/tiny/paper/tables" / f"{name}.csv", keep_default_na=False, na_values=[""])
+
+
+def markdown(made, name):
+    return (made / "results/tiny/paper/tables" / f"{name}.md").read_text()
+
+
+def cells(made, name, row):
+    (line,) = [line for line in markdown(made, name).splitlines() if f"| {row} |" in line]
+    return [cell.strip() for cell in line.split(f"| {row} |")[1].split("|")[:-1]]
+
+
+def test_rows_and_columns(made):
+    full, scores = table(made, "table2"), table(made, "table6")
+    assert set(full.loss_a) == set(full.loss_b) == set(NAMES)
+    assert set(scores.loss) == {*NAMES, "Ranking Mean", "Classification Mean", "Mine Mean"}
+    assert cells(made, "table1", "Tiny") == ["", "Mine", "tests.networks:stretched"]
+    condensed = table(made, "table3")
+    assert set(condensed.group_a) == {
+        "Ranking",
+        "Classification",
+        "None",
+        "Mine",
+        "Other networks",
+        "Ceiling and floor",
+    }
+    assert not condensed["mean"].isna().any()
+
+
+def test_cells_that_have_no_number_say_why(made):
+    assert set(cells(made, "table2", "Given")) == {"no maps"}
+    assert set(cells(made, "table6", "Elsewhere")) == {"not given"}
+    assert "missing" not in markdown(made, "table2") + markdown(made, "table6") + markdown(made, "table3")
+    assert "Given by embeddings, which have no gradients, hence no maps: Given, Elsewhere." in markdown(made, "table2")
+    others = "Tiny, EfficientNet-Lite2, Mean colours, Random weights, Tiny per fold"
+    caption = markdown(made, "table2").splitlines()[0]
+    assert set(caption.split("whose averages are more alike: ")[1].split(".")[0].split(", ")) == set(others.split(", "))
+
+
+def test_one_network_for_all_folds_counts_once(made):
+    """In the rows of every CSV file, in the means and in the tests."""
+    results = made / "results/tiny"
+    scores = pd.read_csv(results / "paper/properties/nr_precision.csv")
+    folds = scores.groupby("loss", sort=False).fold.unique().map(list).to_dict()
+    assert folds["Tiny"] == ["all"] and folds["Tiny per fold"] == folds["Given"] == ["0", "1"]
+    accuracy = pd.read_csv(results / "reality_check/accuracy.csv", keep_default_na=False)
+    assert accuracy.loss.value_counts().to_dict() == dict(
+        zip([name for name in NAMES if name != "Elsewhere"], (2, 2, 2, 1, 2, 2, 1, 1, 2, 1))
+    )
+    pairs = pd.read_csv(results / "paper/saliency/pairs_RenderedCars.csv")
+    between = pairs.set_index(["loss_a", "loss_b"]).sort_index().fold
+    assert list(between.loc[[("Tiny", "Tiny")]]) == ["all"] and list(between.loc[[("Contrastive", "Tiny")]]) == [
+        "0",
+        "1",
+    ]
+    tests = pd.read_csv(results / "paper/properties/mann_whitney.csv")
+    mine = tests[(tests.group_a == "Ranking") & (tests.group_b == "Mine") & (tests.property == "model")]
+    assert set(zip(mine.unit, mine.n_a, mine.n_b)) == {("loss_mean", 2, 2), ("loss_fold", 4, 3)}
+    assert f"One network for all folds, which counts once: {ONCE}." in markdown(made, "table6")
+    means = scores[(scores.type == "Mine") & (scores.property == "model")].groupby("loss").nr_precision.mean()
+    expected = table(made, "table6").set_index(["loss", "property"]).value[("Mine Mean", "model")]
+    assert expected == pytest.approx(means.mean())
+
+
+def test_the_ceiling_of_the_example(made):
+    """The same network under another name: as accurate, and as alike as its noise allows."""
+    accuracy = pd.read_csv(made / "results/tiny/reality_check/accuracy.csv", keep_default_na=False).set_index("loss")
+    pd.testing.assert_frame_equal(
+        accuracy.loc[["Contrastive"]].reset_index(drop=True).drop(columns="type"),
+        accuracy.loc[["Contrastive, other noise"]].reset_index(drop=True).drop(columns="type"),
+    )
+    full = table(made, "table2").set_index(["loss_a", "loss_b"])["mean"]
+    assert 0.1 < full[("Contrastive", "Contrastive, other noise")] < 1 == full[("Contrastive", "Contrastive")]
+
+
+def test_groups_are_tested_pair_by_pair(made):
+    tests = pd.read_csv(made / "results/tiny/paper/properties/mann_whitney.csv")
+    assert set(zip(tests.group_a, tests.group_b)) == {
+        ("Ranking", "Classification"),
+        ("Ranking", "Mine"),
+        ("Classification", "Mine"),
+    }
+
+
+def test_the_distance_of_ones_own_reaches_maps_and_neighbours(made, tmp_path):
+    from properties.scores import coordinates_of
+    from reality_check.distances import distance_function
+
+    embeddings = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    coordinates = coordinates_of(embeddings, "tests.networks:stretched")
+    np.testing.assert_allclose(coordinates, embeddings * [1, 3, 1, 1, 1], rtol=1e-6)
+    a, b = torch.tensor([[1.0, 2.0, 0, 0, 0]]), torch.tensor([[0.0, 1.0, 0, 0, 0]])
+    distance = distance_function("tests.networks:stretched")(a.requires_grad_(), b)
+    assert distance.item() == pytest.approx(np.sqrt(1 + 9))
+    (gradient,) = torch.autograd.grad(distance.sum(), a)  # of the root of x^2 + 9 y^2: (x, 9 y) over the distance
+    np.testing.assert_allclose(gradient[0, :2].numpy(), np.array([1, 9]) / np.sqrt(10), rtol=1e-6)
+
+
+def test_what_a_network_sees_is_recorded(made):
+    (record,) = [each for each in json.loads((made / "results/tiny/run.json").read_text())["networks"]
+                 if each["of"] == "tests.networks:tiny" and each["crop"] == {"resized": 24, "size": [20, 20]}][:1]  # fmt: skip
+    assert record["outputs"] == 5 and "CenterCrop(size=(20, 20))" in record["transform"]
+    settings = load_settings(made / "tiny.yaml")
+    network = networks.network_of(settings, settings.models[3], "RenderedCars", 0)
+    assert network.crop == (24, (20, 20)) and network.dimensions == 5 and network.fold == "all"
+
+
+def test_only_what_is_new_is_computed(made, run_inside, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (made / "results").rglob("*.npz")}
+    run_inside("saliency/1_compute_maps.py", made / "tiny.yaml")
+    run_inside("saliency/2_compare_maps.py", made / "tiny.yaml")
+    assert before == {path: path.stat().st_mtime_ns for path in (made / "results").rglob("*.npz")}
+
+
+def test_embeddings_are_those_of_the_file(made):
+    from properties import embeddings
+
+    settings = load_settings(made / "tiny.yaml")
+    items = embeddings.chosen_cars(settings)[0]
+    (network,) = [
+        each for each in embeddings.embedding_networks(settings) if each.name == "Given, RenderedCars, fold 1"
+    ]
+    with np.load(made / "cars_fold1.npz") as file:
+        rows = {str(image_id): row for image_id, row in zip(file["image_ids"], file["embeddings"])}
+    expected = np.array([rows[item.image_id] for item in items], dtype=np.float32)
+    np.testing.assert_array_equal(embeddings.read(embeddings.shelf_of(network, items)), expected)
+
+
+def test_list_of_images(made):
+    rows = pd.read_csv(made / "results/tiny/images_RenderedCars.csv")
+    settings = load_settings(made / "tiny.yaml")
+    assert len(rows) == 96 and set(rows.needed) == {"yes"}
+    for fold in utils.FOLDS:
+        for part in ("train", "validation", "test"):
+            items = datasets.load_items(settings, "RenderedCars", part, fold)
+            assert set(rows[rows[f"fold{fold}"] == part].image_id) == {int(item.image_id) for item in items}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is refused, in one line, before any long work.
+# ---------------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "own, message",
+    [({"name": "x"}, "name its `group`"),
+     ({"group": "x"}, "give each a name"),
+     ({"name": "A\nB", "group": "x"}, "give each a name"),
+     ({"name": "A", "group": "x"}, "either a `network` or `embeddings`"),
+     ({"name": "A", "group": "x", "network": "a:b", "embeddings": {"SOP": "x"}}, "either a `network` or `embeddings`"),
+     ({"name": "A", "group": "x", "network": "a:b", "weights": "x"}, "unknown key 'weights'; known: name"),
+     ({"name": "A", "group": "x", "network": "a:b", "distance": "Euclid"}, "unknown distance 'Euclid'; known: Euclidean Distance"),
+     ({"name": "A", "group": "x", "network": "a b:c"}, "neither module:function, timm:name nor a folder"),
+     ({"name": "A", "group": "x", "network": "timm:resnet18"}, "timm networks come without weights"),
+     ({"name": "A", "group": "x", "network": "timm:resnet18", "checkpoint": "x", "head": "off"}, "must be keep or drop"),
+     ({"name": "A", "group": "x", "network": "timm:resnet18", "checkpoint": "x", "crop": [224, 256]}, "crop must be"),
+     ({"name": "A", "group": "x", "network": "a:b", "crop": [256, 224]}, "for timm networks only"),
+     ({"name": "A", "group": "x", "network": "some/folder", "checkpoint": "x"}, "`checkpoint` is for networks"),
+     ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w_{epoch}.pth"}, "only {fold} and {dataset} may stand in braces"),
+     ({"name": "A", "group": "x", "embeddings": {"Cars": "x"}}, "embeddings of unknown dataset 'Cars'"),
+     ({"name": "A", "group": "x", "embeddings": {"SOP": "a{fold}", "Cars196": "b"}}, "of all its embeddings, or of none"),
+     ({"name": "A", "group": "x", "embeddings": {"SOP": 3}}, "must be a path"),
+     ({"name": 3, "group": "x"}, "name is 3, but must be a word"),
+     ({"name": "arcface", "group": "x", "network": "a:b"}, "'arcface' and 'ArcFace' would share their files"),
+     ({"name": "ArcFace", "group": "x", "network": "a:b"}, "'ArcFace' and 'ArcFace' would share their files"),
+     ("Arcface", "unknown model 'Arcface'"),
+     ("more.yaml", "more.yaml: no such file")],
+)  # fmt: skip
+def test_bad_entries(tmp_path, own, message):
+    chosen = own if own == "more.yaml" else ["ArcFace", own]
+    file = fake_data.write_settings(tmp_path, models=chosen)
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        load_settings(file)
+    assert "\n" not in str(error.value) and str(file) in str(error.value)
+
+
+def test_models_from_a_file(tmp_path):
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump(["paper", TINY]))
+    settings = load_settings(fake_data.write_settings(tmp_path, models=str(tmp_path / "models.yaml")))
+    assert [model.name for model in settings.models] == [*(model.name for model in utils.MODELS), "Tiny"]
+    assert settings.models[-1].is_own and not settings.models[-1].per_fold and settings.models[-1].trained
+
+
+BROKEN = """
+import itertools, torch
+from torch import nn
+from tests.networks import small_transform, tiny
+calls = itertools.count()
+class Odd(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind, self.inside, self.noise = kind, tiny()[0], itertools.count()
+    def forward(self, images):
+        found = self.inside(images)
+        return {
+            "tuple": lambda: (found, found), "flat": lambda: found[:, 0], "square": lambda: found[:, None],
+            "grows": lambda: torch.cat([found] * (1 + next(self.noise)), dim=1), "nan": lambda: found / 0 * 0,
+            "random": lambda: found + torch.rand_like(found), "mixes": lambda: found - found.mean(dim=0),
+            "detached": lambda: found.detach(), "fails": lambda: 1 / 0,
+        }[self.kind]()
+class Sizes:
+    def __call__(self, image):
+        return small_transform(40, 20 + next(calls) % 2)(image)
+def of(kind):
+    return lambda: (Odd(kind), small_transform())
+tuple_, flat, square, grows, nan, random, mixes, detached, fails = map(
+    of, "tuple flat square grows nan random mixes detached fails".split())
+def alone(): return tiny()[0]
+def raises(): raise RuntimeError("no weights here")
+def sizes(): return tiny()[0], Sizes()
+def whole_image(): return tiny()[0], lambda image: small_transform()(image)[:, :, torch.arange(19, -1, -1)]
+def pictures(): return tiny()[0], lambda image: image
+"""
+
+
+@pytest.fixture
+def odd(project, monkeypatch):
+    """A function that returns a settings file with a model of a module of one's own that has the given function."""
+    monkeypatch.delitem(sys.modules, "odd_networks", raising=False)
+    (project / "odd_networks.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(str(project))
+    networks.sources._fresh.cache_clear()
+    return lambda function, **more: own_settings(project, TINY | {"network": f"odd_networks:{function}"} | more)
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [("absent", "odd_networks:absent: cannot be imported"),
+     ("raises", "odd_networks:raises: failed (RuntimeError: no weights here)"),
+     ("alone", "odd_networks:alone: must return (torch.nn.Module, transform), not Sequential"),
+     ("tuple_", "odd_networks:tuple_: gives tuple for 3 images"),
+     ("flat", "odd_networks:flat: gives (3,) for 3 images, but must give a tensor (3, d)"),
+     ("square", "odd_networks:square: gives (3, 1, 5) for 3 images"),
+     ("grows", "odd_networks:grows: gives 5 numbers an image, and then 10"),
+     ("nan", "odd_networks:nan: gives NaN or infinite numbers"),
+     ("random", "odd_networks:random: gives other numbers for the same images each time"),
+     ("mixes", "odd_networks:mixes: an image's numbers depend on the other images of its batch"),
+     ("detached", "odd_networks:detached: gives no gradients"),
+     ("fails", "odd_networks:fails: fails for images (3, 3, 20, 20) (division by zero)"),
+     ("sizes", "odd_networks:sizes: its transform gives images of several sizes"),
+     ("whole_image", "odd_networks:whole_image: its transform does more than to resize an image"),
+     ("pictures", "odd_networks:pictures: its transform gives Image, but must give a tensor")],
+)  # fmt: skip
+def test_networks_that_are_none(project, odd, fails, function, message):
+    line = fails("saliency/1_compute_maps.py", odd(function))
+    assert message in line and not list((project / "results").rglob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    "script", ["saliency/1_compute_maps.py", "properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"]
+)
+@pytest.mark.parametrize(
+    "changes, message",
+    [({"network": "no_such_module:build"}, "no_such_module:build: there is no module no_such_module"),
+     ({"network": "timm:resnet81", "checkpoint": "random"}, "timm has no such network; the nearest are resnet"),
+     ({"checkpoint": "no/such/file.pth"}, "no/such/file.pth: missing"),
+     ({"distance": "tests.networks:no_such_function"}, "tests.networks:no_such_function: cannot be imported")],
+)  # fmt: skip
+def test_what_cannot_be_found(project, fails, script, changes, message):
+    networks.sources._fresh.cache_clear()
+    assert message in fails(script, own_settings(project, TINY | changes))
+    assert not list((project / "results").rglob("*.npz"))
+
+
+def test_checkpoints_that_do_not_fit(project, fails):
+    state = tiny()[0].state_dict()
+    for name, wrong, message in [("lacks", {k: state[k] for k in list(state)[1:]}, "lacks tensor '0.weight'"),
+                                 ("more", state | {"classifier.weight": torch.zeros(3)}, "has unknown tensor 'classifier.weight'"),
+                                 ("shape", state | {"3.bias": torch.zeros(6)}, "3.bias has shape (6,), but (5,) is needed"),
+                                 ("nan", state | {"3.bias": torch.full((5,), torch.nan)}, "3.bias contains NaN")]:  # fmt: skip
+        torch.save(wrong, project / f"{name}.pth")
+        settings = own_settings(project, TINY | {"checkpoint": str(project / f"{name}.pth")})
+        assert message in fails("properties/2_embed_cars.py", settings)
+
+
+def test_the_classifier_of_a_timm_network(project, fails, run_inside):
+    import timm
+
+    network = timm.create_model("resnet10t", num_classes=6)
+    torch.save({"model": {f"module.{name}": each for name, each in network.state_dict().items()}}, project / "r.pth")
+    own = {
+        "name": "R",
+        "group": "Mine",
+        "network": "timm:resnet10t",
+        "checkpoint": str(project / "r.pth"),
+        "crop": [48, 32],
+    }
+    line = fails("reality_check/3_evaluate_models.py", own_settings(project, own))
+    assert "r.pth: has a classifier, fc, of 6 outputs" in line and "`head: keep`" in line
+    for head, dimensions in (("keep", 6), ("drop", 512)):
+        settings = load_settings(own_settings(project, own | {"head": head}, paths=_paths(project)))
+        found = networks.network_of(settings, settings.models[3], "RenderedCars", 0)
+        assert (found.dimensions, found.crop) == (dimensions, (48, (32, 32)))
+
+
+def _paths(folder):
+    return {name: str(folder / place) for name, place in (("models", "models"), ("imagenet_trunk", "trunk.pth"),
+            ("RenderedCars", "cars"), ("results", "results"), ("figures", "figures"))}  # fmt: skip
+
+
+def test_weights_that_change_between_two_scripts(project, fails, run_inside, monkeypatch):
+    """Where no file tells that they have: the build function draws or finds others."""
+    (project / "fickle.py").write_text(
+        "import os, torch\nfrom tests.networks import tiny\ndef build():\n    network, transform = tiny()\n"
+        "    torch.nn.init.constant_(network[3].bias, float(os.environ['BIAS']))\n    return network, transform\n"
+    )
+    monkeypatch.syspath_prepend(str(project))
+    monkeypatch.setenv("BIAS", "1")
+    settings = own_settings(project, TINY | {"network": "fickle:build"})
+    run_inside("saliency/1_compute_maps.py", settings, "--models", "Tiny")
+    monkeypatch.setenv("BIAS", "2")
+    assert "its weights are others than when results were first made" in fails("properties/2_embed_cars.py", settings)
+    (project / "fickle.py").write_text((project / "fickle.py").read_text() + "\n# edited\n")
+    monkeypatch.setenv("BIAS", "1")
+    assert "was made with code = " in fails("saliency/1_compute_maps.py", settings)
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [({"embeddings": np.ones((96, 3)), "image_ids": np.arange(2, 98)}, "lacks image '1' (1 of 96)"),
+     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([1, *range(1, 96)])}, "lists '1' twice"),
+     ({"embeddings": np.ones((96, 3))}, "not readable"),
+     ({"embeddings": np.ones(96), "image_ids": np.arange(1, 97)}, "embeddings are float64 (96,)"),
+     ({"embeddings": np.ones((96, 3), int), "image_ids": np.arange(1, 97)}, "must be floats (n, d)"),
+     ({"embeddings": np.ones((96, 3)), "image_ids": np.arange(1, 96)}, "image_ids are int64 (95,)"),
+     ({"embeddings": np.ones((96, 3)) * [[1], *[[np.nan]] * 95], "image_ids": np.arange(1, 97)}, "of image '2' has NaN"),
+     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([Evil()] * 96, dtype=object)}, "not readable")],
+)  # fmt: skip
+@pytest.mark.parametrize("script", ["reality_check/1_check_inputs.py", "properties/2_embed_cars.py"])
+def test_bad_files_of_embeddings(project, fails, capsys, script, arrays, message):
+    np.savez(project / "bad.npz", **arrays)
+    own = {"name": "Given", "group": "Mine", "embeddings": {"RenderedCars": str(project / "bad.npz")}}
+    line = fails(script, own_settings(project, own))
+    assert "bad.npz: " in line and message in line
+    assert "executed" not in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Examples.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_two_networks_without_settings(monkeypatch):
+    monkeypatch.chdir(utils.ROOT)
+    found = two_networks.main(maps=2, noise_samples=2)
+    assert 0 < found.floor.correlation < found.between.correlation < 1
+    assert all(found.floor.correlation < each.correlation < 1 for each in found.ceiling)
