@@ -22,7 +22,7 @@ def main():
     parser = options_parser(__doc__)
     parser.set_defaults(settings=utils.ROOT / "settings" / "demo.yaml")
     parser.add_argument("--images", type=int, default=2, help="for saliency maps [%(default)s]")
-    parser.add_argument("--samples", type=int, help="noisy, of each image [as in the settings: 6 in the demo's]")
+    parser.add_argument("--samples", type=int, help="noisy, of each image [as in the settings: 12 in the demo's]")
     parser.add_argument("--cars", type=int, default=200, help="for NR-Precision [%(default)s]")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE", help="[%(default)s]")
     options = parser.parse_args()

@@ -3,9 +3,7 @@
 import numpy as np
 import pretrainedmodels
 import torch
-from pretrainedmodels.models.bninception import BNInception
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from data.images import cropped
 from reality_check.architecture import BN_INCEPTION, DIMENSIONS
@@ -30,21 +28,6 @@ def network_input(image):
     """(3, 227, 227) float32, channels blue, green, red, from 0 to 255 less the ImageNet mean."""
     bgr = np.ascontiguousarray(np.asarray(cropped(image, BN_INCEPTION.crop)).transpose(2, 0, 1)[::-1])
     return torch.from_numpy(bgr.astype(np.float32) - BGR_MEAN)
-
-
-def with_folded_batchnorm(trunk):
-    """The BN-Inception, in eval mode, with each BatchNorm folded into the convolution before it; another trunk as it is.
-
-    Both are linear, so it is the same function, up to rounding.
-    """
-    if not isinstance(trunk, BNInception):
-        return trunk
-    for name, conv in list(trunk.named_children()):
-        norm = getattr(trunk, f"{name}_bn", None)
-        if norm is not None:
-            setattr(trunk, name, fuse_conv_bn_eval(conv, norm))
-            setattr(trunk, f"{name}_bn", nn.Identity())
-    return trunk
 
 
 def random_network(seed, images):

@@ -11,8 +11,7 @@ from common.errors import InputError, MissingFile
 from common.settings import BN_INCEPTION
 from data import checkpoint_files, datasets, embedding_files
 from data.images import open_image
-from reality_check import checkpoints, loading, sources
-from reality_check.losses import training_loss
+from reality_check import sources
 from reality_check.networks import GivenEmbeddings, NamedNetwork, check_distance, networks_of, trunk_source
 
 FOUND, MISSING, BROKEN, TO_TRAIN = "found", "MISSING", "BROKEN", "to train"
@@ -129,6 +128,8 @@ def check_configs(folder, model, dataset):
         losses, names = blocks.get("loss_funcs"), blocks.get("dataset")
         if isinstance(losses, dict):
             named = _names({str(key).split("~")[0]: value for key, value in losses.items()}.get("metric_loss"))
+            from reality_check.losses import training_loss  # slow to import
+
             expected = type(training_loss(model, dataset, classes=2, dimensions=2).function).__name__
             _compare(file, named, expected, f"the folder is for {model.name}")
         if dataset in CONFIG_NAMES:
@@ -164,6 +165,8 @@ def _check_trunk_to_be(settings):
 
 def _check_untrained_trunk(settings, file):
     """Whatever its name promises: a name that ends in -<hexadecimal digits> holds the start of the file's sha256."""
+    from reality_check import checkpoints, loading  # torch takes seconds to load
+
     checkpoint_files.check_exist([file])
     promised = re.search(r"-([0-9a-f]{8,})$", file.stem)
     if promised:

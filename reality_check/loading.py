@@ -13,10 +13,18 @@ from common.errors import InputError
 from common.imports import imported, one_line
 from common.seeds import derived_seed
 from common.settings import BN_INCEPTION
-from reality_check import bn_inception, checkpoints
+from reality_check import checkpoints
 from reality_check.architecture import DIMENSIONS, Description
 from reality_check.crop_of import measured_crop
-from reality_check.modules import Bfloat16, Embedder, fingerprint_of, keep_freed_memory, ready_for_inference, seeded
+from reality_check.modules import (
+    Bfloat16,
+    Embedder,
+    fingerprint_of,
+    keep_freed_memory,
+    ready_for_inference,
+    seeded,
+    with_folded_batchnorm,
+)
 from reality_check.sources import TIMM
 
 ALIKE = 1e-3  # how far, as a share of their size, embeddings of one image may be from each other in two batches
@@ -48,7 +56,7 @@ def build(source):
 
 def _called(name):
     """What module:function returns, which has to be (nn.Module, transform)."""
-    function = bn_inception.build if name == BN_INCEPTION else imported(name)
+    function = imported("reality_check.bn_inception:build" if name == BN_INCEPTION else name)
     try:
         found = function()
     except (Exception, SystemExit) as error:
@@ -166,7 +174,7 @@ def for_inference(trunk, device="cpu", precision="float32", gradients=False):
     """
     # With gradients, folding gains a CPU a few percent, for which saliency maps shall not be rounded in another way.
     if not gradients or torch.device(device).type != "cpu":
-        trunk = bn_inception.with_folded_batchnorm(trunk)
+        trunk = with_folded_batchnorm(trunk)
     trunk = ready_for_inference(trunk, device)
     keep_freed_memory()
     return Bfloat16(trunk) if precision == "bf16" else trunk

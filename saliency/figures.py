@@ -6,7 +6,7 @@ import numpy as np
 
 from common import figures
 from common.errors import InputError
-from common.models import grouped, trained_groups
+from common.models import grouped, groups
 from data import datasets
 from data.images import cropped, open_image
 from reality_check.networks import networks_of
@@ -75,9 +75,10 @@ def _read(shelves, sizes):
 
 
 def one_image(models, items, pictures, maps):
-    """The paper's layout: first column the image and the untrained models, then rows of models, group by group."""
-    (item,), untrained = items, [model for model in models if not model.trained]
-    by_group = [[m for m in models if m.trained and m.group == group] for group in trained_groups(models)]
+    """The paper's layout: first column the image and "None", then rows of models, group by group."""
+    (item,), untrained = items, [model for model in models if not model.trained and not model.is_own]
+    others = [model for model in models if model not in untrained]
+    by_group = [[model for model in others if model.group == group] for group in groups(others)]
     rows = [row for some in by_group for row in _rows_of(some, WIDTH - 1)]
     height = max(2, len(rows), 1 + len(untrained))
     figure, axes = figures.new_figure(height, WIDTH, figsize=(7.2, 1.45 * height + 0.3))
@@ -98,7 +99,7 @@ def _rows_of(models, width):
 
 def many_images(models, items, pictures, maps):
     """One row per image: the image, then its map under every model. All in one axes, of one unit per panel."""
-    models = sorted(grouped(models), key=lambda model: model.trained)
+    models = sorted(grouped(models), key=lambda model: model.trained or model.is_own)
     figure, axes = figures.new_figure(1, 1, figsize=(0.62 * (len(models) + 1.6), 0.62 * (len(items) + 1.7) + 0.2))
     axes = axes[0, 0]
     for row, (item, picture) in enumerate(zip(items, pictures)):
