@@ -60,7 +60,7 @@ def maps_of(settings, items):
 
 def table_6_rows(settings, precisions, cars):
     """The NR-Precision of every property among some of the cars, as the mean over the networks."""
-    items, table = embeddings.chosen_cars(settings)
+    items, table = datasets.chosen_cars(settings)
     chosen = datasets.evenly_spaced(range(len(items)), cars)
     items, codes = [items[i] for i in chosen], property_codes(table)[chosen]
     for precision in precisions:

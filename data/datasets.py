@@ -255,6 +255,13 @@ def rendered_cars(settings):
     return [Item(str(frame), images[str(frame)], 0) for frame in table.index], table
 
 
+def chosen_cars(settings):
+    """(items, table) as above, of the cars that the settings have embedded: evenly spaced over all."""
+    items, table = rendered_cars(settings)
+    chosen = evenly_spaced(range(len(items)), settings.properties.images)
+    return [items[i] for i in chosen], table.iloc[chosen]
+
+
 def _car_table(file):
     """samples.csv: index `frame`, the eleven properties as columns."""
     try:

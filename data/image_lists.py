@@ -29,14 +29,8 @@ def rows_of(settings, dataset):
     validation = [set(datasets.load_items(settings, dataset, "validation", fold)) for fold in FOLDS]
     rest = [item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, 0)]
     tested = test if dataset in settings.datasets else set()
-    embedded = embedded_cars(settings) if dataset == CARS else set()
+    embedded = set(datasets.ids_of(datasets.chosen_cars(settings)[0])) if dataset == CARS else set()
     for item in sorted([*test, *rest], key=lambda item: (item.label, item.image_id)):
         splits = ["test" if item in test else "validation" if item in held_out else "train" for held_out in validation]
         needed = item in tested or item.image_id in embedded
         yield item.image_id, item.path, item.label, *splits, "yes" if needed else "no"
-
-
-def embedded_cars(settings):
-    """The ids of the rendered cars that the settings embed."""
-    items = datasets.rendered_cars(settings)[0]
-    return set(datasets.ids_of(datasets.evenly_spaced(items, settings.properties.images)))

@@ -14,13 +14,6 @@ IMAGES = "RenderedCars"  # the dataset that all networks are shown here, whichev
 IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
 
 
-def chosen_cars(settings):
-    """The settings' rendered cars: (items, table of their properties)."""
-    items, table = datasets.rendered_cars(settings)
-    chosen = datasets.evenly_spaced(range(len(items)), settings.properties.images)
-    return [items[i] for i in chosen], table.iloc[chosen]
-
-
 def embedding_networks(settings):
     """The networks that embed the rendered cars."""
     return networks_of(settings, settings.properties.networks, settings.folds, IMAGES)
@@ -77,7 +70,7 @@ def check(shelves, todo):
 # ---------------------------------------------------------------------------------------------------------------------
 def stage(settings):
     """The embeddings by all networks; those that share a trunk are made together."""
-    items, embedding = chosen_cars(settings)[0], embedding_networks(settings)
+    items, embedding = datasets.chosen_cars(settings)[0], embedding_networks(settings)
     jobs = [Job(_shelves(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
     return network_stage("embeddings", "image", jobs, embedding, items, lambda shelf: [shelf.of])
 

@@ -3,10 +3,9 @@
 import numpy as np
 
 from common import csv_files, figures
-from data.datasets import evenly_spaced, ids_of
+from data.datasets import chosen_cars, evenly_spaced, ids_of
 from data.images import open_image
 from properties import tsne
-from properties.embeddings import chosen_cars
 from utils import PROPERTIES
 
 SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper

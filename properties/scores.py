@@ -12,6 +12,7 @@ from common.imports import is_name
 from common.models import trained_groups
 from common.seeds import fingerprint
 from common.shelf import Array, Job, Shelf, Stage, View, rows_of
+from data import datasets
 from data.datasets import property_codes
 from properties import embeddings
 from properties.significance import ALTERNATIVES, mann_whitney
@@ -50,7 +51,7 @@ def shelf_of(network, protocol, embedded, codes):
 
 def cars_of(settings):
     """(items, codes (n, k)) of the rendered cars."""
-    items, table = embeddings.chosen_cars(settings)
+    items, table = datasets.chosen_cars(settings)
     return items, property_codes(table)
 
 

@@ -20,7 +20,7 @@ def csv_file(settings):
 def shelf_of(settings):
     """The coordinates (x, y) of some rendered cars, by the embeddings of the network that the settings name."""
     options = settings.properties
-    items, network = embeddings.chosen_cars(settings)[0], shown_network(settings)
+    items, network = datasets.chosen_cars(settings)[0], shown_network(settings)
     shown = datasets.ids_of(datasets.evenly_spaced(items, options.tsne_images))
     made_of = {"embeddings": embeddings.shelf_of(network, items).fingerprint, "images": described(shown)}
     made_of |= {"distance": network.model.distance, **code_of(settings, network.model.distance)}
@@ -41,7 +41,7 @@ def shown_network(settings):
 def stage(settings):
     """The coordinates. Raises InputError if the embeddings are not whole."""
     shelf = shelf_of(settings)
-    embedded = embeddings.shelf_of(shelf.of, embeddings.chosen_cars(settings)[0])
+    embedded = embeddings.shelf_of(shelf.of, datasets.chosen_cars(settings)[0])
     if not embedded.is_whole():
         raise InputError(
             f"{embedded.folder}: not whole; run properties/2_embed_cars.py (tsne_model is {shelf.of.model.name!r})"

@@ -9,7 +9,7 @@ import yaml
 from common import checksums, safe_files
 from common.errors import InputError, MissingFile
 from common.settings import BN_INCEPTION
-from data import checkpoint_files, datasets, embedding_files
+from data import checkpoint_files, datasets
 from data.images import open_image
 from reality_check import sources
 from reality_check.networks import GivenEmbeddings, NamedNetwork, check_distance, networks_of, trunk_source
@@ -69,12 +69,10 @@ def _state(check, *arguments):
 # ---------------------------------------------------------------------------------------------------------------------
 def _network(network, deep, good_trunks):
     if isinstance(network, GivenEmbeddings):
-        state, why, _ = _state(_check_embeddings, network)
+        state, why, _ = _state(_check_own, network)
         return Input("embeddings", f"{network.model.name}, {network.images}", str(network.source.file), state, why)
-    if isinstance(
-        network, NamedNetwork
-    ):  # its shapes are needed for all that follows, so it is built whether deep or not
-        state, why, _ = _state(_check_named, network)
+    if isinstance(network, NamedNetwork):  # built, deep or not: its shapes are needed for all that follows
+        state, why, _ = _state(_check_own, network)
         return Input("network", network.name, network.source.network, state, why)
     state, why, _ = _state(_check_checkpoints, network, deep, good_trunks)
     if state == MISSING and network.settings.training and not network.model.is_own:
@@ -82,19 +80,7 @@ def _network(network, deep, good_trunks):
     return Input("network", network.name, str(network.files()[0].parent), state, why)
 
 
-def _check_embeddings(network):
-    """Whether the file has all images that it is asked for."""
-    settings = network.settings
-    if network.images == "RenderedCars" and network.dataset == settings.properties.networks:
-        items = datasets.rendered_cars(settings)[0]
-        items = datasets.evenly_spaced(items, settings.properties.images)
-    else:
-        items = datasets.load_items(settings, network.images, "test")
-    embedding_files.read(network.source.file, datasets.ids_of(items))
-    sources.keep(settings, [network.source])
-
-
-def _check_named(network):
+def _check_own(network):
     network.check(set())
     check_distance(network)
     sources.keep(network.settings, [network.source])

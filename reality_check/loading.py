@@ -155,7 +155,7 @@ def load_source(source, weights, device="cpu", precision="float32", gradients=Fa
     if weights and fingerprint_of(module) != weights:
         raise InputError(
             f"{source.network}: its weights are others than when results were first made of it; if they come from a file, "
-            "name it as `checkpoint`, else give the model another name"
+            "name it as `checkpoint`; else delete networks.json and this model's folders among the results"
         )
     return Ready(for_inference(module, device, precision, gradients), transform)
 

@@ -220,7 +220,13 @@ class GivenEmbeddings(Network):
         return self.source.made_of(self.settings)
 
     def check(self, good):
-        embedding_files.read(self.source.file)
+        """Whether the file has all images that any script asks it for."""
+        items, options = [], self.settings.properties
+        if self.images == self.dataset:
+            items += datasets.load_items(self.settings, self.images, "test")
+        if self.images == "RenderedCars" and self.dataset == options.networks:
+            items += datasets.chosen_cars(self.settings)[0]
+        embedding_files.read(self.source.file, datasets.ids_of(items))
 
     def embedded(self, items, tick):
         """The embeddings (n, d) of these items; tick(n) is called once."""

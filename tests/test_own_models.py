@@ -199,7 +199,7 @@ def test_embeddings_are_those_of_the_file(made):
     from properties import embeddings
 
     settings = load_settings(made / "tiny.yaml")
-    items = embeddings.chosen_cars(settings)[0]
+    items = datasets.chosen_cars(settings)[0]
     (network,) = [
         each for each in embeddings.embedding_networks(settings) if each.name == "Given, RenderedCars, fold 1"
     ]

@@ -439,7 +439,7 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
     run_inside("properties/2_embed_cars.py", project / "tiny.yaml")
     assert len(seen) == 96
     settings = load_settings(project / "tiny.yaml")
-    items = embeddings.chosen_cars(settings)[0]
+    items = datasets.chosen_cars(settings)[0]
     found = [embeddings.read(embeddings.shelf_of(each, items)) for each in embeddings.embedding_networks(settings)]
     features = embeddings.read(embeddings.features_shelf(settings, items))
     for network, embedded in zip(embeddings.embedding_networks(settings), found):
