@@ -226,7 +226,7 @@ class GivenEmbeddings(Network):
             items += datasets.load_items(self.settings, self.images, "test")
         if self.images == "RenderedCars" and self.dataset == options.networks:
             items += datasets.chosen_cars(self.settings)[0]
-        embedding_files.read(self.source.file, datasets.ids_of(items))
+        embedding_files.read(self.source.file, list(dict.fromkeys(datasets.ids_of(items))))  # each once
 
     def embedded(self, items, tick):
         """The embeddings (n, d) of these items; tick(n) is called once."""

@@ -219,6 +219,20 @@ def test_list_of_images(made):
             assert set(rows[rows[f"fold{fold}"] == part].image_id) == {int(item.image_id) for item in items}
 
 
+def test_own_models_instead_of_the_papers(project, run_inside):
+    write_embeddings(project / "cars_fold0.npz", range(1, 97))
+    settings = fake_data.write_settings(
+        project, "own", models=[entry(each, project) for each in (TINY, GIVEN)], training=None
+    )
+    for script in SCRIPTS:
+        if script != "properties/6_probe_features.py":  # there is no "None"
+            output = run_inside(script, settings)
+    assert "figure3.png" in output and "linear_probe" not in output and "MISSING" not in output
+    table6 = (project / "results/own/paper/tables/table6.md").read_text()
+    assert "| Mine | Tiny |" in table6 and "| Mean | Mine Mean |" in table6 and "missing" not in table6
+    assert pd.read_csv(project / "results/own/properties/tsne.csv").loss.unique().tolist() == ["Tiny"]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What is refused, in one line, before any long work.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -253,6 +267,16 @@ def test_bad_entries(tmp_path, own, message):
     with pytest.raises(InputError, match=re.escape(message)) as error:
         load_settings(file)
     assert "\n" not in str(error.value) and str(file) in str(error.value)
+
+
+def test_the_models_of_the_readme(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", (utils.ROOT / "README.md").read_text(), re.S)
+    settings = load_settings(fake_data.write_settings(tmp_path, **yaml.safe_load(block)))
+    loss, given = settings.models[-2:]
+    network = networks.network_of(settings, loss, "Cars196", 2)
+    assert network.source.network == "timm:resnet50" and network.inputs() == [utils.ROOT / "runs/Cars196/fold2.pth"]
+    network = networks.network_of(settings, given, "Cars196", 1, "RenderedCars")
+    assert network.inputs() == [utils.ROOT / "theirs/renders_fold1.npz"] and given.per_fold and loss.per_fold
 
 
 def test_models_from_a_file(tmp_path):
