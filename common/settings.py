@@ -89,7 +89,7 @@ class Settings(NamedTuple):
         """What a reader of any table or figure of this run has to know about its networks."""
         notes = []
         if self.training is not None:
-            trunk = self.trunk.split(":")[-1]
+            trunk = self.trunk.split(".")[-1]
             notes.append(f"Demo networks: embedders trained briefly on a few rendered cars, over a frozen {trunk}.")
         own = [model for model in self.whole.models if model.is_own]
         named = [f"{model.name} ({model.network or 'given embeddings'})" for model in own]
