@@ -1,5 +1,6 @@
 """The table of models that a run has: read from its settings; everything else about models asks this table."""
 
+from itertools import combinations
 from pathlib import Path
 
 from common.errors import InputError
@@ -9,6 +10,7 @@ from utils import DATASETS, MODELS, ROOT, Model
 PAPER = "paper"  # the word for all of the paper's in the settings
 DISTANCES = list(dict.fromkeys(model.distance for model in MODELS))
 TIMM = "timm:"
+LONGEST = 80  # bytes of a name in those of files, two of which make that of an array
 KEYS = {"name": str, "year": int, "group": str, "trained": bool, "distance": str, "network": str, "checkpoint": str,
         "head": str, "crop": list, "embeddings": dict}  # fmt: skip
 KINDS = {str: "a word", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
@@ -17,24 +19,24 @@ KINDS = {str: "a word", int: "a whole number", bool: "true or false", list: "a l
 def models_from(given):
     """The models that a settings file's `models` lists.
 
-    given: names of the paper's, in which "paper" stands for all fifteen; mappings that describe others; and paths of YAML
-    files that hold such lists. Raises InputError if there is no such model, or two go by one name.
+    given: names of the paper's, in which "paper" stands for all fifteen, and mappings that describe others. Raises
+    InputError if there is no such model, or two go by one name.
     """
     models = []
     for each in given:
         if isinstance(each, dict):
             models.append(_own(each))
+        elif not isinstance(each, str):
+            raise InputError(f"models: {each!r} is neither a name nor a block of `key: value` lines")
         else:
             models += [find(name, MODELS) for name in ([m.name for m in MODELS] if each == PAPER else [each])]
-    models = [
-        each for place, each in enumerate(models) if each not in models[:place]
-    ]  # what is named twice is meant once
-    for place, model in enumerate(models):
-        for other in models[:place]:
-            if slug(model.name) == slug(other.name):
-                raise InputError(
-                    f"models: {model.name!r} and {other.name!r} would share their files; rename one of them"
-                )
+    # What is named twice is meant once.
+    models = [each for place, each in enumerate(models) if each not in models[:place]]
+    for model, other in combinations(models, 2):
+        if slug(model.name) == slug(other.name):
+            raise InputError(f"models: {other.name!r} and {model.name!r} would share their files; rename one of them")
+        if model.group != other.group and model.group.lower() == other.group.lower():
+            raise InputError(f"models: groups {model.group!r} and {other.group!r} differ by their letters' case only")
     return models
 
 
@@ -47,13 +49,14 @@ def _own(entry):
             raise InputError(f"models: {key} is {value!r}, but must be {KINDS[KEYS[key]]}")
     name = entry.get("name", "")
     where = f"models: {name!r}"
-    if not slug(name) or not name.isprintable() or name == PAPER:
-        raise InputError(f"{where}: give each a name with letters or digits in it, other than {PAPER!r}")
+    if not slug(name) or not name.isprintable() or name == PAPER or len(slug(name).encode()) > LONGEST:
+        raise InputError(f"{where}: give each a name with letters or digits, at most {LONGEST}, other than {PAPER!r}")
     model = Model(**{"year": None, "group": "", "distance": DISTANCES[0], **_paths_as_given(where, entry)})
     if model.is_random:
         model = model._replace(trained=False)
     model = model._replace(group=model.group or ("None" if not model.trained else ""))
-    if not model.group.isprintable() or not model.group.strip():
+    model = model._replace(group=model.group.strip())
+    if not model.group.isprintable() or not model.group:
         raise InputError(f"{where}: name its `group`, such as Ranking, Classification or one of your own")
     if model.distance not in DISTANCES and not is_name(model.distance):
         raise InputError(
@@ -69,10 +72,9 @@ def _own(entry):
 def _paths_as_given(where, entry):
     """The entry with its crop as a tuple, and paths whose braces hold {fold} or {dataset} only."""
     for text in (entry.get("network", ""), entry.get("checkpoint", ""), *entry.get("embeddings", {}).values()):
-        try:
-            str(text).format(fold=0, dataset="")
-        except (KeyError, IndexError, ValueError, AttributeError):
-            raise InputError(f"{where}: {text!r}: only {{fold}} and {{dataset}} may stand in braces") from None
+        rest = str(text).replace("{fold}", "").replace("{dataset}", "")
+        if set(rest) & set("{}"):  # also where braces are doubled, or a format is given
+            raise InputError(f"{where}: {text!r}: only {{fold}} and {{dataset}} may stand in braces")
     return entry | {"crop": tuple(entry["crop"]) if "crop" in entry else None}
 
 
@@ -100,7 +102,7 @@ def _check_embeddings(where, model):
     for dataset, path in model.embeddings.items():
         if dataset not in DATASETS:
             raise InputError(f"{where}: embeddings of unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
-        if not isinstance(path, str):
+        if not isinstance(path, str) or not path:
             raise InputError(f"{where}: embeddings of {dataset} is {path!r}, but must be a path")
     if len({"{fold}" in path for path in model.embeddings.values()}) > 1:
         raise InputError(f"{where}: write {{fold}} into the paths of all its embeddings, or of none")

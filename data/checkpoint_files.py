@@ -19,7 +19,7 @@ def saved_models_folder(settings, model, dataset, fold):
     """The checkpoints of one network: trunk_best.pth and embedder_best.pth."""
     folder = settings.paths["models"] / experiment_folder(model, dataset)
     if model.network:  # the folder of an experiment that the settings name
-        folder = ROOT / model.network.format(dataset=dataset)
+        folder = ROOT / model.network.format(dataset=dataset, fold=fold)
     return folder / FOLD_FOLDER.format(fold=fold) / "saved_models"
 
 

@@ -11,6 +11,7 @@ class Description(NamedTuple):
     outputs: int  # how many numbers it gives for an image: the dimensions of embeddings, or a trunk's features
     crop: Crop | None  # what it sees of an image; None for embeddings without their network
     transform: str = ""  # from image to input, for people to read
+    transformed: str = ""  # fingerprint of what the transform makes of an image, as its text may not tell all
     weights: str = ""  # fingerprint of its tensors, where no file tells them
 
     def in_words(self):

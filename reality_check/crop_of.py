@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from common.seeds import fingerprint
 from data.images import Crop, part_seen
 
 SIZES = ((256, 192), (192, 256), (240, 240))  # (width, height) of the images; a pixel's value is its place in them
 BORDER = 0.1  # of the result, that is not looked at: interpolation has no neighbours there to take
+PROBED = 64  # numbers that tell one transform from another
 WITHIN = 1.5  # pixels of the result by which what it shows may be off
 MORE = "does more than to resize an image and cut out its middle, so what it shows cannot be told"
 
@@ -33,6 +35,14 @@ def measured_crop(transform):
     if not errors[best] < WITHIN:
         raise ValueError(MORE)
     return best
+
+
+def transformed(transform):
+    """16 hexadecimal digits that tell what a transform makes of an image of noise, by some of its numbers."""
+    pixels = np.random.default_rng(0).integers(0, 256, (192, 256, 3), dtype=np.uint8)
+    values = transform(Image.fromarray(pixels)).flatten()
+    some = values[torch.linspace(0, len(values) - 1, PROBED).long()]
+    return fingerprint([round(float(value), 3) for value in some])
 
 
 def _shown(transform, image_size):

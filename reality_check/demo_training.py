@@ -38,7 +38,11 @@ def trunk_made_of(settings):
     if source.network == BN_INCEPTION:
         return {"trunk": checksums.short(settings, settings.paths["imagenet_trunk"])}
     found = source.description(settings)
-    return source.made_of(settings) | {"weights": found.weights, "crop seen": found.crop._asdict()}
+    return source.made_of(settings) | {
+        "weights": found.weights,
+        "crop seen": found.crop._asdict(),
+        "transformed": found.transformed,
+    }
 
 
 def features_shelf(settings, dataset):
@@ -70,7 +74,8 @@ def make_features(settings, shelves, number, tick):
     from reality_check.transforms import network_inputs
 
     (shelf,), features = shelves, []
-    trunk = load_trunk(trunk_source(settings), shared_trunk(settings))
+    source = trunk_source(settings)
+    trunk = load_trunk(source, source.description(settings), shared_trunk(settings))
     for some in blocks(blocks(shelf.of, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE):
         features.append(features_of(trunk.module, torch.stack(list(network_inputs(some, trunk.transform)))))
         tick(len(some))

@@ -15,7 +15,7 @@ from common.seeds import derived_seed
 from common.settings import BN_INCEPTION
 from reality_check import checkpoints
 from reality_check.architecture import DIMENSIONS, Description
-from reality_check.crop_of import measured_crop
+from reality_check.crop_of import measured_crop, transformed
 from reality_check.modules import (
     Bfloat16,
     Embedder,
@@ -113,7 +113,7 @@ def describe(source):
         raise InputError(f"{source.network}: its transform {error}") from None
     outputs = outputs_of(source.network, module, transform)
     text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(transform).split()))
-    return Description(outputs, crop, text, fingerprint_of(module))
+    return Description(outputs, crop, text, transformed(transform), fingerprint_of(module))
 
 
 def outputs_of(name, module, transform):
@@ -149,10 +149,11 @@ def outputs_of(name, module, transform):
 # ---------------------------------------------------------------------------------------------------------------------
 # Loading.
 # ---------------------------------------------------------------------------------------------------------------------
-def load_source(source, weights, device="cpu", precision="float32", gradients=False):
-    """A source's network, Ready. Raises InputError if its weights are not those of this fingerprint."""
+def load_source(source, described, device="cpu", precision="float32", gradients=False):
+    """A source's network, Ready. Raises InputError if its weights or its transform are not as they were described."""
     module, transform = build(source)
-    if weights and fingerprint_of(module) != weights:
+    check_transform(source, transform, described)
+    if fingerprint_of(module) != described.weights:
         raise InputError(
             f"{source.network}: its weights are others than when results were first made of it; if they come from a file, "
             "name it as `checkpoint`; else delete networks.json and this model's folders among the results"
@@ -160,10 +161,20 @@ def load_source(source, weights, device="cpu", precision="float32", gradients=Fa
     return Ready(for_inference(module, device, precision, gradients), transform)
 
 
-def load_trunk(source, file, device="cpu", precision="float32", gradients=False):
-    """The trunk of a source, Ready, with the weights of a checkpoint file."""
+def load_trunk(source, described, file, device="cpu", precision="float32", gradients=False):
+    """The trunk of a source, Ready, with the weights of a checkpoint file. Raises InputError as load_source does."""
     module, transform = build(source)
+    check_transform(source, transform, described)
     return Ready(for_inference(checkpoints.fill(module, file), device, precision, gradients), transform)
+
+
+def check_transform(source, transform, described):
+    """Raise InputError if a transform does something else than when it was described."""
+    if described.transformed and transformed(transform) != described.transformed:
+        raise InputError(
+            f"{source.network}: its transform makes something else of an image than when results were first made of it; "
+            "delete networks.json and the folders of its results, or put the transform back"
+        )
 
 
 def for_inference(trunk, device="cpu", precision="float32", gradients=False):

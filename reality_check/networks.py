@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common import checksums, imports
-from common.errors import MissingFile
+from common.errors import InputError, MissingFile
 from common.models import is_folder, slug
 from common.settings import BN_INCEPTION, Settings, unlike_defaults
 from common.shelf import Stage
@@ -119,7 +119,7 @@ class LayoutNetwork(Network):
         if self.source.network == BN_INCEPTION:
             return {}
         made_of = self.source._replace(checkpoint=None).made_of(self.settings)
-        return made_of | {"crop seen": self.crop._asdict()}
+        return made_of | _seen(self.source.description(self.settings))
 
     def check(self, good):
         """Read its files. Raises InputError if one is missing or broken. good: a set of what was found good before."""
@@ -138,7 +138,8 @@ class LayoutNetwork(Network):
         from reality_check import loading
 
         checkpoint_files.check_exist(self.files())
-        return loading.load_trunk(self.source, self.files()[0], device, self.settings.precision, gradients)
+        source, described = self.source, self.source.description(self.settings)
+        return loading.load_trunk(source, described, self.files()[0], device, self.settings.precision, gradients)
 
     def embedder(self, device="cpu"):
         """From its trunk's features to embeddings."""
@@ -175,13 +176,12 @@ class NamedNetwork(Network):
     def made_of(self):
         made_of = self.source.made_of(self.settings)
         found = self.source.description(self.settings)
-        seen = {"crop seen": found.crop._asdict(), "weights": found.weights}
-        return made_of | seen | unlike_defaults(self.settings, "precision")
+        return made_of | _seen(found) | {"weights": found.weights} | unlike_defaults(self.settings, "precision")
 
     def check(self, good):
         from reality_check import loading
 
-        loading.load_source(self.source, self.source.description(self.settings).weights)
+        loading.load_source(self.source, self.source.description(self.settings))
 
     def trunk(self, device="cpu", gradients=False):
         return self.load(device, gradients)
@@ -195,8 +195,8 @@ class NamedNetwork(Network):
     def load(self, device="cpu", gradients=False):
         from reality_check import loading
 
-        weights, precision = self.source.description(self.settings).weights, self.settings.precision
-        return loading.load_source(self.source, weights, device, precision, gradients)
+        described, precision = self.source.description(self.settings), self.settings.precision
+        return loading.load_source(self.source, described, device, precision, gradients)
 
 
 class GivenEmbeddings(Network):
@@ -204,7 +204,7 @@ class GivenEmbeddings(Network):
 
     @property
     def source(self):
-        return EmbeddingFile(ROOT / self.model.embeddings[self.images].format(fold=self.fold))
+        return EmbeddingFile(ROOT / self.model.embeddings[self.images].format(fold=self.fold, dataset=self.dataset))
 
     @property
     def has_maps(self):
@@ -232,6 +232,11 @@ class GivenEmbeddings(Network):
         """The embeddings (n, d) of these items; tick(n) is called once."""
         tick(len(items))
         return embedding_files.read(self.source.file, datasets.ids_of(items))
+
+
+def _seen(described):
+    """For made_of: what goes into a network."""
+    return {"crop seen": described.crop._asdict(), "transformed": described.transformed}
 
 
 def trunk_source(settings):
@@ -292,6 +297,10 @@ def network_stage(what, unit, jobs, networks, items, loads, **more):
     loads: a function from a shelf to the networks that it takes to make it; more: the Stage's other fields.
     """
     networks, items = list(networks), list(items)
+    if not networks:
+        raise InputError(
+            f"{what}: none of the models has any to give here; see `network` and `embeddings` of the settings' models"
+        )
     return Stage(what, unit, jobs, keep=partial(_keep, networks), check=partial(check, loads, items),
                  device=partial(device_of, networks[0].settings), **more)  # fmt: skip
 

@@ -19,5 +19,6 @@ def files(settings):
         found.append(probe.csv_file(settings))
     for protocol in settings.protocols:
         found += [tables.folder(settings, protocol) / f"{name}.md" for name in table_names(settings)]
-        found += [settings.figures / protocol.name / f"{name}.png" for name in ("figure2", "figure2_more")]
+        if any(not model.embeddings for model in settings.models):
+            found += [settings.figures / protocol.name / f"{name}.png" for name in ("figure2", "figure2_more")]
     return found + [settings.figures / f"{name}.png" for name in ("figure3", "figure4")]

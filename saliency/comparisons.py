@@ -108,6 +108,7 @@ def stage(settings):
     """The comparison of all networks whose maps are whole, also of those that a narrowed run leaves out."""
     settings.check_table_folds()
     items, jobs, lacking = maps.mapped_items(settings), [], {}
+    maps.check_any(settings, maps.networks_of(settings))
     asked = [model.name for model in settings.models if not model.embeddings]
     for comparison in comparisons_of(settings, items):
         ready = [name for name, each in comparison.maps.items() if each.is_whole()]
@@ -183,6 +184,7 @@ def stage_without_maps(settings):
     """The comparison of the settings' networks, whose maps are made for it and deleted as soon as they are compared."""
     settings.check_table_folds()
     items, mapped = maps.mapped_items(settings), maps.networks_of(settings)
+    maps.check_any(settings, mapped)
     names = [model.name for model in settings.models if not model.embeddings]
     make_maps, together = maps.maker(settings, items, remembered=len(names)), {}
     for network in mapped:

@@ -24,6 +24,7 @@ def draw(settings):
     By each protocol, of the dataset of Table 2 (or the first table there is) and the first fold. Raises InputError if no image has a map.
     """
     settings.check_table_folds()
+    maps.check_any(settings, maps.networks_of(settings._replace(datasets=[settings.shown_dataset])))
     dataset = settings.shown_dataset
     items = maps.mapped_items(settings._replace(datasets=[dataset]))[dataset]
     for protocol in settings.protocols:

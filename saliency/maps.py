@@ -84,14 +84,19 @@ def stage(settings):
     """All maps that the settings ask for, network by network."""
     settings.check_table_folds()
     items, mapped = mapped_items(settings), networks_of(settings)
-    if not mapped:
-        raise InputError(f"settings {settings.name!r}: none of the models has a network, so there are no saliency maps")
+    check_any(settings, mapped)
     make = maker(settings, items, remembered=1)
     jobs = [
         Job([shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)], make)
         for each in mapped
     ]
     return network_stage("saliency maps", "map", jobs, mapped, chain(*items.values()), loads, hint=HINT)
+
+
+def check_any(settings, mapped):
+    """Raise InputError if there are no networks to make maps of."""
+    if not mapped:
+        raise InputError(f"settings {settings.name!r}: none of the models has a network, so there are no saliency maps")
 
 
 def loads(shelf):

@@ -179,6 +179,23 @@ def test_the_distance_of_ones_own_reaches_maps_and_neighbours(made, tmp_path):
     np.testing.assert_allclose(gradient[0, :2].numpy(), np.array([1, 9]) / np.sqrt(10), rtol=1e-6)
 
 
+def test_only_embeddings(project, fails, run_inside):
+    """Whatever needs networks says so; the rest is made."""
+    write_embeddings(project / "RenderedCars_fold0.npz", range(1, 97))
+    given = GIVEN | {"embeddings": {"RenderedCars": str(project / "{dataset}_fold{fold}.npz")}}
+    for changes in ({}, {"saliency": fake_data.SALIENCY | {"keep_maps": False}}):
+        settings = fake_data.write_settings(project, "given", models=[given], training=None, **changes)
+        for script in ("saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "saliency/4_plot_maps.py"):
+            assert "none of the models has a network" in fails(script, settings)
+    for script in SCRIPTS:
+        if script not in ("properties/6_probe_features.py", *SCRIPTS[2:4], SCRIPTS[5]):
+            run_inside(script, settings)
+    assert "| Mine | Given |" in (project / "results/given/paper/tables/table6.md").read_text()
+    settings = fake_data.write_settings(project, "elsewhere", models=[entry(ELSEWHERE, project)], training=None)
+    for script in ("properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"):
+        assert "none of the models has any to give here" in fails(script, settings)
+
+
 def test_what_a_network_sees_is_recorded(made):
     (record,) = [each for each in json.loads((made / "results/tiny/run.json").read_text())["networks"]
                  if each["of"] == "tests.networks:tiny" and each["crop"] == {"resized": 24, "size": [20, 20]}][:1]  # fmt: skip
@@ -255,6 +272,13 @@ def test_own_models_instead_of_the_papers(project, run_inside):
      ({"name": "A", "group": "x", "embeddings": {"Cars": "x"}}, "embeddings of unknown dataset 'Cars'"),
      ({"name": "A", "group": "x", "embeddings": {"SOP": "a{fold}", "Cars196": "b"}}, "of all its embeddings, or of none"),
      ({"name": "A", "group": "x", "embeddings": {"SOP": 3}}, "must be a path"),
+     ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w{fold:d}.pth"}, "may stand in braces"),
+     ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w{fold!s}.pth"}, "may stand in braces"),
+     ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w{{fold}}.pth"}, "may stand in braces"),
+     ({"name": "A", "group": "classification", "network": "a:b"}, "differ by their letters' case only"),
+     ({"name": "A" * 300, "group": "x", "network": "a:b"}, "at most 80"),
+     ({"name": "A", "group": "x", "embeddings": {"SOP": ""}}, "must be a path"),
+     (["ArcFace"], "is neither a name nor a block"),
      ({"name": 3, "group": "x"}, "name is 3, but must be a word"),
      ({"name": "arcface", "group": "x", "network": "a:b"}, "'arcface' and 'ArcFace' would share their files"),
      ({"name": "ArcFace", "group": "x", "network": "a:b"}, "'ArcFace' and 'ArcFace' would share their files"),
@@ -418,6 +442,24 @@ def test_weights_that_change_between_two_scripts(project, fails, run_inside, mon
     (project / "fickle.py").write_text((project / "fickle.py").read_text() + "\n# edited\n")
     monkeypatch.setenv("BIAS", "1")
     assert "was made with code = " in fails("saliency/1_compute_maps.py", settings)
+
+
+@pytest.mark.parametrize("change", ["small_transform(60)", "lambda image: 2 * small_transform()(image)"])
+def test_a_transform_that_changes_between_two_scripts(project, fails, run_inside, monkeypatch, change):
+    """As one that comes from another module may, or from a library of another version."""
+    code = "import os\nfrom tests.networks import small_transform, tiny\ndef build(): return tiny()[0], eval(os.environ['TRANSFORM'])\n"
+    (project / "turncoat.py").write_text(code)
+    monkeypatch.delitem(sys.modules, "turncoat", raising=False)
+    monkeypatch.syspath_prepend(str(project))
+    settings = own_settings(project, TINY | {"network": "turncoat:build"})
+    networks.sources._fresh.cache_clear()
+    monkeypatch.setenv("TRANSFORM", "small_transform()")
+    run_inside("saliency/1_compute_maps.py", settings, "--models", "Tiny")
+    monkeypatch.setenv("TRANSFORM", change)
+    assert "its transform makes something else of an image" in fails("properties/2_embed_cars.py", settings)
+    (project / "results/tiny/networks.json").unlink()
+    networks.sources._fresh.cache_clear()
+    assert "was made with " in fails("saliency/1_compute_maps.py", settings)
 
 
 class Evil:
