@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from reality_check.distances import distance_function
-from saliency.smoothgrad import gradients_in_batches, input_gradients, noisy_copies, saliency_map, scaled
+from saliency.smoothgrad import (
+    base_embedding,
+    gradients_in_batches,
+    input_gradients,
+    noisy_copies,
+    saliency_map,
+    scaled,
+)
 
 # Two samples, two channels, one row of two pixels
 GRADIENTS = np.array([[[[4.0, 1.0]], [[-2.0, 3.0]]], [[[-4.0, 3.0]], [[6.0, -1.0]]]])
@@ -137,3 +144,10 @@ def test_maps_do_not_depend_on_the_batch_size():
         assert maps[0].shape == (12, 12) and maps[0].min() == 0 and maps[0].max() == 1
         for other in maps[1:]:
             np.testing.assert_allclose(maps[0], other, atol=1e-4)
+
+
+def test_a_black_image_without_a_direction():
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3, bias=False))
+    with pytest.raises(ValueError, match="embedding of the black image is zero"):
+        base_embedding(network, torch.zeros(3, 2, 2))
+    assert base_embedding(network, torch.ones(3, 2, 2)).shape == (1, 3)

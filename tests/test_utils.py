@@ -39,6 +39,11 @@ def test_groups_are_those_of_the_models_in_their_order():
     assert [model.group for model in models.grouped(some)] == ["B", "B", "A", "None"]
 
 
+def test_untrained_models_count_only_where_their_group_has_no_other():
+    some = [model._replace(group="A", trained=trained) for model, trained in zip(utils.MODELS, (True, False, True))]
+    assert models.counted(some, "A") == [some[0], some[2]] and models.counted(some[1:2], "A") == some[1:2]
+
+
 def test_properties_are_those_of_table_5():
     table = published("table5_properties.csv")
     ours = [(p.name, p.label, "|".join(map(str, p.values))) for p in utils.PROPERTIES]
