@@ -49,6 +49,11 @@ class Model(NamedTuple):
         return bool(self.network or self.embeddings)
 
     @property
+    def is_none(self):
+        """Whether it is the paper's "None": an untrained embedder on the trunk that all others begin with."""
+        return not self.trained and not self.is_own
+
+    @property
     def is_random(self):
         """Whether its weights are drawn at random."""
         return self.checkpoint == "random"

@@ -54,8 +54,7 @@ def _own(entry):
     model = Model(**{"year": None, "group": "", "distance": DISTANCES[0], **_paths_as_given(where, entry)})
     if model.is_random:
         model = model._replace(trained=False)
-    model = model._replace(group=model.group or ("None" if not model.trained else ""))
-    model = model._replace(group=model.group.strip())
+    model = model._replace(group=model.group.strip() if model.group or model.trained else "None")
     if not model.group.isprintable() or not model.group:
         raise InputError(f"{where}: name its `group`, such as Ranking, Classification or one of your own")
     if model.distance not in DISTANCES and not is_name(model.distance):

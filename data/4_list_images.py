@@ -16,9 +16,9 @@ from common.settings import options_parser, settings_from
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from data import image_lists
+    from data import datasets, image_lists
 
-    for dataset in dict.fromkeys([*settings.datasets, image_lists.CARS]):
+    for dataset in dict.fromkeys([*settings.datasets, datasets.CARS]):
         print(f"wrote {image_lists.write(settings, dataset)}")
 
 

@@ -37,7 +37,7 @@ def shared_trunk_file(settings):
 
 def files_of(settings, model, dataset, fold):
     """(trunk file, embedder file) of a network, which need not exist; an untrained embedder has no file and is None."""
-    if not model.trained and not model.is_own:
+    if model.is_none:
         return untrained_trunk_file(settings), None
     folder = saved_models_folder(settings, model, dataset, fold)
     return _best_file(folder, "trunk"), _best_file(folder, "embedder")

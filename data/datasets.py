@@ -33,12 +33,13 @@ class Split(NamedTuple):
     validation: Sequence  # per fold the first and last (exclusive) validation class
 
 
+CARS = "RenderedCars"  # which the networks of any dataset embed
 SPLITS = {
     "Cars196": Split(16_185, 8_131, 196, 98, 98, [(74, 98), (0, 24), (25, 49), (49, 73)]),
     "CUB200": Split(11_788, 5_924, 200, 100, 100, [(75, 100), (0, 25), (25, 50), (50, 75)]),
     # The Reality Check halves 22,634 classes; Ebay_test.txt begins one class later, and its rule is for testing.
     "SOP": Split(120_053, 60_502, 22_634, 11_317, 11_318, [(8488, 11317), (0, 2829), (2829, 5658), (5658, 8487)]),
-    "RenderedCars": Split(None, None, None, 24, 24, [(18, 24), (0, 6), (6, 12), (12, 18)]),
+    CARS: Split(None, None, None, 24, 24, [(18, 24), (0, 6), (6, 12), (12, 18)]),
 }
 
 
@@ -47,7 +48,7 @@ MARKS = {
     "Cars196": ("cars_annos.mat", "devkit"),
     "CUB200": ("images.txt",),
     "SOP": ("Ebay_test.txt", "Ebay_train.txt"),
-    "RenderedCars": ("samples.csv",),
+    CARS: ("samples.csv",),
 }
 
 
@@ -68,7 +69,7 @@ def load_items(settings, dataset, split, fold=None):
 
 def _all_items(settings, dataset):
     folder = found(settings.paths[dataset], dataset)
-    items = _rendered_cars(settings) if dataset == "RenderedCars" else _READERS[dataset](folder)
+    items = _rendered_cars(settings) if dataset == CARS else _READERS[dataset](folder)
     if len({item.image_id for item in items}) < len(items):
         raise InputError(f"{folder}: its annotations list an image twice")
     if not settings.allow_partial:
@@ -240,7 +241,7 @@ def rendered_cars(settings):
     read as it comes. Raises InputError if samples.csv is missing or lacks a column or a value, or if rows and images do
     not match; with `allow_partial`, rows without an image are left out.
     """
-    folder = found(settings.paths["RenderedCars"], "RenderedCars")
+    folder = found(settings.paths[CARS], CARS)
     file = _existing(folder / "samples.csv", "the rendered cars belong there")
     table, images = _car_table(file), _car_images(folder / "images")
     missing = [frame for frame in table.index if str(frame) not in images]

@@ -5,7 +5,6 @@ from data import datasets
 from utils import FOLDS
 
 COLUMNS = {"image_id": str, "path": str, "class": int, **{f"fold{fold}": str for fold in FOLDS}, "needed": str}
-CARS = "RenderedCars"
 
 
 def file_of(settings, dataset):
@@ -29,7 +28,7 @@ def rows_of(settings, dataset):
     validation = [set(datasets.load_items(settings, dataset, "validation", fold)) for fold in FOLDS]
     rest = [item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, 0)]
     tested = test if dataset in settings.datasets else set()
-    embedded = set(datasets.ids_of(datasets.chosen_cars(settings)[0])) if dataset == CARS else set()
+    embedded = set(datasets.ids_of(datasets.chosen_cars(settings)[0])) if dataset == datasets.CARS else set()
     for item in sorted([*test, *rest], key=lambda item: (item.label, item.image_id)):
         splits = ["test" if item in test else "validation" if item in held_out else "train" for held_out in validation]
         needed = item in tested or item.image_id in embedded

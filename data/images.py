@@ -75,11 +75,11 @@ def _opened(path):
         raise InputError(f"{path}: not a readable image ({error}); fetch it again") from None
 
 
-def cropped(image, crop, resample=Image.Resampling.BILINEAR):
+def cropped(image, crop):
     """The part of an RGB image that a network sees, as torchvision's Resize and CenterCrop give it.
 
     Here with Pillow alone, which is what torchvision calls, so that figures need not load torch.
     """
     (width, height), (rows, columns) = resized_size(image.size, crop), crop.size
     left, top = round((width - columns) / 2), round((height - rows) / 2)
-    return image.resize((width, height), resample).crop((left, top, left + columns, top + rows))
+    return image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + columns, top + rows))

@@ -10,13 +10,12 @@ from common.shelf import Array, Job, Shelf, blocks
 from data import datasets
 from reality_check.networks import by_trunk, network_stage, networks_of
 
-IMAGES = "RenderedCars"  # the dataset that all networks are shown here, whichever they were trained on
 IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
 
 
 def embedding_networks(settings):
     """The networks that embed the rendered cars."""
-    return networks_of(settings, settings.properties.networks, settings.folds, IMAGES)
+    return networks_of(settings, settings.properties.networks, settings.folds, datasets.CARS)
 
 
 def shelf_of(network, items):
@@ -36,15 +35,10 @@ def features_shelf_of(network, items):
 
 def features_shelf(settings, items):
     """The same of the settings' untrained model, "None". Raises InputError if they have none."""
-    untrained = [network for network in embedding_networks(settings.whole) if has_features(network)]
+    untrained = [network for network in embedding_networks(settings.whole) if network.model.is_none]
     if not untrained:
         raise InputError(f"settings {settings.name!r}: `models` has no untrained one; add None")
     return features_shelf_of(untrained[0], items)
-
-
-def has_features(network):
-    """Whether it is the paper's untrained model, whose trunk's features are kept."""
-    return not network.model.trained and not network.model.is_own
 
 
 def _parts(items):
@@ -77,7 +71,7 @@ def stage(settings):
 
 def _shelves(group, items):
     """The shelves of networks that share a trunk; if that is the untrained one, its features' as well."""
-    untrained = [network for network in group if has_features(network)]
+    untrained = [network for network in group if network.model.is_none]
     return [shelf_of(network, items) for network in group] + [features_shelf_of(each, items) for each in untrained[:1]]
 
 

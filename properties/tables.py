@@ -5,7 +5,7 @@ import pandas as pd
 from common import csv_files
 from common.models import about_own, grouped, trained_groups
 from common.tables import MISSING_CELL, Cell, Entry, Table
-from properties.embeddings import IMAGES
+from data.datasets import CARS
 from properties.scores import COLUMNS as SCORE_COLUMNS
 from properties.scores import TEST_COLUMNS, scores_file, tests_file
 from reality_check.networks import ALL_FOLDS
@@ -27,7 +27,7 @@ def models_table(settings, protocol, name):
     rows = [(model.name, model.year, model.group, model.distance) for model in models]
     records = pd.DataFrame(rows, columns=["loss", "year", "type", "distance"])
     records["year"] = records["year"].astype("Int64")
-    shown = [row[1:] if model.trained or model.is_own else ("", "", "") for model, row in zip(models, rows)]
+    shown = [("", "", "") if model.is_none else row[1:] for model, row in zip(models, rows)]
     cells = [[Cell(str(text or "")) for text in row] for row in shown]
     caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance.' + about_own(
         models, ""
@@ -82,7 +82,7 @@ def nr_precision_table(settings, protocol, name):
 
 def _fold_mean(settings, scores, model, prop):
     """Mean NR-Precision over the settings' folds; None if one is missing or undefined, NOT_GIVEN if there can be none."""
-    if model.embeddings and IMAGES not in model.embeddings:
+    if model.embeddings and CARS not in model.embeddings:
         return NOT_GIVEN
     folds = [str(fold) for fold in settings.folds] if model.per_fold else [ALL_FOLDS]
     rows = scores[(scores.loss == model.name) & (scores.property == prop.name) & scores.fold.isin(folds)]

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from common.imports import one_line
 from common.seeds import fingerprint
-from data.images import Crop, part_seen
+from data.images import Box, Crop, part_seen
 
 SIZES = ((256, 192), (192, 256), (240, 240))  # (width, height) of the images; a pixel's value is its place in them
 BORDER = 0.1  # of the result, that is not looked at: interpolation has no neighbours there to take
@@ -65,7 +66,7 @@ def _gray(transform, pixels):
     try:
         found = transform(image)
     except Exception as error:
-        raise ValueError(f"fails ({' '.join(str(error).split())})") from None
+        raise ValueError(f"fails ({one_line(error)})") from None
     if not isinstance(found, torch.Tensor) or found.ndim != 3 or len(found) != 3 or found.dtype != torch.float32:
         what = f"{found.dtype} {tuple(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
         raise ValueError(f"gives {what}, but must give a tensor of float32 (3, height, width)")
@@ -73,30 +74,25 @@ def _gray(transform, pixels):
 
 
 def _box(shown):
-    """(left, top, right, bottom) of what is shown, in pixels of the image."""
+    """The Box of what is shown, in pixels of the image."""
     sides = []
     for places in (shown[0].T, shown[1]):  # x goes along the columns, y along the rows
-        n = len(places)
-        inner = slice(int(BORDER * n), n - int(BORDER * n))
-        centers = np.arange(n)[inner] + 0.5
-        step, start = np.polyfit(centers, places[inner].mean(axis=1), 1)
-        off = np.abs(
-            places[inner, int(BORDER * len(places[0])) : -int(BORDER * len(places[0])) or None].T
-            - start
-            - step * centers
-        )
+        along, across = (slice(int(BORDER * n), n - int(BORDER * n)) for n in places.shape)
+        centers = np.arange(len(places))[along] + 0.5
+        step, start = np.polyfit(centers, places[along].mean(axis=1), 1)
+        off = np.abs(places[along, across].T - start - step * centers)
         if not step > 0 or off.max() > WITHIN * max(step, 1):
             raise ValueError(MORE)
-        sides.append((start, start + step * n))
+        sides.append((start, start + step * len(places)))
     (left, right), (top, bottom) = sides
-    return left, top, right, bottom
+    return Box(left, top, right, bottom)
 
 
 def _candidates(boxes, size):
     """The Crops that could show these boxes of images of SIZES, where all results have this (height, width)."""
     height, width = size
-    scaled = [(w * width / (right - left), h * height / (bottom - top))
-              for (w, h), (left, top, right, bottom) in zip(SIZES, boxes)]  # fmt: skip
+    scaled = [(w * width / (box.right - box.left), h * height / (box.bottom - box.top))
+              for (w, h), box in zip(SIZES, boxes)]  # fmt: skip
     shorter = round(np.mean([min(each) for each in scaled]))
     across, down = (round(each) for each in np.mean(scaled, axis=0))
     return [Crop(resized, (height, width)) for resized in (shorter, shorter - 1, shorter + 1, (down, across))]
@@ -105,5 +101,5 @@ def _candidates(boxes, size):
 def _error(expected, found, size):
     """By how many pixels of the result two boxes differ at most."""
     height, width = size
-    units = [(expected[2] - expected[0]) / width, (expected[3] - expected[1]) / height] * 2
+    units = [(expected.right - expected.left) / width, (expected.bottom - expected.top) / height] * 2
     return max(abs(a - b) / unit for a, b, unit in zip(expected, found, units))

@@ -15,7 +15,7 @@ from common.shelf import Array, Job, Shelf, Stage, View, blocks, no_trial
 from data import checkpoint_files, datasets
 from reality_check import sources
 from reality_check.hyperparameters import hyperparameters
-from reality_check.networks import networks_of, trunk_source
+from reality_check.networks import networks_of, seen, trunk_source
 
 BATCH_SIZE = 25  # no setting: rounding depends on it, and training makes other networks of other rounding
 BATCHES_PER_PART = 4
@@ -38,11 +38,7 @@ def trunk_made_of(settings):
     if source.network == BN_INCEPTION:
         return {"trunk": checksums.short(settings, settings.paths["imagenet_trunk"])}
     found = source.description(settings)
-    return source.made_of(settings) | {
-        "weights": found.weights,
-        "crop seen": found.crop._asdict(),
-        "transformed": found.transformed,
-    }
+    return source.made_of(settings) | seen(found) | {"weights": found.weights}
 
 
 def features_shelf(settings, dataset):

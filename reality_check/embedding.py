@@ -9,7 +9,7 @@ from common.errors import InputError
 from common.shelf import blocks
 from data.datasets import Item
 from reality_check.loading import Ready
-from reality_check.modules import device_of, features_of, ready_for_inference
+from reality_check.modules import device_of, features_of, place_of, ready_for_inference
 from reality_check.transforms import network_inputs
 
 
@@ -36,8 +36,7 @@ def embeddings_of(network, transform, paths, batch_size=10):
     Raises InputError on an image that cannot be read.
     """
     items = [Item(str(path), Path(path), 0) for path in paths]
-    device = next((parameter.device for parameter in network.parameters()), "cpu")
-    ready = Ready(ready_for_inference(network, device), transform)
+    ready = Ready(ready_for_inference(network, place_of(network)), transform)
     return SharedTrunk(ready, [torch.nn.Identity()], batch_size).embedded(items)[0]
 
 

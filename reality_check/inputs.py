@@ -37,12 +37,12 @@ def checked(settings, deep=False):
     good_trunks = set()
     for dataset in folds:
         for network in networks_of(settings, dataset, folds[dataset]):
-            if network.model.trained or network.model.is_own:
+            if not network.model.is_none:
                 yield _network(network, deep, good_trunks)
-    for network in networks_of(settings, settings.properties.networks, settings.folds, "RenderedCars"):
-        if network.model.embeddings and "RenderedCars" not in folds:
+    for network in networks_of(settings, settings.properties.networks, settings.folds, datasets.CARS):
+        if network.model.embeddings and datasets.CARS not in folds:
             yield _network(network, deep, good_trunks)
-    if not all(model.trained or model.is_own for model in settings.models):
+    if any(model.is_none for model in settings.models):
         yield _untrained_trunk(settings)
     for dataset in settings.datasets:
         yield _dataset(settings, dataset, deep)
@@ -185,7 +185,7 @@ def _rendered_cars(settings, deep):
     state, why, cars = _state(_cars, settings, deep)
     if cars:
         why = f"{len(cars)} images"
-    return Input("rendered cars", "", str(Path(settings.paths["RenderedCars"])), state, why)
+    return Input("rendered cars", "", str(Path(settings.paths[datasets.CARS])), state, why)
 
 
 def _cars(settings, deep):

@@ -11,6 +11,7 @@ from torch import nn
 
 from common.errors import InputError
 from common.imports import imported, one_line
+from common.models import TIMM
 from common.seeds import derived_seed
 from common.settings import BN_INCEPTION
 from reality_check import checkpoints
@@ -25,7 +26,6 @@ from reality_check.modules import (
     seeded,
     with_folded_batchnorm,
 )
-from reality_check.sources import TIMM
 
 ALIKE = 1e-3  # how far, as a share of their size, embeddings of one image may be from each other in two batches
 

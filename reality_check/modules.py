@@ -90,6 +90,11 @@ def with_folded_batchnorm(trunk):
     return trunk
 
 
+def place_of(module):
+    """The device that a module is on; one without parameters is anywhere, and so on the CPU."""
+    return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
+
+
 def keep_freed_memory():
     """Let this process keep the memory that it frees, for what comes next: on a CPU, to ask the system for that of every
     layer anew takes a fifth of the time of small networks. Does nothing where the C library is not glibc.
@@ -103,8 +108,7 @@ def keep_freed_memory():
 @torch.no_grad()
 def features_of(trunk, images):
     """Trunk features (n, f) of a batch of images (n, 3, H, W), back on the CPU."""
-    device = next((parameter.device for parameter in trunk.parameters()), "cpu")
-    return trunk(images.to(device, memory_format=torch.channels_last)).cpu()
+    return trunk(images.to(place_of(trunk), memory_format=torch.channels_last)).cpu()
 
 
 def device_of(settings):

@@ -12,7 +12,7 @@ import numpy as np
 
 from common import checksums, imports
 from common.errors import InputError, MissingFile
-from common.models import is_folder, slug
+from common.models import TIMM, is_folder, slug
 from common.settings import BN_INCEPTION, Settings, unlike_defaults
 from common.shelf import Stage
 from data import checkpoint_files, datasets, embedding_files
@@ -119,7 +119,7 @@ class LayoutNetwork(Network):
         if self.source.network == BN_INCEPTION:
             return {}
         made_of = self.source._replace(checkpoint=None).made_of(self.settings)
-        return made_of | _seen(self.source.description(self.settings))
+        return made_of | seen(self.source.description(self.settings))
 
     def check(self, good):
         """Read its files. Raises InputError if one is missing or broken. good: a set of what was found good before."""
@@ -176,7 +176,7 @@ class NamedNetwork(Network):
     def made_of(self):
         made_of = self.source.made_of(self.settings)
         found = self.source.description(self.settings)
-        return made_of | _seen(found) | {"weights": found.weights} | unlike_defaults(self.settings, "precision")
+        return made_of | seen(found) | {"weights": found.weights} | unlike_defaults(self.settings, "precision")
 
     def check(self, good):
         from reality_check import loading
@@ -224,7 +224,7 @@ class GivenEmbeddings(Network):
         items, options = [], self.settings.properties
         if self.images == self.dataset:
             items += datasets.load_items(self.settings, self.images, "test")
-        if self.images == "RenderedCars" and self.dataset == options.networks:
+        if self.images == datasets.CARS and self.dataset == options.networks:
             items += datasets.chosen_cars(self.settings)[0]
         embedding_files.read(self.source.file, list(dict.fromkeys(datasets.ids_of(items))))  # each once
 
@@ -234,14 +234,14 @@ class GivenEmbeddings(Network):
         return embedding_files.read(self.source.file, datasets.ids_of(items))
 
 
-def _seen(described):
+def seen(described):
     """For made_of: what goes into a network."""
     return {"crop seen": described.crop._asdict(), "transformed": described.transformed}
 
 
 def trunk_source(settings):
     """The Source of the trunk that the Reality Check's layout holds."""
-    needs_weights = settings.trunk.startswith(sources.TIMM)
+    needs_weights = settings.trunk.startswith(TIMM)
     return Source(settings.trunk, settings.paths["imagenet_trunk"] if needs_weights else None, "drop" * needs_weights)
 
 

@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 from common import checksums, imports, safe_files
 from common.errors import InputError
+from common.models import TIMM
 from common.seeds import derived_seed, fingerprint
 from common.settings import BN_INCEPTION
 from data import embedding_files
 from data.images import Crop
 from reality_check import architecture
 from reality_check.architecture import Description
-
-TIMM = "timm:"
 
 
 class Source(NamedTuple):

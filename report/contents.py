@@ -3,7 +3,7 @@
 import properties.tables
 import saliency.tables
 from common import tables
-from properties import embeddings, probe
+from properties import probe
 from reality_check import accuracy
 
 
@@ -15,7 +15,7 @@ def table_names(settings):
 def files(settings):
     """All files of tables, figures and the like that the numbered scripts of the analyses leave to be opened."""
     found = [settings.results / name for name in ("inputs.csv", "run.json")] + [accuracy.csv_file(settings)]
-    if any(embeddings.has_features(each) for each in embeddings.embedding_networks(settings)):
+    if any(model.is_none for model in settings.models):
         found.append(probe.csv_file(settings))
     for protocol in settings.protocols:
         found += [tables.folder(settings, protocol) / f"{name}.md" for name in table_names(settings)]

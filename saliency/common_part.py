@@ -26,18 +26,26 @@ def brought_together(crops, image_size):
     return part, (height, width)
 
 
+def placed(part, seen, grid):
+    """A part of an image as a Box in the pixels of a grid (height, width) that lies over another Box of it."""
+    height, width = grid
+    x, y = width / (seen.right - seen.left), height / (seen.bottom - seen.top)
+    return Box(
+        (part.left - seen.left) * x,
+        (part.top - seen.top) * y,
+        (part.right - seen.left) * x,
+        (part.bottom - seen.top) * y,
+    )
+
+
 def laid_on_grid(values, crop, image_size, part, grid):
     """A map (h, w) that shows what a crop does of an image of this (width, height), on a grid (height, width) over a part.
 
     The part lies in what the map shows. The result is float32.
     """
-    seen, (rows, columns) = part_seen(image_size, crop), values.shape
-    x, y = columns / (seen.right - seen.left), rows / (seen.bottom - seen.top)
-    left, right = ((edge - seen.left) * x for edge in (part.left, part.right))
-    top, bottom = ((edge - seen.top) * y for edge in (part.top, part.bottom))
-    box = [
-        min(max(edge, 0), side) for edge, side in zip((left, top, right, bottom), (columns, rows) * 2)
-    ]  # lest it round out
+    height, width = values.shape
+    box = placed(part, part_seen(image_size, crop), values.shape)
+    box = [min(max(edge, 0), side) for edge, side in zip(box, (width, height) * 2)]  # lest rounding leave the map
     image = Image.fromarray(np.asarray(values, np.float32))
     return np.asarray(image.resize(grid[::-1], Image.Resampling.BILINEAR, box))
 
@@ -52,11 +60,9 @@ def framed(values, crop, frame_crop, image_size):
     """A map (h, w) as it lies in the picture that another crop shows, for figures: NaN where the map sees nothing."""
     if crop == frame_crop:
         return values
-    frame, (rows, columns) = part_seen(image_size, frame_crop), frame_crop.size
+    frame = part_seen(image_size, frame_crop)
     part = shared_part(part_seen(image_size, crop), frame)
-    x, y = columns / (frame.right - frame.left), rows / (frame.bottom - frame.top)
-    left, right = (round((edge - frame.left) * x) for edge in (part.left, part.right))
-    top, bottom = (round((edge - frame.top) * y) for edge in (part.top, part.bottom))
-    result = np.full((rows, columns), np.nan, dtype=np.float32)
+    left, top, right, bottom = map(round, placed(part, frame, frame_crop.size))
+    result = np.full(frame_crop.size, np.nan, dtype=np.float32)
     result[top:bottom, left:right] = laid_on_grid(values, crop, image_size, part, (bottom - top, right - left))
     return result

@@ -77,7 +77,7 @@ def _read(shelves, sizes):
 
 def one_image(models, items, pictures, maps):
     """The paper's layout: first column the image and "None", then rows of models, group by group."""
-    (item,), untrained = items, [model for model in models if not model.trained and not model.is_own]
+    (item,), untrained = items, [model for model in models if model.is_none]
     others = [model for model in models if model not in untrained]
     by_group = [[model for model in others if model.group == group] for group in groups(others)]
     rows = [row for some in by_group for row in _rows_of(some, WIDTH - 1)]
@@ -100,7 +100,7 @@ def _rows_of(models, width):
 
 def many_images(models, items, pictures, maps):
     """One row per image: the image, then its map under every model. All in one axes, of one unit per panel."""
-    models = sorted(grouped(models), key=lambda model: model.trained or model.is_own)
+    models = sorted(grouped(models), key=lambda model: not model.is_none)
     figure, axes = figures.new_figure(1, 1, figsize=(0.62 * (len(models) + 1.6), 0.62 * (len(items) + 1.7) + 0.2))
     axes = axes[0, 0]
     for row, (item, picture) in enumerate(zip(items, pictures)):

@@ -2,6 +2,7 @@
 
 import torch
 
+from reality_check.modules import place_of
 from utils import PROTOCOLS
 
 CLIP_QUANTILE = 0.99
@@ -47,8 +48,7 @@ def base_embedding(network, black):
 
     Raises ValueError if it is zero: it has no direction, and distances normalise embeddings.
     """
-    device = next((parameter.device for parameter in network.parameters()), "cpu")
-    base = network(black[None].to(device, memory_format=torch.channels_last))
+    base = network(black[None].to(place_of(network), memory_format=torch.channels_last))
     if not base.any():
         raise ValueError("the embedding of the black image is zero, so that no distance to it is defined")
     return base

@@ -9,7 +9,7 @@ from common.seeds import derived_seed
 from data.images import open_image
 from reality_check.crop_of import measured_crop
 from reality_check.distances import distance_function
-from reality_check.modules import randomised, ready_for_inference
+from reality_check.modules import place_of, randomised, ready_for_inference
 from reality_check.transforms import black_input
 from saliency.comparisons import on_one_grid
 from saliency.similarity import all_pairs, fisher_mean, fisher_std
@@ -74,7 +74,7 @@ def compare_networks(networks, transforms, images, distance="Euclidean Distance"
 
 def maps_of(network, inputs, black, seeds, distance, protocol, noise_samples, noise_sigma):
     """The saliency maps, a list of (h, w), of transformed images (n, 3, h, w); seeds: of each image's noise."""
-    device = next((parameter.device for parameter in network.parameters()), "cpu")
+    device = place_of(network)
     network, measure = ready_for_inference(network, device), distance_function(distance)
     base, maps = base_embedding(network, black), []
     for image, seed in zip(inputs, seeds):
