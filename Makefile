@@ -1,5 +1,6 @@
 # make demo         every numbered script at a small scale; ends with the tables and figures to open
 # make test         the tests; those of the renderer only where `make render-env` was run
+# make lint         style, format, undeclared dependencies; `make format` mends what a program can
 # make cars         render the sample of cars, or what is missing of it, with Blender in an environment of its own
 # make check-cars   render one property at a time, and check that each changes what it should
 # make bench        the long parts beside other ways to do the same, timed; half an hour in which nothing else should run
@@ -11,7 +12,7 @@ RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test cars check-cars bench peers render-env
+.PHONY: demo test lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
@@ -28,8 +29,17 @@ demo: $(VENV)/installed
 	$(RUN) properties/6_probe_features.py --settings $(SETTINGS)
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
 
-test: $(VENV)/installed
+test: $(VENV)/installed-for-tests
 	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -o tmp_path_retention_policy=failed tests
+
+lint: $(VENV)/installed-for-tests
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m deptry .
+
+format: $(VENV)/installed-for-tests
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
 
 cars: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/sample_cars --frames 1-600 --format jpg
@@ -47,6 +57,10 @@ render-env: $(RENDER_VENV)/installed
 $(VENV)/installed: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
+	touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/installed tests/requirements.txt
+	$(RUN) -m pip install --quiet --requirement tests/requirements.txt --constraint constraints.txt
 	touch $@
 
 peers: $(VENV)/installed-peers

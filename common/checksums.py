@@ -1,7 +1,7 @@
 """The sha256 of input files such as checkpoints, read once: results/<settings>/files.json keeps it with size and time."""
 
 import hashlib
-from functools import lru_cache
+from functools import cache
 
 from common import safe_files
 from common.errors import InputError, MissingFile
@@ -10,7 +10,7 @@ from utils import ROOT
 FIELDS = ("bytes", "modified", "sha256")
 
 
-@lru_cache(maxsize=None)
+@cache
 def sha256(file, *_):
     """Hexadecimal digits, without reading the file into memory at once. What else is given tells two states of it apart."""
     with open(file, "rb") as stream:

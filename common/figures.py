@@ -1,14 +1,15 @@
 """The look that all figures share, and their files."""
 
+import io
 import json
 import textwrap
 
 import matplotlib
 
 matplotlib.use("Agg")  # no display needed
-import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+import matplotlib.pyplot as plt
 
-from common import safe_files  # noqa: E402
+from common import safe_files
 
 NOTE_WIDTH = 18  # letters per inch
 matplotlib.rcParams.update(
@@ -42,8 +43,9 @@ def write(stem, figure, description):
     """Write the figure to <stem>.png, which keeps the description, and <stem>.pdf."""
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     for file, metadata in [(pdf, {"CreationDate": None}), (png, {"Description": description})]:
-        with safe_files.written_aside(file) as aside:
-            figure.savefig(aside, metadata=metadata)
+        content = io.BytesIO()
+        figure.savefig(content, format=file.suffix[1:], metadata=metadata)
+        safe_files.write_bytes(file, content.getvalue())
         figure.set_layout_engine("none")  # once arranged is enough
     print(f"wrote {png} and .pdf")
     plt.close(figure)

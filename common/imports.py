@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from common.errors import InputError, MissingFile
+from common.errors import InputError, MissingFile, one_line
 
 NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -42,12 +42,6 @@ def code_file(name):
     if found is None or not found.has_location:
         raise MissingFile(f"{name}: there is no module {module}; {_where_modules_are_searched()}")
     return Path(found.origin)
-
-
-def one_line(error):
-    """What an error says, on one line; its kind where it says nothing."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) < 300 else f"{text[:300]} ..."
 
 
 def _search_here():

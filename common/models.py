@@ -1,19 +1,44 @@
 """The table of models that a run has: read from its settings; everything else about models asks this table."""
 
+import re
 from itertools import combinations
 from pathlib import Path
 
+from common import kinds
 from common.errors import InputError
-from common.imports import is_name
+from common.imports import NAME, is_name
 from utils import DATASETS, MODELS, ROOT, Model
 
 PAPER = "paper"  # the word for all of the paper's in the settings
 DISTANCES = list(dict.fromkeys(model.distance for model in MODELS))
 TIMM = "timm:"
+MOST = 500
 LONGEST = 80  # bytes of a name in those of files, two of which make that of an array
-KEYS = {"name": str, "year": int, "group": str, "trained": bool, "distance": str, "network": str, "checkpoint": str,
-        "head": str, "crop": list, "embeddings": dict}  # fmt: skip
-KINDS = {str: "a word", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
+TEXT = kinds.word(re.compile(".*", re.DOTALL), "a word")
+KEYS = {
+    "name": TEXT,
+    "year": kinds.whole(1, 9999),
+    "group": TEXT,
+    "trained": kinds.FLAG,
+    "distance": kinds.either(kinds.one_of(DISTANCES), kinds.word(NAME, "module:function")),
+    "network": TEXT,
+    "checkpoint": TEXT,
+    "head": kinds.one_of(["keep", "drop"]),
+    "crop": kinds.Kind(
+        lambda value: (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(kinds.whole(1, 10**4).fits(each) for each in value)
+            and value[1] <= value[0]
+        ),
+        "[shorter side, size of the middle], whole numbers such as [256, 224]",
+    ),
+    "embeddings": kinds.mapping_of(
+        kinds.one_of(DATASETS),
+        kinds.word(re.compile(".+"), "a path"),
+        f"a path for each of some of {', '.join(DATASETS)}",
+    ),
+}
 
 
 def models_from(given):
@@ -22,16 +47,21 @@ def models_from(given):
     given: names of the paper's, in which "paper" stands for all fifteen, and mappings that describe others. Raises
     InputError if there is no such model, or two go by one name.
     """
-    models = []
+    if len(given) > MOST:
+        raise InputError(f"models: {len(given)} of them; at most {MOST}")
+    models, names = [], []
     for each in given:
         if isinstance(each, dict):
             models.append(_own(each))
         elif not isinstance(each, str):
-            raise InputError(f"models: {each!r} is neither a name nor a block of `key: value` lines")
+            raise InputError(f"models: {kinds.shown(each)} is neither a name nor a block of `key: value` lines")
+        elif each in names:
+            raise InputError(f"models: {each!r} is there twice; keep one")
         else:
+            names.append(each)
             models += [find(name, MODELS) for name in ([m.name for m in MODELS] if each == PAPER else [each])]
-    # What is named twice is meant once.
-    models = [each for place, each in enumerate(models) if each not in models[:place]]
+    # One that is named beside "paper" comes where it is named first.
+    models = [each for place, each in enumerate(models) if each.is_own or each not in models[:place]]
     for model, other in combinations(models, 2):
         if slug(model.name) == slug(other.name):
             raise InputError(f"models: {other.name!r} and {model.name!r} would share their files; rename one of them")
@@ -42,13 +72,9 @@ def models_from(given):
 
 def _own(entry):
     """A model that is not the paper's, from its mapping."""
-    for key, value in entry.items():
-        if key not in KEYS:
-            raise InputError(f"models: unknown key {key!r}; known: {', '.join(KEYS)}")
-        if type(value) is not KEYS[key]:
-            raise InputError(f"models: {key} is {value!r}, but must be {KINDS[KEYS[key]]}")
     name = entry.get("name", "")
-    where = f"models: {name!r}"
+    where = f"models: {kinds.shown(name)}"
+    kinds.check(where, entry, KEYS)
     if not slug(name) or not name.isprintable() or name == PAPER or len(slug(name).encode()) > LONGEST:
         raise InputError(f"{where}: give each a name with letters or digits, at most {LONGEST}, other than {PAPER!r}")
     model = Model(**{"year": None, "group": "", "distance": DISTANCES[0], **_paths_as_given(where, entry)})
@@ -57,14 +83,9 @@ def _own(entry):
     model = model._replace(group=model.group.strip() if model.group or model.trained else "None")
     if not model.group.isprintable() or not model.group:
         raise InputError(f"{where}: name its `group`, such as Ranking, Classification or one of your own")
-    if model.distance not in DISTANCES and not is_name(model.distance):
-        raise InputError(
-            f"{where}: unknown distance {model.distance!r}; known: {', '.join(DISTANCES)}, or module:function"
-        )
     if bool(model.network) == bool(model.embeddings):
         raise InputError(f"{where}: give it either a `network` or `embeddings`")
     _check_network(where, model)
-    _check_embeddings(where, model)
     return model
 
 
@@ -87,22 +108,6 @@ def _check_network(where, model):
         raise InputError(f"{where}: `head` and `crop` are for timm networks only")
     if model.checkpoint and (model.embeddings or is_folder(model.network)):
         raise InputError(f"{where}: `checkpoint` is for networks that module:function or timm:name builds")
-    if model.head not in ("", "keep", "drop"):
-        raise InputError(f"{where}: head is {model.head!r}, but must be keep or drop")
-    if model.crop is not None and not (
-        len(model.crop) == 2 and all(type(n) is int for n in model.crop) and 0 < model.crop[1] <= model.crop[0]
-    ):
-        raise InputError(
-            f"{where}: crop must be [shorter side, size of the middle], whole numbers such as [256, 224], not {list(model.crop)}"
-        )
-
-
-def _check_embeddings(where, model):
-    for dataset, path in model.embeddings.items():
-        if dataset not in DATASETS:
-            raise InputError(f"{where}: embeddings of unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
-        if not isinstance(path, str) or not path:
-            raise InputError(f"{where}: embeddings of {dataset} is {path!r}, but must be a path")
     if len({"{fold}" in path for path in model.embeddings.values()}) > 1:
         raise InputError(f"{where}: write {{fold}} into the paths of all its embeddings, or of none")
 
@@ -114,18 +119,9 @@ def is_folder(network):
 
 def read_list(text):
     """The list of models in a YAML file, where a settings file's `models` is its path."""
-    import yaml  # not part of the renderer's environment
+    from common import yaml_files  # it needs a library that the renderer's environment has not
 
-    file = ROOT / Path(text)
-    if not file.is_file():
-        raise InputError(f"models: {file}: no such file")
-    try:
-        given = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"models: {file}: not a YAML file ({' '.join(str(error).split())})") from None
-    if not isinstance(given, list) or not given:
-        raise InputError(f"models: {file}: must hold a list of models")
-    return given
+    return yaml_files.read(ROOT / Path(text), list, "it is to hold a list of models, as examples/models.yaml does")
 
 
 def find(name, models):

@@ -29,6 +29,12 @@ def git_commit():
         return "unknown"
 
 
+def _threads():
+    """How many threads torch computes with, on which the rounding of networks depends; None where it is not at work."""
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else None
+
+
 def record(settings, script, device="cpu"):
     """Write to run.json that the script makes results now: with which settings, commit, versions and device.
 
@@ -42,6 +48,7 @@ def record(settings, script, device="cpu"):
             "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "git_commit": git_commit(),
             "device": device,
+            "threads": _threads(),
             "models": [model.name for model in settings.models],
             "datasets": settings.datasets,
             "folds": settings.folds,

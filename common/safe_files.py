@@ -3,7 +3,6 @@
 Standard library alone, for the renderer's environment.
 """
 
-import csv
 import errno
 import json
 import os
@@ -12,12 +11,15 @@ import socket
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from common.errors import InputError
+from common.errors import refused
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+MOST_TEXT = 10**9  # bytes
+MOST_GROWTH, SLACK = 200, 10**8
 
 
 @contextmanager
@@ -25,10 +27,12 @@ def written_aside(path):
     """Yield a temporary path beside `path`; it takes the place of `path` only once it is written out whole."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    start = f".{path.stem}.{socket.gethostname()}-"
     # The ending stays last: many writers choose their format by it.
-    aside = path.with_name(f".{path.stem}.{socket.gethostname()}-{os.getpid()}{path.suffix}")
+    aside = path.with_name(f"{start}{os.getpid()}{path.suffix}")
+    _remove_leftovers(path, start)
     try:
-        with named(path):
+        with named(path, aside):
             yield aside
             with open(aside, "rb") as file:
                 os.fsync(file.fileno())
@@ -38,14 +42,35 @@ def written_aside(path):
         aside.unlink(missing_ok=True)
 
 
+def _remove_leftovers(path, start):
+    """Delete what processes of this host that live no more, as they were killed, have left half-written beside `path`."""
+    for entry in list(os.scandir(path.parent)):
+        number = entry.name.removeprefix(start).removesuffix(path.suffix)
+        if entry.name == f"{start}{number}{path.suffix}" and number.isdecimal() and not _lives(int(number)):
+            with suppress(OSError):
+                os.unlink(entry)
+
+
+def _lives(process):
+    if fcntl is None:  # Windows, where the question would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
 @contextmanager
-def named(path):
-    """A full disk does not say which file it is full for; inside of this, it does."""
+def named(path, aside=None):
+    """A full disk does not say which file it is full for; inside of this, it does. aside: by what other name it is written."""
     try:
         yield
     except OSError as error:
-        if error.errno is not None:
-            error.filename = error.filename or str(path)
+        if error.errno is not None and error.filename in (None, str(aside), aside):
+            error.filename = str(path)
         raise
 
 
@@ -89,39 +114,45 @@ def locked(path):
         yield
 
 
-def write_text(path, text):
+def write_bytes(path, content):
+    """Write a file whole. What libraries write goes into memory first: of a full disk they say nothing that is of use."""
     with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_bytes(content)
+
+
+def write_text(path, text):
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path, content):
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def read_text(path, what, hint, most=MOST_TEXT):
+    """The text of a file in UTF-8, with or without a byte order mark. Raises InputError as errors.refused says.
+
+    what, hint: as for refused; most: bytes.
+    """
+    with refused(path, what, hint):
+        if (size := os.path.getsize(path)) > most:
+            raise ValueError(f"{size} bytes, of at most {most}")
+        return Path(path).read_text(encoding="utf-8-sig")
+
+
 def read_json(path):
     """The dictionary in a JSON file. Raises InputError if the file holds anything else."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+    what, hint = "readable", "delete it, or put a whole copy in its place"
+    text = read_text(path, what, hint)
+    with refused(path, what, hint):
+        content = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError("no dictionary")
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not readable ({error}); delete it, or put a whole copy in its place") from None
-    return content
+        return content
 
 
-def write_rows(path, rows):
-    """A CSV file of rows, the first of which names the columns."""
-    with written_aside(path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
-
-
-def read_rows(path):
-    """The rows of a CSV file as dictionaries of strings. Raises InputError if it is no such file."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: not a readable CSV file ({error})") from None
+def most_unpacked(size):
+    """To how many bytes what is packed in so many may grow: images, weights and embeddings hardly grow at all."""
+    return MOST_GROWTH * size + SLACK
 
 
 def free_space(folder):

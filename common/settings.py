@@ -1,16 +1,19 @@
 """Settings: one YAML file in the folder settings/ names one run and one folder of results. This reads and checks it."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import NamedTuple
 
+from common import kinds
 from common.errors import InputError
-from common.imports import is_name
+from common.imports import NAME
 from common.models import PAPER, TIMM, find, models_from, read_list
 from utils import DATASETS, FOLDS, MODELS, PATHS, PROTOCOLS, ROOT
 
 PRECISIONS = ("float32", "tf32", "bf16")
 TSNE_MODEL = "Contrastive"  # the paper's, in Figure 3
+FEWEST_TSNE_IMAGES = 4
 BN_INCEPTION = "bn_inception"  # the paper's trunk
 
 
@@ -121,25 +124,68 @@ def unlike_defaults(block, *names):
 # ---------------------------------------------------------------------------------------------------------------------
 # From the YAML file.
 # ---------------------------------------------------------------------------------------------------------------------
+ALL = "all"  # of the images
+IMAGES = kinds.either(kinds.whole(1), kinds.one_of([ALL]))
+BATCH_SIZE = kinds.whole(1, 10**5)
+PATH = kinds.word(re.compile(r"(?=.*\S)[^\0\n]+"), "a path")
+TEXT = kinds.word(re.compile(".+"), "a word")
 BLOCKS = {"saliency": SaliencySettings, "properties": PropertySettings, "training": TrainingSettings}
-# In the file some keys are spelled otherwise than in Settings: a list of one protocol is a word there.
-PLAIN = {"protocol": "paper", "models": [PAPER]} | {
-    name: Settings._field_defaults[name]
-    for name in ("seed", "datasets", "folds", "trunk", "device", "precision", "allow_partial", "tables")
+KINDS = {
+    "protocol": kinds.either(kinds.one_of(PROTOCOLS), kinds.several_of(PROTOCOLS)),
+    "seed": kinds.whole(-(2**63)),
+    "models": kinds.Kind(
+        lambda value: isinstance(value, (str, list)) and value, "a list of models, or the file of one"
+    ),
+    "datasets": kinds.several_of(DATASETS),
+    "folds": kinds.several_of(FOLDS),
+    "trunk": kinds.word(
+        re.compile(rf"{BN_INCEPTION}|{NAME.pattern}|{TIMM}.+"), f"{BN_INCEPTION}, module:function or timm:name"
+    ),
+    "device": kinds.word(re.compile("auto|cpu|mps|cuda(:[0-9]{1,3})?"), "auto, cpu, cuda, cuda:<number> or mps"),
+    "precision": kinds.one_of(PRECISIONS),
+    "allow_partial": kinds.FLAG,
+    "tables": kinds.mapping_of(
+        kinds.one_of([2, 3, 4]),
+        kinds.one_of(DATASETS),
+        f"a block that names for one or more of 2, 3 and 4 one of {', '.join(DATASETS)}",
+    ),
+    "saliency": {
+        "images": IMAGES,
+        "noise_samples": kinds.whole(1, 10**4),
+        "noise_sigma": kinds.above(0, 10),
+        "batch_size": BATCH_SIZE,
+        "keep_maps": kinds.FLAG,
+    },
+    "properties": {
+        "networks": kinds.one_of(DATASETS),
+        "images": IMAGES,
+        "batch_size": BATCH_SIZE,
+        "tsne_images": kinds.whole(FEWEST_TSNE_IMAGES),
+        "tsne_model": TEXT,
+    },
+    "training": {
+        "iterations": kinds.whole(1, 10**7),
+        "batch_size": kinds.Kind(
+            lambda value: kinds.whole(8, 10**5).fits(value) and value % 4 == 0,
+            "a multiple of 4, from 8 to 100,000: ranking losses take four images of a class",
+        ),
+        "learning_rate": kinds.above(0, 10),
+        "check_every": kinds.whole(1, 10**7),
+    },
+    "paths": dict.fromkeys(PATHS, PATH),
 }
+HINT = "see the folder settings/; for the paper's defaults write protocol: paper"
+RUN_NAME = kinds.word(
+    re.compile(r"\w[\w .+-]{0,99}"), "letters, digits, blanks and - _ . +, beginning with a letter or digit"
+)
 
 
 def load_settings(file):
     """Read a settings file; every key and value is checked, so that a typing error never means a default."""
-    import yaml  # not part of the renderer's environment
+    from common import yaml_files  # it needs a library that the renderer's environment has not
 
     file = Path(file)
-    if not file.is_file():
-        raise InputError(f"{file}: no such settings file; see the folder settings/")
-    try:
-        given = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not a YAML file ({' '.join(str(error).split())})") from None
+    given = yaml_files.read(file, dict, HINT)
     try:
         return _settings_from(given, file.stem)
     except InputError as error:
@@ -147,24 +193,29 @@ def load_settings(file):
 
 
 def _settings_from(given, name):
-    _check_keys("the settings", given, [*PLAIN, *BLOCKS, "paths"])
-    values = {key: _checked_value(key, given[key], PLAIN[key]) for key in PLAIN if key in given}
-    for block, kind in BLOCKS.items():
-        if given.get(block) is not None:
-            _check_keys(block, given[block], kind._fields)
-            defaults = kind._field_defaults
-            values[block] = kind(
-                **{k: _checked_value(f"{block}: {k}", v, defaults[k]) for k, v in given[block].items()}
-            )
-    _check_keys("paths", given.get("paths", {}), PATHS)
-    values["paths"] = PATHS | {key: ROOT / path for key, path in given.get("paths", {}).items()}
-    values["models"] = models_from(_models_given(values.get("models", PAPER)))
-    for key in {"datasets", "folds"} & values.keys():
-        values[key] = [each for place, each in enumerate(values[key]) if each not in values[key][:place]]  # each once
-    values["protocols"] = _protocols(_listed(values.pop("protocol", "paper")))
+    kinds.check("the file's name, which is that of its results,", name, RUN_NAME)
+    given = {key: value for key, value in given.items() if not (key in BLOCKS and value is None)}
+    kinds.check("", given, KINDS)
+    values = {key: value for key, value in given.items() if key not in ("protocol", *BLOCKS)}
+    for block in BLOCKS.keys() & given.keys():
+        values[block] = BLOCKS[block](**{key: _meant(key, value) for key, value in given[block].items()})
+    values["paths"] = PATHS | {key: _path(path) for key, path in given.get("paths", {}).items()}
+    values["models"] = models_from(_models_given(given.get("models", PAPER)))
+    values["protocols"] = [PROTOCOLS[each] for each in _listed(given.get("protocol", "paper"))]
     settings = Settings(name=name, **values)
-    _check_choices(settings)
+    _check_together(settings)
     return settings
+
+
+def _meant(key, value):
+    return None if key == "images" and value == ALL else value
+
+
+def _path(text):
+    try:
+        return ROOT / Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(f"paths: {text!r}: there is no such user") from None
 
 
 def _listed(value):
@@ -176,59 +227,16 @@ def _models_given(value):
     return read_list(value) if isinstance(value, str) and value != PAPER else _listed(value)
 
 
-def _protocols(names):
-    for name in names:
-        if name not in PROTOCOLS:
-            raise InputError(f"protocol: unknown {name!r}; known: {', '.join(PROTOCOLS)}")
-    return [PROTOCOLS[name] for name in dict.fromkeys(names)]
-
-
-def _check_keys(where, block, known):
-    if not isinstance(block, dict):
-        raise InputError(f"{where} must be a block of `key: value` lines, not {block!r}")
-    for key in block:
-        if key not in known:
-            raise InputError(f"unknown key {key!r} in {where}; known: {', '.join(known)}")
-
-
-def _checked_value(key, value, default):
-    """The value if it is of its default's kind; "all" where no number is meant."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    is_whole = isinstance(value, int) and is_number
-    is_list = isinstance(value, list) and len(value) > 0
-    fits, kind = {
-        bool: (isinstance(value, bool), "true or false"),
-        type(None): (is_whole and value > 0 or value == "all", "a whole number above zero, or all"),
-        int: (is_whole and (value > 0 or key == "seed"), "a whole number above zero"),
-        float: (is_number and value > 0, "a number above zero"),
-        str: (isinstance(value, str) or key == "protocol" and is_list, "a word"),
-        list: (is_list or key == "models" and isinstance(value, str), "a list"),
-        dict: (isinstance(value, dict), "a mapping"),
-    }[type(default)]
-    if not fits:
-        raise InputError(f"{key} is {value!r}, but must be {kind}")
-    return None if default is None and value == "all" else value
-
-
-def _check_choices(settings):
-    choices = [
-        ("datasets", settings.datasets, DATASETS),
-        ("folds", settings.folds, FOLDS),
-        ("device", [settings.device.split(":")[0]], ("auto", "cpu", "cuda", "mps")),
-        ("precision", [settings.precision], PRECISIONS),
-        ("tables", settings.tables, PLAIN["tables"]),
-        ("tables", settings.tables.values(), DATASETS),
-        ("properties: networks", [settings.properties.networks], DATASETS),
-        ("properties: tsne_model", [settings.properties.tsne_model], [TSNE_MODEL, *(m.name for m in settings.models)]),
-    ]
-    if settings.trunk != BN_INCEPTION and not is_name(settings.trunk) and not settings.trunk.startswith(TIMM):
-        raise InputError(f"trunk: {settings.trunk!r} is neither {BN_INCEPTION}, module:function nor timm:name")
-    if not settings.tables:
-        raise InputError("tables: name the dataset of at least one of Tables 2, 3 and 4")
-    for key, values, known in choices:
-        for value in values:
-            if value not in known:
-                raise InputError(f"{key}: unknown {value!r}; known: {', '.join(map(str, known))}")
+def _check_together(settings):
+    """What values have to do with each other."""
+    names = list(dict.fromkeys([TSNE_MODEL, *(model.name for model in settings.models)]))
+    kinds.check("properties: tsne_model", settings.properties.tsne_model, kinds.one_of(names))
+    training = settings.training
+    if training and training.check_every > training.iterations:
+        raise InputError(
+            f"training: check_every is {training.check_every}, but must be at most iterations ({training.iterations}), "
+            "or no network would ever be looked at"
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -9,15 +9,17 @@ A new stage needs a function that lists its shelves, a function that makes a par
 """
 
 import json
+import os
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from common import csv_files, run_record, safe_files
+from common import array_files, csv_files, run_record, safe_files
 from common.errors import InputError, MissingFile, Unfinished, run_script
 from common.seeds import fingerprint
 from common.settings import options_parser, settings_from
@@ -28,20 +30,13 @@ PAUSE = 0.5  # seconds between two looks at what other processes are at
 # ---------------------------------------------------------------------------------------------------------------------
 # Shelves.
 # ---------------------------------------------------------------------------------------------------------------------
-class Array(NamedTuple):
-    """What an array of a part has for each of the part's rows."""
-
-    dtype: str
-    shape: tuple = ()
-
-
 class Shelf(NamedTuple):
     """A folder of parts. All of its parts are made of the same."""
 
     folder: Path
     made_of: dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
     parts: list  # of lists: the names of each part's rows
-    arrays: dict  # name -> Array; all that a part may have
+    arrays: dict  # name -> array_files.Array; all that a part may have
     of: object = None  # what its numbers are about, such as a network; only for whoever makes or reads them
     labels: dict = {}  # the same for CSV files: column -> value
     wanted: tuple = ()  # of a shelf that grows by arrays: the names of those that a part must have now
@@ -107,9 +102,13 @@ class Shelf(NamedTuple):
         if self.wanted and self._file(number).exists():
             others = self._opened(number, lambda part: {name: part[name] for name in part.files if name != "rows"})
         typed = {name: np.asarray(array, dtype=self.arrays[name].dtype) for name, array in arrays.items()}
+        for name, array in typed.items():
+            if self.arrays[name].finite and not array_files.is_finite(array):
+                raise InputError(
+                    f"{self.folder}: {name} of part {number} come out NaN or infinite; check what it is made of"
+                )
         typed = dict(sorted((others | typed).items()))  # in one order, whatever came first
-        with safe_files.written_aside(self._file(number)) as aside:
-            np.savez(aside, rows=np.asarray(self.parts[number], dtype=str), **typed)
+        array_files.write(self._file(number), rows=np.asarray(self.parts[number], dtype=str), **typed)
 
     def get(self, number, *names):
         """The named arrays of a part, all by default, by name.
@@ -121,30 +120,15 @@ class Shelf(NamedTuple):
     def _checked(self, part, names, rows):
         if part["rows"].tolist() != list(rows):
             raise ValueError("its rows are others")
-        found = {name: part[name] for name in names}
-        for name, array in found.items():
-            expected = np.dtype(self.arrays[name].dtype), (len(rows), *self.arrays[name].shape)
-            if (array.dtype, array.shape) != expected:
-                raise ValueError(f"{name} is {array.dtype} {array.shape}, not {expected[0]} {expected[1]}")
-        return found
+        return {name: array_files.checked(name, part[name], self.arrays[name], len(rows)) for name in names}
 
     def _opened(self, number, look):
         """look(part) of an open part. All that goes wrong with it ends in one line."""
         file = self._file(number)
-        if not file.exists():
-            raise MissingFile(f"{file}: missing; run the script that makes it")
-        try:
-            with np.load(file) as part:
-                return look(part)
-        except FileNotFoundError:  # deleted meanwhile
-            raise MissingFile(f"{file}: missing; run the script that makes it") from None
-        except MemoryError:
-            raise
-        except Exception as error:  # numpy and zipfile raise a dozen kinds for broken files
-            reason = " ".join(str(error).split())
-            raise InputError(
-                f"{file}: not a readable part ({reason}); delete it, and run the script that makes it"
-            ) from None
+        exists = os.path.lexists(file)
+        hint = f"{'delete it, and ' if exists else ''}run the script that makes it"
+        with array_files.opened(file, "a readable part", hint) as part:
+            return look(part)
 
     def read(self, *names):
         """The same for all parts together, rows in their order."""
@@ -265,9 +249,10 @@ def run(stage, settings, options, script):
     if todo:
         print(_described(stage, settings, todo))
         _check_room(stage, settings, todo)
+        device = stage.device()
         stage.check(todo)
         stage.keep()
-        run_record.record(settings, script, stage.device())
+        run_record.record(settings, script, device)
         left = fill(todo, stage.what, stage.unit, wait=not options.no_wait)
     elif stage.jobs:
         print(f"all {stage.what} exist")

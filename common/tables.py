@@ -1,11 +1,12 @@
 """A table as data, and its three files: .csv in full precision, .md and .tex as the paper prints it."""
 
 import math
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pandas as pd
 
-from common import safe_files
+from common import csv_files, safe_files
 
 MISSING = "missing"
 DARKEST = 40  # per cent of gray behind the largest value
@@ -63,8 +64,7 @@ def make(settings, entries):
 def write(table, stem, note):
     """Write the table to <stem>.csv, .md and .tex; note: what there is to know about the networks."""
     caption = full_caption(table, note)
-    with safe_files.written_aside(stem.with_suffix(".csv")) as aside:
-        table.records.to_csv(aside, index=False)
+    csv_files.write_table(stem.with_suffix(".csv"), table.records)
     safe_files.write_text(stem.with_suffix(".md"), markdown(table, caption))
     safe_files.write_text(stem.with_suffix(".tex"), latex(table, caption))
 

@@ -136,7 +136,7 @@ def listed(archive):
         for entry in _entries(opened):
             flaw = entry.flaw or _name_flaw(entry) or ("is there twice" if entry.name in files else "")
             if flaw:
-                raise InputError(f"{archive}: {ascii(entry.raw)} in it {flaw}; nothing of it was unpacked")
+                raise InputError(f"{archive}: {entry.raw!a} in it {flaw}; nothing of it was unpacked")
             total += entry.size + tarfile.BLOCKSIZE
             if total > MOST_GROWTH * archive.stat().st_size + SLACK:  # at once: all of a .tgz is unpacked to list it
                 raise InputError(f"{archive}: would grow to more than {MOST_GROWTH} times its size; fetch it again")

@@ -14,6 +14,8 @@ from common.models import slug
 from common.settings import BN_INCEPTION
 from utils import FOLD_FOLDER, ROOT, experiment_folder
 
+PARTS = ("trunk", "embedder")
+
 
 def saved_models_folder(settings, model, dataset, fold):
     """The checkpoints of one network: trunk_best.pth and embedder_best.pth."""
@@ -40,18 +42,18 @@ def files_of(settings, model, dataset, fold):
     if model.is_none:
         return untrained_trunk_file(settings), None
     folder = saved_models_folder(settings, model, dataset, fold)
-    return _best_file(folder, "trunk"), _best_file(folder, "embedder")
+    epoch = _best_epoch(folder)
+    return tuple(folder / f"{part}_best{epoch}.pth" for part in PARTS)
 
 
-def _best_file(folder, part):
-    """trunk_best.pth, or else the trunk_best<epoch>.pth of the highest epoch."""
-    plain = folder / f"{part}_best.pth"
-    if plain.is_file():
-        return plain
-    epochs = {
-        int(m[1]): file for file in folder.glob(f"{part}_best*.pth") if (m := re.search(r"_best(\d+)$", file.stem))
-    }
-    return epochs[max(epochs)] if epochs else plain
+def _best_epoch(folder):
+    """What stands before .pth in the names of both files: nothing, or else the highest epoch that either has."""
+    if any((folder / f"{part}_best.pth").is_file() for part in PARTS):
+        return ""
+    epochs = [
+        m[1] for file in folder.glob("*_best*.pth") if (m := re.fullmatch(r"(?:trunk|embedder)_best(\d+)", file.stem))
+    ]
+    return max(epochs, key=int, default="")
 
 
 def check_exist(files):

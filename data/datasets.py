@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import scipy.io
 from tqdm import tqdm
 
+from common import csv_files
 from common.errors import InputError, MissingFile
+from data import annotations
 from utils import PROPERTIES
 
 
@@ -34,13 +35,14 @@ class Split(NamedTuple):
 
 
 CARS = "RenderedCars"  # which the networks of any dataset embed
+SEE = "(see data/README.md)"
 SPLITS = {
     "Cars196": Split(16_185, 8_131, 196, 98, 98, [(74, 98), (0, 24), (25, 49), (49, 73)]),
     "CUB200": Split(11_788, 5_924, 200, 100, 100, [(75, 100), (0, 25), (25, 50), (50, 75)]),
     # The Reality Check halves 22,634 classes; Ebay_test.txt begins one class later, and its rule is for testing.
     "SOP": Split(120_053, 60_502, 22_634, 11_317, 11_318, [(8488, 11317), (0, 2829), (2829, 5658), (5658, 8487)]),
-    CARS: Split(None, None, None, 24, 24, [(18, 24), (0, 6), (6, 12), (12, 18)]),
 }
+FEWEST_CLASSES = 16  # of rendered cars: two in each fold's validation
 
 
 # A dataset's folder is the one that holds one of these; archives often bring a folder of the same name inside.
@@ -58,7 +60,7 @@ def load_items(settings, dataset, split, fold=None):
     settings: common.settings.Settings. Raises InputError naming the file that is missing or does not fit, or the count
     that is not the dataset's. With `allow_partial` the counts are not checked, and items without an image are left out.
     """
-    items, rule = _all_items(settings, dataset), SPLITS[dataset]
+    items, rule = _all_items(settings, dataset), split_of(settings, dataset)
     if split == "test":
         return [item for item in items if item.label >= rule.first_test_class]
     first, last = rule.validation[fold]
@@ -67,13 +69,28 @@ def load_items(settings, dataset, split, fold=None):
     return [item for item in items if item.label < rule.training_classes and inside(item.label)]
 
 
+def split_of(settings, dataset):
+    """The Split of a dataset's classes."""
+    if dataset != CARS:
+        return SPLITS[dataset]
+    models, sides = (each.values for each in car_properties(settings)[:2])
+    if (classes := len(models) * len(sides)) < FEWEST_CLASSES:
+        raise InputError(
+            f"{settings.paths[CARS]}: {classes} classes (car models, each from every side) are too few to train and test on"
+        )
+    half = classes // 2
+    edges = [half * part // 4 for part in range(5)]
+    return Split(None, None, None, half, half, [(edges[3], edges[4]), *zip(edges[:3], edges[1:])])
+
+
 def _all_items(settings, dataset):
     folder = found(settings.paths[dataset], dataset)
-    items = _rendered_cars(settings) if dataset == CARS else _READERS[dataset](folder)
+    items = _rendered_cars(settings) if dataset == CARS else _READERS[dataset](folder, SPLITS[dataset].classes)
     if len({item.image_id for item in items}) < len(items):
         raise InputError(f"{folder}: its annotations list an image twice")
     if not settings.allow_partial:
-        _check_counts(folder, dataset, items)
+        if dataset != CARS:
+            _check_counts(folder, dataset, items)
         return items
     there = [item for item in items if item.path.is_file()]
     if not there:
@@ -84,7 +101,7 @@ def _all_items(settings, dataset):
 def _check_counts(folder, dataset, items):
     """Raise InputError unless there are as many images, classes and test images as the dataset has."""
     rule = SPLITS[dataset]
-    if rule.images is None:
+    if rule.images is None:  # a part is tested
         return
     labels = {item.label for item in items}
     absent = sorted(set(range(rule.classes)) - labels)
@@ -145,93 +162,82 @@ def check_images(items, look=None):
         look(item.path)
 
 
-def _existing(file, hint):
-    if not file.is_file():
-        raise MissingFile(f"{file}: missing; {hint} (see data/README.md)")
-    return file
-
-
-def _cars196(folder):
+def _cars196(folder, classes):
     """Both layouts in circulation: car_ims/ with cars_annos.mat, and cars_train/, cars_test/ with devkit/.
 
     Some archives have the annotations of one with the images of the other; it is the images that count.
     """
-    if (folder / "cars_annos.mat").is_file() and (
-        (folder / "car_ims").exists() or not (folder / "cars_train").exists()
-    ):
-        rows = _matlab_rows(folder / "cars_annos.mat", ("relative_im_path", "class"))
-        return [Item(name, folder / name, int(label) - 1) for name, label in rows]
-    hint = "it goes with cars_train/, and cars_annos.mat with car_ims/; neither pair exists"
-    train = _existing(folder / "devkit" / "cars_train_annos.mat", hint)
+    one = folder / "cars_annos.mat"
+    if one.is_file() and ((folder / "car_ims").exists() or not (folder / "cars_train").exists()):
+        return _items(folder, annotations.matlab(one, "relative_im_path", classes))
+    train = folder / "devkit" / "cars_train_annos.mat"
+    if not train.is_file():
+        raise MissingFile(f"{train}: missing; it goes with cars_train/, and cars_annos.mat with car_ims/ {SEE}")
     test = folder / "devkit" / "cars_test_annos_withlabels.mat"
-    test = (
-        test
-        if test.is_file()
-        else _existing(folder / "devkit" / "cars_test_annos.mat", "Cars196's devkit is incomplete")
-    )
+    test = test if test.is_file() else folder / "devkit" / "cars_test_annos.mat"
     items = []
     for part, file in (("cars_train", train), ("cars_test", test)):
         images = folder / part / part  # as Kaggle packs them
         images = images if images.is_dir() else folder / part
-        rows = _matlab_rows(file, ("fname", "class"))
-        items += [Item(f"{part}/{name}", images / name, int(label) - 1) for name, label in rows]
+        items += _items(images, annotations.matlab(file, "fname", classes), f"{part}/")
     return items
 
 
-def _matlab_rows(file, fields):
-    try:
-        annotations = scipy.io.loadmat(file, squeeze_me=True)["annotations"]
-    except Exception as error:  # scipy raises many kinds for broken files
-        raise InputError(f"{file}: not a readable annotation file ({error})") from None
-    for field in fields:
-        if field not in (annotations.dtype.names or ()):
-            if file.name == "cars_test_annos.mat":
-                raise MissingFile(f"{file}: has no field {field!r}; put cars_test_annos_withlabels.mat beside it")
-            raise InputError(f"{file}: has no field {field!r}; fetch it again")
-    return [tuple(row[field] for field in fields) for row in np.atleast_1d(annotations)]
+def _cub200(folder, classes):
+    files = folder / "images.txt", folder / "image_class_labels.txt"
+    return _items(folder / "images", annotations.numbered(*files, classes))
 
 
-def _cub200(folder):
-    paths, labels = (_numbered_lines(folder / name) for name in ("images.txt", "image_class_labels.txt"))
-    if paths.keys() != labels.keys():
-        number = min(paths.keys() ^ labels.keys())
-        raise InputError(f"{folder}: image {number} is in only one of images.txt and image_class_labels.txt")
-    return [Item(path, folder / "images" / path, int(labels[number]) - 1) for number, path in paths.items()]
+def _sop(folder, classes):
+    lists = [annotations.table(folder / name, classes) for name in ("Ebay_train.txt", "Ebay_test.txt")]
+    return [item for each in lists for item in _items(folder, each)]
 
 
-def _numbered_lines(file):
-    """Number -> what follows it on its line, which may have spaces in it."""
-    lines = _existing(file, "CUB200 belongs there").read_text(encoding="utf-8").splitlines()
-    parts = [line.split(maxsplit=1) for line in lines if line.strip()]
-    bad = next((line for line, part in zip(lines, parts) if len(part) != 2 or not part[0].isdecimal()), None)
-    if bad is not None:
-        raise InputError(f"{file}: line {bad!r} is not a number and what it belongs to")
-    return {int(number): rest.strip() for number, rest in parts}
-
-
-def _sop(folder):
-    items = []
-    for name in ("Ebay_train.txt", "Ebay_test.txt"):
-        file = _existing(folder / name, "SOP belongs there")
-        try:
-            table = pd.read_csv(file, sep=" ")
-        except ValueError as error:  # not a table, not text
-            raise InputError(f"{file}: not a readable list of images ({error})") from None
-        if not {"class_id", "path"} <= set(table.columns):
-            raise InputError(f"{file}: its first line must name class_id and path")
-        items += [Item(row.path, folder / row.path, row.class_id - 1) for row in table.itertuples()]
-    return items
+def _items(folder, listed, prefix=""):
+    """Items whose images are in a folder, from (name, class); prefix: of their ids."""
+    return [Item(prefix + name, folder / name, label) for name, label in listed]
 
 
 _READERS = {"Cars196": _cars196, "CUB200": _cub200, "SOP": _sop}
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# The rendered cars.
+# ---------------------------------------------------------------------------------------------------------------------
 def _rendered_cars(settings):
     """A class is a car model seen from one side, so that there are enough classes for batches of the usual make-up."""
     items, table = rendered_cars(settings)
-    model, rotation = property_codes(table)[:, :2].T
-    labels = model * (rotation.max() + 1) + rotation
-    return [item._replace(label=int(label)) for item, label in zip(items, labels)]
+    models, sides = (sorted(each.values) for each in car_properties(settings)[:2])
+    labels = table.iloc[:, 0].map(models.index) * len(sides) + table.iloc[:, 1].map(sides.index)
+    return [item._replace(label=label) for item, label in zip(items, labels)]
+
+
+def car_properties(settings):
+    """The properties of the rendered cars with the values that they may have: Table 5's, or what their folder declares.
+
+    A folder of other cars declares the values of some or all properties in properties.csv: columns property and values, the
+    values parted by |. Raises InputError if that file is not such.
+    """
+    file = found(settings.paths[CARS], CARS) / "properties.csv"
+    if not os.path.lexists(file):
+        return PROPERTIES
+    columns = {"property": csv_files.one_of([each.name for each in PROPERTIES]), "values": _declared_values}
+    rows = csv_files.read_rows(file, columns, key=["property"], others=True, what="a list of properties and their values",
+                               hint="data/README.md says how cars of your own declare their values")  # fmt: skip
+    declared = {row["property"]: row["values"] for row in rows}
+    return [each._replace(values=declared.get(each.name, each.values)) for each in PROPERTIES]
+
+
+def _declared_values(text):
+    """The values in a text "a|b|c": numbers if all are."""
+    values = [value.strip() for value in text.split("|")]
+    if all(csv_files.NUMBER.fullmatch(value) for value in values):
+        values = [
+            csv_files.whole(value) if csv_files.WHOLE.fullmatch(value) else csv_files.number(value) for value in values
+        ]
+    if len(set(values)) < len(values) or "" in values:
+        raise ValueError(f"{text!r} is no list of values, each once, parted by |")
+    return tuple(values)
 
 
 def rendered_cars(settings):
@@ -242,8 +248,8 @@ def rendered_cars(settings):
     not match; with `allow_partial`, rows without an image are left out.
     """
     folder = found(settings.paths[CARS], CARS)
-    file = _existing(folder / "samples.csv", "the rendered cars belong there")
-    table, images = _car_table(file), _car_images(folder / "images")
+    file = folder / "samples.csv"
+    table, images = _car_table(file, car_properties(settings)), _car_images(folder / "images")
     missing = [frame for frame in table.index if str(frame) not in images]
     if missing and not (settings.allow_partial and len(missing) < len(table)):
         expected = folder / "images" / f"{missing[0]}.png"
@@ -263,26 +269,25 @@ def chosen_cars(settings):
     return [items[i] for i in chosen], table.iloc[chosen]
 
 
-def _car_table(file):
+def _car_table(file, properties):
     """samples.csv: index `frame`, the eleven properties as columns."""
-    try:
-        table = pd.read_csv(file, index_col="frame")
-    except ValueError as error:  # no such column, not a table, not text
-        raise InputError(f"{file}: not a table with a column 'frame' ({error})") from None
-    for prop in PROPERTIES:
-        if prop.name not in table.columns:
-            raise InputError(f"{file}: column {prop.name!r} is missing")
-        if table[prop.name].isna().any():
-            raise InputError(f"{file}: frame {table.index[table[prop.name].isna()][0]} has no {prop.name}")
-    if table.index.has_duplicates:
-        raise InputError(f"{file}: frame {table.index[table.index.duplicated()][0]} is listed twice")
-    return table[[prop.name for prop in PROPERTIES]]
+    columns = {"frame": csv_files.whole, **{each.name: csv_files.one_of(each.values) for each in properties}}
+    what, hint = "a table of frames and Table 5's properties", f"the rendered cars belong there {SEE}"
+    values = csv_files.read_columns(file, columns, key=["frame"], others=True, what=what, hint=hint)
+    if not values["frame"]:
+        raise InputError(f"{file}: lists no frame; {hint}")
+    return pd.DataFrame(values).set_index("frame")
 
 
 def _car_images(folder):
-    """Frame, as text and without leading zeros -> image file."""
-    files = [path for path in folder.glob("[!.]*") if path.suffix.lower() in (".png", ".jpg", ".jpeg")]
-    return {path.stem.lstrip("0") or "0": path for path in files}
+    """Frame, as text and without leading zeros -> image file. Raises InputError if a frame has two."""
+    files = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    frames = [path.stem.lstrip("0") or "0" for path in files]
+    images = dict(zip(frames, files))
+    if len(images) < len(files):
+        first, second = next((images[frame], file) for frame, file in zip(frames, files) if images[frame] != file)
+        raise InputError(f"{folder}: {second.name} and {first.name} in it are of one frame; keep one")
+    return images
 
 
 def property_codes(table):

@@ -106,7 +106,7 @@ def _try(address, part, source):
         first, total = _content_range(said("Content-Range", ""))
         if answer.status == 416 and total == start:
             return True  # all of it was there
-        if answer.status == 416 or answer.status == 206 and first != start:
+        if answer.status == 416 or (answer.status == 206 and first != start):
             _forget(part)
             raise Cut("the server has not the rest of what was there")
         resumed = answer.status == 206

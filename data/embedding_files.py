@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from common.errors import InputError, MissingFile
-from common.imports import one_line
+from common import array_files
+from common.errors import InputError
 
 
 def read(file, image_ids=None):
     """The embeddings (n, d), float32, of the images of these ids, in their order; by default of all in the file.
 
-    The file may have more images, in any order. Raises MissingFile if it does not exist, and InputError if it is no such
-    file, lacks an image, lists one twice, or holds numbers that are not finite.
+    The file may have more images, in any order. Raises InputError as errors.refused says, and if the file lacks an image,
+    lists one twice, or holds numbers that are not finite.
     """
     embeddings, ids = _arrays(file)
     rows = {image_id: row for row, image_id in enumerate(ids)}
@@ -32,20 +32,11 @@ def read(file, image_ids=None):
 
 def _arrays(file):
     """(embeddings, image ids as a list of texts)."""
-    if not file.is_file():
-        raise MissingFile(f"{file}: missing; the settings' `models` name it")
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            embeddings, ids = arrays["embeddings"], arrays["image_ids"]
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for broken files
-        raise InputError(
-            f"{file}: not readable ({one_line(error)}); it must be an .npz with `embeddings` (n, d), numbers, and "
-            "`image_ids` (n,), texts or whole numbers, and no Python objects"
-        ) from None
-    if embeddings.ndim != 2 or embeddings.shape[1] == 0 or not np.issubdtype(embeddings.dtype, np.floating):
-        raise InputError(f"{file}: embeddings are {embeddings.dtype} {embeddings.shape}, but must be floats (n, d)")
-    if ids.shape != (len(embeddings),) or ids.dtype.kind not in "Uiu":
-        raise InputError(
-            f"{file}: image_ids are {ids.dtype} {ids.shape}, but must be texts or whole numbers ({len(embeddings)},)"
-        )
+    what = "an .npz file with `embeddings` (n, d), floats, and `image_ids` (n,), texts or whole numbers"
+    with array_files.opened(file, what, "the settings' `models` name it") as arrays:
+        embeddings, ids = arrays["embeddings"], arrays["image_ids"]
+        if embeddings.ndim != 2 or embeddings.shape[1] == 0 or embeddings.dtype.kind != "f":
+            raise ValueError(f"embeddings are {embeddings.dtype} {embeddings.shape}")
+        if ids.shape != (len(embeddings),) or ids.dtype.kind not in "Uiu":
+            raise ValueError(f"image_ids are {ids.dtype} {ids.shape}")
     return embeddings, [str(each) for each in ids.tolist()]

@@ -1,11 +1,23 @@
 """Reading image files, and the part of them that a network sees."""
 
+import warnings
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from PIL import Image
 
-from common.errors import InputError
+from common.errors import refused
+
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "BMP",
+    "GIF",
+    "WEBP",
+)  # whatever a file's name says; for others Pillow may start other programs
+MOST_PIXELS = 50_000_000
+MOST_SLENDER = 100  # times: resized by its shorter side, a longer one would fill the memory
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # lest it be printed; see MOST_PIXELS
 
 
 class Crop(NamedTuple):
@@ -44,7 +56,7 @@ def part_seen(image_size, crop):
 def open_image(path):
     """An image file as RGB, as the Reality Check read it: any alpha channel is dropped, an EXIF rotation ignored.
 
-    Raises InputError naming a file that is missing, truncated, not an image, or of more than 8 bits a channel.
+    Raises InputError naming a file that is missing, truncated, not an image, of more than 8 bits a channel, or too large.
     """
     with _opened(path) as image:
         return image.convert("RGB")
@@ -64,15 +76,23 @@ def size_of(path):
 
 @contextmanager
 def _opened(path):
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):  # of these, Pillow would cut off what is above 255
-                raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
+    with refused(path, "a readable image", "compare the folder with data/README.md"):
+        with Image.open(path, formats=FORMATS) as image:
+            _check(image)
             yield image
-    except FileNotFoundError:
-        raise InputError(f"{path}: image is missing; compare the folder with data/README.md") from None
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three for broken files
-        raise InputError(f"{path}: not a readable image ({error}); fetch it again") from None
+
+
+def _check(image):
+    """Raise ValueError if an image, by its header, is not what one of a dataset can be."""
+    (width, height), modes = image.size, [str(tile[3]) for tile in image.tile]
+    if image.mode.startswith(("I", "F")) or any(";16" in mode for mode in modes):  # Pillow would cut these off
+        raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
+    if width * height > MOST_PIXELS or max(width, height) > MOST_SLENDER * min(width, height):
+        raise ValueError(
+            f"{width} x {height} pixels; at most {MOST_PIXELS:,}, and one side at most {MOST_SLENDER} times the other"
+        )
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        raise ValueError("several pictures in one file")
 
 
 def cropped(image, crop):

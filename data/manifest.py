@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from common import safe_files
+from common import csv_files
 from common.errors import InputError
 
 NAME = "manifest.csv"
+COLUMNS = {"file": str, "bytes": int, "sha256": str}
 CHUNK = 1 << 20  # bytes that are read at once
 
 
@@ -67,25 +68,24 @@ def files_in(folder):
         files += [Path(parent, name).relative_to(folder).as_posix() for name in names if not name.startswith(".")]
     for file in files:
         if not is_plain(file):
-            raise InputError(f"{folder}: the name {ascii(file)} in it cannot be listed; rename it")
+            raise InputError(f"{folder}: the name {file!a} in it cannot be listed; rename it")
     return sorted(set(files) - {NAME})
 
 
 def read(folder):
     """File -> Row; empty if there is no manifest."""
     file = folder / NAME
-    if not file.is_file():
+    if not os.path.lexists(file):
         return {}
-    try:
-        return {row["file"]: Row(row["file"], int(row["bytes"]), row["sha256"]) for row in safe_files.read_rows(file)}
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{file}: not a manifest ({error!r}); delete it, data/1_prepare.py writes it anew") from None
+    hint = "delete it, data/1_prepare.py writes it anew"
+    rows = csv_files.read_rows(file, COLUMNS, key=["file"], what="a manifest", hint=hint)
+    return {row["file"]: Row(**row) for row in rows}
 
 
 def add(folder, rows):
     """Write rows into the folder's manifest, over those of the same files."""
     rows = read(folder) | {row.file: row for row in rows}
-    safe_files.write_rows(folder / NAME, [Row._fields, *(rows[file] for file in sorted(rows))])
+    csv_files.write_rows(folder / NAME, [Row._fields, *(rows[file] for file in sorted(rows))])
 
 
 def compared(folder, listed, there):

@@ -103,6 +103,7 @@ class Plan(NamedTuple):
 def prepare(settings, name, given):
     """Put the archives and files `given`, by path or address, in place; without any, take stock of what is there."""
     folder, source = folder_of(settings, name), SOURCES[name]
+    manifest.read(folder)  # a broken one is found before anything is moved
     plans = [_planned(settings, name, file) for file in [_at_hand(settings, name, each) for each in given]]
     if plans:
         sizes = [plan.sizes[member] for plan in plans for member in plan.places]
@@ -142,11 +143,15 @@ def _at_hand(settings, name, given):
         if not file.is_file():
             raise MissingFile(f"{file}: no such file")
     # The place of the trunk promises its checksum, whatever the file is called.
-    known = source.known(file.name) or name == TRUNK and source.known(settings.paths[name].name)
+    known = source.known(file.name) or (name == TRUNK and source.known(settings.paths[name].name))
     if not known or not (known.md5 or known.sha256):
         print(f"{file}: no checksum is known of a file of this name")
     elif wrong := manifest.mismatch(file, known):
-        hint = "" if name == TRUNK else "; a copy that was packed anew is taken under another name, by its counts"
+        hint = (
+            ""
+            if known.place or name == TRUNK
+            else "; a copy that was packed anew is taken under another name, by its counts"
+        )
         raise InputError(f"{file}: {wrong}; delete it and fetch it again{hint}")
     return file
 

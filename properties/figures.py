@@ -15,7 +15,7 @@ SAMPLES = (4, 8)  # rows and columns of Figure 4
 def draw(settings):
     """Write figure3, of the t-SNE coordinates, and figure4, images evenly spaced over the rendered cars."""
     items, table = chosen_cars(settings)
-    coordinates = csv_files.read(tsne.csv_file(settings), tsne.COLUMNS)
+    coordinates = csv_files.read(tsne.csv_file(settings), tsne.COLUMNS, key=["image_id"])
     shows = {"loss": coordinates.loss[0], "networks": settings.properties.networks, "images": len(coordinates)}
     figures.draw(settings, settings.figures / "figure3", tsne_figure(settings, coordinates, table), shows)
     some = evenly_spaced(items, SAMPLES[0] * SAMPLES[1])

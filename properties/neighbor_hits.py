@@ -6,13 +6,14 @@ bin; only the bins in which one of the ranks falls are sorted out.
 """
 
 import numpy as np
-from numba import njit
+
+from common.compiled import compiled
 
 BINS = 4096
 SAMPLE = 512  # distances that tell beforehand where the bins are needed
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def neighbor_hits(products, offsets, queries, codes, ranks):
     """For each query and property: how many of its `rank` nearest images share the query's value, (q, k) float64.
 
@@ -28,7 +29,7 @@ def neighbor_hits(products, offsets, queries, codes, ranks):
     return hits
 
 
-@njit(cache=True)
+@compiled()
 def _row_hits(products, offsets, query, codes, ranks, hits):
     n, k = len(products), len(ranks)
     bins, counts = _binned(products, offsets, *_range_of_bins(products, offsets, ranks.max()))
@@ -59,7 +60,7 @@ def _row_hits(products, offsets, query, codes, ranks, hits):
             hits[j] += _shared_hits(images[some], distances[some], places, codes[j], codes[j, query])
 
 
-@njit(cache=True)
+@compiled()
 def _range_of_bins(products, offsets, rank):
     """(begin, width) of bins that reach a little beyond the rank-th distance, as a sample has it; width 0 for no bins.
 
@@ -73,7 +74,7 @@ def _range_of_bins(products, offsets, rank):
     return sample[0], (sample[place] - sample[0]) / (BINS - 2)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _binned(products, offsets, begin, width):
     """(bin of each distance, number of distances in each bin); the larger the distance, the higher the bin."""
     bins, counts = np.zeros(len(products), np.uint16), np.zeros((2, BINS), np.int64)
@@ -91,7 +92,7 @@ def _binned(products, offsets, begin, width):
     return bins, counts[0] + counts[1]
 
 
-@njit(cache=True)
+@compiled()
 def _certain_hits(bins, last, codes, own):
     """The images of the own value in the bins below the last."""
     hits, last = np.int32(0), np.uint16(last)  # small types, so that one instruction handles many
@@ -100,7 +101,7 @@ def _certain_hits(bins, last, codes, own):
     return hits
 
 
-@njit(cache=True)
+@compiled()
 def _shared_hits(images, distances, places, codes, own):
     """The images of the own value among those of a bin, in order of distance, that get the places."""
     limit = distances[places - 1]

@@ -4,11 +4,12 @@ from functools import partial
 
 import numpy as np
 
-from common import safe_files
+from common import csv_files
+from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, fingerprint
 from common.settings import unlike_defaults
-from common.shelf import Array, Job, Shelf, Stage, View
+from common.shelf import Job, Shelf, Stage, View
 from properties import embeddings
 from properties.scores import cars_of
 from utils import PROPERTIES
@@ -69,5 +70,5 @@ def make(settings, features, codes, shelves, number, tick):
 
 def show(settings):
     """Print linear_probe.csv."""
-    for row in safe_files.read_rows(csv_file(settings)):
+    for row in csv_files.read_rows(csv_file(settings), COLUMNS, key=["property"]):
         print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")

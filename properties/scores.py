@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from common import csv_files
+from common.array_files import Array
 from common.errors import InputError
 from common.imports import is_name
 from common.models import trained_groups
 from common.seeds import fingerprint
-from common.shelf import Array, Job, Shelf, Stage, View, rows_of
+from common.shelf import Job, Shelf, Stage, View, rows_of
 from data import datasets
 from data.datasets import property_codes
 from properties import embeddings
@@ -21,10 +23,14 @@ from utils import PROPERTIES, Protocol
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
 UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
-COLUMNS = {"loss": str, "type": str, "fold": str, "property": str, "distance": str, "max_neighbors": str, "n_images": int,
-           "r_precision": float, "nr_precision": float}  # fmt: skip
-TEST_COLUMNS = {"property": str, "unit": str, "alternative": str, "group_a": str, "group_b": str, "n_a": int, "n_b": int,
-                "u": float, "p_value": float, "mean_a": float, "mean_b": float}  # fmt: skip
+KEY = ("loss", "fold", "property")
+COLUMNS = {"loss": str, "type": str, "fold": str, "property": csv_files.one_of([prop.name for prop in PROPERTIES]),
+           "distance": str, "max_neighbors": str, "n_images": int, "r_precision": csv_files.between(0, 1),
+           "nr_precision": float}  # fmt: skip
+TEST_KEY = ("property", "unit", "alternative", "group_a", "group_b")
+TEST_COLUMNS = {"property": COLUMNS["property"], "unit": csv_files.one_of(UNITS), "alternative": csv_files.one_of(ALTERNATIVES),
+                "group_a": str, "group_b": str, "n_a": int, "n_b": int, "u": float, "p_value": csv_files.between(0, 1),
+                "mean_a": float, "mean_b": float}  # fmt: skip
 
 
 class Scored(NamedTuple):
@@ -43,7 +49,11 @@ def shelf_of(network, protocol, embedded, codes):
     measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
     made_of = {"embeddings": embedded.fingerprint, "properties": fingerprint(codes.tolist()), **measured}
     made_of |= code_of(network.settings, distance)
-    arrays = {"n_images": Array("i8"), "r_precision": Array("f8"), "nr_precision": Array("f8")}
+    arrays = {
+        "n_images": Array("i8"),
+        "r_precision": Array("f8", finite=False),
+        "nr_precision": Array("f8", finite=False),
+    }
     folder, parts = network.settings.results / protocol.name / "properties" / "scores", [[p.name for p in PROPERTIES]]
     scored, labels = Scored(network, protocol), network.labels | measured
     return Shelf(folder / network.path, made_of, parts, arrays, scored, labels)

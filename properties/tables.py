@@ -5,9 +5,9 @@ import pandas as pd
 from common import csv_files
 from common.models import about_own, grouped, trained_groups
 from common.tables import MISSING_CELL, Cell, Entry, Table
-from data.datasets import CARS
+from data.datasets import CARS, car_properties
 from properties.scores import COLUMNS as SCORE_COLUMNS
-from properties.scores import TEST_COLUMNS, scores_file, tests_file
+from properties.scores import KEY, TEST_COLUMNS, TEST_KEY, scores_file, tests_file
 from reality_check.networks import ALL_FOLDS
 from utils import PROPERTIES
 
@@ -38,10 +38,11 @@ def models_table(settings, protocol, name):
 
 def properties_table(settings, protocol, name):
     """Table 5."""
-    texts = [", ".join(_value(prop.name, value) for value in prop.values) for prop in PROPERTIES]
-    labels = [prop.label for prop in PROPERTIES]
+    properties = car_properties(settings)
+    texts = [", ".join(_value(prop.name, value) for value in prop.values) for prop in properties]
+    labels = [prop.label for prop in properties]
     records = pd.DataFrame(
-        [(prop.name, prop.label, "|".join(map(str, prop.values))) for prop in PROPERTIES],
+        [(prop.name, prop.label, "|".join(map(str, prop.values))) for prop in properties],
         columns=["property", "label", "values"],
     )
     caption = "Properties of the rendered cars and their possible values; every image draws each uniformly at random."
@@ -58,7 +59,7 @@ def nr_precision_table(settings, protocol, name):
     Underlined above the paper's threshold; of two groups' means the larger is bold where they differ significantly by the
     protocol's Mann-Whitney test.
     """
-    scores = csv_files.read(scores_file(settings, protocol), SCORE_COLUMNS)
+    scores = csv_files.read(scores_file(settings, protocol), SCORE_COLUMNS, KEY)
     models, names = grouped(settings.models), trained_groups(settings.models)
     values = {(model.name, p.name): _fold_mean(settings, scores, model, p) for model in models for p in PROPERTIES}
     cells = [[_score_cell(values[model.name, p.name]) for p in PROPERTIES] for model in models]
@@ -103,7 +104,7 @@ def group_means(models, values):
 
 def significantly_larger(settings, protocol):
     """The (group, property) whose mean is significantly larger than another group's, by the protocol's test."""
-    tests = csv_files.read(tests_file(settings, protocol), TEST_COLUMNS)
+    tests = csv_files.read(tests_file(settings, protocol), TEST_COLUMNS, TEST_KEY)
     chosen = tests[(tests.unit == protocol.test_unit) & (tests.alternative == protocol.test_alternative)]
     return {
         (row.group_a if row.mean_a > row.mean_b else row.group_b, row.property)

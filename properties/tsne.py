@@ -2,10 +2,11 @@
 
 from functools import partial
 
+from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, described
-from common.settings import unlike_defaults
-from common.shelf import Array, Job, Shelf, Stage, View
+from common.settings import FEWEST_TSNE_IMAGES, unlike_defaults
+from common.shelf import Job, Shelf, Stage, View
 from data import datasets
 from properties import embeddings
 from reality_check.networks import code_of
@@ -42,6 +43,10 @@ def stage(settings):
     """The coordinates. Raises InputError if the embeddings are not whole."""
     shelf = shelf_of(settings)
     embedded = embeddings.shelf_of(shelf.of, datasets.chosen_cars(settings)[0])
+    if len(shelf.rows) < FEWEST_TSNE_IMAGES:
+        raise InputError(
+            f"{settings.paths[datasets.CARS]}: t-SNE takes at least {FEWEST_TSNE_IMAGES} images, not {len(shelf.rows)}"
+        )
     if not embedded.is_whole():
         raise InputError(
             f"{embedded.folder}: not whole; run properties/2_embed_cars.py (tsne_model is {shelf.of.model.name!r})"
@@ -62,6 +67,7 @@ def make(embedded, shelves, number, tick):
     chosen = coordinates[[rows[image_id] for image_id in shelf.rows]]
     seed = derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold) % 2**32
     perplexity = min(30, (len(chosen) - 1) / 3)
-    x, y = TSNE(random_state=seed, init="pca", perplexity=perplexity).fit_transform(chosen).T
+    init = "pca" if chosen.shape[1] > 1 else "random"
+    x, y = TSNE(random_state=seed, init=init, perplexity=perplexity).fit_transform(chosen).T
     tick(len(x))
     return [{"x": x, "y": y}]

@@ -4,15 +4,16 @@ from functools import partial
 from itertools import chain
 
 from common import csv_files
+from common.array_files import Array
 from common.errors import MissingFile
 from common.seeds import described
-from common.shelf import Array, Job, Shelf, View
+from common.shelf import Job, Shelf, View
 from data import datasets
 from reality_check.networks import by_trunk, network_stage, networks_of
 
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
 COLUMNS = {"loss": str, "dataset": str, "fold": str, "type": str, "n_images": int, "n_classes": int,
-           **dict.fromkeys(MEASURES, float)}  # fmt: skip
+           **dict.fromkeys(MEASURES, csv_files.between(0, 1))}  # fmt: skip
 QUERIES_AT_ONCE = 1024
 
 
@@ -91,7 +92,7 @@ def views(settings):
 
 def show(settings):
     """Print accuracy.csv, averaged over the folds."""
-    print(summary(csv_files.read(csv_file(settings), COLUMNS)))
+    print(summary(csv_files.read(csv_file(settings), COLUMNS, key=["loss", "dataset", "fold"])))
     if settings.note:
         print(settings.note)
 

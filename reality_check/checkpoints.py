@@ -1,14 +1,19 @@
 """Checkpoint files: tensors by name, from and to modules. Where the Reality Check's are: data/checkpoint_files.py."""
 
+import io
 import os
 import shutil
+import warnings
 
 import torch
+from safetensors.torch import load_file
 
 from common import safe_files
-from common.errors import InputError, MissingFile
+from common.errors import InputError, refused
 
 NESTS = ("state_dict", "model")  # under which trainers put the tensors beside other things
+WEIGHTS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+LARGEST = 1e10  # far above any weight or variance of a trained network
 
 
 def read_state(file, nested=False):
@@ -16,31 +21,55 @@ def read_state(file, nested=False):
 
     nested: whether other things may be beside the tensors, which are then under one of NESTS.
     """
-    if not file.is_file():
-        raise MissingFile(f"{file}: missing; the settings' `models` name it")
-    try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(file)
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a dozen kinds for broken files
-        reason = " ".join(str(error).split())[:120]
-        raise InputError(f"{file}: not a readable checkpoint ({reason}); fetch it again") from None
-    if nested and isinstance(state, dict):
-        state = next((state[name] for name in NESTS if isinstance(state.get(name), dict)), state)
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise InputError(f"{file}: holds no plain state_dict of tensors; save a network's state_dict()")
-    if nested and all(str(name).startswith("module.") for name in state):  # of torch.nn.DataParallel
+    with refused(file, "a readable checkpoint", "fetch it again"):
+        state = _loaded(file)
+        if nested and isinstance(state, dict):
+            state = next((state[name] for name in NESTS if isinstance(state.get(name), dict)), state)
+        if not isinstance(state, dict) or not state or not all(isinstance(name, str) for name in state):
+            raise ValueError("holds no state_dict, of tensors by name")
+        for name, value in state.items():
+            if flaw := _flaw(name, value):
+                raise ValueError(f"{name} {flaw}")
+    if nested and all(name.startswith("module.") for name in state):  # of torch.nn.DataParallel
         state = {name.removeprefix("module."): value for name, value in state.items()}
     return state
+
+
+def _loaded(file):
+    """All that is in a file, whatever it is; nothing in it is executed."""
+    if file.suffix == ".safetensors":
+        return load_file(file)
+    with warnings.catch_warnings(action="ignore"):  # of what is refused anyway
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _flaw(name, value):
+    """What is wrong with a tensor of a checkpoint; "" if nothing is."""
+    if not isinstance(value, torch.Tensor):
+        return f"is no tensor but a {type(value).__name__}"
+    if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
+        return f"is no plain tensor ({value.layout}, {value.device.type}, {value.dtype})"
+    if value.dtype.is_complex or (value.dtype.is_floating_point and value.dtype not in WEIGHTS):
+        return f"has numbers of {value.dtype}"
+    if value.untyped_storage().nbytes() < value.numel() * value.element_size():
+        return "shows one number in many places"  # and may be of any size
+    if value.dtype in WEIGHTS and not bool((value.abs() <= LARGEST).all()):  # not so either of NaN
+        return f"contains NaN or infinite values, or some above {LARGEST:.0e}"
+    if name.endswith("running_var") and bool((value < 0).any()):
+        return "contains a variance below zero"
+    return ""
+
+
+def _kind(tensor):
+    """Whether its numbers are whole or not, or no numbers."""
+    return tensor.dtype.is_floating_point, tensor.dtype is torch.bool
 
 
 def fill(module, file, state=None, ignored=("last_linear.",)):
     """Load a checkpoint file, or its state, into a module; every tensor is accounted for. Returns the module.
 
     ignored: beginnings of names that the file may have beyond the module's; by default the classification layer of
-    BN-Inception's ImageNet file. Raises InputError on a missing, unknown, misshapen or non-finite tensor.
+    BN-Inception's ImageNet file. Raises InputError on a missing, unknown or misshapen tensor, and as read_state does.
     """
     own, state = module.state_dict(), read_state(file) if state is None else state
     state = {name: value for name, value in state.items() if name in own or not name.startswith(ignored)}
@@ -56,17 +85,22 @@ def fill(module, file, state=None, ignored=("last_linear.",)):
             state[name] = value = value.squeeze(0)  # some ImageNet files carry BatchNorm tensors of shape [1, C]
         if value.shape != own[name].shape:
             raise InputError(f"{file}: {name} has shape {tuple(value.shape)}, but {tuple(own[name].shape)} is needed")
-        if not torch.isfinite(value).all():
-            raise InputError(f"{file}: {name} contains NaN or infinite values; fetch or train it again")
+        if _kind(value) != _kind(own[name]):
+            raise InputError(f"{file}: {name} has numbers of {value.dtype}, but {own[name].dtype} is needed")
+    names = {}  # of one tensor of the module, which the file may have several times
+    for name, value in own.items():
+        first = names.setdefault((value.data_ptr(), value.shape), name)
+        if not torch.equal(state[name], state[first]):
+            raise InputError(f"{file}: {name} and {first} differ, but are one tensor of the network; fetch it again")
     module.load_state_dict(state)
     return module
 
 
 def save(state, file):
     """Write a state_dict; the same one gives the same bytes."""
-    # To an open file: given a path, torch would keep its name, which is the temporary one, in the file.
-    with safe_files.written_aside(file) as aside, open(aside, "wb") as stream:
-        torch.save(state, stream)
+    content = io.BytesIO()  # given a path, torch would keep its name, which is the temporary one, in the file
+    torch.save(state, content)
+    safe_files.write_bytes(file, content.getvalue())
 
 
 def save_checkpoint(folder, shared_trunk, embedder):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from common.imports import one_line
+from common.errors import one_line
 from common.seeds import fingerprint
 from data.images import Box, Crop, part_seen
 

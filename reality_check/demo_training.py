@@ -8,10 +8,11 @@ from functools import partial
 from typing import NamedTuple
 
 from common import checksums, safe_files
+from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, described
 from common.settings import BN_INCEPTION, Settings, unlike_defaults
-from common.shelf import Array, Job, Shelf, Stage, View, blocks, no_trial
+from common.shelf import Job, Shelf, Stage, View, blocks, no_trial
 from data import checkpoint_files, datasets
 from reality_check import sources
 from reality_check.hyperparameters import hyperparameters

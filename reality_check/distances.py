@@ -3,8 +3,8 @@
 import torch
 from pytorch_metric_learning import distances
 
-from common.errors import InputError
-from common.imports import imported, is_name, one_line
+from common.errors import InputError, one_line
+from common.imports import imported, is_name
 
 EXACT = "donot_use_mm_for_euclid_dist"  # products would cost digits
 

@@ -4,9 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
-from common import checksums, safe_files
+from common import checksums, csv_files, yaml_files
 from common.errors import InputError, MissingFile
 from common.settings import BN_INCEPTION
 from data import checkpoint_files, datasets
@@ -51,7 +49,7 @@ def checked(settings, deep=False):
 
 def write(settings, rows):
     """results/<settings>/inputs.csv"""
-    safe_files.write_rows(settings.results / "inputs.csv", [Input._fields, *rows])
+    csv_files.write_rows(settings.results / "inputs.csv", [Input._fields, *rows])
 
 
 def _state(check, *arguments):
@@ -106,14 +104,10 @@ def check_configs(folder, model, dataset):
     "~OVERRIDE~" and the like. A file without them says nothing.
     """
     for file in sorted(folder.glob("*.yaml")):
-        try:
-            blocks = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{file}: not a YAML file ({' '.join(str(error).split())})") from None
-        blocks = {str(key).split("~")[0]: value for key, value in dict(blocks).items()}
+        blocks = _without_marks(yaml_files.read(file, dict, "fetch it again"))
         losses, names = blocks.get("loss_funcs"), blocks.get("dataset")
         if isinstance(losses, dict):
-            named = _names({str(key).split("~")[0]: value for key, value in losses.items()}.get("metric_loss"))
+            named = _names(_without_marks(losses).get("metric_loss"))
             from reality_check.losses import training_loss  # slow to import
 
             expected = type(training_loss(model, dataset, classes=2, dimensions=2).function).__name__
@@ -122,9 +116,13 @@ def check_configs(folder, model, dataset):
             _compare(file, _names(names), CONFIG_NAMES[dataset], f"the folder is for {dataset}")
 
 
+def _without_marks(block):
+    return {str(key).split("~")[0]: value for key, value in block.items()}
+
+
 def _names(value):
     """What a block names: its keys, or itself where it is a word."""
-    return {str(each) for each in ([value] if isinstance(value, str) else value or ())}
+    return {str(each) for each in (value if isinstance(value, (list, dict)) else [value] if value else [])}
 
 
 def _compare(file, named, expected, folder):

@@ -2,15 +2,16 @@
 
 import difflib
 import re
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
 
-from common.errors import InputError
-from common.imports import imported, one_line
+from common.errors import InputError, one_line
+from common.imports import imported
 from common.models import TIMM
 from common.seeds import derived_seed
 from common.settings import BN_INCEPTION

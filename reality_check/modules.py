@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from common.errors import InputError
+from common.errors import InputError, one_line
 
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
 BN_INCEPTION = "BNInception"  # the class in pretrainedmodels, which takes a second to import
@@ -121,6 +121,10 @@ def device_of(settings):
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
+    try:
+        torch.empty(1, device=device)
+    except Exception as error:  # torch raises several kinds
+        raise InputError(f"device: {name} is not to be had here ({one_line(error)}); set cpu or auto") from None
     if settings.precision == "tf32" and device.type != "cuda":
         raise InputError(f"precision: tf32 is for NVIDIA's GPUs, and this run is on {device}; set float32 or bf16")
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = settings.precision == "tf32"

@@ -4,7 +4,7 @@ What takes torch is in loading.py: to build it, and to describe it. Its descript
 networks.json, so that scripts which only ask for shapes need not build it again.
 """
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +90,7 @@ def described(settings, source):
     return _read(settings, kept) if kept else _fresh(source, key)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fresh(source, key):
     found = source.describe()
     print(f"{source[0]}: {found.in_words()}")

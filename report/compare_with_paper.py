@@ -11,6 +11,7 @@ PUBLISHED = ROOT / "data" / "published"
 PAIRS = {"loss_a": str, "loss_b": str, "mean": float, "std": float, "n_images": float}
 GROUPS = {"group_a": str, "group_b": str, "mean": float, "std": float, "n_images": float}
 SCORES = {"loss": str, "type": str, "property": str, "value": float}
+MEANS = {"type": str, "property": str, "value": float}
 
 
 def write(settings, protocol):
@@ -22,17 +23,17 @@ def write(settings, protocol):
         (3, GROUPS, "table3_cars196"),
         (4, GROUPS, "table4_cub200"),
     ]:
-        if number not in settings.tables:
-            continue
-        rows += _pair_rows(settings, number, csv_files.read(tables / f"table{number}.csv", columns), _read(published))
-    rows += _score_rows(settings, csv_files.read(tables / "table6.csv", SCORES))
+        if number in settings.tables:
+            ours = csv_files.read(tables / f"table{number}.csv", columns, key=list(columns)[:2])
+            rows += _pair_rows(settings, number, ours, _published(published, dict(list(columns.items())[:4])))
+    rows += _score_rows(settings, csv_files.read(tables / "table6.csv", SCORES, key=["loss", "property"]))
     file = settings.results / protocol.name / "compared_with_paper.csv"
     csv_files.write(file, rows, COLUMNS)
     return file
 
 
-def _read(name):
-    return pd.read_csv(PUBLISHED / f"{name}.csv", keep_default_na=False, na_values={"value": ""})
+def _published(name, columns):
+    return csv_files.read(PUBLISHED / f"{name}.csv", columns)
 
 
 def _pair_rows(settings, number, ours, published):
@@ -49,9 +50,9 @@ def _pair_rows(settings, number, ours, published):
 
 
 def _score_rows(settings, ours):
-    means = _read("table6_means")
+    means = _published("table6_means", MEANS)
     means.insert(0, "loss", means["type"] + " Mean")
-    published = pd.concat([_read("table6_nrprec"), means])
+    published = pd.concat([_published("table6_nrprec", SCORES), means])
     joined = published.merge(ours, on=["loss", "property"], suffixes=("_published", "_ours")).dropna()
     note = _note(settings, settings.properties.networks, "Cars196")
     return [

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from common import csv_files
+from common.array_files import Array
 from common.errors import InputError, MissingFile
 from common.models import slug
 from common.seeds import described, fingerprint
 from common.settings import Settings
-from common.shelf import Array, Job, Shelf, Stage, View
+from common.shelf import Job, Shelf, Stage, View
 from data import datasets
 from data.images import size_of
 from reality_check.networks import ALL_FOLDS, network_stage, networks_of
@@ -23,16 +25,14 @@ from saliency.common_part import brought_together, laid_on_grid, scaled
 from utils import Protocol
 
 IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float32 are 50 MB
+KEY = ("dataset", "fold", "loss_a", "loss_b")
 COLUMNS = {
-    "dataset": str,
-    "fold": str,
-    "loss_a": str,
-    "loss_b": str,
+    **dict.fromkeys(KEY, str),
     "n_images": int,
-    "correlation_mean": float,
-    "correlation_std": float,
-    "jsd_mean": float,
-    "jsd_std": float,
+    "correlation_mean": csv_files.between(-1, 1),
+    "correlation_std": csv_files.between(0, 1),
+    "jsd_mean": csv_files.between(0, 1),
+    "jsd_std": csv_files.between(0, 1),
 }
 
 
@@ -72,7 +72,7 @@ class Comparison(NamedTuple):
         made_of = {"images": described(datasets.ids_of(self.items)), "jsd_base": self.protocol.jsd_base}
         folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"
         parts = [datasets.ids_of(some) for some in maps.parts_of(self.items)]
-        arrays = {name: Array("f8", (2,)) for name in self.arrays_of(self.maps).values()}
+        arrays = {name: Array("f8", (2,), finite=False) for name in self.arrays_of(self.maps).values()}
         wanted = tuple(self.arrays_of(names).values())
         return Shelf(folder / self.dataset / f"fold{self.fold}", made_of, parts, arrays, self, wanted=wanted)
 

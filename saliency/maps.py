@@ -4,10 +4,11 @@ from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
+from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, described
 from common.settings import unlike_defaults
-from common.shelf import Array, Job, Shelf, blocks
+from common.shelf import Job, Shelf, blocks
 from data import datasets
 from reality_check import networks
 from reality_check.networks import ALL_FOLDS, Network, code_of, device_of, network_stage

@@ -5,8 +5,10 @@ can take as many at once as the processor has room for.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.polynomial import Chebyshev, Polynomial
+
+from common.compiled import compiled
 
 TILE = 1024  # pixels at a time: with fifteen maps they stay in the processor's cache
 # Of a float64's bits: the exponent's, those of 1, and what takes the root of 1/2 to 1.
@@ -28,7 +30,7 @@ SERIES = tuple(Chebyshev.interpolate(_twice_artanh, 7, [0, LARGEST]).convert(kin
 FAST = {"reassoc", "contract"}
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def map_sums(maps):
     """(sum, whether all pixels are the same, whether one is negative) of maps (l, n, pixels), each (l, n)."""
     networks, images, _ = maps.shape
@@ -40,7 +42,7 @@ def map_sums(maps):
     return totals, constant, negative
 
 
-@njit(cache=True, fastmath=FAST)
+@compiled(fastmath=FAST)
 def _sums_of_map(pixels):
     total, differs, negative = 0.0, False, False
     for value in pixels:
@@ -50,7 +52,7 @@ def _sums_of_map(pixels):
     return total, not differs, negative
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def pair_sums(maps, totals):
     """(dots, logs), each (n, l, l) with the upper triangle filled, for maps (l, n, pixels) of l networks and n images.
 
@@ -64,7 +66,7 @@ def pair_sums(maps, totals):
     return dots, logs
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@compiled(fastmath=FAST, error_model="numpy")
 def _sums_of_image(maps, totals, dots, logs):
     networks, pixels = maps.shape
     centred, halves = np.empty((networks, TILE)), np.empty((networks, TILE))
@@ -86,7 +88,7 @@ def _sums_of_image(maps, totals, dots, logs):
                 logs[a, b] += _sum_of_x_log_x(mixed, scaled, powers, size)
 
 
-@njit(cache=True, fastmath=FAST, error_model="numpy")
+@compiled(fastmath=FAST, error_model="numpy")
 def _sum_of_x_log_x(x, scaled, powers, size):
     """The sum of x ln(x) over the first `size` of x >= 0; scaled and powers are room to work in.
 

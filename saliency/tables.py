@@ -12,7 +12,7 @@ from common.models import about_own, counted, grouped, groups
 from common.settings import Settings
 from common.tables import MISSING_CELL, Cell, Entry, Table
 from reality_check.networks import ALL_FOLDS, networks_of
-from saliency.comparisons import COLUMNS, pairs_file
+from saliency.comparisons import COLUMNS, KEY, pairs_file
 from saliency.similarity import fisher_mean
 from utils import Protocol
 
@@ -85,7 +85,7 @@ def similarities(subject):
     """
     _, settings, protocol, dataset, measure = subject
     folds = [str(fold) for fold in settings.table_folds(protocol)]
-    table = csv_files.read(pairs_file(settings, protocol, dataset), COLUMNS)
+    table = csv_files.read(pairs_file(settings, protocol, dataset), COLUMNS, KEY)
     table = table[table.fold.isin([*folds, ALL_FOLDS])]
     found = {}
     for (a, b), rows in table.groupby(["loss_a", "loss_b"], sort=False):

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests import fake_data  # noqa: E402
-from tests.networks import make_trunk  # noqa: E402
+from tests import fake_data
+from tests.networks import make_trunk
 
 
 def run_command(script, settings, *options):

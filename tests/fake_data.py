@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 
 import utils
 
-
 SALIENCY = {"images": 2, "noise_samples": 2, "batch_size": 2}  # of the settings that write_settings writes
 
 
@@ -26,6 +25,12 @@ def make_cars(folder, count, seed=0):
             values = {prop.name: rng.choice(prop.values) for prop in utils.PROPERTIES}
             writer.writerow([frame, *values.values()])
             draw_car(values, rng).save(folder / "images" / f"{frame}.png")
+
+
+def read_rows(file):
+    """The rows of a CSV file as dictionaries of texts."""
+    with open(file, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
 
 
 def draw_car(values, rng):

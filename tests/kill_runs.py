@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests import fake_data  # noqa: E402
-from tests.networks import make_trunk  # noqa: E402
+from tests import fake_data
+from tests.networks import make_trunk
 
 STAGES = ["reality_check/2_train_models.py", "saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "properties/2_embed_cars.py",
           "properties/3_score_properties.py", "reality_check/3_evaluate_models.py"]  # fmt: skip

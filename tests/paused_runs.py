@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from common import csv_files, safe_files, shelf  # noqa: E402
+from common import csv_files, safe_files, shelf
 
 
 def pause_everywhere(draw, longest):

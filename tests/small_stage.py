@@ -13,10 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import utils  # noqa: E402
-from common.errors import run_script  # noqa: E402
-from common.settings import Settings  # noqa: E402
-from common.shelf import Array, Job, Shelf, Stage, View, run  # noqa: E402
+import utils
+from common.array_files import Array
+from common.errors import run_script
+from common.settings import Settings
+from common.shelf import Job, Shelf, Stage, View, run
 
 PARTS = [["0", "1", "2"], ["3", "4"], ["5"]]
 COLUMNS = {"power": str, "number": str, "value": float}

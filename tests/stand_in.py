@@ -23,14 +23,14 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import utils  # noqa: E402
-from data.datasets import SPLITS, evenly_spaced  # noqa: E402
-from reality_check import bn_inception, checkpoints, modules  # noqa: E402
-from reality_check.architecture import BN_INCEPTION, DIMENSIONS  # noqa: E402
-from reality_check.inputs import CONFIG_NAMES  # noqa: E402
-from reality_check.losses import training_loss  # noqa: E402
-from tests import fake_data  # noqa: E402
-from tests.networks import seeded_trunk  # noqa: E402
+import utils
+from data.datasets import SPLITS, evenly_spaced
+from reality_check import bn_inception, checkpoints, modules
+from reality_check.architecture import BN_INCEPTION, DIMENSIONS
+from reality_check.inputs import CONFIG_NAMES
+from reality_check.losses import training_loss
+from tests import fake_data
+from tests.networks import seeded_trunk
 
 SOP_KINDS = "bicycle cabinet chair coffee_maker fan kettle lamp mug sofa stapler table toaster".split()
 LINKS = 20_000  # names of one file, of which file systems allow only so many
@@ -198,7 +198,7 @@ def run_paper(clone, settings):
         print("".join(done.stdout.splitlines(keepends=True)[-25:]), flush=True)
         expected = 1 if script == "reality_check/1_check_inputs.py" else 0
         broken = [line for line in done.stdout.splitlines() if line.startswith(("MISSING", "BROKEN"))]
-        if done.returncode != expected or expected and not (len(broken) == 1 and "not 52deb4733" in broken[0]):
+        if done.returncode != expected or (expected and not (len(broken) == 1 and "not 52deb4733" in broken[0])):
             raise RuntimeError(f"{script} ended with status {done.returncode}")
 
 

@@ -1,130 +1,227 @@
 """What a script says of bad input: one line, `error: ...`, that names the file or the setting and what is wrong.
 
 Each case spoils one thing in a small project; a numbered script then has to end in that line with exit status 1, without
-a traceback, and with the results of earlier scripts untouched. data/1_prepare.py and the renderer have cases of their own
-(test_prepare.py, test_rendering.py), and so have results that were made of other things (test_survival.py).
+a traceback, and with the results of earlier scripts untouched. A case is (what is spoilt, script, what the line must say,
+how to spoil it, options of the script). Networks of one's own have cases in test_own_models.py, archives in test_prepare.py,
+the renderer in test_rendering.py, and results that were made of other things in test_survival.py.
 """
 
+import io
+import os
+import pickle
 import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
 import torch
 import yaml
 from PIL import Image
 
 from tests import fake_data
-from tests.conftest import first_embedder, snapshot
+from tests.conftest import ROOT, first_embedder, snapshot
 
-MAPS, COMPARE, PLOT = "saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "saliency/4_plot_maps.py"
-EMBED, SCORE, PROBE = (f"properties/{name}.py" for name in ("2_embed_cars", "3_score_properties", "6_probe_features"))
+PREPARE, LIST = "data/1_prepare.py", "data/4_list_images.py"
 CHECK, TRAIN, EVALUATE = (
     f"reality_check/{name}.py" for name in ("1_check_inputs", "2_train_models", "3_evaluate_models")
 )
-CASES = []
-
-
-def case(script, message, *options, after=False):
-    """Make a test of a function that spoils a project's folder; `after`: one whose scripts have all been run."""
-
-    def add(spoil):
-        CASES.append(pytest.param(spoil, script, message, options, after, id=spoil.__name__))
-        return spoil
-
-    return add
-
-
-def edit_settings(folder, **changes):
-    fake_data.write_settings(folder, **changes)
-
-
-def add_to_settings(folder, line):
-    file = folder / "tiny.yaml"
-    file.write_text(file.read_text() + line + "\n")
+MAPS, COMPARE, TABLES, PLOT = (
+    f"saliency/{name}.py" for name in ("1_compute_maps", "2_compare_maps", "3_make_tables", "4_plot_maps")
+)
+EMBED, SCORE, SCORE_TABLES, PLOT_EMBEDDINGS, PROBE = (
+    f"properties/{name}.py"
+    for name in ("2_embed_cars", "3_score_properties", "4_make_tables", "5_plot_embeddings", "6_probe_features")
+)
+REPORT = "report/1_list_results.py"
+MARKER = "something was executed"  # the name of a file that would be there then
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Settings and options.
+# Settings: the whole file, in text or bytes.
 # ---------------------------------------------------------------------------------------------------------------------
-@case(MAPS, "tiny.yaml: no such settings file")
-def no_settings(folder):
-    (folder / "tiny.yaml").unlink()
+def bomb(levels=9):
+    """Lists of lists of lists, by aliases: 10^levels words."""
+    lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
+    return "\n".join(lines + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)])
 
 
-@case(MAPS, "tiny.yaml: not a YAML file")
-def settings_that_are_no_yaml(folder):
-    add_to_settings(folder, "folds: [0")
+SETTINGS = {
+    "empty": ("", "not a YAML file (empty"),
+    "a comment alone": ("# protocol: paper\n", "not a YAML file (empty"),
+    "null": ("null\n", "not a YAML file (empty"),
+    "words": ("the paper's, please\n", "not a YAML file (str, but must be a dict)"),
+    "a list": ("- protocol\n- paper\n", "not a YAML file (list, but must be a dict)"),
+    "no YAML": ("folds: [0", "not a YAML file"),
+    "a tab": ("saliency:\n\timages: 3\n", "not a YAML file"),
+    "two documents": ("seed: 1\n---\nseed: 2\n", "not a YAML file"),
+    "Latin-1": ("# für alle\nseed: 1\n".encode("latin-1"), "not a YAML file"),
+    "UTF-16": ("seed: 1\n".encode("utf-16"), "not a YAML file"),
+    "zeros": (bytes(100), "not a YAML file"),
+    "too large": ("# " + "x" * 10**6, "not a YAML file (1000002 bytes"),
+    "bomb": (bomb(), "not a YAML file (more than 100000 values)"),
+    "list in itself": ("datasets: &a [*a]\n", "not a YAML file (more than 50 lists"),
+    "deep": ("datasets: " + "[" * 6000, "not a YAML file"),
+    "deep mappings": ("".join(f"{' ' * n}a:\n" for n in range(99)), "not a YAML file (more than 50 lists"),
+    "code": (f"seed: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path ['{MARKER}']]", "the tag"),
+    "tag": ("seed: !!int abc\n", "line 1: the tag tag:yaml.org,2002:int is not read here"),
+    "set": ("datasets: !!set {SOP}\n", "the tag tag:yaml.org,2002:set"),
+    "key twice": ("protocol: paper\nseed: 1\nprotocol: released\n", "line 3: the key 'protocol' stands twice"),
+    "key twice in a block": ("saliency: {images: 3, images: 4}\n", "the key 'images' stands twice"),
+    "list as a key": ("? [a]\n: 1\n", "a key is no word"),
+    "undefined alias": ("seed: *a\n", "not a YAML file"),
+    "unknown key": ("nois: 3\n", "unknown key 'nois'; known: protocol, seed"),
+    "number as a key": ("5: 3\n", "unknown key 5"),
+    "unknown key in a block": ("saliency: {sigma: 1}\n", "saliency: unknown key 'sigma'; known: images"),
+    "no block": ("saliency: 3\n", "saliency must be a block of `key: value` lines, not 3"),
+    "list for a block": ("properties: []\n", "properties must be a block"),
+    "true for a block": ("training: true\n", "training must be a block"),
+    "date": ("seed: 2020-13-45\n", "seed is '2020-13-45', but must be a whole number"),
+    "time": ("seed: 1:30\n", "seed is '1:30', but must be a whole number"),
+    "yes": ("saliency: {keep_maps: yes}\n", "saliency: keep_maps is 'yes', but must be true or false"),
+    "words for a number": ("seed: one\n", "seed is 'one', but must be a whole number"),
+    "true for a number": ("seed: true\n", "seed is True, but must be a whole number"),
+    "5,000 digits": (f"seed: {'1' * 5000}\n", "not a YAML file"),
+    "20 digits": (f"seed: {'1' * 20}\n", "seed is 11111111111111111111, but must be a whole number"),
+    "half a seed": ("seed: 1.5\n", "seed is 1.5, but must be a whole number"),
+    "infinite sigma": ("saliency: {noise_sigma: .inf}\n", "saliency: noise_sigma is inf, but must be a number above 0"),
+    "sigma NaN": ("saliency: {noise_sigma: .nan}\n", "saliency: noise_sigma is nan, but must be"),
+    "sigma of zero": ("saliency: {noise_sigma: 0}\n", "saliency: noise_sigma is 0, but must be"),
+    "noise samples": ("saliency: {noise_samples: 1000000000000}\n", "saliency: noise_samples is 1000000000000, but must be"),
+    "half a sample": ("saliency: {noise_samples: 2.5}\n", "saliency: noise_samples is 2.5, but must be a whole number"),
+    "no images": ("saliency: {images: 0}\n", "saliency: images is 0, but must be a whole number from 1"),
+    "some images": ("properties: {images: some}\n", "properties: images is 'some', but must be a whole number"),
+    "no batch": ("properties: {batch_size: 0}\n", "properties: batch_size is 0, but must be"),
+    "one t-SNE image": ("properties: {tsne_images: 1}\n", "properties: tsne_images is 1, but must be a whole number from 4"),
+    "networks": ("properties: {networks: Cars}\n", "properties: networks is 'Cars', but must be one of SOP, Cars196"),
+    "t-SNE model": ("properties: {tsne_model: Softmax}\n", "properties: tsne_model is 'Softmax', but must be one of"),
+    "batch of one": ("training: {batch_size: 1}\n", "training: batch_size is 1, but must be a multiple of 4"),
+    "batch of 31": ("training: {batch_size: 31}\n", "training: batch_size is 31, but must be a multiple of 4"),
+    "infinite learning rate": ("training: {learning_rate: .inf}\n", "training: learning_rate is inf, but must be"),
+    "never checked": ("training: {iterations: 5, check_every: 6}\n", "training: check_every is 6, but must be at most iterations (5)"),
+    "unknown protocol": ("protocol: printed\n", "protocol is 'printed', but must be one of paper, released"),
+    "no protocol": ("protocol: []\n", "protocol is [], but must be"),
+    "protocol twice": ("protocol: [paper, paper]\n", "protocol is ['paper', 'paper'], but must be"),
+    "unknown dataset": ("datasets: [Cars]\n", "datasets is ['Cars'], but must be a list, each once, of SOP"),
+    "dataset twice": ("datasets: [SOP, SOP]\n", "datasets is ['SOP', 'SOP'], but must be a list, each once"),
+    "dataset in a list": ("datasets: [[x]]\n", "datasets is [['x']], but must be a list"),
+    "a dataset alone": ("datasets: SOP\n", "datasets is 'SOP', but must be a list"),
+    "fold 4": ("folds: [4]\n", "folds is [4], but must be a list, each once, of 0, 1, 2, 3"),
+    "fold 0.0": ("folds: [0.0]\n", "folds is [0.0], but must be"),
+    "fold true": ("folds: [true]\n", "folds is [True], but must be"),
+    "fold twice": ("folds: [0, 1, 0]\n", "folds is [0, 1, 0], but must be"),
+    "no fold": ("folds: []\n", "folds is [], but must be"),
+    "unknown model": ("models: [Contrastiv]\n", "unknown model 'Contrastiv'; known: Contrastive"),
+    "model twice": ("models: [ArcFace, None, ArcFace]\n", "models: 'ArcFace' is there twice; keep one"),
+    "no models": ("models: []\n", "models is [], but must be a list of models"),
+    "number as a model": ("models: [5]\n", "models: 5 is neither a name nor a block"),
+    "too many models": (f"models: [{'ArcFace, ' * 600}]\n", "models: 600 of them"),
+    "file of models": ("models: models.yaml\n", "models.yaml: missing; it is to hold a list of models"),
+    "table of a list": ("tables: {2: [x]}\n", "tables is {2: ['x']}, but must be a block"),
+    "table 7": ("tables: {7: SOP}\n", "tables is {7: 'SOP'}, but must be a block"),
+    "table 2.0": ("tables: {2.0: SOP}\n", "tables is {2.0: 'SOP'}, but must be a block"),
+    "no table": ("tables: {}\n", "tables is {}, but must be a block"),
+    "number as a path": ("paths: {models: 5}\n", "paths: models is 5, but must be a path"),
+    "empty path": ("paths: {models: ''}\n", "paths: models is '', but must be a path"),
+    "path with a zero byte": ('paths: {models: "a\\0b"}\n', "paths: models is 'a\\x00b', but must be a path"),
+    "unknown path": ("paths: {model: x}\n", "paths: unknown key 'model'"),
+    "path of nobody": ("paths: {models: ~nobody-of-this-name/x}\n", "paths: '~nobody-of-this-name/x': there is no such user"),
+    "precision": ("precision: half\n", "precision is 'half', but must be one of float32, tf32, bf16"),
+    "device": ("device: gpu\n", "device is 'gpu', but must be auto, cpu, cuda"),
+    "device cuda:abc": ("device: cuda:abc\n", "device is 'cuda:abc', but must be"),
+    "device auto:5": ("device: auto:5\n", "device is 'auto:5', but must be"),
+    "device 0": ("device: 0\n", "device is 0, but must be"),
+    "trunk": ("trunk: resnet50\n", "trunk is 'resnet50', but must be bn_inception, module:function or timm:name"),
+    "no timm network": ("trunk: 'timm:'\n", "trunk is 'timm:', but must be"),
+    "1 for true": ("allow_partial: 1\n", "allow_partial is 1, but must be true or false"),
+}  # fmt: skip
 
 
-@case(MAPS, "tiny.yaml: unknown key 'nois' in the settings")
-def unknown_setting(folder):
-    add_to_settings(folder, "nois: 3")
+@pytest.mark.parametrize("content, message", SETTINGS.values(), ids=SETTINGS)
+def test_settings(tmp_path, fails, content, message):
+    file = tmp_path / "tiny.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    line = fails(MAPS, file)
+    assert line.startswith(f"error: {file}: ") or "models.yaml" in message
+    assert message in line and len(line) < 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"] and not (ROOT / MARKER).exists()
 
 
-@case(MAPS, "tiny.yaml: saliency: keep_maps is 'no thanks', but must be true or false")
-def setting_of_another_kind(folder):
-    edit_settings(folder, saliency={"keep_maps": "no thanks"})
+def edit_settings(**changes):
+    return lambda folder: fake_data.write_settings(folder, **changes)
 
 
-@case(MAPS, "tiny.yaml: saliency: images is 0, but must be")
-def no_images_wanted(folder):
-    edit_settings(folder, saliency={"images": 0})
+def replaced(name, make):
+    """Something else in the place of a file or folder: make(path) puts it there."""
+
+    def spoil(folder):
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        make(path)
+
+    return spoil
 
 
-@case(MAPS, "tiny.yaml: protocol: unknown 'printed'; known: paper, released")
-def unknown_protocol(folder):
-    edit_settings(folder, protocol="printed")
+def nowhere(path):
+    path.symlink_to(path.with_name("nowhere"))
 
 
-@case(MAPS, "tiny.yaml: precision: unknown 'half'; known: float32, tf32, bf16")
-def unknown_precision(folder):
-    edit_settings(folder, precision="half")
+def loop(path):
+    path.symlink_to(path)
 
 
-@case(MAPS, "precision: tf32 is for NVIDIA's GPUs, and this run is on cpu; set float32 or bf16")
-def precision_of_another_device(folder):
-    edit_settings(folder, device="cpu", precision="tf32")
+def a_file(path):
+    path.write_text("a file")
 
 
-@case(MAPS, "tiny.yaml: datasets: unknown 'Cars'")
-def unknown_dataset_in_settings(folder):
-    edit_settings(folder, datasets=["Cars"])
+CASES = [
+    ("settings that are not there", MAPS, "tiny.yaml: missing; see the folder settings/", lambda folder: (folder / "tiny.yaml").unlink()),
+    ("settings that are a folder", MAPS, "tiny.yaml: not a YAML file (a folder)", replaced("tiny.yaml", Path.mkdir)),
+    ("settings that are a dangling link", MAPS, "tiny.yaml: not a YAML file (a link to nothing)", replaced("tiny.yaml", nowhere)),
+    ("settings that are a link loop", MAPS, "tiny.yaml: not a YAML file (a link to nothing)", replaced("tiny.yaml", loop)),
+    ("settings that are a pipe", MAPS, "tiny.yaml: not a YAML file (no plain file)", replaced("tiny.yaml", os.mkfifo)),
+    ("model that the settings lack", MAPS, "unknown model 'Triplet'; known: Contrastive, ArcFace, None", None, "--models", "Triplet"),
+    ("dataset that the settings lack", MAPS, "unknown dataset 'SOP'", None, "--datasets", "SOP"),
+    ("fold that the settings lack", EMBED, "unknown fold 3", None, "--folds", "3"),
+    ("fold that the protocol leaves out", MAPS, "protocol 'released' compares saliency maps of fold 0 only",
+     edit_settings(protocol="released", folds=[0, 2]), "--folds", "2"),
+    ("nothing to train", TRAIN, "settings 'tiny' have no `training:` block", edit_settings(training=None)),
+    ("precision of another device", MAPS, "precision: tf32 is for NVIDIA's GPUs", edit_settings(precision="tf32")),
+    ("device that is not there", MAPS, "device: cuda:99 is not to be had here", edit_settings(device="cuda:99")),
+    ("device that is not there, for embeddings", EMBED, "device: mps is not to be had here", edit_settings(device="mps")),
+    ("results that are a file", MAPS, "results/tiny: Not a directory", replaced("results", a_file)),
+    ("results that are a link to nothing", MAPS, "results", replaced("results", nowhere)),
+    ("results that are a link loop", MAPS, "results", replaced("results", loop)),
+    ("models that are a file", MAPS, "trunk_best.pth: missing", replaced("models", a_file)),
+    ("models that are a link loop", EMBED, "trunk_best.pth: missing", replaced("models", loop)),
+    ("models that are a file, to train", TRAIN, "models", replaced("models", a_file)),
+    ("cars that are a file", EMBED, "samples.csv: missing", replaced("cars", a_file)),
+    ("cars that are a link loop", SCORE, "samples.csv: missing", replaced("cars", loop)),
+    ("images of cars that are a file", MAPS, "image is missing", replaced("cars/images", a_file)),
+    ("downloads that are a file", PREPARE, "downloads", lambda folder: a_file(folder / "downloads") or edit_settings(
+        paths={"downloads": str(folder / "downloads")})(folder), "CUB200", "http://127.0.0.1:9/birds.tgz"),
+]  # fmt: skip
 
 
-@case(MAPS, "tiny.yaml: unknown model 'Contrastiv'; known: Contrastive")
-def unknown_model_in_settings(folder):
-    edit_settings(folder, models=["Contrastiv"])
-
-
-@case(MAPS, "unknown model 'Triplet'; known: Contrastive, ArcFace, None", "--models", "Triplet")
-def model_that_the_settings_lack(folder):
-    pass
-
-
-@case(MAPS, "unknown dataset 'SOP'", "--datasets", "SOP")
-def dataset_that_the_settings_lack(folder):
-    pass
-
-
-@case(EMBED, "unknown fold 3", "--folds", "3")
-def fold_that_the_settings_lack(folder):
-    pass
-
-
-@case(MAPS, "protocol 'released' compares saliency maps of fold 0 only", "--folds", "2")
-def fold_that_the_protocol_leaves_out(folder):
-    edit_settings(folder, protocol="released", folds=[0, 2])
-
-
-@case(TRAIN, "settings 'tiny' have no `training:` block")
-def nothing_to_train(folder):
-    edit_settings(folder, training=None)
+@pytest.mark.parametrize("name", ["...yaml", "..yaml", "a\nb.yaml", ".hidden.yaml", "x" * 120 + ".yaml"])
+def test_names_of_settings(tmp_path, fails, name):
+    """The results have the same name."""
+    (tmp_path / name).write_text("seed: 1\n")
+    assert "the file's name, which is that of its results, is" in fails(MAPS, tmp_path / name)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Checkpoints.
 # ---------------------------------------------------------------------------------------------------------------------
+BIAS, WEIGHT, VARIANCE = "net.0.bias", "conv1_7x7_s2.weight", "conv1_7x7_s2_bn.running_var"
+
+
 def own_trunk(folder):
     """The first network's trunk, as a file of its own instead of a link."""
     file = first_embedder(folder).with_name("trunk_best.pth")
@@ -134,337 +231,448 @@ def own_trunk(folder):
     return file
 
 
-def edit_checkpoint(file, edit):
-    state = torch.load(file, weights_only=True)
-    edit(state)
-    torch.save(state, file)
+def edited(edit, of=first_embedder):
+    """Spoil a checkpoint: edit(state) returns what to save instead."""
+
+    def spoil(folder):
+        file = of(folder)
+        torch.save(edit(torch.load(file, weights_only=True)), file)
+
+    return spoil
 
 
-@case(MAPS, "trunk_best.pth: missing")
-def no_trunk(folder):
-    own_trunk(folder).unlink()
+def tensor(change, names=(BIAS, "last_linear.bias"), of=first_embedder):
+    """Put change(tensor) in the place of a tensor, which goes by these names."""
+    return edited(lambda state: state | {name: change(state[name]) for name in names}, of)
 
 
-@case(EMBED, "embedder_best.pth: missing")
-def no_embedder(folder):
-    first_embedder(folder).unlink()
+def written(content, of=first_embedder):
+    return lambda folder: of(folder).write_bytes(content)
 
 
-@case(MAPS, "trunk_best.pth: not a readable checkpoint")
-def truncated_trunk(folder):
-    file = own_trunk(folder)
+def cut(file):
     file.write_bytes(file.read_bytes()[:-5000])
 
 
-@case(EVALUATE, "embedder_best.pth: not a readable checkpoint")
-def empty_embedder(folder):
-    first_embedder(folder).write_bytes(b"")
+class Executed:
+    def __reduce__(self):
+        return Path.touch, (Path(MARKER),)
 
 
-@case(EMBED, "embedder_best.pth: not a readable checkpoint")
-def web_page_in_place_of_a_checkpoint(folder):
-    first_embedder(folder).write_text("<!DOCTYPE html><html>Quota exceeded</html>")
+def epochs(folder):
+    saved = first_embedder(folder).parent
+    saved.joinpath("embedder_best.pth").rename(saved / "embedder_best10.pth")
+    saved.joinpath("trunk_best.pth").rename(saved / "trunk_best20.pth")
 
 
-@case(MAPS, "embedder_best.pth: holds no plain state_dict")
-def checkpoint_that_is_a_list(folder):
-    torch.save([1, 2], first_embedder(folder))
+def embedder_that_is(make):
+    return lambda folder: replaced(first_embedder(folder).relative_to(folder), make)(folder)
 
 
-@case(MAPS, "embedder_best.pth: lacks tensor 'net.0.bias'")
-def checkpoint_without_a_tensor(folder):
-    edit_checkpoint(first_embedder(folder), lambda state: state.pop("net.0.bias"))
+NO_CHECKPOINT, NO_TENSOR = "embedder_best.pth: not a readable checkpoint", f"({BIAS} is no plain tensor"
+CASES += [
+    ("trunk that is not there", MAPS, "trunk_best.pth: missing", lambda folder: own_trunk(folder).unlink()),
+    ("embedder that is not there", EMBED, "embedder_best.pth: missing", lambda folder: first_embedder(folder).unlink()),
+    ("embedder that is a folder", EMBED, "embedder_best.pth: missing", embedder_that_is(Path.mkdir)),
+    ("embedder that is a link to nothing", MAPS, "embedder_best.pth: missing", embedder_that_is(nowhere)),
+    ("cut trunk", MAPS, "trunk_best.pth: not a readable checkpoint", lambda folder: cut(own_trunk(folder))),
+    ("empty embedder", EVALUATE, NO_CHECKPOINT, written(b"")),
+    ("web page for an embedder", EMBED, NO_CHECKPOINT, written(b"<!DOCTYPE html><html>Quota exceeded</html>")),
+    ("pickle that executes", EMBED, NO_CHECKPOINT, written(pickle.dumps({"net.0.weight": Executed()}))),
+    ("list for a checkpoint", MAPS, "(holds no state_dict, of tensors by name)", edited(lambda state: [1, 2])),
+    ("checkpoint without tensors", MAPS, "(holds no state_dict", edited(lambda state: {})),
+    ("checkpoint that keeps an epoch", MAPS, "(epoch is no tensor but a int)", edited(lambda state: state | {"epoch": 3})),
+    ("whole numbers for names", MAPS, "(holds no state_dict", edited(lambda state: state | {7: torch.zeros(1)})),
+    ("tensor that is not there", MAPS, f"lacks tensor {BIAS!r}", edited(lambda state: {name: state[name] for name in state if name != BIAS})),
+    ("tensor too many", MAPS, "has unknown tensor 'extra'", edited(lambda state: state | {"extra": torch.zeros(1)})),
+    ("tensor of another shape", MAPS, f"{BIAS} has shape (64,), but (128,) is needed", tensor(lambda value: value[:64].clone())),
+    ("NaN in the trunk", MAPS, f"({WEIGHT} contains NaN", tensor(lambda value: value * np.nan, [WEIGHT], own_trunk)),
+    ("huge weights", MAPS, f"({BIAS} contains NaN or infinite values, or some above", tensor(lambda value: value + 1e30)),
+    ("int64", MAPS, f"{BIAS} has numbers of torch.int64, but torch.float32 is needed", tensor(torch.Tensor.long)),
+    ("bool", EMBED, f"{BIAS} has numbers of torch.bool, but", tensor(torch.Tensor.bool)),
+    ("complex", EMBED, f"({BIAS} has numbers of torch.complex64)", tensor(lambda value: value + 1j)),
+    ("float8", EVALUATE, f"({BIAS} has numbers of torch.float8_e4m3fn)", tensor(lambda value: value.to(torch.float8_e4m3fn))),
+    ("sparse", MAPS, NO_TENSOR, tensor(torch.Tensor.to_sparse)),
+    ("meta", MAPS, NO_TENSOR, tensor(lambda value: value.to("meta"))),
+    ("quantized", MAPS, NO_TENSOR, tensor(lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8))),
+    ("one number in many places", MAPS, f"({BIAS} shows one number in many places)", tensor(lambda value: value[:1].expand(10**12))),
+    ("variance below zero", MAPS, f"({VARIANCE} contains a variance below zero)", tensor(torch.Tensor.neg, [VARIANCE], own_trunk)),
+    ("two values of one tensor", EMBED, "last_linear.bias and net.0.bias differ", tensor(lambda value: value + 1, [BIAS])),
+    ("trunk and embedder of two epochs", EMBED, "embedder_best20.pth: missing", epochs),
+]  # fmt: skip
 
 
-@case(MAPS, "embedder_best.pth: has unknown tensor 'extra'")
-def checkpoint_with_one_more_tensor(folder):
-    edit_checkpoint(first_embedder(folder), lambda state: state.update(extra=torch.zeros(1)))
+def config(content):
+    """The configuration of the first network's run: text or bytes, or a dictionary."""
+
+    def spoil(folder):
+        file = first_embedder(folder).parents[1] / "configs/config.yaml"
+        file.parent.mkdir(parents=True)
+        content_ = content if isinstance(content, (str, bytes)) else yaml.safe_dump(content)
+        file.write_bytes(content_ if isinstance(content_, bytes) else content_.encode())
+
+    return spoil
 
 
-@case(MAPS, "embedder_best.pth: net.0.bias has shape (64,), but (128,) is needed")
-def checkpoint_of_another_shape(folder):
-    edit_checkpoint(first_embedder(folder), lambda state: state.update({"net.0.bias": torch.zeros(64)}))
+def imagenet_file(make):
+    """Settings whose "None" takes its trunk from a file that make(file, folder) writes; nothing is trained."""
+
+    def spoil(folder):
+        file = folder / "bn_inception-52deb4733.pth"
+        make(file, folder)
+        names = ("models", "results", "figures")
+        paths = {name: str(folder / name) for name in names} | {
+            "RenderedCars": str(folder / "cars"),
+            "imagenet_trunk": str(file),
+        }
+        fake_data.write_settings(folder, training=None, paths=paths)
+
+    return spoil
 
 
-@case(MAPS, "trunk_best.pth: conv1_7x7_s2.bias contains NaN")
-def checkpoint_with_nan(folder):
-    edit_checkpoint(own_trunk(folder), lambda state: state["conv1_7x7_s2.bias"].fill_(float("nan")))
-
-
-def write_config(folder, text):
-    configs = first_embedder(folder).parents[1] / "configs"
-    configs.mkdir(parents=True)
-    (configs / "config.yaml").write_text(text)
-
-
-@case(CHECK, "config.yaml: names ArcFaceLoss, but the folder is for Contrastive")
-def run_of_another_loss(folder):
-    write_config(folder, yaml.safe_dump({"loss_funcs": {"metric_loss": {"ArcFaceLoss": {}}}}))
-
-
-@case(CHECK, "config.yaml: not a YAML file")
-def configuration_that_is_no_yaml(folder):
-    write_config(folder, "a: [1, 2")
-
-
-@case(CHECK, '52deb4733.pth: missing; put the trunk of "None" there')
-def no_imagenet_file(folder):
-    paths = {"models": str(folder / "models"), "RenderedCars": str(folder / "cars"), "results": str(folder / "results")}
-    paths["imagenet_trunk"] = str(folder / "bn_inception-52deb4733.pth")
-    edit_settings(folder, training=None, paths=paths)
-
-
-@case(CHECK, "52deb4733.pth: its sha256 begins")
-def imagenet_file_with_other_content(folder):
-    shutil.copy(own_trunk(folder), folder / "bn_inception-52deb4733.pth")
-    no_imagenet_file(folder)
+CASES += [
+    ("run of another loss", CHECK, "config.yaml: names ArcFaceLoss, but the folder is for Contrastive",
+     config({"loss_funcs": {"metric_loss": {"ArcFaceLoss": {}}}})),
+    ("configuration that is no YAML", CHECK, "config.yaml: not a YAML file", config("a: [1, 2")),
+    ("configuration of words", CHECK, "config.yaml: not a YAML file (str, but must be a dict)", config("just words")),
+    ("configuration that is a list", CHECK, "config.yaml: not a YAML file (list", config("- a")),
+    ("configuration in Latin-1", CHECK, "config.yaml: not a YAML file", config("a: für".encode("latin-1"))),
+    ("configuration that grows", CHECK, "config.yaml: not a YAML file (more than 100000 values)", config(bomb())),
+    ("configuration with a key twice", CHECK, "config.yaml: not a YAML file (line 2: the key 'a' stands twice", config("a: 1\na: 2")),
+    ("ImageNet file that is not there", CHECK, '52deb4733.pth: missing; put the trunk of "None" there', imagenet_file(lambda file, folder: None)),
+    ("ImageNet file with other content", CHECK, "52deb4733.pth: its sha256 begins",
+     imagenet_file(lambda file, folder: shutil.copy(own_trunk(folder), file))),
+    ("ImageNet file that is a folder", CHECK, "52deb4733.pth: missing", imagenet_file(lambda file, folder: file.mkdir())),
+]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Images and what is known of them.
+# The rendered cars.
 # ---------------------------------------------------------------------------------------------------------------------
-def edit_samples(folder, edit):
-    file = folder / "cars/samples.csv"
-    edit(pd.read_csv(file)).to_csv(file, index=False)
+def samples(edit):
+    """Spoil samples.csv: edit(table) returns another."""
+
+    def spoil(folder):
+        file = folder / "cars/samples.csv"
+        edit(pd.read_csv(file, dtype=str)).to_csv(file, index=False)
+
+    return spoil
 
 
-@case(MAPS, "cars/samples.csv: missing")
-def no_samples(folder):
-    (folder / "cars/samples.csv").unlink()
+def cell(column, value):
+    """Another value in the row of frame 2."""
+    return samples(lambda table: table.assign(**{column: [table[column][0], value, *table[column][2:]]}))
 
 
-@case(EMBED, "samples.csv: column 'camera_loc_z' is missing")
-def samples_without_a_property(folder):
-    edit_samples(folder, lambda table: table.drop(columns="camera_loc_z"))
+def text_of(name, edit):
+    """Spoil a file of text: edit(text) returns another, or bytes."""
+
+    def spoil(folder):
+        file = folder / name
+        content = edit(file.read_text())
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    return spoil
 
 
-@case(EMBED, "samples.csv: not a table with a column 'frame'")
-def samples_without_frames(folder):
-    edit_samples(folder, lambda table: table.drop(columns="frame"))
+def lines(edit):
+    return text_of("cars/samples.csv", lambda text: "\n".join(edit(text.splitlines())))
 
 
-@case(EMBED, "samples.csv: frame 1 has no color_hue")
-def sample_without_a_value(folder):
-    edit_samples(folder, lambda table: table.assign(color_hue=[None, *table.color_hue[1:]]))
+def declared(text):
+    return lambda folder: (folder / "cars/properties.csv").write_text(text)
 
 
-@case(EMBED, "samples.csv: frame 1 is listed twice")
-def frame_listed_twice(folder):
-    edit_samples(folder, lambda table: pd.concat([table, table[:1]]))
+SAMPLES = "samples.csv: not a table of frames and Table 5's properties"
+CASES += [
+    ("no samples", MAPS, "cars/samples.csv: missing", lambda folder: (folder / "cars/samples.csv").unlink()),
+    ("samples that are a folder", EMBED, f"{SAMPLES} (a folder)", replaced("cars/samples.csv", Path.mkdir)),
+    ("empty samples", EMBED, f"{SAMPLES} (empty)", text_of("cars/samples.csv", lambda text: "")),
+    ("samples without a row", EMBED, "samples.csv: lists no frame", lines(lambda rows: rows[:1])),
+    ("samples in UTF-16", EMBED, SAMPLES, text_of("cars/samples.csv", lambda text: text.encode("utf-16"))),
+    ("samples in Latin-1", EMBED, SAMPLES, text_of("cars/samples.csv", lambda text: text.replace("Ferrari", "Férrari").encode("latin-1"))),
+    ("samples with semicolons", EMBED, f"{SAMPLES} (column 'frame' is missing)", text_of("cars/samples.csv", lambda text: text.replace(",", ";"))),
+    ("samples without a property", EMBED, "(column 'camera_loc_z' is missing)", samples(lambda table: table.drop(columns="camera_loc_z"))),
+    ("samples without frames", EMBED, "(column 'frame' is missing)", samples(lambda table: table.drop(columns="frame"))),
+    ("samples with a column twice", EMBED, "(two columns have one name)", lines(lambda rows: [row + "," + row.split(",")[0] for row in rows])),
+    ("short row", EMBED, "(line 5 has 11 cells, not 12)", lines(lambda rows: [*rows[:4], rows[4].rsplit(",", 1)[0], *rows[5:]])),
+    ("long row", EMBED, "(line 5 has 13 cells, not 12)", lines(lambda rows: [*rows[:4], rows[4] + ",1", *rows[5:]])),
+    ("open quotes", EMBED, SAMPLES, lines(lambda rows: [*rows[:4], '"' + rows[4], *rows[5:]])),
+    ("frame twice", EMBED, "(frame 1 is listed twice)", samples(lambda table: pd.concat([table, table[:1]]))),
+    ("frame 2.0", EMBED, "(line 3, column frame: '2.0' is no whole number)", cell("frame", "2.0")),
+    ("frame in other digits", EMBED, "column frame: '\u0662' is no whole number", cell("frame", "\u0662")),
+    ("Ferari Enzo", SCORE, "(line 3, column model: 'Ferari Enzo' is none of Ferrari Enzo", cell("model", "Ferari Enzo")),
+    ("360 degrees", EMBED, "(line 3, column rotation_z: '360' is none of 0, 45", cell("rotation_z", "360")),
+    ("red", EMBED, "(line 3, column color_hue: 'red' is none of 0.0", cell("color_hue", "red")),
+    ("inf", EMBED, "(line 3, column color_sat: 'inf' is none of", cell("color_sat", "inf")),
+    ("nan", EMBED, "(line 3, column color_val: 'nan' is none of", cell("color_val", "nan")),
+    ("nothing", EMBED, "(line 3, column bg_color_hue: '' is none of", cell("bg_color_hue", "")),
+    ("0.30000001", EMBED, "(line 3, column bg_color_hue: '0.30000001' is none of", cell("bg_color_hue", "0.30000001")),
+    ("0_5", EMBED, "(line 3, column camera_loc_z: '0_5' is none of", cell("camera_loc_z", "0_5")),
+    ("typo, to train", TRAIN, "column sun_elevation: '9O' is none of", cell("sun_elevation", "9O")),
+    ("declared values of no property", EMBED, "properties.csv: not a list of properties and their values (line 2, column property: 'wheels'",
+     declared("property,values\nwheels,3|4\n")),
+    ("declared values that lack some", EMBED, "is none of Beetle, Mini", declared("property,values\nmodel,Beetle|Mini\n")),
+    ("declared value twice", EMBED, "'0|45|0' is no list of values", declared("property,values\nrotation_z,0|45|0\n")),
+    ("too few classes", EVALUATE, "1 classes (car models, each from every side) are too few",
+     lambda folder: samples(lambda table: table.assign(model="Mini", rotation_z="0"))(folder) or declared(
+         "property,values\nmodel,Mini\nrotation_z,0\n")(folder)),
+    ("image that is not there", EMBED, "7.png: image is missing (1 of the 96", lambda folder: (folder / "cars/images/7.png").unlink()),
+    ("image without a row", EMBED, "96.png: has no row in", samples(lambda table: table[:-1])),
+    ("5.png and 5.jpg", EMBED, "5.jpg and 5.png in it are of one frame", lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/5.jpg")),
+    ("5.png and 005.png", MAPS, "005.png and 5.png in it are of one frame", lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/005.png")),
+    ("name with a line break", EMBED, "9\\n.png: has no row", lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/9\n.png")),
+    ("name that is not UTF-8", EMBED, "9\\udcff.png: has no row", lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/9\udcff.png")),
+    ("conflicted copy of an image", EMBED, "5 (conflicted copy).png: has no row",
+     lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/5 (conflicted copy).png")),
+]  # fmt: skip
 
 
-@case(EMBED, "7.png: image is missing (1 of the 96")
-def missing_image(folder):
-    (folder / "cars/images/7.png").unlink()
+# ---------------------------------------------------------------------------------------------------------------------
+# Images.
+# ---------------------------------------------------------------------------------------------------------------------
+def image(make):
+    """Something else in the place of 5.png: make(file) writes it."""
+    return replaced("cars/images/5.png", make)
 
 
-@case(EMBED, "96.png: has no row in")
-def image_that_is_not_listed(folder):
-    edit_samples(folder, lambda table: table[:-1])
+def png(width, height, depth=8, kind=2):
+    """The beginning of a PNG file: its header, and no pixel."""
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
 
 
-@case(EMBED, "5.png: not a readable image")
-def text_in_place_of_an_image(folder):
-    (folder / "cars/images/5.png").write_text("no image")
+EPS = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n({MARKER}) (w) file\n"
+FRAMES = [Image.new("RGB", (9, 9), color) for color in ("red", "blue")]
+NO_IMAGE = "5.png: not a readable image"
+CASES += [
+    ("text for an image", EMBED, NO_IMAGE, image(lambda file: file.write_text("no image"))),
+    ("empty image", EMBED, NO_IMAGE, image(Path.touch)),
+    ("folder for an image", EMBED, "5.png: image is missing", image(Path.mkdir)),
+    ("link loop for an image", EMBED, "5.png: image is missing", image(loop)),
+    ("cut image", CHECK, NO_IMAGE, lambda folder: cut_image(folder / "cars/images/5.png"), "--deep"),
+    ("EPS", EMBED, NO_IMAGE, image(lambda file: file.write_text(EPS))),
+    ("TIFF", EVALUATE, NO_IMAGE, image(lambda file: FRAMES[0].save(file, "TIFF"))),
+    ("PPM", EVALUATE, NO_IMAGE, image(lambda file: FRAMES[0].save(file, "PPM"))),
+    ("16 bits of gray", CHECK, f"{NO_IMAGE} (mode I;16, more than 8 bits a channel)",
+     image(lambda file: Image.fromarray(np.full((30, 40), 9000, np.uint16)).save(file)), "--deep"),
+    ("16 bits of each colour", EMBED, f"{NO_IMAGE} (mode RGB, more than 8 bits a channel)", image(lambda file: file.write_bytes(png(9, 9, 16)))),
+    ("16 bits and alpha", EMBED, f"{NO_IMAGE} (mode RGBA, more than 8 bits a channel)", image(lambda file: file.write_bytes(png(9, 9, 16, 6)))),
+    ("decompression bomb", EMBED, NO_IMAGE, image(lambda file: file.write_bytes(png(60000, 60000)))),
+    ("large image", EMBED, f"{NO_IMAGE} (10000 x 10000 pixels", image(lambda file: file.write_bytes(png(10000, 10000)))),
+    ("60000 x 1", EMBED, f"{NO_IMAGE} (60000 x 1 pixels", image(lambda file: file.write_bytes(png(60000, 1)))),
+    ("several pictures", EMBED, f"{NO_IMAGE} (several pictures in one file)",
+     image(lambda file: FRAMES[0].save(file, "GIF", save_all=True, append_images=FRAMES[1:]))),
+]  # fmt: skip
 
 
-@case(CHECK, "3.png: not a readable image", "--deep")
-def truncated_image(folder):
-    file = folder / "cars/images/3.png"
+def cut_image(file):
     file.write_bytes(file.read_bytes()[:300])
 
 
-@case(CHECK, "4.png: not a readable image (mode I;16, more than 8 bits a channel)", "--deep")
-def image_of_16_bits(folder):
-    Image.fromarray(np.full((300, 400), 9000, np.uint16)).save(folder / "cars/images/4.png")
+# ---------------------------------------------------------------------------------------------------------------------
+# The paper's datasets.
+# ---------------------------------------------------------------------------------------------------------------------
+def dataset(name, **files):
+    """Settings for one of the paper's datasets in folder/data, with these files: name -> text, bytes, or make(file)."""
+
+    def spoil(folder):
+        paths = {each: str(folder / each) for each in ("models", "results")} | {name: str(folder / "data")}
+        fake_data.write_settings(folder, datasets=[name], models=["None"], paths=paths)
+        for place, content in files.items():
+            file = folder / "data" / place
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if callable(content):
+                content(file)
+            else:
+                file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    return spoil
 
 
-def use_dataset(folder, dataset):
-    """Settings for one of the paper's datasets, in folder/data."""
-    paths = {name: str(folder / name) for name in ("models", "results")} | {dataset: str(folder / "data")}
-    edit_settings(folder, datasets=[dataset], models=["None"], paths=paths)
-    (folder / "data").mkdir()
-    return folder / "data"
+def birds(images, labels):
+    return dataset("CUB200", **{"images.txt": images, "image_class_labels.txt": labels})
 
 
-@case(MAPS, "data/images.txt: missing; CUB200 belongs there")
-def no_cub200(folder):
-    use_dataset(folder, "CUB200")
+def products(text):
+    header = "image_id class_id super_class_id path\n"
+    return dataset(
+        "SOP", **{"Ebay_train.txt": header + text if isinstance(text, str) else text, "Ebay_test.txt": header}
+    )
 
 
-@case(MAPS, "image 2 is in only one of images.txt and image_class_labels.txt")
-def image_without_a_class(folder):
-    data = use_dataset(folder, "CUB200")
-    (data / "images.txt").write_text("1 001.Bird/a.jpg\n2 101.Bird/b.jpg\n")
-    (data / "image_class_labels.txt").write_text("1 1\n")
+def cars(**fields):
+    """Cars196 in one folder; fields of its annotations, or what is in their place."""
+
+    def annotations(file):
+        (file.parent / "car_ims").mkdir()
+        fake_data.annotations(file, **{name: np.array(values, dtype=object) for name, values in fields.items()})
+
+    return dataset("Cars196", **{"cars_annos.mat": annotations})
 
 
-@case(MAPS, "images.txt: line 'b.jpg' is not a number and")
-def image_without_a_number(folder):
-    data = use_dataset(folder, "CUB200")
-    (data / "images.txt").write_text("1 001.Bird/a.jpg\nb.jpg\n")
+def struct_of(content):
+    """Cars196 with something else in the place of its struct `annotations`."""
+    return dataset("Cars196", **{"car_ims/1.jpg": b"", "cars_annos.mat": lambda file: scipy.io.savemat(file, content)})
 
 
-@case(MAPS, "data: 2 images listed, but CUB200 has 11788")
-def fewer_images_than_the_dataset_has(folder):
-    data = use_dataset(folder, "CUB200")
-    (data / "images.txt").write_text("1 001.Bird/a.jpg\n2 101.Bird/b.jpg\n")
-    (data / "image_class_labels.txt").write_text("1 1\n2 101\n")
-
-
-@case(MAPS, "data: none of the 2 images of CUB200 exists", "--allow-partial")
-def part_of_a_dataset_that_is_nothing(folder):
-    fewer_images_than_the_dataset_has(folder)
-
-
-@case(MAPS, "data: a and b in it look like CUB200; keep one")
-def dataset_that_is_there_twice(folder):
-    data = use_dataset(folder, "CUB200")
-    for name in ("a", "b"):
-        (data / name).mkdir()
-        (data / name / "images.txt").touch()
-
-
-@case(MAPS, "Ebay_train.txt: its first line must name class_id and path")
-def list_without_a_header(folder):
-    (use_dataset(folder, "SOP") / "Ebay_train.txt").write_text("1 1 1 bicycle_final/1.JPG\n")
-
-
-@case(MAPS, "Ebay_train.txt: not a readable list of images")
-def empty_list(folder):
-    (use_dataset(folder, "SOP") / "Ebay_train.txt").touch()
-
-
-@case(MAPS, "cars_annos.mat: not a readable annotation file")
-def annotations_that_are_no_matlab_file(folder):
-    data = use_dataset(folder, "Cars196")
-    (data / "car_ims").mkdir()
-    (data / "cars_annos.mat").write_text("<html>404</html>")
-
-
-@case(MAPS, "cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat beside it")
-def annotations_without_classes(folder):
-    data = use_dataset(folder, "Cars196")
-    fake_data.annotations(data / "devkit/cars_train_annos.mat", fname=["1.jpg"], **{"class": [1]})
-    fake_data.annotations(data / "devkit/cars_test_annos.mat", fname=["1.jpg"], bbox_x1=[3])
-
-
-@case(MAPS, "its annotations list an image twice")
-def image_listed_twice(folder):
-    data = use_dataset(folder, "Cars196")
-    (data / "car_ims").mkdir()
-    fake_data.annotations(data / "cars_annos.mat", relative_im_path=["car_ims/1.jpg"] * 2, **{"class": [1, 2]})
+BIRDS, PRODUCTS = (
+    "images.txt: not a list of numbered lines",
+    "Ebay_train.txt: not a list of images with class_id and path",
+)
+NO_CARS = "cars_annos.mat: not a readable annotation file"
+HDF5 = b"MATLAB 7.3 MAT-file".ljust(124, b" ") + b"\x00\x02IM" + bytes(400)
+CASES += [
+    ("no CUB200", MAPS, "data/images.txt: missing", dataset("CUB200")),
+    ("image without a class", MAPS, "image 2 is in only one of images.txt and image_class_labels.txt", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n")),
+    ("image without a number", MAPS, f"{BIRDS} (line 2 is 'b.jpg', no number", birds("1 A/a.jpg\nb.jpg\n", "1 1\n")),
+    ("number twice", MAPS, f"{BIRDS} (line 2: 1 is listed twice)", birds("1 A/a.jpg\n1 B/b.jpg\n", "1 1\n")),
+    ("birds in Latin-1", MAPS, BIRDS, birds("1 A/é.jpg\n".encode("latin-1"), "1 1\n")),
+    ("word for a class", MAPS, "image_class_labels.txt: not a list of numbered lines (line 1: 'one' is no whole number)", birds("1 A/a.jpg\n", "1 one\n")),
+    ("class of 1.0", MAPS, "(line 1: '1.0' is no whole number)", birds("1 A/a.jpg\n", "1 1.0\n")),
+    ("class 0", MAPS, "(line 1: class 0 is none of 1 to 200)", birds("1 A/a.jpg\n", "1 0\n"), "--allow-partial"),
+    ("class 201", LIST, "(line 1: class 201 is none of 1 to 200)", birds("1 A/a.jpg\n", "1 201\n"), "--allow-partial"),
+    ("name that leads out", MAPS, f"{BIRDS} (line 1: '../a.jpg' leads out", birds("1 ../a.jpg\n", "1 1\n")),
+    ("list that is a folder", MAPS, f"{BIRDS} (a folder)", dataset("CUB200", **{"images.txt": Path.mkdir})),
+    ("few birds", MAPS, "data: 2 images listed, but CUB200 has 11788", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n2 101\n")),
+    ("part that is nothing", MAPS, "data: none of the 2 images of CUB200 exists", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n2 101\n"), "--allow-partial"),
+    ("image twice", MAPS, "its annotations list an image twice", birds("1 A/a.jpg\n2 A/a.jpg\n", "1 1\n2 101\n")),
+    ("dataset that is there twice", MAPS, "data: a and b in it look like CUB200; keep one", dataset("CUB200", **{"a/images.txt": "", "b/images.txt": ""})),
+    ("products without a header", MAPS, f"{PRODUCTS} (column 'path' is missing)", products(b"1 1 1 bicycle_final/1.JPG\n")),
+    ("no products", MAPS, f"{PRODUCTS} (empty)", products(b"")),
+    ("products in Latin-1", MAPS, PRODUCTS, products("image_id class_id super_class_id path\n1 1 1 é.JPG\n".encode("latin-1"))),
+    ("products with a word for a class", MAPS, f"{PRODUCTS} (line 2, column class_id: 'x' is no whole number)", products("1 x 1 b/1.JPG\n")),
+    ("short row of products", MAPS, f"{PRODUCTS} (line 2 has 3 cells, not 4)", products("1 1 b/1.JPG\n")),
+    ("product's class 99999", MAPS, "column class_id: class 99999 is none of 1 to 22634", products("1 99999 1 b/1.JPG\n"), "--allow-partial"),
+    ("no annotations", MAPS, "devkit/cars_train_annos.mat: missing; it goes with cars_train/", dataset("Cars196")),
+    ("web page for annotations", MAPS, NO_CARS, dataset("Cars196", **{"car_ims/1.jpg": b"", "cars_annos.mat": "<html>404</html>"})),
+    ("annotations of MATLAB 7.3", MAPS, NO_CARS, dataset("Cars196", **{"car_ims/1.jpg": b"", "cars_annos.mat": HDF5})),
+    ("annotations that are a number", MAPS, f"{NO_CARS} (has no field 'relative_im_path'", struct_of({"annotations": 5.0})),
+    ("annotations that are words", MAPS, f"{NO_CARS} (has no field", struct_of({"annotations": ["a", "b"]})),
+    ("annotations that are empty", MAPS, f"{NO_CARS} (has no field", struct_of({"annotations": []})),
+    ("another struct", MAPS, f"{NO_CARS} (has no field", struct_of({"class_names": ["a"]})),
+    ("annotations without classes", MAPS, f"{NO_CARS} (has no field 'class'", cars(relative_im_path=["car_ims/1.jpg"])),
+    ("car without a name", MAPS, f"{NO_CARS} (array", cars(relative_im_path=[np.array([])], **{"class": [1]})),
+    ("car's class in words", MAPS, NO_CARS, cars(relative_im_path=["car_ims/1.jpg"], **{"class": ["one"]})),
+    ("car's class of 1.5", MAPS, f"{NO_CARS} (class", cars(relative_im_path=["car_ims/1.jpg"], **{"class": [1.5]})),
+    ("car's class NaN", MAPS, NO_CARS, cars(relative_im_path=["car_ims/1.jpg"], **{"class": [np.nan]})),
+    ("car's class 197", MAPS, f"{NO_CARS} (class 197 is none of 1 to 196)", cars(relative_im_path=["car_ims/1.jpg"], **{"class": [197]})),
+    ("car that leads out", MAPS, "'/etc/1.jpg' leads out of the dataset's folder", cars(relative_im_path=["/etc/1.jpg"], **{"class": [1]})),
+    ("car twice", MAPS, "its annotations list an image twice", cars(relative_im_path=["car_ims/1.jpg"] * 2, **{"class": [1, 2]})),
+    ("test without classes", MAPS, "cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat beside it",
+     dataset("Cars196", **{"devkit/cars_train_annos.mat": lambda file: fake_data.annotations(file, fname=["1.jpg"], **{"class": [1]}),
+                           "devkit/cars_test_annos.mat": lambda file: fake_data.annotations(file, fname=["1.jpg"], bbox_x1=[3])})),
+    ("manifest that is a folder", PREPARE, "manifest.csv: not a manifest (a folder)", dataset("CUB200", **{"manifest.csv": Path.mkdir}), "CUB200"),
+    ("manifest in binary", PREPARE, "manifest.csv: not a manifest", dataset("CUB200", **{"manifest.csv": bytes(range(256))}), "CUB200"),
+    ("manifest of another table", PREPARE, "manifest.csv: not a manifest (column 'file' is missing)",
+     dataset("CUB200", **{"manifest.csv": "a,b\n1,2\n"}), "--verify", "CUB200"),
+    ("manifest with a size in words", PREPARE, "(line 2, column bytes: 'many' is no whole number)",
+     dataset("CUB200", **{"manifest.csv": "file,bytes,sha256\na,many,0\n"}), "--verify", "CUB200"),
+]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Results of earlier scripts.
 # ---------------------------------------------------------------------------------------------------------------------
-@case(COMPARE, "saliency/maps: no saliency maps; run saliency/1_compute_maps.py")
-def no_maps(folder):
-    pass
+CASES += [
+    ("no maps", COMPARE, "saliency/maps: no saliency maps; run saliency/1_compute_maps.py", None),
+    ("no maps to plot", PLOT, "no saliency maps; run saliency/1_compute_maps.py", None),
+    ("no embeddings", SCORE, "embeddings: no embeddings; run properties/2_embed_cars.py", None),
+    ("no embeddings to plot", PLOT_EMBEDDINGS, "run properties/2_embed_cars.py", None),
+    ("no features to probe", PROBE, "properties/features: not whole; run properties/2_embed_cars.py", None),
+    ("no results", REPORT, "results are missing, the first is", None),
+]
+AFTER = []  # the same, in a project whose scripts have all been run
+EMBEDDED, MAPPED = "properties/embeddings/RenderedCars/fold0/arcface", "paper/saliency/maps/RenderedCars/fold0/arcface"
+COMPARED, SCORED = "paper/saliency/comparisons/RenderedCars/fold0", "paper/properties/scores/RenderedCars/fold0/arcface"
 
 
-@case(PLOT, "no saliency maps; run saliency/1_compute_maps.py")
-def no_maps_to_plot(folder):
-    pass
+def part(name, without="paper/properties/scores", **changes):
+    """Other arrays in the first part of a shelf; what was made of it is deleted."""
+
+    def spoil(folder):
+        file = folder / "results/tiny" / name / "00000.npz"
+        with np.load(file) as arrays:
+            changed = dict(arrays) | {name: change(arrays[name]) for name, change in changes.items()}
+        np.savez(file, **changed)
+        shutil.rmtree(folder / "results/tiny" / without)
+
+    return spoil
 
 
-@case(SCORE, "embeddings: no embeddings; run properties/2_embed_cars.py")
-def no_embeddings(folder):
-    pass
+def result(name, make):
+    return replaced(f"results/tiny/{name}", make)
 
 
-@case("properties/5_plot_embeddings.py", "run properties/2_embed_cars.py")
-def no_embeddings_to_plot(folder):
-    pass
+def bytes_of(name, edit, without="paper/properties/scores"):
+    def spoil(folder):
+        file = folder / "results/tiny" / name
+        file.write_bytes(edit(file.read_bytes()))
+        shutil.rmtree(folder / "results/tiny" / without)
+
+    return spoil
 
 
-@case(PROBE, "properties/features: not whole; run properties/2_embed_cars.py")
-def no_features_to_probe(folder):
-    pass
+def zipped_bomb(content):
+    stream = io.BytesIO()
+    np.savez_compressed(stream, embeddings=np.zeros((300, 10**6), np.float32))
+    return stream.getvalue()
 
 
-@case("report/1_list_results.py", "results are missing, the first is")
-def no_results(folder):
-    pass
+NO_PART = "arcface/00000.npz: not a readable part"
+AFTER += [
+    ("figures that are a file", PLOT, "figures", replaced("figures", a_file)),
+    ("cut embeddings", SCORE, NO_PART, bytes_of(f"{EMBEDDED}/00000.npz", lambda content: content[:900])),
+    ("empty embeddings", SCORE, NO_PART, bytes_of(f"{EMBEDDED}/00000.npz", lambda content: b"")),
+    ("pickle for embeddings", SCORE, NO_PART, bytes_of(f"{EMBEDDED}/00000.npz", lambda content: pickle.dumps(Executed()))),
+    ("embeddings that grow", SCORE, f"{NO_PART} (would grow to more than 200 times", bytes_of(f"{EMBEDDED}/00000.npz", zipped_bomb)),
+    ("NaN among embeddings", SCORE, f"{NO_PART} (contains NaN", part(EMBEDDED, embeddings=lambda array: array * np.nan)),
+    ("embeddings of other images", SCORE, f"{NO_PART} (its rows are others)", part(EMBEDDED, rows=lambda rows: np.char.add("9", rows))),
+    ("embeddings of another size", SCORE, f"{NO_PART} (embeddings is float32 (96, 7), not", part(EMBEDDED, embeddings=lambda array: array[:, :7])),
+    ("embeddings in float64", SCORE, f"{NO_PART} (embeddings is float64", part(EMBEDDED, embeddings=lambda array: array.astype(float))),
+    ("embeddings of objects", SCORE, NO_PART, part(EMBEDDED, embeddings=lambda array: array.astype(object))),
+    ("embeddings that are a folder", SCORE, f"{NO_PART} (a folder)",
+     lambda folder: result(f"{EMBEDDED}/00000.npz", Path.mkdir)(folder) or shutil.rmtree(folder / "results/tiny/paper/properties/scores")),
+    ("scores of an older version", SCORE_TABLES, NO_PART, bytes_of(f"{SCORED}/00000.npz", lambda content: older_version(), "paper/tables")),
+    ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has parts, but no made_of.json to say what of",
+     lambda folder: (folder / "results/tiny" / EMBEDDED / "made_of.json").unlink()),
+    ("cut maps", COMPARE, NO_PART, bytes_of(f"{MAPPED}/00000.npz", lambda content: content[:9000], COMPARED)),
+    ("maps of another size", PLOT, f"{NO_PART} (maps is float16 (2, 9, 9), not float16 (2, 227, 227))", part(MAPPED, maps=lambda array: array[:, :9, :9])),
+    ("cut comparisons", COMPARE, "00000.npz: not a readable part", bytes_of(f"{COMPARED}/00000.npz", lambda content: content[:900], MAPPED)),
+    ("half of what maps are made of", MAPS, "made_of.json: not readable", bytes_of(f"{MAPPED}/made_of.json", lambda content: content[:30])),
+    ("list of what maps are made of", MAPS, "made_of.json: not readable (no dictionary)", bytes_of(f"{MAPPED}/made_of.json", lambda content: b"[1]")),
+    ("what maps are made of, as a folder", MAPS, "made_of.json: not readable (a folder)", result(f"{MAPPED}/made_of.json", Path.mkdir)),
+    ("checksums of another form", EVALUATE, "files.json: what it says of", result("files.json", lambda file: file.write_text('{"a": 1}'))),
+    ("checksums in UTF-16", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: content.decode().encode("utf-16"))),
+    ("deep checksums", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: b"[" * 10**5)),
+    ("record that is a list", TABLES, "run.json: not readable (no dictionary)", bytes_of("run.json", lambda content: b"[]")),
+]  # fmt: skip
 
 
-def edit_part(folder, name, **changes):
-    """Change arrays of the first part of a shelf."""
-    file = folder / "results/tiny" / name / "00000.npz"
-    with np.load(file) as part:
-        arrays = dict(part) | changes
-    np.savez(file, **arrays)
-
-
-ARCFACE = "RenderedCars/fold0/arcface"
-
-
-@case(COMPARE, "arcface/00000.npz: not a readable part", after=True)
-def truncated_maps(folder):
-    shutil.rmtree(folder / "results/tiny/paper/saliency/comparisons")
-    file = folder / "results/tiny/paper/saliency/maps" / ARCFACE / "00000.npz"
-    file.write_bytes(file.read_bytes()[:9000])
-
-
-@case(PLOT, "arcface/00000.npz: not a readable part (maps is float16 (2, 9, 9), not float16 (2, 227, 227))", after=True)
-def maps_of_another_size(folder):
-    edit_part(folder, f"paper/saliency/maps/{ARCFACE}", maps=np.zeros((2, 9, 9), np.float16))
-
-
-@case(COMPARE, "00000.npz: not a readable part", after=True)
-def truncated_comparisons(folder):
-    file = folder / "results/tiny/paper/saliency/comparisons/RenderedCars/fold0/00000.npz"
-    file.write_bytes(file.read_bytes()[:900])
-
-
-@case(SCORE, "fold0/arcface: contains NaN", after=True)
-def nan_embeddings(folder):
-    edit_part(folder, f"properties/embeddings/{ARCFACE}", embeddings=np.full((96, 128), np.nan, np.float32))
-    shutil.rmtree(folder / "results/tiny/paper/properties/scores")
-
-
-@case(SCORE, "arcface/00000.npz: not a readable part (its rows are others)", after=True)
-def embeddings_of_other_images(folder):
-    edit_part(folder, f"properties/embeddings/{ARCFACE}", rows=np.array([f"9{i}" for i in range(96)]))
-    shutil.rmtree(folder / "results/tiny/paper/properties/scores")
-
-
-@case(EMBED, "fold0/arcface: has parts, but no made_of.json to say what of", after=True)
-def embeddings_without_what_they_are_made_of(folder):
-    (folder / "results/tiny/properties/embeddings" / ARCFACE / "made_of.json").unlink()
-
-
-@case(MAPS, "made_of.json: not readable", after=True)
-def half_of_what_maps_are_made_of(folder):
-    file = folder / "results/tiny/paper/saliency/maps" / ARCFACE / "made_of.json"
-    file.write_bytes(file.read_bytes()[:30])
-
-
-@case(EVALUATE, "files.json: what it says of", after=True)
-def checksums_of_another_form(folder):
-    (folder / "results/tiny/files.json").write_text('{"a": 1}')
-
-
-@case(MAPS, "files.json: not readable", after=True)
-def checksums_in_utf_16(folder):
-    file = folder / "results/tiny/files.json"
-    file.write_text(file.read_text(), encoding="utf-16")
+def older_version():
+    stream = io.BytesIO()
+    np.savez(stream, rows=np.array(["model"]), score=np.zeros(1))
+    return stream.getvalue()
 
 
 # Tables are made from CSV files, which people may have opened and saved. (Where the inputs exist, they are written anew.)
-PAIRS = "paper/saliency/pairs_RenderedCars.csv"
-CSV_FILES = {"saliency/3_make_tables.py": [PAIRS], "report/1_list_results.py": ["paper/tables/table2.csv", "paper/tables/table6.csv"],
-             "properties/4_make_tables.py": ["paper/properties/nr_precision.csv", "paper/properties/mann_whitney.csv"]}  # fmt: skip
+CSV_FILES = {TABLES: ["paper/saliency/pairs_RenderedCars.csv"], REPORT: ["paper/tables/table2.csv", "paper/tables/table6.csv"],
+             SCORE_TABLES: ["paper/properties/nr_precision.csv", "paper/properties/mann_whitney.csv"]}  # fmt: skip
 SPOILT = {
     "empty": lambda file: file.write_bytes(b""),
-    "of_another_table": lambda file: file.write_text("loss,score\nNone,1\n"),
-    "without_a_column": lambda file: pd.read_csv(file).iloc[:, :-1].to_csv(file, index=False),
-    "with_semicolons": lambda file: file.write_text(file.read_text().replace(",", ";")),
-    "in_utf_16": lambda file: file.write_text(file.read_text(), encoding="utf-16"),
+    "of another table": lambda file: file.write_text("loss,score\nNone,1\n"),
+    "without a column": lambda file: pd.read_csv(file).iloc[:, :-1].to_csv(file, index=False),
+    "with a column more": lambda file: pd.read_csv(file).assign(more=1).to_csv(file, index=False),
+    "with semicolons": lambda file: file.write_text(file.read_text().replace(",", ";")),
+    "in UTF-16": lambda file: file.write_text(file.read_text(), encoding="utf-16"),
     "cut": lambda file: file.write_bytes(file.read_bytes()[:-30].rstrip(b"0123456789.")),
-    "with_words_for_numbers": lambda file: file.write_text(file.read_text().replace("0.", "about 0.")),
-    "that_is_a_folder": lambda file: file.unlink() or file.mkdir(),
+    "with words for numbers": lambda file: file.write_text(file.read_text().replace("0.", "about 0.")),
+    "with inf": lambda file: file.write_text(file.read_text().replace("0.", "inf", 1)),
+    "with a row twice": lambda file: file.write_text(file.read_text() + file.read_text().splitlines()[-1] + "\n"),
+    "that is a folder": lambda file: file.unlink() or file.mkdir(),
 }
 for script, names in CSV_FILES.items():
     for name in names:
@@ -474,22 +682,71 @@ for script, names in CSV_FILES.items():
                 spoil(folder / "results/tiny" / name)
                 shutil.rmtree(folder / "cars")
 
-            spoil_csv.__name__ = f"{name.split('/')[-1].split('.')[0]}_{kind}"
-            case(script, f"{name.split('/')[-1]}: not what a script has written", after=True)(spoil_csv)
+            file = name.split("/")[-1]
+            AFTER.append((f"{file} {kind}", script, f"{file}: not what a script has written", spoil_csv))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The tests.
 # ---------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("spoil, script, message, options, after", CASES)
-def test_one_clear_line(request, fails, spoil, script, message, options, after):
+@pytest.mark.parametrize(
+    "after, case", [pytest.param(after, case, id=case[0]) for after in (False, True) for case in (CASES, AFTER)[after]]
+)
+def test_one_clear_line(request, fails, after, case):
     folder = request.getfixturevalue("copy" if after else "project")
-    spoil(folder)
+    _, script, message, spoil, *options = case
+    if spoil:
+        spoil(folder)
     before = results(folder)
-    assert message in fails(script, folder / "tiny.yaml", *options)
-    assert results(folder) == before
+    line = fails(script, folder / "tiny.yaml", *options)
+    assert message in line and len(line) < 1000
+    assert results(folder) == before and not (ROOT / MARKER).exists() and not Path(MARKER).exists()
 
 
 def results(folder):
     """File -> content, without what the check of inputs writes itself."""
+    if not (folder / "results").is_dir():
+        return {}
     return {file: content for file, content in snapshot(folder / "results").items() if file.name != "inputs.csv"}
+
+
+def test_there_are_many_kinds():
+    names = [*SETTINGS, *(case[0] for case in CASES + AFTER)]
+    assert len(names) == len(set(names)) > 250
+    assert {case[1] for case in CASES + AFTER} >= {CHECK, TRAIN, EVALUATE, MAPS, COMPARE, TABLES, PLOT, EMBED, SCORE, SCORE_TABLES,
+                                                   PLOT_EMBEDDINGS, PROBE, REPORT, PREPARE, LIST}  # fmt: skip
+
+
+def test_every_script_as_a_process(tmp_path):
+    """Of an empty settings file, each says the same on stderr, and nothing else."""
+    settings = tmp_path / "tiny.yaml"
+    settings.touch()
+    scripts = [
+        file
+        for folder in ("data", "reality_check", "saliency", "properties", "report")
+        for file in sorted(ROOT.glob(f"{folder}/[0-9]_*.py"))
+    ]
+    scripts = [
+        file
+        for file in scripts
+        if "--settings" in file.read_text()
+        or "options_parser" in file.read_text()
+        or "stage_script" in file.read_text()
+    ]
+    assert len(scripts) == 15
+
+    def ended(script):
+        command = [
+            sys.executable,
+            script,
+            "--settings",
+            settings,
+            *(["CUB200"] if script.name == "1_prepare.py" else []),
+        ]
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+        )
+        return done.returncode, done.stdout, done.stderr.split(" (")[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(ended, scripts)) == {(1, "", f"error: {settings}: not a YAML file")}

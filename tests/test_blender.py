@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common import safe_files
 import utils
 from data.renderer import sampling
+from tests import fake_data
 from tests.conftest import ROOT
 
 PYTHON = Path(os.environ.get("RENDER_VENV", ROOT / ".venv-render")) / "bin" / "python"
@@ -54,7 +54,7 @@ def twelve(tmp_path_factory):
 
 def test_a_folder_of_frames(twelve):
     assert set(images(twelve)) == {f"{frame}.png" for frame in range(1, 13)}
-    assert [int(row["frame"]) for row in safe_files.read_rows(twelve / "samples.csv")] == list(range(1, 13))
+    assert [int(row["frame"]) for row in fake_data.read_rows(twelve / "samples.csv")] == list(range(1, 13))
     for frame in range(1, 13):
         with Image.open(twelve / "images" / f"{frame}.png") as image:
             assert image.size == (48, 48) and image.mode == "RGB"
@@ -171,7 +171,7 @@ def test_bad_cars(own_cars, tmp_path, change, message):
         (folder / file.name).symlink_to(file)
     for ending in ("glb", "obj", "blend"):
         (folder / f"broken.{ending}").write_bytes(b"\0 this is no car")
-    rows = safe_files.read_rows(own_cars / "cars.csv")
+    rows = fake_data.read_rows(own_cars / "cars.csv")
     rows[0] |= change
     (folder / "cars.csv").unlink()
     with open(folder / "cars.csv", "w", newline="") as stream:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from reality_check.distances import distance_function
 from data.images import open_image
 from reality_check.bn_inception import network_input, random_network
+from reality_check.distances import distance_function
 from reality_check.modules import ready_for_inference
 from reality_check.transforms import black_input
 from saliency.similarity import pearson

@@ -7,13 +7,12 @@ import torch
 import yaml
 
 import utils
-from common import safe_files
 from common.errors import InputError
-from reality_check import inputs
-from reality_check.bn_inception import bninception_trunk
 from common.models import find
 from common.settings import load_settings
 from data.checkpoint_files import saved_models_folder
+from reality_check import inputs
+from reality_check.bn_inception import bninception_trunk
 from tests import fake_data
 
 CONTRASTIVE, ARCFACE = (find(name, utils.MODELS) for name in ("Contrastive", "ArcFace"))
@@ -36,7 +35,7 @@ def test_all_there(settings):
 
 def test_the_file(project, run_inside):
     assert "all inputs exist" in run_inside("reality_check/1_check_inputs.py", project / "tiny.yaml", "--deep")
-    table = safe_files.read_rows(project / "results/tiny/inputs.csv")
+    table = fake_data.read_rows(project / "results/tiny/inputs.csv")
     assert [row["state"] for row in table] == ["found"] * 5 and list(table[0]) == list(inputs.Input._fields)
 
 
@@ -128,4 +127,4 @@ def test_exit_status(project, fails, capsys):
     (project / "trunk.pth").unlink()
     settings = fake_data.write_settings(project, "real", training=None)
     assert fails("reality_check/1_check_inputs.py", settings).startswith("error: 1 inputs are missing or broken")
-    assert safe_files.read_rows(project / "results/real/inputs.csv")[2]["state"] == "MISSING"
+    assert fake_data.read_rows(project / "results/real/inputs.csv")[2]["state"] == "MISSING"

@@ -267,17 +267,17 @@ def test_own_models_instead_of_the_papers(project, run_inside):
      ({"name": "A", "group": "x"}, "either a `network` or `embeddings`"),
      ({"name": "A", "group": "x", "network": "a:b", "embeddings": {"SOP": "x"}}, "either a `network` or `embeddings`"),
      ({"name": "A", "group": "x", "network": "a:b", "weights": "x"}, "unknown key 'weights'; known: name"),
-     ({"name": "A", "group": "x", "network": "a:b", "distance": "Euclid"}, "unknown distance 'Euclid'; known: Euclidean Distance"),
+     ({"name": "A", "group": "x", "network": "a:b", "distance": "Euclid"}, "'A': distance is 'Euclid', but must be one of Euclidean Distance, Cosine Similarity"),
      ({"name": "A", "group": "x", "network": "a b:c"}, "neither module:function, timm:name nor a folder"),
      ({"name": "A", "group": "x", "network": "timm:resnet18"}, "timm networks come without weights"),
-     ({"name": "A", "group": "x", "network": "timm:resnet18", "checkpoint": "x", "head": "off"}, "must be keep or drop"),
-     ({"name": "A", "group": "x", "network": "timm:resnet18", "checkpoint": "x", "crop": [224, 256]}, "crop must be"),
+     ({"name": "A", "group": "x", "network": "timm:resnet18", "checkpoint": "x", "head": "off"}, "head is 'off', but must be one of keep, drop"),
+     ({"name": "A", "group": "x", "network": "timm:resnet18", "checkpoint": "x", "crop": [224, 256]}, "crop is [224, 256], but must be [shorter side"),
      ({"name": "A", "group": "x", "network": "a:b", "crop": [256, 224]}, "for timm networks only"),
      ({"name": "A", "group": "x", "network": "some/folder", "checkpoint": "x"}, "`checkpoint` is for networks"),
      ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w_{epoch}.pth"}, "only {fold} and {dataset} may stand in braces"),
-     ({"name": "A", "group": "x", "embeddings": {"Cars": "x"}}, "embeddings of unknown dataset 'Cars'"),
+     ({"name": "A", "group": "x", "embeddings": {"Cars": "x"}}, "embeddings is {'Cars': 'x'}, but must be a path for each of some of SOP"),
      ({"name": "A", "group": "x", "embeddings": {"SOP": "a{fold}", "Cars196": "b"}}, "of all its embeddings, or of none"),
-     ({"name": "A", "group": "x", "embeddings": {"SOP": 3}}, "must be a path"),
+     ({"name": "A", "group": "x", "embeddings": {"SOP": 3}}, "embeddings is {'SOP': 3}, but must be a path"),
      ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w{fold:d}.pth"}, "may stand in braces"),
      ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w{fold!s}.pth"}, "may stand in braces"),
      ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w{{fold}}.pth"}, "may stand in braces"),
@@ -289,7 +289,7 @@ def test_own_models_instead_of_the_papers(project, run_inside):
      ({"name": "arcface", "group": "x", "network": "a:b"}, "'arcface' and 'ArcFace' would share their files"),
      ({"name": "ArcFace", "group": "x", "network": "a:b"}, "'ArcFace' and 'ArcFace' would share their files"),
      ("Arcface", "unknown model 'Arcface'"),
-     ("more.yaml", "more.yaml: no such file")],
+     ("more.yaml", "more.yaml: missing; it is to hold a list of models")],
 )  # fmt: skip
 def test_bad_entries(tmp_path, own, message):
     chosen = own if own == "more.yaml" else ["ArcFace", own]
@@ -477,12 +477,12 @@ class Evil:
     "arrays, message",
     [({"embeddings": np.ones((96, 3)), "image_ids": np.arange(2, 98)}, "lacks image '1' (1 of 96)"),
      ({"embeddings": np.ones((96, 3)), "image_ids": np.array([1, *range(1, 96)])}, "lists '1' twice"),
-     ({"embeddings": np.ones((96, 3))}, "not readable"),
+     ({"embeddings": np.ones((96, 3))}, "'image_ids is not a file in the archive'"),
      ({"embeddings": np.ones(96), "image_ids": np.arange(1, 97)}, "embeddings are float64 (96,)"),
-     ({"embeddings": np.ones((96, 3), int), "image_ids": np.arange(1, 97)}, "must be floats (n, d)"),
+     ({"embeddings": np.ones((96, 3), int), "image_ids": np.arange(1, 97)}, "embeddings are int64 (96, 3)"),
      ({"embeddings": np.ones((96, 3)), "image_ids": np.arange(1, 96)}, "image_ids are int64 (95,)"),
      ({"embeddings": np.ones((96, 3)) * [[1], *[[np.nan]] * 95], "image_ids": np.arange(1, 97)}, "of image '2' has NaN"),
-     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([Evil()] * 96, dtype=object)}, "not readable")],
+     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([Evil()] * 96, dtype=object)}, "Object arrays cannot be loaded")],
 )  # fmt: skip
 @pytest.mark.parametrize("script", ["reality_check/1_check_inputs.py", "properties/2_embed_cars.py"])
 def test_bad_files_of_embeddings(project, fails, capsys, script, arrays, message):

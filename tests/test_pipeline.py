@@ -14,8 +14,8 @@ from common.settings import load_settings
 from reality_check.networks import network_of
 from saliency import comparisons, maps
 from tests import fake_data
-from tests.networks import make_trunk
 from tests.conftest import SCRIPTS, run_command, snapshot
+from tests.networks import make_trunk
 
 
 def test_results(finished):
@@ -133,7 +133,9 @@ def test_both_protocols_in_one_run(copy, run_inside):
         shutil.copytree(copy / "results/tiny/properties", copy / "results" / name / "properties")
         with pytest.MonkeyPatch.context() as patch:
             counted = calls.setdefault(name, [])
-            patch.setattr(maps, "gradients_of", lambda *arguments: counted.append(1) or gradients(*arguments))
+            patch.setattr(
+                maps, "gradients_of", lambda *arguments, counted=counted: counted.append(1) or gradients(*arguments)
+            )
             for script in (*(script for script in SCRIPTS if script.startswith("saliency")),
                            "properties/3_score_properties.py", "properties/4_make_tables.py"):  # fmt: skip
                 run_inside(script, settings)

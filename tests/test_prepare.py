@@ -19,9 +19,8 @@ from collections import namedtuple
 import pytest
 
 import utils
-from data import archives, download
+from data import archives, datasets, download
 from data.sources import SOURCES, File
-from data import datasets
 from tests import fake_data
 from tests.conftest import ROOT
 from tests.local_server import Served, ftp_server, http_server

@@ -12,9 +12,9 @@ import scipy.stats
 from PIL import Image
 
 import utils
-from common import safe_files
 from common.errors import InputError
 from data.renderer import camera, sampling, variations
+from tests import fake_data
 
 SCRIPT = "data/2_render_cars.py"
 
@@ -65,7 +65,7 @@ def test_properties_are_drawn_independently(codes):
 # ---------------------------------------------------------------------------------------------------------------------
 def test_the_shipped_sample_is_what_seed_0_draws():
     folder = utils.ROOT / "data" / "sample_cars"
-    rows = safe_files.read_rows(folder / "samples.csv")
+    rows = fake_data.read_rows(folder / "samples.csv")
     assert [row["frame"] for row in rows] == [str(frame) for frame in range(1, 601)]
     for row in rows:
         assert {p.name: row[p.name] for p in utils.PROPERTIES} == {
@@ -218,7 +218,7 @@ def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
     monkeypatch.setitem(utils.PATHS, "figures", tmp_path / "figures")
     check = ("data/3_check_renderer.py", "--folder", str(tmp_path / "cars"))
     assert "WRONG" not in run_script(*check)
-    assert len(safe_files.read_rows(tmp_path / "results/renderer/variations.csv")) == 85
+    assert len(fake_data.read_rows(tmp_path / "results/renderer/variations.csv")) == 85
     assert (tmp_path / "figures/renderer/properties.png").is_file()
     shutil.copy(tmp_path / "cars/images/1.png", tmp_path / "cars/images/50.png")
     with pytest.raises(SystemExit, match="statements about the pictures do not hold"):

@@ -13,7 +13,7 @@ import pytest
 from common import safe_files
 from common.errors import InputError, MissingFile, Unfinished
 from common.shelf import run
-from tests import small_stage
+from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
 from tests.small_stage import make, settings_of, shelf_of, stage
 
@@ -152,7 +152,7 @@ def test_a_run_makes_what_is_missing(settings, capsys):
     run(stage(settings, make=counted), settings, OPTIONS, small_stage.__file__)
     assert made == [(0, [2, 3]), (1, [2]), (2, [2, 3])]
     assert "squares: 6 numbers to do, in 3 parts" in capsys.readouterr().out
-    rows = safe_files.read_rows(settings.results / "powers.csv")
+    rows = fake_data.read_rows(settings.results / "powers.csv")
     assert [float(row["value"]) for row in rows] == [0, 1, 4, 9, 16, 25, 0, 1, 8, 27, 64, 125]
     run(stage(settings, make=None), settings, OPTIONS, small_stage.__file__)
     assert "all squares exist" in capsys.readouterr().out
@@ -164,9 +164,9 @@ def test_views_have_whole_shelves_of_the_whole_run(settings):
     first = shelf_of(settings, 2)
     first.put(0, **make([first], 0, lambda ticks: None)[0])
     run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
-    assert {row["power"] for row in safe_files.read_rows(settings.results / "powers.csv")} == {"3"}
+    assert {row["power"] for row in fake_data.read_rows(settings.results / "powers.csv")} == {"3"}
     run(stage(settings, [2]), settings, OPTIONS, small_stage.__file__)
-    rows = safe_files.read_rows(settings.results / "powers.csv")
+    rows = fake_data.read_rows(settings.results / "powers.csv")
     assert [row["power"] for row in rows] == ["2"] * 6 + ["3"] * 6
 
 
@@ -261,7 +261,7 @@ def test_the_work_of_a_dead_process_is_taken_over(settings):
     assert first_line(dying) == "making 0"
     (status, numbers, _), (dead, *_) = ended(start(settings), dying)
     assert (status, numbers, dead) == (0, ["1", "2", "0"], 9)
-    assert len(safe_files.read_rows(settings.results / "powers.csv")) == 12
+    assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12
 
 
 def test_narrowed_processes_meet(settings):
@@ -270,7 +270,7 @@ def test_narrowed_processes_meet(settings):
     assert first_line(both) == "making 0"
     one, two = ended(start(settings, "--powers", 3), both)
     assert one[0] == two[0] == 0 and one[1] == ["1", "2"]  # power 3 alone
-    assert len(safe_files.read_rows(settings.results / "powers.csv")) == 12
+    assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12
 
 
 def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
@@ -302,7 +302,7 @@ def test_a_view_that_is_overtaken(settings, tmp_path):
         pass
     assert ended(start(settings, "--powers", 3))[0][0] == 0
     assert slow.wait() == 0
-    assert len(safe_files.read_rows(settings.results / "powers.csv")) == 12
+    assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12
     slow.stdout.close()
 
 

@@ -3,9 +3,8 @@
 import pytest
 import yaml
 
-from common import safe_files
 import utils
-from tests import stand_in
+from tests import fake_data, stand_in
 from tests.conftest import ROOT
 
 
@@ -26,7 +25,7 @@ def test_everything_is_found(everything, fails, name, networks):
     file.write_text(yaml.safe_dump(settings | {"paths": {key: str(everything / path) for key, path in places.items()}}))
     message = fails("reality_check/1_check_inputs.py", file)
     assert "error: 1 inputs are missing or broken" in message and "52deb4733.pth: its sha256 begins" in message
-    rows = safe_files.read_rows(everything / "results" / name / "inputs.csv")
+    rows = fake_data.read_rows(everything / "results" / name / "inputs.csv")
     found = [row for row in rows if row["state"] == "found"]
     assert len(found) == len(rows) - 1 and sum(row["kind"] == "network" for row in found) == networks
     assert {row["name"]: row["why"] for row in found if row["kind"] == "dataset"} == {

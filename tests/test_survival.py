@@ -14,18 +14,19 @@ import torch
 
 import utils
 from common import errors, safe_files, shelf
+from common.array_files import Array
 from common.settings import Settings, TrainingSettings, load_settings, narrowed
 from data import datasets
 from data.datasets import Item
 from properties import embeddings
 from reality_check import bn_inception
-from reality_check.networks import LayoutNetwork, network_of
 from reality_check.bn_inception import network_input
+from reality_check.networks import LayoutNetwork, network_of
 from saliency import comparisons, maps
 from saliency.comparisons import Comparison
 from tests import fake_data
-from tests.networks import make_trunk
 from tests.conftest import ROOT, SCRIPTS, first_embedder, snapshot
+from tests.networks import make_trunk
 
 
 def files_in(folder):
@@ -324,7 +325,7 @@ def test_models_that_come_later(project, run_inside, small_parts):
     pairs = []
     for names in (["ArcFace", "None"], ["None"], ["Contrastive"], ["Contrastive", "None"], []):
         run_inside(SALIENCY[0], settings, *(["--models", *names] if names else []))
-        pairs.append({(row["loss_a"][0], row["loss_b"][0]) for row in safe_files.read_rows(file)})
+        pairs.append({(row["loss_a"][0], row["loss_b"][0]) for row in fake_data.read_rows(file)})
     assert pairs[0] == pairs[1] == {("A", "A"), ("A", "N"), ("N", "N")}
     assert pairs[2] == pairs[0] | {("C", "C")} and pairs[3] == pairs[2] | {("C", "N")}
     assert pairs[4] == pairs[3] | {("C", "A")}
@@ -361,7 +362,7 @@ def test_pairs_whose_maps_are_gone(copy, run_inside, run_unfinished):
     assert files_in(saliency)["pairs_RenderedCars.csv"] == before["pairs_RenderedCars.csv"]
     shutil.rmtree(saliency / "comparisons")
     assert "the maps of ArcFace are not whole" in run_unfinished(SALIENCY[1], settings)
-    assert len(safe_files.read_rows(saliency / "pairs_RenderedCars.csv")) == 3
+    assert len(fake_data.read_rows(saliency / "pairs_RenderedCars.csv")) == 3
 
 
 def test_a_narrowed_dry_run_and_a_missing_checkpoint(project, run_inside, fails):
@@ -456,7 +457,7 @@ def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatc
         settings = Settings("test", models=utils.MODELS[:3], paths=utils.PATHS | {"results": tmp_path / str(parts)})
         items = [Item(str(i), tmp_path, 0) for i in range(parts * maps.MAPS_PER_PART)]
         networks = [network_of(settings, model, "SOP", 0) for model in settings.models]
-        shelves = [each._replace(arrays={"maps": shelf.Array("f2", (20, 20))}) for each in
+        shelves = [each._replace(arrays={"maps": Array("f2", (20, 20))}) for each in
                    (maps.shelf_of(network, settings.protocols[0], items) for network in networks)]  # fmt: skip
         for each, number in itertools.product(shelves, range(parts)):
             each.put(number, maps=np.random.default_rng(number).random((maps.MAPS_PER_PART, 20, 20)))

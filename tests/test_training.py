@@ -5,14 +5,14 @@ import pytest
 import torch
 
 import utils
+from common.settings import TrainingSettings
 from properties.nr_precision import euclidean_coordinates
 from reality_check import training
+from reality_check.bn_inception import bninception_trunk
 from reality_check.distances import distance_function
 from reality_check.hyperparameters import hyperparameters
 from reality_check.losses import training_loss
-from reality_check.bn_inception import bninception_trunk
 from reality_check.modules import Embedder, calibrate_batchnorm, features_of, seeded
-from common.settings import TrainingSettings
 
 TRAINED = [model for model in utils.MODELS if model.trained]
 

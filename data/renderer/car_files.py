@@ -11,11 +11,16 @@ import bpy
 from mathutils import Matrix, Vector
 
 import utils
-from common import safe_files
+from common import csv_files
 from common.errors import InputError
 from data.renderer.car_models import CARS
 
-COLUMNS = ("model", "file", "paint", "turn")
+COLUMNS = {
+    "model": csv_files.one_of(utils.CAR_MODELS),
+    "file": str,
+    "paint": str,
+    "turn": lambda text: csv_files.number(text or "0"),
+}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -24,27 +29,24 @@ COLUMNS = ("model", "file", "paint", "turn")
 def read_list(folder):
     """Model -> (file, name of the material to paint, turn in degrees). Raises InputError naming what is wrong."""
     table = Path(folder) / "cars.csv"
-    if not table.is_file():
-        raise InputError(f"{table}: missing; it lists the cars, with columns {','.join(COLUMNS)}")
-    rows = safe_files.read_rows(table)
-    if not rows or not set(COLUMNS) <= set(rows[0]):
-        raise InputError(f"{table}: its columns must be {','.join(COLUMNS)}, and a row for each car")
+    what, hint = (
+        "a list of cars",
+        f"its columns must be {','.join(COLUMNS)}, with a row for each of {', '.join(utils.CAR_MODELS)}",
+    )
+    rows = csv_files.read_rows(table, COLUMNS, key=["model"], others=True, what=what, hint=hint)
     cars = {row["model"]: _checked(table, row) for row in rows}
-    if set(cars) != set(utils.CAR_MODELS) or len(rows) != len(cars):
-        raise InputError(f"{table}: needs one row for each of {', '.join(utils.CAR_MODELS)}; has {', '.join(cars)}")
+    if set(cars) != set(utils.CAR_MODELS):
+        raise InputError(f"{table}: has {', '.join(cars) or 'no car'}; {hint}")
     return cars
 
 
 def _checked(table, row):
-    file = table.parent / (row["file"] or "")
+    file = table.parent / row["file"]
     if file.suffix.lower() not in LOADERS:
         raise InputError(f"{table}: {row['file']!r} is none of {', '.join(LOADERS)}")
     if not file.is_file():
         raise InputError(f"{file}: missing; {table} names it as {row['model']}")
-    try:
-        return file, row["paint"], float(row["turn"] or 0)
-    except ValueError:
-        raise InputError(f"{table}: turn of {row['model']} is {row['turn']!r}, not a number of degrees") from None
+    return file, row["paint"], row["turn"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

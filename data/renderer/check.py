@@ -7,8 +7,8 @@ import pandas as pd
 from PIL import Image
 
 import utils
-from common import figures, safe_files
-from common.errors import InputError
+from common import csv_files, figures
+from common.errors import InputError, refused
 from data.images import open_image
 from data.renderer import sampling, variations
 
@@ -16,8 +16,7 @@ from data.renderer import sampling, variations
 def check(folder, results, figure_folder):
     """Measures, draws and judges. Raises InputError if a picture is missing or a property misbehaves."""
     table = measured(folder)
-    with safe_files.written_aside(results / "variations.csv") as aside:
-        table.round(4).to_csv(aside, index=False)
+    csv_files.write_table(results / "variations.csv", table.round(4))
     print(f"wrote {results / 'variations.csv'}")
     figures.write(figure_folder / "properties", contact_sheet(folder), "Rendered cars, one property at a time")
     failed = []
@@ -58,11 +57,11 @@ def picture_of(folder, frame):
 def silhouette_of(folder, frame):
     """(h, w), True where the car is."""
     file = file_of(folder, "silhouettes", frame)
-    try:
-        with Image.open(file) as image:
-            return np.asarray(image.getchannel("A")) > 127
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: not a picture with an alpha channel ({error}); render it again") from None
+    with (
+        refused(file, "a picture with an alpha channel", "render it again"),
+        Image.open(file, formats=["PNG"]) as image,
+    ):
+        return np.asarray(image.getchannel("A")) > 127
 
 
 def contact_sheet(folder):

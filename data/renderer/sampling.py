@@ -1,10 +1,7 @@
 """Which values of the eleven properties a frame shows, and the samples.csv that lists them."""
 
-import csv
-import io
-
 import utils
-from common import safe_files
+from common import csv_files
 from common.errors import InputError
 from common.seeds import derived_seed
 
@@ -44,35 +41,21 @@ def write_samples(path, frames, values_of, source):
     missing = [frame for frame in frames if frame not in rows]
     if not missing:
         return
-    rows |= {frame: _row(frame, values_of) for frame in missing}
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows[frame] for frame in sorted(rows))
-    safe_files.write_text(path, text.getvalue())
-
-
-def _row(frame, values_of):
-    return {"frame": str(frame)} | {name: str(value) for name, value in values_of(frame).items()}
+    rows |= {frame: {"frame": frame} | values_of(frame) for frame in missing}
+    csv_files.write_rows(path, [COLUMNS, *([rows[frame][name] for name in COLUMNS] for frame in sorted(rows))])
 
 
 def _checked_rows(path, values_of, source):
     """Frame -> row of an existing samples.csv, all of which must be what `values_of` gives."""
     if not path.exists():
         return {}
-    rows = safe_files.read_rows(path)
-    if rows and list(rows[0]) != COLUMNS:
-        raise InputError(f"{path}: columns are {','.join(map(str, rows[0]))}, expected {','.join(COLUMNS)}")
-    checked = {}
-    for line, row in enumerate(rows, start=2):
-        if not (row["frame"] or "").isdecimal():
-            raise InputError(f"{path}: line {line} has no whole number in column frame")
-        frame = int(row["frame"])
-        for name, value in _row(frame, values_of).items():
-            if row[name] != value:
+    columns, hint = {"frame": int, **dict.fromkeys(COLUMNS[1:], str)}, "give another --output"
+    rows = csv_files.read_rows(path, columns, key=["frame"], what="a list of frames", hint=hint)
+    for row in rows:
+        for name, value in (row | values_of(row["frame"])).items():
+            if str(row[name]) != str(value):
                 raise InputError(
-                    f"{path}: frame {frame}, column {name} is {row[name]}, but {source} gives {value}; "
+                    f"{path}: frame {row['frame']}, column {name} is {row[name]}, but {source} gives {value}; "
                     "give the options the file was made with, or another --output"
                 )
-        checked[frame] = row
-    return checked
+    return {row["frame"]: row for row in rows}

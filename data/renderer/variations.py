@@ -75,7 +75,7 @@ def statements(table):
     """[(what should hold, whether it does), ...] of a table with the columns property, value and those of Measures."""
     # On a black background there is neither a horizon nor a shadow to see.
     seen = table[~((table.property == "bg_color_val") & (table.value == 0))]
-    of = {name: rows for name, rows in table.groupby("property")}
+    of = dict(iter(table.groupby("property")))
     others = {name: rows[rows.value != sampling.BASE[name]] for name, rows in of.items()}
     result = []
     for name in ("model", "rotation_z"):

@@ -1,0 +1,55 @@
+"""Files of arrays (.npz): written whole, and read by what each of their arrays has to be."""
+
+import io
+import zipfile
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+
+from common import safe_files
+from common.errors import refused
+
+
+class Array(NamedTuple):
+    """What an array has for each row of a file."""
+
+    dtype: str
+    shape: tuple = ()
+    finite: bool = True  # whether NaN and infinite numbers are wrong
+
+
+@contextmanager
+def opened(file, what, hint):
+    """Yield the arrays of a file by name, which are read when they are asked for.
+
+    All that is raised inside, of a broken file or by whoever looks at it, leaves as errors.refused says.
+    """
+    with refused(file, what, hint):
+        with zipfile.ZipFile(file) as packed:
+            if sum(each.file_size for each in packed.infolist()) > safe_files.most_unpacked(file.stat().st_size):
+                raise ValueError(f"would grow to more than {safe_files.MOST_GROWTH} times its size")
+        with np.load(file, allow_pickle=False) as arrays:
+            yield arrays
+
+
+def checked(name, array, expected, rows):
+    """The array, if it is what is expected (an Array) for so many rows. Raises ValueError if it is not."""
+    dtype, shape = np.dtype(expected.dtype), (rows, *expected.shape)
+    if (array.dtype, array.shape) != (dtype, shape):
+        raise ValueError(f"{name} is {array.dtype} {array.shape}, not {dtype} {shape}")
+    if expected.finite and not is_finite(array):
+        raise ValueError(f"contains NaN or infinite values in {name}")
+    return array
+
+
+def is_finite(array):
+    """Whether an array, of texts or of numbers, has neither NaN nor infinite ones."""
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+
+
+def write(file, **arrays):
+    """Write arrays by name."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    safe_files.write_bytes(file, content.getbuffer())

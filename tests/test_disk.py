@@ -1,0 +1,119 @@
+"""Disks that are full or read-only: real ones, small and in memory, which only root may put in place."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from common import safe_files
+from tests.conftest import ROOT, snapshot
+from tests.test_bad_input import EMBED, EVALUATE, MAPS, PLOT, PLOT_EMBEDDINGS, SCORE, SCORE_TABLES, TABLES, TRAIN
+
+
+def mounts(*options):
+    return subprocess.run(["mount", *options], capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def disk(tmp_path_factory):
+    """A function that puts a disk of so many bytes in the place of a folder, with what fits of what is in it."""
+    put = []
+
+    def small(folder, size):
+        kept = shutil.move(folder, tmp_path_factory.mktemp("kept")) if folder.exists() else None
+        folder.mkdir()
+        if os.name != "posix" or os.geteuid() or not mounts("-t", "tmpfs", "-o", f"size={size}", "none", str(folder)):
+            pytest.skip("takes root, who may mount a disk")
+        put.append(folder)
+        if kept:
+            shutil.copytree(kept, folder, dirs_exist_ok=True)
+        return folder
+
+    yield small
+    for folder in put:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder, leave):
+    """Fill the disk that a folder is on, but for so many bytes."""
+    status = os.statvfs(folder)
+    (folder / "filling").write_bytes(bytes(max(status.f_bavail * status.f_bsize - leave, 0)))
+
+
+@pytest.fixture
+def unaware(monkeypatch):
+    """Scripts do not see beforehand that the disk is too small, as if it were filled while they are at work."""
+    monkeypatch.setattr(safe_files, "free_space", lambda folder: 10**15)
+
+
+ANEW = {  # script -> what it has to make again
+    EMBED: "properties/embeddings", MAPS: "paper/saliency/maps", EVALUATE: "reality_check/accuracy", SCORE: "paper/properties/scores",
+    PLOT_EMBEDDINGS: "properties/tsne", TABLES: "paper/tables", SCORE_TABLES: "paper/tables",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("leave", [0, 8192])
+@pytest.mark.parametrize("script", ANEW)
+def test_results_on_a_full_disk(copy, disk, unaware, fails, run_inside, script, leave):
+    """One line; what was there stays whole; with room again, the same command gives what there was before."""
+    before = snapshot(copy / "results")
+    shutil.rmtree(copy / "results/tiny" / ANEW[script])
+    kept = snapshot(copy / "results")
+    disk(copy / "results", 10**8)
+    fill(copy / "results", leave)
+    line = fails(script, copy / "tiny.yaml")
+    assert "No space left on device; what is finished is kept" in line and str(copy / "results") in line
+    (copy / "results/filling").unlink()
+    now = snapshot(copy / "results")
+    assert set(kept.items()) <= set(now.items()) and set(now.items()) <= set(before.items())
+    run_inside(script, copy / "tiny.yaml")
+    assert set(snapshot(copy / "results").items()) >= set(kept.items())
+
+
+@pytest.mark.parametrize("script", [PLOT, PLOT_EMBEDDINGS])
+def test_figures_on_a_full_disk(copy, disk, fails, script):
+    fill(disk(copy / "figures", 10**7), 40_000)
+    line = fails(script, copy / "tiny.yaml")
+    assert "No space left on device" in line and str(copy / "figures") in line
+
+
+@pytest.mark.parametrize("beside_the_trunk", [-(4 * 10**7), -(10**6), 10**6])
+def test_networks_on_a_full_disk(copy, disk, fails, beside_the_trunk):
+    """At the trunk, at its features, at the checkpoints."""
+    shutil.rmtree(copy / "models")
+    disk(copy / "models", (copy / "trunk.pth").stat().st_size + beside_the_trunk)
+    line = fails(TRAIN, copy / "tiny.yaml")
+    assert "No space left on device" in line and str(copy / "models") in line
+
+
+@pytest.mark.parametrize("script", [EMBED, MAPS, TABLES, PLOT])
+def test_read_only_disk(copy, disk, fails, script):
+    """Where results and figures may not be written: one line that names the place."""
+    if script in ANEW:
+        shutil.rmtree(copy / "results/tiny" / ANEW[script])
+    for name in ("results", "figures"):
+        disk(copy / name, 10**8)
+        assert mounts("-o", "remount,ro", str(copy / name))
+    line = fails(script, copy / "tiny.yaml")
+    assert "Read-only file system" in line and str(copy) in line
+
+
+def test_read_only_checkout(tmp_path, disk):
+    """Without a place for compiled code, neither beside it nor in the home folder, it is compiled anew."""
+    checkout = disk(tmp_path / "checkout", 10**8)
+    for name in ("common", "properties", "saliency"):
+        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "utils.py", checkout)
+    assert mounts("-o", "remount,ro", str(checkout))
+    code = (
+        "import numpy as np; from properties.nr_precision import nr_precision\n"
+        "print(nr_precision(np.array([[0.0], [1], [5], [6]]), np.array([[0], [0], [1], [1]])).r_precision)"
+    )
+    environment = os.environ | {"HOME": str(checkout), "XDG_CACHE_HOME": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=checkout, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.array(done.stdout.strip("[]\n").split(), float), [1])
