@@ -1,7 +1,6 @@
 """Files of arrays (.npz): written whole, and read by what each of their arrays has to be."""
 
 import io
-import zipfile
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -26,9 +25,7 @@ def opened(file, what, hint):
     All that is raised inside, of a broken file or by whoever looks at it, leaves as errors.refused says.
     """
     with refused(file, what, hint):
-        with zipfile.ZipFile(file) as packed:
-            if sum(each.file_size for each in packed.infolist()) > safe_files.most_unpacked(file.stat().st_size):
-                raise ValueError(f"would grow to more than {safe_files.MOST_GROWTH} times its size")
+        safe_files.check_growth(file)
         with np.load(file, allow_pickle=False) as arrays:
             yield arrays
 

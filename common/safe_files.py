@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +20,7 @@ except ImportError:  # Windows
     fcntl = None
 
 MOST_TEXT = 10**9  # bytes
+# What is packed may grow to so many times its size, and so many bytes beside: images, weights and embeddings hardly grow.
 MOST_GROWTH, SLACK = 200, 10**8
 
 
@@ -150,8 +152,16 @@ def read_json(path):
         return content
 
 
+def check_growth(file):
+    """Raise ValueError if a file is a zip, as .npz and .pth files are, that would grow without measure."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as packed:
+            if sum(each.file_size for each in packed.infolist()) > most_unpacked(os.path.getsize(file)):
+                raise ValueError(f"would grow to more than {MOST_GROWTH} times its size")
+
+
 def most_unpacked(size):
-    """To how many bytes what is packed in so many may grow: images, weights and embeddings hardly grow at all."""
+    """To how many bytes what is packed in so many may grow."""
     return MOST_GROWTH * size + SLACK
 
 

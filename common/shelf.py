@@ -54,7 +54,7 @@ class Shelf(NamedTuple):
     def check(self):
         """Raise InputError, naming what differs, if the folder has parts that were made of something else."""
         recorded = self.recorded()
-        if recorded is None and any(self.folder.glob("*.npz")):
+        if recorded is None and any(self.folder.glob("[0-9]*.npz")):
             raise InputError(f"{self.folder}: has parts, but no made_of.json to say what of; delete that folder")
         for key, (then, now) in differences(recorded, _plain(self.made_of)).items() if recorded is not None else ():
             raise InputError(

@@ -19,13 +19,11 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from common.errors import InputError
-from common.safe_files import free_space, named
+from common.safe_files import MOST_GROWTH, free_space, most_unpacked, named
 from data.manifest import CHUNK, Row, byte_bar, is_plain
 
 GB = 10**9
 RESERVE = GB  # bytes to leave free on a disk
-# An archive may grow to so many times its size, and so many bytes beside: images and weights hardly grow at all.
-MOST_GROWTH, SLACK = 200, 10**8
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError,
           RuntimeError, IndexError, KeyError)  # fmt: skip
 
@@ -138,7 +136,7 @@ def listed(archive):
             if flaw:
                 raise InputError(f"{archive}: {entry.raw!a} in it {flaw}; nothing of it was unpacked")
             total += entry.size + tarfile.BLOCKSIZE
-            if total > MOST_GROWTH * archive.stat().st_size + SLACK:  # at once: all of a .tgz is unpacked to list it
+            if total > most_unpacked(archive.stat().st_size):  # at once: all of a .tgz is unpacked to list it
                 raise InputError(f"{archive}: would grow to more than {MOST_GROWTH} times its size; fetch it again")
             if entry.is_file:
                 files[entry.name] = entry.size

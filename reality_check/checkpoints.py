@@ -22,6 +22,7 @@ def read_state(file, nested=False):
     nested: whether other things may be beside the tensors, which are then under one of NESTS.
     """
     with refused(file, "a readable checkpoint", "fetch it again"):
+        safe_files.check_growth(file)
         state = _loaded(file)
         if nested and isinstance(state, dict):
             state = next((state[name] for name in NESTS if isinstance(state.get(name), dict)), state)

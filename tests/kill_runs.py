@@ -43,9 +43,9 @@ def run(script, settings, kill_after=None):
 
 
 def results(folder):
-    """name -> bytes of all result files, without records, which hold times, and what a kill left half-written."""
+    """name -> bytes of all result files, also of what is left half-written; without records, which hold times."""
     files = [*(folder / "results").rglob("*"), *(folder / "models").rglob("*")]
-    files = [path for path in files if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in files if path.is_file() and not path.name.endswith(".lock")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in RECORDS}
 
 

@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -269,6 +270,16 @@ def embedder_that_is(make):
     return lambda folder: replaced(first_embedder(folder).relative_to(folder), make)(folder)
 
 
+def packed_bomb(folder):
+    """What torch has written, packed anew, with 200 MB of zeros in it."""
+    file = first_embedder(folder)
+    with zipfile.ZipFile(file) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, content in members.items():
+            new.writestr(name, bytes(2 * 10**8) if name.endswith("/0") else content)
+
+
 NO_CHECKPOINT, NO_TENSOR = "embedder_best.pth: not a readable checkpoint", f"({BIAS} is no plain tensor"
 CASES += [
     ("trunk that is not there", MAPS, "trunk_best.pth: missing", lambda folder: own_trunk(folder).unlink()),
@@ -279,6 +290,7 @@ CASES += [
     ("empty embedder", EVALUATE, NO_CHECKPOINT, written(b"")),
     ("web page for an embedder", EMBED, NO_CHECKPOINT, written(b"<!DOCTYPE html><html>Quota exceeded</html>")),
     ("pickle that executes", EMBED, NO_CHECKPOINT, written(pickle.dumps({"net.0.weight": Executed()}))),
+    ("checkpoint that grows", EMBED, f"{NO_CHECKPOINT} (would grow to more than 200 times", packed_bomb),
     ("list for a checkpoint", MAPS, "(holds no state_dict, of tensors by name)", edited(lambda state: [1, 2])),
     ("checkpoint without tensors", MAPS, "(holds no state_dict", edited(lambda state: {})),
     ("checkpoint that keeps an epoch", MAPS, "(epoch is no tensor but a int)", edited(lambda state: state | {"epoch": 3})),

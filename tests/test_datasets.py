@@ -12,6 +12,7 @@ from common.errors import InputError
 from common.settings import Settings
 from data import datasets
 from data.images import check_header, cropped, open_image
+from properties.tables import ENTRIES
 from reality_check.architecture import BN_INCEPTION
 from reality_check.bn_inception import network_input
 from reality_check.transforms import AHEAD, black_input, network_inputs
@@ -182,6 +183,34 @@ def test_rendered_cars(settings, tmp_path):
     assert min(labels.values()) >= 24
     seen = table.loc[[int(i) for i in labels], "model"].unique()
     assert set(seen) <= {"Mercedes Benz 300sel", "Range Rover Evoque", "Tesla Model S"}  # the last three by name
+
+
+def test_other_cars_declare_their_values(settings, tmp_path):
+    """The classes, their split and Table 5 follow; the values of other properties stay Table 5's."""
+    fake_data.make_cars(tmp_path, 60)
+    lines = (tmp_path / "samples.csv").read_text().replace("Ferrari Enzo", "Bus").splitlines()
+    rows = [line for line in lines if line.split(",")[1] in ("model", "Bus", "Tesla Model S")]
+    (tmp_path / "samples.csv").write_text("\n".join(rows))  # without an end of line, as some programs leave it
+    (tmp_path / "properties.csv").write_text(
+        "property,values\nmodel,Tesla Model S|Bus\ncolor_hue,0|.1|0.2|0.3|0.4|0.5|0.6|0.7|0.8|0.9\n"
+    )
+    for path in (tmp_path / "images").iterdir():
+        if path.stem not in {row.split(",")[0] for row in rows}:
+            path.unlink()
+    properties = datasets.car_properties(settings)
+    assert (
+        properties[0].values == ("Tesla Model S", "Bus")
+        and properties[1:2] + properties[3:] == utils.PROPERTIES[1:2] + utils.PROPERTIES[3:]
+    )
+    assert properties[2].values == utils.PROPERTIES[2].values
+    split = datasets.split_of(settings, "RenderedCars")
+    assert split[2:] == (None, 8, 8, [(6, 8), (0, 2), (2, 4), (4, 6)])
+    table = datasets.rendered_cars(settings)[1]
+    tested = datasets.load_items(settings, "RenderedCars", "test")
+    assert {table.model[int(item.image_id)] for item in tested} == {"Tesla Model S"}
+    assert [item.label for item in tested] == [8 + table.rotation_z[int(item.image_id)] // 45 for item in tested]
+    (table5,) = [entry for entry in ENTRIES if entry.name == "table5"]
+    assert table5.make(settings, None, "table5").cells[0][0].text == "Tesla Model S, Bus"
 
 
 def test_the_authors_archive_as_it_comes(settings, tmp_path):

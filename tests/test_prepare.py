@@ -19,6 +19,7 @@ from collections import namedtuple
 import pytest
 
 import utils
+from common import safe_files
 from data import archives, datasets, download
 from data.sources import SOURCES, File
 from tests import fake_data
@@ -294,7 +295,7 @@ ODD = [(tar, {"l": link(tarfile.SYMTYPE)}, "link"), (tar, {"l": link(tarfile.LNK
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("pack, members, reason", ODD + [(p, {n: b""}, r) for p in (tar, zipped) for n, r in BAD_NAMES])
 def test_refused(refused, tmp_path, monkeypatch, pack, members, reason):
-    monkeypatch.setattr(archives, "SLACK", 10**6)
+    monkeypatch.setattr(safe_files, "SLACK", 10**6)
     (tmp_path / "data/CUB200").mkdir(parents=True)
     (tmp_path / "data/CUB200/mine").write_text("mine")
     archive = pack(tmp_path / "birds", [*CUB.items(), *(members.items() if isinstance(members, dict) else members)])

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -262,6 +264,22 @@ def test_the_work_of_a_dead_process_is_taken_over(settings):
     (status, numbers, _), (dead, *_) = ended(start(settings), dying)
     assert (status, numbers, dead) == (0, ["1", "2", "0"], 9)
     assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12
+
+
+def test_what_a_kill_left_half_written_is_removed(settings):
+    """By whoever writes the same file next; not what a process that lives, or one of another host, is writing."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host, folder = socket.gethostname(), settings.results / "power2"
+    folder.mkdir(parents=True)
+    left = set()
+    for stem, ending in (("00000", "npz"), ("made_of", "json")):
+        for writer in (f"{host}-{dead.pid}", f"{host}-{os.getppid()}", f"elsewhere-{dead.pid}", f"{host}-{dead.pid}x"):
+            (folder / f".{stem}.{writer}.{ending}").touch()
+            left.add(f".{stem}.{writer}.{ending}")
+    run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    hidden = {path.name for path in folder.iterdir() if path.name.startswith(".") and not path.name.endswith(".lock")}
+    assert hidden == {name for name in left if f"{host}-{dead.pid}." not in name} and len(hidden) == 6
 
 
 def test_narrowed_processes_meet(settings):

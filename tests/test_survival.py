@@ -242,6 +242,20 @@ def test_settings_that_change_no_number(copy, run_inside, changes):
     }
 
 
+@pytest.mark.parametrize("script", MAKERS + LATER)
+def test_conflicted_copies_beside_results(copy, run_inside, script):
+    """As programs that synchronise folders leave them: nothing is read from them."""
+    before = snapshot(copy / "results")
+    copies = []
+    for file in [*(copy / "results").rglob("*"), *(copy / "models").rglob("*.pth")]:
+        if file.is_file() and file.suffix in (".npz", ".json", ".csv", ".pth"):
+            copies.append(file.with_stem(f"{file.stem} (conflicted copy)"))
+            copies[-1].write_bytes(b"something else")
+    run_inside(script, copy / "tiny.yaml")
+    after = snapshot(copy / "results")
+    assert {path: content for path, content in after.items() if path not in copies} == before
+
+
 def test_a_file_of_the_same_size_and_time_is_not_read_again(copy, run_inside, monkeypatch):
     from common import checksums
 

@@ -61,7 +61,7 @@ def image_file(options, frame):
 def _fill(options, frames, values_of, source, render):
     """Calls render(scene, frame) for each frame that has no image and that nobody else is at."""
     (options.output / "images").mkdir(parents=True, exist_ok=True)
-    there = _images(options)
+    there = {path.name for path in (options.output / "images").iterdir()}
     todo = [frame for frame in frames if f"{frame}.{options.format}" not in there]
     _check_options(options, there)
     _check_disk(options, len(todo))
@@ -92,18 +92,6 @@ def _rendered(scene, options, todo, render):
                 yield frame
         if interrupts:
             raise KeyboardInterrupt
-
-
-def _images(options):
-    """The names of the images that exist; what killed processes left half-written is deleted."""
-    images = options.output / "images"
-    names = {path.name for path in images.iterdir()}
-    for name in [name for name in names if name.startswith(".")]:
-        frame = name.split(".")[1]
-        with safe_files.claimed(options.output, int(frame) if frame.isdecimal() else 0) as ours:
-            if ours and frame.isdecimal():
-                (images / name).unlink(missing_ok=True)
-    return names
 
 
 def _recorded(options):
