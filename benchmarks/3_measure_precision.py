@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
-from common.errors import check_positive, run_script
+from common.errors import check_range, run_script
 from common.settings import options_parser, settings_from
 
 OUTPUT = utils.ROOT / "benchmarks" / "precision.csv"
@@ -26,7 +26,7 @@ def main():
     parser.add_argument("--cars", type=int, default=200, help="for NR-Precision [%(default)s]")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE", help="[%(default)s]")
     options = parser.parse_args()
-    check_positive(options, "images", "samples", "cars")
+    check_range(options, images=10**6, samples=10**4, cars=10**6)
     settings = settings_from(options)
     if options.samples:
         settings = settings._replace(saliency=settings.saliency._replace(noise_samples=options.samples))

@@ -85,9 +85,8 @@ def run_script(main):
         sys.exit("stopped; what is finished is kept, run the same command to go on")
 
 
-def check_positive(options, *names):
-    """Raise InputError if one of the parsed options is below 1; None passes."""
-    for name in names:
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name} {value}: must be at least 1")
+def check_range(options, **most):
+    """Raise InputError if one of the parsed options is not between 1 and the number given for it; None passes."""
+    for name, high in most.items():
+        if getattr(options, name) is not None and not 1 <= getattr(options, name) <= high:
+            raise InputError(f"--{name} {getattr(options, name)}: must be at least 1 and at most {high}")

@@ -19,6 +19,7 @@ matplotlib.rcParams.update(
         "figure.titlesize": 9,
         "savefig.dpi": 200,
         "pdf.fonttype": 42,  # letters stay letters, as publishers ask for
+        "text.parse_math": False,  # a model's name is a name
     }
 )
 

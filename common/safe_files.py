@@ -123,7 +123,7 @@ def write_bytes(path, content):
 
 
 def write_text(path, text):
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
 
 
 def write_json(path, content):

@@ -9,6 +9,11 @@ import pandas as pd
 from common import csv_files, safe_files
 
 MISSING = "missing"
+LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%#_${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"±": r"$\pm$", "°": r"$^\circ$", "−": "$-$"}
+)
 DARKEST = 40  # per cent of gray behind the largest value
 
 
@@ -165,9 +170,7 @@ def _latex_cell(cell, shade):
 
 
 def _escaped(text):
-    for plain, command in [("\\", r"\textbackslash "), ("±", r"$\pm$"), ("°", r"$^\circ$"), ("−", "$-$")]:
-        text = text.replace(plain, command)
-    return "".join("\\" + character if character in "&%#_" else character for character in text)
+    return text.translate(LATEX)
 
 
 def write_document(names, folder):

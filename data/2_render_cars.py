@@ -14,9 +14,10 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
-from common.errors import InputError, check_positive, run_script
+from common.errors import InputError, check_range, run_script
 
 FRAMES = "1-100000"
+LAST_FRAME = 10**7
 LIBRARIES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1"  # even without a display
 DEVICES = ("CPU", "CUDA", "OPTIX", "HIP", "METAL")
 
@@ -36,15 +37,17 @@ def _arguments():
     parser.add_argument("--car-models", type=Path, metavar="DIR", help="your own cars; DIR/cars.csv lists them")
     parser.add_argument("--variations", action="store_true", help="render one property at a time instead of draws")
     arguments = parser.parse_args()
-    check_positive(arguments, "size", "samples")
+    check_range(arguments, size=16_384, samples=100_000)
     return arguments
 
 
 def _frames(text):
     """The frames of "first-last" or "one"."""
     match = re.fullmatch(r"([1-9]\d*)(?:-([1-9]\d*))?", text)
-    if not match or int(match[2] or match[1]) < int(match[1]):
-        raise InputError(f"--frames {text}: give whole numbers from 1 on, a range such as {FRAMES} or one frame")
+    if not match or not int(match[1]) <= int(match[2] or match[1]) <= LAST_FRAME:
+        raise InputError(
+            f"--frames {text}: give whole numbers from 1 to {LAST_FRAME}, a range such as {FRAMES} or one frame"
+        )
     return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common import checksums, csv_files, yaml_files
-from common.errors import InputError, MissingFile
+from common.errors import InputError, MissingFile, printable
 from common.settings import BN_INCEPTION
 from data import checkpoint_files, datasets
 from data.images import open_image
@@ -57,9 +57,9 @@ def _state(check, *arguments):
     try:
         return FOUND, "", check(*arguments)
     except MissingFile as error:
-        return MISSING, str(error), None
+        return MISSING, printable(str(error)), None
     except InputError as error:
-        return BROKEN, str(error), None
+        return BROKEN, printable(str(error)), None
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -4,12 +4,13 @@ What takes torch is in loading.py: to build it, and to describe it. Its descript
 networks.json, so that scripts which only ask for shapes need not build it again.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from common import checksums, imports, safe_files
-from common.errors import InputError
+from common import checksums, imports, kinds, safe_files
+from common.errors import refused
 from common.models import TIMM
 from common.seeds import derived_seed, fingerprint
 from common.settings import BN_INCEPTION
@@ -17,6 +18,14 @@ from data import embedding_files
 from data.images import Crop
 from reality_check import architecture
 from reality_check.architecture import Description
+
+# Of what networks.json says of a network.
+SIDE, TEXT = kinds.whole(1, 10**5), kinds.word(re.compile(".*", re.DOTALL), "a text")
+SIDES = kinds.Kind(
+    lambda value: isinstance(value, list) and len(value) == 2 and all(map(SIDE.fits, value)), "two numbers of pixels"
+)
+WRITTEN = {"of": TEXT, "outputs": kinds.whole(1, 10**7), "transform": TEXT, "transformed": TEXT, "weights": TEXT}
+CROP = {"resized": kinds.either(SIDE, SIDES), "size": SIDES}
 
 
 class Source(NamedTuple):
@@ -125,11 +134,9 @@ def _written(source, found):
 
 
 def _read(settings, kept):
-    try:
-        fields = {name: kept[name] for name in Description._fields}
-        if fields["crop"]:
-            resized, size = fields["crop"]["resized"], tuple(fields["crop"]["size"])
-            fields["crop"] = Crop(resized if isinstance(resized, int) else tuple(resized), size)
-        return Description(**fields)
-    except (KeyError, TypeError):
-        raise InputError(f"{_file(settings)}: not what a script has written; delete it") from None
+    with refused(_file(settings), "what a script has written", "delete it"):
+        kinds.check(str(_file(settings)), kept, WRITTEN | {"crop": CROP if kept["crop"] else kinds.one_of([None])})
+        crop = kept["crop"] and Crop(
+            **{name: tuple(n) if isinstance(n, list) else n for name, n in kept["crop"].items()}
+        )
+        return Description(**{name: kept[name] for name in Description._fields} | {"crop": crop})

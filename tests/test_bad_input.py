@@ -7,6 +7,7 @@ the renderer in test_rendering.py, and results that were made of other things in
 """
 
 import io
+import json
 import os
 import pickle
 import shutil
@@ -26,6 +27,9 @@ import torch
 import yaml
 from PIL import Image
 
+from common.settings import load_settings
+from reality_check import sources
+from reality_check.networks import network_of
 from tests import fake_data
 from tests.conftest import ROOT, first_embedder, snapshot
 
@@ -634,6 +638,27 @@ def zipped_bomb(content):
     return stream.getvalue()
 
 
+def networks_json(**changes):
+    """Spoil what is known of the first network; it has to be one that is not the paper's."""
+
+    def spoil(folder):
+        fake_data.write_settings(
+            folder,
+            "own",
+            models=[{"name": "Tiny", "group": "Ranking", "network": "tests.networks:tiny"}],
+            training=None,
+        )
+        settings = load_settings(folder / "own.yaml")
+        sources.keep(settings, [network_of(settings, settings.models[0], "RenderedCars", 0).source])
+        file = settings.results / "networks.json"
+        known = json.loads(file.read_text())
+        file.write_text(json.dumps({key: entry | changes for key, entry in known.items()}))
+        (folder / "own.yaml").rename(folder / "tiny.yaml")
+        file.rename(folder / "results/tiny/networks.json")
+
+    return spoil
+
+
 NO_PART = "arcface/00000.npz: not a readable part"
 AFTER += [
     ("figures that are a file", PLOT, "figures", replaced("figures", a_file)),
@@ -660,6 +685,8 @@ AFTER += [
     ("checksums of another form", EVALUATE, "files.json: what it says of", result("files.json", lambda file: file.write_text('{"a": 1}'))),
     ("checksums in UTF-16", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: content.decode().encode("utf-16"))),
     ("deep checksums", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: b"[" * 10**5)),
+    ("network of no size", MAPS, "networks.json: outputs is 0, but must be a whole number", networks_json(outputs=0)),
+    ("network of no crop", MAPS, "networks.json: crop must be a block", networks_json(crop=[256, 227])),
     ("record that is a list", TABLES, "run.json: not readable (no dictionary)", bytes_of("run.json", lambda content: b"[]")),
 ]  # fmt: skip
 

@@ -187,3 +187,13 @@ def test_help(script, run_script, capsys):
         run_script(script, "--help")
     text = capsys.readouterr().out
     assert stop.value.code == 0 and "--settings" in text and "--models" in text
+
+
+def test_figure_3_is_the_same_from_fresh_and_from_kept_coordinates(copy, run_inside):
+    figures = [copy / f"figures/tiny/figure3.{ending}" for ending in ("png", "pdf")]
+    before = [file.read_bytes() for file in figures]
+    for kept in (True, False):
+        if not kept:
+            shutil.rmtree(copy / "results/tiny/properties/tsne")
+        run_inside("properties/5_plot_embeddings.py", copy / "tiny.yaml")
+        assert [file.read_bytes() for file in figures] == before
