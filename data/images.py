@@ -8,13 +8,8 @@ from PIL import Image
 
 from common.errors import refused
 
-FORMATS = (
-    "JPEG",
-    "PNG",
-    "BMP",
-    "GIF",
-    "WEBP",
-)  # whatever a file's name says; for others Pillow may start other programs
+# By what is in a file, whatever its name says; for other formats Pillow may start other programs.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 MOST_PIXELS = 50_000_000
 MOST_SLENDER = 100  # times: resized by its shorter side, a longer one would fill the memory
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # lest it be printed; see MOST_PIXELS
@@ -84,8 +79,9 @@ def _opened(path):
 
 def _check(image):
     """Raise ValueError if an image, by its header, is not what one of a dataset can be."""
-    (width, height), modes = image.size, [str(tile[3]) for tile in image.tile]
-    if image.mode.startswith(("I", "F")) or any(";16" in mode for mode in modes):  # Pillow would cut these off
+    width, height = image.size
+    of_png = [str(tile[3]) for tile in image.tile if image.format == "PNG"]  # how its pixels are packed
+    if image.mode.startswith(("I", "F")) or any(";16" in each for each in of_png):  # Pillow would cut these off
         raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
     if width * height > MOST_PIXELS or max(width, height) > MOST_SLENDER * min(width, height):
         raise ValueError(

@@ -708,6 +708,7 @@ SPOILT = {
     "with semicolons": lambda file: file.write_text(file.read_text().replace(",", ";")),
     "in UTF-16": lambda file: file.write_text(file.read_text(), encoding="utf-16"),
     "cut": lambda file: file.write_bytes(file.read_bytes()[:-30].rstrip(b"0123456789.")),
+    "with half of its last number": lambda file: file.write_bytes(file.read_bytes()[:-2]),
     "with words for numbers": lambda file: file.write_text(file.read_text().replace("0.", "about 0.")),
     "with inf": lambda file: file.write_text(file.read_text().replace("0.", "inf", 1)),
     "with a row twice": lambda file: file.write_text(file.read_text() + file.read_text().splitlines()[-1] + "\n"),
@@ -754,6 +755,13 @@ def test_there_are_many_kinds():
     assert len(names) == len(set(names)) > 250
     assert {case[1] for case in CASES + AFTER} >= {CHECK, TRAIN, EVALUATE, MAPS, COMPARE, TABLES, PLOT, EMBED, SCORE, SCORE_TABLES,
                                                    PLOT_EMBEDDINGS, PROBE, REPORT, PREPARE, LIST}  # fmt: skip
+
+
+def test_output_in_ascii(copy):
+    """Where the terminal knows no more, other characters are written as what they are in ASCII."""
+    command = [sys.executable, ROOT / PROBE, "--settings", copy / "tiny.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and "% right (\\xb1 " in done.stdout
 
 
 def test_every_script_as_a_process(tmp_path):

@@ -132,3 +132,11 @@ def test_none_without_its_trunk(settings):
 def test_inference_asks_for_no_weight_gradients():
     embedder = ready_for_inference(Embedder(4, 2))
     assert not embedder.training and not embedder.net[0].weight.requires_grad
+
+
+def test_a_checkpoint_has_the_same_bytes_whatever_it_is_called(tmp_path):
+    """Nothing of the process that writes it, nor of its name, is in it: a network trained again is the same file."""
+    state = Embedder(4, 2).state_dict()
+    for name in ("a.pth", "another.pth"):
+        checkpoints.save(state, tmp_path / name)
+    assert (tmp_path / "a.pth").read_bytes() == (tmp_path / "another.pth").read_bytes()

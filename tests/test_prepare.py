@@ -170,7 +170,15 @@ def test_known_checksum(ready, refused, tmp_path, monkeypatch):
     assert message.startswith(
         f"error: {numbered}: its md5 is {got}, that of CUB_200_2011.tgz {expected}; delete it and fetch it again"
     )
+    assert message.endswith("a copy that was packed anew is taken under another name, by its counts")
     assert "no checksum is known" in ready("CUB200", numbered.rename(tmp_path / "packed anew.tgz"))
+
+
+def test_known_checksum_of_a_file_that_is_no_archive(refused, tmp_path, monkeypatch):
+    """Under another name it would be taken for an archive."""
+    knows(monkeypatch, "Cars196", name="cars_annos.mat", md5="0" * 32, place="cars_annos.mat")
+    (tmp_path / "cars_annos.mat").write_bytes(b"others")
+    assert refused("Cars196", tmp_path / "cars_annos.mat").endswith("; delete it and fetch it again")
 
 
 def test_checksums_of_the_readme():

@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 import pytest
+import torch
 
 import utils
 from common import models, run_record, safe_files
@@ -151,6 +152,7 @@ def test_the_record_of_a_run(tmp_path):
     record = json.loads((settings.results / "run.json").read_text())
     assert set(record["scripts"]) == {"saliency/1_compute_maps.py", "saliency/2_compare_maps.py"}
     assert record["scripts"]["saliency/1_compute_maps.py"]["versions"]["torch"]
+    assert record["scripts"]["saliency/1_compute_maps.py"]["threads"] == torch.get_num_threads()
     assert record["settings"]["saliency"]["noise_samples"] == 2 and record["settings"]["protocols"] == ["paper"]
     (settings.results / "run.json").write_text("{")
     with pytest.raises(InputError, match="run.json: not readable"):
