@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -87,9 +88,8 @@ def test_a_killed_run_goes_on(twelve, tmp_path):
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    (tmp_path / "images" / ".9.host-1.png").write_bytes(
-        b"half an image"
-    )  # as a run leaves it that is killed while writing
+    # As a run leaves it that is killed while writing.
+    (tmp_path / "images" / f".12.{socket.gethostname()}-{run.pid}.png").write_bytes(b"half an image")
     assert 3 <= len(images(tmp_path)) < 12 + 1
     render(tmp_path, "--frames", "1-12")
     assert images(tmp_path) == images(twelve)
@@ -161,8 +161,8 @@ def test_own_cars(own_cars, tmp_path):
      ({"file": "broken.blend"}, "broken.blend: does not load"),
      ({"file": "car.fbx"}, "'car.fbx' is none of .blend, .glb, .gltf, .obj"),
      ({"paint": "chrome"}, "no part has the material 'chrome'; it has black, dark,"),
-     ({"turn": "left"}, "is 'left', not a number of degrees"),
-     ({"model": "Trabant"}, "needs one row for each of Ferrari Enzo")],
+     ({"turn": "left"}, "column turn: 'left' is no number"),
+     ({"model": "Trabant"}, "column model: 'Trabant' is none of Ferrari Enzo")],
 )  # fmt: skip
 def test_bad_cars(own_cars, tmp_path, change, message):
     folder = tmp_path / "cars"
