@@ -1,6 +1,7 @@
 """Files of arrays (.npz): written whole, and read by what each of their arrays has to be."""
 
 import io
+import warnings
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ class Array(NamedTuple):
     dtype: str
     shape: tuple = ()
     finite: bool = True  # whether NaN and infinite numbers are wrong
+    low: float | None = None  # what no number in it is below,
+    high: float | None = None  # or above
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def opened(file, what, hint):
     """
     with refused(file, what, hint):
         safe_files.check_growth(file)
-        with np.load(file, allow_pickle=False) as arrays:
+        with warnings.catch_warnings(action="ignore"), np.load(file, allow_pickle=False) as arrays:
             yield arrays
 
 
@@ -37,6 +40,8 @@ def checked(name, array, expected, rows):
         raise ValueError(f"{name} is {array.dtype} {array.shape}, not {dtype} {shape}")
     if expected.finite and not is_finite(array):
         raise ValueError(f"contains NaN or infinite values in {name}")
+    if expected.low is not None and ((array < expected.low) | (array > expected.high)).any():
+        raise ValueError(f"{name} has values that are not between {expected.low} and {expected.high}")
     return array
 
 

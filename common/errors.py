@@ -4,6 +4,7 @@ And the one door through which every file leaves that is not what it should be. 
 environment.
 """
 
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ def refused(file, what, hint):
     if not os.path.isfile(file):  # also lest a pipe or a device be read for ever
         if not os.path.lexists(file):
             raise MissingFile(f"{file}: missing; {hint}")
-        kind = "a folder" if os.path.isdir(file) else "a link to nothing" if os.path.islink(file) else "no plain file"
+        kind = "a folder" if os.path.isdir(file) else "no plain file" if os.path.exists(file) else "a link to nothing"
         raise InputError(f"{file}: not {what} ({kind}); {hint}")
     try:
         yield
@@ -50,7 +51,7 @@ def refused(file, what, hint):
 
 def one_line(error):
     """What an error says, on one line that can be printed anywhere; its kind where it says nothing."""
-    text = printable(" ".join(str(error).split())) or type(error).__name__
+    text = printable(" ".join(line.strip() for line in str(error).strip().splitlines())) or type(error).__name__
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
@@ -61,17 +62,23 @@ def printable(text):
 
 def run_script(main):
     """Run a script's main(); what is wrong with what the user gave ends in one line on stderr instead of a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # where it is ASCII, or a name is not UTF-8
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the script
+            setattr(sys, name, open(os.devnull, "w"))
+        if hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")  # where it is ASCII, or a name is not UTF-8
     try:
         main()
+        sys.stdout.flush()
     except InputError as error:
         sys.exit(f"error: {printable(str(error))}")
     except Unfinished as error:
         print(f"unfinished: {printable(str(error))}", file=sys.stderr)
         sys.exit(UNFINISHED)
     except OSError as error:  # of a full disk, a folder that nobody may write into, a file in the place of a folder ...
+        if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try once more
+            sys.exit(f"error: what the script prints cannot be written ({error.strerror}); what is finished is kept")
         if error.filename is None:
             raise
         sys.exit(f"error: {printable(str(error.filename))}: {error.strerror}; what is finished is kept")

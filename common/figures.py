@@ -2,11 +2,11 @@
 
 import io
 import json
+import os
 import textwrap
 
+os.environ["MPLBACKEND"] = "Agg"  # no display needed, whatever the environment says
 import matplotlib
-
-matplotlib.use("Agg")  # no display needed
 import matplotlib.pyplot as plt
 
 from common import safe_files

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from common.errors import InputError, MissingFile, one_line
@@ -45,8 +46,9 @@ def code_file(name):
 
 
 def _search_here():
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    with suppress(FileNotFoundError):  # the current folder is gone
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
 
 
 def _where_modules_are_searched():

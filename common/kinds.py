@@ -3,11 +3,13 @@
 Standard library alone, for the renderer's environment.
 """
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from common.errors import InputError, printable
 
+FINGERPRINT = re.compile("[0-9a-f]{16}")
 LONGEST = 100  # characters of a wrong value in a message
 
 

@@ -13,6 +13,7 @@ PAPER = "paper"  # the word for all of the paper's in the settings
 DISTANCES = list(dict.fromkeys(model.distance for model in MODELS))
 TIMM = "timm:"
 MOST = 500
+TAKEN = ("missing", "undefined", "no maps", "not given")  # what cells of tables say
 LONGEST = 80  # bytes of a name in those of files, two of which make that of an array
 TEXT = kinds.word(re.compile(".*", re.DOTALL), "a word")
 KEYS = {
@@ -62,6 +63,11 @@ def models_from(given):
             models += [find(name, MODELS) for name in ([m.name for m in MODELS] if each == PAPER else [each])]
     # One that is named beside "paper" comes where it is named first.
     models = [each for place, each in enumerate(models) if each.is_own or each not in models[:place]]
+    for model in models:
+        if model.name in (f"{group} Mean" for group in groups(models)) or model.group in TAKEN:
+            raise InputError(
+                f"models: {model.name!r} of group {model.group!r}: tables have a word for this; name it otherwise"
+            )
     for model, other in combinations(models, 2):
         if slug(model.name) == slug(other.name):
             raise InputError(f"models: {other.name!r} and {model.name!r} would share their files; rename one of them")

@@ -146,10 +146,21 @@ def read_json(path):
     what, hint = "readable", "delete it, or put a whole copy in its place"
     text = read_text(path, what, hint)
     with refused(path, what, hint):
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_each_key_once, parse_constant=_no_number)
         if not isinstance(content, dict):
             raise ValueError("no dictionary")
         return content
+
+
+def _each_key_once(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _no_number(word):
+    raise ValueError(f"{word} is no number")
 
 
 def check_growth(file):

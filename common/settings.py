@@ -232,6 +232,11 @@ def _check_together(settings):
     names = list(dict.fromkeys([TSNE_MODEL, *(model.name for model in settings.models)]))
     kinds.check("properties: tsne_model", settings.properties.tsne_model, kinds.one_of(names))
     training = settings.training
+    if training and settings.properties.networks not in settings.datasets:
+        raise InputError(
+            f"properties: networks is {settings.properties.networks!r}, but must be one of the datasets ({', '.join(settings.datasets)}), "
+            "as only their networks are trained here"
+        )
     if training and training.check_every > training.iterations:
         raise InputError(
             f"training: check_every is {training.check_every}, but must be at most iterations ({training.iterations}), "

@@ -25,7 +25,7 @@ from data.sources import SOURCES
 def _options():
     parser = argparse.ArgumentParser(
         usage="%(prog)s [--settings FILE] [--download | --verify] [NAME] [FILE_OR_ADDRESS ...]",
-        description=__doc__.format(names=", ".join(SOURCES)),
+        description=(__doc__ or "").format(names=", ".join(SOURCES)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("given", nargs="*", metavar="NAME, FILE_OR_ADDRESS", help="what, and from where")

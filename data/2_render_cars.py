@@ -24,7 +24,7 @@ DEVICES = ("CPU", "CUDA", "OPTIX", "HIP", "METAL")
 
 def _arguments():
     parser = argparse.ArgumentParser(
-        description=__doc__.split("\n\n")[0], epilog="example: %(prog)s --frames 1-600 --output /tmp/cars"
+        description=(__doc__ or "").split("\n\n")[0], epilog="example: %(prog)s --frames 1-600 --output /tmp/cars"
     )
     output = utils.PATHS["RenderedCars"]
     parser.add_argument("--output", type=Path, default=output, help="folder for samples.csv and images/ [%(default)s]")
@@ -43,7 +43,7 @@ def _arguments():
 
 def _frames(text):
     """The frames of "first-last" or "one"."""
-    match = re.fullmatch(r"([1-9]\d*)(?:-([1-9]\d*))?", text)
+    match = re.fullmatch(r"([1-9][0-9]*)(?:-([1-9][0-9]*))?", text)
     if not match or not int(match[1]) <= int(match[2] or match[1]) <= LAST_FRAME:
         raise InputError(
             f"--frames {text}: give whole numbers from 1 to {LAST_FRAME}, a range such as {FRAMES} or one frame"

@@ -24,6 +24,8 @@ def image_name(text):
     path = PurePosixPath(text)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{text!r} leads out of the dataset's folder")
+    if str(path) != text:
+        raise ValueError(f"{text!r} is another spelling of {str(path)!r}")  # under which it may be there as well
     return text
 
 

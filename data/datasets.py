@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from common import csv_files
-from common.errors import InputError, MissingFile
+from common.errors import InputError, MissingFile, refused
 from data import annotations
 from utils import PROPERTIES
 
@@ -42,6 +42,7 @@ SPLITS = {
     # The Reality Check halves 22,634 classes; Ebay_test.txt begins one class later, and its rule is for testing.
     "SOP": Split(120_053, 60_502, 22_634, 11_317, 11_318, [(8488, 11317), (0, 2829), (2829, 5658), (5658, 8487)]),
 }
+MODEL = PROPERTIES[0].name
 FEWEST_CLASSES = 16  # of rendered cars: two in each fold's validation
 
 
@@ -67,6 +68,17 @@ def load_items(settings, dataset, split, fold=None):
     held_out = range(first, last)
     inside = {"validation": lambda label: label in held_out, "train": lambda label: label not in held_out}[split]
     return [item for item in items if item.label < rule.training_classes and inside(item.label)]
+
+
+def some_items(settings, dataset, split, fold=None):
+    """The same, for whoever needs some. Raises InputError if there are none as well."""
+    items = load_items(settings, dataset, split, fold)
+    if not items:
+        of_fold = "" if fold is None else f" of fold {fold}"
+        raise InputError(
+            f"{settings.paths[dataset]}: no image is of a {split} class{of_fold}; {dataset} is not whole {SEE}"
+        )
+    return items
 
 
 def split_of(settings, dataset):
@@ -221,22 +233,28 @@ def car_properties(settings):
     file = found(settings.paths[CARS], CARS) / "properties.csv"
     if not os.path.lexists(file):
         return PROPERTIES
-    columns = {"property": csv_files.one_of([each.name for each in PROPERTIES]), "values": _declared_values}
-    rows = csv_files.read_rows(file, columns, key=["property"], others=True, what="a list of properties and their values",
-                               hint="data/README.md says how cars of your own declare their values")  # fmt: skip
+    what, hint = "a list of properties and their values", "data/README.md says how cars of your own declare theirs"
+    columns = {"property": csv_files.one_of([each.name for each in PROPERTIES]), "values": _parted}
+    rows = csv_files.read_rows(file, columns, key=["property"], others=True, what=what, hint=hint)
     declared = {row["property"]: row["values"] for row in rows}
-    return [each._replace(values=declared.get(each.name, each.values)) for each in PROPERTIES]
+    with refused(file, what, hint):
+        return [each._replace(values=_values_of(each, declared.get(each.name))) for each in PROPERTIES]
 
 
-def _declared_values(text):
-    """The values in a text "a|b|c": numbers if all are."""
-    values = [value.strip() for value in text.split("|")]
-    if all(csv_files.NUMBER.fullmatch(value) for value in values):
-        values = [
-            csv_files.whole(value) if csv_files.WHOLE.fullmatch(value) else csv_files.number(value) for value in values
-        ]
+def _parted(text):
+    return [value.strip() for value in text.split("|")]
+
+
+def _values_of(prop, declared):
+    """The values that a property may have: those declared, or Table 5's. Models are texts, all else are numbers."""
+    if declared is None:
+        return prop.values
+    number = {False: csv_files.number, True: csv_files.whole}
+    values = (
+        declared if prop.name == MODEL else [number[bool(csv_files.WHOLE.fullmatch(each))](each) for each in declared]
+    )
     if len(set(values)) < len(values) or "" in values:
-        raise ValueError(f"{text!r} is no list of values, each once, parted by |")
+        raise ValueError(f"{prop.name}: {'|'.join(declared)!r} is no list of values, each once, parted by |")
     return tuple(values)
 
 

@@ -14,7 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 
 from common import safe_files
-from common.errors import InputError
+from common.errors import InputError, one_line
 from data import manifest
 from data.archives import check_room, looks_like_page
 from data.manifest import CHUNK, byte_bar
@@ -40,7 +40,10 @@ def is_address(text):
 
 def file_name(address):
     """The last part of an address' path, as the name of a file of ours."""
-    name = PurePosixPath(unquote(urlsplit(address).path).replace("\\", "/")).name
+    try:
+        name = PurePosixPath(unquote(urlsplit(address).path).replace("\\", "/")).name
+    except ValueError as error:
+        raise InputError(f"{address}: not an address ({one_line(error)})") from None
     name = re.sub(r"[^\w .()+-]", "_", name).strip(" .")[-150:]
     if not name:
         raise InputError(f"{address}: names no file; fetch it by hand, and give the file")
@@ -151,11 +154,11 @@ def _answer(address, headers, source):
             f"{address}: the server answers {error.code} ({error.reason}); where else to look: {source.look}"
         ) from None
     except URLError as error:
-        raise Unreachable(f"no connection ({_one_line(error.reason)})") from None
+        raise Unreachable(f"no connection ({one_line(error.reason)})") from None
     except (ValueError, http.client.InvalidURL) as error:
-        raise InputError(f"{address}: not an address ({_one_line(error)})") from None
+        raise InputError(f"{address}: not an address ({one_line(error)})") from None
     except (OSError, http.client.HTTPException) as error:
-        raise Cut(f"no answer ({_one_line(error)})") from None
+        raise Cut(f"no answer ({one_line(error)})") from None
 
 
 def _chunks(answer, left):
@@ -165,7 +168,7 @@ def _chunks(answer, left):
             left = None if left is None else left - len(chunk)
             yield chunk
     except (OSError, http.client.HTTPException) as error:
-        raise Cut(f"the connection was cut ({_one_line(error)})") from None
+        raise Cut(f"the connection was cut ({one_line(error)})") from None
 
 
 def _content_range(text):
@@ -185,7 +188,3 @@ def _forget(part):
 
 def _size(part):
     return part.stat().st_size if part.is_file() else 0
-
-
-def _one_line(error):
-    return " ".join(str(error).split()) or type(error).__name__

@@ -23,7 +23,8 @@ def read(file, image_ids=None):
         raise InputError(
             f"{file}: lacks image {lacking[0]!r} ({len(lacking)} of {len(wanted)}); data/4_list_images.py lists what it needs"
         )
-    chosen = embeddings[[rows[image_id] for image_id in wanted]].astype(np.float32)
+    with np.errstate(over="ignore"):  # it is infinite then, which is said below
+        chosen = embeddings[[rows[image_id] for image_id in wanted]].astype(np.float32)
     bad = ~np.isfinite(chosen).all(axis=1)
     if bad.any():
         raise InputError(f"{file}: the embedding of image {wanted[bad.argmax()]!r} has NaN or infinite values")

@@ -12,7 +12,9 @@ from common.errors import refused
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 MOST_PIXELS = 50_000_000
 MOST_SLENDER = 100  # times: resized by its shorter side, a longer one would fill the memory
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)  # lest it be printed; see MOST_PIXELS
+# Pillow reads what it can, and warns of the rest, such as of broken notes beside the pixels. See MOST_PIXELS of the other.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 class Crop(NamedTuple):

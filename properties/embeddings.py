@@ -4,9 +4,8 @@ from functools import partial
 
 from common.array_files import Array
 from common.errors import InputError
-from common.seeds import described
 from common.shelf import Job, Shelf, blocks
-from data import datasets
+from data import contents, datasets
 from reality_check.networks import by_trunk, network_stage, networks_of
 
 IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
@@ -19,14 +18,14 @@ def embedding_networks(settings):
 
 def shelf_of(network, items):
     """The embeddings (d,) of one network, not normalised, a row for each of the items."""
-    made_of = {"images": described(datasets.ids_of(items)), **network.made_of()}
+    made_of = {"images": contents.described(network.settings, items), **network.made_of()}
     folder = network.settings.results / "properties" / "embeddings" / network.path
     return Shelf(folder, made_of, _parts(items), {"embeddings": Array("f4", (network.dimensions,))}, network)
 
 
 def features_shelf_of(network, items):
     """The features (f,) that the trunk of an untrained network gives, which is the same trunk in all folds."""
-    made_of = {"images": described(datasets.ids_of(items)), **network.made_of()}
+    made_of = {"images": contents.described(network.settings, items), **network.made_of()}
     del made_of["embedder"]
     folder = network.settings.results / "properties" / "features"
     return Shelf(folder, made_of, _parts(items), {"features": Array("f4", (network.features,))}, network)
@@ -63,7 +62,7 @@ def stage(settings):
     """The embeddings by all networks; those that share a trunk are made together."""
     items, embedding = datasets.chosen_cars(settings)[0], embedding_networks(settings)
     jobs = [Job(_shelves(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
-    return network_stage("embeddings", "image", jobs, embedding, items, lambda shelf: [shelf.of])
+    return network_stage("embeddings", "image", jobs, embedding, [items], lambda shelf: [shelf.of])
 
 
 def _shelves(group, items):

@@ -9,6 +9,7 @@ from properties import tsne
 from utils import PROPERTIES
 
 SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper
+SOME_COLORS = figures.plt.get_cmap("tab10")
 SAMPLES = (4, 8)  # rows and columns of Figure 4
 
 
@@ -31,7 +32,7 @@ def tsne_figure(settings, coordinates, table):
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
     for panel, name in zip(axes[0], SHOWN):
         column = values[name].to_numpy()
-        for value, color in zip(sorted(set(column)), value_colors(name, len(set(column)))):
+        for value, color in zip(sorted(set(column)), value_colors(name, len(set(column))), strict=True):
             chosen = column == value
             label = f"{value}°" if name != "model" else str(value)
             panel.scatter(coordinates.x[chosen], coordinates.y[chosen], s=5, color=color, label=label, linewidths=0)
@@ -47,8 +48,8 @@ def tsne_figure(settings, coordinates, table):
 
 def value_colors(name, count):
     """Distinct colours for a property's values; angles come round to where they began, and so do their colours."""
-    if name == "model":
-        return figures.plt.get_cmap("tab10").colors[:count]
+    if name == "model" and count <= len(SOME_COLORS.colors):
+        return SOME_COLORS.colors[:count]
     return figures.plt.get_cmap("hsv")(np.arange(count) / count) * [0.85, 0.85, 0.85, 1]  # darker, for white paper
 
 

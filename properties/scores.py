@@ -51,7 +51,7 @@ def shelf_of(network, protocol, embedded, codes):
     made_of |= code_of(network.settings, distance)
     arrays = {
         "n_images": Array("i8"),
-        "r_precision": Array("f8", finite=False),
+        "r_precision": Array("f8", finite=False, low=0, high=1),
         "nr_precision": Array("f8", finite=False),
     }
     folder, parts = network.settings.results / protocol.name / "properties" / "scores", [[p.name for p in PROPERTIES]]

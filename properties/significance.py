@@ -31,10 +31,21 @@ def mann_whitney(ranking, classification, alternative="two-sided"):
     if alternative not in ALTERNATIVES:
         raise ValueError(f"unknown alternative {alternative!r}; known: {', '.join(ALTERNATIVES)}")
     method, divisor = "asymptotic", 2
+    if alternative == "two-sided" and 1 in (len(ranking), len(classification)):
+        return _one_alone(ranking, classification)
     if alternative == "two-sided":
         method, divisor = _method(ranking, classification), 1
     test = scipy.stats.mannwhitneyu(ranking, classification, alternative="two-sided", method=method)
     return MannWhitney(float(test.statistic), float(test.pvalue) / divisor)
+
+
+def _one_alone(ranking, classification):
+    """The exact test where a sample has one value only, which scipy does not enumerate: any of all could be that value."""
+    values = np.concatenate([ranking, classification])
+    exceeds = np.array([((value > values).sum() + ((value == values).sum() - 1) / 2) for value in values])
+    alone = exceeds[0 if len(ranking) == 1 else -1]
+    p_value = min(1, 2 * min((exceeds >= alone).mean(), (exceeds <= alone).mean()))
+    return MannWhitney(float(alone if len(ranking) == 1 else len(ranking) - alone), float(p_value))
 
 
 def _method(ranking, classification):

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import numpy as np
+
 from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, described
@@ -65,6 +67,8 @@ def make(embedded, shelves, number, tick):
     network, rows = shelf.of, {image_id: row for row, image_id in enumerate(embedded.rows)}
     coordinates = coordinates_of(embeddings.read(embedded), network.model.distance)
     chosen = coordinates[[rows[image_id] for image_id in shelf.rows]]
+    if not np.isfinite(chosen).all() or not np.ptp(chosen, axis=0).any():
+        raise InputError(f"{network.name}: its embeddings are all alike, or zero; set another properties: tsne_model")
     seed = derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold) % 2**32
     perplexity = min(30, (len(chosen) - 1) / 3)
     init = "pca" if chosen.shape[1] > 1 else "random"

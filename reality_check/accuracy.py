@@ -8,7 +8,7 @@ from common.array_files import Array
 from common.errors import MissingFile
 from common.seeds import described
 from common.shelf import Job, Shelf, View
-from data import datasets
+from data import contents, datasets
 from reality_check.networks import by_trunk, network_stage, networks_of
 
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
@@ -44,22 +44,28 @@ def csv_file(settings):
 def shelf_of(network, items):
     """The accuracy of one network, in a single row."""
     classes = [item.label for item in items]
-    made_of = {"images": described(datasets.ids_of(items)), "classes": described(classes), **network.made_of()}
-    arrays = {"n_images": Array("i8"), "n_classes": Array("i8"), **dict.fromkeys(MEASURES, Array("f8"))}
+    made_of = {
+        "images": contents.described(network.settings, items),
+        "classes": described(classes),
+        **network.made_of(),
+    }
+    arrays = {"n_images": Array("i8"), "n_classes": Array("i8"), **dict.fromkeys(MEASURES, Array("f8", low=0, high=1))}
     folder = network.settings.results / "reality_check" / "accuracy" / network.path
     return Shelf(folder, made_of, [[network.name]], arrays, network, network.labels)
 
 
 def stage(settings):
     """The accuracy of all networks, each on the test images of its dataset."""
-    items = {dataset: datasets.load_items(settings, dataset, "test") for dataset in settings.datasets}
+    items = {dataset: datasets.some_items(settings, dataset, "test") for dataset in settings.datasets}
     tested = {dataset: networks_of(settings, dataset, settings.folds) for dataset in items}
     jobs = [
         Job([shelf_of(each, items[name]) for each in group], partial(make, settings, items[name]), len(items[name]))
         for name in items for group in by_trunk(tested[name])
     ]  # fmt: skip
-    networks, images = chain(*tested.values()), chain(*items.values())
-    return network_stage("accuracies", "image", jobs, networks, images, lambda shelf: [shelf.of], views=views(settings))
+    networks = chain(*tested.values())
+    return network_stage(
+        "accuracies", "image", jobs, networks, items.values(), lambda shelf: [shelf.of], views=views(settings)
+    )
 
 
 def make(settings, items, shelves, number, tick):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import shutil
 import warnings
 
@@ -41,7 +42,10 @@ def _loaded(file):
     if file.suffix == ".safetensors":
         return load_file(file)
     with warnings.catch_warnings(action="ignore"):  # of what is refused anyway
-        return torch.load(file, map_location="cpu", weights_only=True)
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:  # torch's own words say how to execute it
+            raise ValueError("holds something else than tensors, or nothing that torch has written") from None
 
 
 def _flaw(name, value):

@@ -14,6 +14,7 @@ from data.images import Box, Crop, part_seen
 
 SIZES = ((256, 192), (192, 256), (240, 240))  # (width, height) of the images; a pixel's value is its place in them
 BORDER = 0.1  # of the result, that is not looked at: interpolation has no neighbours there to take
+SMALLEST = 8  # pixels of the result's sides
 PROBED = 64  # numbers that tell one transform from another
 WITHIN = 1.5  # pixels of the result by which what it shows may be off
 MORE = "does more than to resize an image and cut out its middle, so what it shows cannot be told"
@@ -55,6 +56,12 @@ def _shown(transform, image_size):
         raise ValueError("makes something else of an image each time; take what is random out of it")
     if any(each.shape != black.shape for each in (white, *places)):
         raise ValueError("gives images of several sizes")
+    if min(black.shape) < SMALLEST:
+        raise ValueError(
+            f"gives images of {black.shape[1]} x {black.shape[0]} pixels, too small to tell what they show"
+        )
+    if not all(np.isfinite(each).all() for each in (black, white, *places)):
+        raise ValueError("gives NaN or infinite values for some images")
     if (np.abs(white - black) < 1e-6).any():
         raise ValueError(MORE)  # such as to put a margin around it
     return np.stack([255 * (each - black) / (white - black) for each in places]) + 0.5  # of a pixel's middle
@@ -70,7 +77,7 @@ def _gray(transform, pixels):
     if not isinstance(found, torch.Tensor) or found.ndim != 3 or len(found) != 3 or found.dtype != torch.float32:
         what = f"{found.dtype} {tuple(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
         raise ValueError(f"gives {what}, but must give a tensor of float32 (3, height, width)")
-    return found.double().mean(dim=0).numpy()
+    return found.detach().double().mean(dim=0).numpy()
 
 
 def _box(shown):

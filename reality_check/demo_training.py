@@ -13,13 +13,14 @@ from common.errors import InputError
 from common.seeds import derived_seed, described
 from common.settings import BN_INCEPTION, Settings, unlike_defaults
 from common.shelf import Job, Shelf, Stage, View, blocks, no_trial
-from data import checkpoint_files, datasets
+from data import checkpoint_files, contents, datasets
 from reality_check import sources
 from reality_check.hyperparameters import hyperparameters
 from reality_check.networks import networks_of, seen, trunk_source
 
 BATCH_SIZE = 25  # no setting: rounding depends on it, and training makes other networks of other rounding
 BATCHES_PER_PART = 4
+FEWEST_CLASSES = 2  # to train on, and to validate by
 LOG_COLUMNS = {"loss": str, "dataset": str, "fold": int, "validation_map_at_r": float, "iteration": int}
 
 
@@ -30,6 +31,12 @@ def training_items(settings, dataset):
     """The images of all classes for training and validation. Raises InputError if the settings train nothing."""
     if settings.training is None:
         raise InputError(f"settings {settings.name!r} have no `training:` block: their networks are downloaded")
+    for fold in settings.folds:
+        for part in ("train", "validation"):
+            if len({item.label for item in datasets.some_items(settings, dataset, part, fold)}) < FEWEST_CLASSES:
+                raise InputError(
+                    f"{settings.paths[dataset]}: fold {fold} has fewer than {FEWEST_CLASSES} {part} classes"
+                )
     return [item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, fold=0)]
 
 
@@ -47,7 +54,7 @@ def features_shelf(settings, dataset):
     items = training_items(settings, dataset)
     ids, features = datasets.ids_of(items), trunk_source(settings).description(settings).outputs
     arrays = {"features": Array("f4", (features,))}
-    made_of = {"images": described(ids), **trunk_made_of(settings)}
+    made_of = {"images": contents.described(settings, items), **trunk_made_of(settings)}
     folder = settings.paths["models"] / "training" / "features" / dataset
     return Shelf(folder, made_of, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, items)
 
@@ -58,8 +65,14 @@ def features_stage(settings):
     items = [item for shelf in shelves for item in shelf.of]
     # A trial would make the trunk.
     jobs = [Job([shelf], partial(make_features, settings), trial=no_trial) for shelf in shelves]
-    keep = partial(sources.keep, settings, [trunk_source(settings)])
+    keep = partial(_keep, settings, [shelf.of for shelf in shelves])
     return Stage("trunk features", "image", jobs, keep=keep, check=lambda todo: datasets.check_images(items))
+
+
+def _keep(settings, lists):
+    """What is known of the images and of the trunk, for when they are gone."""
+    contents.keep(settings, lists)
+    sources.keep(settings, [trunk_source(settings)])
 
 
 def make_features(settings, shelves, number, tick):

@@ -19,6 +19,10 @@ def hyperparameters(model, dataset):
     """A model's hyperparameters for a dataset: name -> float; one that does not apply ("N/A") is left out."""
     rows = csv_files.read_rows(FILE, COLUMNS, key=["dataset", "loss", "parameter"], hint="take the repository's")
     chosen = [r for r in rows if r["loss"] == model.name and r["dataset"] == DATASETS[dataset].hyperparameters]
-    if not chosen:
-        raise InputError(f"{FILE}: has nothing of {model.name} for {DATASETS[dataset].hyperparameters}")
+    of_loss, of_both = ({row["parameter"] for row in some if row["loss"] == model.name} for some in (rows, chosen))
+    if not of_both or of_loss != of_both:
+        differing = ", ".join(sorted(of_loss - of_both)) or "parameters"
+        raise InputError(
+            f"{FILE}: {model.name} lacks {differing} for {dataset}; write {NOT_APPLICABLE} for one that it has not"
+        )
     return {row["parameter"]: row["value"] for row in chosen if row["value"] is not None}

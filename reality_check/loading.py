@@ -114,7 +114,17 @@ def describe(source):
         raise InputError(f"{source.network}: its transform {error}") from None
     outputs = outputs_of(source.network, module, transform)
     text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(transform).split()))
-    return Description(outputs, crop, text, transformed(transform), fingerprint_of(module))
+    return Description(outputs, crop, text, transformed(transform), _weights_of(source, module))
+
+
+def _weights_of(source, module):
+    """The fingerprint of a module's tensors."""
+    try:
+        return fingerprint_of(module)
+    except Exception as error:  # what is no plain tensor, or has no shape yet
+        raise InputError(
+            f"{source.network}: its state_dict must hold plain tensors alone ({one_line(error)})"
+        ) from None
 
 
 def outputs_of(name, module, transform):
@@ -154,7 +164,7 @@ def load_source(source, described, device="cpu", precision="float32", gradients=
     """A source's network, Ready. Raises InputError if its weights or its transform are not as they were described."""
     module, transform = build(source)
     check_transform(source, transform, described)
-    if fingerprint_of(module) != described.weights:
+    if _weights_of(source, module) != described.weights:
         raise InputError(
             f"{source.network}: its weights are others than when results were first made of it; if they come from a file, "
             "name it as `checkpoint`; else delete networks.json and this model's folders among the results"

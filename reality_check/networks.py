@@ -5,6 +5,7 @@ embeddings that somebody else has computed.
 """
 
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from common.errors import InputError, MissingFile
 from common.models import TIMM, is_folder, slug
 from common.settings import BN_INCEPTION, Settings, unlike_defaults
 from common.shelf import Stage
-from data import checkpoint_files, datasets, embedding_files
+from data import checkpoint_files, contents, datasets, embedding_files
 from data.images import check_header
 from reality_check import sources
 from reality_check.architecture import DIMENSIONS
@@ -268,12 +269,14 @@ def code_of(settings, distance):
 
 
 def check_distance(network):
-    """Raise InputError if its model's distance is module:function and does not work."""
+    """Raise InputError if its model's distance does not work for its embeddings."""
+    if network.model.distance == "SNR Distance" and network.dimensions < 2:
+        raise InputError(f"{network.name}: SNR Distance takes embeddings of two dimensions or more")
     if imports.is_name(network.model.distance):
         from reality_check import distances
 
         some = np.random.default_rng(0).normal(size=(3, network.dimensions)).astype(np.float32)
-        distances.coordinates(network.model.distance, some)
+        distances.check(network.model.distance, some, gradients=network.has_maps)
 
 
 def by_trunk(networks):
@@ -291,25 +294,26 @@ def device_of(settings):
     return str(modules.device_of(settings))
 
 
-def network_stage(what, unit, jobs, networks, items, loads, **more):
+def network_stage(what, unit, jobs, networks, lists, loads, **more):
     """A Stage whose jobs load some of these networks, and show them the images of these items.
 
     loads: a function from a shelf to the networks that it takes to make it; more: the Stage's other fields.
     """
-    networks, items = list(networks), list(items)
+    networks, items = list(networks), list(chain(*lists))
     if not networks:
         raise InputError(
             f"{what}: none of the models has any to give here; see `network` and `embeddings` of the settings' models"
         )
-    return Stage(what, unit, jobs, keep=partial(_keep, networks), check=partial(check, loads, items),
+    return Stage(what, unit, jobs, keep=partial(_keep, networks, lists), check=partial(check, loads, items),
                  device=partial(device_of, networks[0].settings), **more)  # fmt: skip
 
 
-def _keep(networks):
-    """What is known of the files and shapes of networks, for when they are gone."""
+def _keep(networks, lists):
+    """What is known of the files and shapes of networks, and of the images, for when they are gone."""
     settings = networks[0].settings
     checksums.keep(settings, {file for network in networks for file in network.inputs()})
     sources.keep(settings, {network.source for network in networks})
+    contents.keep(settings, lists)
 
 
 def check(loads, items, todo):

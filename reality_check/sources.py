@@ -96,7 +96,7 @@ def described(settings, source):
     """The Description of a source, from networks.json if it is there."""
     key = _key(settings, source)
     kept = _kept(settings).get(key)
-    return _read(settings, kept) if kept else _fresh(source, key)
+    return _read(settings, source, kept) if kept else _fresh(source, key)
 
 
 @cache
@@ -133,9 +133,10 @@ def _written(source, found):
     return {"of": str(source[0]), **found._asdict(), "crop": found.crop and found.crop._asdict()}
 
 
-def _read(settings, kept):
+def _read(settings, source, kept):
     with refused(_file(settings), "what a script has written", "delete it"):
-        kinds.check(str(_file(settings)), kept, WRITTEN | {"crop": CROP if kept["crop"] else kinds.one_of([None])})
+        crop = kinds.one_of([None]) if isinstance(source, EmbeddingFile) else CROP
+        kinds.check(str(_file(settings)), kept, WRITTEN | {"crop": crop})
         crop = kept["crop"] and Crop(
             **{name: tuple(n) if isinstance(n, list) else n for name, n in kept["crop"].items()}
         )

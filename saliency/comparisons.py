@@ -5,7 +5,7 @@ so that memory does not grow with the number of images.
 """
 
 from functools import partial
-from itertools import chain, combinations_with_replacement
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +14,10 @@ from common import csv_files
 from common.array_files import Array
 from common.errors import InputError, MissingFile
 from common.models import slug
-from common.seeds import described, fingerprint
+from common.seeds import fingerprint
 from common.settings import Settings
 from common.shelf import Job, Shelf, Stage, View
-from data import datasets
+from data import contents, datasets
 from data.images import size_of
 from reality_check.networks import ALL_FOLDS, network_stage, networks_of
 from saliency import maps
@@ -69,10 +69,10 @@ class Comparison(NamedTuple):
 
     def shelf_of(self, names):
         """The shelf of correlation and JSD of every pair, a row for each image, which must have those of these models."""
-        made_of = {"images": described(datasets.ids_of(self.items)), "jsd_base": self.protocol.jsd_base}
+        made_of = {"images": contents.described(self.settings, self.items), "jsd_base": self.protocol.jsd_base}
         folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"
         parts = [datasets.ids_of(some) for some in maps.parts_of(self.items)]
-        arrays = {name: Array("f8", (2,), finite=False) for name in self.arrays_of(self.maps).values()}
+        arrays = {name: Array("f8", (2,), finite=False, low=-1, high=1) for name in self.arrays_of(self.maps).values()}
         wanted = tuple(self.arrays_of(names).values())
         return Shelf(folder / self.dataset / f"fold{self.fold}", made_of, parts, arrays, self, wanted=wanted)
 
@@ -207,7 +207,7 @@ def stage_without_maps(settings):
         "map",
         jobs,
         mapped,
-        chain(*items.values()),
+        items.values(),
         lambda shelf: [shelf.of.maps[name].of.network for name in names],
         views=views(settings, items),
         extra_bytes=room,

@@ -1,15 +1,14 @@
 """The saliency maps of networks: which shelves they are on, and how a part is made. The maths is smoothgrad's."""
 
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 from common.array_files import Array
 from common.errors import InputError
-from common.seeds import derived_seed, described
+from common.seeds import derived_seed
 from common.settings import unlike_defaults
 from common.shelf import Job, Shelf, blocks
-from data import datasets
+from data import contents, datasets
 from reality_check import networks
 from reality_check.networks import ALL_FOLDS, Network, code_of, device_of, network_stage
 from utils import Protocol
@@ -32,7 +31,7 @@ def mapped_items(settings):
     Raises InputError if a dataset or an image is missing.
     """
     items = {
-        dataset: datasets.evenly_spaced(datasets.load_items(settings, dataset, "test"), settings.saliency.images)
+        dataset: datasets.evenly_spaced(datasets.some_items(settings, dataset, "test"), settings.saliency.images)
         for dataset in settings.datasets
     }
     for some in items.values():
@@ -44,7 +43,7 @@ def shelf_of(network, protocol, items):
     """The maps (h, w) in [0, 1] of one network by one protocol, a row for each of the items."""
     settings, size = network.settings, network.crop.size
     made_of = {
-        "images": described(datasets.ids_of(items)),
+        "images": contents.described(settings, items),
         **network.made_of(),
         "distance": network.model.distance,
         **code_of(settings, network.model.distance),
@@ -54,7 +53,7 @@ def shelf_of(network, protocol, items):
     }
     folder = settings.results / protocol.name / "saliency" / "maps" / network.path
     parts = [datasets.ids_of(some) for some in parts_of(items)]
-    return Shelf(folder, made_of, parts, {"maps": Array("f2", size)}, Mapped(network, protocol))
+    return Shelf(folder, made_of, parts, {"maps": Array("f2", size, low=0, high=1)}, Mapped(network, protocol))
 
 
 def parts_of(items):
@@ -91,7 +90,7 @@ def stage(settings):
         Job([shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)], make)
         for each in mapped
     ]
-    return network_stage("saliency maps", "map", jobs, mapped, chain(*items.values()), loads, hint=HINT)
+    return network_stage("saliency maps", "map", jobs, mapped, items.values(), loads, hint=HINT)
 
 
 def check_any(settings, mapped):

@@ -23,6 +23,7 @@ SHORT_NAMES = {
     "Normalized Softmax": "N. Softmax",
 }
 NO_MAPS = "no maps"  # in the cell of a model that is given by embeddings
+UNDEFINED = "undefined"  # where two maps are the same, whose correlations have no spread
 TITLES = {"correlation": "Correlations", "jsd": "Jensen-Shannon divergences"}
 
 
@@ -129,6 +130,8 @@ def _cell(entry, subject, on_diagonal):
     """mean±std as text; a model's perfect match with itself is left unshaded, so that it does not flatten the scale."""
     if not isinstance(entry, Similarity):
         return Cell(entry) if entry else MISSING_CELL
+    if not np.isfinite([entry.mean, entry.std]).all():
+        return Cell(UNDEFINED)
     if subject.measure == "jsd":
         text = f"{entry.mean:.3f}±{entry.std:.3f}"
     else:

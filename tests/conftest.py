@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from data import contents
 from tests import fake_data
 from tests.networks import make_trunk
 
@@ -37,6 +38,7 @@ def run_script(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", [script, *options])
         monkeypatch.setattr(sys, "path", [str(ROOT / script), *sys.path])  # the scripts replace its first entry
         capsys.readouterr()
+        contents._entry.cache_clear()  # as in a new process
         runpy.run_path(str(ROOT / script), run_name="__main__")
         return capsys.readouterr().out
 
@@ -154,7 +156,7 @@ def copy(finished, tmp_path):
     return tmp_path
 
 
-RECORDS = ("run.json", "files.json")  # they hold times
+RECORDS = ("run.json", "files.json", "images.json")  # they hold times
 
 
 def snapshot(folder):

@@ -110,6 +110,9 @@ SETTINGS = {
     "batch of 31": ("training: {batch_size: 31}\n", "training: batch_size is 31, but must be a multiple of 4"),
     "infinite learning rate": ("training: {learning_rate: .inf}\n", "training: learning_rate is inf, but must be"),
     "never checked": ("training: {iterations: 5, check_every: 6}\n", "training: check_every is 6, but must be at most iterations (5)"),
+    "networks that are not trained": ("datasets: [SOP]\ntraining: {iterations: 50}\n", "properties: networks is 'Cars196', but must be one of the"),
+    "name of a row of means": ("models: [{name: Mine Mean, group: Mine, network: 'a:b'}]\n", "tables have a word for this; name it otherwise"),
+    "group of missing cells": ("models: [{name: A, group: missing, network: 'a:b'}]\n", "tables have a word for this"),
     "unknown protocol": ("protocol: printed\n", "protocol is 'printed', but must be one of paper, released"),
     "no protocol": ("protocol: []\n", "protocol is [], but must be"),
     "protocol twice": ("protocol: [paper, paper]\n", "protocol is ['paper', 'paper'], but must be"),
@@ -429,6 +432,13 @@ CASES += [
     ("declared values of no property", EMBED, "properties.csv: not a list of properties and their values (line 2, column property: 'wheels'",
      declared("property,values\nwheels,3|4\n")),
     ("declared values that lack some", EMBED, "is none of Beetle, Mini", declared("property,values\nmodel,Beetle|Mini\n")),
+    ("declared value that is no number", EMBED, "('nan' is no number)", declared("property,values\nrotation_z,nan|45\n")),
+    ("cars of training classes alone", EVALUATE, "no image is of a test class", samples(lambda table: table.assign(model="Ferrari Enzo"))),
+    ("cars of training classes alone, for maps", MAPS, "no image is of a test class", samples(lambda table: table.assign(model="Ferrari Enzo"))),
+    ("cars of training classes alone, checked", CHECK, "no image is of a test class", samples(lambda table: table.assign(model="Ferrari Enzo"))),
+    ("cars of test classes alone", TRAIN, "no image is of a train class of fold 0", samples(lambda table: table.assign(model="Tesla Model S"))),
+    ("one class to train on", TRAIN, "fold 0 has fewer than 2 train classes", samples(lambda table: table.assign(model="Ferrari Enzo", rotation_z="0"))),
+    ("two blanks", EMBED, "'Tesla  Model S' is none of", cell("model", "Tesla  Model S")),
     ("declared value twice", EMBED, "'0|45|0' is no list of values", declared("property,values\nrotation_z,0|45|0\n")),
     ("too few classes", EVALUATE, "1 classes (car models, each from every side) are too few",
      lambda folder: samples(lambda table: table.assign(model="Mini", rotation_z="0"))(folder) or declared(
@@ -467,7 +477,7 @@ NO_IMAGE = "5.png: not a readable image"
 CASES += [
     ("text for an image", EMBED, NO_IMAGE, image(lambda file: file.write_text("no image"))),
     ("empty image", EMBED, NO_IMAGE, image(Path.touch)),
-    ("folder for an image", EMBED, "5.png: image is missing", image(Path.mkdir)),
+    ("folder for an image", EMBED, f"{NO_IMAGE} (a folder)", image(Path.mkdir)),
     ("link loop for an image", EMBED, "5.png: image is missing", image(loop)),
     ("cut image", CHECK, NO_IMAGE, lambda folder: cut_image(folder / "cars/images/5.png"), "--deep"),
     ("EPS", EMBED, NO_IMAGE, image(lambda file: file.write_text(EPS))),
@@ -478,7 +488,7 @@ CASES += [
     ("16 bits of each colour", EMBED, f"{NO_IMAGE} (mode RGB, more than 8 bits a channel)", image(lambda file: file.write_bytes(png(9, 9, 16)))),
     ("16 bits and alpha", EMBED, f"{NO_IMAGE} (mode RGBA, more than 8 bits a channel)", image(lambda file: file.write_bytes(png(9, 9, 16, 6)))),
     ("decompression bomb", EMBED, NO_IMAGE, image(lambda file: file.write_bytes(png(60000, 60000)))),
-    ("large image", EMBED, f"{NO_IMAGE} (10000 x 10000 pixels", image(lambda file: file.write_bytes(png(10000, 10000)))),
+    ("large image", EMBED, f"{NO_IMAGE} (8000 x 8000 pixels", image(lambda file: file.write_bytes(png(8000, 8000)))),
     ("60000 x 1", EMBED, f"{NO_IMAGE} (60000 x 1 pixels", image(lambda file: file.write_bytes(png(60000, 1)))),
     ("several pictures", EMBED, f"{NO_IMAGE} (several pictures in one file)",
      image(lambda file: FRAMES[0].save(file, "GIF", save_all=True, append_images=FRAMES[1:]))),
@@ -497,7 +507,7 @@ def dataset(name, **files):
 
     def spoil(folder):
         paths = {each: str(folder / each) for each in ("models", "results")} | {name: str(folder / "data")}
-        fake_data.write_settings(folder, datasets=[name], models=["None"], paths=paths)
+        fake_data.write_settings(folder, datasets=[name], models=["None"], paths=paths, properties={"networks": name})
         for place, content in files.items():
             file = folder / "data" / place
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -552,6 +562,8 @@ CASES += [
     ("class 0", MAPS, "(line 1: class 0 is none of 1 to 200)", birds("1 A/a.jpg\n", "1 0\n"), "--allow-partial"),
     ("class 201", LIST, "(line 1: class 201 is none of 1 to 200)", birds("1 A/a.jpg\n", "1 201\n"), "--allow-partial"),
     ("name that leads out", MAPS, f"{BIRDS} (line 1: '../a.jpg' leads out", birds("1 ../a.jpg\n", "1 1\n")),
+    ("another spelling of a name", MAPS, "'./A/a.jpg' is another spelling of 'A/a.jpg'", birds("1 ./A/a.jpg\n", "1 1\n")),
+    ("another spelling of a product", MAPS, "'b//1.JPG' is another spelling", products("1 1 1 b//1.JPG\n")),
     ("list that is a folder", MAPS, f"{BIRDS} (a folder)", dataset("CUB200", **{"images.txt": Path.mkdir})),
     ("few birds", MAPS, "data: 2 images listed, but CUB200 has 11788", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n2 101\n")),
     ("part that is nothing", MAPS, "data: none of the 2 images of CUB200 exists", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n2 101\n"), "--allow-partial"),
@@ -632,6 +644,12 @@ def bytes_of(name, edit, without="paper/properties/scores"):
     return spoil
 
 
+def comparison_of_5(folder):
+    file = folder / "results/tiny" / COMPARED / "00000.npz"
+    with np.load(file) as arrays:
+        np.savez(file, **{name: array if name == "rows" else array + 5 for name, array in arrays.items()})
+
+
 def zipped_bomb(content):
     stream = io.BytesIO()
     np.savez_compressed(stream, embeddings=np.zeros((300, 10**6), np.float32))
@@ -678,14 +696,25 @@ AFTER += [
      lambda folder: (folder / "results/tiny" / EMBEDDED / "made_of.json").unlink()),
     ("cut maps", COMPARE, NO_PART, bytes_of(f"{MAPPED}/00000.npz", lambda content: content[:9000], COMPARED)),
     ("maps of another size", PLOT, f"{NO_PART} (maps is float16 (2, 9, 9), not float16 (2, 227, 227))", part(MAPPED, maps=lambda array: array[:, :9, :9])),
+    ("maps below zero", COMPARE, f"{NO_PART} (maps has values that are not between 0 and 1)", part(MAPPED, COMPARED, maps=lambda array: array - 1)),
+    ("correlation of 5", TABLES, "00000.npz: not a readable part (", comparison_of_5),
+    ("accuracy of 7", EVALUATE, "00000.npz: not a readable part (precision_at_1 has values", part(
+        "reality_check/accuracy/RenderedCars/fold0/arcface", precision_at_1=lambda array: array + 7)),
+    ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "its embeddings are all alike, or zero",
+     part("properties/embeddings/RenderedCars/fold0/contrastive", "properties/tsne", embeddings=lambda array: array * 0)),
     ("cut comparisons", COMPARE, "00000.npz: not a readable part", bytes_of(f"{COMPARED}/00000.npz", lambda content: content[:900], MAPPED)),
     ("half of what maps are made of", MAPS, "made_of.json: not readable", bytes_of(f"{MAPPED}/made_of.json", lambda content: content[:30])),
     ("list of what maps are made of", MAPS, "made_of.json: not readable (no dictionary)", bytes_of(f"{MAPPED}/made_of.json", lambda content: b"[1]")),
     ("what maps are made of, as a folder", MAPS, "made_of.json: not readable (a folder)", result(f"{MAPPED}/made_of.json", Path.mkdir)),
+    ("key of what maps are made of twice", MAPS, "made_of.json: not readable (a key stands twice)",
+     bytes_of(f"{MAPPED}/made_of.json", lambda content: content.replace(b"{", b'{"trunk": "", ', 1))),
+    ("NaN among what maps are made of", MAPS, "made_of.json: not readable (NaN is no number)",
+     bytes_of(f"{MAPPED}/made_of.json", lambda content: content.replace(b"{", b'{"a": NaN, ', 1))),
     ("checksums of another form", EVALUATE, "files.json: what it says of", result("files.json", lambda file: file.write_text('{"a": 1}'))),
     ("checksums in UTF-16", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: content.decode().encode("utf-16"))),
     ("deep checksums", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: b"[" * 10**5)),
     ("network of no size", MAPS, "networks.json: outputs is 0, but must be a whole number", networks_json(outputs=0)),
+    ("network of embeddings", MAPS, "networks.json: crop must be a block", networks_json(crop=None)),
     ("network of no crop", MAPS, "networks.json: crop must be a block", networks_json(crop=[256, 227])),
     ("record that is a list", TABLES, "run.json: not readable (no dictionary)", bytes_of("run.json", lambda content: b"[]")),
 ]  # fmt: skip
@@ -762,6 +791,18 @@ def test_output_in_ascii(copy):
     command = [sys.executable, ROOT / PROBE, "--settings", copy / "tiny.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0 and "% right (\\xb1 " in done.stdout
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_output_that_nobody_takes(copy, full):
+    """A full disk behind the output, or a reader that is gone: one line."""
+    command = [sys.executable, ROOT / REPORT, "--settings", copy / "tiny.yaml"]
+    run = subprocess.Popen(
+        command, stdout=open("/dev/full", "w") if full else subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    if not full:
+        run.stdout.close()
+    assert run.stderr.read().startswith("error: what the script prints cannot be written (") and run.wait() == 1
 
 
 def test_every_script_as_a_process(tmp_path):

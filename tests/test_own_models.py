@@ -345,6 +345,17 @@ def raises(): raise RuntimeError("no weights here")
 def sizes(): return tiny()[0], Sizes()
 def whole_image(): return tiny()[0], lambda image: small_transform()(image)[:, :, torch.arange(19, -1, -1)]
 def pictures(): return tiny()[0], lambda image: image
+def lazy(): return nn.Sequential(nn.Flatten(), nn.LazyLinear(5)), small_transform()
+def extra():
+    network = tiny()[0]
+    network.get_extra_state = lambda: {"epoch": 3}
+    network.register_buffer("sparse", torch.eye(3).to_sparse())
+    return network, small_transform()
+def one_pixel(): return nn.Sequential(nn.Flatten(), nn.Linear(3, 5)), small_transform(24, 1)
+def logarithms(): return tiny()[0], lambda image: small_transform()(image).log()
+def in_place(embeddings): embeddings /= embeddings.norm(dim=1, keepdim=True); return embeddings
+def drawn(embeddings): return embeddings + torch.rand_like(embeddings)
+def without_gradients(embeddings): return embeddings.detach()
 """
 
 
@@ -374,11 +385,26 @@ def odd(project, monkeypatch):
      ("fails", "odd_networks:fails: fails for images (3, 3, 20, 20) (division by zero)"),
      ("sizes", "odd_networks:sizes: its transform gives images of several sizes"),
      ("whole_image", "odd_networks:whole_image: its transform does more than to resize an image"),
-     ("pictures", "odd_networks:pictures: its transform gives Image, but must give a tensor")],
+     ("pictures", "odd_networks:pictures: its transform gives Image, but must give a tensor"),
+     ("lazy", "odd_networks:lazy: "),
+     ("extra", "odd_networks:extra: its state_dict must hold plain tensors alone"),
+     ("one_pixel", "odd_networks:one_pixel: its transform gives images of 1 x 1 pixels, too small"),
+     ("logarithms", "odd_networks:logarithms: its transform gives NaN or infinite values")],
 )  # fmt: skip
 def test_networks_that_are_none(project, odd, fails, function, message):
     line = fails("saliency/1_compute_maps.py", odd(function))
     assert message in line and not list((project / "results").rglob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    "distance, message",
+    [("in_place", "changes the embeddings that it is given"), ("drawn", "gives other coordinates for the same embeddings"),
+     ("without_gradients", "gives no gradients")],
+)  # fmt: skip
+def test_distances_that_are_none(project, odd, fails, distance, message):
+    settings = odd("of_tiny", network="tests.networks:tiny", distance=f"odd_networks:{distance}")
+    for script in ("saliency/1_compute_maps.py", "reality_check/1_check_inputs.py"):
+        assert f"distance odd_networks:{distance}: {message}" in fails(script, settings)
 
 
 @pytest.mark.parametrize(

@@ -197,3 +197,11 @@ def test_figure_3_is_the_same_from_fresh_and_from_kept_coordinates(copy, run_ins
             shutil.rmtree(copy / "results/tiny/properties/tsne")
         run_inside("properties/5_plot_embeddings.py", copy / "tiny.yaml")
         assert [file.read_bytes() for file in figures] == before
+
+
+@pytest.mark.parametrize("count", [1, 6, 10, 11, 40])
+def test_every_value_has_a_colour_of_its_own(count):
+    from properties.figures import value_colors
+
+    for name in ("model", "rotation_z"):
+        assert len({tuple(color) for color in value_colors(name, count)}) == count

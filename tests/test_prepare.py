@@ -174,6 +174,10 @@ def test_known_checksum(ready, refused, tmp_path, monkeypatch):
     assert "no checksum is known" in ready("CUB200", numbered.rename(tmp_path / "packed anew.tgz"))
 
 
+def test_an_address_that_is_none(refused):
+    assert "http://[::1/x.zip: not an address (Invalid IPv6 URL)" in refused("CUB200", "http://[::1/x.zip")
+
+
 def test_known_checksum_of_a_file_that_is_no_archive(refused, tmp_path, monkeypatch):
     """Under another name it would be taken for an archive."""
     knows(monkeypatch, "Cars196", name="cars_annos.mat", md5="0" * 32, place="cars_annos.mat")

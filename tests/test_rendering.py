@@ -223,6 +223,14 @@ def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
     shutil.copy(tmp_path / "cars/images/1.png", tmp_path / "cars/images/50.png")
     with pytest.raises(SystemExit, match="statements about the pictures do not hold"):
         run_script(*check)
+    for folder in ("images", "silhouettes"):
+        with Image.open(tmp_path / f"cars/{folder}/3.png") as image:
+            small = image.resize((30, 30))
+        content = (tmp_path / f"cars/{folder}/3.png").read_bytes()
+        small.save(tmp_path / f"cars/{folder}/3.png")
+        with pytest.raises(SystemExit, match=f"{folder}/3.png: 30 x 30 pixels; all must have one size"):
+            run_script(*check)
+        (tmp_path / f"cars/{folder}/3.png").write_bytes(content)
     (tmp_path / "cars/images/50.png").unlink()
     with pytest.raises(SystemExit, match="50.png: missing; run data/2_render_cars.py --variations"):
         run_script(*check)

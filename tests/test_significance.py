@@ -46,6 +46,16 @@ def test_half_two_sided_is_the_normal_approximation():
 
 
 @pytest.mark.parametrize(
+    "a, b, u, p",
+    [([3], [1, 2, 4, 5], 2, 1), ([9], [1, 2, 4, 5], 4, 2 / 5), ([2], [1, 2, 4, 5], 1.5, 1), ([4], [1, 2, 4, 4], 3, 1), ([1, 2, 4, 5], [9], 0, 2 / 5),
+     ([1], [1], 0.5, 1), ([1], [1, 1, 1], 1.5, 1), ([1, 1], [0], 2, 2 / 3)],
+)  # fmt: skip
+def test_one_value_alone(a, b, u, p):
+    """Any of n values could be the one that is alone: p is twice the share that is as far out, ties counting half in U."""
+    assert mann_whitney(a, b) == (u, pytest.approx(p))
+
+
+@pytest.mark.parametrize(
     "a, b, alternative", [([], [1], "two-sided"), ([1], [float("nan")], "two-sided"), ([1], [2], "less")]
 )
 def test_bad_input(a, b, alternative):

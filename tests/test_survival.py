@@ -16,7 +16,7 @@ import utils
 from common import errors, safe_files, shelf
 from common.array_files import Array
 from common.settings import Settings, TrainingSettings, load_settings, narrowed
-from data import datasets
+from data import contents, datasets
 from data.datasets import Item
 from properties import embeddings
 from reality_check import bn_inception
@@ -199,6 +199,24 @@ def test_other_images_behind_the_results(copy, fails, script):
     before = snapshot(copy / "results")
     assert "was made with images = " in fails(script, copy / "tiny.yaml")
     assert snapshot(copy / "results") == before
+
+
+@pytest.mark.parametrize("script", MAKERS + LATER)
+def test_other_pictures_under_the_names_of_old_ones(copy, fails, run_inside, script):
+    """All that was made of an image is made of what was in it. The same pictures again, but for their times, are the same."""
+    images = copy / "cars/images"
+    names = sorted(images.iterdir())
+    old = {file: file.read_bytes() for file in names}
+    for file, other in zip(names, [*names[1:], names[0]]):
+        file.write_bytes(old[other])
+    for path in list((copy / "results").rglob("fold0/none")):
+        shutil.rmtree(path)
+    before = snapshot(copy / "results")
+    assert re.search("was made with (images|embeddings) = ", fails(script, copy / "tiny.yaml"))
+    assert snapshot(copy / "results") == before
+    for file, content in old.items():
+        file.write_bytes(content)
+    run_inside("properties/2_embed_cars.py", copy / "tiny.yaml")
 
 
 def test_other_properties_of_the_same_images(copy, fails):
@@ -412,6 +430,7 @@ def test_a_trunk_that_is_another_file(project, fails):
 
 def test_datasets_share_one_trunk(monkeypatch, tmp_path):
     """It is the same whichever of them is trained on first, or alone."""
+    monkeypatch.setattr(contents, "described", lambda settings, items: str(len(items)))
     from reality_check import demo_training
 
     def items(settings, dataset, part, fold):
@@ -465,6 +484,7 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
 
 def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatch):
     """Ten times the images take less than 1 kB of memory more for each."""
+    monkeypatch.setattr(contents, "described", lambda settings, items: str(len(items)))
     monkeypatch.setattr(LayoutNetwork, "made_of", lambda network: {"trunk": network.model.name})
 
     def peak(parts):
@@ -547,7 +567,8 @@ def test_storage_of_the_paper(tmp_path, monkeypatch):
     monkeypatch.setattr(LayoutNetwork, "made_of", lambda network: {"trunk": network.name})
     sizes = {"SOP": 60_502, "Cars196": 8_131, "CUB200": 5_924}
     items = {name: [Item(f"{name}{i}", tmp_path, 0) for i in range(size)] for name, size in sizes.items()}
-    monkeypatch.setattr(datasets, "load_items", lambda settings, dataset, split: items[dataset])
+    monkeypatch.setattr(datasets, "load_items", lambda settings, dataset, split, fold: items[dataset])
+    monkeypatch.setattr(contents, "described", lambda settings, items: str(len(items)))
     monkeypatch.setattr(datasets, "check_images", lambda items: None)
 
     def gigabytes(make_stage, **changes):

@@ -101,3 +101,20 @@ def test_euclidean_coordinates_rank_as_the_distance(loss):
     off = ~np.eye(30, dtype=bool)
     theirs, mine = (sign * matrix)[off].reshape(30, 29), squared[off].reshape(30, 29)
     np.testing.assert_array_equal(np.argsort(theirs, axis=1), np.argsort(mine, axis=1))
+
+
+@pytest.mark.parametrize("old, new, message", [("Contrastive,Cars196,pos_margin", "Contrastive,Cars196,margn", "Contrastive lacks pos_margin"),
+                                               ("Margin / class,", "Marg,", "Margin / class lacks parameters"),
+                                               ("Triplet,Cars196,margin,", "Triplet,Cars196,margin,x", "is no number")])  # fmt: skip
+def test_hyperparameters_that_are_not_whole(monkeypatch, tmp_path, old, new, message):
+    """A library's default is never taken for one that was found."""
+    from common.errors import InputError
+    from reality_check import hyperparameters as reader
+
+    text = reader.FILE.read_text()
+    assert old in text
+    (tmp_path / "h.csv").write_text(text.replace(old, new))
+    monkeypatch.setattr(reader, "FILE", tmp_path / "h.csv")
+    with pytest.raises(InputError, match=message):
+        for model in TRAINED:
+            hyperparameters(model, "Cars196")

@@ -12,6 +12,8 @@ from common.errors import InputError, refused
 from data.images import open_image
 from data.renderer import sampling, variations
 
+SMALLEST = 24  # pixels of a side: there is nothing to measure in fewer
+
 
 def check(folder, results, figure_folder):
     """Measures, draws and judges. Raises InputError if a picture is missing or a property misbehaves."""
@@ -34,9 +36,14 @@ def measured(folder):
     base_picture, base_silhouette = picture_of(folder, base), silhouette_of(folder, base)
     rows = []
     for frame, (name, values) in enumerate(listed, 1):
-        measures = variations.measure(
-            picture_of(folder, frame), silhouette_of(folder, frame), base_picture, base_silhouette
-        )
+        picture, silhouette = picture_of(folder, frame), silhouette_of(folder, frame)
+        for kind, each in (("images", picture), ("silhouettes", silhouette)):
+            if each.shape[:2] != base_picture.shape[:2] or min(each.shape[:2]) < SMALLEST:
+                size = f"{each.shape[1]} x {each.shape[0]}"
+                raise InputError(
+                    f"{file_of(folder, kind, frame)}: {size} pixels; all must have one size, from {SMALLEST} on"
+                )
+        measures = variations.measure(picture, silhouette, base_picture, base_silhouette)
         rows.append({"property": name, "value": values[name], **measures._asdict()})
     return pd.DataFrame(rows)
 

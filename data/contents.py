@@ -1,0 +1,69 @@
+"""What images hold: results are told apart by what is in their images, not by the names of these alone.
+
+The files are read once; results/<settings>/images.json keeps what was found, with a word for their sizes and times.
+"""
+
+import hashlib
+import os
+from functools import lru_cache
+
+from tqdm import tqdm
+
+from common import kinds, safe_files
+from common.errors import MissingFile, refused
+from common.seeds import fingerprint
+
+HINT = "compare the folder with data/README.md"
+LISTS = 32  # of images, that a process remembers
+WORD = kinds.word(kinds.FINGERPRINT, "a fingerprint")
+ENTRY = {"state": WORD, "content": WORD}
+
+
+def described(settings, items):
+    """How many images the items have, and which, for the made_of of results; of images that are gone, what is kept.
+
+    Raises MissingFile if an image is missing and was never read.
+    """
+    return _entry(settings.results / "images.json", tuple(items))[0]
+
+
+def keep(settings, lists):
+    """Write what is known of these lists of items to images.json, beside that of others."""
+    file = settings.results / "images.json"
+    found = {_key(items): _entry(file, tuple(items))[1] for items in lists}
+    with safe_files.locked(file):
+        kept = _kept(file)
+        if not found.items() <= kept.items():
+            safe_files.write_json(file, dict(sorted((kept | found).items())))
+
+
+@lru_cache(maxsize=LISTS)
+def _entry(file, items):
+    """(description, what images.json is to say) of a list of items."""
+    known = _kept(file).get(_key(items))
+    try:
+        state = fingerprint([(status.st_size, status.st_mtime_ns) for status in (os.stat(item.path) for item in items)])
+    except OSError as error:
+        if known is None:
+            raise MissingFile(f"{error.filename}: image is missing; {HINT}") from None
+        state = known["state"]
+    content = known["content"] if known and known["state"] == state else _content(items)
+    return f"{len(items)} ({fingerprint([_key(items), content])})", {"state": state, "content": content}
+
+
+def _content(items):
+    digest = hashlib.sha256()
+    for item in tqdm(items, desc="reading images", unit="image", leave=False):
+        with refused(item.path, "a readable image", HINT), open(item.path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _key(items):
+    return fingerprint([item.image_id for item in items])
+
+
+def _kept(file):
+    kept = safe_files.read_json(file) if file.exists() else {}
+    kinds.check(str(file), kept, dict.fromkeys(kept, ENTRY))
+    return kept
