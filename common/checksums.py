@@ -1,13 +1,15 @@
 """The sha256 of input files such as checkpoints, read once: results/<settings>/files.json keeps it with size and time."""
 
 import hashlib
+import re
 from functools import cache
 
-from common import safe_files
-from common.errors import InputError, MissingFile
+from common import kinds, safe_files
+from common.errors import MissingFile
 from utils import ROOT
 
-FIELDS = ("bytes", "modified", "sha256")
+SHA256 = kinds.word(re.compile("[0-9a-f]{64}"), "64 hexadecimal digits, as a script has written it; delete this file")
+ENTRY = {"bytes": kinds.whole(0), "modified": kinds.whole(-(2**63)), "sha256": SHA256}
 
 
 @cache
@@ -40,7 +42,7 @@ def keep(settings, some):
     """Write the checksums of these files to files.json, beside those of others."""
     file = _file(settings)
     found = {
-        _name(settings, each): dict(zip(FIELDS, (*_state(each), checksum(settings, each))))
+        _name(settings, each): dict(zip(ENTRY, (*_state(each), checksum(settings, each))))
         for each in some
         if each.is_file()
     }
@@ -57,9 +59,7 @@ def _file(settings):
 def _kept(settings):
     file = _file(settings)
     kept = safe_files.read_json(file) if file.exists() else {}
-    for name, entry in kept.items():
-        if not isinstance(entry, dict) or [type(entry.get(field)) for field in FIELDS] != [int, int, str]:
-            raise InputError(f"{file}: what it says of {name} is not readable; delete it")
+    kinds.check(str(file), kept, dict.fromkeys(kept, ENTRY))
     return kept
 
 

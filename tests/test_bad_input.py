@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 import struct
 import subprocess
@@ -710,7 +711,14 @@ AFTER += [
      bytes_of(f"{MAPPED}/made_of.json", lambda content: content.replace(b"{", b'{"trunk": "", ', 1))),
     ("NaN among what maps are made of", MAPS, "made_of.json: not readable (NaN is no number)",
      bytes_of(f"{MAPPED}/made_of.json", lambda content: content.replace(b"{", b'{"a": NaN, ', 1))),
-    ("checksums of another form", EVALUATE, "files.json: what it says of", result("files.json", lambda file: file.write_text('{"a": 1}'))),
+    ("checksums of another form", EVALUATE, "files.json: a must be a block", result("files.json", lambda file: file.write_text('{"a": 1}'))),
+    ("checksums that are empty", EVALUATE, "sha256 is '', but must be 64 hexadecimal digits", bytes_of(
+        "files.json", lambda content: re.sub(rb'"sha256": "[^"]*"', b'"sha256": ""', content))),
+    ("checksums of files of no size", EMBED, "bytes is -1, but must be a whole number", bytes_of(
+        "files.json", lambda content: re.sub(rb'"bytes": [0-9]+', b'"bytes": -1', content))),
+    ("images of no content", EMBED, "content is 'x', but must be a fingerprint", bytes_of(
+        "images.json", lambda content: re.sub(rb'"content": "[^"]*"', b'"content": "x"', content))),
+    ("cut list of images", EVALUATE, "images.json: not readable", bytes_of("images.json", lambda content: content[:20])),
     ("checksums in UTF-16", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: content.decode().encode("utf-16"))),
     ("deep checksums", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: b"[" * 10**5)),
     ("network of no size", MAPS, "networks.json: outputs is 0, but must be a whole number", networks_json(outputs=0)),
