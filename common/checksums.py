@@ -24,7 +24,7 @@ def checksum(settings, file):
 
     Raises MissingFile if there is neither, and InputError if files.json is not readable.
     """
-    kept = _kept(settings).get(_name(settings, file), {})
+    kept = safe_files.read_record(_file(settings), ENTRY).get(_name(settings, file), {})
     if file.is_file():
         state = _state(file)
         return kept["sha256"] if kept and (kept["bytes"], kept["modified"]) == state else sha256(file, *state)
@@ -40,27 +40,16 @@ def short(settings, file):
 
 def keep(settings, some):
     """Write the checksums of these files to files.json, beside those of others."""
-    file = _file(settings)
     found = {
         _name(settings, each): dict(zip(ENTRY, (*_state(each), checksum(settings, each))))
         for each in some
         if each.is_file()
     }
-    with safe_files.locked(file):
-        kept = _kept(settings)
-        if not found.items() <= kept.items():
-            safe_files.write_json(file, dict(sorted((kept | found).items())))
+    safe_files.add_to_record(_file(settings), found, ENTRY)
 
 
 def _file(settings):
     return settings.results / "files.json"
-
-
-def _kept(settings):
-    file = _file(settings)
-    kept = safe_files.read_json(file) if file.exists() else {}
-    kinds.check(str(file), kept, dict.fromkeys(kept, ENTRY))
-    return kept
 
 
 def _state(file):

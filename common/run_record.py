@@ -42,7 +42,7 @@ def record(settings, script, device="cpu"):
     """
     file = settings.results / "run.json"
     with safe_files.locked(file):  # or two scripts at once would lose each other's records
-        known = safe_files.read_json(file) if file.exists() else {}
+        known = safe_files.read_record(file)
         scripts = known.get("scripts")
         run = {
             "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -58,6 +58,6 @@ def record(settings, script, device="cpu"):
         networks = settings.results / "networks.json"  # what of an image they see, through which transform
         name = Path(script).resolve().relative_to(utils.ROOT).as_posix()
         scripts = (scripts if isinstance(scripts, dict) else {}) | {name: run}
-        described = safe_files.read_json(networks) if networks.exists() else {}
+        described = safe_files.read_record(networks)
         record = {"settings": settings.whole.recorded(), "networks": list(described.values()), "scripts": scripts}
         safe_files.write_json(file, record)

@@ -12,6 +12,7 @@ import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from common import kinds
 from common.errors import refused
 
 try:
@@ -161,6 +162,23 @@ def _each_key_once(pairs):
 
 def _no_number(word):
     raise ValueError(f"{word} is no number")
+
+
+def read_record(file, entry=None):
+    """What a JSON file says, by name; {} if it does not exist. entry: the kind of each, as for kinds.check."""
+    found = read_json(file) if file.exists() else {}
+    if entry is not None:
+        kinds.check(str(file), found, dict.fromkeys(found, entry))
+    return found
+
+
+def add_to_record(file, found, entry=None):
+    """Write entries (name -> what JSON can hold) to such a file, beside the others in it."""
+    found = json.loads(json.dumps(found))  # as they will be read
+    with locked(file):
+        kept = read_record(file, entry)
+        if not found.items() <= kept.items():
+            write_json(file, dict(sorted((kept | found).items())))
 
 
 def check_growth(file):

@@ -102,11 +102,13 @@ class Shelf(NamedTuple):
         if self.wanted and self._file(number).exists():
             others = self._opened(number, lambda part: {name: part[name] for name in part.files if name != "rows"})
         typed = {name: np.asarray(array, dtype=self.arrays[name].dtype) for name, array in arrays.items()}
-        for name, array in typed.items():
-            if self.arrays[name].finite and not array_files.is_finite(array):
-                raise InputError(
-                    f"{self.folder}: {name} of part {number} come out NaN or infinite; check what it is made of"
-                )
+        try:
+            for name, array in typed.items():
+                array_files.checked(name, array, self.arrays[name], len(self.parts[number]))
+        except ValueError as error:  # lest it be refused once it is read
+            raise InputError(
+                f"{self.folder}: part {number} comes out wrong ({error}); check what it is made of"
+            ) from None
         typed = dict(sorted((others | typed).items()))  # in one order, whatever came first
         array_files.write(self._file(number), rows=np.asarray(self.parts[number], dtype=str), **typed)
 

@@ -27,23 +27,19 @@ def described(settings, items):
 
     Raises MissingFile if an image is missing and was never read, and InputError if it cannot be read.
     """
-    return _entry(settings.results / "images.json", tuple(items))[0]
+    return _entry(_file(settings), tuple(items))[0]
 
 
 def keep(settings, lists):
     """Write what is known of these lists of items to images.json, beside that of others."""
-    file = settings.results / "images.json"
-    found = {_key(items): _entry(file, tuple(items))[1] for items in lists}
-    with safe_files.locked(file):
-        kept = _kept(file)
-        if not found.items() <= kept.items():
-            safe_files.write_json(file, dict(sorted((kept | found).items())))
+    file = _file(settings)
+    safe_files.add_to_record(file, {_key(items): _entry(file, tuple(items))[1] for items in lists}, ENTRY)
 
 
 @lru_cache(maxsize=LISTS)
 def _entry(file, items):
     """(description, what images.json is to say) of a list of items."""
-    known = _kept(file).get(_key(items))
+    known = safe_files.read_record(file, ENTRY).get(_key(items))
     try:
         state = fingerprint([(status.st_size, status.st_mtime_ns) for status in (os.stat(item.path) for item in items)])
     except OSError as error:
@@ -78,7 +74,5 @@ def _key(items):
     return fingerprint([item.image_id for item in items])
 
 
-def _kept(file):
-    kept = safe_files.read_json(file) if file.exists() else {}
-    kinds.check(str(file), kept, dict.fromkeys(kept, ENTRY))
-    return kept
+def _file(settings):
+    return settings.results / "images.json"

@@ -61,7 +61,8 @@ def load_items(settings, dataset, split, fold=None):
     settings: common.settings.Settings. Raises InputError naming the file that is missing or does not fit, or the count
     that is not the dataset's. With `allow_partial` the counts are not checked, and items without an image are left out.
     """
-    items, rule = _all_items(settings, dataset), split_of(settings, dataset)
+    rule = split_of(settings, dataset)
+    items = _all_items(settings, dataset, rule)
     if split == "test":
         return [item for item in items if item.label >= rule.first_test_class]
     first, last = rule.validation[fold]
@@ -95,14 +96,13 @@ def split_of(settings, dataset):
     return Split(None, None, None, half, half, [(edges[3], edges[4]), *zip(edges[:3], edges[1:])])
 
 
-def _all_items(settings, dataset):
+def _all_items(settings, dataset, rule):
     folder = found(settings.paths[dataset], dataset)
-    items = _rendered_cars(settings) if dataset == CARS else _READERS[dataset](folder, SPLITS[dataset].classes)
+    items = _rendered_cars(settings) if dataset == CARS else _READERS[dataset](folder, rule.classes)
     if len({item.image_id for item in items}) < len(items):
         raise InputError(f"{folder}: its annotations list an image twice")
     if not settings.allow_partial:
-        if dataset != CARS:
-            _check_counts(folder, dataset, items)
+        _check_counts(folder, dataset, items, rule)
         return items
     there = [item for item in items if item.path.is_file()]
     if not there:
@@ -110,10 +110,9 @@ def _all_items(settings, dataset):
     return there
 
 
-def _check_counts(folder, dataset, items):
+def _check_counts(folder, dataset, items, rule):
     """Raise InputError unless there are as many images, classes and test images as the dataset has."""
-    rule = SPLITS[dataset]
-    if rule.images is None:  # a part is tested
+    if rule.images is None:
         return
     labels = {item.label for item in items}
     absent = sorted(set(range(rule.classes)) - labels)
@@ -245,14 +244,15 @@ def _parted(text):
     return [value.strip() for value in text.split("|")]
 
 
+def _number(text):
+    return csv_files.whole(text) if csv_files.WHOLE.fullmatch(text) else csv_files.number(text)
+
+
 def _values_of(prop, declared):
     """The values that a property may have: those declared, or Table 5's. Models are texts, all else are numbers."""
     if declared is None:
         return prop.values
-    number = {False: csv_files.number, True: csv_files.whole}
-    values = (
-        declared if prop.name == MODEL else [number[bool(csv_files.WHOLE.fullmatch(each))](each) for each in declared]
-    )
+    values = declared if prop.name == MODEL else [_number(text) for text in declared]
     if len(set(values)) < len(values) or "" in values:
         raise ValueError(f"{prop.name}: {'|'.join(declared)!r} is no list of values, each once, parted by |")
     return tuple(values)

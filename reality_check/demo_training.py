@@ -5,6 +5,7 @@ their checkpoints, in the Reality Check's layout, are written from them.
 """
 
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 from common import checksums, safe_files
@@ -31,12 +32,6 @@ def training_items(settings, dataset):
     """The images of all classes for training and validation. Raises InputError if the settings train nothing."""
     if settings.training is None:
         raise InputError(f"settings {settings.name!r} have no `training:` block: their networks are downloaded")
-    for fold in settings.folds:
-        for part in ("train", "validation"):
-            if len({item.label for item in datasets.some_items(settings, dataset, part, fold)}) < FEWEST_CLASSES:
-                raise InputError(
-                    f"{settings.paths[dataset]}: fold {fold} has fewer than {FEWEST_CLASSES} {part} classes"
-                )
     return [item for part in ("train", "validation") for item in datasets.load_items(settings, dataset, part, fold=0)]
 
 
@@ -60,13 +55,22 @@ def features_shelf(settings, dataset):
 
 
 def features_stage(settings):
-    """The features of all datasets' training images."""
+    """The features of all datasets' training images. Raises InputError if a fold has too few classes."""
+    for dataset in settings.datasets:
+        _check_classes(settings, dataset)
     shelves = [features_shelf(settings, dataset) for dataset in settings.datasets]
     items = [item for shelf in shelves for item in shelf.of]
     # A trial would make the trunk.
     jobs = [Job([shelf], partial(make_features, settings), trial=no_trial) for shelf in shelves]
     keep = partial(_keep, settings, [shelf.of for shelf in shelves])
     return Stage("trunk features", "image", jobs, keep=keep, check=lambda todo: datasets.check_images(items))
+
+
+def _check_classes(settings, dataset):
+    training_items(settings, dataset)  # of settings that train nothing it says so
+    for fold, part in product(settings.folds, ("train", "validation")):
+        if len({item.label for item in datasets.some_items(settings, dataset, part, fold)}) < FEWEST_CLASSES:
+            raise InputError(f"{settings.paths[dataset]}: fold {fold} has fewer than {FEWEST_CLASSES} {part} classes")
 
 
 def _keep(settings, lists):

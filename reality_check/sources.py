@@ -95,7 +95,7 @@ def random_seed(settings, name):
 def described(settings, source):
     """The Description of a source, from networks.json if it is there."""
     key = _key(settings, source)
-    kept = _kept(settings).get(key)
+    kept = safe_files.read_record(_file(settings)).get(key)
     return _read(settings, source, kept) if kept else _fresh(source, key)
 
 
@@ -109,11 +109,7 @@ def _fresh(source, key):
 def keep(settings, some):
     """Write the descriptions of these sources to networks.json, beside those of others."""
     found = {_key(settings, each): _written(each, each.description(settings)) for each in some}
-    file = _file(settings)
-    with safe_files.locked(file):
-        kept = _kept(settings)
-        if not found.keys() <= kept.keys():
-            safe_files.write_json(file, dict(sorted((kept | found).items())))
+    safe_files.add_to_record(_file(settings), found)
 
 
 def _key(settings, source):
@@ -122,11 +118,6 @@ def _key(settings, source):
 
 def _file(settings):
     return settings.results / "networks.json"
-
-
-def _kept(settings):
-    file = _file(settings)
-    return safe_files.read_json(file) if file.exists() else {}
 
 
 def _written(source, found):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from saliency.pair_sums import map_sums, pair_sums
+from saliency.pair_sums import LN2, map_sums, pair_sums
 
 PIXELS = (-2, -1)
 
@@ -30,7 +30,7 @@ def jensen_shannon(a, b, base):
     a, b = _distribution(a), _distribution(b)
     # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2, with H the entropy
     divergence = _entropy((a + b) / 2) - (_entropy(a) + _entropy(b)) / 2
-    return np.maximum(divergence, 0) / np.log(base)  # rounding can leave -1e-17 for equal maps
+    return np.clip(divergence, 0, LN2) / np.log(base)  # rounding can leave these bounds
 
 
 def all_pairs(maps, base):
@@ -49,8 +49,8 @@ def all_pairs(maps, base):
     with np.errstate(invalid="ignore"):
         # The root of the product, not the product of the roots: so identical maps give exactly 1.
         correlation = np.clip(dots / np.sqrt(squares[:, :, None] * squares[:, None, :]), -1, 1)
-    # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2; rounding can leave -1e-17 for equal maps
-    jsd = np.maximum((entropies[:, :, None] + entropies[:, None, :]) / 2 - logs, 0) / np.log(base)
+    # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2; rounding can leave these bounds
+    jsd = np.clip((entropies[:, :, None] + entropies[:, None, :]) / 2 - logs, 0, LN2) / np.log(base)
     return _symmetric(correlation), _symmetric(jsd)
 
 
