@@ -1,11 +1,11 @@
 # make demo         every numbered script at a small scale; ends with the tables and figures to open
 # make test         the tests; those of the renderer only where `make render-env` was run
 # make lint         style, format, undeclared dependencies; `make format` mends what a program can
-# make cars         render the sample of cars, or what is missing of it, with Blender in an environment of its own
+# make cars         render the samples of cars, or what is missing of them, with Blender in an environment of its own
 # make check-cars   render one property at a time, and check that each changes what it should
 # make bench        the long parts beside other ways to do the same, timed; half an hour in which nothing else should run
 # make peers        what the benchmarks compare with
-# make render-env   that environment of the renderer alone
+# make render-env   that environment of the renderer alone; says which packages of the system Blender lacks
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RENDER_VENV ?= .venv-render
@@ -18,6 +18,8 @@ demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
 	$(RUN) reality_check/2_train_models.py --settings $(SETTINGS)
 	$(RUN) reality_check/3_evaluate_models.py --settings $(SETTINGS)
+	$(RUN) reality_check/4_measure_gains.py --settings $(SETTINGS)
+	$(RUN) reality_check/5_plot_training.py --settings $(SETTINGS)
 	$(RUN) saliency/1_compute_maps.py --settings $(SETTINGS)
 	$(RUN) saliency/2_compare_maps.py --settings $(SETTINGS)
 	$(RUN) saliency/3_make_tables.py --settings $(SETTINGS)
@@ -43,6 +45,8 @@ format: $(VENV)/installed-for-tests
 
 cars: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/sample_cars --frames 1-600 --format jpg
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/sample_synthetic_cars --frames 1-768 --format jpg \
+		--car-models procedural:48
 
 check-cars: $(VENV)/installed $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/car_variations --variations
@@ -53,6 +57,7 @@ bench: peers
 	$(RUN) benchmarks/2_plot_benchmarks.py
 
 render-env: $(RENDER_VENV)/installed
+	$(RENDER_VENV)/bin/python -m data.renderer.libraries
 
 $(VENV)/installed: requirements.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)

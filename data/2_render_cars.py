@@ -15,10 +15,11 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
 from common.errors import InputError, check_range, run_script
+from data.renderer import libraries
 
 FRAMES = "1-100000"
 LAST_FRAME = 10**7
-LIBRARIES = "libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1"  # even without a display
+PROCEDURAL, MOST_CARS = "procedural", 1000
 DEVICES = ("CPU", "CUDA", "OPTIX", "HIP", "METAL")
 
 
@@ -27,18 +28,34 @@ def _arguments():
         description=(__doc__ or "").split("\n\n")[0], epilog="example: %(prog)s --frames 1-600 --output /tmp/cars"
     )
     output = utils.PATHS["RenderedCars"]
-    parser.add_argument("--output", type=Path, default=output, help="folder for samples.csv and images/ [%(default)s]")
+    parser.add_argument(
+        "--output", type=Path, default=output, help="folder for samples.csv, images/ and masks/ [%(default)s]"
+    )
     parser.add_argument("--frames", default=FRAMES, help="first-last, both included, or one frame [%(default)s]")
     parser.add_argument("--size", type=int, default=256, help="width and height in pixels [%(default)s]")
     parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel [%(default)s]")
     parser.add_argument("--seed", type=int, default=0, help="of the property values and the noise [%(default)s]")
     parser.add_argument("--format", choices=("png", "jpg"), default="png", help="of the images [%(default)s]")
     parser.add_argument("--device", choices=DEVICES, default="CPU", help="what Cycles renders on [%(default)s]")
-    parser.add_argument("--car-models", type=Path, metavar="DIR", help="your own cars; DIR/cars.csv lists them")
+    parser.add_argument(
+        "--car-models",
+        metavar="DIR",
+        help="your own cars, which DIR/cars.csv lists; or procedural:N, N cars drawn from the seed",
+    )
     parser.add_argument("--variations", action="store_true", help="render one property at a time instead of draws")
     arguments = parser.parse_args()
     check_range(arguments, size=16_384, samples=100_000)
     return arguments
+
+
+def _cars(text):
+    """(folder of the user's own cars, how many cars to draw), of which one or both are None."""
+    word, _, count = (text or "").partition(":")
+    if word != PROCEDURAL:
+        return Path(text) if text else None, None
+    if not re.fullmatch("[1-9][0-9]{0,8}", count) or int(count) > MOST_CARS:
+        raise InputError(f"--car-models {text}: give a number of cars from 1 to {MOST_CARS}, such as {PROCEDURAL}:96")
+    return None, int(count)
 
 
 def _frames(text):
@@ -56,10 +73,8 @@ def _renderer():
     try:
         return importlib.import_module("data.renderer.frame_folder")
     except ImportError as error:
-        if "shared object" in str(error):
-            raise InputError(
-                f"Blender needs a library of the system ({error}): on Debian or Ubuntu, apt-get install {LIBRARIES}"
-            ) from None
+        if advice := libraries.advice(error):
+            raise InputError(advice) from None
         if error.name not in ("bpy", "mathutils", "tqdm", "numpy"):
             raise
         raise InputError(
@@ -71,6 +86,9 @@ def _renderer():
 def main():
     arguments = _arguments()
     frames = _frames(arguments.frames)
+    arguments.car_models, arguments.procedural = _cars(arguments.car_models)
+    if arguments.procedural and arguments.variations:
+        raise InputError(f"--variations goes with the six cars or your own in their place, not with {PROCEDURAL}:N")
     frame_folder = _renderer()
     if arguments.variations:
         print(frame_folder.render_variations(arguments))

@@ -16,7 +16,7 @@ import bpy
 from mathutils import Matrix
 
 import utils
-from data.renderer import car_files, car_scene, car_shapes
+from data.renderer import car_files, car_models, car_scene, car_shapes
 
 ENDINGS = (".glb", ".obj", ".blend")
 MOVED = Matrix.Translation((3, -2, 5)) @ Matrix.Rotation(radians(90), 4, "Z") @ Matrix.Scale(2, 4)
@@ -31,7 +31,7 @@ def main(folder):
         materials = car_scene.car_materials()
         for name, material in materials.items():
             material.name = name
-        car = car_shapes.build(model, materials)
+        car = car_shapes.build(model, car_models.CARS[model], materials)
         car.matrix_world = MOVED
         export(file)
         rows.append({"model": model, "file": file.name, "paint": "paint", "turn": -90})

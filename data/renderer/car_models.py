@@ -55,20 +55,25 @@ class Car(NamedTuple):
     screens: tuple  # windscreen (and rear window, if not steep): (x, half width) of base and of top edge for each
     windows: tuple  # side windows: four (x, z) corners each
     details: tuple  # patches, lines and blobs
+    hood: str = "paint"  # the material of the cabin
+    rims: str = "rim"  # the material of the rims
+    spoke: float = 1.0  # breadth of a spoke, in that of the six cars
 
 
-def _plate(view, z):
+def plate(view, z):
+    """A number plate in the middle of the front or rear, its centre at this height."""
     return Patch(view, "plate", ((-0.26, z - 0.055), (0.26, z + 0.055)))
 
 
-def _arches(axles, radius, material, width):
+def arches(axles, radius, material, width):
     """Strips around both wheels' wells, `radius` from the axle."""
     turns = [pi * (0.02 + 0.96 * step / 24) for step in range(25)]
     for x, z in axles:
         yield Line("side", material, width, tuple((x + radius * cos(turn), z + radius * sin(turn)) for turn in turns))
 
 
-def _mirror(material, x, y, z, size=(0.17, 0.26, 0.13)):
+def mirror(material, x, y, z, size=(0.17, 0.26, 0.13)):
+    """The outer mirrors."""
     return Blob(material, (x, y, z), size, 2.6)
 
 
@@ -98,7 +103,7 @@ CARS = {
             Patch("side", "dark", ((0.52, 0.26), (0.82, 0.30), (0.80, 0.52), (0.66, 0.52)), 0.2),
             Line("side", "dark", 0.011, ((-0.42, 0.84), (-0.40, 0.30), (0.50, 0.24), (0.84, 0.80))),
             Line("side", "black", 0.07, ((-1.0, 0.17), (0.9, 0.17))),
-            _mirror("paint", 0.74, 0.90, 0.95, (0.17, 0.34, 0.11)),
+            mirror("paint", 0.74, 0.90, 0.95, (0.17, 0.34, 0.11)),
         ),
     ),
     "Mercedes Benz 300sel": Car(
@@ -124,19 +129,19 @@ CARS = {
             Line("side", "metal", 0.03, ((-2.38, 0.60), (2.38, 0.60))),
             Line("side", "metal", 0.022, ((-1.86, 0.955), (0.92, 0.955))),
             Line("side", "metal", 0.05, ((-0.80, 0.24), (1.15, 0.24))),
-            *_arches(((1.60, 0.335), (-1.25, 0.335)), 0.385, "metal", 0.025),
+            *arches(((1.60, 0.335), (-1.25, 0.335)), 0.385, "metal", 0.025),
             Line("side", "dark", 0.011, ((0.78, 0.94), (0.78, 0.55), (0.72, 0.27), (-0.34, 0.27), (-0.34, 0.94))),
             Line("side", "dark", 0.011, ((-0.36, 0.27), (-0.80, 0.29), (-0.92, 0.62), (-1.35, 0.76), (-1.36, 0.94))),
             Patch("side", "metal", ((-0.28, 0.80), (-0.10, 0.83))),
             Patch("side", "metal", ((-1.28, 0.80), (-1.10, 0.83))),
             Line("top", "dark", 0.012, ((1.02, 0.0), (1.02, 0.70), (2.44, 0.62))),
             Line("top", "dark", 0.012, ((-1.98, 0.0), (-1.98, 0.70), (-2.46, 0.66))),
-            _plate("rear", 0.60),
+            plate("rear", 0.60),
             Blob("metal", (2.50, 0.0, 0.42), (0.18, 1.76, 0.14), 8.0),
             Blob("metal", (-2.50, 0.0, 0.42), (0.18, 1.76, 0.14), 8.0),
             Blob("metal", (2.58, 0.40, 0.44), (0.06, 0.07, 0.24), 4.0),
             Blob("metal", (-2.58, 0.40, 0.44), (0.06, 0.07, 0.24), 4.0),
-            _mirror("metal", 0.70, 0.88, 1.02, (0.09, 0.24, 0.11)),
+            mirror("metal", 0.70, 0.88, 1.02, (0.09, 0.24, 0.11)),
         ),
     ),
     "Megane RS": Car(
@@ -168,10 +173,10 @@ CARS = {
             Patch("side", "black", ((-0.36, 0.90), (-0.16, 0.925))),
             Patch("side", "black", ((0.93, 0.50), (1.0, 0.50), (0.99, 0.78), (0.92, 0.78)), 0.2),
             Line("top", "dark", 0.011, ((1.26, 0.0), (1.24, 0.74), (1.92, 0.62), (2.06, 0.0))),
-            _plate("rear", 0.62),
-            _plate("front", 0.52),
+            plate("rear", 0.62),
+            plate("front", 0.52),
             Blob("paint", (-1.80, 0.0, 1.375), (0.36, 1.12, 0.07), 4.0),
-            _mirror("paint", 0.70, 0.90, 1.04, (0.16, 0.28, 0.14)),
+            mirror("paint", 0.70, 0.90, 1.04, (0.16, 0.28, 0.14)),
         ),
     ),
     "Mercedes AMG Coupe": Car(
@@ -202,8 +207,8 @@ CARS = {
             Patch("side", "metal", ((-0.64, 0.76), (-0.46, 0.78))),
             Line("top", "dark", 0.011, ((0.62, 0.0), (0.66, 0.74), (1.98, 0.58), (2.12, 0.0))),
             Line("top", "dark", 0.02, ((0.90, 0.16), (1.70, 0.22))),
-            _plate("rear", 0.52),
-            _mirror("paint", 0.20, 0.90, 0.98, (0.16, 0.30, 0.13)),
+            plate("rear", 0.52),
+            mirror("paint", 0.20, 0.90, 0.98, (0.16, 0.30, 0.13)),
         ),
     ),
     "Range Rover Evoque": Car(
@@ -232,17 +237,17 @@ CARS = {
             Patch("rear", "dark", ((-0.95, 0.20), (0.95, 0.56))),
             Patch("rear", "metal", ((-0.50, 0.34), (0.50, 0.42)), 0.2),
             Line("side", "dark", 0.16, ((-2.16, 0.36), (2.16, 0.36))),
-            *_arches(((1.31, 0.400), (-1.35, 0.400)), 0.490, "dark", 0.10),
+            *arches(((1.31, 0.400), (-1.35, 0.400)), 0.490, "dark", 0.10),
             Line("side", "black", 0.03, ((-1.95, 1.20), (0.95, 1.11))),
             Line("side", "dark", 0.011, ((0.80, 1.08), (0.80, 0.46), (-0.25, 0.46), (-0.25, 1.14))),
             Line("side", "dark", 0.011, ((-0.25, 0.46), (-0.82, 0.46), (-0.95, 0.80), (-1.14, 0.96), (-1.14, 1.16))),
             Patch("side", "black", ((-0.20, 0.98), (0.0, 1.01))),
             Patch("side", "black", ((-1.08, 1.00), (-0.88, 1.03))),
             Line("top", "dark", 0.011, ((1.14, 0.0), (1.14, 0.84), (2.0, 0.78), (2.1, 0.0))),
-            _plate("rear", 0.78),
-            _plate("front", 0.66),
+            plate("rear", 0.78),
+            plate("front", 0.66),
             Blob("black", (-1.90, 0.0, 1.52), (0.34, 1.16, 0.06), 5.0),
-            _mirror("black", 0.66, 0.98, 1.18, (0.17, 0.26, 0.19)),
+            mirror("black", 0.66, 0.98, 1.18, (0.17, 0.26, 0.19)),
         ),
     ),
     "Tesla Model S": Car(
@@ -274,8 +279,8 @@ CARS = {
             Patch("side", "metal", ((-0.16, 0.84), (0.06, 0.86))),
             Patch("side", "metal", ((-1.12, 0.87), (-0.90, 0.89))),
             Line("top", "dark", 0.011, ((1.46, 0.0), (1.40, 0.76), (2.2, 0.62), (2.34, 0.0))),
-            _plate("rear", 0.66),
-            _mirror("paint", 0.82, 0.92, 1.01, (0.16, 0.28, 0.13)),
+            plate("rear", 0.66),
+            mirror("paint", 0.82, 0.92, 1.01, (0.16, 0.28, 0.13)),
         ),
     ),
 }  # fmt: skip

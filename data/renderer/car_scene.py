@@ -1,23 +1,30 @@
 """The Blender scene of the rendered cars: built once by `build`, then set to each picture's properties by `apply`.
 
+`render` writes the picture; `mask` then tells what is where in it.
+
 Lengths are metres, angles in the properties are degrees. A car at rotation 0 faces the camera, which stands on the +x
 axis; sun rotation 0 is a sun behind the camera.
 """
 
 from contextlib import contextmanager
 from math import cos, pi, radians, sin
+from pathlib import Path
 from typing import NamedTuple
 
 import bpy
+import numpy as np
 from mathutils import Vector
 
-import utils
 from common.errors import InputError
 from data.renderer import camera, car_files, car_shapes
+from data.renderer.car_models import CARS
+from data.renderer.mask_files import CAR, GROUND
 
 LOOK_AT = Vector((0.0, 0.0, camera.LOOK_AT))
 NAMED = "scene: "  # before the names of the scene's own materials, apart from those of a user's files
 LAST_BYTES = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}  # of a whole image file
+STAGE = ("ground", "behind", "sun", "camera")  # the objects that are no cars
+MASK = "mask"  # the file beside Blender's temporary ones that holds the mask of the last picture
 SIDE = 400.0  # half the side of the ground
 # Linear RGB. Saturation 0.5 and value at most 0.5, so that none of the factors from 0 to 2 looks like another.
 PAINT = (0.44, 0.22, 0.22)
@@ -122,7 +129,8 @@ def _quad(name, corners, material):
 def _background():
     """The ground, and behind it a wall that shines for the camera alone, brightest where it meets the ground."""
     ground = _background_material("ground", "BsdfDiffuse")
-    _quad("ground", [(-SIDE, -SIDE, 0), (SIDE, -SIDE, 0), (SIDE, SIDE, 0), (-SIDE, SIDE, 0)], ground)
+    corners = [(-SIDE, -SIDE, 0), (SIDE, -SIDE, 0), (SIDE, SIDE, 0), (-SIDE, SIDE, 0)]
+    _quad("ground", corners, ground).pass_index = GROUND
     behind = _background_material("behind", "Emission")
     nodes, links = behind.node_tree.nodes, behind.node_tree.links
     place = nodes.new("ShaderNodeNewGeometry").outputs["Position"]
@@ -195,22 +203,36 @@ def _settings(scene, size, samples, image_format):
     cycles.sample_clamp_indirect = 3.0
 
 
-def build(size, samples, image_format="png", device="CPU", car_models=None):
-    """The scene with all six cars, of which `apply` shows one.
+def _mask_output(scene):
+    """Has Blender write the index of the object that is seen in the middle of each pixel, beside every picture."""
+    scene.view_layers[0].use_pass_object_index = True
+    scene.use_nodes = True
+    nodes, links = scene.node_tree.nodes, scene.node_tree.links
+    nodes.clear()
+    layers, picture, indices = (nodes.new(f"CompositorNode{kind}") for kind in ("RLayers", "Composite", "OutputFile"))
+    indices.base_path, indices.file_slots[0].path = bpy.app.tempdir, MASK
+    indices.format.file_format, indices.format.color_depth = "OPEN_EXR", "32"
+    links.new(layers.outputs["Image"], picture.inputs["Image"])
+    links.new(layers.outputs["IndexOB"], indices.inputs[0])
 
-    `size` in pixels, `samples` per pixel; `car_models`: a folder of the user's own cars (see car_files), or None for
-    those of car_models.py. Raises InputError for a device that does not exist or a car that cannot be loaded.
+
+def build(size, samples, image_format="png", device="CPU", cars=CARS):
+    """The scene with some cars, of which `apply` shows one; it may add others.
+
+    `size` in pixels, `samples` per pixel; `cars`: name -> Car, or a folder of the user's own (see car_files). Raises
+    InputError for a device that does not exist or a car that cannot be loaded.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     _compute_on(scene, device)
     _settings(scene, size, samples, image_format)
+    _mask_output(scene)
     materials = car_materials()
-    if car_models is None:
-        for model in utils.CAR_MODELS:
-            car_shapes.build(model, materials)
+    if isinstance(cars, Path):
+        car_files.load_all(cars, materials["paint"])
     else:
-        car_files.load_all(car_models, materials["paint"])
+        for name, car in cars.items():
+            car_shapes.build(name, car, materials)
     _background()
     _sky(scene)
     sun = _linked("sun", bpy.data.lights.new("sun", "SUN"))
@@ -246,14 +268,20 @@ def _set_light(scene, elevation, rotation):
 
 
 def _show(scene, model):
-    for each in utils.CAR_MODELS:
-        root = scene.objects[each]
+    for root in [each for each in scene.objects if each.parent is None and each.name not in STAGE]:
         for thing in (root, *root.children_recursive):
-            thing.hide_render = each != model
+            thing.hide_render = root.name != model
+            thing.pass_index = CAR
 
 
-def apply(scene, values):
-    """Sets all eleven properties; `values`: property name -> one of its values in utils.PROPERTIES."""
+def apply(scene, values, car=None):
+    """Sets all eleven properties; `values`: property name -> one of its values.
+
+    `car`: the Car of which a model is made that the scene does not have yet.
+    """
+    if values["model"] not in scene.objects:
+        names = car_shapes.MATERIALS
+        car_shapes.build(values["model"], car, {name: bpy.data.materials[NAMED + name] for name in names})
     _show(scene, values["model"])
     scene.objects[values["model"]].rotation_euler.z = radians(values["rotation_z"])
     _shift("paint", values["color_hue"], values["color_sat"], values["color_val"])
@@ -269,6 +297,7 @@ def render(scene, path, seed):
     """Writes the picture to `path`; `seed` fixes its noise. Raises InputError if the file cannot be written."""
     scene.cycles.seed = seed & 0x7FFFFFFF
     scene.render.filepath = str(path)
+    _mask_file(scene).unlink(missing_ok=True)  # lest it be taken for the next picture's
     try:
         bpy.ops.render.render(write_still=True)
     except RuntimeError as error:
@@ -276,6 +305,41 @@ def render(scene, path, seed):
     # On a full disk Blender leaves half a file and says nothing.
     if not path.is_file() or not path.read_bytes().endswith(LAST_BYTES[path.suffix]):
         raise InputError(f"{path}: Blender could not write it whole; is the disk full?")
+
+
+def _mask_file(scene):
+    return Path(bpy.app.tempdir) / f"{MASK}{scene.frame_current:04}.exr"
+
+
+def mask(scene):
+    """What is where in the picture that was rendered last: an array (size, size) of mask_files' numbers.
+
+    By the middle of each pixel: the same for any number of samples, and whatever light and colours are. Raises InputError
+    if Blender could not write it.
+    """
+    file = _mask_file(scene)
+    try:
+        image = bpy.data.images.load(str(file))
+    except RuntimeError:
+        raise InputError(f"{file}: Blender could not write it; is the disk full?") from None
+    values = np.empty(len(image.pixels), dtype=np.float32)
+    image.pixels.foreach_get(values)
+    size, channels = tuple(image.size), image.channels
+    bpy.data.images.remove(image)
+    file.unlink()
+    if size != (scene.render.resolution_x, scene.render.resolution_y):
+        raise InputError(f"{file}: Blender could not write it whole; is the disk full?")
+    return values.reshape(*size[::-1], channels)[::-1, :, 0].astype(np.uint8)  # Blender counts rows from below
+
+
+def mask_alone(scene):
+    """The same without a picture: quick, for pictures that have been rendered before."""
+    before = scene.cycles.samples, scene.cycles.use_denoising
+    scene.cycles.samples, scene.cycles.use_denoising = 1, False
+    _mask_file(scene).unlink(missing_ok=True)
+    bpy.ops.render.render()
+    scene.cycles.samples, scene.cycles.use_denoising = before
+    return mask(scene)
 
 
 @contextmanager

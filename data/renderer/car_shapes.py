@@ -9,10 +9,11 @@ import numpy as np
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
-from data.renderer.car_models import CARS, Blob, Line, Patch
+from data.renderer.car_models import Blob, Line, Patch
 
 MATERIALS = ("paint", "glass", "dark", "black", "tyre", "rim", "metal", "lamp", "tail", "plate")
 WHEEL_WIDTH = 0.24
+WELL = "dark"  # the material of wheel wells, of which no other part of the hull is
 SEEN_FROM = {  # view -> where a point (a, b) of a drawing is looked at from, and in which direction
     "front": (lambda a, b: (5, a, b), (-1, 0, 0)),
     "rear": (lambda a, b: (-5, a, b), (1, 0, 0)),
@@ -87,7 +88,7 @@ def _body(car):
 
 
 def _cabin(car):
-    """The greenhouse, painted; it reaches a little into the body below."""
+    """The greenhouse; it reaches a little into the body below."""
     rear, front = car.roof[0][0], car.roof[-1][0]
     x = (rear + front) / 2 + (front - rear) / 2 * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 80))
     base = _curve(car.top, x, car.soft) - 0.12
@@ -97,7 +98,7 @@ def _cabin(car):
     cos, sin = _superellipse(np.linspace(0, np.pi, 61)[None], car.square[1])
     z = height * sin
     y = (width - car.cabin[1] * np.maximum(z - 0.12, 0)) * cos
-    return _loft(np.stack([np.broadcast_to(x[:, None], z.shape), y, base[:, None] + z], axis=-1), "paint")
+    return _loft(np.stack([np.broadcast_to(x[:, None], z.shape), y, base[:, None] + z], axis=-1), car.hood)
 
 
 def _lathe(profile, material, segments=40):
@@ -126,14 +127,14 @@ def _wheel(car):
         dish = [(rim, 0.0), (rim, 0.44), (rim - 0.05, 0.45), (rim - 0.07, 0.35), (rim - 0.10, 0.0), (0.0, 0.0)]
     else:
         dish = [(rim, 0.0), (rim, 0.46), (rim - 0.1, 0.43), (rim - 0.2, 0.38), (0.30, 0.48), (0.0, 0.54)]
-    vertices, faces, names = _lathe([(a * r, b * w) for a, b in dish], "rim")
+    vertices, faces, names = _lathe([(a * r, b * w) for a, b in dish], car.rims)
     if car.spokes:  # between the spokes one sees the brake
         names = ["dark" if abs(vertices[face, 1]).max() < 1e-6 else name for face, name in zip(faces, names)]
-        parts.append(_blob(Blob("rim", (0, 0.36 * w, 0), (0.34 * r, 0.24 * w, 0.34 * r), 2.5)))
+        parts.append(_blob(Blob(car.rims, (0, 0.36 * w, 0), (0.34 * r, 0.24 * w, 0.34 * r), 2.5)))
     parts.append((vertices, faces, names))
-    reach, breadth = (rim - 0.05) * r, (0.26 if car.spokes < 8 else 0.13) * r
+    reach, breadth = (rim - 0.05) * r, (0.26 if car.spokes < 8 else 0.13) * car.spoke * r
     for turn in np.arange(car.spokes) * 2 * np.pi / max(car.spokes, 1):
-        spoke = _blob(Blob("rim", (reach / 2, 0.38 * w, 0.0), (reach, 0.14 * w, breadth), 6.0))
+        spoke = _blob(Blob(car.rims, (reach / 2, 0.38 * w, 0.0), (reach, 0.14 * w, breadth), 6.0))
         spin = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]])
         parts.append((spoke[0] @ spin.T, *spoke[1:]))
     return _joined(parts)
@@ -184,7 +185,7 @@ def _laid(tree, names, view, material, grid, lift):
     """The grid (n, k, 2) of a drawing on the outermost surface seen in its view, `lift` metres out of it."""
     place, towards = SEEN_FROM[view]
     hits = [tree.ray_cast(Vector(place(*point)), Vector(towards))[:3] for point in grid.reshape(-1, 2).tolist()]
-    on_car = [at is not None and names[face] == "paint" for at, _, face in hits]  # neither beside it nor in a well
+    on_car = [at is not None and names[face] != WELL for at, _, face in hits]  # neither beside it nor in a well
     points = np.array([tuple(hit[0] + lift * hit[1]) if on else (np.nan,) * 3 for hit, on in zip(hits, on_car)])
     _, faces, _ = _loft(np.zeros((*grid.shape[:2], 3)), "", closed=False, caps=False)
     faces = [face for face in faces if not np.isnan(points[face]).any()]
@@ -221,7 +222,7 @@ def _with_wells(car, body):
     cutters = []
     for axle, width in zip(car.axles, _half_width(car, np.array(car.axles))):
         tub = [(0.0, width - depth), (radius, width - depth), (radius, 1.3), (0.0, 1.3)]
-        cutters.append(_moved(_lathe(tub, "dark", 64), (axle, 0, car.wheel)))
+        cutters.append(_moved(_lathe(tub, WELL, 64), (axle, 0, car.wheel)))
     cutter = _object("cutter", _joined(cutters + [_mirrored(part) for part in cutters]))
     target = _object("target", body)
     modifier = target.modifiers.new("wells", "BOOLEAN")
@@ -231,7 +232,7 @@ def _with_wells(car, body):
     faces = [list(polygon.vertices) for polygon in mesh.polygons]
     from_axle = [np.hypot(centres[:, 0] - axle, centres[:, 2] - car.wheel) for axle in car.axles]
     in_well = (np.min(from_axle, axis=0) < radius + 1e-4) & (abs(centres[:, 1]) > 0.4)
-    names = np.where(in_well, "dark", "paint").tolist()
+    names = np.where(in_well, WELL, "paint").tolist()
     for each in (target, cutter):
         bpy.data.meshes.remove(each.data)
     return vertices, faces, names
@@ -252,9 +253,8 @@ def _object(name, part):
     return thing
 
 
-def build(name, materials):
-    """The car of CARS with this name as one object of the scene; `materials`: name in MATERIALS -> bpy material."""
-    car = CARS[name]
+def build(name, car, materials):
+    """A Car as one object of the scene, of this name; `materials`: name in MATERIALS -> bpy material."""
     hull = _joined([_with_wells(car, _body(car)), _cabin(car)])
     parts = [hull, *_laid_on(hull, car)]
     wheel = _wheel(car)

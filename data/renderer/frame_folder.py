@@ -1,4 +1,7 @@
-"""Fills a folder with rendered frames. Several processes may do so together, and each may be stopped at any time."""
+"""Fills a folder with rendered frames. Several processes may do so together, and each may be stopped at any time.
+
+A frame is an image and its mask. The mask is written first, so that an image of ours has one.
+"""
 
 import os
 import shutil
@@ -11,26 +14,29 @@ from tqdm import tqdm
 from common import run_record, safe_files
 from common.errors import InputError
 from common.seeds import derived_seed
-from data.renderer import car_scene, sampling
+from data.renderer import car_scene, drawn_cars, mask_files, sampling
+from data.renderer.car_models import CARS
 
 RECORDED = ("size", "samples", "seed", "format", "variations")  # the options that change a picture
 BYTES_PER_PIXEL = {"png": 1.3, "jpg": 0.2}  # rather more than pictures of the cars take
 
 
 def render_frames(options, frames):
-    """Renders those of `frames` that have no image yet; returns a line that says what was done.
+    """Renders those of `frames` that have no image or no mask yet; returns a line that says what was done.
 
     `options` are those of 2_render_cars.py. Raises InputError, before anything is rendered, if the folder was made with
     other options, the disk has no room, or a device or car does not exist.
     """
+    count = options.procedural
 
     def values_of(frame):
-        return sampling.draw(frame, options.seed)
+        return sampling.draw_procedural(frame, options.seed, count) if count else sampling.draw(frame, options.seed)
 
     def picture(scene, frame):
-        car_scene.apply(scene, values_of(frame))
-        with safe_files.written_aside(image_file(options, frame)) as aside:
-            car_scene.render(scene, aside, derived_seed(options.seed, "noise", frame))
+        values = values_of(frame)
+        car = drawn_cars.drawn_car(drawn_cars.number_of(values["model"]), options.seed) if count else None
+        car_scene.apply(scene, values, car)
+        _render(scene, options, frame, derived_seed(options.seed, "noise", frame))
 
     return _fill(options, frames, values_of, f"seed {options.seed}", picture)
 
@@ -47,8 +53,7 @@ def render_variations(options):
         silhouette = options.output / "silhouettes" / f"{frame}.png"
         with car_scene.outlined(scene), safe_files.written_aside(silhouette) as aside:
             car_scene.render(scene, aside, 0)
-        with safe_files.written_aside(image_file(options, frame)) as aside:
-            car_scene.render(scene, aside, 0)  # the same noise in all, so that it is no difference
+        _render(scene, options, frame, 0)  # the same noise in all, so that it is no difference
 
     frames = range(1, len(variations) + 1)
     return _fill(options, frames, values_of, "the list of variations", pictures)
@@ -58,26 +63,56 @@ def image_file(options, frame):
     return options.output / "images" / f"{frame}.{options.format}"
 
 
+def mask_file(options, frame):
+    return options.output / "masks" / f"{frame}.png"
+
+
+def _is_done(options, frame):
+    return image_file(options, frame).is_file() and mask_file(options, frame).is_file()
+
+
+def _render(scene, options, frame, seed):
+    """Writes what a frame lacks: mask and image, or, of an image that was rendered before there were masks, the mask."""
+    if image_file(options, frame).is_file():
+        mask_files.write(mask_file(options, frame), car_scene.mask_alone(scene))
+        return
+    with safe_files.written_aside(image_file(options, frame)) as aside:
+        car_scene.render(scene, aside, seed)
+        mask_files.write(mask_file(options, frame), car_scene.mask(scene))
+
+
 def _fill(options, frames, values_of, source, render):
-    """Calls render(scene, frame) for each frame that has no image and that nobody else is at."""
-    (options.output / "images").mkdir(parents=True, exist_ok=True)
-    there = {path.name for path in (options.output / "images").iterdir()}
-    todo = [frame for frame in frames if f"{frame}.{options.format}" not in there]
+    """Calls render(scene, frame) for each frame that is not done and that nobody else is at."""
+    there, masks = _names(options.output / "images"), _names(options.output / "masks")
+    todo = [f for f in frames if f"{f}.{options.format}" not in there or f"{f}.png" not in masks]
     _check_options(options, there)
-    _check_disk(options, len(todo))
+    _check_disk(options, sum(f"{frame}.{options.format}" not in there for frame in todo))
     with _quiet():
         scene = _build(options) if todo else None
         with safe_files.locked(options.output / "samples.csv"):
             _note_options(options)
+            if options.procedural:
+                sampling.write_models(
+                    options.output / "properties.csv",
+                    [drawn_cars.name_of(number) for number in range(1, options.procedural + 1)],
+                )
             sampling.write_samples(options.output / "samples.csv", frames, values_of, source)
         ours = sum(1 for _ in _rendered(scene, options, todo, render))
-    left = sum(not image_file(options, frame).is_file() for frame in todo) if ours < len(todo) else 0
+    left = sum(not _is_done(options, frame) for frame in todo) if ours < len(todo) else 0
     elsewhere = f"; {left} still at work in other processes" if left else ""
     return f"{len(frames)} frames in {options.output / 'images'} ({ours} rendered now{elsewhere})"
 
 
+def _names(folder):
+    """The names of the files in a folder, which is made if it does not exist."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return {path.name for path in folder.iterdir()}
+
+
 def _build(options):
-    return car_scene.build(options.size, options.samples, options.format, options.device, options.car_models)
+    # Cars drawn from a seed are made when they are first shown: of hundreds, a run may show few.
+    cars = options.car_models or ({} if options.procedural else CARS)
+    return car_scene.build(options.size, options.samples, options.format, options.device, cars)
 
 
 def _rendered(scene, options, todo, render):
@@ -87,7 +122,7 @@ def _rendered(scene, options, todo, render):
     signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
     for frame in tqdm(todo, unit="frame", disable=not todo):
         with safe_files.claimed(options.output, frame) as ours:
-            if ours and not image_file(options, frame).is_file():
+            if ours and not _is_done(options, frame):
                 render(scene, frame)
                 yield frame
         if interrupts:
@@ -96,7 +131,8 @@ def _rendered(scene, options, todo, render):
 
 def _recorded(options):
     recorded = {name: getattr(options, name) for name in RECORDED}
-    return recorded | {"car_models": str(options.car_models.resolve()) if options.car_models else None}
+    procedural = f"procedural:{options.procedural}" if options.procedural else None
+    return recorded | {"car_models": str(options.car_models.resolve()) if options.car_models else procedural}
 
 
 def _check_options(options, images):

@@ -4,6 +4,7 @@ import utils
 from common import csv_files
 from common.errors import InputError
 from common.seeds import derived_seed
+from data.renderer import drawn_cars
 
 COLUMNS = ["frame"] + [each.name for each in utils.PROPERTIES]
 # What the variations have in common: a picture in which every property can be seen to change.
@@ -20,15 +21,37 @@ def draw(frame, seed):
 
     A draw depends on nothing but seed, frame and property, so a frame is the same whichever others are asked for.
     """
+    return _drawn(frame, seed, "rendered cars", utils.PROPERTIES)
+
+
+def draw_procedural(frame, seed, count):
+    """The same with `count` drawn cars, which take turns, so that all have equally many frames.
+
+    All but the car is drawn apart from what `draw` gives, so that these frames and those of the six cars are no pairs.
+    """
+    model = drawn_cars.name_of((frame - 1) % count + 1)
+    return {"model": model} | _drawn(frame, seed, "procedural cars", utils.PROPERTIES[1:])
+
+
+def _drawn(frame, seed, purpose, properties):
     return {
-        each.name: each.values[derived_seed(seed, "rendered cars", frame, each.name) % len(each.values)]
-        for each in utils.PROPERTIES
+        each.name: each.values[derived_seed(seed, purpose, frame, each.name) % len(each.values)] for each in properties
     }
 
 
 def variations():
     """[(property name, values of all eleven), ...]: each property goes through its values, the others stay at BASE."""
     return [(each.name, BASE | {each.name: value}) for each in utils.PROPERTIES for value in each.values]
+
+
+def write_models(path, names):
+    """Writes properties.csv, which declares the values of "model". Raises InputError if it exists and says otherwise."""
+    hint = "delete it, or give another --output"
+    declared = {"property": "model", "values": "|".join(names)}
+    if not path.exists():
+        csv_files.write_rows(path, [list(declared), list(declared.values())])
+    elif csv_files.read_rows(path, dict.fromkeys(declared, str), what="a list of car models", hint=hint) != [declared]:
+        raise InputError(f"{path}: does not declare {names[0]} to {names[-1]} as the values of model; {hint}")
 
 
 def write_samples(path, frames, values_of, source):
