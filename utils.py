@@ -18,6 +18,7 @@ PATHS = {
     "Cars196": ROOT / "data" / "Cars196",
     "CUB200": ROOT / "data" / "CUB_200_2011",
     "SOP": ROOT / "data" / "Stanford_Online_Products",
+    "SyntheticCars": ROOT / "data" / "synthetic_cars",  # images/, samples.csv and properties.csv; data/2_render_cars.py
     "RenderedCars": ROOT / "data" / "rendered_cars",  # images/ and samples.csv
     "downloads": ROOT / "data" / "downloads",  # of data/1_prepare.py
     "results": ROOT / "results",  # every settings file gets a folder of its own in here ...
@@ -42,11 +43,18 @@ class Model(NamedTuple):
     head: str = ""  # "keep" or "drop" the classifier of a timm network
     crop: tuple | None = None  # (shorter side, size of the middle) of a timm network's images
     embeddings: dict = {}  # dataset -> path of its images' embeddings, instead of a network
+    # Of models of one's own that reality_check/2_train_models.py trains
+    loss: str = ""  # a class of pytorch_metric_learning.losses, or module:class
+    loss_arguments: dict = {}
+    miner: str = ""  # a class of pytorch_metric_learning.miners, or module:class
+    miner_arguments: dict = {}
+    loss_learning_rate: float | None = None  # of the loss's own parameters
+    images_per_class: int = 4  # in a batch
 
     @property
     def is_own(self):
         """Whether it is not one of the paper's fifteen."""
-        return bool(self.network or self.embeddings)
+        return bool(self.network or self.embeddings or self.loss)
 
     @property
     def is_none(self):
@@ -62,7 +70,7 @@ class Model(NamedTuple):
     def per_fold(self):
         """Whether it has a network for each fold, rather than one that counts once."""
         paths = [self.checkpoint, *self.embeddings.values()]
-        in_layout = not self.embeddings and ":" not in self.network
+        in_layout = bool(self.loss) or (not self.embeddings and ":" not in self.network)
         return in_layout or any("{fold}" in path for path in paths)
 
 
@@ -96,22 +104,30 @@ MODELS = [
 class Dataset(NamedTuple):
     name: str
     experiments: str  # a model's experiment folder, from its key and its number
-    hyperparameters: str  # whose row of reality_check/hyperparameters.csv its models are trained with
+    trained_as: str = "Cars196"  # whose hyperparameters and rhythm its models are trained with
+    check_every: int = 500  # iterations between two looks at the validation classes, in the Reality Check
+    patience: int = 1500  # iterations after the best look at which it stops
 
 
 DATASETS = {
-    "SOP": Dataset("SOP", "sop_{key}{run}_reproduction0", "SOP"),
-    "Cars196": Dataset("Cars196", "cars_{key}{run}_reproduction0", "Cars196"),
-    "CUB200": Dataset("CUB200", "cub_{key}{run}_reproduction0", "CUB200"),
-    "RenderedCars": Dataset("RenderedCars", "rendered_cars_{key}", "Cars196"),
+    "SOP": Dataset("SOP", "sop_{key}{run}_reproduction0", "SOP", 2000, 4000),
+    "Cars196": Dataset("Cars196", "cars_{key}{run}_reproduction0"),
+    "CUB200": Dataset("CUB200", "cub_{key}{run}_reproduction0", "CUB200", 200, 1000),
+    "SyntheticCars": Dataset("SyntheticCars", "synthetic_cars_{key}"),
+    "RenderedCars": Dataset("RenderedCars", "rendered_cars_{key}"),
 }
 FOLDS = (0, 1, 2, 3)  # the Reality Check's cross validation; each fold is one checkpoint
 FOLD_FOLDER = "Test50_50_Partitions4_{fold}"
 
 
+def dataset_of(name):
+    """The Dataset of that name; of one that settings add, a folder with a sub-folder per class, what holds for all such."""
+    return DATASETS.get(name) or Dataset(name, f"{name}_{{key}}")
+
+
 def experiment_folder(model, dataset):
     """The folder that holds a model's checkpoints for a dataset; the Reality Check's 42 names are derived here."""
-    return DATASETS[dataset].experiments.format(key=model.key, run=model.runs.get(dataset, ""))
+    return dataset_of(dataset).experiments.format(key=model.key, run=model.runs.get(dataset, ""))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,12 @@ MOST = 500
 TAKEN = ("missing", "undefined", "no maps", "not given")  # what cells of tables say
 LONGEST = 80  # bytes of a name in those of files, two of which make that of an array
 TEXT = kinds.word(re.compile(".*", re.DOTALL), "a word")
+CLASS = re.compile(rf"[A-Za-z_]\w*|{NAME.pattern}")
+ARGUMENTS = kinds.mapping_of(
+    kinds.word(re.compile(r"[A-Za-z_]\w*"), "a name"),
+    kinds.Kind(lambda value: value is None or isinstance(value, (bool, int, float, str)), "a number or a word"),
+    "a block of `argument: value` lines, numbers and words",
+)
 KEYS = {
     "name": TEXT,
     "year": kinds.whole(1, 9999),
@@ -35,11 +41,18 @@ KEYS = {
         "[shorter side, size of the middle], whole numbers such as [256, 224]",
     ),
     "embeddings": kinds.mapping_of(
-        kinds.one_of(DATASETS),
+        kinds.word(re.compile(r"[A-Za-z]\w*"), "a dataset"),
         kinds.word(re.compile(".+"), "a path"),
-        f"a path for each of some of {', '.join(DATASETS)}",
+        f"a path for each of some of {', '.join(DATASETS)} or of your own datasets",
     ),
+    "loss": kinds.word(CLASS, "a class of pytorch_metric_learning, or module:class"),
+    "loss_arguments": ARGUMENTS,
+    "miner": kinds.word(CLASS, "a class of pytorch_metric_learning, or module:class"),
+    "miner_arguments": ARGUMENTS,
+    "loss_learning_rate": kinds.above(0, 10),
+    "images_per_class": kinds.whole(1, 10**5),
 }
+OF_LOSS = ("loss_arguments", "miner", "miner_arguments", "loss_learning_rate", "images_per_class")
 
 
 def models_from(given):
@@ -89,10 +102,30 @@ def _own(entry):
     model = model._replace(group=model.group.strip() if model.group or model.trained else "None")
     if not model.group.isprintable() or not model.group:
         raise InputError(f"{where}: name its `group`, such as Ranking, Classification or one of your own")
-    if bool(model.network) == bool(model.embeddings):
-        raise InputError(f"{where}: give it either a `network` or `embeddings`")
+    if bool(model.network or model.loss) == bool(model.embeddings):
+        raise InputError(f"{where}: give it either a `network` or `embeddings`, or a `loss` to train with")
+    if model.loss:
+        return _with_loss(where, model)
+    if lost := [key for key in OF_LOSS if key in entry]:
+        raise InputError(f"{where}: `{lost[0]}` is for models with a `loss`")
     _check_network(where, model)
     return model
+
+
+def _with_loss(where, model):
+    """A model that is trained here, from the settings' trunk or a network of its own."""
+    if not model.trained:
+        raise InputError(f"{where}: has a `loss`, so it will be trained; leave `trained` and `checkpoint: random` out")
+    if is_folder(model.network):
+        raise InputError(f"{where}: training begins with module:function or timm:name, not with a folder")
+    if model.checkpoint and not model.network:
+        raise InputError(f"{where}: name the `network` that `checkpoint` is the weights of")
+    if "{" in model.checkpoint:
+        raise InputError(f"{where}: all trainings begin with one `checkpoint`; leave the braces out of its path")
+    _check_network(where, model)
+    if model.head == "keep":
+        raise InputError(f"{where}: the embedder is trained on the features; leave `head: keep` out")
+    return model._replace(key=slug(model.name))
 
 
 def _paths_as_given(where, entry):

@@ -9,11 +9,20 @@ from common import kinds
 from common.errors import InputError
 from common.imports import NAME
 from common.models import PAPER, TIMM, find, models_from, read_list
-from utils import DATASETS, FOLDS, MODELS, PATHS, PROTOCOLS, ROOT
+from utils import DATASETS, FOLDS, MODELS, PATHS, PROTOCOLS, ROOT, dataset_of
 
 PRECISIONS = ("float32", "tf32", "bf16")
 TSNE_MODEL = "Contrastive"  # the paper's, in Figure 3
 FEWEST_TSNE_IMAGES = 4
+TUNED = [each.name for each in DATASETS.values() if each.trained_as == each.name]  # for which there are hyperparameters
+# What training leaves as it is: the trunk (embedders are trained on its features, each image seen as it is), of BatchNorm
+# the running statistics, as the Reality Check did, or all, or nothing.
+FROZEN = ("batchnorm_statistics", "batchnorm", "trunk", "nothing")
+# Batches as the Reality Check's sampler gives them: each class in turn, over all of them, so that what a batch has of each is
+# only about right. Or as one would expect: of some classes, so many images each.
+SAMPLERS = ("original", "strict")
+OPTIMIZERS = ("RMSprop", "Adam", "AdamW", "SGD")
+MOST_RATES = 10
 BN_INCEPTION = "bn_inception"  # the paper's trunk
 
 
@@ -34,10 +43,35 @@ class PropertySettings(NamedTuple):
 
 
 class TrainingSettings(NamedTuple):
-    iterations: int = 200
+    """How networks are trained here; by default as the Reality Check trained its own."""
+
+    frozen: str = "batchnorm_statistics"  # see FROZEN
+    optimizer: str = "RMSprop"  # of torch.optim
+    # Of trunk and embedder. A list of several: each is tried on the first fold, and the best by its validation classes taken.
+    learning_rate: float | list = 1e-6
+    embedder_learning_rate: float | None = None  # by default that of the trunk
+    weight_decay: float = 1e-4
+    momentum: float = 0.9  # of optimizers that have one
     batch_size: int = 32
-    learning_rate: float = 1e-4  # of the embedder; the losses' own parameters have rates of their own
-    check_every: int = 20  # iterations between two looks at the validation classes
+    sampler: str = "original"  # see SAMPLERS
+    augmentation: bool = True
+    iterations: int = 100_000  # at most
+    check_every: int | None = None  # iterations between two looks at the validation classes; by default the dataset's
+    patience: int | None = None  # iterations after the best look at which it stops; by default the dataset's
+    hyperparameters: str | None = (
+        None  # the dataset whose hyperparameters the losses take; by default as utils.DATASETS says
+    )
+    keep_embeddings: bool = True  # of all images at every look, for whoever asks about the course of a training
+    workers: int = 2  # processes that read and augment images
+
+    @property
+    def learning_rates(self):
+        return self.learning_rate if isinstance(self.learning_rate, list) else [self.learning_rate]
+
+    def rhythm(self, dataset):
+        """(check_every, patience) in iterations, where they are not set those of the Reality Check for the dataset."""
+        known = DATASETS[self.hyperparameters] if self.hyperparameters else dataset_of(dataset)
+        return self.check_every or known.check_every, self.patience or known.patience
 
 
 class Settings(NamedTuple):
@@ -54,7 +88,7 @@ class Settings(NamedTuple):
     tables: dict = {2: "SOP", 3: "Cars196", 4: "CUB200"}  # the dataset that a table is about; others are not made
     saliency: SaliencySettings = SaliencySettings()
     properties: PropertySettings = PropertySettings()
-    training: TrainingSettings | None = None  # set: the networks are demo networks, made by 2_train_models.py
+    training: TrainingSettings | None = None  # set: reality_check/2_train_models.py trains the networks
     paths: dict = PATHS
     unnarrowed: "Settings | None" = None  # of narrowed settings those of the whole run
 
@@ -93,9 +127,10 @@ class Settings(NamedTuple):
         notes = []
         if self.training is not None:
             trunk = self.trunk.split(".")[-1]
-            notes.append(f"Demo networks: embedders trained briefly on a few rendered cars, over a frozen {trunk}.")
+            what = f"embedders over a frozen {trunk}" if self.training.frozen == "trunk" else f"{trunk}, all of it"
+            notes.append(f"Networks trained here, not the Reality Check's: {what}, on {', '.join(self.datasets)}.")
         own = [model for model in self.whole.models if model.is_own]
-        named = [f"{model.name} ({model.network or 'given embeddings'})" for model in own]
+        named = [f"{model.name} ({model.network or model.loss or 'given embeddings'})" for model in own]
         return " ".join(notes + ([f"Not of the paper: {', '.join(named)}."] if named else []))
 
     def recorded(self):
@@ -129,6 +164,8 @@ IMAGES = kinds.either(kinds.whole(1), kinds.one_of([ALL]))
 BATCH_SIZE = kinds.whole(1, 10**5)
 PATH = kinds.word(re.compile(r"(?=.*\S)[^\0\n]+"), "a path")
 TEXT = kinds.word(re.compile(".+"), "a word")
+WORD = kinds.word(re.compile(r"[A-Za-z]\w{0,39}"), "a word of letters, digits and _")
+RATE = kinds.above(0, 10)
 BLOCKS = {"saliency": SaliencySettings, "properties": PropertySettings, "training": TrainingSettings}
 KINDS = {
     "protocol": kinds.either(kinds.one_of(PROTOCOLS), kinds.several_of(PROTOCOLS)),
@@ -136,7 +173,12 @@ KINDS = {
     "models": kinds.Kind(
         lambda value: isinstance(value, (str, list)) and value, "a list of models, or the file of one"
     ),
-    "datasets": kinds.several_of(DATASETS),
+    "datasets": kinds.Kind(
+        lambda value: (
+            isinstance(value, list) and value and all(map(WORD.fits, value)) and len(set(value)) == len(value)
+        ),
+        f"a list, each once, of {', '.join(DATASETS)} and names of datasets of your own",
+    ),
     "folds": kinds.several_of(FOLDS),
     "trunk": kinds.word(
         re.compile(rf"{BN_INCEPTION}|{NAME.pattern}|{TIMM}.+"), f"{BN_INCEPTION}, module:function or timm:name"
@@ -146,8 +188,8 @@ KINDS = {
     "allow_partial": kinds.FLAG,
     "tables": kinds.mapping_of(
         kinds.one_of([2, 3, 4]),
-        kinds.one_of(DATASETS),
-        f"a block that names for one or more of 2, 3 and 4 one of {', '.join(DATASETS)}",
+        WORD,
+        "a block that names for one or more of 2, 3 and 4 a dataset",
     ),
     "saliency": {
         "images": IMAGES,
@@ -157,20 +199,43 @@ KINDS = {
         "keep_maps": kinds.FLAG,
     },
     "properties": {
-        "networks": kinds.one_of(DATASETS),
+        "networks": WORD,
         "images": IMAGES,
         "batch_size": BATCH_SIZE,
         "tsne_images": kinds.whole(FEWEST_TSNE_IMAGES),
         "tsne_model": TEXT,
     },
     "training": {
-        "iterations": kinds.whole(1, 10**7),
-        "batch_size": kinds.Kind(
-            lambda value: kinds.whole(8, 10**5).fits(value) and value % 4 == 0,
-            "a multiple of 4, from 8 to 100,000: ranking losses take four images of a class",
+        "frozen": kinds.one_of(FROZEN),
+        "optimizer": kinds.one_of(OPTIMIZERS),
+        "learning_rate": kinds.Kind(
+            lambda value: (
+                RATE.fits(value)
+                or (
+                    isinstance(value, list)
+                    and 0 < len(value) <= MOST_RATES
+                    and all(map(RATE.fits, value))
+                    and len(set(value)) == len(value)
+                )
+            ),
+            f"{RATE.words}, or a list of at most {MOST_RATES}, each once",
         ),
-        "learning_rate": kinds.above(0, 10),
+        "embedder_learning_rate": RATE,
+        "weight_decay": kinds.Kind(
+            lambda value: type(value) in (int, float) and 0 <= value <= 10, "a number from 0 to 10"
+        ),
+        "momentum": kinds.Kind(
+            lambda value: type(value) in (int, float) and 0 <= value < 1, "a number from 0 to 1, without 1"
+        ),
+        "batch_size": kinds.whole(2, 10**5),
+        "sampler": kinds.one_of(SAMPLERS),
+        "augmentation": kinds.FLAG,
+        "iterations": kinds.whole(1, 10**7),
         "check_every": kinds.whole(1, 10**7),
+        "patience": kinds.whole(1, 10**7),
+        "hyperparameters": kinds.one_of(TUNED),
+        "keep_embeddings": kinds.FLAG,
+        "workers": kinds.whole(0, 256),
     },
     "paths": dict.fromkeys(PATHS, PATH),
 }
@@ -195,16 +260,22 @@ def load_settings(file):
 def _settings_from(given, name):
     kinds.check("the file's name, which is that of its results,", name, RUN_NAME)
     given = {key: value for key, value in given.items() if not (key in BLOCKS and value is None)}
-    kinds.check("", given, KINDS)
+    kinds.check("", given, KINDS | {"paths": KINDS["paths"] | _own_paths(given.get("datasets"))})
     values = {key: value for key, value in given.items() if key not in ("protocol", *BLOCKS)}
     for block in BLOCKS.keys() & given.keys():
         values[block] = BLOCKS[block](**{key: _meant(key, value) for key, value in given[block].items()})
     values["paths"] = PATHS | {key: _path(path) for key, path in given.get("paths", {}).items()}
+    _check_names(values["paths"], {"datasets": Settings._field_defaults["datasets"]} | given)
     values["models"] = models_from(_models_given(given.get("models", PAPER)))
     values["protocols"] = [PROTOCOLS[each] for each in _listed(given.get("protocol", "paper"))]
     settings = Settings(name=name, **values)
     _check_together(settings)
     return settings
+
+
+def _own_paths(datasets):
+    """What the values of `paths` may be for datasets of one's own."""
+    return dict.fromkeys(filter(WORD.fits, datasets) if isinstance(datasets, list) else (), PATH)
 
 
 def _meant(key, value):
@@ -227,8 +298,30 @@ def _models_given(value):
     return read_list(value) if isinstance(value, str) and value != PAPER else _listed(value)
 
 
+def _check_names(paths, given):
+    """Raise InputError unless all datasets that the settings name are known, or have a path."""
+    for name in given["datasets"]:
+        if name not in paths:
+            raise InputError(
+                f"datasets: {name!r} is none of {', '.join(DATASETS)}; for one of your own, give its folder in `paths`"
+            )
+    named = {f"tables: {number}": name for number, name in given.get("tables", {}).items()}
+    if "networks" in given.get("properties", {}):
+        named["properties: networks"] = given["properties"]["networks"]
+    for where, name in named.items():
+        if name not in DATASETS and name not in given["datasets"]:
+            raise InputError(
+                f"{where} is {name!r}, but must be one of {', '.join(dict.fromkeys([*DATASETS, *given['datasets']]))}"
+            )
+
+
 def _check_together(settings):
     """What values have to do with each other."""
+    known = dict.fromkeys([*DATASETS, *settings.datasets])
+    for model in settings.models:
+        for name in model.embeddings:
+            if name not in known:
+                raise InputError(f"models: {model.name!r}: embeddings of {name!r}, which is none of {', '.join(known)}")
     names = list(dict.fromkeys([TSNE_MODEL, *(model.name for model in settings.models)]))
     kinds.check("properties: tsne_model", settings.properties.tsne_model, kinds.one_of(names))
     training = settings.training
@@ -237,11 +330,14 @@ def _check_together(settings):
             f"properties: networks is {settings.properties.networks!r}, but must be one of the datasets ({', '.join(settings.datasets)}), "
             "as only their networks are trained here"
         )
-    if training and training.check_every > training.iterations:
+    if training and training.check_every and training.check_every > training.iterations:
         raise InputError(
             f"training: check_every is {training.check_every}, but must be at most iterations ({training.iterations}), "
             "or no network would ever be looked at"
         )
+    if any(model.loss for model in settings.models) and not training:
+        names = ", ".join(model.name for model in settings.models if model.loss)
+        raise InputError(f"models: {names}: a `loss` is for training; add a `training:` block to the settings")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -90,12 +90,16 @@ class Shelf(NamedTuple):
             return set()
         return set.intersection(*(self._opened(number, lambda part: set(part.files)) for number in numbers))
 
-    def put(self, number, **arrays):
-        """Write a part, keeping arrays that it has already; before the first, what it is made of. Raises InputError as check does."""
+    def begin(self):
+        """Write down what its parts will be made of. Raises InputError as check does."""
         with safe_files.locked(self.folder / "made_of.json"):
             self.check()
             if self.recorded() is None:
                 safe_files.write_json(self.folder / "made_of.json", _plain(self.made_of))
+
+    def put(self, number, **arrays):
+        """Write a part, keeping arrays that it has already; before the first, what it is made of. Raises InputError as check does."""
+        self.begin()
         if lacking := set(self.wanted or self.arrays) - arrays.keys():
             raise KeyError(f"{self.folder}: was not given {min(lacking)}")  # a slip of whoever makes it
         others = {}
@@ -228,6 +232,7 @@ class Stage(NamedTuple):
     device: Callable = lambda: "cpu"  # returns the name of the device that works
     extra_bytes: int = 0  # that it takes on disk beside its shelves,
     hint: str = ""  # and what to do where the disk is too small
+    about_time: str = ""  # what --dry-run says of the time
     lacking: str = ""  # what the script was asked for and cannot make yet, and what to do about it
 
 
@@ -237,15 +242,15 @@ def run(stage, settings, options, script):
     Ends only once all that was asked for exists. Raises Unfinished where it does not: with --no-wait, if other processes
     are still at some of it; or where something that it is made of is lacking.
     """
-    for view in stage.views:
-        for shelf in view.shelves:
-            shelf.check()  # a view must not mix results of different making
+    _check_views(stage)
     todo = [(job, number) for job in stage.jobs for number in _missing(job)]
-    if options.dry_run:
+    if options.dry_run and stage.jobs:
         print(_described(stage, settings, todo))
         if todo and (seconds := _seconds_per_tick(*todo[0])):
             hours = seconds * sum(job.ticks_of(number) for job, number in todo) / 3600
-            print(f"time: {hours:,.2f} hours, at {seconds:.3g} s a {stage.unit} (timed just now, {stage.device()})")
+            device = f"timed just now, {stage.device()}"
+            print(f"time: {hours:,.2f} hours, at {seconds:.3g} s a {stage.unit} ({device}){stage.about_time}")
+    if options.dry_run:
         return
     left = []
     if todo:
@@ -264,6 +269,13 @@ def run(stage, settings, options, script):
         raise Unfinished(f"{stage.what}: other processes are at {len(left)} parts; run the same command again")
     if stage.lacking:
         raise Unfinished(f"{stage.what}: {stage.lacking}")
+
+
+def _check_views(stage):
+    """Raise InputError if a view would mix results of different making."""
+    for view in stage.views:
+        for shelf in view.shelves:
+            shelf.check()
 
 
 def refresh(views_of, settings):
@@ -327,6 +339,8 @@ def stage_script(description, script, *stages_of, then=None):
     def main():
         options = options_parser(description, long=True).parse_args()
         settings = settings_from(options)
+        for stage_of in stages_of[1:]:
+            _check_views(stage_of(settings))  # before the first makes anything
         for stage_of in stages_of:
             run(stage_of(settings), settings, options, script)
         if then and not options.dry_run:

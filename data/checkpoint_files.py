@@ -10,7 +10,7 @@ import os
 import re
 
 from common.errors import MissingFile
-from common.models import slug
+from common.models import is_folder, slug
 from common.settings import BN_INCEPTION
 from utils import FOLD_FOLDER, ROOT, experiment_folder
 
@@ -20,21 +20,25 @@ PARTS = ("trunk", "embedder")
 def saved_models_folder(settings, model, dataset, fold):
     """The checkpoints of one network: trunk_best.pth and embedder_best.pth."""
     folder = settings.paths["models"] / experiment_folder(model, dataset)
-    if model.network:  # the folder of an experiment that the settings name
+    if is_folder(model.network):  # of an experiment that the settings name
         folder = ROOT / model.network.format(dataset=dataset, fold=fold)
     return folder / FOLD_FOLDER.format(fold=fold) / "saved_models"
 
 
 def untrained_trunk_file(settings):
-    """The trunk of "None": BN-Inception's ImageNet file, or the trunk that 2_train_models.py leaves with demo networks."""
+    """The trunk of "None": BN-Inception's ImageNet file, or that which 2_train_models.py leaves beside its networks."""
     if settings.trunk == BN_INCEPTION and settings.training is None:
         return settings.paths["imagenet_trunk"]
-    return shared_trunk_file(settings)
+    return _trunk_file(settings, settings.trunk)
 
 
-def shared_trunk_file(settings):
-    """Where the trunk is that all demo networks share."""
-    return settings.paths["models"] / f"{slug(settings.trunk)}_trunk.pth"
+def start_trunk_file(settings, model):
+    """Where the trunk is that a model's training begins with: the settings', or one of its own."""
+    return _trunk_file(settings, model.name if model.loss and model.network else settings.trunk)
+
+
+def _trunk_file(settings, name):
+    return settings.paths["models"] / f"{slug(name)}_trunk.pth"
 
 
 def files_of(settings, model, dataset, fold):

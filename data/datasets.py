@@ -35,6 +35,7 @@ class Split(NamedTuple):
 
 
 CARS = "RenderedCars"  # which the networks of any dataset embed
+SYNTHETIC = "SyntheticCars"  # whose models are its classes
 SEE = "(see data/README.md)"
 SPLITS = {
     "Cars196": Split(16_185, 8_131, 196, 98, 98, [(74, 98), (0, 24), (25, 49), (49, 73)]),
@@ -43,7 +44,8 @@ SPLITS = {
     "SOP": Split(120_053, 60_502, 22_634, 11_317, 11_318, [(8488, 11317), (0, 2829), (2829, 5658), (5658, 8487)]),
 }
 MODEL = PROPERTIES[0].name
-FEWEST_CLASSES = 16  # of rendered cars: two in each fold's validation
+FEWEST_CLASSES = 16  # where their number is free: two in each fold's validation
+IMAGE_FILES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 
 
 # A dataset's folder is the one that holds one of these; archives often bring a folder of the same name inside.
@@ -51,6 +53,7 @@ MARKS = {
     "Cars196": ("cars_annos.mat", "devkit"),
     "CUB200": ("images.txt",),
     "SOP": ("Ebay_test.txt", "Ebay_train.txt"),
+    SYNTHETIC: ("samples.csv",),
     CARS: ("samples.csv",),
 }
 
@@ -83,13 +86,19 @@ def some_items(settings, dataset, split, fold=None):
 
 
 def split_of(settings, dataset):
-    """The Split of a dataset's classes."""
-    if dataset != CARS:
+    """The Split of a dataset's classes. Raises InputError if it has too few."""
+    if dataset in SPLITS:
         return SPLITS[dataset]
-    models, sides = (each.values for each in car_properties(settings)[:2])
-    if (classes := len(models) * len(sides)) < FEWEST_CLASSES:
+    if dataset == CARS:
+        models, sides = (each.values for each in car_properties(settings)[:2])
+        classes, what = len(models) * len(sides), "classes (car models, each from every side)"
+    elif dataset == SYNTHETIC:
+        classes, what = len(car_properties(settings, SYNTHETIC)[0].values), "car models"
+    else:
+        classes, what = len(_class_folders(settings.paths[dataset])), "sub-folders, one for each class,"
+    if classes < FEWEST_CLASSES:
         raise InputError(
-            f"{settings.paths[CARS]}: {classes} classes (car models, each from every side) are too few to train and test on"
+            f"{settings.paths[dataset]}: {classes} {what} are too few to train and test on; {FEWEST_CLASSES} are the fewest"
         )
     half = classes // 2
     edges = [half * part // 4 for part in range(5)]
@@ -98,7 +107,10 @@ def split_of(settings, dataset):
 
 def _all_items(settings, dataset, rule):
     folder = found(settings.paths[dataset], dataset)
-    items = _rendered_cars(settings) if dataset == CARS else _READERS[dataset](folder, rule.classes)
+    if dataset in _RENDERED:
+        items = _RENDERED[dataset](settings)
+    else:
+        items = _READERS.get(dataset, _in_folders)(folder, rule.classes)
     if len({item.image_id for item in items}) < len(items):
         raise InputError(f"{folder}: its annotations list an image twice")
     if not settings.allow_partial:
@@ -135,6 +147,8 @@ def found(folder, dataset):
     If there is none, the given one, so that a reader can say what it misses in it.
     """
     folder = Path(folder)
+    if dataset not in MARKS:  # one of the user's own
+        return folder
     level = [folder]
     for _ in range(3):
         holders = [each for each in level if any((each / mark).exists() for mark in MARKS[dataset])]
@@ -213,8 +227,38 @@ _READERS = {"Cars196": _cars196, "CUB200": _cub200, "SOP": _sop}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Datasets of one's own: a folder with a sub-folder for each class.
+# ---------------------------------------------------------------------------------------------------------------------
+def _class_folders(folder):
+    """The sub-folders in the order of their names, which is that of the classes. Raises MissingFile if there is no folder."""
+    if not Path(folder).is_dir():
+        raise MissingFile(
+            f"{folder}: missing; a dataset of your own is a folder with a sub-folder for each class {SEE}"
+        )
+    return sorted(each for each in Path(folder).iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _in_folders(folder, classes):
+    """The images of all classes; a file whose name does not end as an image's does is none. InputError for an empty class."""
+    items = []
+    for label, each in enumerate(_class_folders(folder)):
+        images = sorted(path for path in each.glob("[!.]*") if path.suffix.lower() in IMAGE_FILES)
+        if not images:
+            raise InputError(f"{each}: holds no image ({', '.join(IMAGE_FILES)}); each sub-folder is a class {SEE}")
+        items += [Item(f"{each.name}/{path.name}", path, label) for path in images]
+    return items
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The rendered cars.
 # ---------------------------------------------------------------------------------------------------------------------
+def _synthetic_cars(settings):
+    """A class is a car model, in the order in which properties.csv declares them."""
+    items, table = rendered_cars(settings, SYNTHETIC)
+    labels = {model: label for label, model in enumerate(car_properties(settings, SYNTHETIC)[0].values)}
+    return [item._replace(label=labels[model]) for item, model in zip(items, table[MODEL])]
+
+
 def _rendered_cars(settings):
     """A class is a car model seen from one side, so that there are enough classes for batches of the usual make-up."""
     items, table = rendered_cars(settings)
@@ -223,13 +267,16 @@ def _rendered_cars(settings):
     return [item._replace(label=label) for item, label in zip(items, labels)]
 
 
-def car_properties(settings):
-    """The properties of the rendered cars with the values that they may have: Table 5's, or what their folder declares.
+_RENDERED = {SYNTHETIC: _synthetic_cars, CARS: _rendered_cars}
+
+
+def car_properties(settings, dataset=CARS):
+    """The properties of rendered cars with the values that they may have: Table 5's, or what their folder declares.
 
     A folder of other cars declares the values of some or all properties in properties.csv: columns property and values, the
     values parted by |. Raises InputError if that file is not such.
     """
-    file = found(settings.paths[CARS], CARS) / "properties.csv"
+    file = found(settings.paths[dataset], dataset) / "properties.csv"
     if not os.path.lexists(file):
         return PROPERTIES
     what, hint = "a list of properties and their values", "data/README.md says how cars of your own declare theirs"
@@ -258,16 +305,16 @@ def _values_of(prop, declared):
     return tuple(values)
 
 
-def rendered_cars(settings):
-    """The rendered cars as (items, table): one row of the table per item, its columns the properties of Table 5.
+def rendered_cars(settings, dataset=CARS):
+    """Rendered cars as (items, table): one row of the table per item, its columns the properties of Table 5.
 
     Their folder holds samples.csv and images/; the authors' archive, which has both in a folder "3D cars dataset", is
     read as it comes. Raises InputError if samples.csv is missing or lacks a column or a value, or if rows and images do
     not match; with `allow_partial`, rows without an image are left out.
     """
-    folder = found(settings.paths[CARS], CARS)
+    folder = found(settings.paths[dataset], dataset)
     file = folder / "samples.csv"
-    table, images = _car_table(file, car_properties(settings)), _car_images(folder / "images")
+    table, images = _car_table(file, car_properties(settings, dataset)), _car_images(folder / "images")
     missing = [frame for frame in table.index if str(frame) not in images]
     if missing and not (settings.allow_partial and len(missing) < len(table)):
         expected = folder / "images" / f"{missing[0]}.png"

@@ -1,9 +1,10 @@
-"""Train demo networks: for every model and fold an embedder, on features of a frozen trunk.
+"""Train networks: for every model, dataset and fold of the settings, by the protocol of the Metric Learning Reality Check.
 
-The checkpoints go to the settings' models folder in the layout of the Metric Learning Reality Check, so that everything
-after this reads them as it would read the real ones. Needs settings with a `training:` block, such as
-settings/demo.yaml; the paper's networks are downloaded, not trained. A run that was stopped goes on where it was; several
-processes may share the work.
+Needs settings with a `training:` block: settings/reality_check.yaml trains the paper's networks anew, settings/study.yaml and
+settings/demo.yaml smaller ones. The checkpoints go to the settings' models folder in the Reality Check's layout, so that
+everything after this reads them as it would read the downloaded ones. Writes results/<settings>/reality_check/training.csv,
+a row per training, and training_log.csv, a row per look at its validation classes. A run that was stopped goes on where it
+was; several processes may share the work.
 """
 
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 from common.shelf import stage_script
-from reality_check import demo_training
+from reality_check import trained_networks
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, demo_training.features_stage, demo_training.networks_stage)
+    stages = trained_networks.features_stage, trained_networks.trials_stage, trained_networks.networks_stage
+    stage_script(__doc__, __file__, *stages)

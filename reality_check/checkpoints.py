@@ -24,7 +24,7 @@ def read_state(file, nested=False):
     """
     with refused(file, "a readable checkpoint", "fetch it again"):
         safe_files.check_growth(file)
-        state = _loaded(file)
+        state = loaded(file)
         if nested and isinstance(state, dict):
             state = next((state[name] for name in NESTS if isinstance(state.get(name), dict)), state)
         if not isinstance(state, dict) or not state or not all(isinstance(name, str) for name in state):
@@ -37,7 +37,7 @@ def read_state(file, nested=False):
     return state
 
 
-def _loaded(file):
+def loaded(file):
     """All that is in a file, whatever it is; nothing in it is executed."""
     if file.suffix == ".safetensors":
         return load_file(file)
@@ -109,11 +109,15 @@ def save(state, file):
 
 
 def save_checkpoint(folder, shared_trunk, embedder):
-    """Write a network in the Reality Check's layout; the trunk is a hard link where the file system has them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with safe_files.written_aside(folder / "trunk_best.pth") as aside:
-        try:
-            os.link(shared_trunk, aside)
-        except OSError:
-            shutil.copyfile(shared_trunk, aside)
+    """Write a network in the Reality Check's layout, its trunk a link to a file that others share."""
+    link(shared_trunk, folder / "trunk_best.pth")
     save(embedder.state_dict(), folder / "embedder_best.pth")
+
+
+def link(source, file):
+    """Give a file another name as well; where the file system has no hard links, it is copied."""
+    with safe_files.written_aside(file) as aside:
+        try:
+            os.link(source, aside)
+        except OSError:
+            shutil.copyfile(source, aside)

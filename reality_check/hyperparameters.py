@@ -2,7 +2,7 @@
 
 from common import csv_files
 from common.errors import InputError
-from utils import DATASETS, ROOT
+from utils import ROOT, dataset_of
 
 FILE = ROOT / "reality_check" / "hyperparameters.csv"
 NOT_APPLICABLE = "N/A"
@@ -16,9 +16,12 @@ COLUMNS = {"loss": str, "dataset": str, "parameter": str, "value": _value}
 
 
 def hyperparameters(model, dataset):
-    """A model's hyperparameters for a dataset: name -> float; one that does not apply ("N/A") is left out."""
+    """A model's hyperparameters for a dataset: name -> float; one that does not apply ("N/A") is left out.
+
+    A dataset that the Reality Check has not searched takes those of the one that utils.DATASETS names.
+    """
     rows = csv_files.read_rows(FILE, COLUMNS, key=["dataset", "loss", "parameter"], hint="take the repository's")
-    chosen = [r for r in rows if r["loss"] == model.name and r["dataset"] == DATASETS[dataset].hyperparameters]
+    chosen = [r for r in rows if r["loss"] == model.name and r["dataset"] == dataset_of(dataset).trained_as]
     of_loss, of_both = ({row["parameter"] for row in some if row["loss"] == model.name} for some in (rows, chosen))
     if not of_both or of_loss != of_both:
         differing = ", ".join(sorted(of_loss - of_both)) or "parameters"

@@ -73,7 +73,7 @@ def _network(network, deep, good_trunks):
         state, why, _ = _state(_check_own, network)
         return Input("network", network.name, network.source.network, state, why)
     state, why, _ = _state(_check_checkpoints, network, deep, good_trunks)
-    if state == MISSING and network.settings.training and not network.model.is_own:
+    if state == MISSING and network.settings.training and (network.model.loss or not network.model.is_own):
         state, why = TO_TRAIN, ""
     return Input("network", network.name, str(network.files()[0].parent), state, why)
 

@@ -1,10 +1,18 @@
-"""The fourteen training losses, as pytorch-metric-learning has them, with the Reality Check's best hyperparameters."""
+"""The losses that networks are trained with: the paper's fourteen, and any class that settings name.
 
+The fourteen are pytorch-metric-learning's, with the best hyperparameters that the Reality Check found.
+"""
+
+import inspect
+from collections.abc import Callable
 from typing import NamedTuple
 
+import pytorch_metric_learning as library
 from pytorch_metric_learning import losses, miners, regularizers
 from torch import nn
 
+from common.errors import InputError, one_line
+from common.imports import imported, is_name
 from reality_check.hyperparameters import hyperparameters
 
 CENTERS_PER_CLASS = 10  # of SoftTriple
@@ -13,13 +21,20 @@ LEARNING_RATES = ("proxy_lr", "weights_lr", "beta_lr")  # of a loss's own parame
 
 class TrainingLoss(NamedTuple):
     function: nn.Module
-    miner: nn.Module | None
+    miner: Callable | None
     learning_rate: float | None  # of the loss's own parameters, None where it has none
-    images_per_class: int  # in a batch of the Reality Check
+    images_per_class: int  # in a batch
+    decays: bool = True  # whether its own parameters have the weight decay of all others
 
 
 def training_loss(model, dataset, classes, dimensions):
-    """Build a model's loss for `classes` classes and embeddings of `dimensions`; the miner only where it has one."""
+    """A model's loss for `classes` classes and embeddings of `dimensions`.
+
+    dataset: whose hyperparameters the paper's fourteen take. Raises InputError if a class that settings name cannot be
+    imported, or does not take the arguments that they give.
+    """
+    if model.loss:
+        return _named_loss(model, {"num_classes": classes, "embedding_size": dimensions})
     values = hyperparameters(model, dataset)
     rate = next((values.pop(name) for name in LEARNING_RATES if name in values), None)
     epsilon = values.pop("epsilon", None)
@@ -44,7 +59,7 @@ def training_loss(model, dataset, classes, dimensions):
     function = build[model.name]()
     # Losses with a vector for each class compare images with these, the others with images of the same class.
     has_proxies = any(parameter.ndim > 1 for parameter in function.parameters())
-    return TrainingLoss(function, miner, rate, 1 if has_proxies else 4)
+    return TrainingLoss(function, miner, rate, 1 if has_proxies else 4, "no_weight_decay" not in model.key)
 
 
 def _margin(values, classes):
@@ -75,3 +90,37 @@ def _soft_triple(proxies, la, gamma, margin, reg_weight=None):
         weight_regularizer=regularizer,
         weight_reg_weight=reg_weight or 1,
     )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Losses that settings name.
+# ---------------------------------------------------------------------------------------------------------------------
+def _named_loss(model, known):
+    where = f"models: {model.name!r}: loss {model.loss}"
+    function = _built(where, model.loss, "losses", model.loss_arguments, known)
+    if not isinstance(function, nn.Module):
+        raise InputError(f"{where}: must be a torch.nn.Module, called with embeddings and labels")
+    if any(True for _ in function.parameters()) != (model.loss_learning_rate is not None):
+        parameters = (
+            "has parameters of its own: give" if model.loss_learning_rate is None else "has no parameters: remove"
+        )
+        raise InputError(f"{where}: {parameters} `loss_learning_rate`")
+    miner = None
+    if model.miner:
+        where = f"models: {model.name!r}: miner {model.miner}"
+        miner = _built(where, model.miner, "miners", model.miner_arguments, known)
+    return TrainingLoss(function, miner, model.loss_learning_rate, model.images_per_class)
+
+
+def _built(where, name, module, arguments, known):
+    """An instance of a class of pytorch_metric_learning.<module>, or module:class. known: arguments that it may ask for."""
+    found = imported(name) if is_name(name) else getattr(getattr(library, module), name, None)
+    if not callable(found):
+        raise InputError(
+            f"{where}: pytorch_metric_learning.{module} has no such class; one of your own is module:class"
+        )
+    try:
+        asked = inspect.signature(found).parameters
+        return found(**{key: value for key, value in known.items() if key in asked} | arguments)
+    except Exception as error:  # whatever somebody else's code does
+        raise InputError(f"{where}: does not take its arguments ({one_line(error)})") from None

@@ -80,7 +80,7 @@ class LayoutNetwork(Network):
     @property
     def source(self):
         """Of its trunk."""
-        return trunk_source(self.settings)
+        return start_source(self.settings, self.model)
 
     @property
     def dimensions(self):
@@ -246,10 +246,18 @@ def trunk_source(settings):
     return Source(settings.trunk, settings.paths["imagenet_trunk"] if needs_weights else None, "drop" * needs_weights)
 
 
+def start_source(settings, model):
+    """The Source of the trunk that a model in the layout has: the settings', or that of a model that is trained from its own."""
+    if not (model.loss and model.network):
+        return trunk_source(settings)
+    checkpoint = ROOT / model.checkpoint if model.checkpoint else None
+    return Source(model.network, checkpoint, "drop" * model.network.startswith(TIMM), model.crop)
+
+
 def network_of(settings, model, dataset, fold, images=None):
     """A model's network, which is the same for all folds where the model has only one; images: as in Network."""
     kind = GivenEmbeddings if model.embeddings else NamedNetwork if model.network else LayoutNetwork
-    kind = LayoutNetwork if is_folder(model.network) else kind
+    kind = LayoutNetwork if model.loss or is_folder(model.network) else kind
     return kind(settings, model, dataset, fold if model.per_fold else ALL_FOLDS, images or dataset)
 
 

@@ -1,94 +1,173 @@
-"""Training an embedder on features of a frozen trunk, the way the Reality Check trains whole networks.
+"""The training of a network: a step, a look at the validation classes, and all that a stopped run needs to go on.
 
-RMSprop with its momentum and weight decay, its batch composition, and the best checkpoint by MAP@R on the fold's
-validation classes. Learning rate and number of iterations are the caller's.
+As in the Reality Check by default: RMSprop for the network, another for the loss's own parameters, the weights of the best
+MAP@R on the validation classes kept, an end to it once nothing gets better. Which images a step sees is batches' and
+augmentation's.
 """
 
 import copy
+import inspect
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from pytorch_metric_learning.distances import CosineSimilarity
-from pytorch_metric_learning.samplers import MPerClassSampler
-from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
-from pytorch_metric_learning.utils.inference import CustomKNN
+from torch import nn
 
-from reality_check.architecture import DIMENSIONS
-from reality_check.losses import training_loss
+from common.errors import InputError
+from common.seeds import derived_seed
 from reality_check.modules import Embedder
 
-WEIGHT_DECAY, MOMENTUM = 1e-4, 0.9
+EPOCH = 100  # iterations; a stopped run loses at most so many
 
 
-def images_per_class(wanted, batch_size, classes):
-    """How many images of a class go into a batch: the Reality Check's number, more where there are too few classes."""
-    return next(m for m in range(wanted, batch_size + 1) if batch_size % m == 0 and batch_size // m <= classes)
+class Best(NamedTuple):
+    """The best look so far."""
+
+    iteration: int = 0
+    score: float = -1.0  # MAP@R on the validation classes
+    weights: dict | None = None
 
 
-def map_at_r(embeddings, labels):
-    """MAP@R of labelled embeddings (n, d), each the query of all others, by cosine similarity."""
-    calculator = AccuracyCalculator(include=("mean_average_precision_at_r",), knn_func=CustomKNN(CosineSimilarity()))
-    return calculator.get_accuracy(embeddings, labels)["mean_average_precision_at_r"]
+class Training:
+    """A network and its loss in training.
 
-
-def train_embedder(model, dataset, train, validation, training, seed):
-    """Train an embedder; returns (embedder with the best validation MAP@R, that MAP@R, its iteration).
-
-    It learns on standardised features, on which one learning rate suits all losses; what is returned takes raw ones.
-
-    train, validation: (features (n, f) float tensor, labels (n,) int tensor).
-    training: common.settings.TrainingSettings.
+    network: modules.EmbeddingNetwork, whose parameters that ask for gradients are trained; kit: losses.TrainingLoss;
+    options: common.settings.TrainingSettings; rate: the trunk's learning rate. All that is random in a step follows from
+    `seed` and its number.
     """
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)  # the samplers of pytorch-metric-learning draw from numpy
-    mean, std = train[0].mean(dim=0), train[0].std(dim=0).clamp(min=1e-6)
-    features, held_out = (train[0] - mean) / std, (validation[0] - mean) / std
-    classes = torch.unique(train[1], return_inverse=True)[1]
-    embedder = Embedder(features.shape[1], DIMENSIONS)
-    kit = training_loss(model, dataset, int(classes.max()) + 1, DIMENSIONS)
-    optimizers = [_rmsprop(embedder.parameters(), training.learning_rate, WEIGHT_DECAY)]
-    if kit.learning_rate is not None:
-        decay = 0 if "no_weight_decay" in model.key else WEIGHT_DECAY
-        optimizers.append(_rmsprop(kit.function.parameters(), kit.learning_rate, decay))
-    best = (copy.deepcopy(embedder), -1.0, 0)
-    for iteration, batch in enumerate(_batches(kit.images_per_class, classes, training), start=1):
-        _step(embedder, kit, optimizers, features[batch], classes[batch])
-        if iteration % training.check_every == 0:
-            with torch.no_grad():
-                score = map_at_r(embedder(held_out), validation[1])
-            if score > best[1]:
-                best = (copy.deepcopy(embedder), score, iteration)
-    return (for_raw_features(best[0], mean, std), *best[1:])
+
+    def __init__(self, network, kit, options, rate, seed, device="cpu", precision="float32"):
+        self.network = network.to(device=device, memory_format=torch.channels_last)  # in which convolutions are fastest
+        self.function, self.miner = kit.function.to(device), kit.miner
+        self.options, self.seed, self.device, self.precision = options, seed, torch.device(device), precision
+        self.rates = {"trunk": rate, "embedder": options.embedder_learning_rate or rate, "loss": kit.learning_rate}
+        parts = {"trunk": network.trunk, "embedder": network.embedder}
+        groups = [{"params": [each for each in module.parameters() if each.requires_grad], "lr": self.rates[name]}
+                  for name, module in parts.items()]  # fmt: skip
+        self.optimizers = [_optimizer(options, [each for each in groups if each["params"]], options.weight_decay)]
+        if kit.learning_rate is not None:
+            own = [{"params": list(self.function.parameters()), "lr": kit.learning_rate}]
+            self.optimizers.append(_optimizer(options, own, options.weight_decay if kit.decays else 0))
+        self.iteration, self.best = 0, Best()
+
+    def step(self, images, labels):
+        """Train on a batch of images (n, ...) and their classes (n,), counted from 0; returns the loss.
+
+        Raises InputError if the loss is no finite number.
+        """
+        self.iteration += 1
+        seed = derived_seed(self.seed, "step", self.iteration)
+        torch.manual_seed(seed)  # of random layers,
+        np.random.seed(seed % 2**32)  # and of miners
+        in_training_mode(self.network, self.options.frozen)
+        embeddings, labels = self._embedded(images), labels.to(self.device)
+        value = self.function(embeddings, labels, self.miner(embeddings, labels) if self.miner else None)
+        if not torch.isfinite(value):
+            raise InputError(
+                f"the loss is {value.item()} at iteration {self.iteration}; set a smaller learning_rate, or another one "
+                "of the loss's own parameters"
+            )
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        value.backward()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return float(value.detach())
+
+    def _embedded(self, images):
+        images = images.to(self.device)
+        if images.ndim == 4:
+            images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            return self.network(images).float()
+
+    @torch.no_grad()
+    def embedded(self, images):
+        """The embeddings (n, d) of images, as they are for whoever uses the network; on the CPU."""
+        self.network.eval()
+        return self._embedded(images).cpu()
+
+    def look(self, score):
+        """Take note of the MAP@R on the validation classes; whether it is the best so far."""
+        if not score > self.best.score:
+            return False
+        self.best = Best(self.iteration, score, copy.deepcopy(self.network.state_dict()))
+        return True
+
+    def is_over(self, patience):
+        """Whether all iterations are done, or the best look is `patience` of them ago."""
+        stale = self.best.iteration and self.iteration - self.best.iteration >= patience
+        return self.iteration >= self.options.iterations or bool(stale)
+
+    # -----------------------------------------------------------------------------------------------------------------
+    # Stopping and going on.
+    # -----------------------------------------------------------------------------------------------------------------
+    def state(self):
+        """All of it as a dictionary of tensors, numbers and words, which torch.load reads with weights_only."""
+        return {
+            "network": self.network.state_dict(),
+            "loss": self.function.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "iteration": self.iteration,
+            "best": self.best._asdict(),
+        }
+
+    def load(self, state):
+        """Go on from a state."""
+        self.network.load_state_dict(state["network"])
+        self.function.load_state_dict(state["loss"])
+        for optimizer, each in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(each)
+        self.iteration, self.best = state["iteration"], Best(**state["best"])
+
+
+def _optimizer(options, groups, weight_decay):
+    build = getattr(torch.optim, options.optimizer)
+    known = {"momentum": options.momentum} if "momentum" in inspect.signature(build).parameters else {}
+    return build(groups, weight_decay=weight_decay, **known)
+
+
+def in_training_mode(network, frozen):
+    """Put a network into training mode, but for what is frozen; see settings.FROZEN."""
+    network.train()
+    for module in norms_of(network) if frozen != "nothing" else ():
+        module.eval()
+
+
+def norms_of(network):
+    return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
+def freeze(network, frozen):
+    """Let only those parameters of an EmbeddingNetwork ask for gradients that are trained; returns it."""
+    network.requires_grad_(True)
+    if frozen == "trunk":
+        network.trunk.requires_grad_(False)
+    for module in norms_of(network) if frozen == "batchnorm" else ():
+        module.requires_grad_(False)
+    return network
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Embedders on the features of a frozen trunk.
+# ---------------------------------------------------------------------------------------------------------------------
+class Standardised(nn.Module):
+    """Features (n, f) less their mean, by their standard deviation: on these, one learning rate suits all losses."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.register_buffer("mean", features.mean(dim=0))
+        self.register_buffer("std", features.std(dim=0).clamp(min=1e-6))
+
+    def forward(self, features):
+        return (features - self.mean) / self.std
 
 
 @torch.no_grad()
-def for_raw_features(embedder, mean, std):
-    """The embedder of features x that gives what `embedder` gives for (x - mean) / std."""
+def for_raw_features(standardised, embedder):
+    """The embedder of features x that gives what `embedder` gives for standardised(x)."""
     weight, bias = embedder.net[0].weight, embedder.net[0].bias
     raw = Embedder(weight.shape[1], weight.shape[0])
-    raw.net[0].weight.copy_(weight / std)
-    raw.net[0].bias.copy_(bias - (weight / std) @ mean)
+    raw.net[0].weight.copy_(weight / standardised.std)
+    raw.net[0].bias.copy_(bias - (weight / standardised.std) @ standardised.mean)
     return raw
-
-
-def _rmsprop(parameters, learning_rate, weight_decay):
-    return torch.optim.RMSprop(parameters, lr=learning_rate, momentum=MOMENTUM, weight_decay=weight_decay)
-
-
-def _batches(wanted, labels, training):
-    """Index tensors of batches, as many as there are iterations."""
-    per_class = images_per_class(wanted, training.batch_size, int(labels.max()) + 1)
-    sampler = MPerClassSampler(
-        labels, per_class, training.batch_size, length_before_new_iter=training.iterations * training.batch_size
-    )
-    return torch.tensor(list(sampler)).split(training.batch_size)
-
-
-def _step(embedder, kit, optimizers, features, labels):
-    embeddings = embedder(features)
-    value = kit.function(embeddings, labels, kit.miner(embeddings, labels) if kit.miner else None)
-    for optimizer in optimizers:
-        optimizer.zero_grad()
-    value.backward()
-    for optimizer in optimizers:
-        optimizer.step()

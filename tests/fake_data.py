@@ -11,11 +11,16 @@ from PIL import Image, ImageDraw
 
 import utils
 
-SALIENCY = {"images": 2, "noise_samples": 2, "batch_size": 2}  # of the settings that write_settings writes
+# Of the settings that write_settings writes.
+TRAINING = {"frozen": "trunk", "learning_rate": 1e-4, "iterations": 10, "check_every": 5, "keep_embeddings": False}
+SALIENCY = {"images": 2, "noise_samples": 2, "batch_size": 2}
 
 
 def make_cars(folder, count, seed=0):
-    """A rendered-cars folder of `count` frames: a box on a ground, coloured, placed and sized by the properties."""
+    """A rendered-cars folder of `count` frames: a box on a ground, coloured, placed and sized by the properties.
+
+    Models and every other side take turns, so that each of the 24 classes of 96 frames has four images, as a batch takes.
+    """
     rng = random.Random(seed)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     with open(folder / "samples.csv", "w", newline="") as file:
@@ -23,8 +28,22 @@ def make_cars(folder, count, seed=0):
         writer.writerow(["frame", *(prop.name for prop in utils.PROPERTIES)])
         for frame in range(1, count + 1):
             values = {prop.name: rng.choice(prop.values) for prop in utils.PROPERTIES}
+            values["model"] = utils.CAR_MODELS[(frame - 1) % len(utils.CAR_MODELS)]
+            values["rotation_z"] = 90 * ((frame - 1) // len(utils.CAR_MODELS) % 4)
             writer.writerow([frame, *values.values()])
             draw_car(values, rng).save(folder / "images" / f"{frame}.png")
+
+
+def make_classes(folder, classes=16, images=6):
+    """A dataset of one's own: a sub-folder per class, whose images have stripes of the class's colour, on grey noise."""
+    rng = np.random.default_rng(0)
+    for label in range(classes):
+        color = [int(255 * c) for c in colorsys.hsv_to_rgb(label / classes, 0.9, 0.9)]
+        (folder / f"class{label:02}").mkdir(parents=True)
+        for number in range(images):
+            pixels = rng.integers(60, 200, (32, 28, 1)).repeat(3, axis=2).astype(np.uint8)
+            pixels[:: 2 + label % 3, number:] = color
+            Image.fromarray(pixels).save(folder / f"class{label:02}" / f"{number}.png")
 
 
 def read_rows(file):
@@ -67,7 +86,7 @@ def write_settings(folder, name="tiny", **changes):
         "tables": {2: "RenderedCars", 3: "RenderedCars", 4: "RenderedCars"},
         "saliency": SALIENCY,
         "properties": {"networks": "RenderedCars", "tsne_images": 40},
-        "training": {"iterations": 10, "check_every": 5},
+        "training": TRAINING,
         "paths": {
             "models": str(folder / "models"),
             "imagenet_trunk": str(folder / "trunk.pth"),

@@ -107,8 +107,15 @@ SETTINGS = {
     "one t-SNE image": ("properties: {tsne_images: 1}\n", "properties: tsne_images is 1, but must be a whole number from 4"),
     "networks": ("properties: {networks: Cars}\n", "properties: networks is 'Cars', but must be one of SOP, Cars196"),
     "t-SNE model": ("properties: {tsne_model: Softmax}\n", "properties: tsne_model is 'Softmax', but must be one of"),
-    "batch of one": ("training: {batch_size: 1}\n", "training: batch_size is 1, but must be a multiple of 4"),
-    "batch of 31": ("training: {batch_size: 31}\n", "training: batch_size is 31, but must be a multiple of 4"),
+    "batch of one": ("training: {batch_size: 1}\n", "training: batch_size is 1, but must be a whole number from 2"),
+    "unknown optimizer": ("training: {optimizer: rmsprop}\n", "training: optimizer is 'rmsprop', but must be one of RMSprop"),
+    "rates of zero": ("training: {learning_rate: [0.1, 0]}\n", "training: learning_rate is [0.1, 0], but must be a number above 0"),
+    "a rate twice": ("training: {learning_rate: [0.1, 0.1]}\n", "training: learning_rate is [0.1, 0.1], but must be"),
+    "no rate": ("training: {learning_rate: []}\n", "training: learning_rate is [], but must be"),
+    "all frozen": ("training: {frozen: all}\n", "training: frozen is 'all', but must be one of batchnorm_statistics"),
+    "half a momentum": ("training: {momentum: 1.5}\n", "training: momentum is 1.5, but must be a number from 0 to 1"),
+    "sampler": ("training: {sampler: random}\n", "training: sampler is 'random', but must be one of original, strict"),
+    "hyperparameters of nobody": ("training: {hyperparameters: SyntheticCars}\n", "training: hyperparameters is 'SyntheticCars', but must be one of SOP"),
     "infinite learning rate": ("training: {learning_rate: .inf}\n", "training: learning_rate is inf, but must be"),
     "never checked": ("training: {iterations: 5, check_every: 6}\n", "training: check_every is 6, but must be at most iterations (5)"),
     "networks that are not trained": ("datasets: [SOP]\ntraining: {iterations: 50}\n", "properties: networks is 'Cars196', but must be one of the"),
@@ -117,7 +124,19 @@ SETTINGS = {
     "unknown protocol": ("protocol: printed\n", "protocol is 'printed', but must be one of paper, released"),
     "no protocol": ("protocol: []\n", "protocol is [], but must be"),
     "protocol twice": ("protocol: [paper, paper]\n", "protocol is ['paper', 'paper'], but must be"),
-    "unknown dataset": ("datasets: [Cars]\n", "datasets is ['Cars'], but must be a list, each once, of SOP"),
+    "unknown dataset": ("datasets: [Cars]\n", "datasets: 'Cars' is none of SOP, Cars196, CUB200, SyntheticCars, RenderedCars; for one of your own, give its folder"),
+    "dataset with a path as its name": ("datasets: [a/b]\npaths: {a/b: c}\n", "datasets is ['a/b'], but must be a list, each once"),
+    "path of nothing": ("datasets: [SOP]\npaths: {SOPs: c}\n", "paths: unknown key 'SOPs'; known: models, "),
+    "table of no dataset": ("tables: {2: Birds}\n", "tables: 2 is 'Birds', but must be one of SOP"),
+    "loss without training": ("models: [{name: A, group: B, loss: ContrastiveLoss}]\n", "models: A: a `loss` is for training; add a `training:` block"),
+    "miner without loss": ("models: [{name: A, group: B, network: 'a:b', miner: c}]\n", "models: 'A': `miner` is for models with a `loss`"),
+    "loss and embeddings": ("models: [{name: A, group: B, loss: c, embeddings: {SOP: d}}]\n", "give it either a `network` or `embeddings`"),
+    "loss of no words": ("models: [{name: A, group: B, loss: 'c d'}]\n", "models: 'A': loss is 'c d', but must be a class of pytorch_metric_learning"),
+    "loss arguments in a list": ("models: [{name: A, group: B, loss: c, loss_arguments: {a: [1]}}]\n", "loss_arguments is {'a': [1]}, but must be a block"),
+    "untrained loss": ("models: [{name: A, group: B, loss: c, trained: false}]\n", "has a `loss`, so it will be trained"),
+    "loss on a folder": ("models: [{name: A, group: B, loss: c, network: runs}]\n", "training begins with module:function or timm:name"),
+    "checkpoint of no network": ("models: [{name: A, group: B, loss: c, checkpoint: d.pth}]\n", "name the `network` that `checkpoint` is the weights of"),
+    "a checkpoint for each fold to begin with": ("models: [{name: A, group: B, loss: c, network: 'timm:x', checkpoint: 'd{fold}.pth'}]\n", "leave the braces out"),
     "dataset twice": ("datasets: [SOP, SOP]\n", "datasets is ['SOP', 'SOP'], but must be a list, each once"),
     "dataset in a list": ("datasets: [[x]]\n", "datasets is [['x']], but must be a list"),
     "a dataset alone": ("datasets: SOP\n", "datasets is 'SOP', but must be a list"),
@@ -829,7 +848,7 @@ def test_every_script_as_a_process(tmp_path):
         or "options_parser" in file.read_text()
         or "stage_script" in file.read_text()
     ]
-    assert len(scripts) == 15
+    assert len(scripts) == 17
 
     def ended(script):
         command = [

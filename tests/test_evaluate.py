@@ -61,7 +61,7 @@ def test_script(project, run_inside):
     table = pd.read_csv(project / "results/tiny/reality_check/accuracy.csv", keep_default_na=False)
     assert list(table.loss) == ["Contrastive", "ArcFace", "None"] and list(table.columns) == list(accuracy.COLUMNS)
     assert table[list(MEASURES)].to_numpy().min() >= 0 and table.precision_at_1.max() <= 1
-    assert "Demo networks" in output and f"{100 * table.precision_at_1[0]:8.2f}" in output
+    assert "Networks trained here" in output and f"{100 * table.precision_at_1[0]:8.2f}" in output
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "loss,dataset\nContrastive\n"])

@@ -275,7 +275,7 @@ def test_own_models_instead_of_the_papers(project, run_inside):
      ({"name": "A", "group": "x", "network": "a:b", "crop": [256, 224]}, "for timm networks only"),
      ({"name": "A", "group": "x", "network": "some/folder", "checkpoint": "x"}, "`checkpoint` is for networks"),
      ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w_{epoch}.pth"}, "only {fold} and {dataset} may stand in braces"),
-     ({"name": "A", "group": "x", "embeddings": {"Cars": "x"}}, "embeddings is {'Cars': 'x'}, but must be a path for each of some of SOP"),
+     ({"name": "A", "group": "x", "embeddings": {"Cars": "x"}}, "embeddings of 'Cars', which is none of SOP"),
      ({"name": "A", "group": "x", "embeddings": {"SOP": "a{fold}", "Cars196": "b"}}, "of all its embeddings, or of none"),
      ({"name": "A", "group": "x", "embeddings": {"SOP": 3}}, "embeddings is {'SOP': 3}, but must be a path"),
      ({"name": "A", "group": "x", "network": "a:b", "checkpoint": "w{fold:d}.pth"}, "may stand in braces"),

@@ -1,5 +1,6 @@
 """Runs that meet, are stopped, or find other inputs than the last one did; for kills see kill_runs.py."""
 
+import csv
 import functools
 import itertools
 import re
@@ -34,6 +35,11 @@ def files_in(folder):
     return {path.relative_to(folder).as_posix(): content for path, content in snapshot(folder).items()}
 
 
+def without_seconds(content):
+    """The rows of a training log but for how long each look took."""
+    return [row | {"seconds": ""} for row in csv.DictReader(content.decode().splitlines())]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Several processes at once. The windows between two processes are tried one by one in test_shelf.py.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -59,6 +65,8 @@ def test_processes_at_all_stages_at_once(trained, finished, tmp_path):
         ours, theirs = files_in(tmp_path / folder), files_in(finished / folder)
         ours.pop("tiny/inputs.csv", None), theirs.pop("tiny/inputs.csv", None)
         ends = ("compared_with_paper.csv", "all_tables.tex")  # the last script's, which was not run
+        for name in [name for name in ours if name.endswith("log.csv")]:
+            assert without_seconds(ours.pop(name)) == without_seconds(theirs.pop(name))
         assert ours == {name: content for name, content in theirs.items() if not name.endswith(ends)}
         assert not [path for path in (tmp_path / folder).rglob(".*") if not path.name.endswith(".lock")]
 
@@ -237,7 +245,7 @@ def test_other_properties_of_the_same_images(copy, fails):
      ({"precision": "bf16"}, "properties/2_embed_cars.py", "precision = its default, but now precision = bf16"),
      ({"properties": {"networks": "RenderedCars", "images": 50}}, "properties/4_make_tables.py", "was made with embeddings = "),
      ({"properties": {"networks": "RenderedCars", "tsne_images": 30}}, "properties/5_plot_embeddings.py", "images = 40"),
-     ({"training": {"iterations": 11, "check_every": 5, }}, "reality_check/2_train_models.py",
+     ({"training": fake_data.TRAINING | {"iterations": 11}}, "reality_check/2_train_models.py",
       "iterations = 10, but now iterations = 11"),
      ({"trunk": "tests.networks:tiny"}, "reality_check/2_train_models.py", "was made with trunk = ")],
 )  # fmt: skip
@@ -408,8 +416,10 @@ def test_a_trunk_of_other_making(project, fails):
     """Its features were deleted, as the refusal says; the trunk itself is still the old one."""
     make_trunk(project, seed=1)
     shutil.rmtree(project / "models/training/features")
-    shutil.rmtree(project / "models/training/embedders")
-    assert "training/trunk: was made with trunk = " in fails("reality_check/2_train_models.py", project / "tiny.yaml")
+    shutil.rmtree(project / "models/training/runs")
+    assert "training/trunk/bn_inception_trunk: was made with trunk = " in fails(
+        "reality_check/2_train_models.py", project / "tiny.yaml"
+    )
 
 
 def test_a_trunk_that_is_gone_is_made_again(project, run_inside):
@@ -431,7 +441,9 @@ def test_a_trunk_that_is_another_file(project, fails):
 def test_datasets_share_one_trunk(monkeypatch, tmp_path):
     """It is the same whichever of them is trained on first, or alone."""
     monkeypatch.setattr(contents, "described", lambda settings, items: str(len(items)))
-    from reality_check import demo_training
+    from reality_check import trunk_features
+    from reality_check.networks import trunk_source
+    from reality_check.runs import training_items
 
     def items(settings, dataset, part, fold):
         return [Item(f"{dataset} {part} {i}", tmp_path, i) for i in range(9)]
@@ -439,9 +451,11 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "load_items", items)
     settings = Settings("test", datasets=["SOP", "CUB200"], trunk="tests.networks:tiny", training=TrainingSettings())
     alone = narrowed(settings, datasets=["CUB200"])
-    assert demo_training.trunk_made_of(settings) == demo_training.trunk_made_of(alone)
-    shelves = [demo_training.features_shelf(each, "CUB200") for each in (settings, alone)]
-    assert shelves[0].made_of == shelves[1].made_of
+    made_of = [trunk_features.trunk_made_of(each, trunk_source(each)) for each in (settings, alone)]
+    assert made_of[0] == made_of[1]
+    shelves = [trunk_features.features_shelf(each, "CUB200", utils.MODELS[0], training_items(each, "CUB200"), "training")
+               for each in (settings, alone)]  # fmt: skip
+    assert shelves[0].made_of == shelves[1].made_of and shelves[0].folder == shelves[1].folder
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -521,7 +535,7 @@ def test_dry_runs(project, run_inside):
     assert "saliency maps: 6 maps to do, in 3 parts" in text and "GB free" in text
     assert re.search(r"time: \d+\.\d\d hours, at [\d.]+ s a map \(timed just now, cpu\)", text)
     for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 parts"),
-                         ("reality_check/3_evaluate_models.py", "accuracies: 43 images to do, in 1 parts")):  # fmt: skip
+                         ("reality_check/3_evaluate_models.py", "accuracies: 48 images to do, in 1 parts")):  # fmt: skip
         text = run_inside(script, settings, "--dry-run")
         assert said in text and "time: 0.00 hours" in text
     assert sorted(project.rglob("*")) == before
@@ -537,7 +551,7 @@ def test_a_dry_run_from_nothing_but_images(trained, tmp_path, run_inside):
     shutil.copy(trained / "trunk.pth", tmp_path)
     before = sorted(tmp_path.rglob("*"))
     text = run_inside("reality_check/2_train_models.py", fake_data.write_settings(tmp_path), "--dry-run")
-    assert "trunk features: 53 images to do" in text and "networks: 2 networks to do" in text
+    assert "trunk features: 48 images to do" in text and "networks: 20 iterations to do, in 2 parts" in text
     assert {path for path in set(tmp_path.rglob("*")) - set(before) if path.is_file()} == {tmp_path / "tiny.yaml"}
 
 

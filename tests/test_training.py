@@ -1,120 +1,447 @@
-"""The fourteen losses, their batches, the trunk's calibration."""
+"""Training: batches, augmentation, what is frozen, stopping and going on, and the script on a dataset of one's own."""
+
+import random
+import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import utils
-from common.settings import TrainingSettings
-from properties.nr_precision import euclidean_coordinates
-from reality_check import training
-from reality_check.bn_inception import bninception_trunk
-from reality_check.distances import distance_function
-from reality_check.hyperparameters import hyperparameters
-from reality_check.losses import training_loss
-from reality_check.modules import Embedder, calibrate_batchnorm, features_of, seeded
+from common.errors import InputError
+from common.settings import TrainingSettings, load_settings
+from data.images import Crop
+from reality_check import augmentation, batches, bn_inception, efficientnet_lite, run_training, runs
+from reality_check.losses import TrainingLoss, training_loss
+from reality_check.modules import Embedder, EmbeddingNetwork, seeded
+from reality_check.training import Standardised, Training, for_raw_features, freeze
+from tests import fake_data
+from tests.networks import Infinite, tiny_trunk
 
+SCRIPT = "reality_check/2_train_models.py"
 TRAINED = [model for model in utils.MODELS if model.trained]
 
 
-@pytest.mark.parametrize("dataset", ["Cars196", "CUB200", "SOP"])
-@pytest.mark.parametrize("loss", TRAINED, ids=lambda loss: loss.name)
-def test_every_loss_learns_from_a_batch(loss, dataset):
-    torch.manual_seed(0)
-    embeddings = torch.randn(24, 16, requires_grad=True)
-    labels = torch.arange(24) % 6
-    kit = training_loss(loss, dataset, classes=6, dimensions=16)
-    assert (kit.miner is not None) == (loss.name == "Multi Similarity + Miner")
-    assert kit.images_per_class == {"Ranking": 4, "Classification": 1}[loss.group]
-    assert (kit.learning_rate is not None) == (len(list(kit.function.parameters())) > 0)
-    value = kit.function(embeddings, labels, kit.miner(embeddings, labels) if kit.miner else None)
-    value.backward()
-    assert torch.isfinite(value) and value > 0 and embeddings.grad.abs().sum() > 0
+# ---------------------------------------------------------------------------------------------------------------------
+# Batches.
+# ---------------------------------------------------------------------------------------------------------------------
+LABELS = np.repeat(np.arange(9), 7)
 
 
-def test_hyperparameters_reach_the_losses():
-    losses = {loss.name: loss for loss in TRAINED}
-    contrastive = training_loss(losses["Contrastive"], "Cars196", 6, 16).function
-    assert (contrastive.pos_margin, contrastive.neg_margin) == (0.2652, 0.5409)
-    assert training_loss(losses["Margin / class"], "SOP", 6, 16).function.beta.shape == (6,)
-    assert training_loss(losses["Margin"], "SOP", 6, 16).function.beta.tolist() == pytest.approx([1.1072])
-    assert training_loss(losses["ArcFace"], "CUB200", 6, 16).function.margin == pytest.approx(np.radians(23.22))
-    assert training_loss(losses["Normalized Softmax"], "Cars196", 6, 16).learning_rate == 0.011
-    assert "reg_weight" not in hyperparameters(losses["SoftTriple"], "SOP")  # printed as N/A
-    assert hyperparameters(losses["Triplet"], "RenderedCars") == hyperparameters(losses["Triplet"], "Cars196")
+def test_the_original_sampler_goes_through_all_classes():
+    made = batches.Batches(LABELS, 4, 32, "original", seed=1)
+    row = np.concatenate([made.of(iteration) for iteration in range(1, 10)])  # 288 images are 8 passes of 36
+    for number in range(8):
+        some = row[36 * number : 36 * number + 36]
+        assert Counter(LABELS[some]) == dict.fromkeys(range(9), 4) and len(set(some)) == 36
+        assert (LABELS[some].reshape(9, 4) == LABELS[some][::4, None]).all()  # class by class
+    assert len(set(LABELS[made.of(1)])) == 8 and Counter(LABELS[made.of(2)]) != Counter(LABELS[made.of(1)])
+    orders = {tuple(LABELS[made.pass_of(number)]) for number in range(8)}
+    assert len(orders) == 8
 
 
-def test_images_per_class():
-    assert training.images_per_class(4, 32, 98) == 4
-    assert training.images_per_class(1, 32, 98) == 1
-    assert training.images_per_class(1, 32, 18) == 2  # 32 classes of one image there are not
+def test_the_strict_sampler_takes_so_many_of_each():
+    made = batches.Batches(LABELS, 4, 32, "strict", seed=1)
+    for iteration in range(1, 20):
+        assert sorted(Counter(LABELS[made.of(iteration)]).values()) == [4] * 8
+        assert len(set(made.of(iteration))) == 32
+    assert {label for iteration in range(1, 20) for label in LABELS[made.of(iteration)]} == set(range(9))
 
 
-def test_training_separates_classes_and_repeats_itself():
-    rng = np.random.default_rng(0)
-    labels = torch.arange(120) % 12
-    features = torch.tensor(rng.normal(size=(120, 20)) + 1.0 * rng.normal(size=(12, 20))[labels], dtype=torch.float32)
-    options = TrainingSettings(iterations=40, check_every=10)
-    parts = [(features, labels), (features, labels)]
-    first, score, iteration = training.train_embedder(TRAINED[0], "Cars196", *parts, options, seed=5)
-    again, score_again, _ = training.train_embedder(TRAINED[0], "Cars196", *parts, options, seed=5)
-    assert score > training.map_at_r(features, labels) and score == score_again and iteration in (10, 20, 30, 40)
-    torch.testing.assert_close(first.net[0].weight, again.net[0].weight)
+@pytest.mark.parametrize("sampler", ["original", "strict"])
+def test_a_batch_depends_on_its_number_and_the_seed_alone(sampler):
+    made, again, other = (batches.Batches(LABELS, 4, 32, sampler, seed) for seed in (1, 1, 2))
+    assert made.of(5).tolist() == again.of(5).tolist() != other.of(5).tolist()
+    made.of(1)
+    assert made.of(5).tolist() == again.of(5).tolist()
+
+
+def test_classes_with_few_images_repeat_some():
+    made = batches.Batches([0, 0, 1, 1, 2, 2], 4, 8, "original", seed=0)
+    assert set(made.of(1)) <= set(range(6)) and len(made.of(1)) == 8
+
+
+NAMES = {label: f"class {label}" for label in range(20)}
+
+
+@pytest.mark.parametrize(
+    "labels, per_class, batch_size, sampler, message",
+    [([1] * 9, 4, 32, "original", "A: 1 class to train on; a loss takes two at least"),
+     ([0, 0, 1, 2, 2], 1, 4, "original", "A: class 1 has one image; training takes two of each class"),
+     (LABELS, 32, 32, "original", "A: a batch of 32 with 32 images a class is of one class"),
+     (LABELS, 8, 32, "original", "A: class 0 has 7 images, but 8 of a class are to be in a batch"),
+     (LABELS, 8, 32, "strict", "A: class 0 has 7 images, but 8 of a class are to be in a batch"),
+     ([0] * 9 + [1] * 3, 4, 8, "strict", "A: class 1 has 3 images, but 4 of a class"),
+     (LABELS, 3, 32, "strict", "A: batch_size 32 is no multiple of 3 images a class"),
+     (LABELS, 1, 32, "strict", "A: a batch of 32 with 1 images a class takes 32 classes, of which there are 9")],
+)  # fmt: skip
+def test_batches_that_cannot_be(labels, per_class, batch_size, sampler, message):
+    with pytest.raises(InputError, match=message):
+        batches.check("A", labels, NAMES, per_class, batch_size, sampler)
+
+
+@pytest.mark.parametrize("per_class, sampler", [(4, "original"), (1, "original"), (4, "strict")])
+def test_batches_that_can_be(per_class, sampler):
+    batches.check("A", LABELS, NAMES, per_class, 32, sampler)
+    batches.check("A", [0, 0, 1, 1, 2, 2, 2, 2], 4, 4 if sampler == "strict" else per_class, 8, "original")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Augmentation.
+# ---------------------------------------------------------------------------------------------------------------------
+CROP = Crop(256, (227, 227))
+
+
+def test_parts_have_the_sizes_of_the_protocol():
+    rng = random.Random(0)
+    parts = np.array([augmentation._part(341, 256, rng) for _ in range(3000)], dtype=float)
+    left, top, right, bottom = parts.T
+    assert left.min() >= 0 and top.min() >= 0 and right.max() <= 341 and bottom.max() <= 256
+    share, ratio = (right - left) * (bottom - top) / (341 * 256), (right - left) / (bottom - top)
+    assert share.min() == pytest.approx(0.16, abs=0.01) and share.max() > 0.95
+    assert ratio.min() == pytest.approx(0.75, abs=0.02) and ratio.max() == pytest.approx(4 / 3, abs=0.03)
+    small = share < 0.4  # where every form fits in
+    assert share[small].mean() == pytest.approx(0.28, abs=0.01) and np.log(ratio[small]).mean() == pytest.approx(
+        0, abs=0.02
+    )
+    assert left[small].mean() > 60  # anywhere
+
+
+def test_a_part_that_does_not_fit_is_the_middle():
+    assert augmentation._part(1000, 10, random.Random(0)) == (493, 0, 506, 10)  # 13 wide: 4/3 of the height
+    assert augmentation._part(10, 1000, random.Random(0)) == (0, 493, 10, 506)
+
+
+def test_augmented_images_show_parts_of_the_image_mirrored_or_not():
+    ramp = Image.fromarray(np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (200, 256, 3)).copy())
+    shown = [np.asarray(augmentation.augmented(ramp, CROP, random.Random(seed)))[:, :, 0] for seed in range(200)]
+    assert {each.shape for each in shown} == {(227, 227)}
+    slopes = np.array([int(each[100, -1]) - int(each[100, 0]) for each in shown])
+    assert 70 < (slopes < 0).sum() < 130  # half of them
+    assert abs(slopes).min() > 50 and abs(slopes).max() > 180
+
+
+@pytest.mark.parametrize(
+    "transform, crop",
+    [(bn_inception.network_input, CROP), (efficientnet_lite.transform(183, 160), Crop(183, (160, 160))),
+     (efficientnet_lite.transform(292, 260), Crop(292, (260, 260))), (efficientnet_lite.transform(182, 161), Crop(182, (161, 161)))],
+)  # fmt: skip
+def test_a_transform_takes_a_framed_image_as_it_is(transform, crop):
+    """Its Resize and CenterCrop do nothing to it: what is left of any transform is what it does to colours."""
+    noise = np.random.default_rng(0).integers(0, 256, (*crop.size, 3), dtype=np.uint8)
+    got = transform(augmentation.framed(Image.fromarray(noise), crop))
+    channels = torch.from_numpy(noise.transpose(2, 0, 1).astype(np.float32))
+    if transform is bn_inception.network_input:
+        expected = channels.flip(0) - torch.tensor([104.0, 117.0, 128.0])[:, None, None]
+    else:
+        expected = channels / 127.5 - 1
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A step.
+# ---------------------------------------------------------------------------------------------------------------------
+def small_training(frozen="batchnorm_statistics", model=TRAINED[0], **options):
+    options = TrainingSettings(frozen=frozen, **{"learning_rate": 0.01} | options)
+    network = freeze(EmbeddingNetwork(tiny_trunk()[0], seeded(1, lambda: Embedder(6, 8))), frozen)
+    kit = seeded(2, lambda: training_loss(model, "Cars196", 4, 8))
+    return Training(network, kit, options, options.learning_rate, seed=3)
+
+
+def some_batch():
+    images = torch.rand(16, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    return images, torch.arange(16) % 4
+
+
+def changed(training):
+    """The names of the network's tensors that a step changes."""
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    training.step(*some_batch())
+    return {name for name, value in training.network.state_dict().items() if not torch.equal(value, before[name])}
+
+
+CONV, NORM, EMBEDDER = {"trunk.0.weight", "trunk.0.bias"}, {"trunk.1.weight", "trunk.1.bias"}, {
+    "embedder.net.0.weight", "embedder.net.0.bias", "embedder.last_linear.weight", "embedder.last_linear.bias"}  # fmt: skip
+STATISTICS = {"trunk.1.running_mean", "trunk.1.running_var", "trunk.1.num_batches_tracked"}
+
+
+@pytest.mark.parametrize(
+    "frozen, expected",
+    [("batchnorm_statistics", CONV | NORM | EMBEDDER), ("batchnorm", CONV | EMBEDDER), ("trunk", EMBEDDER),
+     ("nothing", CONV | NORM | EMBEDDER | STATISTICS)],
+)  # fmt: skip
+def test_what_is_frozen_stays_as_it_is(frozen, expected):
+    assert changed(small_training(frozen)) == expected
+
+
+@pytest.mark.parametrize("model", TRAINED, ids=lambda model: model.name)
+def test_every_loss_is_trained_with_its_own_parameters(model):
+    training = small_training(model=model)
+    before = [parameter.clone() for parameter in training.function.parameters()]
+    training.step(*some_batch())
+    after = list(training.function.parameters())
+    assert all(not torch.equal(a, b) for a, b in zip(before, after))
+    assert len(training.optimizers) == (2 if after else 1)
+    for optimizer in training.optimizers:
+        assert isinstance(optimizer, torch.optim.RMSprop) and optimizer.defaults["momentum"] == 0.9
+    decay = {optimizer.defaults["weight_decay"] for optimizer in training.optimizers[1:]}
+    assert decay <= ({0} if model.name.startswith("Margin") else {1e-4})
+    assert training.optimizers[0].defaults["weight_decay"] == 1e-4
+    if after:
+        rate = next(v for k, v in runs.hyperparameters(model, "Cars196").items() if k.endswith("_lr"))
+        assert training.optimizers[1].param_groups[0]["lr"] == rate
+
+
+def test_rates_of_trunk_and_embedder():
+    both = small_training().optimizers[0].param_groups
+    assert [group["lr"] for group in both] == [0.01, 0.01]
+    apart = small_training(embedder_learning_rate=0.5).optimizers[0].param_groups
+    assert [group["lr"] for group in apart] == [0.01, 0.5]
+    assert len(small_training("trunk").optimizers[0].param_groups) == 1
+    assert isinstance(small_training(optimizer="AdamW").optimizers[0], torch.optim.AdamW)
+
+
+def test_the_first_step_of_rmsprop_by_hand():
+    """Square average 0.01 g^2, so that the step is rate * g / (0.1 |g|): ten times the rate, by the gradient's sign."""
+    training = small_training(weight_decay=0.0)
+    weight = training.network.embedder.net[0].weight
+    before = weight.detach().clone()
+    training.step(*some_batch())
+    moved, known = (weight - before).detach(), weight.grad.abs() > 1e-4
+    torch.testing.assert_close(moved[known], (-0.1 * weight.grad.sign())[known], atol=2e-3, rtol=0)
+
+
+def test_a_loss_that_is_not_finite_is_told_with_its_iteration():
+    training = small_training()
+    training.step(*some_batch())
+    training.function = Infinite()
+    with pytest.raises(InputError, match="the loss is nan at iteration 2; set a smaller learning_rate"):
+        training.step(*some_batch())
+
+
+def test_the_best_look_is_kept_and_ends_the_training():
+    training = small_training(iterations=1000)
+    scores = {5: 0.2, 10: 0.5, 15: 0.5, 20: 0.4}  # an equal score is no better one
+    for training.iteration, score in scores.items():
+        marked = training.network.embedder.net[0].bias
+        marked.data.fill_(training.iteration)
+        assert training.look(score) == (score > 0.2 or training.iteration == 5) or training.iteration in (15, 20)
+    assert (training.best.iteration, training.best.score) == (10, 0.5)
+    assert (training.best.weights["embedder.net.0.bias"] == 10).all()
+    assert not training.is_over(patience=11) and training.is_over(patience=10)
+    training.iteration = 1000
+    assert training.is_over(patience=2000)
+
+
+def test_mixed_precision_keeps_embeddings_in_float32():
+    options = TrainingSettings(learning_rate=0.01)
+    network = freeze(EmbeddingNetwork(tiny_trunk()[0], Embedder(6, 8)), options.frozen)
+    made = Training(network, TrainingLoss(Infinite(), None, None, 4), options, 0.01, 0, precision="bf16")
+    embeddings = made.embedded(some_batch()[0])
+    exact = network.eval()(some_batch()[0]).detach()
+    assert embeddings.dtype == torch.float32 and 1e-5 < (embeddings - exact).abs().max() < 0.02
 
 
 def test_embedder_for_raw_features():
-    embedder, mean, std = Embedder(5, 3), torch.randn(5), torch.rand(5) + 0.1
-    features = torch.randn(7, 5)
-    raw = training.for_raw_features(embedder, mean, std)
-    torch.testing.assert_close(raw(features), embedder((features - mean) / std))
+    features = torch.randn(40, 5) * 3 + 1
+    standardised, embedder = Standardised(features), Embedder(5, 3)
+    assert standardised(features).mean().abs() < 1e-5 and standardised(features).std() == pytest.approx(1, abs=0.05)
+    raw = for_raw_features(standardised, embedder)
+    torch.testing.assert_close(raw(features), embedder(standardised(features)), atol=1e-5, rtol=1e-4)
 
 
-def test_map_at_r_by_hand():
-    # Angles 0, 10, 90, 100 degrees, classes a a b b: every R = 1 neighbour is right; with a b a b none is.
-    angles = torch.deg2rad(torch.tensor([0.0, 10.0, 90.0, 100.0]))
-    embeddings = torch.stack([angles.cos(), angles.sin()], dim=1)
-    assert training.map_at_r(embeddings, torch.tensor([0, 0, 1, 1])) == 1
-    assert training.map_at_r(embeddings, torch.tensor([0, 1, 0, 1])) == 0
+# ---------------------------------------------------------------------------------------------------------------------
+# The script.
+# ---------------------------------------------------------------------------------------------------------------------
+WHOLE = {"learning_rate": 0.003, "batch_size": 8, "iterations": 6, "check_every": 2, "workers": 0}
 
 
-def test_calibration_tells_images_apart():
-    trunk = seeded(3, bninception_trunk)
-    images = (
-        torch.rand(8, 3, 227, 227, generator=torch.Generator().manual_seed(0))
-        * torch.arange(1, 9).view(-1, 1, 1, 1)
-        * 30
-    )
-    before = features_of(trunk.eval(), images)
-    after = features_of(calibrate_batchnorm(trunk, images), images)
-    spread = [(x.std(dim=0) / x.abs().mean()).mean() for x in (before, after)]
-    assert spread[1] > 20 * spread[0] and not trunk.training
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiles")
+    fake_data.make_classes(folder / "tiles")
+    return folder
 
 
-@pytest.mark.parametrize("loss", utils.MODELS, ids=lambda loss: loss.name)
-def test_euclidean_coordinates_rank_as_the_distance(loss):
-    embeddings = np.random.default_rng(0).normal(size=(30, 6)) * np.linspace(0.1, 5, 30)[:, None]
-    distance = distance_function(loss.distance)
-    matrix = distance(torch.tensor(embeddings), torch.tensor(embeddings)).numpy()
-    ours = euclidean_coordinates(embeddings, loss.distance)
-    squared = ((ours[:, None] - ours[None]) ** 2).sum(axis=2)
-    sign = -1 if distance.is_inverted else 1
-    off = ~np.eye(30, dtype=bool)
-    theirs, mine = (sign * matrix)[off].reshape(30, 29), squared[off].reshape(30, 29)
-    np.testing.assert_array_equal(np.argsort(theirs, axis=1), np.argsort(mine, axis=1))
+def settings_for(tiles, folder, name="tiles", training=WHOLE, **changes):
+    paths = {"Tiles": str(tiles / "tiles")} | {name: str(folder / name) for name in ("models", "results", "figures")}
+    changes = {"models": ["Contrastive", "ArcFace", "None"], "datasets": ["Tiles"], "tables": {2: "Tiles"},
+               "trunk": "tests.networks:tiny_trunk", "properties": {"networks": "Tiles"}, "paths": paths} | changes  # fmt: skip
+    return fake_data.write_settings(folder, name, training=training, **changes)
 
 
-@pytest.mark.parametrize("old, new, message", [("Contrastive,Cars196,pos_margin", "Contrastive,Cars196,margn", "Contrastive lacks pos_margin"),
-                                               ("Margin / class,", "Marg,", "Margin / class lacks parameters"),
-                                               ("Triplet,Cars196,margin,", "Triplet,Cars196,margin,x", "is no number")])  # fmt: skip
-def test_hyperparameters_that_are_not_whole(monkeypatch, tmp_path, old, new, message):
-    """A library's default is never taken for one that was found."""
-    from common.errors import InputError
-    from reality_check import hyperparameters as reader
+def networks(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted((folder / "models").rglob("*_best.pth"))}
 
-    text = reader.FILE.read_text()
-    assert old in text
-    (tmp_path / "h.csv").write_text(text.replace(old, new))
-    monkeypatch.setattr(reader, "FILE", tmp_path / "h.csv")
-    with pytest.raises(InputError, match=message):
-        for model in TRAINED:
-            hyperparameters(model, "Cars196")
+
+def timeless(file):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in fake_data.read_rows(file)]
+
+
+@pytest.fixture(scope="module")
+def whole(tiles, tmp_path_factory):
+    """A folder with the networks of settings_for's settings, trained without a stop."""
+    from tests.conftest import succeed
+
+    folder = tmp_path_factory.mktemp("whole")
+    succeed(SCRIPT, settings_for(tiles, folder))
+    return folder
+
+
+def test_what_a_training_leaves(whole):
+    assert len(networks(whole)) == 4
+    log = fake_data.read_rows(whole / "results/tiles/reality_check/training_log.csv")
+    assert [int(row["iteration"]) for row in log] == [0, 2, 4, 6] * 2
+    for row in log:
+        assert (row["training_loss"] == "") == (row["iteration"] == "0") and float(row["trunk_rate"]) == 0.003
+        assert 0 <= float(row["test_map_at_r_only_shown"]) <= 1
+    for run in fake_data.read_rows(whole / "results/tiles/reality_check/training.csv"):
+        looks = [row for row in log if row["loss"] == run["loss"] and row["iteration"] != "0"]
+        scores = [float(row["validation_map_at_r"]) for row in looks]
+        best = looks[int(np.argmax(scores))]
+        assert run["iteration"] == best["iteration"] and float(run["validation_map_at_r"]) == max(scores)
+        assert [row["best"] for row in looks if row["iteration"] == best["iteration"]] == ["yes"]
+    assert not list((whole / "models").rglob("state.pth"))
+
+
+def test_embeddings_are_kept_at_every_look(whole, tiles):
+    settings = load_settings(whole / "tiles.yaml")
+    (shelf, _) = runs.chosen_shelves(settings)
+    parts = runs.parts_of(shelf.of.network)
+    assert [len(items) for items in parts.values()] == [36, 12, 48]
+    kept = {iteration: runs.looks_shelf(shelf, iteration, parts) for iteration in (0, 2, 4, 6)}
+    for looks in kept.values():
+        assert looks.is_whole() and looks.get(1)["embeddings"].shape == (12, 128)
+    assert not np.array_equal(kept[0].get(2)["embeddings"], kept[6].get(2)["embeddings"])
+    # Those of the best look are what the network of that checkpoint gives.
+    from reality_check.embedding import embedded
+
+    best = int(shelf.read()["iteration"][0])
+    (array,) = embedded([(shelf.of.network, True)], parts["test"], 10, lambda ticks: None)
+    np.testing.assert_allclose(kept[best].get(2)["embeddings"], array, atol=2e-3)
+
+
+@pytest.mark.parametrize("stop", [2, 4, 6])
+def test_a_stopped_training_ends_with_the_same_bytes(whole, tiles, tmp_path, run_inside, monkeypatch, stop):
+    settings, save = settings_for(tiles, tmp_path), run_training._save
+
+    def save_and_stop(work, log, losses):
+        save(work, log, losses)
+        if work.training.iteration == stop:
+            raise KeyboardInterrupt
+
+    for _ in range(2):  # once in each of the two trainings
+        monkeypatch.setattr(run_training, "_save", save_and_stop)
+        with pytest.raises(SystemExit, match="stopped"):
+            run_inside(SCRIPT, settings)
+        monkeypatch.setattr(run_training, "_save", save)
+        run_inside(SCRIPT, settings, "--models", "Contrastive")
+    run_inside(SCRIPT, settings)
+    assert networks(tmp_path) == networks(whole)
+    log = "results/tiles/reality_check/training_log.csv"
+    assert timeless(tmp_path / log) == timeless(whole / log)
+
+
+def test_workers_do_not_change_a_number(whole, tiles, tmp_path, run_inside):
+    run_inside(SCRIPT, settings_for(tiles, tmp_path, training=WHOLE | {"workers": 2, "keep_embeddings": False}))
+    assert networks(tmp_path) == networks(whole)
+    row = fake_data.read_rows(tmp_path / "results/tiles/reality_check/training_log.csv")[-1]
+    assert row["test_map_at_r_only_shown"] == "" and not list((tmp_path / "models").rglob("looks"))
+
+
+@pytest.mark.parametrize("frozen", ["batchnorm_statistics", "trunk"])
+def test_all_losses_train_and_their_checkpoints_load(tiles, tmp_path, run_inside, frozen):
+    """Strictly: every tensor is accounted for; see checkpoints.fill."""
+    training = WHOLE | {"iterations": 2, "frozen": frozen, "keep_embeddings": False}
+    settings = settings_for(tiles, tmp_path, training=training, models="paper")
+    run_inside(SCRIPT, settings)
+    assert len(networks(tmp_path)) == 28
+    good = set()
+    for shelf in runs.chosen_shelves(load_settings(settings)):
+        shelf.of.network.check(good)
+    assert len(good) == (1 if frozen == "trunk" else 14)
+    output = run_inside("reality_check/3_evaluate_models.py", settings)
+    assert output.count("Tiles ") == 15
+
+
+def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_inside):
+    training = WHOLE | {"learning_rate": [0.003, 1e-7], "iterations": 2}
+    settings = settings_for(tiles, tmp_path, training=training, folds=[2, 0])
+    run_inside(SCRIPT, settings)
+    rows = fake_data.read_rows(tmp_path / "results/tiles/reality_check/training.csv")
+    assert len(rows) == 6  # two on the first fold of the settings, and one on the second
+    for name in ("Contrastive", "ArcFace"):
+        mine = [row for row in rows if row["loss"] == name]
+        tried, (taken,) = [row for row in mine if row["fold"] == "2"], [row for row in mine if row["fold"] == "0"]
+        best = max(tried, key=lambda row: float(row["validation_map_at_r"]))
+        assert taken["learning_rate"] == best["learning_rate"] and taken["chosen"] == best["chosen"] == "yes"
+        assert [row["chosen"] for row in tried].count("no") == 1
+    for shelf in runs.chosen_shelves(load_settings(settings)):
+        for source, file in zip(shelf.of.files(), shelf.of.network.files()):
+            assert source.read_bytes() == file.read_bytes()
+
+
+def test_losses_of_ones_own(tiles, tmp_path, run_inside):
+    mine = {"name": "Mine", "group": "Classification", "loss": "pytorch_metric_learning.losses:ProxyAnchorLoss",
+            "loss_learning_rate": 0.1, "loss_arguments": {"margin": 0.2}, "images_per_class": 2}  # fmt: skip
+    other = {"name": "Other trunk", "group": "Ranking", "loss": "TripletMarginLoss", "network": "tests.networks:tiny"}
+    settings = settings_for(tiles, tmp_path, models=[mine, other, "None"])
+    run_inside(SCRIPT, settings)
+    assert "Mine" in run_inside("reality_check/3_evaluate_models.py", settings)
+    assert (tmp_path / "models/Tiles_mine/Test50_50_Partitions4_0/saved_models/trunk_best.pth").is_file()
+    output = run_inside("reality_check/4_measure_gains.py", settings)
+    assert output.count("\nTiles ") == 2
+    run_inside("reality_check/5_plot_training.py", settings)
+    for name in ("training_Tiles", "gains_Tiles"):
+        assert (tmp_path / f"figures/tiles/{name}.png").is_file()
+
+
+def test_a_dry_run_times_steps_and_writes_nothing(tiles, tmp_path, run_inside):
+    output = run_inside(SCRIPT, settings_for(tiles, tmp_path), "--dry-run")
+    assert "networks: 12 iterations to do, in 2 parts" in output and "s a iteration" in output
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    "changes, spoil, message",
+    [({}, lambda f: [shutil.rmtree(f / f"class{i:02}") for i in range(1, 3)], "tiles: 14 sub-folders, one for each class, are too few"),
+     ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(6)], "class03: holds no image"),
+     ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(5)], "class03/5.png has one image; training takes two"),
+     ({}, lambda f: [(f / f"class{c:02}" / f"{i}.png").unlink() for c in (6, 7) for i in range(5)], "no validation class of fold 0 has two images"),
+     ({}, lambda f: (f / "class01/2.png").write_bytes(b"no image"), "class01/2.png: not a readable image"),
+     ({}, shutil.rmtree, "tiles: missing; a dataset of your own is a folder"),
+     ({"batch_size": 4}, None, "Contrastive, Tiles, fold 0, learning rate 0.003: a batch of 4 with 4 images a class is of one class"),
+     ({"sampler": "strict", "batch_size": 40}, None, "a batch of 40 with 4 images a class takes 10 classes, of which there are 6"),
+     ({"batch_size": 12}, "tests.networks:Infinite", "Mine, Tiles, fold 0, learning rate 0.003: the loss is nan at iteration 1; set a smaller"),
+     ({}, "tests.networks:Infinit", "tests.networks:Infinit: cannot be imported (module")],
+)  # fmt: skip
+def test_what_cannot_be_trained(tiles, tmp_path, fails, changes, spoil, message):
+    shutil.copytree(tiles / "tiles", tmp_path / "tiles")
+    models = ["Contrastive"]
+    if isinstance(spoil, str):
+        models = [{"name": "Mine", "group": "Ranking", "loss": spoil}]
+    elif spoil:
+        spoil(tmp_path / "tiles")
+    line = fails(SCRIPT, settings_for(tmp_path, tmp_path, training=WHOLE | changes, models=models))
+    assert message in line, line
+    assert not list((tmp_path / "models").rglob("*_best.pth"))
+
+
+def test_a_broken_state_is_told(tiles, tmp_path, fails, run_inside, monkeypatch):
+    settings, save = settings_for(tiles, tmp_path), run_training._save
+
+    def save_and_stop(*given):
+        save(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_training, "_save", save_and_stop)
+    with pytest.raises(SystemExit, match="stopped"):
+        run_inside(SCRIPT, settings)
+    monkeypatch.setattr(run_training, "_save", save)
+    other = settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": 0.003, "weight_decay": 0.1})
+    assert "was made with weight_decay = its default, but now weight_decay = 0.1" in fails(SCRIPT, other)
+    (file,) = (tmp_path / "models").rglob("state.pth")
+    file.write_bytes(file.read_bytes()[:1000])
+    assert "state.pth: not the state of a training" in fails(SCRIPT, settings_for(tiles, tmp_path))

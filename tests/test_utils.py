@@ -124,7 +124,7 @@ def test_narrowed_settings_know_the_whole_run(tmp_path):
      ({"saliency": {"noise_samples": 2.5}}, "must be a whole number"),
      ({"saliency": {"sigma": 1}}, "unknown key 'sigma'"),
      ({"saliency": 3}, "must be a block"),
-     ({"tables": {2: "SOPs"}}, "tables is {2: 'SOPs'}, but must be a block that names"),
+     ({"tables": {2: "SOPs"}}, "tables: 2 is 'SOPs', but must be one of SOP"),
      ({"tables": {7: "SOP"}}, "tables is {7: 'SOP'}, but must be a block that names"),
      ({"paths": {"model": "x"}}, "unknown key 'model'")],
 )  # fmt: skip

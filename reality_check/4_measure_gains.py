@@ -1,0 +1,17 @@
+"""Measure what training has gained: MAP@R on each fold's validation classes, over that of the trunk that all began with.
+
+Each gain has a 95% interval by the bootstrap over validation classes. Writes results/<settings>/reality_check/validation.csv,
+class by class, and gains.csv, and prints the latter. A run that was stopped goes on where it was; several processes may share
+the work.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+from common.shelf import stage_script
+from reality_check import gains
+
+if __name__ == "__main__":
+    stage_script(__doc__, __file__, gains.stage, then=gains.show)

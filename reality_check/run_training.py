@@ -1,0 +1,175 @@
+"""How a run is made: from the images of a fold to its best weights, with a look at the validation classes now and then."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from common import csv_files
+from common.errors import InputError, refused
+from common.seeds import derived_seed
+from common.shelf import Shelf
+from reality_check import batches, checkpoints, trunk_features
+from reality_check.accuracy import accuracies
+from reality_check.architecture import DIMENSIONS
+from reality_check.losses import training_loss
+from reality_check.modules import Embedder, EmbeddingNetwork, device_of, keep_freed_memory, seeded
+from reality_check.networks import start_source
+from reality_check.runs import LOOKS, features_of, looks_shelf, parts_of, tuned_as
+from reality_check.training import EPOCH, Standardised, Training, for_raw_features, freeze
+from reality_check.training_inputs import Features, Images
+
+
+class _Work(NamedTuple):
+    """What a run works with."""
+
+    shelf: Shelf
+    parts: dict  # part -> items
+    labels: np.ndarray  # (n,) the training images' classes, counted from 0 without gaps
+    places: batches.Batches
+    inputs: object  # training_inputs.Images or Features
+    training: object  # training.Training
+
+
+def _begin(shelf):
+    """The _Work of a run, at its beginning."""
+    network, settings = shelf.of.network, shelf.of.network.settings
+    options, parts = settings.training, parts_of(network)
+    seed = derived_seed(settings.seed, "training", network.model.name, network.dataset, network.fold)
+    labels = np.unique([item.label for item in parts["train"]], return_inverse=True)[1]
+    classes = int(labels.max()) + 1
+    kit = seeded(seed, lambda: training_loss(network.model, tuned_as(settings, network.dataset), classes, DIMENSIONS))
+    if options.frozen == "trunk":
+        inputs = Features(_features_by_id(network))
+        trunk = Standardised(inputs.of(parts["train"]))
+    else:
+        trunk, transform = trunk_features.built(settings, start_source(settings, network.model))
+        inputs = Images(transform, network.crop, options.augmentation, options.workers, seed)
+    embedder = seeded(derived_seed(seed, "embedder"), lambda: Embedder(network.features, DIMENSIONS))
+    module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
+    keep_freed_memory()
+    training = Training(module, kit, options, shelf.of.rate, seed, device_of(settings), settings.precision)
+    places = batches.Batches(labels, kit.images_per_class, options.batch_size, options.sampler, seed)
+    return _Work(shelf, parts, labels, places, inputs, training)
+
+
+def _features_by_id(network):
+    shelves = features_of(network)
+    return {row: feature for shelf in shelves
+            for row, feature in zip(shelf.rows, torch.from_numpy(shelf.read()["features"]))}  # fmt: skip
+
+
+def make(shelf, tick):
+    """Make the run of a shelf, from where it was stopped if it was; returns its arrays. tick(n) is called after n iterations."""
+    shelf.begin()
+    work = _begin(shelf)
+    training, log, losses = work.training, *_loaded(work)
+    every, patience = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
+    last = training.options.iterations
+    tick(training.iteration)
+    started = time.perf_counter()
+    if not log:
+        log.append(_look(work, losses, started))
+    shown = work.inputs.batches(work.parts["train"], work.places.of, training.iteration + 1, last)
+    while not training.is_over(patience):
+        losses.append(_step(work, next(shown)))
+        tick(1)
+        if looked := training.iteration % every == 0 or training.iteration == last:
+            log.append(_look(work, losses, started))
+            losses, started = [], time.perf_counter()
+        if looked or training.iteration % EPOCH == 0:
+            _save(work, log, losses)
+    shown.close()
+    _write_weights(work, log)
+    return [{"validation_map_at_r": [training.best.score], "iteration": [training.best.iteration]}]
+
+
+def try_out(shelf, tick):
+    """Some steps of a run, of which nothing is kept, to be timed."""
+    work = _begin(shelf)
+    for images in work.inputs.batches(work.parts["train"], work.places.of, 1, 4):
+        _step(work, images)
+        tick(1)
+
+
+def _step(work, images):
+    """Train on the images of the next iteration; returns the loss."""
+    labels = torch.from_numpy(work.labels[work.places.of(work.training.iteration + 1)])
+    try:
+        return work.training.step(images, labels)
+    except InputError as error:
+        raise InputError(f"{work.shelf.of.name}: {error}") from None
+
+
+def _look(work, losses, started):
+    """The row of the log for how the network does now; keeps its weights if it does best, and its embeddings if asked to."""
+    training, kept = work.training, {}
+    kept["validation"] = _embedded(work, "validation")
+    validation = _accuracies(work, kept["validation"], "validation")
+    best = training.iteration > 0 and training.look(validation["mean_average_precision_at_r"])
+    row = {
+        "iteration": training.iteration,
+        "training_loss": float(np.mean(losses)) if losses else None,
+        "validation_precision_at_1": validation["precision_at_1"],
+        "validation_map_at_r": validation["mean_average_precision_at_r"],
+        "best": "yes" if best else "no",
+        **{f"{name}_rate": rate for name, rate in training.rates.items()},
+        "seconds": time.perf_counter() - started,
+    }
+    if not training.options.keep_embeddings:
+        return row
+    kept["train"], kept["test"] = (_embedded(work, part) for part in ("train", "test"))
+    # What follows comes after all choices: it is shown, and nothing else.
+    test = _accuracies(work, kept["test"], "test")
+    shelf = looks_shelf(work.shelf, training.iteration, work.parts)
+    for place, part in enumerate(work.parts):
+        shelf.put(place, embeddings=kept[part])
+    return row | {"test_precision_at_1_only_shown": test["precision_at_1"],
+                  "test_map_at_r_only_shown": test["mean_average_precision_at_r"]}  # fmt: skip
+
+
+def _embedded(work, part):
+    """The embeddings (n, d) of a part's images, float32."""
+    return torch.cat([work.training.embedded(images) for images in work.inputs.whole(work.parts[part])]).numpy()
+
+
+def _accuracies(work, embeddings, part):
+    if not np.isfinite(embeddings).all():
+        raise InputError(
+            f"{work.shelf.of.name}: embeddings are not finite after iteration {work.training.iteration}; set a smaller learning_rate"
+        )
+    return accuracies(embeddings, [item.label for item in work.parts[part]])
+
+
+def _save(work, log, losses):
+    """Write down all that a run that is stopped now needs to go on."""
+    checkpoints.save({**work.training.state(), "log": log, "losses": losses}, work.shelf.of.state_file)
+
+
+def _loaded(work):
+    """(log, losses since the last look), with the training where it was when it was stopped."""
+    file = work.shelf.of.state_file
+    if not file.is_file():
+        return [], []
+    with refused(file, "the state of a training", "delete it, and the training begins anew"):
+        state = checkpoints.loaded(file)
+        work.training.load(state)
+        return state["log"], state["losses"]
+
+
+def _write_weights(work, log):
+    """Write the best weights and the log of a run that has come to its end."""
+    run, training = work.shelf.of, work.training
+    training.network.load_state_dict(training.best.weights)
+    training.network.cpu()
+    trunk, embedder = training.network.trunk, training.network.embedder
+    files = run.files()
+    if training.options.frozen == "trunk":
+        embedder = for_raw_features(trunk, embedder)
+    else:
+        checkpoints.save({name: value.contiguous() for name, value in trunk.state_dict().items()}, files[0])
+    checkpoints.save(embedder.state_dict(), files[1])
+    csv_files.write(work.shelf.of.log_file, [[row.get(name) for name in LOOKS] for row in log], LOOKS)
+    for file in run.network.files():  # a checkpoint that is not of what comes now
+        file.unlink(missing_ok=True)

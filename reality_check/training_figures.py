@@ -1,0 +1,106 @@
+"""How trainings went, and what they gained: two figures of each dataset, from the CSV files of all runs."""
+
+import math
+
+from common import csv_files, figures
+from common.errors import InputError
+from common.models import grouped, groups
+from common.settings import BN_INCEPTION
+from reality_check import gains
+from reality_check.trained_networks import LOG, RUNS, looks_file, runs_file
+from utils import ROOT
+
+PUBLISHED = ROOT / "data" / "published" / "reality_check_validation.csv"
+PUBLISHED_COLUMNS = {"loss": str, "dataset": str, "first_trial": float, "best_of_50": float}
+COLUMNS = 5  # of panels
+COLORS = figures.plt.get_cmap("tab10").colors
+
+
+def draw(settings):
+    """Write training_<dataset>, the course of every run, and gains_<dataset>, if gains.csv has any, for all datasets.
+
+    Raises InputError if nothing has been trained yet.
+    """
+    log = csv_files.read(looks_file(settings), LOG, key=["loss", "dataset", "fold", "learning_rate", "iteration"])
+    if log.empty:
+        raise InputError(f"{looks_file(settings)}: no training in it; run reality_check/2_train_models.py first")
+    runs = csv_files.read(runs_file(settings), RUNS, key=["loss", "dataset", "fold", "learning_rate"])
+    log = log.merge(runs[["loss", "dataset", "fold", "learning_rate", "chosen"]])
+    gained = csv_files.read(gains.gains_file(settings), gains.GAINS, key=["loss", "dataset"])
+    for dataset, looks in log.groupby("dataset", sort=False):
+        stem = settings.figures / f"training_{dataset}"
+        figures.draw(settings, stem, curves(settings, dataset, looks), {"dataset": dataset, "looks": len(looks)})
+        some = gained[gained.dataset == dataset]
+        if len(some):
+            stem = settings.figures / f"gains_{dataset}"
+            figures.draw(settings, stem, gains_figure(settings, some), {"dataset": dataset, "losses": len(some)})
+
+
+def curves(settings, dataset, looks):
+    """A panel per model: MAP@R at every look, of the validation classes of each fold, and of the test classes."""
+    models = [model for model in grouped(settings.models) if (looks.loss == model.name).any()]
+    columns = min(COLUMNS, len(models))
+    rows = math.ceil(len(models) / columns)
+    figure, axes = figures.new_figure(rows, columns, figsize=(7.2, 1.4 * rows + 1.0), sharex=True, sharey=True)
+    for panel in axes.flat[len(models) :]:
+        panel.axis("off")
+    published = _published(settings, dataset)
+    for panel, model in zip(axes.flat, models):
+        _panel(panel, looks[looks.loss == model.name], published.get(model.name))
+        panel.set_title(model.name, pad=3)
+    for panel in axes[:, 0]:
+        panel.set_ylabel("MAP@R in %")
+    for panel in axes.flat[len(models) - columns : len(models)]:
+        panel.set_xlabel("iteration")
+        panel.tick_params(labelbottom=True)
+    shown = {label: line for panel in axes.flat for line, label in zip(*panel.get_legend_handles_labels())}
+    figure.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=3, frameon=False, fontsize=7)
+    return figure
+
+
+def _panel(panel, looks, published):
+    for (fold, chosen, _), run in looks.groupby(["fold", "chosen", "learning_rate"]):
+        color = COLORS[int(fold) % len(COLORS)]
+        if chosen == "no":
+            label = "another learning rate, not chosen"
+            panel.plot(run.iteration, 100 * run.validation_map_at_r, color=color, alpha=0.4, lw=0.8, label=label)
+            continue
+        panel.plot(run.iteration, 100 * run.validation_map_at_r, color=color, lw=1.2, label=f"fold {fold}, validation")
+        panel.plot(run.iteration, 100 * run.test_map_at_r_only_shown, color=color, lw=0.9, ls=":",
+                   label=f"fold {fold}, test (only shown)")  # fmt: skip
+        best = run[run.best == "yes"].iloc[-1]
+        panel.plot(best.iteration, 100 * best.validation_map_at_r, "o", color=color, ms=3.5, label="taken")
+    if published is not None:
+        panel.axhline(100 * published, color="0.3", lw=0.8, ls="--", label="the Reality Check's search, best of 50")
+    panel.grid(color="0.9", lw=0.5)
+
+
+def _published(settings, dataset):
+    """Model -> the published MAP@R on validation classes, where dataset and network are the same as here."""
+    if settings.trunk != BN_INCEPTION or settings.training is None or settings.training.frozen == "trunk":
+        return {}
+    table = csv_files.read(PUBLISHED, PUBLISHED_COLUMNS, key=["loss", "dataset"])
+    table = table[table.dataset == dataset]
+    return dict(zip(table.loss, table.best_of_50))
+
+
+def gains_figure(settings, gained):
+    """The gain of each model with its interval; a hollow point is one whose interval is not above zero."""
+    names = [model.name for model in grouped(settings.models) if (gained.loss == model.name).any()]
+    rows = gained.set_index("loss").loc[names]
+    figure, ((panel,),) = figures.new_figure(1, 1, figsize=(5.6, 0.21 * len(names) + 1.3))
+    order = groups(settings.models)
+    for place, row in enumerate(rows.itertuples()):
+        color = COLORS[order.index(row.type) % len(COLORS)]
+        panel.plot([100 * row.low, 100 * row.high], [place, place], color=color, lw=1.4)
+        panel.plot(100 * row.gain, place, "o", color=color, ms=5, mfc=color if row.clear == "yes" else "white",
+                   label=row.type)  # fmt: skip
+    panel.set_yticks(range(len(names)), names)
+    panel.set_ylim(len(names) - 0.4, -0.6)
+    panel.axvline(0, color="0.5", lw=0.8)
+    panel.grid(axis="x", color="0.9", lw=0.5)
+    classes = int(rows.n_classes.max())
+    panel.set_xlabel(f"gain in MAP@R over the frozen trunk, percentage points; 95% interval over {classes} classes")
+    shown = dict(zip(*reversed(panel.get_legend_handles_labels())))
+    figure.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=len(shown), frameon=False)
+    return figure

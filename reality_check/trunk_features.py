@@ -1,0 +1,103 @@
+"""The trunks that trainings begin with, as files; and, where trunks are frozen, their features of all images of a dataset."""
+
+from functools import partial
+
+from common import checksums, safe_files
+from common.array_files import Array
+from common.errors import InputError
+from common.settings import BN_INCEPTION
+from common.shelf import Job, Shelf, Stage, blocks, no_trial
+from data import checkpoint_files, contents, datasets
+from reality_check import networks, sources
+from reality_check.networks import seen, start_source
+
+BATCH_SIZE = 25  # no setting: rounding depends on it, and training makes other networks of other rounding
+BATCHES_PER_PART = 4
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Trunks.
+# ---------------------------------------------------------------------------------------------------------------------
+def trunk_made_of(settings, source):
+    """What the trunk is made of that trainings begin with: BN-Inception's ImageNet file, or whatever builds another."""
+    if source.network == BN_INCEPTION:
+        return {"trunk": checksums.short(settings, settings.paths["imagenet_trunk"])}
+    found = source.description(settings)
+    return source.made_of(settings) | seen(found) | {"weights": found.weights}
+
+
+def built(settings, source):
+    """(module, transform) of such a trunk, with its weights."""
+    from reality_check import checkpoints, loading  # torch takes seconds to load
+
+    module, transform = loading.build(source)
+    if source.network == BN_INCEPTION:
+        checkpoints.fill(module, settings.paths["imagenet_trunk"])
+    return module, transform
+
+
+def start_trunk(settings, model):
+    """The file of the trunk that a model's training begins with, made if it does not exist yet.
+
+    Raises InputError if it was made of something else, or is not the file that was made.
+    """
+    from reality_check import checkpoints
+
+    source, file = start_source(settings, model), checkpoint_files.start_trunk_file(settings, model)
+    folder = settings.paths["models"] / "training" / "trunk" / file.stem
+    shelf = Shelf(folder, trunk_made_of(settings, source), [[file.name]], {"sha256": Array("U64")})
+    with safe_files.locked(file):
+        if shelf.is_whole() and file.is_file():
+            status = file.stat()
+            if checksums.sha256(file, status.st_size, status.st_mtime_ns) != shelf.get(0)["sha256"][0]:
+                raise InputError(f"{file}: not the file that was made; delete it, and it is made again")
+            return file
+        checkpoints.save(built(settings, source)[0].state_dict(), file)
+        status = file.stat()
+        shelf.put(0, sha256=[checksums.sha256(file, status.st_size, status.st_mtime_ns)])
+    return file
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Features.
+# ---------------------------------------------------------------------------------------------------------------------
+def features_shelf(settings, dataset, model, items, name):
+    """The features (f,) of the trunk that a model's training begins with, a row for each of the items; name: of these."""
+    source, ids = start_source(settings, model), datasets.ids_of(items)
+    arrays = {"features": Array("f4", (source.description(settings).outputs,))}
+    made_of = {"images": contents.described(settings, items), **trunk_made_of(settings, source)}
+    trunk = checkpoint_files.start_trunk_file(settings, model).stem
+    folder = settings.paths["models"] / "training" / "features" / trunk / dataset / name
+    return Shelf(folder, made_of, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, (model, items))
+
+
+def features_stage(settings, shelves):
+    """The features on these shelves."""
+    jobs = [Job([shelf], partial(_make, settings), trial=no_trial) for shelf in shelves]  # a trial would make the trunk
+    items = [item for shelf in shelves for item in shelf.of[1]]
+    return Stage("trunk features", "image", jobs, keep=partial(_keep, settings, shelves),
+                 check=lambda todo: datasets.check_images(items), device=partial(networks.device_of, settings))  # fmt: skip
+
+
+def _keep(settings, shelves):
+    """What is known of the images and of the trunks, for when they are gone."""
+    contents.keep(settings, [shelf.of[1] for shelf in shelves])
+    sources.keep(settings, {start_source(settings, shelf.of[0]) for shelf in shelves})
+
+
+def _make(settings, shelves, number, tick):
+    """A part of the features; see Job.make."""
+    import torch
+
+    from reality_check.loading import load_trunk
+    from reality_check.modules import device_of, features_of
+    from reality_check.transforms import network_inputs
+
+    (shelf,), features = shelves, []
+    model, items = shelf.of
+    source = start_source(settings, model)
+    trunk = load_trunk(source, source.description(settings), start_trunk(settings, model), device_of(settings))
+    for some in blocks(blocks(items, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE):
+        features.append(features_of(trunk.module, torch.stack(list(network_inputs(some, trunk.transform)))))
+        tick(len(some))
+    return [{"features": torch.cat(features)}]
