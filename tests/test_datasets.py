@@ -1,6 +1,7 @@
 """The datasets' layouts and class splits, and what a broken one says."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -211,6 +212,59 @@ def test_other_cars_declare_their_values(settings, tmp_path):
     assert [item.label for item in tested] == [8 + table.rotation_z[int(item.image_id)] // 45 for item in tested]
     (table5,) = [entry for entry in ENTRIES if entry.name == "table5"]
     assert table5.make(settings, None, "table5").cells[0][0].text == "Tesla Model S, Bus"
+
+
+def test_synthetic_cars(settings, tmp_path):
+    """A class is a model, in the order in which properties.csv has them, whatever their names sort like."""
+    fake_data.make_cars(tmp_path, 40)
+    models = [f"Car {number}" for number in range(1, 21)]
+    lines = (tmp_path / "samples.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines[1:]]
+    rows = [",".join([row[0], models[number % 20], *row[2:]]) for number, row in enumerate(rows)]
+    (tmp_path / "samples.csv").write_text("\n".join([lines[0], *rows]))
+    (tmp_path / "properties.csv").write_text(f"property,values\nmodel,{'|'.join(models)}\n")
+    assert datasets.split_of(settings, "SyntheticCars")[2:] == (None, 10, 10, [(7, 10), (0, 2), (2, 5), (5, 7)])
+    parts = [datasets.load_items(settings, "SyntheticCars", part, 0) for part in ("train", "validation", "test")]
+    labels = [[item.label for item in items] for items in parts]
+    assert labels == [[*range(7)] * 2, [7, 8, 9] * 2, [*range(10, 20)] * 2]
+    assert [item.image_id for item in parts[1]] == ["8", "9", "10", "28", "29", "30"]
+
+
+def test_too_few_models_to_train_on(settings, tmp_path):
+    fake_data.make_cars(tmp_path, 6)
+    with pytest.raises(InputError, match="6 car models are too few to train and test on; 16 are the fewest"):
+        datasets.load_items(settings, "SyntheticCars", "test")
+
+
+def own(settings, folder):
+    return settings._replace(datasets=["Mine"], paths=settings.paths | {"Mine": folder})
+
+
+def test_a_dataset_of_ones_own(settings, tmp_path):
+    """A sub-folder is a class, by the order of their names; only images in them count."""
+    fake_data.make_classes(tmp_path / "mine", classes=17, images=3)
+    (tmp_path / "mine/README.txt").write_text("about it")
+    (tmp_path / "mine/class00/about.txt").write_text("about it")
+    (tmp_path / "mine/class00/.0.png").write_text("a shadow of macOS")
+    (tmp_path / "mine/.cache").mkdir()
+    items = datasets.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
+    assert [item.label for item in items] == [label for label in range(8, 16) for _ in range(3)] + [16] * 3
+    assert items[0].image_id == "class08/0.png" and items[0].path == tmp_path / "mine/class08/0.png"
+    validation = datasets.load_items(own(settings, tmp_path / "mine"), "Mine", "validation", 2)
+    assert {item.label for item in validation} == {2, 3}
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [(lambda folder: (folder / "another").mkdir(), "another: holds no image"),
+     (lambda folder: [shutil.rmtree(each) for each in sorted(folder.iterdir())[15:]], "15 sub-folders, one for each class, are too few"),
+     (shutil.rmtree, "missing; a dataset of your own is a folder with a sub-folder for each class")],
+)  # fmt: skip
+def test_broken_datasets_of_ones_own(settings, tmp_path, spoil, message):
+    fake_data.make_classes(tmp_path / "mine", images=1)
+    spoil(tmp_path / "mine")
+    with pytest.raises(InputError, match=message):
+        datasets.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
 
 
 def test_the_authors_archive_as_it_comes(settings, tmp_path):

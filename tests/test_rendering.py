@@ -13,6 +13,7 @@ from PIL import Image
 
 import utils
 from common.errors import InputError
+from data import masks
 from data.renderer import camera, sampling, variations
 from tests import fake_data
 
@@ -63,16 +64,48 @@ def test_properties_are_drawn_independently(codes):
 # ---------------------------------------------------------------------------------------------------------------------
 # samples.csv.
 # ---------------------------------------------------------------------------------------------------------------------
-def test_the_shipped_sample_is_what_seed_0_draws():
-    folder = utils.ROOT / "data" / "sample_cars"
+def size_of(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "name, count, draw, most_bytes",
+    [("sample_cars", 600, sampling.draw, 12e6),
+     ("sample_synthetic_cars", 768, lambda frame, seed: sampling.draw_procedural(frame, seed, 48), 8e6)],
+)  # fmt: skip
+def test_the_shipped_samples_are_what_seed_0_draws(name, count, draw, most_bytes):
+    folder, frames = utils.ROOT / "data" / name, range(1, count + 1)
     rows = fake_data.read_rows(folder / "samples.csv")
-    assert [row["frame"] for row in rows] == [str(frame) for frame in range(1, 601)]
+    assert [row["frame"] for row in rows] == [str(frame) for frame in frames]
     for row in rows:
-        assert {p.name: row[p.name] for p in utils.PROPERTIES} == {
-            k: str(v) for k, v in sampling.draw(int(row["frame"]), 0).items()
-        }
-    assert {path.name for path in (folder / "images").iterdir()} == {f"{frame}.jpg" for frame in range(1, 601)}
-    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 12e6
+        values = draw(int(row["frame"]), 0)
+        assert {p.name: row[p.name] for p in utils.PROPERTIES} == {key: str(value) for key, value in values.items()}
+    assert {path.name for path in (folder / "images").iterdir()} == {f"{frame}.jpg" for frame in frames}
+    assert {path.name for path in (folder / "masks").iterdir()} == {f"{frame}.png" for frame in frames}
+    assert size_of(folder) < most_bytes
+
+
+def test_the_shipped_masks_are_small_and_have_all_three_parts():
+    folders = [utils.ROOT / "data" / name / "masks" for name in ("sample_cars", "sample_synthetic_cars")]
+    assert sum(map(size_of, folders)) < 2e6
+    for folder in folders:
+        for frame in range(1, 601, 50):
+            mask = masks.read(folder / f"{frame}.png")
+            assert mask.shape == (256, 256) and set(np.unique(mask)) == {masks.BACKDROP, masks.GROUND, masks.CAR}
+            assert 0.01 < (mask == masks.CAR).mean() < 0.4 and (mask[0] == masks.BACKDROP).mean() > 0.5
+            assert (mask[-1] != masks.BACKDROP).all()
+
+
+def test_drawn_cars_take_turns_and_share_no_draw_with_the_six():
+    """All but the car is drawn for another purpose; how many cars there are changes which one is shown, and nothing else."""
+    first = [sampling.draw_procedural(frame, 0, 96) for frame in range(1, 193)]
+    assert [values["model"] for values in first] == [f"Car {number}" for number in range(1, 97)] * 2
+    fewer = [sampling.draw_procedural(frame, 0, 48) for frame in range(1, 193)]
+    assert [v | {"model": ""} for v in first] == [v | {"model": ""} for v in fewer]
+    six = [sampling.draw(frame, 0) for frame in range(1, 193)]
+    for prop in utils.PROPERTIES[1:]:
+        same = np.mean([a[prop.name] == b[prop.name] for a, b in zip(first, six)])
+        assert abs(same - 1 / len(prop.values)) < 4 * np.sqrt(1 / len(prop.values) / 192), prop.name
 
 
 def test_samples_of_another_seed_are_refused(tmp_path):

@@ -1,0 +1,88 @@
+"""What training has gained: MAP@R class by class, its intervals, and the scripts that measure and draw it."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.settings import load_settings
+from reality_check import gains, training_figures
+from tests import fake_data
+from tests.test_training import settings_for, tiles, whole  # noqa: F401  (fixtures)
+
+
+def on_circle(*degrees):
+    return np.array([[math.cos(math.radians(each)), math.sin(math.radians(each))] for each in degrees])
+
+
+def test_map_at_r_of_classes_by_hand():
+    """Six directions. Class 3 at 0, 10 and 25 degrees; class 5 at 12, 60 and 70; R is 2 for all.
+
+    At 0 the neighbours are 10 (right) and 12 (wrong): (1 + 0) / 2. At 10: 12 (wrong), 0 (right): (0 + 1/2) / 2. At 25: 12
+    (wrong), 10 (right): 1/4. At 12: 10, 0 and not 25, both wrong: 0. At 60: 70 (right), 25 (wrong): 1/2; so too at 70.
+    """
+    embeddings, labels = on_circle(0, 10, 25, 12, 60, 70), np.array([3, 3, 3, 5, 5, 5])
+    values = gains.map_at_r_of_classes(embeddings, labels)
+    np.testing.assert_allclose(values, [(0.5 + 0.25 + 0.25) / 3, (0 + 0.5 + 0.5) / 3])
+    order = [4, 0, 5, 2, 3, 1]
+    np.testing.assert_allclose(gains.map_at_r_of_classes(7 * embeddings[order], labels[order]), values)
+
+
+def test_bootstrap_interval():
+    """Of the mean of two values, samples have one of three means; with many values it is that of the normal distribution."""
+    assert gains.bootstrap_interval([1, 1, 1], 0) == (1, 1)
+    assert gains.bootstrap_interval([0, 1], 0) == (0, 1)  # each end is the mean of a quarter of all samples
+    assert gains.bootstrap_interval([0, 1], 0, level=0.4) == (0.5, 0.5)
+    values = np.random.default_rng(1).normal(3, 2, 400)
+    low, high = gains.bootstrap_interval(values, 5)
+    half = 1.96 * values.std() / math.sqrt(400)
+    assert low == pytest.approx(values.mean() - half, abs=0.02) and high == pytest.approx(
+        values.mean() + half, abs=0.02
+    )
+    assert gains.bootstrap_interval(values, 5) == (low, high) != gains.bootstrap_interval(values, 6)
+
+
+def classes(loss, kind, values, fold=0):
+    return [(loss, kind, "Tiles", fold, label, 4, value) for label, value in enumerate(values)]
+
+
+def test_gains_are_over_the_same_classes_of_the_frozen_trunk():
+    rows = classes(gains.START, gains.START, [0.1, 0.2, 0.3]) + classes(gains.START, gains.START, [0.4], fold=1)
+    rows += classes("A", "Ranking", [0.3, 0.4, 0.4]) + classes("A", "Ranking", [0.6], fold=1)
+    rows += classes("B", "Classification", [0.0, 0.2, 0.5])
+    rows += classes("C", "Classification", [0.5], fold=2)  # a fold of which the trunk has not been measured
+    first, second = gains.gains(pd.DataFrame(rows, columns=list(gains.CLASSES)), 0)
+    a, b = (dict(zip(gains.GAINS, row)) for row in (first, second))
+    assert (a["loss"], a["type"], a["n_folds"], a["n_classes"], a["clear"]) == ("A", "Ranking", 2, 4, "yes")
+    assert (a["frozen_trunk"], a["trained"], a["gain"]) == pytest.approx((0.25, 0.425, 0.175))
+    assert 0.1 <= a["low"] < a["gain"] < a["high"] <= 0.2
+    assert (b["loss"], b["n_folds"], b["n_classes"], b["clear"]) == ("B", 1, 3, "no")
+    assert b["gain"] == pytest.approx(0.1 / 3) and b["low"] == pytest.approx(-0.1)
+
+
+def test_gains_of_trained_networks(whole, tiles, run_inside):  # noqa: F811
+    """The frozen trunk's value is that of its features; what was trained on is not measured."""
+    settings = settings_for(tiles, whole)
+    output = run_inside("reality_check/4_measure_gains.py", settings)
+    folder = whole / "results/tiles/reality_check"
+    rows = fake_data.read_rows(folder / "validation.csv")
+    assert [row["loss"] for row in rows] == ["Contrastive"] * 2 + ["ArcFace"] * 2 + [gains.START] * 2
+    assert {row["class"] for row in rows} == {"6", "7"} and {row["n_images"] for row in rows} == {"6"}
+    best = {row["loss"]: float(row["validation_map_at_r"]) for row in fake_data.read_rows(folder / "training.csv")}
+    found = {row["loss"]: row for row in fake_data.read_rows(folder / "gains.csv")}
+    for loss, value in best.items():
+        assert float(found[loss]["trained"]) == pytest.approx(value, abs=1e-4)
+        assert float(found[loss]["gain"]) == pytest.approx(value - float(found[loss]["frozen_trunk"]), abs=1e-4)
+        assert f"{100 * float(found[loss]['gain']):8.2f}" in output
+    run_inside("reality_check/5_plot_training.py", settings)
+    for name in ("training_Tiles", "gains_Tiles"):
+        assert (whole / f"figures/tiles/{name}.png").stat().st_size > 5000
+
+
+def test_published_values_stand_beside_the_same_network_and_dataset_alone(tiles, tmp_path):  # noqa: F811
+    settings = load_settings(training_figures.ROOT / "settings/reality_check.yaml")
+    found = training_figures._published(settings, "CUB200")
+    assert len(found) == 13 and 0 < min(found.values()) and max(found.values()) < 1 and "FastAP" not in found
+    assert training_figures._published(settings, "SyntheticCars") == {}
+    assert training_figures._published(load_settings(settings_for(tiles, tmp_path)), "CUB200") == {}
