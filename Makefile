@@ -1,4 +1,5 @@
 # make demo         every numbered script at a small scale; ends with the tables and figures to open
+# make study        the paper's experiment on rendered cars, from rendering to tables: hours; goes on where it was stopped
 # make test         the tests; those of the renderer only where `make render-env` was run
 # make lint         style, format, undeclared dependencies; `make format` mends what a program can
 # make cars         render the samples of cars, or what is missing of them, with Blender in an environment of its own
@@ -12,7 +13,7 @@ RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test lint format cars check-cars bench peers render-env
+.PHONY: demo study test lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
@@ -30,6 +31,14 @@ demo: $(VENV)/installed
 	$(RUN) properties/5_plot_embeddings.py --settings $(SETTINGS)
 	$(RUN) properties/6_probe_features.py --settings $(SETTINGS)
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
+
+study: $(VENV)/installed $(RENDER_VENV)/installed
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/synthetic_cars --frames 1-2304 --format jpg \
+		--car-models procedural:96
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_cars --frames 1-3000 --format jpg
+	$(MAKE) demo SETTINGS=settings/study.yaml
+	$(RUN) data/4_list_images.py --settings settings/study.yaml --sha256
+	$(RUN) saliency/5_list_similarities.py --settings settings/study.yaml
 
 test: $(VENV)/installed-for-tests
 	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -o tmp_path_retention_policy=failed tests

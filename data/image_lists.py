@@ -1,8 +1,10 @@
 """Lists of a run's images: what a file of embeddings has to cover, and how the Reality Check splits classes."""
 
-from common import csv_files
+from tqdm import tqdm
+
+from common import checksums, csv_files
 from data import datasets
-from utils import FOLDS
+from utils import FOLDS, ROOT
 
 COLUMNS = {"image_id": str, "path": str, "class": int, **{f"fold{fold}": str for fold in FOLDS}, "needed": str}
 
@@ -11,16 +13,20 @@ def file_of(settings, dataset):
     return settings.results / f"images_{dataset}.csv"
 
 
-def write(settings, dataset):
+def write(settings, dataset, with_sha256=False):
     """Write the list of a dataset's images; returns its file. Raises InputError if the dataset is not whole."""
-    rows = list(rows_of(settings, dataset))
-    file = file_of(settings, dataset)
-    csv_files.write(file, rows, COLUMNS)
+    rows, columns, file = list(rows_of(settings, dataset)), COLUMNS, file_of(settings, dataset)
+    if with_sha256:
+        columns = COLUMNS | {"sha256": str}
+        rows = [(*row, checksums.sha256(ROOT / row[1])) for row in tqdm(rows, desc="sha256 of images", unit="image")]
+    csv_files.write(file, rows, columns)
     return file
 
 
 def rows_of(settings, dataset):
     """Image id, path, class from 0, for each fold "train", "validation" or "test", and whether a run needs its embedding.
+
+    The path of an image below the repository is from there.
 
     Needed are the test images, by which accuracy is measured, and of the rendered cars those that the settings embed.
     """
@@ -32,4 +38,5 @@ def rows_of(settings, dataset):
     for item in sorted([*test, *rest], key=lambda item: (item.label, item.image_id)):
         splits = ["test" if item in test else "validation" if item in held_out else "train" for held_out in validation]
         needed = item in tested or item.image_id in embedded
-        yield item.image_id, item.path, item.label, *splits, "yes" if needed else "no"
+        path = item.path.relative_to(ROOT) if item.path.is_relative_to(ROOT) else item.path
+        yield item.image_id, path.as_posix(), item.label, *splits, "yes" if needed else "no"

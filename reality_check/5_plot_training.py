@@ -1,6 +1,6 @@
-"""Plot how the trainings of 2_train_models.py went, and what they gained by 4_measure_gains.py.
+"""Plot what 2_train_models.py has trained networks on, how that went, and what it gained by 4_measure_gains.py.
 
-Writes figures/<settings>/training_<dataset> and gains_<dataset> as .png and .pdf. Measures of test classes are drawn to be
+Writes figures/<settings>/classes_<dataset>, training_<dataset> and gains_<dataset> as .png and .pdf. Measures of test classes are drawn to be
 seen; nothing is chosen by them.
 """
 

@@ -1,11 +1,17 @@
-"""How trainings went, and what they gained: two figures of each dataset, from the CSV files of all runs."""
+"""What networks are trained on, how trainings went, and what they gained: figures of each dataset."""
 
+import json
 import math
 
+import numpy as np
+from PIL import Image
+
 from common import csv_files, figures
-from common.errors import InputError
+from common.errors import InputError, MissingFile
 from common.models import grouped, groups
 from common.settings import BN_INCEPTION
+from data import datasets
+from data.images import open_image
 from reality_check import gains
 from reality_check.trained_networks import LOG, RUNS, looks_file, runs_file
 from utils import ROOT
@@ -13,11 +19,14 @@ from utils import ROOT
 PUBLISHED = ROOT / "data" / "published" / "reality_check_validation.csv"
 PUBLISHED_COLUMNS = {"loss": str, "dataset": str, "first_trial": float, "best_of_50": float}
 COLUMNS = 5  # of panels
+MOST_CLASSES, CLASSES_IN_A_ROW, TILE = 96, 12, 96  # of which an image is shown; pixels of its side
 COLORS = figures.plt.get_cmap("tab10").colors
 
 
 def draw(settings):
-    """Write training_<dataset>, the course of every run, and gains_<dataset>, if gains.csv has any, for all datasets.
+    """Write classes_<dataset>, training_<dataset> and gains_<dataset>: some images, the course of every run, all gains.
+
+    What there is nothing to draw of, images or gains, is left out.
 
     Raises InputError if nothing has been trained yet.
     """
@@ -28,12 +37,52 @@ def draw(settings):
     log = log.merge(runs[["loss", "dataset", "fold", "learning_rate", "chosen"]])
     gained = csv_files.read(gains.gains_file(settings), gains.GAINS, key=["loss", "dataset"])
     for dataset, looks in log.groupby("dataset", sort=False):
+        _draw_classes(settings, dataset)
         stem = settings.figures / f"training_{dataset}"
         figures.draw(settings, stem, curves(settings, dataset, looks), {"dataset": dataset, "looks": len(looks)})
         some = gained[gained.dataset == dataset]
         if len(some):
             stem = settings.figures / f"gains_{dataset}"
             figures.draw(settings, stem, gains_figure(settings, some), {"dataset": dataset, "losses": len(some)})
+
+
+def _draw_classes(settings, dataset):
+    try:
+        first = first_of_classes(settings, dataset)
+    except MissingFile as error:
+        print(f"left out classes_{dataset}: {error}")
+        return
+    figure = classes_figure(first, datasets.split_of(settings, dataset))
+    shows = {"dataset": dataset, "images": datasets.ids_of(first)}
+    figures.write(settings.figures / f"classes_{dataset}", figure, json.dumps(shows))
+
+
+def first_of_classes(settings, dataset):
+    """The first image of each class; of classes evenly spaced over all where these are many."""
+    parts = [datasets.load_items(settings, dataset, part, 0) for part in ("train", "validation", "test")]
+    items = sorted((item for part in parts for item in part), key=lambda item: item.label)
+    first = {item.label: item for item in reversed(items)}
+    return datasets.evenly_spaced([first[label] for label in sorted(first)], MOST_CLASSES)
+
+
+def classes_figure(items, split):
+    """The images in rows: above those of classes for training and validation, below those of test classes."""
+    halves = [[item for item in items if (item.label < split.training_classes) == known] for known in (True, False)]
+    heights = [math.ceil(len(half) / CLASSES_IN_A_ROW) for half in halves]
+    figure, axes = figures.new_figure(2, 1, figsize=(7.2, 0.6 * sum(heights) + 0.6), height_ratios=heights)
+    for (panel,), half, what in zip(axes, halves, ("for training and validation", "for testing")):
+        figures.show_image(panel, mosaic([item.path for item in half]), f"an image each of {len(half)} classes {what}")
+    return figure
+
+
+def mosaic(paths):
+    """An RGB array with the images of these files, squeezed into squares, in rows."""
+    rows = math.ceil(len(paths) / CLASSES_IN_A_ROW)
+    whole = Image.new("RGB", (CLASSES_IN_A_ROW * TILE, rows * TILE), "white")
+    for place, path in enumerate(paths):
+        row, column = divmod(place, CLASSES_IN_A_ROW)
+        whole.paste(open_image(path).resize((TILE, TILE), Image.Resampling.LANCZOS), (column * TILE, row * TILE))
+    return np.asarray(whole)
 
 
 def curves(settings, dataset, looks):

@@ -848,7 +848,7 @@ def test_every_script_as_a_process(tmp_path):
         or "options_parser" in file.read_text()
         or "stage_script" in file.read_text()
     ]
-    assert len(scripts) == 17
+    assert len(scripts) == 18
 
     def ended(script):
         command = [

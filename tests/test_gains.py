@@ -76,7 +76,7 @@ def test_gains_of_trained_networks(whole, tiles, run_inside):  # noqa: F811
         assert float(found[loss]["gain"]) == pytest.approx(value - float(found[loss]["frozen_trunk"]), abs=1e-4)
         assert f"{100 * float(found[loss]['gain']):8.2f}" in output
     run_inside("reality_check/5_plot_training.py", settings)
-    for name in ("training_Tiles", "gains_Tiles"):
+    for name in ("classes_Tiles", "training_Tiles", "gains_Tiles"):
         assert (whole / f"figures/tiles/{name}.png").stat().st_size > 5000
 
 

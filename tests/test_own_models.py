@@ -1,8 +1,10 @@
 """Models of one's own beside the paper's: a tiny network and files of embeddings through every script, and what is refused."""
 
+import hashlib
 import json
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -240,6 +242,14 @@ def test_list_of_images(made):
         for part in ("train", "validation", "test"):
             items = datasets.load_items(settings, "RenderedCars", part, fold)
             assert set(rows[rows[f"fold{fold}"] == part].image_id) == {int(item.image_id) for item in items}
+
+
+def test_checksums_of_images(made, run_inside):
+    run_inside("data/4_list_images.py", made / "tiny.yaml", "--sha256")
+    rows = fake_data.read_rows(made / "results/tiny/images_RenderedCars.csv")
+    assert len(rows) == 96 and all(
+        hashlib.sha256(Path(row["path"]).read_bytes()).hexdigest() == row["sha256"] for row in rows
+    )
 
 
 def test_own_models_instead_of_the_papers(project, run_inside):

@@ -65,6 +65,31 @@ def test_maps_are_kept_with_their_ids(finished):
         assert each.min() == 0 and each.max() == 1
 
 
+def test_similarities_of_every_image_are_what_the_means_are_made_of(copy, run_inside):
+    from saliency.similarity import fisher_mean
+
+    run_inside("saliency/5_list_similarities.py", copy / "tiny.yaml")
+    folder = copy / "results/tiny/paper/saliency"
+    with np.load(folder / "per_image_RenderedCars.npz", allow_pickle=False) as file:
+        found = dict(file)
+    items = maps_shelf(load_settings(copy / "tiny.yaml")).rows
+    assert found["image_ids"].tolist() == items and found["correlation"].dtype == np.float32
+    rows = zip(found["fold"], found["loss_a"], found["loss_b"], found["correlation"], found["jsd"])
+    of_pair = {(fold, a, b): (r, jsd) for fold, a, b, r, jsd in rows}
+    pairs = fake_data.read_rows(folder / "pairs_RenderedCars.csv")
+    assert len(of_pair) == len(pairs) == 6
+    for row in pairs:
+        r, jsd = of_pair[row["fold"], row["loss_a"], row["loss_b"]]
+        assert fisher_mean(r.astype(float)) == pytest.approx(float(row["correlation_mean"]), abs=1e-5)
+        assert jsd.mean() == pytest.approx(float(row["jsd_mean"]), abs=1e-6)
+
+
+def test_similarities_of_maps_that_are_not_compared_yet(copy, fails):
+    shutil.rmtree(copy / "results/tiny/paper/saliency/comparisons")
+    message = fails("saliency/5_list_similarities.py", copy / "tiny.yaml")
+    assert "not all maps are compared; run saliency/2_compare_maps.py first" in message
+
+
 def test_a_second_run_changes_nothing(copy, run_inside):
     before = snapshot(copy / "results") | snapshot(copy / "models")
     for script in ["reality_check/2_train_models.py", *SCRIPTS[1:]]:  # inputs.csv has paths of its own

@@ -1,6 +1,5 @@
 """Runs that meet, are stopped, or find other inputs than the last one did; for kills see kill_runs.py."""
 
-import csv
 import functools
 import itertools
 import re
@@ -35,11 +34,6 @@ def files_in(folder):
     return {path.relative_to(folder).as_posix(): content for path, content in snapshot(folder).items()}
 
 
-def without_seconds(content):
-    """The rows of a training log but for how long each look took."""
-    return [row | {"seconds": ""} for row in csv.DictReader(content.decode().splitlines())]
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Several processes at once. The windows between two processes are tried one by one in test_shelf.py.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -66,7 +60,7 @@ def test_processes_at_all_stages_at_once(trained, finished, tmp_path):
         ours.pop("tiny/inputs.csv", None), theirs.pop("tiny/inputs.csv", None)
         ends = ("compared_with_paper.csv", "all_tables.tex")  # the last script's, which was not run
         for name in [name for name in ours if name.endswith("log.csv")]:
-            assert without_seconds(ours.pop(name)) == without_seconds(theirs.pop(name))
+            assert fake_data.timeless(ours.pop(name)) == fake_data.timeless(theirs.pop(name))
         assert ours == {name: content for name, content in theirs.items() if not name.endswith(ends)}
         assert not [path for path in (tmp_path / folder).rglob(".*") if not path.name.endswith(".lock")]
 
