@@ -4,7 +4,7 @@ import properties.tables
 import saliency.tables
 from common import tables
 from properties import probe
-from reality_check import accuracy
+from reality_check import accuracy, gains, trained_networks
 
 
 def table_names(settings):
@@ -21,4 +21,14 @@ def files(settings):
         found += [tables.folder(settings, protocol) / f"{name}.md" for name in table_names(settings)]
         if any(not model.embeddings for model in settings.models):
             found += [settings.figures / protocol.name / f"{name}.png" for name in ("figure2", "figure2_more")]
-    return found + [settings.figures / f"{name}.png" for name in ("figure3", "figure4")]
+    found += [settings.figures / f"{name}.png" for name in ("figure3", "figure4")]
+    return found + (_of_training(settings) if settings.training else [])
+
+
+def _of_training(settings):
+    drawn = (
+        ("classes", "training", "gains") if any(model.is_none for model in settings.models) else ("classes", "training")
+    )
+    figures = [f"{what}_{dataset}" for dataset in settings.datasets for what in drawn]
+    tables = [trained_networks.runs_file(settings), trained_networks.looks_file(settings), gains.gains_file(settings)]
+    return tables + [settings.figures / f"{name}.png" for name in figures]

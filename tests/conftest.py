@@ -111,6 +111,7 @@ def project(trained, tmp_path):
     return tmp_path
 
 
+AFTER_TRAINING = ["reality_check/4_measure_gains.py", "reality_check/5_plot_training.py"]
 SCRIPTS = [
     "reality_check/1_check_inputs.py",
     "reality_check/3_evaluate_models.py",
@@ -146,7 +147,7 @@ def finished(trained, tmp_path_factory):
     """The trained project after all its scripts, run from another folder. Tests leave it as it is."""
     folder = tmp_path_factory.mktemp("finished")
     settings = copied(trained, folder)
-    run_all(settings, SCRIPTS)
+    run_all(settings, [*AFTER_TRAINING, *SCRIPTS])
     return folder
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import binary_dilation, binary_erosion
 
 import utils
-from data.renderer import sampling
+from data import masks
+from data.renderer import camera, sampling
 from tests import fake_data
 from tests.conftest import ROOT
 
@@ -67,6 +70,90 @@ def test_a_frame_alone_comes_out_the_same(twelve, tmp_path):
     assert images(tmp_path) == {"7.png": images(twelve)["7.png"]}
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Masks.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_masks_have_the_horizon_where_geometry_puts_it(twelve):
+    """Above it there is backdrop or car, below it ground or car, in every pixel but those of the row that it cuts."""
+    assert {path.name for path in (twelve / "masks").iterdir()} == {f"{frame}.png" for frame in range(1, 13)}
+    for row in fake_data.read_rows(twelve / "samples.csv"):
+        mask = masks.read(twelve / "masks" / f"{row['frame']}.png")
+        horizon = 48 * camera.horizon(float(row["camera_loc_z"]))
+        above, below = mask[: int(horizon)], mask[int(np.ceil(horizon)) :]
+        assert not (above == masks.GROUND).any() and not (below == masks.BACKDROP).any()
+        beside = [line[line != masks.CAR] for line in (above, below)]
+        assert all(len(each) > 100 for each in beside) and 60 < (mask == masks.CAR).sum() < 700
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory):
+    """Every property at every value, beside silhouettes of the car: [(property, mask, silhouette)]."""
+    folder = tmp_path_factory.mktemp("varied")
+    render(folder, "--variations")
+    found = []
+    for frame, (name, _) in enumerate(sampling.variations(), start=1):
+        with Image.open(folder / "silhouettes" / f"{frame}.png") as image:
+            opaque = np.asarray(image.getchannel("A")) > 127
+        found.append((name, masks.read(folder / "masks" / f"{frame}.png"), opaque))
+    return found
+
+
+def test_the_car_of_a_mask_is_its_silhouette(varied):
+    """Pixel by pixel, but for those at its edge, of which a silhouette has parts."""
+    for _, mask, opaque in varied:
+        car = mask == masks.CAR
+        inside = binary_erosion(opaque, np.ones((3, 3)))
+        around = binary_dilation(opaque, np.ones((3, 3)))
+        assert (car >= inside).all() and (car <= around).all()
+        assert abs(int(car.sum()) - int(opaque.sum())) < 0.1 * opaque.sum()
+
+
+def test_colours_and_light_move_nothing_in_a_mask(varied):
+    """Shadows are ground. What moves the car or the camera changes it."""
+    of_property = {}
+    for name, mask, _ in varied:
+        of_property.setdefault(name, []).append(mask)
+    for name, some in of_property.items():
+        same = [np.array_equal(mask, some[0]) for mask in some[1:]]
+        assert not any(same) if name in ("model", "rotation_z", "camera_loc_z") else all(same), name
+
+
+def test_a_mask_that_is_missing_is_added(twelve, tmp_path):
+    shutil.copytree(twelve, tmp_path / "cars")
+    (tmp_path / "cars/masks/3.png").unlink()
+    (tmp_path / "cars/masks/5.png").unlink()
+    (tmp_path / "cars/images/5.png").unlink()
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "cars/images").iterdir()}
+    render(tmp_path / "cars", "--frames", "1-12")
+    assert images(tmp_path / "cars") == images(twelve)
+    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
+    for frame in (3, 5):
+        mask = f"masks/{frame}.png"
+        assert (tmp_path / "cars" / mask).read_bytes() == (twelve / mask).read_bytes()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Cars drawn from the seed.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_drawn_cars(tmp_path):
+    """A car is the same however many there are, and takes turns with the others."""
+    render(tmp_path / "three", "--frames", "1-4", "--car-models", "procedural:3")
+    render(tmp_path / "five", "--frames", "2-3", "--car-models", "procedural:5")
+    three, five = images(tmp_path / "three"), images(tmp_path / "five")
+    assert len(set(three.values())) == 4 and {name: three[name] for name in five} == five
+    rows = fake_data.read_rows(tmp_path / "three/samples.csv")
+    assert [row["model"] for row in rows] == ["Car 1", "Car 2", "Car 3", "Car 1"]
+    assert (tmp_path / "three/properties.csv").read_text().splitlines() == [
+        "property,values",
+        "model,Car 1|Car 2|Car 3",
+    ]
+    told = fails(command(tmp_path / "three", "--frames", "1-4", "--car-models", "procedural:4"))
+    assert "made with car_models = procedural:3, not procedural:4" in told
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Several processes, other options.
+# ---------------------------------------------------------------------------------------------------------------------
 def test_processes_share_a_folder(twelve, tmp_path):
     runs = [
         subprocess.Popen(

@@ -20,7 +20,7 @@ from data import datasets
 from examples import two_networks
 from reality_check import networks
 from tests import fake_data
-from tests.conftest import SCRIPTS, copied, run_all
+from tests.conftest import AFTER_TRAINING, SCRIPTS, copied, run_all
 from tests.networks import tiny
 
 TINY = {"name": "Tiny", "group": "Mine", "distance": "tests.networks:stretched", "network": "tests.networks:tiny"}
@@ -80,7 +80,7 @@ def made(trained, tmp_path_factory):
     ]
     own = (entry(each, folder) for each in (TINY, FOLDS, GIVEN, ELSEWHERE, UNTRAINED, *examples))
     settings = own_settings(folder, *own, folds=[0, 1])
-    run_all(settings, ["reality_check/2_train_models.py", *SCRIPTS, "data/4_list_images.py"])
+    run_all(settings, ["reality_check/2_train_models.py", *AFTER_TRAINING, *SCRIPTS, "data/4_list_images.py"])
     return folder
 
 

@@ -14,7 +14,7 @@ from common.settings import load_settings
 from reality_check.networks import network_of
 from saliency import comparisons, maps
 from tests import fake_data
-from tests.conftest import SCRIPTS, run_command, snapshot
+from tests.conftest import AFTER_TRAINING, SCRIPTS, run_command, snapshot
 from tests.networks import make_trunk
 
 
@@ -92,7 +92,7 @@ def test_similarities_of_maps_that_are_not_compared_yet(copy, fails):
 
 def test_a_second_run_changes_nothing(copy, run_inside):
     before = snapshot(copy / "results") | snapshot(copy / "models")
-    for script in ["reality_check/2_train_models.py", *SCRIPTS[1:]]:  # inputs.csv has paths of its own
+    for script in ["reality_check/2_train_models.py", *AFTER_TRAINING, *SCRIPTS[1:]]:  # inputs.csv has paths of its own
         run_inside(script, copy / "tiny.yaml")
     assert snapshot(copy / "results") | snapshot(copy / "models") == before
 
@@ -206,7 +206,7 @@ def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_insid
     assert status == 1 and "MISSING  network ArcFace" in output and errors.startswith("error: 3 inputs")
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, "reality_check/2_train_models.py"])
+@pytest.mark.parametrize("script", [*SCRIPTS, *AFTER_TRAINING, "reality_check/2_train_models.py"])
 def test_help(script, run_script, capsys):
     with pytest.raises(SystemExit) as stop:
         run_script(script, "--help")

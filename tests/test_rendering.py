@@ -14,7 +14,7 @@ from PIL import Image
 import utils
 from common.errors import InputError
 from data import masks
-from data.renderer import camera, sampling, variations
+from data.renderer import camera, libraries, sampling, variations
 from tests import fake_data
 
 SCRIPT = "data/2_render_cars.py"
@@ -136,6 +136,25 @@ def test_bad_calls(run_script, monkeypatch, tmp_path, options, message):
         run_script(SCRIPT, "--output", str(tmp_path / "cars"), *options)
     assert message in str(stop.value.code) and "\n" not in str(stop.value.code)
     assert not (tmp_path / "cars").exists()
+
+
+@pytest.mark.parametrize("text", ["procedural:0", "procedural:", "procedural:-3", "procedural:1001", "procedural:many"])
+def test_numbers_of_drawn_cars_that_cannot_be(run_script, tmp_path, text):
+    with pytest.raises(SystemExit, match="give a number of cars from 1 to 1000, such as procedural:96"):
+        run_script(SCRIPT, "--output", str(tmp_path / "cars"), "--car-models", text)
+    assert not (tmp_path / "cars").exists()
+
+
+def test_what_blender_lacks_of_the_system():
+    told = libraries.advice(
+        ImportError("libXi.so.6: cannot open shared object file: No such file or directory"),
+        ["libXi.so.6", "libSM.so.6"],
+    )
+    assert "apt-get install libxi6 libsm6; on Fedora, dnf install libXi libSM" in told and "\n" not in told
+    other = libraries.advice(ImportError("libfoo.so.3: cannot open shared object file"), [])
+    assert "libfoo.so.3: install the package that has it" in other
+    assert libraries.advice(ImportError("No module named 'bpy'"), ["libXi.so.6"]) is None
+    assert libraries.missing(lambda name: name != "libGL.so.1") == ["libGL.so.1"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from reality_check.networks import LayoutNetwork, network_of
 from saliency import comparisons, maps
 from saliency.comparisons import Comparison
 from tests import fake_data
-from tests.conftest import ROOT, SCRIPTS, first_embedder, snapshot
+from tests.conftest import AFTER_TRAINING, ROOT, SCRIPTS, first_embedder, snapshot
 from tests.networks import make_trunk
 
 
@@ -52,7 +52,7 @@ def test_processes_at_all_stages_at_once(trained, finished, tmp_path):
     shutil.copytree(trained / "cars", tmp_path / "cars")
     shutil.copy(trained / "trunk.pth", tmp_path)
     settings = fake_data.write_settings(tmp_path)
-    runs = started_together(3, settings, ["reality_check/2_train_models.py", *SCRIPTS[1:-1]])
+    runs = started_together(3, settings, ["reality_check/2_train_models.py", *AFTER_TRAINING, *SCRIPTS[1:-1]])
     errors_of = [run.communicate()[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], errors_of
     for folder in ("results", "models"):
