@@ -339,8 +339,8 @@ def stage_script(description, script, *stages_of, then=None):
     def main():
         options = options_parser(description, long=True).parse_args()
         settings = settings_from(options)
-        for stage_of in stages_of[1:]:
-            _check_views(stage_of(settings))  # before the first makes anything
+        for stage_of in stages_of if len(stages_of) > 1 else ():
+            _check_views(stage_of(settings))  # of all, before the first makes anything
         for stage_of in stages_of:
             run(stage_of(settings), settings, options, script)
         if then and not options.dry_run:

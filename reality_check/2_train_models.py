@@ -2,8 +2,9 @@
 
 Needs settings with a `training:` block: settings/reality_check.yaml trains the paper's networks anew, settings/study.yaml and
 settings/demo.yaml smaller ones. The checkpoints go to the settings' models folder in the Reality Check's layout, so that
-everything after this reads them as it would read the downloaded ones. Writes results/<settings>/reality_check/training.csv,
-a row per training, and training_log.csv, a row per look at its validation classes. A run that was stopped goes on where it
+everything after this reads them as it would read the downloaded ones. Writes
+results/<settings>/reality_check/training_<dataset>.csv, a row per training, and training_log_<dataset>.csv, a row per look at its
+validation classes. A run that was stopped goes on where it
 was; several processes may share the work.
 """
 

@@ -1,7 +1,7 @@
-"""Measure what training has gained: MAP@R on each fold's validation classes, over that of the trunk that all began with.
+"""Measure what training has gained: MAP@R on validation and on test classes, over that of the trunk that all began with.
 
-Each gain has a 95% interval by the bootstrap over validation classes. Writes results/<settings>/reality_check/validation.csv,
-class by class, and gains.csv, and prints the latter. A run that was stopped goes on where it was; several processes may share
+Each gain has a 95% interval by the bootstrap over classes. Writes results/<settings>/reality_check/classes_<dataset>.csv,
+class by class, and gains_<dataset>.csv, and prints the latter. A run that was stopped goes on where it was; several processes may share
 the work.
 """
 

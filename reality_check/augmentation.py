@@ -5,7 +5,7 @@ from PIL import Image, ImageOps
 from data.images import resized_size
 
 SCALE = (0.16, 1.0)  # which share of the image's area a part has,
-RATIO = (3 / 4, 4 / 3)  # and its width by its height
+RATIO = (3 / 4, 4 / 3)  # and its width by its height; the original wrote 0.75 and 1.33
 TRIES = 10  # to find such a part inside the image; else it is the middle
 
 

@@ -61,6 +61,11 @@ def check(where, labels, names, per_class, batch_size, sampler):
         raise InputError(
             f"{where}: a batch of {batch_size} with {per_class} images a class is of one class; enlarge `batch_size`"
         )
+    if sampler == "original" and batch_size <= 2 * per_class and len(found) * per_class % batch_size:
+        raise InputError(
+            f"{where}: a batch of {batch_size} with {per_class} images a class may be of one class, where a pass over the "
+            "classes ends and the next begins; enlarge `batch_size`, or set sampler: strict"
+        )
     if sampler == "original" and counts.max() >= per_class:
         return  # which repeats images of classes that have fewer, as SOP's
     if sampler == "strict" and batch_size % per_class:

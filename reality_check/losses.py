@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytorch_metric_learning as library
+import torch
 from pytorch_metric_learning import losses, miners, regularizers
 from torch import nn
 
@@ -88,7 +89,7 @@ def _soft_triple(proxies, la, gamma, margin, reg_weight=None):
         gamma=gamma,
         margin=margin,
         weight_regularizer=regularizer,
-        weight_reg_weight=reg_weight or 1,
+        weight_reg_weight=1 if reg_weight is None else reg_weight,
     )
 
 
@@ -110,6 +111,23 @@ def _named_loss(model, known):
         where = f"models: {model.name!r}: miner {model.miner}"
         miner = _built(where, model.miner, "miners", model.miner_arguments, known)
     return TrainingLoss(function, miner, model.loss_learning_rate, model.images_per_class)
+
+
+def check_loss(model, kit, dimensions):
+    """Raise InputError unless a loss that settings name gives one number for a batch of two classes, to be trained by."""
+    if not model.loss:
+        return
+    where = f"models: {model.name!r}: loss {model.loss}"
+    embeddings = torch.eye(4, dimensions, requires_grad=True)
+    labels = torch.tensor([0, 0, 1, 1])
+    try:
+        value = kit.function(embeddings, labels, kit.miner(embeddings, labels) if kit.miner else None)
+    except Exception as error:  # whatever somebody else's code does
+        raise InputError(
+            f"{where}: cannot be called with embeddings (4, {dimensions}), their labels and None or what a miner gives ({one_line(error)})"
+        ) from None
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        raise InputError(f"{where}: must give a tensor of one number for a batch")
 
 
 def _built(where, name, module, arguments, known):

@@ -3,6 +3,7 @@
 import copy
 import ctypes
 import hashlib
+import os
 from contextlib import suppress
 
 import torch
@@ -129,6 +130,14 @@ def device_of(settings):
         raise InputError(f"precision: tf32 is for NVIDIA's GPUs, and this run is on {device}; set float32 or bf16")
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = settings.precision == "tf32"
     return device
+
+
+def make_repeatable(device):
+    """Let this process do on a GPU the same in the same way each time, where torch can; a CPU does so anyway."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.deterministic = True
+        torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 @torch.no_grad()

@@ -1,5 +1,6 @@
 """How a run is made: from the images of a fold to its best weights, with a look at the validation classes now and then."""
 
+import math
 import time
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from reality_check import batches, checkpoints, trunk_features
 from reality_check.accuracy import accuracies
 from reality_check.architecture import DIMENSIONS
 from reality_check.losses import training_loss
-from reality_check.modules import Embedder, EmbeddingNetwork, device_of, keep_freed_memory, seeded
+from reality_check.modules import Embedder, EmbeddingNetwork, device_of, keep_freed_memory, make_repeatable, seeded
 from reality_check.networks import start_source
 from reality_check.runs import LOOKS, features_of, looks_shelf, parts_of, tuned_as
 from reality_check.training import EPOCH, Standardised, Training, for_raw_features, freeze
@@ -49,6 +50,7 @@ def _begin(shelf):
     embedder = seeded(derived_seed(seed, "embedder"), lambda: Embedder(network.features, DIMENSIONS))
     module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
     keep_freed_memory()
+    make_repeatable(device_of(settings))
     training = Training(module, kit, options, shelf.of.rate, seed, device_of(settings), settings.precision)
     places = batches.Batches(labels, kit.images_per_class, options.batch_size, options.sampler, seed)
     return _Work(shelf, parts, labels, places, inputs, training)
@@ -72,7 +74,8 @@ def make(shelf, tick):
     if not log:
         log.append(_look(work, losses, started))
     shown = work.inputs.batches(work.parts["train"], work.places.of, training.iteration + 1, last)
-    while not training.is_over(patience):
+    looked = log[-1]["iteration"] == training.iteration
+    while not (looked and training.is_over(patience)):
         losses.append(_step(work, next(shown)))
         tick(1)
         if looked := training.iteration % every == 0 or training.iteration == last:
@@ -86,10 +89,15 @@ def make(shelf, tick):
 
 
 def try_out(shelf, tick):
-    """Some steps of a run, of which nothing is kept, to be timed."""
+    """Some steps of a run, of which nothing is kept, to be timed; each with its share of the images that looks embed."""
     work = _begin(shelf)
+    parts = work.parts if work.training.options.keep_embeddings else ("validation",)
+    items = [item for part in parts for item in work.parts[part]]
+    every, _ = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
     for images in work.inputs.batches(work.parts["train"], work.places.of, 1, 4):
         _step(work, images)
+        for some in work.inputs.whole(items[: math.ceil(len(items) / every)]):
+            work.training.embedded(some)
         tick(1)
 
 
@@ -143,8 +151,13 @@ def _accuracies(work, embeddings, part):
 
 
 def _save(work, log, losses):
-    """Write down all that a run that is stopped now needs to go on."""
+    """Write down all that a run that is stopped now needs to go on, and the log so far."""
+    _write_log(work, log)
     checkpoints.save({**work.training.state(), "log": log, "losses": losses}, work.shelf.of.state_file)
+
+
+def _write_log(work, log):
+    csv_files.write(work.shelf.of.log_file, [[row.get(name) for name in LOOKS] for row in log], LOOKS)
 
 
 def _loaded(work):
@@ -170,6 +183,6 @@ def _write_weights(work, log):
     else:
         checkpoints.save({name: value.contiguous() for name, value in trunk.state_dict().items()}, files[0])
     checkpoints.save(embedder.state_dict(), files[1])
-    csv_files.write(work.shelf.of.log_file, [[row.get(name) for name in LOOKS] for row in log], LOOKS)
+    _write_log(work, log)
     for file in run.network.files():  # a checkpoint that is not of what comes now
         file.unlink(missing_ok=True)

@@ -23,9 +23,8 @@ from reality_check.architecture import DIMENSIONS
 from reality_check.hyperparameters import hyperparameters
 from reality_check.networks import LayoutNetwork, networks_of, start_source
 
-# Which of the settings make other weights; learning_rate is a run's own.
-MAKING = ("frozen", "optimizer", "embedder_learning_rate", "weight_decay", "momentum", "batch_size", "sampler",
-          "augmentation", "iterations", "check_every", "patience")  # fmt: skip
+# All other settings make other weights. A learning rate is a run's own, and so are the hyperparameters.
+NOT_MAKING = ("learning_rate", "hyperparameters", "keep_embeddings", "workers")
 PARTS = ("train", "validation", "test")
 # What the last two columns show has chosen nothing: neither iterations nor learning rates.
 LOOKS = {"iteration": int, "training_loss": float, "validation_precision_at_1": csv_files.between(0, 1),
@@ -94,7 +93,7 @@ def trained_networks(settings):
 
 def shelf_of(run):
     """How well a run did, in a single row: the best look at its validation classes."""
-    network, settings = run.network, run.network.settings
+    network, settings, training = run.network, run.network.settings, run.network.settings.training
     items = training_items(settings, network.dataset)
     made_of = {
         "images": contents.described(settings, items),
@@ -102,7 +101,8 @@ def shelf_of(run):
         **trunk_features.trunk_made_of(settings, start_source(settings, network.model)),
         **_loss_made_of(settings, network.model, network.dataset),
         "learning_rate": run.rate,
-        **unlike_defaults(settings.training, *MAKING),
+        **unlike_defaults(training, *(name for name in training._fields if name not in NOT_MAKING)),
+        **({"rhythm": list(training.rhythm(network.dataset))} if training.hyperparameters else {}),
         **unlike_defaults(settings, "seed", "precision"),
     }
     arrays = {"validation_map_at_r": Array("f8", low=0, high=1), "iteration": Array("i8")}

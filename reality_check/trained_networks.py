@@ -3,6 +3,7 @@
 The checkpoints in the Reality Check's layout are links to the best weights of the runs.
 """
 
+import filecmp
 from functools import partial
 from itertools import product
 from typing import NamedTuple
@@ -66,24 +67,31 @@ def trials_stage(settings):
         return _stage(settings, "trials of learning rates", [], [])
     names = dict.fromkeys((each.model.name, each.dataset) for each in trained_networks(settings))
     shelves = [shelf for name, dataset in names for shelf in trials_of(settings, find(name, settings.models), dataset)]
-    return _stage(settings, "trials of learning rates", shelves, [])
+    others = len(trained_networks(settings)) - len({shelf.of.network.path for shelf in shelves})
+    after = f"; then come {others} networks of other folds, each as long as a trial" if others > 0 else ""
+    return _stage(settings, "trials of learning rates", shelves, [], after)
 
 
 def networks_stage(settings):
     """The networks, their checkpoints, and the CSV files of all runs."""
-    shelves, whole = chosen_shelves(settings), settings.whole
+    shelves, whole = chosen_shelves(settings), _whole(settings)
     checkpoints = [Checkpoint(shelf) for shelf in chosen_shelves(whole)]
     views = [*csv_views(settings), StartTrunk(settings), *checkpoints, Tidied(all_shelves(whole))]
     return _stage(settings, "networks", shelves, views)
 
 
-def _stage(settings, what, shelves, views):
+def _whole(settings):
+    """The whole run of the settings, but for datasets that it is not asked for, which may not be there yet."""
+    return settings.whole._replace(datasets=settings.datasets)
+
+
+def _stage(settings, what, shelves, views, after=""):
     trial = no_trial if settings.training.frozen == "trunk" else _try_out  # there may be no features yet
     jobs = [Job([shelf], _make, settings.training.iterations, trial) for shelf in shelves]
     return Stage(what, "iteration", jobs, views, partial(_keep, settings, shelves), partial(_check, shelves),
                  partial(networks.device_of, settings), hint="; or set keep_embeddings: false",
                  extra_bytes=sum(_bytes(shelf) for shelf in shelves if not shelf.is_whole()),
-                 about_time=": for all iterations that there may be, without the looks at validation classes")  # fmt: skip
+                 about_time=f": for as many iterations as there may be, with the looks between them{after}")  # fmt: skip
 
 
 def _make(shelves, number, tick):
@@ -120,12 +128,13 @@ def _keep(settings, shelves):
 
 def _check(shelves, todo):
     """Raise InputError, before anything is trained, if a batch cannot be made, a loss not be built, or an image is missing."""
-    from reality_check.losses import training_loss  # slow to import
+    from reality_check.losses import check_loss, training_loss  # slow to import
 
     for shelf in shelves:
         network = shelf.of.network
         settings, parts = network.settings, parts_of(network)
         kit = training_loss(network.model, tuned_as(settings, network.dataset), FEWEST_CLASSES, DIMENSIONS)
+        check_loss(network.model, kit, DIMENSIONS)
         labels = [item.label for item in parts["train"]]
         names = {item.label: f"the class of {item.path}" for item in parts["train"]}
         training = settings.training
@@ -141,18 +150,22 @@ def _check(shelves, todo):
 # ---------------------------------------------------------------------------------------------------------------------
 # What is written of runs: CSV files, checkpoints.
 # ---------------------------------------------------------------------------------------------------------------------
-def runs_file(settings):
-    return settings.results / "reality_check" / "training.csv"
+def runs_file(settings, dataset):
+    return settings.results / "reality_check" / f"training_{dataset}.csv"
 
 
-def looks_file(settings):
-    return settings.results / "reality_check" / "training_log.csv"
+def looks_file(settings, dataset):
+    return settings.results / "reality_check" / f"training_log_{dataset}.csv"
 
 
 def csv_views(settings):
-    """training.csv, a row per run, and training_log.csv, a row per look, of the whole run of the settings."""
-    shelves = all_shelves(settings.whole)
-    return [View(runs_file(settings), RUNS, shelves, _run_rows), View(looks_file(settings), LOG, shelves, _log_rows)]
+    """training_<dataset>.csv, a row per run, and training_log_<dataset>.csv, a row per look, of all models and folds."""
+    views = []
+    for dataset in settings.datasets:
+        shelves = all_shelves(settings.whole._replace(datasets=[dataset]))
+        views += [View(runs_file(settings, dataset), RUNS, shelves, _run_rows),
+                  View(looks_file(settings, dataset), LOG, shelves, _log_rows)]  # fmt: skip
+    return views
 
 
 def _run_rows(shelves, columns):
@@ -192,8 +205,15 @@ class StartTrunk(NamedTuple):
                 trunk_features.start_trunk(self.settings, model)
 
 
+def _is_same(file, source):
+    """Whether a checkpoint is what a run has left; of a run whose weights are gone it is what there is."""
+    if not (file.is_file() and source.is_file()):
+        return file.is_file()
+    return file.samefile(source) or filecmp.cmp(file, source, shallow=False)
+
+
 class Checkpoint(NamedTuple):
-    """The checkpoint of a network: like View, written from its run where it does not exist."""
+    """The checkpoint of a network: like View, written from its run where it is not that of the run."""
 
     shelf: Shelf
 
@@ -208,7 +228,7 @@ class Checkpoint(NamedTuple):
             return
         run = self.shelf.of
         for file, source in zip(run.network.files(), run.files()):
-            if not file.is_file():
+            if not _is_same(file, source):
                 if run.network.settings.training.frozen == "trunk":
                     trunk_features.start_trunk(run.network.settings, run.network.model)
                 checkpoint_files.check_exist([source])

@@ -79,7 +79,8 @@ class Training:
         if images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self.network(images).float()
+            features = self.network.trunk(images)
+        return self.network.embedder(features.float())
 
     @torch.no_grad()
     def embedded(self, images):

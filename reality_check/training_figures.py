@@ -4,6 +4,7 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from common import csv_files, figures
@@ -26,32 +27,40 @@ COLORS = figures.plt.get_cmap("tab10").colors
 def draw(settings):
     """Write classes_<dataset>, training_<dataset> and gains_<dataset>: some images, the course of every run, all gains.
 
-    What there is nothing to draw of, images or gains, is left out.
-
-    Raises InputError if nothing has been trained yet.
+    Where images or gains are missing it says so and leaves their figure out. Raises InputError if nothing has been trained.
     """
-    log = csv_files.read(looks_file(settings), LOG, key=["loss", "dataset", "fold", "learning_rate", "iteration"])
-    if log.empty:
-        raise InputError(f"{looks_file(settings)}: no training in it; run reality_check/2_train_models.py first")
-    runs = csv_files.read(runs_file(settings), RUNS, key=["loss", "dataset", "fold", "learning_rate"])
-    log = log.merge(runs[["loss", "dataset", "fold", "learning_rate", "chosen"]])
-    gained = csv_files.read(gains.gains_file(settings), gains.GAINS, key=["loss", "dataset"])
-    for dataset, looks in log.groupby("dataset", sort=False):
-        _draw_classes(settings, dataset)
+    for dataset in settings.datasets:
+        looks = _looks(settings, dataset)
         stem = settings.figures / f"training_{dataset}"
         figures.draw(settings, stem, curves(settings, dataset, looks), {"dataset": dataset, "looks": len(looks)})
-        some = gained[gained.dataset == dataset]
-        if len(some):
-            stem = settings.figures / f"gains_{dataset}"
-            figures.draw(settings, stem, gains_figure(settings, some), {"dataset": dataset, "losses": len(some)})
+        for draw_one in (_draw_gains, _draw_classes):
+            try:
+                draw_one(settings, dataset)
+            except MissingFile as error:
+                print(f"left out: {error}")
+
+
+def _looks(settings, dataset):
+    """The rows of the log, with whether their learning rate was chosen."""
+    runs = csv_files.read(runs_file(settings, dataset), RUNS, key=["loss", "fold", "learning_rate"])
+    file = looks_file(settings, dataset)
+    log = csv_files.read(file, LOG, key=["loss", "fold", "learning_rate", "iteration"])
+    if log.empty:
+        raise InputError(f"{file}: no training in it; run reality_check/2_train_models.py first")
+    return log.merge(runs[["loss", "fold", "learning_rate", "chosen"]])
+
+
+def _draw_gains(settings, dataset):
+    gained = pd.DataFrame(gains.gains_of(settings, dataset), columns=list(gains.GAINS))
+    if gained.empty:
+        raise MissingFile(
+            f"{gains.classes_file(settings, dataset)}: no gain in it; run reality_check/4_measure_gains.py"
+        )
+    figures.draw(settings, settings.figures / f"gains_{dataset}", gains_figure(settings, gained), {"dataset": dataset})
 
 
 def _draw_classes(settings, dataset):
-    try:
-        first = first_of_classes(settings, dataset)
-    except MissingFile as error:
-        print(f"left out classes_{dataset}: {error}")
-        return
+    first = first_of_classes(settings, dataset)
     figure = classes_figure(first, datasets.split_of(settings, dataset))
     shows = {"dataset": dataset, "images": datasets.ids_of(first)}
     figures.write(settings.figures / f"classes_{dataset}", figure, json.dumps(shows))
@@ -134,22 +143,27 @@ def _published(settings, dataset):
 
 
 def gains_figure(settings, gained):
-    """The gain of each model with its interval; a hollow point is one whose interval is not above zero."""
+    """The gain of each model with its interval, on either part; a hollow point is one whose interval is not above zero."""
     names = [model.name for model in grouped(settings.models) if (gained.loss == model.name).any()]
-    rows = gained.set_index("loss").loc[names]
-    figure, ((panel,),) = figures.new_figure(1, 1, figsize=(5.6, 0.21 * len(names) + 1.3))
+    figure, (axes,) = figures.new_figure(1, 2, figsize=(7.2, 0.19 * len(names) + 1.5), sharex=True, sharey=True)
+    for panel, part in zip(axes, gains.MEASURED):
+        rows = gained[gained.part == part].set_index("loss").reindex(names)
+        _gains_panel(settings, panel, rows)
+        panel.set_title(f"{part} classes ({int(rows.n_classes.max())})", pad=3)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.4, -0.6)
+    figure.suptitle("Gain in MAP@R over the frozen trunk, in percentage points, and its 95% interval over classes")
+    shown = dict(zip(*reversed(axes[0].get_legend_handles_labels())))
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown), frameon=False)
+    return figure
+
+
+def _gains_panel(settings, panel, rows):
     order = groups(settings.models)
     for place, row in enumerate(rows.itertuples()):
         color = COLORS[order.index(row.type) % len(COLORS)]
         panel.plot([100 * row.low, 100 * row.high], [place, place], color=color, lw=1.4)
-        panel.plot(100 * row.gain, place, "o", color=color, ms=5, mfc=color if row.clear == "yes" else "white",
+        panel.plot(100 * row.gain, place, "o", color=color, ms=4.5, mfc=color if row.clear == "yes" else "white",
                    label=row.type)  # fmt: skip
-    panel.set_yticks(range(len(names)), names)
-    panel.set_ylim(len(names) - 0.4, -0.6)
     panel.axvline(0, color="0.5", lw=0.8)
     panel.grid(axis="x", color="0.9", lw=0.5)
-    classes = int(rows.n_classes.max())
-    panel.set_xlabel(f"gain in MAP@R over the frozen trunk, percentage points; 95% interval over {classes} classes")
-    shown = dict(zip(*reversed(panel.get_legend_handles_labels())))
-    figure.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=len(shown), frameon=False)
-    return figure

@@ -66,6 +66,7 @@ def features_shelf(settings, dataset, model, items, name):
     source, ids = start_source(settings, model), datasets.ids_of(items)
     arrays = {"features": Array("f4", (source.description(settings).outputs,))}
     made_of = {"images": contents.described(settings, items), **trunk_made_of(settings, source)}
+    made_of |= {"precision": "tf32"} if settings.precision == "tf32" else {}  # features are never made in bf16
     trunk = checkpoint_files.start_trunk_file(settings, model).stem
     folder = settings.paths["models"] / "training" / "features" / trunk / dataset / name
     return Shelf(folder, made_of, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, (model, items))

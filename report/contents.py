@@ -30,5 +30,6 @@ def _of_training(settings):
         ("classes", "training", "gains") if any(model.is_none for model in settings.models) else ("classes", "training")
     )
     figures = [f"{what}_{dataset}" for dataset in settings.datasets for what in drawn]
-    tables = [trained_networks.runs_file(settings), trained_networks.looks_file(settings), gains.gains_file(settings)]
+    files_of = (trained_networks.runs_file, trained_networks.looks_file, gains.gains_file)
+    tables = [file_of(settings, dataset) for dataset in settings.datasets for file_of in files_of]
     return tables + [settings.figures / f"{name}.png" for name in figures]

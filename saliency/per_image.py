@@ -27,7 +27,8 @@ def _arrays(some):
     rows, values = [], []
     for each in some:
         arrays, shelf = each.arrays_of(each.maps), each.shelf_of(each.maps)
-        if not shelf.is_whole():
+        names = {model.name for model in each.settings.models if not model.embeddings}
+        if not shelf.is_whole() or names - each.maps.keys():
             raise InputError(f"{shelf.folder}: not all maps are compared; run saliency/2_compare_maps.py first")
         read = shelf.read(*arrays.values())
         for pair, array in arrays.items():

@@ -1,6 +1,7 @@
 """What training has gained: MAP@R class by class, its intervals, and the scripts that measure and draw it."""
 
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -43,17 +44,19 @@ def test_bootstrap_interval():
     assert gains.bootstrap_interval(values, 5) == (low, high) != gains.bootstrap_interval(values, 6)
 
 
-def classes(loss, kind, values, fold=0):
-    return [(loss, kind, "Tiles", fold, label, 4, value) for label, value in enumerate(values)]
+def classes(loss, kind, values, fold=0, part="validation", first=0):
+    """Rows of a table of classes, numbered from `first`."""
+    return [(loss, kind, "Tiles", part, fold, first + number, 4, value) for number, value in enumerate(values)]
 
 
 def test_gains_are_over_the_same_classes_of_the_frozen_trunk():
-    rows = classes(gains.START, gains.START, [0.1, 0.2, 0.3]) + classes(gains.START, gains.START, [0.4], fold=1)
-    rows += classes("A", "Ranking", [0.3, 0.4, 0.4]) + classes("A", "Ranking", [0.6], fold=1)
+    start = gains.START
+    rows = classes(start, start, [0.1, 0.2, 0.3]) + classes(start, start, [0.4], fold=1, first=3)
+    rows += classes("A", "Ranking", [0.3, 0.4, 0.4]) + classes("A", "Ranking", [0.6], fold=1, first=3)
     rows += classes("B", "Classification", [0.0, 0.2, 0.5])
-    rows += classes("C", "Classification", [0.5], fold=2)  # a fold of which the trunk has not been measured
-    first, second = gains.gains(pd.DataFrame(rows, columns=list(gains.CLASSES)), 0)
-    a, b = (dict(zip(gains.GAINS, row)) for row in (first, second))
+    rows += classes("C", "Classification", [0.5], fold=2, first=7)  # a fold of which the trunk has not been measured
+    found = gains.gains(pd.DataFrame(rows, columns=list(gains.CLASSES)), 0)
+    a, b = (dict(zip(gains.GAINS, row)) for row in found)
     assert (a["loss"], a["type"], a["n_folds"], a["n_classes"], a["clear"]) == ("A", "Ranking", 2, 4, "yes")
     assert (a["frozen_trunk"], a["trained"], a["gain"]) == pytest.approx((0.25, 0.425, 0.175))
     assert 0.1 <= a["low"] < a["gain"] < a["high"] <= 0.2
@@ -61,23 +64,52 @@ def test_gains_are_over_the_same_classes_of_the_frozen_trunk():
     assert b["gain"] == pytest.approx(0.1 / 3) and b["low"] == pytest.approx(-0.1)
 
 
+def test_folds_that_test_the_same_classes_count_once():
+    """A class's gain is the mean over its folds: .1 and .3 of class 0, 0 and .2 of class 1."""
+    rows = []
+    for fold, values in enumerate(([0.2, 0.1], [0.4, 0.3])):
+        rows += classes(gains.START, gains.START, [0.1, 0.1], fold, "test")
+        rows += classes("A", "Ranking", values, fold, "test")
+    (row,) = gains.gains(pd.DataFrame(rows, columns=list(gains.CLASSES)), 0)
+    row = dict(zip(gains.GAINS, row))
+    assert (row["part"], row["n_folds"], row["n_classes"]) == ("test", 2, 2)
+    assert (row["gain"], row["low"], row["high"]) == pytest.approx((0.15, 0.1, 0.2))
+
+
 def test_gains_of_trained_networks(whole, tiles, run_inside):  # noqa: F811
     """The frozen trunk's value is that of its features; what was trained on is not measured."""
     settings = settings_for(tiles, whole)
     output = run_inside("reality_check/4_measure_gains.py", settings)
     folder = whole / "results/tiles/reality_check"
-    rows = fake_data.read_rows(folder / "validation.csv")
-    assert [row["loss"] for row in rows] == ["Contrastive"] * 2 + ["ArcFace"] * 2 + [gains.START] * 2
-    assert {row["class"] for row in rows} == {"6", "7"} and {row["n_images"] for row in rows} == {"6"}
-    best = {row["loss"]: float(row["validation_map_at_r"]) for row in fake_data.read_rows(folder / "training.csv")}
-    found = {row["loss"]: row for row in fake_data.read_rows(folder / "gains.csv")}
-    for loss, value in best.items():
-        assert float(found[loss]["trained"]) == pytest.approx(value, abs=1e-4)
-        assert float(found[loss]["gain"]) == pytest.approx(value - float(found[loss]["frozen_trunk"]), abs=1e-4)
-        assert f"{100 * float(found[loss]['gain']):8.2f}" in output
+    rows = fake_data.read_rows(folder / "classes_Tiles.csv")
+    for part, expected in (("validation", {"6", "7"}), ("test", {str(label) for label in range(8, 16)})):
+        some = [row for row in rows if row["part"] == part]
+        assert {row["loss"] for row in some} == {"Contrastive", "ArcFace", gains.START}
+        assert {row["class"] for row in some} == expected and {row["n_images"] for row in some} == {"6"}
+        assert len(some) == 3 * len(expected)
+    best = {row["loss"]: row for row in fake_data.read_rows(folder / "training_Tiles.csv")}
+    looks = fake_data.read_rows(folder / "training_log_Tiles.csv")
+    found = {(row["loss"], row["part"]): row for row in fake_data.read_rows(folder / "gains_Tiles.csv")}
+    assert len(found) == 4
+    for loss, run in best.items():
+        (look,) = [row for row in looks if row["loss"] == loss and row["iteration"] == run["iteration"]]
+        for part, column in (("validation", "validation_map_at_r"), ("test", "test_map_at_r_only_shown")):
+            row = {name: float(found[loss, part][name]) for name in ("frozen_trunk", "trained", "gain")}
+            assert row["trained"] == pytest.approx(float(look[column]), abs=1e-4)
+            assert row["gain"] == pytest.approx(row["trained"] - row["frozen_trunk"], abs=1e-4)
+            assert f"{100 * row['gain']:8.2f}" in output
     run_inside("reality_check/5_plot_training.py", settings)
     for name in ("classes_Tiles", "training_Tiles", "gains_Tiles"):
         assert (whole / f"figures/tiles/{name}.png").stat().st_size > 5000
+
+
+def test_without_none_there_is_nothing_to_gain_over(whole, tiles, run_inside, fails):  # noqa: F811
+    settings = settings_for(tiles, whole, models=["Contrastive", "ArcFace"])
+    assert "a gain takes None, whose trunk training begins with" in fails("reality_check/4_measure_gains.py", settings)
+    shutil.rmtree(whole / "results/tiles/reality_check/classes", ignore_errors=True)
+    (whole / "results/tiles/reality_check/classes_Tiles.csv").unlink(missing_ok=True)
+    output = run_inside("reality_check/5_plot_training.py", settings)
+    assert "training_Tiles.png" in output and "left out: " in output
 
 
 def test_published_values_stand_beside_the_same_network_and_dataset_alone(tiles, tmp_path):  # noqa: F811

@@ -75,7 +75,7 @@ def made(trained, tmp_path_factory):
         write_embeddings(folder / f"cars_fold{fold}.npz", range(1, 97), seed=fold)
     write_embeddings(folder / "products.npz", ["a"])
     examples = [
-        each | {"network": each["network"].replace("reality_check/models_demo", str(folder / "models"))}
+        each | {"network": each["network"].replace("reality_check/models_demo/synthetic", f"{folder}/models/rendered")}
         for each in EXAMPLES
     ]
     own = (entry(each, folder) for each in (TINY, FOLDS, GIVEN, ELSEWHERE, UNTRAINED, *examples))

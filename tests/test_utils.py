@@ -81,13 +81,22 @@ def test_seeds_come_from_their_purpose():
     assert 0 <= derived_seed("x") < 2**63
 
 
-@pytest.mark.parametrize("name", ["paper", "released", "demo"])
+@pytest.mark.parametrize("name", ["paper", "released", "reality_check", "demo", "study"])
 def test_shipped_settings_load(name):
     settings = reader.load_settings(utils.ROOT / "settings" / f"{name}.yaml")
     assert settings.name == name and settings.models == utils.MODELS
     folds = [settings.table_folds(protocol) for protocol in settings.protocols]
-    assert folds == {"paper": [[0, 1, 2, 3]], "released": [[0]], "demo": [[0, 1], [0]]}[name]
-    assert bool(settings.note) == (name == "demo")
+    both, all_four = [[0, 1], [0]], [[0, 1, 2, 3]]
+    assert folds == {"released": [[0]], "demo": both, "study": both}.get(name, all_four)
+    assert bool(settings.note) == (name in ("demo", "study", "reality_check"))
+
+
+def test_the_reality_checks_training_is_the_default():
+    """Its settings spell out all of it, but for how many processes read images."""
+    training = reader.load_settings(utils.ROOT / "settings" / "reality_check.yaml").training
+    assert training == reader.TrainingSettings(workers=training.workers)
+    rhythms = {name: training.rhythm(name) for name in ("Cars196", "CUB200", "SOP")}
+    assert rhythms == {"Cars196": (500, 1500), "CUB200": (200, 1000), "SOP": (2000, 4000)}
 
 
 def test_the_papers_settings_are_the_defaults():
