@@ -1,5 +1,7 @@
 """All real inputs in their true formats, numbers and names, stood in for by small files: are they found?"""
 
+import re
+
 import pytest
 import yaml
 
@@ -34,3 +36,18 @@ def test_everything_is_found(everything, fails, name, networks):
         "CUB200": "5924 test images of 100 classes",
     }
     assert found[-1]["why"] == "100000 images"
+
+
+def test_all_networks_of_the_paper_can_be_trained(everything, run_inside):
+    """By settings/reality_check.yaml, as far as a dry run goes: images read, batches made, steps of the network timed."""
+    settings = yaml.safe_load((ROOT / "settings" / "reality_check.yaml").read_text())
+    places = {key: str(everything / path.relative_to(ROOT)) for key, path in utils.PATHS.items()}
+    paths = places | {"models": str(everything / "trained")}
+    file = everything / "reality_check.yaml"
+    file.write_text(yaml.safe_dump(settings | {"paths": paths}))
+    output = run_inside("reality_check/2_train_models.py", file, "--dry-run")
+    assert f"networks: {14 * 3 * 4 * 100_000:,} iterations to do, in 168 parts" in output
+    assert re.search(
+        r"time: [\d,.]+ hours, at [\d.]+ s a iteration \(timed just now, cpu\): for as many iterations", output
+    )
+    assert not (everything / "trained").exists()
