@@ -13,7 +13,7 @@ RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
 
-.PHONY: demo study test lint format cars check-cars bench peers render-env
+.PHONY: demo study study-models study-cars test lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
@@ -32,13 +32,18 @@ demo: $(VENV)/installed
 	$(RUN) properties/6_probe_features.py --settings $(SETTINGS)
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
 
-study: $(VENV)/installed $(RENDER_VENV)/installed
-	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/synthetic_cars --frames 1-2304 --format jpg \
-		--car-models procedural:96
-	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_cars --frames 1-3000 --format jpg
+study: $(VENV)/installed
+	$(MAKE) --jobs=2 study-models study-cars  # a process alone leaves half of two cores idle
 	$(MAKE) demo SETTINGS=settings/study.yaml
 	$(RUN) data/4_list_images.py --settings settings/study.yaml --sha256
 	$(RUN) saliency/5_list_similarities.py --settings settings/study.yaml
+
+study-models: $(RENDER_VENV)/installed
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/synthetic_cars --frames 1-2304 --format jpg \
+		--car-models procedural:96
+
+study-cars: $(RENDER_VENV)/installed
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_cars --frames 1-3000 --format jpg
 
 test: $(VENV)/installed-for-tests
 	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -o tmp_path_retention_policy=failed tests

@@ -183,6 +183,7 @@ class Job(NamedTuple):
     make: Callable
     ticks_per_row: int = 1
     trial: Callable | None = None  # what --dry-run times in the place of make, where that is long or writes
+    kind: tuple = ()  # a tick takes all jobs of one kind about as long
 
     def ticks_of(self, number):
         return self.ticks_per_row * len(self.shelves[0].parts[number])
@@ -246,10 +247,10 @@ def run(stage, settings, options, script):
     todo = [(job, number) for job in stage.jobs for number in _missing(job)]
     if options.dry_run and stage.jobs:
         print(_described(stage, settings, todo))
-        if todo and (seconds := _seconds_per_tick(*todo[0])):
-            hours = seconds * sum(job.ticks_of(number) for job, number in todo) / 3600
-            device = f"timed just now, {stage.device()}"
-            print(f"time: {hours:,.2f} hours, at {seconds:.3g} s a {stage.unit} ({device}){stage.about_time}")
+        if seconds := _seconds(todo):
+            each = seconds / sum(job.ticks_of(number) for job, number in todo)
+            a_tick = f"{'an' if stage.unit[0] in 'aeiou' else 'a'} {stage.unit} (timed just now, {stage.device()})"
+            print(f"time: {seconds / 3600:,.2f} hours, at {each:.3g} s {a_tick}{stage.about_time}")
     if options.dry_run:
         return
     left = []
@@ -363,6 +364,13 @@ def _described(stage, settings, todo):
 
 class _Enough(Exception):
     """Ends a trial."""
+
+
+def _seconds(todo):
+    """How long todo takes, by the first job of each kind; 0 if there is nothing to time."""
+    kinds = {job.kind: (job, number) for job, number in reversed(todo)}
+    per_tick = {kind: _seconds_per_tick(*first) for kind, first in kinds.items()}
+    return all(per_tick.values()) and sum(per_tick[job.kind] * job.ticks_of(number) for job, number in todo)
 
 
 def _seconds_per_tick(job, number):

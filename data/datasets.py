@@ -5,7 +5,7 @@ for testing. A fold validates on a block of the first half and trains on the res
 """
 
 import os
-from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,17 +31,17 @@ class Split(NamedTuple):
     classes: int | None  # in the whole dataset
     training_classes: int  # classes 0 to this one (exclusive) are for training and validation
     first_test_class: int
-    validation: Sequence  # per fold the first and last (exclusive) validation class
+    validation: tuple  # per fold the first and last (exclusive) validation class
 
 
 CARS = "RenderedCars"  # which the networks of any dataset embed
 SYNTHETIC = "SyntheticCars"  # whose models are its classes
 SEE = "(see data/README.md)"
 SPLITS = {
-    "Cars196": Split(16_185, 8_131, 196, 98, 98, [(74, 98), (0, 24), (25, 49), (49, 73)]),
-    "CUB200": Split(11_788, 5_924, 200, 100, 100, [(75, 100), (0, 25), (25, 50), (50, 75)]),
+    "Cars196": Split(16_185, 8_131, 196, 98, 98, ((74, 98), (0, 24), (25, 49), (49, 73))),
+    "CUB200": Split(11_788, 5_924, 200, 100, 100, ((75, 100), (0, 25), (25, 50), (50, 75))),
     # The Reality Check halves 22,634 classes; Ebay_test.txt begins one class later, and its rule is for testing.
-    "SOP": Split(120_053, 60_502, 22_634, 11_317, 11_318, [(8488, 11317), (0, 2829), (2829, 5658), (5658, 8487)]),
+    "SOP": Split(120_053, 60_502, 22_634, 11_317, 11_318, ((8488, 11317), (0, 2829), (2829, 5658), (5658, 8487))),
 }
 MODEL = PROPERTIES[0].name
 FEWEST_CLASSES = 16  # where their number is free: two in each fold's validation
@@ -65,7 +65,10 @@ def load_items(settings, dataset, split, fold=None):
     that is not the dataset's. With `allow_partial` the counts are not checked, and items without an image are left out.
     """
     rule = split_of(settings, dataset)
-    items = _all_items(settings, dataset, rule)
+    if dataset in _RENDERED:
+        items = _RENDERED[dataset](settings)
+    else:
+        items = _listed(Path(settings.paths[dataset]), dataset, rule, settings.allow_partial)
     if split == "test":
         return [item for item in items if item.label >= rule.first_test_class]
     first, last = rule.validation[fold]
@@ -102,21 +105,20 @@ def split_of(settings, dataset):
         )
     half = classes // 2
     edges = [half * part // 4 for part in range(5)]
-    return Split(None, None, None, half, half, [(edges[3], edges[4]), *zip(edges[:3], edges[1:])])
+    return Split(None, None, None, half, half, ((edges[3], edges[4]), *zip(edges[:3], edges[1:])))
 
 
-def _all_items(settings, dataset, rule):
-    folder = found(settings.paths[dataset], dataset)
-    if dataset in _RENDERED:
-        items = _RENDERED[dataset](settings)
-    else:
-        items = _READERS.get(dataset, _in_folders)(folder, rule.classes)
+@lru_cache(maxsize=8)  # SOP's lists take seconds to read, and every one of its networks asks for them
+def _listed(folder, dataset, rule, allow_partial):
+    """The items (tuple) that the annotations in a folder list, or its sub-folders."""
+    folder = found(folder, dataset)
+    items = _READERS.get(dataset, _in_folders)(folder, rule.classes)
     if len({item.image_id for item in items}) < len(items):
         raise InputError(f"{folder}: its annotations list an image twice")
-    if not settings.allow_partial:
+    if not allow_partial:
         _check_counts(folder, dataset, items, rule)
-        return items
-    there = [item for item in items if item.path.is_file()]
+        return tuple(items)
+    there = tuple(item for item in items if item.path.is_file())
     if not there:
         raise InputError(f"{folder}: none of the {len(items)} images of {dataset} exists (see data/README.md)")
     return there

@@ -70,9 +70,9 @@ def make(shelf, tick):
     every, patience = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
     last = training.options.iterations
     tick(training.iteration)
-    started = time.perf_counter()
     if not log:
-        log.append(_look(work, losses, started))
+        log.append(_look(work, losses, time.perf_counter()))
+    started = time.perf_counter()
     shown = work.inputs.batches(work.parts["train"], work.places.of, training.iteration + 1, last)
     looked = log[-1]["iteration"] == training.iteration
     while not (looked and training.is_over(patience)):

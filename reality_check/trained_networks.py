@@ -87,11 +87,17 @@ def _whole(settings):
 
 def _stage(settings, what, shelves, views, after=""):
     trial = no_trial if settings.training.frozen == "trunk" else _try_out  # there may be no features yet
-    jobs = [Job([shelf], _make, settings.training.iterations, trial) for shelf in shelves]
+    jobs = [Job([shelf], _make, settings.training.iterations, trial, _kind(shelf)) for shelf in shelves]
     return Stage(what, "iteration", jobs, views, partial(_keep, settings, shelves), partial(_check, shelves),
                  partial(networks.device_of, settings), hint="; or set keep_embeddings: false",
                  extra_bytes=sum(_bytes(shelf) for shelf in shelves if not shelf.is_whole()),
                  about_time=f": for as many iterations as there may be, with the looks between them{after}")  # fmt: skip
+
+
+def _kind(shelf):
+    """What decides how long an iteration takes, with its share of the looks."""
+    network = shelf.of.network
+    return network.dataset, start_source(network.settings, network.model).network
 
 
 def _make(shelves, number, tick):

@@ -87,7 +87,11 @@ def stage(settings):
     check_any(settings, mapped)
     make = maker(settings, items, remembered=1)
     jobs = [
-        Job([shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)], make)
+        Job(
+            [shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)],
+            make,
+            kind=(each.source.network,),
+        )
         for each in mapped
     ]
     return network_stage("saliency maps", "map", jobs, mapped, items.values(), loads, hint=HINT)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data import contents
+from data import contents, datasets
 from tests import fake_data
 from tests.networks import make_trunk
 
@@ -39,6 +39,7 @@ def run_script(monkeypatch, capsys):
         monkeypatch.setattr(sys, "path", [str(ROOT / script), *sys.path])  # the scripts replace its first entry
         capsys.readouterr()
         contents._entry.cache_clear()  # as in a new process
+        datasets._listed.cache_clear()
         runpy.run_path(str(ROOT / script), run_name="__main__")
         return capsys.readouterr().out
 

@@ -3,6 +3,7 @@
 import colorsys
 import csv
 import random
+from pathlib import Path
 
 import numpy as np
 import scipy.io
@@ -52,7 +53,13 @@ def read_rows(file):
         return list(csv.DictReader(stream))
 
 
-def timeless(content):
+def timeless(files):
+    """Path -> content of files, but of training logs their rows_of_log."""
+    logs = ("log", "training_log")
+    return {path: rows_of_log(content) if Path(path).stem.startswith(logs) else content for path, content in files.items()}
+
+
+def rows_of_log(content):
     """The rows of a training log, given as bytes, but for how long each look took."""
     return [row | {"seconds": ""} for row in csv.DictReader(content.decode().splitlines())]
 

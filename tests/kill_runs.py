@@ -46,10 +46,9 @@ def results(folder):
     """name -> bytes of all result files, also of what is left half-written; without records and times."""
     files = [*(folder / "results").rglob("*"), *(folder / "models").rglob("*")]
     files = [path for path in files if path.is_file() and not path.name.endswith(".lock")]
-    found = {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in RECORDS}
-    return {
-        name: fake_data.timeless(content) if name.endswith("log.csv") else content for name, content in found.items()
-    }
+    return fake_data.timeless(
+        {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in RECORDS}
+    )
 
 
 def interrupted(folder, settings, lasts, kills, seed=0):

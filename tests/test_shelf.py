@@ -14,7 +14,7 @@ import pytest
 
 from common import safe_files
 from common.errors import InputError, MissingFile, Unfinished
-from common.shelf import run
+from common.shelf import Job, Stage, run
 from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
 from tests.small_stage import make, settings_of, shelf_of, stage
@@ -190,6 +190,26 @@ def test_a_dry_run_writes_nothing(settings, capsys):
     said = re.search("time: 0.00 hours, at ([0-9.]+) s a number", capsys.readouterr().out)
     assert 0.06 <= float(said[1]) < 0.2 and begun == ["0", "1"]
     assert not settings.results.exists()
+
+
+def test_a_dry_run_times_one_job_of_each_kind(settings, capsys):
+    """Six rows of a kind that takes 0.2 s each, and two jobs of six rows that take 0.02 s each: (1.2 + 0.24) s / 18."""
+    begun = []
+
+    def slowly(seconds):
+        def make(shelves, number, tick):
+            begun.append(seconds)
+            time.sleep(seconds)
+            tick(1)
+
+        return make
+
+    pauses = {2: 0.02, 3: 0.2, 4: 0.02}
+    jobs = [Job([shelf_of(settings, power)], slowly(pause), kind=(pause,)) for power, pause in pauses.items()]
+    options = argparse.Namespace(dry_run=True, no_wait=False)
+    run(Stage("squares", "number", jobs), settings, options, small_stage.__file__)
+    said = re.search("at ([0-9.]+) s a number", capsys.readouterr().out)
+    assert 0.08 <= float(said[1]) < 0.12 and sorted(begun) == [0.02, 0.2]
 
 
 def test_no_room_on_the_disk(settings, monkeypatch):

@@ -48,6 +48,6 @@ def test_all_networks_of_the_paper_can_be_trained(everything, run_inside):
     output = run_inside("reality_check/2_train_models.py", file, "--dry-run")
     assert f"networks: {14 * 3 * 4 * 100_000:,} iterations to do, in 168 parts" in output
     assert re.search(
-        r"time: [\d,.]+ hours, at [\d.]+ s a iteration \(timed just now, cpu\): for as many iterations", output
+        r"time: [\d,.]+ hours, at [\d.]+ s an iteration \(timed just now, cpu\): for as many iterations", output
     )
     assert not (everything / "trained").exists()

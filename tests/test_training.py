@@ -351,7 +351,7 @@ def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside
     run_inside(SCRIPT, stopped)
     assert len(networks(folders[0])) == 4 and networks(folders[0]) == networks(folders[1])
     log = "results/tiles/reality_check/training_log_Tiles.csv"
-    first, second = (fake_data.timeless((folder / log).read_bytes()) for folder in folders)
+    first, second = (fake_data.rows_of_log((folder / log).read_bytes()) for folder in folders)
     assert first == second and len(first) == (8 if "patience" not in changes else len(first))
 
 
@@ -451,7 +451,7 @@ def test_losses_of_ones_own(tiles, tmp_path, run_inside):
 
 def test_a_dry_run_times_steps_and_writes_nothing(tiles, tmp_path, run_inside):
     output = run_inside(SCRIPT, settings_for(tiles, tmp_path), "--dry-run")
-    assert "networks: 12 iterations to do, in 2 parts" in output and "s a iteration" in output
+    assert "networks: 12 iterations to do, in 2 parts" in output and "s an iteration" in output
     assert not (tmp_path / "models").exists()
 
 
