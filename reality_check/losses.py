@@ -68,8 +68,15 @@ def _margin(values, classes):
     return losses.MarginLoss(margin=values["margin"], beta=values["init_beta"], learn_beta=True, num_classes=classes)
 
 
+class _ZeroMean(regularizers.ZeroMeanRegularizer):
+    """Of embeddings of length 1, as the library had it when the Reality Check searched for its weight."""
+
+    def compute_loss(self, embeddings):
+        return super().compute_loss(nn.functional.normalize(embeddings))
+
+
 def _snr_contrastive(pos_margin, neg_margin, regularizer_weight):
-    regularizer = regularizers.ZeroMeanRegularizer() if regularizer_weight else None
+    regularizer = _ZeroMean() if regularizer_weight else None
     return losses.SignalToNoiseRatioContrastiveLoss(
         pos_margin=pos_margin,
         neg_margin=neg_margin,

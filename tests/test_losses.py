@@ -9,6 +9,7 @@ from math import cos, exp, log, pi, sqrt
 
 import pytest
 import torch
+from pytorch_metric_learning import losses
 
 import utils
 from common.errors import InputError
@@ -177,6 +178,18 @@ def test_the_length_of_embeddings_does_not_matter(name):
     value, _, gradient = loss_of(name, 1.0)
     assert value == pytest.approx(loss_of(name, 5.0)[0], rel=1e-4)
     assert (gradient * batch(1.0)[0]).sum(dim=1).abs().max() < 1e-4 * gradient.abs().max()
+
+
+def test_snr_keeps_embeddings_near_zero_on_cub200():
+    """By .1382 times the mean size of the sums (1, 1.366, 1, -1) of the embeddings."""
+    kit = training_loss(MODELS["SNR Contrastive"], "CUB200", 2, 2)
+    for length in (1.0, 5.0):
+        embeddings, labels = batch(length)
+        whole = kit.function(embeddings, labels)
+        margins = {"pos_margin": kit.function.pos_margin, "neg_margin": kit.function.neg_margin}
+        without = losses.SignalToNoiseRatioContrastiveLoss(**margins)
+        pull = float(whole - without(embeddings, labels))
+        assert pull == pytest.approx(0.1382 * (1 + (1 + ROOT3) / 2 + 1 + 1) / 4, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", [name for name, model in MODELS.items()
