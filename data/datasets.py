@@ -314,11 +314,16 @@ def rendered_cars(settings, dataset=CARS):
     read as it comes. Raises InputError if samples.csv is missing or lacks a column or a value, or if rows and images do
     not match; with `allow_partial`, rows without an image are left out.
     """
-    folder = found(settings.paths[dataset], dataset)
+    properties = tuple(car_properties(settings, dataset))
+    return _rendered(found(settings.paths[dataset], dataset), properties, settings.allow_partial)
+
+
+@lru_cache(maxsize=4)  # as _listed
+def _rendered(folder, properties, allow_partial):
     file = folder / "samples.csv"
-    table, images = _car_table(file, car_properties(settings, dataset)), _car_images(folder / "images")
+    table, images = _car_table(file, properties), _car_images(folder / "images")
     missing = [frame for frame in table.index if str(frame) not in images]
-    if missing and not (settings.allow_partial and len(missing) < len(table)):
+    if missing and not (allow_partial and len(missing) < len(table)):
         expected = folder / "images" / f"{missing[0]}.png"
         raise MissingFile(f"{expected}: image is missing ({len(missing)} of the {len(table)} in {file})")
     extra = images.keys() - {str(frame) for frame in table.index}
@@ -326,7 +331,7 @@ def rendered_cars(settings, dataset=CARS):
         first = images[min(extra)]
         raise InputError(f"{first}: has no row in {file} ({len(extra)} of {len(images)} images have none)")
     table = table.drop(index=missing)
-    return [Item(str(frame), images[str(frame)], 0) for frame in table.index], table
+    return tuple(Item(str(frame), images[str(frame)], 0) for frame in table.index), table
 
 
 def chosen_cars(settings):

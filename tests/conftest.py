@@ -30,6 +30,12 @@ def succeed(script, settings):
     assert status == 0, f"{script}: {errors}"
 
 
+def forget():
+    """What a process remembers of images: after this, it is as a new one."""
+    for function in (contents._entry, datasets._listed, datasets._rendered):
+        function.cache_clear()
+
+
 @pytest.fixture
 def run_script(monkeypatch, capsys):
     """A function that runs a script inside this process, which spares it the imports; returns its output."""
@@ -38,8 +44,7 @@ def run_script(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", [script, *options])
         monkeypatch.setattr(sys, "path", [str(ROOT / script), *sys.path])  # the scripts replace its first entry
         capsys.readouterr()
-        contents._entry.cache_clear()  # as in a new process
-        datasets._listed.cache_clear()
+        forget()
         runpy.run_path(str(ROOT / script), run_name="__main__")
         return capsys.readouterr().out
 

@@ -18,6 +18,7 @@ from reality_check.architecture import BN_INCEPTION
 from reality_check.bn_inception import network_input
 from reality_check.transforms import AHEAD, black_input, network_inputs
 from tests import fake_data
+from tests.conftest import forget
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_part_of_a_dataset_if_asked_for(strict, tmp_path):
     items = datasets.load_items(strict._replace(allow_partial=True), "CUB200", "test")
     assert [item.label for item in items] == [100, 102]
     (tmp_path / "images").rename(tmp_path / "elsewhere")
-    datasets._listed.cache_clear()  # as in a new process
+    forget()
     with pytest.raises(InputError, match="none of the 4 images of CUB200 exists"):
         datasets.load_items(strict._replace(allow_partial=True), "CUB200", "test")
 
