@@ -149,12 +149,12 @@ def gains_figure(settings, gained):
     for panel, part in zip(axes, gains.MEASURED):
         rows = gained[gained.part == part].set_index("loss").reindex(names)
         _gains_panel(settings, panel, rows)
-        panel.set_title(f"{part} classes ({int(rows.n_classes.max())})", pad=3)
+        panel.set_title(f"{part} classes ({int(rows.n_classes.max())}), 95% intervals", pad=3)
+        panel.set_xlabel("gain in MAP@R over the frozen trunk, points")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
-    figure.suptitle("Gain in MAP@R over the frozen trunk, in percentage points, and its 95% interval over classes")
     shown = dict(zip(*reversed(axes[0].get_legend_handles_labels())))
-    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown), frameon=False)
+    figure.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=len(shown), frameon=False)
     return figure
 
 
