@@ -33,7 +33,7 @@ demo: $(VENV)/installed
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
 
 study: $(VENV)/installed
-	$(MAKE) --jobs=2 study-models study-cars  # a process alone leaves half of two cores idle
+	$(MAKE) --jobs=2 study-models study-cars  # a process alone leaves part of two cores idle
 	$(MAKE) demo SETTINGS=settings/study.yaml
 	$(RUN) data/4_list_images.py --settings settings/study.yaml --sha256
 	$(RUN) saliency/5_list_similarities.py --settings settings/study.yaml
