@@ -367,10 +367,12 @@ class _Enough(Exception):
 
 
 def _seconds(todo):
-    """How long todo takes, by the first job of each kind; 0 if there is nothing to time."""
+    """How long todo takes, by the first job of each kind; 0 if there is nothing to time, or a kind that cannot be timed."""
     kinds = {job.kind: (job, number) for job, number in reversed(todo)}
     per_tick = {kind: _seconds_per_tick(*first) for kind, first in kinds.items()}
-    return all(per_tick.values()) and sum(per_tick[job.kind] * job.ticks_of(number) for job, number in todo)
+    if not all(per_tick.values()):
+        return 0
+    return sum(per_tick[job.kind] * job.ticks_of(number) for job, number in todo)
 
 
 def _seconds_per_tick(job, number):

@@ -320,6 +320,7 @@ def rendered_cars(settings, dataset=CARS):
 
 @lru_cache(maxsize=4)  # as _listed
 def _rendered(folder, properties, allow_partial):
+    """rendered_cars of a folder; whoever gets the table must not change it."""
     file = folder / "samples.csv"
     table, images = _car_table(file, properties), _car_images(folder / "images")
     missing = [frame for frame in table.index if str(frame) not in images]

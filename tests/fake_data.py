@@ -56,7 +56,9 @@ def read_rows(file):
 def timeless(files):
     """Path -> content of files, but of training logs their rows_of_log."""
     logs = ("log", "training_log")
-    return {path: rows_of_log(content) if Path(path).stem.startswith(logs) else content for path, content in files.items()}
+    return {
+        path: rows_of_log(content) if Path(path).stem.startswith(logs) else content for path, content in files.items()
+    }
 
 
 def rows_of_log(content):
