@@ -14,6 +14,7 @@ from data.checkpoint_files import saved_models_folder
 from reality_check import inputs
 from reality_check.bn_inception import bninception_trunk
 from tests import fake_data
+from tests.conftest import forget
 
 CONTRASTIVE, ARCFACE = (find(name, utils.MODELS) for name in ("Contrastive", "ArcFace"))
 
@@ -24,6 +25,7 @@ def settings(project):
 
 
 def rows(settings, deep=False):
+    forget()
     return {(row.kind, row.name.split(",")[0]): row for row in inputs.checked(settings, deep)}
 
 
