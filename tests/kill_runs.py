@@ -81,7 +81,7 @@ def compared(whole, again):
 def main(kills, stages=STAGES):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        fake_data.make_cars(folder / "cars", 60)
+        fake_data.make_cars(folder / "cars", 96)  # as many of each class as a batch takes
         make_trunk(folder)
         settings = fake_data.write_settings(folder)
         lasts = {script: timed(script, settings) for script in stages}
