@@ -13,11 +13,13 @@ from PIL import Image
 import utils
 from common.errors import InputError
 from common.settings import TrainingSettings, load_settings
+from data.datasets import Item
 from data.images import Crop
 from reality_check import augmentation, batches, bn_inception, efficientnet_lite, run_training, runs
 from reality_check.losses import TrainingLoss, training_loss
 from reality_check.modules import Embedder, EmbeddingNetwork, seeded
 from reality_check.training import Standardised, Training, for_raw_features, freeze
+from reality_check.training_inputs import Images
 from tests import fake_data
 from tests.networks import Infinite, tiny_trunk
 
@@ -123,7 +125,19 @@ def test_augmented_images_show_parts_of_the_image_mirrored_or_not():
     assert {each.shape for each in shown} == {(227, 227)}
     slopes = np.array([int(each[100, -1]) - int(each[100, 0]) for each in shown])
     assert 70 < (slopes < 0).sum() < 130  # half of them
-    assert abs(slopes).min() > 50 and abs(slopes).max() > 180
+    assert abs(slopes).min() > 50 and abs(slopes).max() > 180 and np.median(abs(slopes)) < 200  # the whole image's is 255
+
+
+def test_an_image_is_augmented_anew_at_every_iteration(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "1.png")
+    items, crop = [Item("1", tmp_path / "1.png", 0)], Crop(32, (32, 32))
+    inputs = Images(efficientnet_lite.transform(32, 32), crop, augmentation=True, workers=0, seed=0)
+    first, second = inputs.batches(items, lambda iteration: np.array([0, 0]), 1, 2)
+    seen = [*first, *second]  # twice in a batch, in two batches
+    assert not any(torch.equal(a, b) for place, a in enumerate(seen) for b in seen[:place])
+    (again,) = inputs.batches(items, lambda iteration: np.array([0, 0]), 2, 2)
+    assert torch.equal(again, second)
 
 
 @pytest.mark.parametrize(
