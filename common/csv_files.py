@@ -39,6 +39,11 @@ def number_or_nothing(text):
     return number(text) if text else float("nan")
 
 
+def number_or_infinite(text):
+    """The same, or infinity."""
+    return float("inf") if text == "inf" else number_or_nothing(text)
+
+
 def between(low, high):
     """The kind of a column of numbers in this range, or of nothing."""
 

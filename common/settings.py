@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from common import kinds
+from common import kinds, sweeps
 from common.errors import InputError
 from common.imports import NAME
 from common.models import PAPER, TIMM, find, models_from, read_list
@@ -21,9 +21,15 @@ FROZEN = ("batchnorm_statistics", "batchnorm", "trunk", "nothing")
 # Batches as the Reality Check's sampler gives them: each class in turn, over all of them, so that what a batch has of each is
 # only about right. Or as one would expect: of some classes, so many images each.
 SAMPLERS = ("original", "strict")
+# What becomes of an image before it is trained on; see reality_check/augmentation.py.
+AUGMENTATIONS = ("reality_check", "base", "adv", "big", "red", "none")
+# How batches are filled; see reality_check/batches.py and fillers.py. All but the first two go by the embeddings of the last look.
+FILLERS = ("classes", "uniform", "greedy_coreset", "d2_coreset", "fid_matched", "distance_histogram_matched")
+RHO_FORMS = ("push", "swap")  # see reality_check/rho_regularization.py
 OPTIMIZERS = ("RMSprop", "Adam", "AdamW", "SGD")
 MOST_RATES = 10
 BN_INCEPTION = "bn_inception"  # the paper's trunk
+DIMENSIONS = 128  # of the embeddings of the paper's models, whatever their trunk
 
 
 class SaliencySettings(NamedTuple):
@@ -54,7 +60,12 @@ class TrainingSettings(NamedTuple):
     momentum: float = 0.9  # of optimizers that have one
     batch_size: int = 32
     sampler: str = "original"  # see SAMPLERS
-    augmentation: bool = True
+    images_per_class: int | None = None  # in a batch; by default the loss's
+    filler: str = "classes"  # see FILLERS
+    augmentation: str = "reality_check"  # see AUGMENTATIONS
+    embedding_dimensions: int = DIMENSIONS
+    rho: float = 0  # share of a ranking loss's tuples that rho-regularisation switches,
+    rho_form: str = "swap"  # and how; see RHO_FORMS
     iterations: int = 100_000  # at most
     check_every: int | None = None  # iterations between two looks at the validation classes; by default the dataset's
     patience: int | None = None  # iterations after the best look at which it stops; by default the dataset's
@@ -91,6 +102,18 @@ class Settings(NamedTuple):
     training: TrainingSettings | None = None  # set: reality_check/2_train_models.py trains the networks
     paths: dict = PATHS
     unnarrowed: "Settings | None" = None  # of narrowed settings those of the whole run
+    sweep: list = []  # of sweeps.Variant; such settings are several runs, and long scripts make them all
+    base_names: dict = {}  # factor of the sweep -> the name of the value that the file itself has
+
+    @property
+    def variants(self):
+        """The settings of every run that they describe."""
+        return [variant.settings for variant in self.sweep] or [self]
+
+    @property
+    def dimensions(self):
+        """Of the embeddings of all networks whose embedders are in the Reality Check's layout, or trained here."""
+        return (self.training or TrainingSettings()).embedding_dimensions
 
     @property
     def whole(self):
@@ -140,7 +163,8 @@ class Settings(NamedTuple):
         blocks = {name: value._asdict() if value else None for name, value in
                   (("saliency", self.saliency), ("properties", self.properties), ("training", self.training))}  # fmt: skip
         plain = ("seed", "datasets", "folds", "trunk", "device", "precision", "allow_partial", "tables")
-        return names | {name: getattr(self, name) for name in plain} | blocks
+        swept = {"sweep": [variant[:3] for variant in self.sweep]} if self.sweep else {}
+        return names | {name: getattr(self, name) for name in plain} | blocks | swept
 
 
 def _given(model):
@@ -229,7 +253,12 @@ KINDS = {
         ),
         "batch_size": kinds.whole(2, 10**5),
         "sampler": kinds.one_of(SAMPLERS),
-        "augmentation": kinds.FLAG,
+        "images_per_class": kinds.whole(1, 10**5),
+        "filler": kinds.one_of(FILLERS),
+        "augmentation": kinds.one_of(AUGMENTATIONS),
+        "embedding_dimensions": kinds.whole(1, 10**5),
+        "rho": kinds.Kind(lambda value: type(value) in (int, float) and 0 <= value <= 1, "a number from 0 to 1"),
+        "rho_form": kinds.one_of(RHO_FORMS),
         "iterations": kinds.whole(1, 10**7),
         "check_every": kinds.whole(1, 10**7),
         "patience": kinds.whole(1, 10**7),
@@ -252,13 +281,17 @@ def load_settings(file):
     file = Path(file)
     given = yaml_files.read(file, dict, HINT)
     try:
-        return _settings_from(given, file.stem)
+        kinds.check("the file's name, which is that of its results,", file.stem, RUN_NAME)
+        if "sweep" not in given:
+            return _settings_from(given, file.stem)
+        swept = sweeps.variants(given, file.stem, _settings_from)
+        base = _settings_from({key: value for key, value in given.items() if key != "sweep"}, file.stem)
+        return base._replace(sweep=swept, base_names=sweeps.base_names(given))
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 
 
 def _settings_from(given, name):
-    kinds.check("the file's name, which is that of its results,", name, RUN_NAME)
     given = {key: value for key, value in given.items() if not (key in BLOCKS and value is None)}
     kinds.check("", given, KINDS | {"paths": KINDS["paths"] | _own_paths(given.get("datasets"))})
     values = {key: value for key, value in given.items() if key not in ("protocol", *BLOCKS)}
@@ -335,6 +368,10 @@ def _check_together(settings):
             f"training: check_every is {training.check_every}, but must be at most iterations ({training.iterations}), "
             "or no network would ever be looked at"
         )
+    if training and training.filler not in FILLERS[:2] and not training.keep_embeddings:
+        raise InputError(
+            f"training: filler {training.filler} goes by the embeddings of looks; set keep_embeddings: true"
+        )
     if any(model.loss for model in settings.models) and not training:
         names = ", ".join(model.name for model in settings.models if model.loss)
         raise InputError(f"models: {names}: a `loss` is for training; add a `training:` block to the settings")
@@ -357,11 +394,17 @@ def narrowed(settings, models=None, datasets=None, folds=None):
         datasets=chosen(datasets, settings.datasets, "dataset"),
         folds=chosen(folds, settings.folds, "fold"),
         unnarrowed=settings.whole,
+        sweep=[
+            variant._replace(settings=narrowed(variant.settings, models, datasets, folds)) for variant in settings.sweep
+        ],
     )
 
 
-def options_parser(description, long=False):
-    """The options that every numbered script shares; with `long` also those of scripts that make results."""
+def options_parser(description, long=False, sweeps=False):
+    """The options that every numbered script shares; with `long` also those of scripts that make results.
+
+    sweeps: whether it takes settings that describe several runs, as all long ones do.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
                         help="what to run and how (default: settings/paper.yaml)")  # fmt: skip
@@ -370,6 +413,7 @@ def options_parser(description, long=False):
     parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
     parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
     parser.add_argument("--allow-partial", action="store_true", help="take of a dataset what exists")
+    parser.set_defaults(sweeps=sweeps or long)
     if long:
         parser.add_argument("--dry-run", action="store_true",
                             help="only say what is to do, how long it takes and how much disk")  # fmt: skip
@@ -381,5 +425,11 @@ def options_parser(description, long=False):
 def settings_from(options):
     """The settings that parsed options ask for."""
     settings = load_settings(options.settings)
-    settings = settings._replace(allow_partial=settings.allow_partial or options.allow_partial)
+    if settings.sweep and not options.sweeps:
+        raise InputError(
+            f"{options.settings}: is a sweep, of which this script can show nothing; take a file without `sweep`"
+        )
+    if options.allow_partial:
+        swept = [each._replace(settings=each.settings._replace(allow_partial=True)) for each in settings.sweep]
+        settings = settings._replace(allow_partial=True, sweep=swept)
     return narrowed(settings, options.models, options.datasets, options.folds)

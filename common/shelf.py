@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -340,14 +341,41 @@ def stage_script(description, script, *stages_of, then=None):
     def main():
         options = options_parser(description, long=True).parse_args()
         settings = settings_from(options)
-        for stage_of in stages_of if len(stages_of) > 1 else ():
-            _check_views(stage_of(settings))  # of all, before the first makes anything
-        for stage_of in stages_of:
-            run(stage_of(settings), settings, options, script)
-        if then and not options.dry_run:
-            then(settings)
+        stages_of_all = [partial(_of_variants, stage_of, settings, script) for stage_of in stages_of]
+        for stage_of in stages_of_all if len(stages_of) > 1 else ():
+            _check_views(stage_of())  # of all, before the first makes anything
+        for stage_of in stages_of_all:
+            run(stage_of(), settings, options, script)
+        for variant in settings.variants if then and not options.dry_run else ():
+            then(variant)
 
     run_script(main)
+
+
+def _of_variants(stage_of, settings, script):
+    """The stage of the settings; of a sweep those of all its runs in one, so that processes share them all."""
+    stages = [stage_of(variant) for variant in settings.variants]
+    return stages[0] if len(stages) == 1 else _joined(stages, settings.variants, script)
+
+
+def _joined(stages, settings, script):
+    """Stages of a kind, each with its settings, as one."""
+
+    def keep():
+        for stage, each in zip(stages, settings):
+            stage.keep()
+            run_record.record(each, script, stage.device())
+
+    def check(todo):
+        for stage in stages:
+            if some := [(job, number) for job, number in todo if any(job is each for each in stage.jobs)]:
+                stage.check(some)
+
+    lacking = [stage.lacking for stage in stages if stage.lacking]
+    return stages[0]._replace(
+        jobs=[job for stage in stages for job in stage.jobs], views=[view for stage in stages for view in stage.views],
+        keep=keep, check=check, extra_bytes=sum(stage.extra_bytes for stage in stages), lacking="; ".join(lacking[:3]),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from data.images import open_image
 
 HINT = "compare the folder with data/README.md"
 AT_ONCE = 1000  # images
-LISTS = 32  # of images, that a process remembers
+LISTS = 256  # of images, that a process remembers
 WORD = kinds.word(kinds.FINGERPRINT, "a fingerprint, as a script has written it; delete this file")
 ENTRY = {"state": WORD, "content": WORD}
 
@@ -46,12 +46,13 @@ def _entry(file, items):
         if known is None:
             raise MissingFile(f"{error.filename}: image is missing; {HINT}") from None
         state = known["state"]
-    content = known["content"] if known and known["state"] == state else _content(items)
+    content = known["content"] if known and known["state"] == state else _content(items, state)
     return f"{len(items)} ({fingerprint([_key(items), content])})", {"state": state, "content": content}
 
 
-def _content(items):
-    """Of all files together. Raises InputError on one that is no readable image: results would be made of it, in part."""
+@lru_cache(maxsize=LISTS)
+def _content(items, state):
+    """Of all files together, which are in this state. Raises InputError on one that is no readable image: results would be made of it, in part."""
     digest = hashlib.sha256()
     with (
         tqdm(total=len(items), desc="reading images", unit="image", leave=False) as bar,

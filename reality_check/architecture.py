@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 from data.images import Crop
 
-DIMENSIONS = 128  # of the embeddings of the paper's models, whatever their trunk
-
 
 class Description(NamedTuple):
     outputs: int  # how many numbers it gives for an image: the dimensions of embeddings, or a trunk's features

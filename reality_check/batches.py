@@ -6,6 +6,26 @@ import numpy as np
 
 from common.errors import InputError
 from common.seeds import derived_seed
+from common.settings import FILLERS
+
+BY_EMBEDDINGS = FILLERS[2:]
+
+
+def places(options, labels, per_class, seed, embeddings=None):
+    """The function that gives for an iteration, from 1 on, the places (batch_size,) of its images among labels (n,).
+
+    options: common.settings.TrainingSettings, whose filler says how; embeddings (n, d): of the images, for those that go by them.
+    """
+    if options.filler == "classes":
+        return Batches(labels, per_class, options.batch_size, options.sampler, seed).of
+
+    from reality_check import fillers
+
+    def places_of(iteration):
+        rng = np.random.default_rng(derived_seed(seed, "batches", iteration))
+        return fillers.filled(options.filler, embeddings, labels, per_class, options.batch_size, rng)
+
+    return lru_cache(maxsize=64)(places_of)  # workers read ahead, and labels are asked for once more
 
 
 class Batches:

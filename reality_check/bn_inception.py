@@ -5,8 +5,9 @@ import pretrainedmodels
 import torch
 from torch import nn
 
+from common.settings import DIMENSIONS
 from data.images import cropped
-from reality_check.architecture import BN_INCEPTION, DIMENSIONS
+from reality_check.architecture import BN_INCEPTION
 from reality_check.modules import Embedder, EmbeddingNetwork, calibrate_batchnorm, seeded
 
 BGR_MEAN = np.array([104, 117, 128], np.float32)[:, None, None]
@@ -18,10 +19,21 @@ def build():
 
 
 def bninception_trunk():
-    """BN-Inception without its classification layer: images (n, 3, 227, 227) to features (n, 1024)."""
+    """BN-Inception without its classification layer: images (n, 3, 227, 227), or larger, to features (n, 1024)."""
     trunk = pretrainedmodels.bninception(pretrained=None)
-    trunk.last_linear = nn.Identity()
+    trunk.last_linear, trunk.global_pool = nn.Identity(), _GlobalPool(trunk.global_pool)
     return trunk
+
+
+class _GlobalPool(nn.Module):
+    """The original's, which is of 7 x 7; of maps of another size, as larger images have, the mean."""
+
+    def __init__(self, original):
+        super().__init__()
+        self.original = original
+
+    def forward(self, maps):
+        return self.original(maps) if maps.shape[2:] == (7, 7) else maps.mean(dim=(2, 3), keepdim=True)
 
 
 def network_input(image):

@@ -16,7 +16,7 @@ from common.models import TIMM
 from common.seeds import derived_seed
 from common.settings import BN_INCEPTION
 from reality_check import checkpoints
-from reality_check.architecture import DIMENSIONS, Description
+from reality_check.architecture import Description
 from reality_check.crop_of import measured_crop, transformed
 from reality_check.modules import (
     Bfloat16,
@@ -202,10 +202,10 @@ def for_inference(trunk, device="cpu", precision="float32", gradients=False):
     return Bfloat16(trunk) if precision == "bf16" else trunk
 
 
-def load_embedder(file, features, seed, fold, device="cpu"):
+def load_embedder(file, features, dimensions, seed, fold, device="cpu"):
     """An embedder from its file, or the random one of a model without, from a run's seed and the fold."""
     if file is None:
-        embedder = seeded(derived_seed(seed, "embedder of None", fold), lambda: Embedder(features, DIMENSIONS))
+        embedder = seeded(derived_seed(seed, "embedder of None", fold), lambda: Embedder(features, dimensions))
     else:
-        embedder = checkpoints.fill(Embedder(features, DIMENSIONS), file)
+        embedder = checkpoints.fill(Embedder(features, dimensions), file)
     return ready_for_inference(embedder, device)

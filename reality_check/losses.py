@@ -59,8 +59,12 @@ def training_loss(model, dataset, classes, dimensions):
     }
     function = build[model.name]()
     # Losses with a vector for each class compare images with these, the others with images of the same class.
-    has_proxies = any(parameter.ndim > 1 for parameter in function.parameters())
-    return TrainingLoss(function, miner, rate, 1 if has_proxies else 4, "no_weight_decay" not in model.key)
+    return TrainingLoss(function, miner, rate, 1 if has_proxies(function) else 4, "no_weight_decay" not in model.key)
+
+
+def has_proxies(function):
+    """Whether a loss has a vector for each class."""
+    return any(parameter.ndim > 1 for parameter in function.parameters())
 
 
 def _margin(values, classes):
@@ -68,7 +72,7 @@ def _margin(values, classes):
     return losses.MarginLoss(margin=values["margin"], beta=values["init_beta"], learn_beta=True, num_classes=classes)
 
 
-class _ZeroMean(regularizers.ZeroMeanRegularizer):
+class ZeroMean(regularizers.ZeroMeanRegularizer):
     """Of embeddings of length 1, as the library had it when the Reality Check searched for its weight."""
 
     def compute_loss(self, embeddings):
@@ -76,7 +80,7 @@ class _ZeroMean(regularizers.ZeroMeanRegularizer):
 
 
 def _snr_contrastive(pos_margin, neg_margin, regularizer_weight):
-    regularizer = _ZeroMean() if regularizer_weight else None
+    regularizer = ZeroMean() if regularizer_weight else None
     return losses.SignalToNoiseRatioContrastiveLoss(
         pos_margin=pos_margin,
         neg_margin=neg_margin,
@@ -105,7 +109,7 @@ def _soft_triple(proxies, la, gamma, margin, reg_weight=None):
 # ---------------------------------------------------------------------------------------------------------------------
 def _named_loss(model, known):
     where = f"models: {model.name!r}: loss {model.loss}"
-    function = _built(where, model.loss, "losses", model.loss_arguments, known)
+    function = built(where, model.loss, "losses", model.loss_arguments, known)
     if not isinstance(function, nn.Module):
         raise InputError(f"{where}: must be a torch.nn.Module, called with embeddings and labels")
     if any(True for _ in function.parameters()) != (model.loss_learning_rate is not None):
@@ -116,7 +120,7 @@ def _named_loss(model, known):
     miner = None
     if model.miner:
         where = f"models: {model.name!r}: miner {model.miner}"
-        miner = _built(where, model.miner, "miners", model.miner_arguments, known)
+        miner = built(where, model.miner, "miners", model.miner_arguments, known)
     return TrainingLoss(function, miner, model.loss_learning_rate, model.images_per_class)
 
 
@@ -137,7 +141,7 @@ def check_loss(model, kit, dimensions):
         raise InputError(f"{where}: must give a tensor of one number for a batch")
 
 
-def _built(where, name, module, arguments, known):
+def built(where, name, module, arguments, known):
     """An instance of a class of pytorch_metric_learning.<module>, or module:class. known: arguments that it may ask for."""
     found = imported(name) if is_name(name) else getattr(getattr(library, module), name, None)
     if not callable(found):

@@ -14,12 +14,11 @@ import numpy as np
 from common import checksums, imports
 from common.errors import InputError, MissingFile
 from common.models import TIMM, is_folder, slug
-from common.settings import BN_INCEPTION, Settings, unlike_defaults
+from common.settings import BN_INCEPTION, Settings, TrainingSettings, unlike_defaults
 from common.shelf import Stage
 from data import checkpoint_files, contents, datasets, embedding_files
 from data.images import check_header
 from reality_check import sources
-from reality_check.architecture import DIMENSIONS
 from reality_check.sources import EmbeddingFile, Source
 from utils import ROOT, Model
 
@@ -84,7 +83,7 @@ class LayoutNetwork(Network):
 
     @property
     def dimensions(self):
-        return DIMENSIONS
+        return self.settings.dimensions
 
     @property
     def features(self):
@@ -113,6 +112,7 @@ class LayoutNetwork(Network):
             "embedder": checksums.short(self.settings, embedder) if embedder else random,
             **self._architecture(),
             **unlike_defaults(self.settings, "precision"),
+            **unlike_defaults(self.settings.training or TrainingSettings(), "embedding_dimensions"),
         }
 
     def _architecture(self):
@@ -146,7 +146,9 @@ class LayoutNetwork(Network):
         """From its trunk's features to embeddings."""
         from reality_check import loading
 
-        return loading.load_embedder(self.files()[1], self.features, self.settings.seed, self.fold, device)
+        return loading.load_embedder(
+            self.files()[1], self.features, self.dimensions, self.settings.seed, self.fold, device
+        )
 
     def load(self, device="cpu", gradients=False):
         """The whole, Ready."""

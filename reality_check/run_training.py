@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +14,11 @@ from common.seeds import derived_seed
 from common.shelf import Shelf
 from reality_check import batches, checkpoints, trunk_features
 from reality_check.accuracy import accuracies
-from reality_check.architecture import DIMENSIONS
-from reality_check.losses import training_loss
+from reality_check.losses import has_proxies, training_loss
 from reality_check.modules import Embedder, EmbeddingNetwork, device_of, keep_freed_memory, make_repeatable, seeded
 from reality_check.networks import start_source
-from reality_check.runs import LOOKS, features_of, looks_shelf, parts_of, tuned_as
+from reality_check.rho_regularization import RhoMiner
+from reality_check.runs import LOOKS, PARTS, features_of, looks_shelf, parts_of, tuned_as
 from reality_check.training import EPOCH, Standardised, Training, for_raw_features, freeze
 from reality_check.training_inputs import Features, Images
 
@@ -28,7 +29,7 @@ class _Work(NamedTuple):
     shelf: Shelf
     parts: dict  # part -> items
     labels: np.ndarray  # (n,) the training images' classes, counted from 0 without gaps
-    places: batches.Batches
+    places: object  # places(embeddings) -> a function from iterations to the places (batch_size,) of their images
     inputs: object  # training_inputs.Images or Features
     training: object  # training.Training
 
@@ -40,20 +41,36 @@ def _begin(shelf):
     seed = derived_seed(settings.seed, "training", network.model.name, network.dataset, network.fold)
     labels = np.unique([item.label for item in parts["train"]], return_inverse=True)[1]
     classes = int(labels.max()) + 1
-    kit = seeded(seed, lambda: training_loss(network.model, tuned_as(settings, network.dataset), classes, DIMENSIONS))
+    kit = seeded(
+        seed, lambda: training_loss(network.model, tuned_as(settings, network.dataset), classes, settings.dimensions)
+    )
     if options.frozen == "trunk":
         inputs = Features(_features_by_id(network))
         trunk = Standardised(inputs.of(parts["train"]))
     else:
         trunk, transform = trunk_features.built(settings, start_source(settings, network.model))
         inputs = Images(transform, network.crop, options.augmentation, options.workers, seed)
-    embedder = seeded(derived_seed(seed, "embedder"), lambda: Embedder(network.features, DIMENSIONS))
+    kit = adapted(kit, options, shelf.of.name)
+    embedder = seeded(derived_seed(seed, "embedder"), lambda: Embedder(network.features, settings.dimensions))
     module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
     keep_freed_memory()
     make_repeatable(device_of(settings))
     training = Training(module, kit, options, shelf.of.rate, seed, device_of(settings), settings.precision)
-    places = batches.Batches(labels, kit.images_per_class, options.batch_size, options.sampler, seed)
+    places = partial(batches.places, options, labels, kit.images_per_class, seed)
     return _Work(shelf, parts, labels, places, inputs, training)
+
+
+def adapted(kit, options, where):
+    """The TrainingLoss as the settings of trainings want it for all models: images per class, rho-regularisation.
+
+    Raises InputError, beginning with `where`, if a loss that has a vector for each class is to be regularised.
+    """
+    kit = kit._replace(images_per_class=options.images_per_class or kit.images_per_class)
+    if not options.rho:
+        return kit
+    if has_proxies(kit.function):
+        raise InputError(f"{where}: has no tuples of images for rho-regularisation to switch; leave it out by --models")
+    return kit._replace(miner=RhoMiner(kit.miner, options.rho, options.rho_form))
 
 
 def _features_by_id(network):
@@ -73,17 +90,16 @@ def make(shelf, tick):
     if not log:
         log.append(_look(work, losses, time.perf_counter()))
     started = time.perf_counter()
-    shown = work.inputs.batches(work.parts["train"], work.places.of, training.iteration + 1, last)
-    looked = log[-1]["iteration"] == training.iteration
-    while not (looked and training.is_over(patience)):
-        losses.append(_step(work, next(shown)))
-        tick(1)
-        if looked := training.iteration % every == 0 or training.iteration == last:
-            log.append(_look(work, losses, started))
-            losses, started = [], time.perf_counter()
-        if looked or training.iteration % EPOCH == 0:
-            _save(work, log, losses)
-    shown.close()
+    while log[-1]["iteration"] != training.iteration or not training.is_over(patience):
+        next_look, places = min(last, (training.iteration // every + 1) * every), _places(work, log)
+        for images in work.inputs.batches(work.parts["train"], places, training.iteration + 1, next_look):
+            losses.append(_step(work, images, places(training.iteration + 1)))
+            tick(1)
+            if training.iteration % EPOCH == 0 and training.iteration < next_look:
+                _save(work, log, losses)
+        log.append(_look(work, losses, started))
+        losses, started = [], time.perf_counter()
+        _save(work, log, losses)
     _write_weights(work, log)
     return [{"validation_map_at_r": [training.best.score], "iteration": [training.best.iteration]}]
 
@@ -94,18 +110,26 @@ def try_out(shelf, tick):
     parts = work.parts if work.training.options.keep_embeddings else ("validation",)
     items = [item for part in parts for item in work.parts[part]]
     every, _ = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
-    for images in work.inputs.batches(work.parts["train"], work.places.of, 1, 4):
-        _step(work, images)
+    places = work.places(np.zeros((len(work.labels), 1)))
+    for images in work.inputs.batches(work.parts["train"], places, 1, 4):
+        _step(work, images, places(work.training.iteration + 1))
         for some in work.inputs.whole(items[: math.ceil(len(items) / every)]):
             work.training.embedded(some)
         tick(1)
 
 
-def _step(work, images):
-    """Train on the images of the next iteration; returns the loss."""
-    labels = torch.from_numpy(work.labels[work.places.of(work.training.iteration + 1)])
+def _places(work, log):
+    """See _Work.places, up to the next look; what goes by embeddings takes those that the last look has kept."""
+    kept = None
+    if work.training.options.filler in batches.BY_EMBEDDINGS:
+        kept = looks_shelf(work.shelf, log[-1]["iteration"], work.parts).get(PARTS.index("train"))["embeddings"]
+    return work.places(kept)
+
+
+def _step(work, images, places):
+    """Train on the images of the next iteration, and their places; returns the loss."""
     try:
-        return work.training.step(images, labels)
+        return work.training.step(images, torch.from_numpy(work.labels[places]))
     except InputError as error:
         raise InputError(f"{work.shelf.of.name}: {error}") from None
 

@@ -19,7 +19,6 @@ from common.settings import unlike_defaults
 from common.shelf import Shelf
 from data import checkpoint_files, contents, datasets
 from reality_check import trunk_features
-from reality_check.architecture import DIMENSIONS
 from reality_check.hyperparameters import hyperparameters
 from reality_check.networks import LayoutNetwork, networks_of, start_source
 
@@ -162,7 +161,7 @@ def looks_shelf(shelf, iteration, parts):
     ids = [datasets.ids_of(items) for items in parts.values()]
     folder = shelf.folder / "looks" / f"iteration{iteration}"
     return Shelf(
-        folder, {"run": shelf.fingerprint, **listed}, ids, {"embeddings": Array("f2", (DIMENSIONS,))}, shelf.of
+        folder, {"run": shelf.fingerprint, **listed}, ids, {"embeddings": Array("f2", (settings.dimensions,))}, shelf.of
     )
 
 

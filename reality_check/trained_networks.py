@@ -16,7 +16,6 @@ from common.shelf import Job, Shelf, Stage, View, no_trial
 from data import checkpoint_files, contents, datasets
 from data.images import check_header
 from reality_check import batches, networks, sources, trunk_features
-from reality_check.architecture import DIMENSIONS
 from reality_check.networks import start_source
 from reality_check.runs import (
     LOOKS,
@@ -119,7 +118,7 @@ def _bytes(shelf):
     settings, network = shelf.of.network.settings, shelf.of.network
     every, patience = settings.training.rhythm(network.dataset)
     images = sum(map(len, parts_of(network).values())) if settings.training.keep_embeddings else 0
-    return images * DIMENSIONS * 2 * (1 + min(settings.training.iterations, patience) // every)
+    return images * settings.dimensions * 2 * (1 + min(settings.training.iterations, patience) // every)
 
 
 def _keep(settings, shelves):
@@ -135,16 +134,19 @@ def _keep(settings, shelves):
 def _check(shelves, todo):
     """Raise InputError, before anything is trained, if a batch cannot be made, a loss not be built, or an image is missing."""
     from reality_check.losses import check_loss, training_loss  # slow to import
+    from reality_check.run_training import adapted
 
     for shelf in shelves:
         network = shelf.of.network
         settings, parts = network.settings, parts_of(network)
-        kit = training_loss(network.model, tuned_as(settings, network.dataset), FEWEST_CLASSES, DIMENSIONS)
-        check_loss(network.model, kit, DIMENSIONS)
+        kit = training_loss(network.model, tuned_as(settings, network.dataset), FEWEST_CLASSES, settings.dimensions)
+        kit = adapted(kit, settings.training, shelf.of.name)
+        check_loss(network.model, kit, settings.dimensions)
         labels = [item.label for item in parts["train"]]
         names = {item.label: f"the class of {item.path}" for item in parts["train"]}
         training = settings.training
-        batches.check(shelf.of.name, labels, names, kit.images_per_class, training.batch_size, training.sampler)
+        sampler = "strict" if training.filler in batches.BY_EMBEDDINGS else training.sampler
+        batches.check(shelf.of.name, labels, names, kit.images_per_class, training.batch_size, sampler)
     lists = {shelf.of.network.dataset: parts_of(shelf.of.network) for shelf in shelves}
     for dataset in lists:
         datasets.some_items(shelves[0].of.network.settings, dataset, "test")

@@ -11,7 +11,7 @@ from common.errors import InputError
 from common.seeds import derived_seed
 from common.shelf import blocks
 from data.images import Crop, open_image
-from reality_check.augmentation import augmented, framed
+from reality_check.augmentation import augmented, network_input
 from reality_check.transforms import network_inputs
 
 AT_ONCE = 32  # images that are embedded; no setting, as rounding depends on it
@@ -22,7 +22,7 @@ class Images(NamedTuple):
 
     transform: Callable
     crop: Crop  # of the transform
-    augmentation: bool
+    augmentation: str  # see common.settings.AUGMENTATIONS
     workers: int  # processes that read ahead
     seed: int  # of the augmentation
 
@@ -60,10 +60,10 @@ class _Shown(Dataset):
             image = open_image(item.path)
         except InputError as error:
             return str(error)  # a worker's exceptions bring its whole traceback
-        if inputs.augmentation:
-            rng = random.Random(derived_seed(inputs.seed, "augmentation", iteration, turn, item.image_id))
-            image = framed(augmented(image, inputs.crop, rng), inputs.crop)
-        return inputs.transform(image)
+        if inputs.augmentation == "none":
+            return inputs.transform(image)
+        rng = random.Random(derived_seed(inputs.seed, "augmentation", iteration, turn, item.image_id))
+        return network_input(augmented(image, inputs.crop, rng, inputs.augmentation), inputs.transform, inputs.crop)
 
 
 def _stacked(images):

@@ -24,9 +24,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import utils
+from common.settings import DIMENSIONS
 from data.datasets import SPLITS, evenly_spaced
 from reality_check import bn_inception, checkpoints, modules
-from reality_check.architecture import BN_INCEPTION, DIMENSIONS
+from reality_check.architecture import BN_INCEPTION
 from reality_check.inputs import CONFIG_NAMES
 from reality_check.losses import training_loss
 from tests import fake_data

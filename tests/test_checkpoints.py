@@ -102,10 +102,10 @@ def test_epoch_in_the_file_name(settings, folder):
 
 
 def test_none_is_seeded_by_fold(settings):
-    weights = [loading.load_embedder(None, 1024, settings.seed, fold).net[0].weight for fold in (0, 0, 1)]
+    weights = [loading.load_embedder(None, 1024, 128, settings.seed, fold).net[0].weight for fold in (0, 0, 1)]
     torch.testing.assert_close(weights[0], weights[1])
     assert not torch.allclose(weights[0], weights[2])
-    assert loading.load_embedder(None, 1024, settings.seed + 1, 0).net[0].weight[0, 0] != weights[0][0, 0]
+    assert loading.load_embedder(None, 1024, 128, settings.seed + 1, 0).net[0].weight[0, 0] != weights[0][0, 0]
 
 
 def test_imagenet_file(settings, tmp_path):

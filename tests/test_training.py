@@ -1,6 +1,5 @@
-"""Training: batches, augmentation, what is frozen, stopping and going on, and the script on a dataset of one's own."""
+"""Training: batches, images, what is frozen, stopping and going on, and the script on a dataset of one's own."""
 
-import random
 import shutil
 from collections import Counter
 
@@ -15,7 +14,7 @@ from common.errors import InputError
 from common.settings import TrainingSettings, load_settings
 from data.datasets import Item
 from data.images import Crop
-from reality_check import augmentation, batches, bn_inception, efficientnet_lite, run_training, runs
+from reality_check import batches, bn_inception, efficientnet_lite, run_training, runs
 from reality_check.losses import TrainingLoss, training_loss
 from reality_check.modules import Embedder, EmbeddingNetwork, seeded
 from reality_check.training import Standardised, Training, for_raw_features, freeze
@@ -94,67 +93,29 @@ def test_batches_that_can_be(per_class, sampler):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Augmentation.
+# Images.
 # ---------------------------------------------------------------------------------------------------------------------
-CROP = Crop(256, (227, 227))
-
-
-def test_parts_have_the_sizes_of_the_protocol():
-    rng = random.Random(0)
-    parts = np.array([augmentation._part(341, 256, rng) for _ in range(3000)], dtype=float)
-    left, top, right, bottom = parts.T
-    assert left.min() >= 0 and top.min() >= 0 and right.max() <= 341 and bottom.max() <= 256
-    share, ratio = (right - left) * (bottom - top) / (341 * 256), (right - left) / (bottom - top)
-    assert share.min() == pytest.approx(0.16, abs=0.01) and share.max() > 0.95
-    assert ratio.min() == pytest.approx(0.75, abs=0.02) and ratio.max() == pytest.approx(4 / 3, abs=0.03)
-    small = share < 0.4  # where every form fits in
-    assert share[small].mean() == pytest.approx(0.28, abs=0.01) and np.log(ratio[small]).mean() == pytest.approx(
-        0, abs=0.02
-    )
-    assert left[small].mean() > 60  # anywhere
-
-
-def test_a_part_that_does_not_fit_is_the_middle():
-    assert augmentation._part(1000, 10, random.Random(0)) == (493, 0, 506, 10)  # 13 wide: 4/3 of the height
-    assert augmentation._part(10, 1000, random.Random(0)) == (0, 493, 10, 506)
-
-
-def test_augmented_images_show_parts_of_the_image_mirrored_or_not():
-    ramp = Image.fromarray(np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (200, 256, 3)).copy())
-    shown = [np.asarray(augmentation.augmented(ramp, CROP, random.Random(seed)))[:, :, 0] for seed in range(200)]
-    assert {each.shape for each in shown} == {(227, 227)}
-    slopes = np.array([int(each[100, -1]) - int(each[100, 0]) for each in shown])
-    assert 70 < (slopes < 0).sum() < 130  # half of them
-    assert abs(slopes).min() > 50 and abs(slopes).max() > 180 and np.median(abs(slopes)) < 200  # the whole image's is 255
+def test_bn_inception_takes_larger_images():
+    """Of 256 pixels its last maps are 8 x 8, of which each feature is the mean; of 227 they are 7 x 7, as ever."""
+    trunk = seeded(0, bn_inception.bninception_trunk).eval()
+    with torch.no_grad():
+        for side, maps in ((227, 7), (256, 8)):
+            images = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+            last = trunk.features(images)
+            assert last.shape == (1, 1024, maps, maps)
+            torch.testing.assert_close(trunk(images), last.mean(dim=(2, 3)))
 
 
 def test_an_image_is_augmented_anew_at_every_iteration(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "1.png")
     items, crop = [Item("1", tmp_path / "1.png", 0)], Crop(32, (32, 32))
-    inputs = Images(efficientnet_lite.transform(32, 32), crop, augmentation=True, workers=0, seed=0)
+    inputs = Images(efficientnet_lite.transform(32, 32), crop, "reality_check", workers=0, seed=0)
     first, second = inputs.batches(items, lambda iteration: np.array([0, 0]), 1, 2)
     seen = [*first, *second]  # twice in a batch, in two batches
     assert not any(torch.equal(a, b) for place, a in enumerate(seen) for b in seen[:place])
     (again,) = inputs.batches(items, lambda iteration: np.array([0, 0]), 2, 2)
     assert torch.equal(again, second)
-
-
-@pytest.mark.parametrize(
-    "transform, crop",
-    [(bn_inception.network_input, CROP), (efficientnet_lite.transform(183, 160), Crop(183, (160, 160))),
-     (efficientnet_lite.transform(292, 260), Crop(292, (260, 260))), (efficientnet_lite.transform(182, 161), Crop(182, (161, 161)))],
-)  # fmt: skip
-def test_a_transform_takes_a_framed_image_as_it_is(transform, crop):
-    """Its Resize and CenterCrop do nothing to it: what is left of any transform is what it does to colours."""
-    noise = np.random.default_rng(0).integers(0, 256, (*crop.size, 3), dtype=np.uint8)
-    got = transform(augmentation.framed(Image.fromarray(noise), crop))
-    channels = torch.from_numpy(noise.transpose(2, 0, 1).astype(np.float32))
-    if transform is bn_inception.network_input:
-        expected = channels.flip(0) - torch.tensor([104.0, 117.0, 128.0])[:, None, None]
-    else:
-        expected = channels / 127.5 - 1
-    torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -337,9 +298,16 @@ def test_embeddings_are_kept_at_every_look(whole, tiles):
     np.testing.assert_allclose(kept[best].get(2)["embeddings"], array, atol=2e-3)
 
 
+def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
+    settings = settings_for(tiles, tmp_path, training=WHOLE | {"rho": 0.1})
+    assert "ArcFace, Tiles, fold 0, learning rate 0.003: has no tuples of images" in fails(SCRIPT, settings)
+
+
 @pytest.mark.parametrize(
-    "changes", [{}, {"frozen": "trunk"}, {"optimizer": "AdamW"}, {"optimizer": "SGD", "patience": 3}]
-)
+    "changes",
+    [{}, {"frozen": "trunk"}, {"optimizer": "AdamW"}, {"optimizer": "SGD", "patience": 3},
+     {"filler": "greedy_coreset", "images_per_class": 2, "augmentation": "big", "embedding_dimensions": 32}],
+)  # fmt: skip
 def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside, monkeypatch, changes):
     """Stopped before its first step, after a look, and twice between two looks, once with steps lost that came after the state."""
     monkeypatch.setattr(run_training, "EPOCH", 2)
@@ -351,11 +319,11 @@ def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside
     run_inside(SCRIPT, whole)
     step, stops = run_training._step, [0, 3, 4, 5]
 
-    def step_or_stop(work, images):
+    def step_or_stop(work, images, places):
         if work.shelf.of.network.model.name == "ArcFace" and stops and work.training.iteration == stops[0]:
             del stops[0]
             raise KeyboardInterrupt
-        return step(work, images)
+        return step(work, images, places)
 
     monkeypatch.setattr(run_training, "_step", step_or_stop)
     for left in (3, 2, 1, 0):
