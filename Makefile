@@ -1,5 +1,6 @@
 # make demo         every numbered script at a small scale; ends with the tables and figures to open
 # make study        the paper's experiment on rendered cars, from rendering to tables: hours; goes on where it was stopped
+# make study-factors  single factors of the study's trainings, rho-regularisation among them: hours
 # make test         the tests; those of the renderer only where `make render-env` was run
 # make lint         style, format, undeclared dependencies; `make format` mends what a program can
 # make cars         render the samples of cars, or what is missing of them, with Blender in an environment of its own
@@ -13,7 +14,7 @@ RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
 
-.PHONY: demo study study-models study-cars test lint format cars check-cars bench peers render-env
+.PHONY: demo study study-factors study-models study-cars test lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
@@ -30,6 +31,11 @@ demo: $(VENV)/installed
 	$(RUN) properties/4_make_tables.py --settings $(SETTINGS)
 	$(RUN) properties/5_plot_embeddings.py --settings $(SETTINGS)
 	$(RUN) properties/6_probe_features.py --settings $(SETTINGS)
+	$(RUN) reality_check/6_compare_choices.py --settings $(SETTINGS)
+	$(RUN) embedding_space/1_measure_spaces.py --settings $(SETTINGS)
+	$(RUN) embedding_space/2_correlate_measures.py --settings $(SETTINGS)
+	$(RUN) embedding_space/3_plot_spaces.py --settings $(SETTINGS)
+	$(RUN) embedding_space/4_run_toy.py --settings $(SETTINGS)
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
 
 study: $(VENV)/installed
@@ -37,6 +43,11 @@ study: $(VENV)/installed
 	$(MAKE) demo SETTINGS=settings/study.yaml
 	$(RUN) data/4_list_images.py --settings settings/study.yaml --sha256
 	$(RUN) saliency/5_list_similarities.py --settings settings/study.yaml
+
+study-factors: $(VENV)/installed study-models
+	$(RUN) reality_check/2_train_models.py --settings settings/study_factors.yaml
+	$(RUN) embedding_space/1_measure_spaces.py --settings settings/study_factors.yaml
+	$(RUN) embedding_space/5_compare_factors.py --settings settings/study_factors.yaml
 
 study-models: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/synthetic_cars --frames 1-2304 --format jpg \

@@ -6,7 +6,7 @@ import platform
 import numpy as np
 import torch
 
-from benchmarks import embeddings, growth, map_pairs, neighbors, saliency_maps
+from benchmarks import embedding_measures, embeddings, growth, map_pairs, neighbors, saliency_maps
 from common import csv_files
 from common.settings import PRECISIONS
 
@@ -28,6 +28,7 @@ def _contests(parts):
         "pairs": [map_pairs.rows],
         "neighbors": [neighbors.against_metric_learning, neighbors.against_the_product, neighbors.on_a_gpu],
         "embedding": [embeddings.rows],
+        "spaces": [embedding_measures.shape, embedding_measures.neighbors],
     }
     for part in contests:
         if part in parts:

@@ -3,8 +3,9 @@
 import properties.tables
 import saliency.tables
 from common import tables
+from embedding_space import correlated, spaces
 from properties import probe
-from reality_check import accuracy, gains, trained_networks
+from reality_check import accuracy, choices, gains, trained_networks
 
 
 def table_names(settings):
@@ -22,7 +23,17 @@ def files(settings):
         if any(not model.embeddings for model in settings.models):
             found += [settings.figures / protocol.name / f"{name}.png" for name in ("figure2", "figure2_more")]
     found += [settings.figures / f"{name}.png" for name in ("figure3", "figure4")]
-    return found + (_of_training(settings) if settings.training else [])
+    return found + _of_spaces(settings) + (_of_training(settings) if settings.training else [])
+
+
+def _of_spaces(settings):
+    found = [spaces.spaces_file(settings)]
+    if not any(model.trained and not model.embeddings for model in settings.models):
+        return found
+    for dataset in settings.datasets:
+        drawn = [settings.figures / f"{name}_{dataset}.png" for name in ("correlations", "spaces")]
+        found += [correlated.csv_file(settings, dataset), *drawn]
+    return found
 
 
 def _of_training(settings):
@@ -30,6 +41,8 @@ def _of_training(settings):
         ("classes", "training", "gains") if any(model.is_none for model in settings.models) else ("classes", "training")
     )
     figures = [f"{what}_{dataset}" for dataset in settings.datasets for what in drawn]
-    files_of = (trained_networks.runs_file, trained_networks.looks_file, gains.gains_file)
+    files_of = [trained_networks.runs_file, trained_networks.looks_file, gains.gains_file]
+    if settings.training.keep_embeddings:
+        files_of += [choices.csv_file, spaces.file_of_looks]
     tables = [file_of(settings, dataset) for dataset in settings.datasets for file_of in files_of]
     return tables + [settings.figures / f"{name}.png" for name in figures]

@@ -32,7 +32,7 @@ def succeed(script, settings):
 
 def forget():
     """What a process remembers of images: after this, it is as a new one."""
-    for function in (contents._entry, datasets._listed, datasets._rendered):
+    for function in (contents._entry, contents._content, datasets._listed, datasets._rendered):
         function.cache_clear()
 
 
@@ -130,6 +130,9 @@ SCRIPTS = [
     "properties/4_make_tables.py",
     "properties/5_plot_embeddings.py",
     "properties/6_probe_features.py",
+    "embedding_space/1_measure_spaces.py",
+    "embedding_space/2_correlate_measures.py",
+    "embedding_space/3_plot_spaces.py",
     "report/1_list_results.py",
 ]
 

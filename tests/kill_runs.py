@@ -21,7 +21,8 @@ from tests import fake_data
 from tests.networks import make_trunk
 
 STAGES = ["reality_check/2_train_models.py", "saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "properties/2_embed_cars.py",
-          "properties/3_score_properties.py", "reality_check/3_evaluate_models.py", "reality_check/4_measure_gains.py"]  # fmt: skip
+          "properties/3_score_properties.py", "reality_check/3_evaluate_models.py", "reality_check/4_measure_gains.py",
+          "embedding_space/1_measure_spaces.py"]  # fmt: skip
 RECORDS = ("run.json", "files.json", "images.json")  # they hold times
 HANGS = 600.0  # seconds after which a script is taken to hang
 

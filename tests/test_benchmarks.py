@@ -76,6 +76,16 @@ def test_neighbours_agree():
     assert time_row.reached in ("yes", "no") and memory_row.unit == "GB"
 
 
+def test_spaces_agree():
+    from benchmarks import embedding_measures
+
+    for row in embedding_measures.shape(n=1000, rounds=1):
+        assert row.difference < 1e-12
+    time_row, memory_row = embedding_measures.neighbors(n=1000, rounds=1)
+    assert time_row.difference < 1e-6  # their cosines are float32
+    assert time_row.reached in ("yes", "no") and memory_row.unit == "GB"
+
+
 def test_maps_agree(monkeypatch):
     pytest.importorskip("captum")
     from benchmarks import saliency_maps

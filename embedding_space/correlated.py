@@ -1,0 +1,125 @@
+"""Which measures are correlated with performance on test images, over which points, and the CSV that says so.
+
+Three kinds of points: methods, each the mean of its folds' networks, as in Roth et al.; networks, one per method and fold;
+looks, all of their trainings after the start. Intervals are over methods in all three.
+"""
+
+import numpy as np
+import pandas as pd
+
+from common import csv_files
+from common.errors import InputError
+from common.seeds import derived_seed
+from embedding_space import correlations, spaces
+from embedding_space.measures import LABELS, PERFORMANCE, SHAPE
+from properties.scores import COLUMNS as SCORES
+from properties.scores import scores_file
+from utils import PROPERTIES, ROOT
+
+POINTS = ("methods", "networks", "looks")
+KEY = ["points", "kind", "measure", "of", "performance"]
+SHARE = csv_files.between(-1, 1)
+COLUMNS = {"points": csv_files.one_of(POINTS), "kind": csv_files.one_of(correlations.KINDS), "measure": str, "of": str,
+           "performance": csv_files.one_of(PERFORMANCE), "n_points": int, "n_methods": int, "correlation": SHARE,
+           "low": SHARE, "high": SHARE}  # fmt: skip
+PUBLISHED = ROOT / "data" / "published" / "roth_correlations.csv"  # read off the study's figures
+PUBLISHED_COLUMNS = {"measure": csv_files.one_of(SHAPE), "dataset": str, "pearson": SHARE}
+
+
+def csv_file(settings, dataset):
+    return spaces.folder(settings) / f"correlations_{dataset}.csv"
+
+
+def published():
+    """Measure -> {dataset: Pearson correlation on training images with test Recall@1, over 16 methods}."""
+    table = csv_files.read(PUBLISHED, PUBLISHED_COLUMNS, key=["measure", "dataset"])
+    return {measure: dict(zip(some.dataset, some.pearson)) for measure, some in table.groupby("measure", sort=False)}
+
+
+def wide(table, index):
+    """A row for each of `index`, and for each measure and part a column: (measure, part)."""
+    return table.pivot(index=index, columns="part", values=list(LABELS))
+
+
+def of_networks(settings, dataset):
+    """The measures of the trained networks of a dataset, a row (loss, fold) each: columns (measure, what it is of).
+
+    With NR-Precision by every protocol, where rendered cars were embedded by these networks. Raises InputError if there
+    are no measures.
+    """
+    file = spaces.spaces_file(settings)
+    table = csv_files.read(file, spaces.SPACES, key=["loss", "dataset", "fold", "part"])
+    trained = [model.name for model in settings.whole.models if model.trained]
+    table = table[(table.dataset == dataset) & table.loss.isin(trained)]
+    if table.empty:
+        raise InputError(
+            f"{file}: no trained network of {dataset} in it; run embedding_space/1_measure_spaces.py first"
+        )
+    found = wide(table, ["loss", "fold"])
+    if dataset != settings.properties.networks:
+        return found
+    for protocol in settings.protocols:
+        scores = csv_files.read(scores_file(settings, protocol), SCORES, key=["loss", "fold", "property"])
+        scores = scores.pivot(index=["loss", "fold"], columns="property", values="nr_precision")
+        scores.columns = pd.MultiIndex.from_product([scores.columns, [of_cars(protocol)]])
+        found = found.join(scores)
+    return found
+
+
+def of_cars(protocol):
+    """What the NR-Precision of a property is of."""
+    return f"cars, {protocol.name}"
+
+
+def of_looks(settings, dataset):
+    """The measures at every look after the start, a row (loss, fold, iteration) each; None if there are none."""
+    if not spaces.keeps_looks(settings):
+        return None
+    table = csv_files.read(
+        spaces.file_of_looks(settings, dataset), spaces.LOOKS, key=["loss", "fold", "iteration", "part"]
+    )
+    table = table[table.iteration > 0]
+    return None if table.empty else wide(table, ["loss", "fold", "iteration"])
+
+
+def rows(points, name, seed):
+    """The rows of COLUMNS for a table of points, whose index begins with their method."""
+    methods = points.index.get_level_values(0)
+    for measure, of in points.columns:
+        for performance in PERFORMANCE:
+            x, y = points[measure, of], points[performance, "test"]
+            both = np.isfinite(x) & np.isfinite(y)
+            for kind in correlations.KINDS:
+                purpose = derived_seed(seed, "bootstrap of correlations", name)
+                found = correlations.correlation(x, y, methods, kind, purpose)
+                yield (name, kind, measure, of, performance, both.sum(), methods[both].nunique(), *found)
+
+
+def write(settings, dataset):
+    """Write correlations_<dataset>.csv; returns it as a table. Raises InputError as of_networks does."""
+    networks, looks = of_networks(settings, dataset), of_looks(settings, dataset)
+    tables = {"methods": networks.groupby(level=0, sort=False).mean(), "networks": networks, "looks": looks}
+    found = [row for name, points in tables.items() if points is not None for row in rows(points, name, settings.seed)]
+    csv_files.write(csv_file(settings, dataset), found, COLUMNS)
+    return read(settings, dataset)
+
+
+def read(settings, dataset):
+    return csv_files.read(csv_file(settings, dataset), COLUMNS, key=KEY)
+
+
+def show(table, dataset):
+    """Print what the study's figures are about: measures on training images against Recall@1 on test images."""
+    study = published()
+    print(
+        f"{dataset}: Pearson correlation with Recall@1 on test images, over methods, 95% interval; Roth et al. beside it"
+    )
+    chosen = table[(table.points == "methods") & (table.kind == "pearson") & (table.performance == "recall_at_1")]
+    for row in chosen[(chosen.of == "train") & chosen.measure.isin(SHAPE)].itertuples():
+        theirs = ", ".join(f"{value:.2f} {name}" for name, value in study.get(row.measure, {}).items())
+        interval = f"{row.low:6.2f} to {row.high:5.2f}"
+        print(f"{LABELS[row.measure]:16}{row.correlation:6.2f}   {interval}   n = {row.n_methods:<4}{theirs}")
+    names = [each.name for each in PROPERTIES]
+    for row in chosen[chosen.measure.isin(names)].itertuples():
+        interval = f"{row.low:6.2f} to {row.high:5.2f}"
+        print(f"{row.measure:16}{row.correlation:6.2f}   {interval}   n = {row.n_methods:<4}NR-Precision, {row.of}")

@@ -1,0 +1,62 @@
+"""How two measures go together over methods: correlations, and their intervals by the bootstrap over methods.
+
+The folds of a method, and the looks of a training, are no independent points: whole methods are drawn.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+KINDS = ("pearson", "spearman")
+RESAMPLES = 2_000
+LEVEL = 0.95
+FEWEST_METHODS = 4  # below which an interval would say nothing
+
+
+class Correlation(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+def correlation(x, y, methods, kind, seed, resamples=RESAMPLES, level=LEVEL):
+    """The Correlation of x (n,) and y (n,), the points of which belong to methods (n,), names or numbers.
+
+    kind: "pearson", or "spearman", Pearson's of the ranks, ties sharing the mean of theirs. The interval is that of the
+    percentiles over samples of as many methods, drawn with replacement, each with all of its points. Points where x or y is
+    not finite are left out. All is NaN where x or y does not vary, the interval also with fewer than FEWEST_METHODS methods.
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y, methods = x[finite], y[finite], np.asarray(methods)[finite]
+    of = _weighted_spearman if kind == "spearman" else _weighted_pearson
+    value = of(x, y, np.ones((1, len(x))))[0] if len(x) else np.nan
+    names, place = np.unique(methods, return_inverse=True)
+    if len(names) < FEWEST_METHODS or np.isnan(value):
+        return Correlation(float(value), np.nan, np.nan)
+    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), resamples)
+    values = of(x, y, drawn[:, place].astype(float))
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])  # NaN where a sample is of one method alone
+    return Correlation(float(value), float(low), float(high))
+
+
+def _weighted_pearson(x, y, weights):
+    """Pearson correlations (b,) of x and y (n,), or (b, n), where points count as often as weights (b, n) say."""
+    total = weights.sum(axis=1, keepdims=True)
+    x, y = (each - (weights * each).sum(axis=1, keepdims=True) / total for each in (x, y))
+    products = [(weights * a * b).sum(axis=1) for a, b in ((x, y), (x, x), (y, y))]
+    spread = np.sqrt(products[1] * products[2])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(spread > 1e-12 * total[:, 0], products[0] / spread, np.nan).clip(-1, 1)
+
+
+def _weighted_spearman(x, y, weights):
+    return _weighted_pearson(_ranks(x, weights), _ranks(y, weights), weights)
+
+
+def _ranks(values, weights):
+    """The ranks (b, n) of values (n,) of which there are as many as weights (b, n) say: of equal ones the mean of theirs."""
+    found, place = np.unique(values, return_inverse=True)
+    counts = weights @ np.eye(len(found))[place]
+    before = np.cumsum(counts, axis=1) - counts
+    return (before + (counts + 1) / 2)[:, place]

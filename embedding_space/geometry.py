@@ -1,0 +1,86 @@
+"""The shape of an embedding space: how much room classes take, and how many directions are in use (Roth et al., ICML 2020).
+
+All is of embeddings brought to length 1, in float64.
+"""
+
+import numpy as np
+from scipy.sparse import csr_array
+
+
+def unit(embeddings):
+    """Embeddings (n, d), each divided by its length. Raises ValueError if one is zero or not finite."""
+    embeddings = np.asarray(embeddings, dtype=np.float64)
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all():
+        raise ValueError("an embedding has NaN or infinite numbers")
+    if (lengths == 0).any():
+        raise ValueError("an embedding is zero, which has no direction")
+    return embeddings / lengths
+
+
+def pi_intra(embeddings, labels):
+    """Mean over classes of the mean cosine distance of two of its images; classes of one image are left out.
+
+    embeddings (n, d), labels (n,). NaN if no class has two images. Raises ValueError as `unit` does.
+    """
+    sums, counts = _class_sums(unit(embeddings), labels)
+    several = counts > 1
+    return float(_mean_distance(sums[several], counts[several]).mean()) if several.any() else np.nan
+
+
+def pi_inter(embeddings, labels):
+    """Mean cosine distance of two class means, which are those of the embeddings, brought to length 1 again.
+
+    NaN with one class. Raises ValueError as `unit` does, also of a class whose mean is zero.
+    """
+    sums, _ = _class_sums(unit(embeddings), labels)
+    if len(sums) < 2:
+        return np.nan
+    return float(_mean_distance(unit(sums).sum(axis=0), len(sums)))
+
+
+def pi_ratio(embeddings, labels):
+    """pi_intra by pi_inter, the study's "density"; NaN where all class means are one, but for rounding."""
+    inter = pi_inter(embeddings, labels)
+    return pi_intra(embeddings, labels) / inter if inter > 1e-12 else np.nan
+
+
+def _class_sums(embeddings, labels):
+    """(sums (c, d), counts (c,)) of the embeddings of every class."""
+    place = np.unique(np.asarray(labels), return_inverse=True)[1]
+    members = csr_array((np.ones(len(place)), (place, np.arange(len(place)))))  # (c, n), 1 where an image is of a class
+    return members @ embeddings, np.bincount(place)
+
+
+def _mean_distance(sums, counts):
+    """Mean of 1 - cos over all pairs of m vectors of length 1 with this sum: their cosines add up to (|sum|^2 - m) / 2."""
+    return 1 - ((sums**2).sum(axis=-1) - counts) / (counts * (counts - 1))
+
+
+def singular_values(embeddings):
+    """The min(n, d) singular values of the embeddings (n, d), not centred, the largest first. Raises ValueError as `unit` does."""
+    return np.linalg.svd(unit(embeddings), compute_uv=False)
+
+
+def spectral_decay(embeddings, m=1, reverse=False):
+    """rho@m of embeddings (n, d); see decay_of."""
+    return decay_of(singular_values(embeddings), m, reverse)
+
+
+def decay_of(values, m=1, reverse=False):
+    """KL(uniform || s), or with reverse KL(s || uniform), natural logarithm, of singular values (k,), the largest first.
+
+    s is what is left without the m - 1 largest, divided by its sum. Values that are zero but for rounding count as zero: then
+    KL(uniform || s) is infinite. NaN if nothing but zeros is left. Raises ValueError unless m is from 1 to k.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if not 1 <= m <= len(values):
+        raise ValueError(f"m is {m}, but must be from 1 to the {len(values)} singular values")
+    rest = np.where(values > values[0] * 1000 * len(values) * np.finfo(np.float64).eps, values, 0)[m - 1 :]
+    if not rest.any():
+        return np.nan
+    shares, count = rest / rest.sum(), len(rest)
+    if reverse:
+        return float(np.log(count) + sum(share * np.log(share) for share in shares if share))
+    with np.errstate(divide="ignore"):
+        return float(-np.log(count) - np.log(shares).mean())

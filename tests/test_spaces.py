@@ -1,0 +1,154 @@
+"""Measuring, correlating and plotting embedding spaces, through the scripts."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.settings import load_settings
+from embedding_space import correlated, factors, measures, spaces
+from reality_check import networks, runs
+from reality_check.embedding import embedded
+from tests import fake_data
+from tests.test_training import SCRIPT, WHOLE, settings_for, tiles  # noqa: F401
+
+MEASURE, CORRELATE, PLOT = (
+    f"embedding_space/{name}.py" for name in ("1_measure_spaces", "2_correlate_measures", "3_plot_spaces")
+)
+COMPARE = "embedding_space/5_compare_factors.py"
+
+
+@pytest.fixture(scope="module")
+def measured(tiles, tmp_path_factory):  # noqa: F811
+    """A folder with four networks of classes of tiles, trained and measured."""
+    from tests.conftest import run_all
+
+    folder = tmp_path_factory.mktemp("measured")
+    models = ["Contrastive", "Triplet", "NTXent", "ArcFace", "None"]
+    settings = settings_for(tiles, folder, models=models)
+    run_all(settings, [SCRIPT, MEASURE, CORRELATE])
+    return settings
+
+
+def rows_of(settings, name):
+    return fake_data.read_rows(settings.parent / "results/tiles/embedding_space" / f"{name}.csv")
+
+
+def test_every_network_is_measured_on_both_parts(measured):
+    rows = rows_of(measured, "embedding_space")
+    assert list(rows[0]) == list(spaces.SPACES)
+    assert {(row["loss"], row["part"]) for row in rows} == {
+        (loss, part) for loss in ("Contrastive", "Triplet", "NTXent", "ArcFace", "None") for part in ("train", "test")}  # fmt: skip
+    assert {(row["part"], row["n_images"], row["n_classes"]) for row in rows} == {
+        ("test", "48", "8"),
+        ("train", "36", "6"),
+    }
+
+
+def test_the_numbers_are_those_of_the_network(measured):
+    settings = load_settings(measured)
+    (network,) = (each for each in networks.networks_of(settings, "Tiles", [0]) if each.model.name == "Triplet")
+    for part, items, _ in spaces._spaces(settings, "Tiles"):
+        (array,) = embedded([(network, True)], items, 10, lambda ticks: None)
+        expected = measures.measured(array, np.array([item.label for item in items]), 0)
+        (row,) = (
+            row for row in rows_of(measured, "embedding_space") if (row["loss"], row["part"]) == ("Triplet", part)
+        )
+        for name in ("recall_at_1", "map_at_r", "mean_ap", "pi_intra", "pi_ratio", "rho_2", "reverse_rho_10"):
+            assert float(row[name]) == pytest.approx(expected[name], rel=1e-5)
+
+
+def test_every_look_is_measured_by_what_it_has_kept(measured):
+    looks = rows_of(measured, "looks_Tiles")
+    log = fake_data.read_rows(measured.parent / "results/tiles/reality_check/training_log_Tiles.csv")
+    assert len(looks) == 3 * len(log) and list(looks[0]) == list(spaces.LOOKS)
+    for shelf in spaces.look_shelves(load_settings(measured), "Tiles"):
+        run, iteration, kept = shelf.of
+        for place, (part, items) in enumerate(runs.parts_of(run.network).items()):
+            expected = measures.measured(kept.get(place)["embeddings"], np.array([item.label for item in items]), 0)
+            wanted = {"loss": run.network.model.name, "iteration": str(iteration), "part": part}
+            (row,) = (row for row in looks if wanted.items() <= row.items())
+            for name in ("map_at_r", "pi_inter", "rho_1"):
+                assert float(row[name]) == pytest.approx(expected[name], rel=1e-6)
+
+
+def test_correlations_are_over_trained_models(measured):
+    rows = rows_of(measured, "correlations_Tiles")
+    assert {row["points"] for row in rows} == {"methods", "networks", "looks"}
+    assert {row["n_methods"] for row in rows} == {"4"} and max(int(row["n_points"]) for row in rows) == 12
+    found = {
+        (row["points"], row["kind"], row["measure"], row["of"], row["performance"]): float(row["correlation"] or "nan")
+        for row in rows
+    }
+    table = [row for row in rows_of(measured, "embedding_space") if row["loss"] != "None"]
+    x = [float(row["rho_2"]) for row in table if row["part"] == "train"]
+    y = [float(row["recall_at_1"]) for row in table if row["part"] == "test"]
+    assert found["methods", "pearson", "rho_2", "train", "recall_at_1"] == pytest.approx(np.corrcoef(x, y)[0, 1])
+    assert found["methods", "pearson", "map_at_r", "test", "map_at_r"] == pytest.approx(1)
+
+
+def test_the_figures(measured, run_inside):
+    run_inside(PLOT, measured)
+    for name in ("correlations_Tiles", "spaces_Tiles"):
+        with Image.open(measured.parent / f"figures/tiles/{name}.png") as image:
+            assert image.width > 1000 and json.loads(image.info["Description"])["settings"] == "tiles"
+
+
+def test_without_measures(tiles, tmp_path, fails):  # noqa: F811
+    settings = settings_for(tiles, tmp_path)
+    assert "run embedding_space/1_measure_spaces.py first" in fails(CORRELATE, settings)
+    assert "run embedding_space/2_correlate_measures.py first" in fails(PLOT, settings)
+
+
+def test_properties_stand_in_the_matrix(finished, run_inside):
+    """With the tiny project of rendered cars, whose networks embed the cars as well."""
+    from tests.conftest import run_all
+
+    settings = finished / "tiny.yaml"
+    run_all(settings, [MEASURE, CORRELATE])
+    rows = fake_data.read_rows(correlated.csv_file(load_settings(settings), "RenderedCars"))
+    assert {row["measure"] for row in rows if row["of"] == "cars, paper"} == {"model", "rotation_z", "color_hue", "color_sat", "color_val",
+        "bg_color_hue", "bg_color_sat", "bg_color_val", "camera_loc_z", "sun_elevation", "sun_rotation"}  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Sweeps.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
+    """All runs of it by one command each; a second one makes nothing anew; each run is the one that it would be alone."""
+    sweep = {"seeds": [0, 1], "factors": {"batch": {"8": {}, "16": {"training": {"batch_size": 16}}},
+                                          "rho": {"swap": {"training": {"rho": 0.5}}}}}  # fmt: skip
+    models = ["Contrastive", "Triplet"]
+    settings = settings_for(
+        tiles, tmp_path, "swept", models=models, training=WHOLE | {"batch_size": 8, "images_per_class": 2}, sweep=sweep
+    )
+    assert "is a sweep" in fails("reality_check/5_plot_training.py", settings)
+    run_inside(SCRIPT, settings)
+    run_inside(MEASURE, settings)
+    output = run_inside(COMPARE, settings)
+    rows = fake_data.read_rows(tmp_path / "results/swept/factors.csv")
+    assert len(rows) == 12 and {(row["factor"], row["value"]) for row in rows} == {
+        ("base", "base"),
+        ("batch", "16"),
+        ("rho", "swap"),
+    }
+    assert all(row["rho_2"] and row["recall_at_1"] for row in rows) and "swap" in output
+    spaces_of = {(row["value"], row["seed"]): row["pi_ratio"] for row in rows if row["loss"] == "Triplet"}
+    assert len(set(spaces_of.values())) == 6
+    assert "all networks exist" in run_inside(SCRIPT, settings)
+    assert (tmp_path / "figures/swept/factors.png").stat().st_size > 5000
+    alone = settings_for(tiles, tmp_path, "alone", models=models, seed=1,
+                         training=WHOLE | {"batch_size": 16, "images_per_class": 2},
+                         paths={"Tiles": str(tiles / "tiles")} | {name: str(tmp_path / f"alone_{name}") for name in ("models", "results", "figures")})  # fmt: skip
+    run_inside(SCRIPT, alone)
+    logs = [tmp_path / "results/swept/batch_16/seed1", tmp_path / "alone_results/alone"]
+    first, second = (fake_data.rows_of_log((log / "reality_check/training_log_Tiles.csv").read_bytes()) for log in logs)
+    assert first == second
+
+
+def test_nothing_to_compare(tiles, tmp_path, fails):  # noqa: F811
+    assert "have no `sweep`" in fails(COMPARE, settings_for(tiles, tmp_path))
+    settings = settings_for(tiles, tmp_path, "swept", sweep={"seeds": [0]})
+    assert "no training of the sweep's base" in fails(COMPARE, settings)
+    assert factors.BASE == "base"
