@@ -1,5 +1,7 @@
 """Figures of embedding spaces: the matrix of correlations with performance, and the panels behind four of them."""
 
+import textwrap
+
 import numpy as np
 
 from common import figures
@@ -43,7 +45,7 @@ def matrix(settings, dataset, table):
     cars = correlated.of_cars(settings.protocols[0])
     blocks = [("train", list(SHAPE), "on training images"), ("test", list(SHAPE), "on test images"),
               ("train", list(PERFORMANCE), "on training images"),
-              (cars, [each.name for each in PROPERTIES], f"NR-Precision of rendered cars, protocol {settings.protocols[0].name}")]  # fmt: skip
+              (cars, [each.name for each in PROPERTIES], f"NR-Precision, protocol {settings.protocols[0].name}")]  # fmt: skip
     blocks = [block for block in blocks if block[0] in chosen.index.get_level_values(0)]
     heights = [len(names) for _, names, _ in blocks]
     half = _split(heights)
@@ -90,7 +92,8 @@ def _heat(axis, chosen, names, title, last):
 # ---------------------------------------------------------------------------------------------------------------------
 def panels(settings, dataset, table):
     """What training images look like against Recall@1 on test images: a point for each method, the mean of its folds."""
-    points = correlated.of_networks(settings, dataset).groupby(level=0, sort=False).mean()
+    points = correlated.of_networks(settings, dataset).groupby(level=0).mean()
+    points = points.loc[[model.name for model in settings.whole.models if model.name in points.index]]
     chosen = table[(table.points == "methods") & (table.kind == "pearson") & (table.of == "train")
                    & (table.performance == "recall_at_1")].set_index("measure")  # fmt: skip
     figure, axes = figures.new_figure(1, len(SHOWN), figsize=(7, 2.9), sharey=True)
@@ -101,22 +104,26 @@ def panels(settings, dataset, table):
                 model.name for model in settings.whole.models if model.group == group and model.name in points.index
             ]
             some = points.loc[names]
-            axis.scatter(some[measure, "train"], 100 * some["recall_at_1", "test"], s=16, color=color, marker=marker,
+            axis.scatter(some[measure, "train"], 100 * some["recall_at_1", "test"], s=50, color=color, marker=marker,
                          label=group if names else None, zorder=3)  # fmt: skip
-        for name, row in points.iterrows():
-            axis.annotate(SHORT_NAMES.get(name, name), (row[measure, "train"], 100 * row["recall_at_1", "test"]), fontsize=4.5,
-                          xytext=(3, 0), textcoords="offset points", va="center", color="0.35")  # fmt: skip
+        for number, (_, row) in enumerate(points.iterrows(), 1):
+            axis.text(row[measure, "train"], 100 * row["recall_at_1", "test"], number, fontsize=5, color="white", weight="bold",
+                      ha="center", va="center_baseline", zorder=4)  # fmt: skip
+        axis.margins(x=0.1, y=0.1)
         found = chosen.loc[measure]
         theirs = "\n".join(f"{name} {value:.2f}" for name, value in published.get(measure, {}).items())
         axis.set_title(f"r = {found.correlation:.2f} ({found.low:.2f} to {found.high:.2f})", fontsize=7)
         axis.set_xlabel(f"{LABELS[measure]}, training images\nRoth et al.:\n{theirs}", fontsize=6.5)
-        axis.margins(x=0.2)
         axis.grid(alpha=0.3, linewidth=0.5)
     axes[0, 0].set_ylabel("Recall@1 on test images, %")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=8, frameon=False)
-    figure.suptitle(
-        f"{dataset}, n = {found.n_methods} methods; 95% intervals by the bootstrap over methods", fontsize=8
+    names = [
+        f"{number} {SHORT_NAMES.get(name, name)}".replace(" ", "\u00a0") for number, name in enumerate(points.index, 1)
+    ]
+    title = textwrap.fill(
+        f"{dataset}, a point for each method, 95% intervals by the bootstrap over these: {', '.join(names)}", 110
     )
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, title=title, loc="outside upper center", ncols=8, frameon=False)
     return figure
 
 
