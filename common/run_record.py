@@ -22,9 +22,10 @@ def _git(*words):
 
 
 def git_commit():
-    """The commit the code is at, with "+changes" where the working tree differs from it; "unknown" outside git."""
+    """The commit the code is at, with "+changes" where it differs from that, results and figures apart; "unknown" outside git."""
     try:
-        return _git("rev-parse", "HEAD") + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results", ":!figures")
+        return _git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

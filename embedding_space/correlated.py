@@ -19,6 +19,7 @@ from utils import PROPERTIES, ROOT
 POINTS = ("methods", "networks", "looks")
 KEY = ["points", "kind", "measure", "of", "performance"]
 SHARE = csv_files.between(-1, 1)
+DIGITS = 4  # of a correlation in the file
 COLUMNS = {"points": csv_files.one_of(POINTS), "kind": csv_files.one_of(correlations.KINDS), "measure": str, "of": str,
            "performance": csv_files.one_of(PERFORMANCE), "n_points": int, "n_methods": int, "correlation": SHARE,
            "low": SHARE, "high": SHARE}  # fmt: skip
@@ -92,7 +93,8 @@ def rows(points, name, seed):
             for kind in correlations.KINDS:
                 purpose = derived_seed(seed, "bootstrap of correlations", name)
                 found = correlations.correlation(x, y, methods, kind, purpose)
-                yield (name, kind, measure, of, performance, both.sum(), methods[both].nunique(), *found)
+                values = (round(value, DIGITS) for value in found)
+                yield (name, kind, measure, of, performance, both.sum(), methods[both].nunique(), *values)
 
 
 def write(settings, dataset):

@@ -84,7 +84,9 @@ def test_correlations_are_over_trained_models(measured):
     table = [row for row in rows_of(measured, "embedding_space") if row["loss"] != "None"]
     x = [float(row["rho_2"]) for row in table if row["part"] == "train"]
     y = [float(row["recall_at_1"]) for row in table if row["part"] == "test"]
-    assert found["methods", "pearson", "rho_2", "train", "recall_at_1"] == pytest.approx(np.corrcoef(x, y)[0, 1])
+    assert found["methods", "pearson", "rho_2", "train", "recall_at_1"] == pytest.approx(
+        np.corrcoef(x, y)[0, 1], abs=1e-4
+    )
     assert found["methods", "pearson", "map_at_r", "test", "map_at_r"] == pytest.approx(1)
 
 
