@@ -57,6 +57,7 @@ def test_what_cannot_be_said_is_nan(kind):
     few = correlation([1, 2, 3], [1, 2, 4], ["a", "b", "c"], kind, 0)
     assert few.value > 0.9 and np.isnan([few.low, few.high]).all()
     assert correlation([*X, np.inf], [*Y, 0], [*METHODS, "g"], kind, 0) == correlation(X, Y, METHODS, kind, 0)
+    assert correlation([*X, 0], [*Y, np.inf], [*METHODS, "g"], kind, 0) == correlation(X, Y, METHODS, kind, 0)
     assert np.isnan(correlation([], [], [], kind, 0)).all()
 
 
