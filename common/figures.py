@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 from common import safe_files
 
 NOTE_WIDTH = 18  # letters per inch
+COLORS = plt.get_cmap("tab10").colors
 matplotlib.rcParams.update(
     {
         "font.size": 8,

@@ -31,6 +31,12 @@ def above(low, high):
                 f"a number above {low:,}, at most {high:,}")  # fmt: skip
 
 
+def between(low, high):
+    return Kind(
+        lambda value: type(value) in (int, float) and low <= value <= high, f"a number from {low:,} to {high:,}"
+    )
+
+
 def one_of(known):
     """One of some words or numbers, and of their type: true is not 1 here."""
     known = list(known)

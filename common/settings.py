@@ -25,6 +25,7 @@ SAMPLERS = ("original", "strict")
 AUGMENTATIONS = ("reality_check", "base", "adv", "big", "red", "none")
 # How batches are filled; see reality_check/batches.py and fillers.py. All but the first two go by the embeddings of the last look.
 FILLERS = ("classes", "uniform", "greedy_coreset", "d2_coreset", "fid_matched", "distance_histogram_matched")
+BY_EMBEDDINGS = FILLERS[2:]
 RHO_FORMS = ("push", "swap")  # see reality_check/rho_regularization.py
 OPTIMIZERS = ("RMSprop", "Adam", "AdamW", "SGD")
 MOST_RATES = 10
@@ -245,9 +246,7 @@ KINDS = {
             f"{RATE.words}, or a list of at most {MOST_RATES}, each once",
         ),
         "embedder_learning_rate": RATE,
-        "weight_decay": kinds.Kind(
-            lambda value: type(value) in (int, float) and 0 <= value <= 10, "a number from 0 to 10"
-        ),
+        "weight_decay": kinds.between(0, 10),
         "momentum": kinds.Kind(
             lambda value: type(value) in (int, float) and 0 <= value < 1, "a number from 0 to 1, without 1"
         ),
@@ -257,7 +256,7 @@ KINDS = {
         "filler": kinds.one_of(FILLERS),
         "augmentation": kinds.one_of(AUGMENTATIONS),
         "embedding_dimensions": kinds.whole(1, 10**5),
-        "rho": kinds.Kind(lambda value: type(value) in (int, float) and 0 <= value <= 1, "a number from 0 to 1"),
+        "rho": kinds.between(0, 1),
         "rho_form": kinds.one_of(RHO_FORMS),
         "iterations": kinds.whole(1, 10**7),
         "check_every": kinds.whole(1, 10**7),
@@ -284,9 +283,9 @@ def load_settings(file):
         kinds.check("the file's name, which is that of its results,", file.stem, RUN_NAME)
         if "sweep" not in given:
             return _settings_from(given, file.stem)
-        swept = sweeps.variants(given, file.stem, _settings_from)
-        base = _settings_from({key: value for key, value in given.items() if key != "sweep"}, file.stem)
-        return base._replace(sweep=swept, base_names=sweeps.base_names(given))
+        sweep = given.pop("sweep")
+        swept, base = sweeps.variants(sweep, given, file.stem, _settings_from), _settings_from(given, file.stem)
+        return base._replace(sweep=swept, base_names=sweeps.base_names(sweep))
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 
@@ -368,7 +367,7 @@ def _check_together(settings):
             f"training: check_every is {training.check_every}, but must be at most iterations ({training.iterations}), "
             "or no network would ever be looked at"
         )
-    if training and training.filler not in FILLERS[:2] and not training.keep_embeddings:
+    if training and training.filler in BY_EMBEDDINGS and not training.keep_embeddings:
         raise InputError(
             f"training: filler {training.filler} goes by the embeddings of looks; set keep_embeddings: true"
         )

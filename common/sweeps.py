@@ -29,14 +29,13 @@ KINDS = {
 }  # fmt: skip
 
 
-def variants(given, name, build):
+def variants(sweep, rest, name, build):
     """The Variants of a settings file whose `sweep` block has `seeds` and `factors`.
 
-    given: all of the file but that block, and its `sweep`; build(given, name) makes Settings. A factor is a mapping from the
+    rest: all of the file but that block; build(given, name) makes Settings. A factor is a mapping from the
     names of its values to what they change in the file; one that changes nothing gives the base's value its name. Raises
     InputError, naming the factor and its value, for anything else.
     """
-    sweep, rest = given["sweep"], {key: value for key, value in given.items() if key != "sweep"}
     kinds.check("sweep", sweep, KINDS)
     seeds, changed = sweep.get("seeds", [rest.get("seed", 0)]), [(BASE, BASE, {})]
     for factor, values in sweep.get("factors", {}).items():
@@ -52,9 +51,9 @@ def variants(given, name, build):
     return [_variant(rest, name, build, *change, seed) for seed in seeds for change in changed]
 
 
-def base_names(given):
+def base_names(sweep):
     """Factor -> the name of the base's value, of those factors that name it."""
-    factors = given["sweep"].get("factors", {})
+    factors = sweep.get("factors", {})
     return {
         str(factor): str(value)
         for factor, values in factors.items()

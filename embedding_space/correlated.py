@@ -97,10 +97,20 @@ def rows(points, name, seed):
                 yield (name, kind, measure, of, performance, both.sum(), methods[both].nunique(), *values)
 
 
+def means_of_methods(networks):
+    """The points that methods are: the means of their networks, of a table of of_networks."""
+    return networks.groupby(level=0, sort=False).mean()
+
+
+def over_methods(table):
+    """The Pearson correlations over methods, as in the study, of a table of COLUMNS."""
+    return table[(table.points == "methods") & (table.kind == "pearson")]
+
+
 def write(settings, dataset):
     """Write correlations_<dataset>.csv; returns it as a table. Raises InputError as of_networks does."""
     networks, looks = of_networks(settings, dataset), of_looks(settings, dataset)
-    tables = {"methods": networks.groupby(level=0, sort=False).mean(), "networks": networks, "looks": looks}
+    tables = {"methods": means_of_methods(networks), "networks": networks, "looks": looks}
     found = [row for name, points in tables.items() if points is not None for row in rows(points, name, settings.seed)]
     csv_files.write(csv_file(settings, dataset), found, COLUMNS)
     return read(settings, dataset)
@@ -116,7 +126,8 @@ def show(table, dataset):
     print(
         f"{dataset}: Pearson correlation with Recall@1 on test images, over methods, 95% interval; Roth et al. beside it"
     )
-    chosen = table[(table.points == "methods") & (table.kind == "pearson") & (table.performance == "recall_at_1")]
+    chosen = over_methods(table)
+    chosen = chosen[chosen.performance == "recall_at_1"]
     for row in chosen[(chosen.of == "train") & chosen.measure.isin(SHAPE)].itertuples():
         theirs = ", ".join(f"{value:.2f} {name}" for name, value in study.get(row.measure, {}).items())
         interval = f"{row.low:6.2f} to {row.high:5.2f}"

@@ -4,20 +4,18 @@ As in Roth et al.: relative changes of Recall@1 on test images; with them those 
 """
 
 import numpy as np
-import pandas as pd
-import scipy.stats
 
 from common import csv_files
 from common.errors import InputError
 from common.sweeps import BASE
 from embedding_space import spaces
-from reality_check.trained_networks import LOG, RUNS, looks_file, runs_file
+from embedding_space.intervals import mean_interval
+from reality_check.trained_networks import read_looks
 
 SHARE = csv_files.between(0, 1)
 RUN = ["loss", "type", "dataset", "fold"]
 OF_SPACE = ("rho_2", "pi_ratio")  # of training images
 ALL = "all"  # in the place of a loss
-LEVEL = 0.95
 COLUMNS = {"factor": str, "value": str, "seed": int, "loss": str, "type": str, "dataset": str, "fold": int, "iteration": int,
            "validation_map_at_r": SHARE, "recall_at_1": SHARE, "map_at_r": SHARE, "best_recall_at_1_on_test": SHARE,
            **dict.fromkeys(OF_SPACE, float)}  # fmt: skip
@@ -28,16 +26,6 @@ CHANGES = {"factor": str, "value": str, "loss": str, "type": str, "n_seeds": int
 # ---------------------------------------------------------------------------------------------------------------------
 # Maths.
 # ---------------------------------------------------------------------------------------------------------------------
-def mean_interval(values, level=LEVEL):
-    """(mean, low, high) of values (n,), by Student's t; the interval is NaN for fewer than two."""
-    values = np.asarray(values, dtype=float)
-    mean = float(values.mean()) if len(values) else np.nan
-    if len(values) < 2:
-        return mean, np.nan, np.nan
-    half = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return mean, float(mean - half), float(mean + half)
-
-
 def differences(table):
     """The table of COLUMNS without the base's rows, with what each run differs by from the base's of the same seed:
 
@@ -81,13 +69,11 @@ def changes_file(settings):
 def _of_variant(variant, dataset):
     """A row of COLUMNS for every network of a run of the sweep: at the look with the best validation MAP@R."""
     settings = variant.settings
-    runs = csv_files.read(runs_file(settings, dataset), RUNS, key=["loss", "fold", "learning_rate"])
-    log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
+    log = read_looks(settings, dataset)
+    log = log[(log.chosen == "yes") & (log.iteration > 0)]
     file = spaces.file_of_looks(settings, dataset)
     looks = csv_files.read(file, spaces.LOOKS, key=["loss", "fold", "iteration", "part"])
     looks = looks[looks.part == "train"].set_index(["loss", "fold", "iteration"])
-    log = log.merge(runs[runs.chosen == "yes"][["loss", "fold", "learning_rate"]])
-    log = log[log.iteration > 0]
     for _, some in log.groupby(["loss", "fold"], sort=False):
         best = some.loc[some.validation_map_at_r.idxmax()]
         place = (best.loss, best.fold, best.iteration)
@@ -138,4 +124,4 @@ def frame(settings):
     found = differences(read(settings))
     if found.empty:
         raise InputError(f"{runs_of_sweep(settings)}: nothing to compare in it; train more of the sweep")
-    return pd.DataFrame(found)
+    return found

@@ -13,7 +13,6 @@ from saliency.tables import SHORT_NAMES
 from utils import PROPERTIES
 
 SHOWN = ("pi_intra", "pi_inter", "pi_ratio", "rho_2")  # as that study's figure
-COLORS = figures.plt.get_cmap("tab10").colors
 MARKERS = "osD^vPX*"
 PROPERTY_LABELS = {each.name: each.label for each in PROPERTIES}
 
@@ -41,7 +40,7 @@ def draw(settings):
 # ---------------------------------------------------------------------------------------------------------------------
 def matrix(settings, dataset, table):
     """Pearson correlations over methods of all measures (rows) with all measures of performance on test images (columns)."""
-    chosen = table[(table.points == "methods") & (table.kind == "pearson")].set_index(["of", "measure", "performance"])
+    chosen = correlated.over_methods(table).set_index(["of", "measure", "performance"])
     cars = correlated.of_cars(settings.protocols[0])
     blocks = [("train", list(SHAPE), "on training images"), ("test", list(SHAPE), "on test images"),
               ("train", list(PERFORMANCE), "on training images"),
@@ -92,14 +91,14 @@ def _heat(axis, chosen, names, title, last):
 # ---------------------------------------------------------------------------------------------------------------------
 def panels(settings, dataset, table):
     """What training images look like against Recall@1 on test images: a point for each method, the mean of its folds."""
-    points = correlated.of_networks(settings, dataset).groupby(level=0).mean()
+    points = correlated.means_of_methods(correlated.of_networks(settings, dataset))
     points = points.loc[[model.name for model in settings.whole.models if model.name in points.index]]
-    chosen = table[(table.points == "methods") & (table.kind == "pearson") & (table.of == "train")
-                   & (table.performance == "recall_at_1")].set_index("measure")  # fmt: skip
+    chosen = correlated.over_methods(table)
+    chosen = chosen[(chosen.of == "train") & (chosen.performance == "recall_at_1")].set_index("measure")
     figure, axes = figures.new_figure(1, len(SHOWN), figsize=(7, 2.9), sharey=True)
     published = correlated.published()
     for axis, measure in zip(axes[0], SHOWN):
-        for group, color, marker in zip(groups(settings.whole.models), COLORS, MARKERS * 9):
+        for group, color, marker in zip(groups(settings.whole.models), figures.COLORS, MARKERS * 9):
             names = [
                 model.name for model in settings.whole.models if model.group == group and model.name in points.index
             ]
@@ -167,7 +166,7 @@ def _boxes(axis, some, values, measure, kinds):
     shown = [some[some.value == value][measure].dropna() for value in values]
     axis.boxplot(shown, positions=range(len(values)), widths=0.6, showfliers=False, medianprops={"color": "black"},
                  boxprops={"color": "0.6"}, whiskerprops={"color": "0.6"}, capprops={"color": "0.6"})  # fmt: skip
-    for kind, color, marker in zip(kinds, COLORS, MARKERS * 9):
+    for kind, color, marker in zip(kinds, figures.COLORS, MARKERS * 9):
         of_kind = some[some.type == kind]
         places = [values.index(value) for value in of_kind.value]
         axis.scatter(places, of_kind[measure], s=14, color=color, marker=marker, zorder=3, label=kind)

@@ -41,8 +41,12 @@ def pi_inter(embeddings, labels):
 
 def pi_ratio(embeddings, labels):
     """pi_intra by pi_inter, the study's "density"; NaN where all class means are one, but for rounding."""
-    inter = pi_inter(embeddings, labels)
-    return pi_intra(embeddings, labels) / inter if inter > 1e-12 else np.nan
+    return ratio(pi_intra(embeddings, labels), pi_inter(embeddings, labels))
+
+
+def ratio(intra, inter):
+    """pi_ratio of the two."""
+    return intra / inter if inter > 1e-12 else np.nan
 
 
 def _class_sums(embeddings, labels):

@@ -5,7 +5,7 @@ import numpy as np
 from common import csv_files
 from common.array_files import Array
 
-# name -> (how figures and tables call it, whether it lies between 0 and 1)
+# name -> how figures and tables call it
 PERFORMANCE = {
     "recall_at_1": "Recall@1",
     "recall_at_2": "Recall@2",
@@ -28,16 +28,17 @@ COLUMNS = dict.fromkeys(PERFORMANCE, csv_files.between(0, 1)) | dict.fromkeys(SH
 def measured(embeddings, labels, seed):
     """Name -> value of all measures of embeddings (n, d) with class labels (n,).
 
-    seed: of k-means. A decay that drops more singular values than there are is NaN. Raises ValueError if no class has two images, or an embedding is zero or not finite.
+    seed: of k-means. A decay that drops more singular values than there are is NaN. Raises ValueError if no class has two
+    images, or an embedding is zero or not finite.
     """
     from embedding_space.clustering import clustering  # scikit-learn and compiled code take seconds to load
-    from embedding_space.geometry import decay_of, pi_inter, pi_intra, pi_ratio, singular_values
+    from embedding_space.geometry import decay_of, pi_inter, pi_intra, ratio, singular_values
     from embedding_space.retrieval import retrieval
 
     spectrum = singular_values(embeddings)
-    pis = {"pi_intra": pi_intra, "pi_inter": pi_inter, "pi_ratio": pi_ratio}
+    intra, inter = pi_intra(embeddings, labels), pi_inter(embeddings, labels)
     decays = {
         name: decay_of(spectrum, m, reverse) if m <= len(spectrum) else np.nan for name, (m, reverse) in DECAYS.items()
     }
     scores = retrieval(embeddings, labels)._asdict() | clustering(embeddings, labels, seed)._asdict()
-    return scores | {name: measure(embeddings, labels) for name, measure in pis.items()} | decays
+    return scores | {"pi_intra": intra, "pi_inter": inter, "pi_ratio": ratio(intra, inter)} | decays

@@ -172,13 +172,5 @@ def make_look(shelves, number, tick):
 
 def look_views(settings):
     """looks_<dataset>.csv, of all models and folds."""
-    return [View(file_of_looks(settings, dataset), LOOKS, look_shelves(settings.whole, dataset), _look_rows)
+    return [View(file_of_looks(settings, dataset), LOOKS, look_shelves(settings.whole, dataset))
             for dataset in settings.datasets]  # fmt: skip
-
-
-def _look_rows(shelves, columns):
-    for shelf in shelves:
-        arrays = shelf.read()
-        for place, part in enumerate(shelf.rows):
-            values = shelf.labels | {"part": part} | {name: array[place] for name, array in arrays.items()}
-            yield [values[column] for column in columns]

@@ -14,8 +14,8 @@ import torch
 
 from common import csv_files
 from common.seeds import derived_seed
-from embedding_space.factors import mean_interval
 from embedding_space.geometry import decay_of, singular_values
+from embedding_space.intervals import mean_interval
 from embedding_space.retrieval import retrieval
 
 TRAIN_SEGMENTS = (

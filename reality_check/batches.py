@@ -6,26 +6,6 @@ import numpy as np
 
 from common.errors import InputError
 from common.seeds import derived_seed
-from common.settings import FILLERS
-
-BY_EMBEDDINGS = FILLERS[2:]
-
-
-def places(options, labels, per_class, seed, embeddings=None):
-    """The function that gives for an iteration, from 1 on, the places (batch_size,) of its images among labels (n,).
-
-    options: common.settings.TrainingSettings, whose filler says how; embeddings (n, d): of the images, for those that go by them.
-    """
-    if options.filler == "classes":
-        return Batches(labels, per_class, options.batch_size, options.sampler, seed).of
-
-    from reality_check import fillers
-
-    def places_of(iteration):
-        rng = np.random.default_rng(derived_seed(seed, "batches", iteration))
-        return fillers.filled(options.filler, embeddings, labels, per_class, options.batch_size, rng)
-
-    return lru_cache(maxsize=64)(places_of)  # workers read ahead, and labels are asked for once more
 
 
 class Batches:
@@ -48,10 +28,7 @@ class Batches:
         """The places of the images of a pass, numbered from 0."""
         rng = np.random.default_rng(derived_seed(self.seed, "batches", number))
         chosen = rng.permutation(len(self.of_class))[: self.classes]
-        return np.concatenate([self._some(rng, self.of_class[each]) for each in chosen])
-
-    def _some(self, rng, places):
-        return rng.choice(places, self.per_class, replace=len(places) < self.per_class)
+        return np.concatenate([some(rng, self.of_class[each], self.per_class) for each in chosen])
 
     def of(self, iteration):
         """The places (batch_size,) of the images of an iteration."""
@@ -63,6 +40,11 @@ class Batches:
         numbers = range(first // size, (last - 1) // size + 1)
         row = np.concatenate([self.pass_of(number) for number in numbers])
         return row[first - numbers[0] * size :][: self.batch_size]
+
+
+def some(rng, places, count):
+    """`count` of the places, each once unless there are too few."""
+    return rng.choice(places, count, replace=len(places) < count)
 
 
 def check(where, labels, names, per_class, batch_size, sampler):

@@ -10,7 +10,7 @@ from common import csv_files
 from common.errors import InputError
 from common.models import counted, find, grouped, groups
 from common.tables import Cell, Table
-from reality_check.trained_networks import LOG, RUNS, looks_file, runs_file
+from reality_check.trained_networks import looks_file, read_looks
 
 MEASURES = {"precision_at_1": "Recall@1", "map_at_r": "MAP@R"}  # of the log; Precision@1 is another word for Recall@1
 SHARE = csv_files.between(0, 1)
@@ -44,10 +44,8 @@ def compared(log, order):
 
 def write(settings, dataset):
     """Write choices_<dataset>.csv; returns it as a table. Raises InputError if the log has no test measures."""
-    runs = csv_files.read(runs_file(settings, dataset), RUNS, key=["loss", "fold", "learning_rate"])
-    log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
-    log = log.merge(runs[runs.chosen == "yes"][["loss", "fold", "learning_rate"]])
-    rows = list(compared(log, [model.name for model in grouped(settings.whole.models)]))
+    looks = read_looks(settings, dataset)
+    rows = list(compared(looks[looks.chosen == "yes"], [model.name for model in grouped(settings.whole.models)]))
     if not rows:
         raise InputError(
             f"{looks_file(settings, dataset)}: no measures of test images; train with keep_embeddings: true by "

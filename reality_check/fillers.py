@@ -1,8 +1,13 @@
 """Which images make up a batch by their embeddings: the batch fillers of Roth et al. (ICML 2020, arXiv 2002.08473)."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.spatial.distance import pdist
 from threadpoolctl import threadpool_limits
+
+from common.seeds import derived_seed
+from reality_check.batches import Batches, some
 
 POOL = 512  # images among which those of a batch are chosen
 TRIES = 10  # random batches of which the one most like the pool is taken
@@ -10,6 +15,21 @@ LAMBDA = 1  # the power of distances in the D2 coreset
 BINS = 50  # of a histogram of distances
 HISTOGRAM_WEIGHT = 75  # of the distance between histograms, beside those between means and standard deviations
 RIDGE = 1e-6  # share of the mean variance that is added to each, so that a covariance is regular
+
+
+def places(options, labels, per_class, seed, embeddings=None):
+    """The function that gives for an iteration, from 1 on, the places (batch_size,) of its images among labels (n,).
+
+    options: common.settings.TrainingSettings, whose filler says how; embeddings (n, d): of the images, for those that go by them.
+    """
+    if options.filler == "classes":
+        return Batches(labels, per_class, options.batch_size, options.sampler, seed).of
+
+    def places_of(iteration):
+        rng = np.random.default_rng(derived_seed(seed, "batches", iteration))
+        return filled(options.filler, embeddings, labels, per_class, options.batch_size, rng)
+
+    return lru_cache(maxsize=64)(places_of)  # workers read ahead, and labels are asked for once more
 
 
 def filled(filler, embeddings, labels, per_class, batch_size, seed_or_rng):
@@ -45,7 +65,7 @@ def uniform(labels, size, rng):
     if size < 2:
         raise ValueError(f"a batch of {size} cannot have two classes")
     while True:
-        places = _some(rng, np.arange(len(labels)), size)
+        places = some(rng, np.arange(len(labels)), size)
         if len(np.unique(labels[places])) > 1:
             return places
 
@@ -172,11 +192,6 @@ def _unit(embeddings, places):
     return some / np.maximum(np.linalg.norm(some, axis=1, keepdims=True), np.finfo(float).tiny)
 
 
-def _some(rng, places, count):
-    """`count` of the places, each once unless there are too few."""
-    return rng.choice(places, count, replace=len(places) < count)
-
-
 def _squared_distances(pool, point):
     return ((pool - point) ** 2).sum(axis=1)
 
@@ -210,7 +225,7 @@ def _random_batches(labels, size, per_class, rng, tries):
     of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     for _ in range(tries):
         classes = _in_turn(len(of_class), size // per_class, rng)
-        yield np.concatenate([_some(rng, of_class[each], per_class) for each in classes])
+        yield np.concatenate([some(rng, of_class[each], per_class) for each in classes])
 
 
 def _in_turn(n, count, rng):
@@ -244,5 +259,5 @@ def _with_others(chosen, labels, per_class, rng):
     for label in np.unique(labels[chosen]):
         of_class, own = np.flatnonzero(labels == label), chosen[labels[chosen] == label]
         others, count = np.setdiff1d(of_class, own), len(own) * (per_class - 1)
-        batch.append(_some(rng, others if len(others) >= count else of_class, count))
+        batch.append(some(rng, others if len(others) >= count else of_class, count))
     return np.concatenate(batch)

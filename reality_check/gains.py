@@ -124,16 +124,8 @@ def views(settings):
         places = _places(settings.whole._replace(datasets=[dataset]))
         shelves = [shelf_of(each, items, place[2]) for place, (networks, items) in places.items()
                    for each in networks if each.is_known()]  # fmt: skip
-        found.append(View(classes_file(settings, dataset), CLASSES, shelves, _rows))
+        found.append(View(classes_file(settings, dataset), CLASSES, shelves))
     return found
-
-
-def _rows(shelves, columns):
-    for shelf in shelves:
-        arrays = shelf.read()
-        for place, row in enumerate(shelf.rows):
-            values = shelf.labels | {"class": row} | {name: array[place] for name, array in arrays.items()}
-            yield [values[column] for column in columns]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import torch
 from common import csv_files
 from common.errors import InputError, refused
 from common.seeds import derived_seed
+from common.settings import BY_EMBEDDINGS
 from common.shelf import Shelf
-from reality_check import batches, checkpoints, trunk_features
+from reality_check import checkpoints, fillers, trunk_features
 from reality_check.accuracy import accuracies
 from reality_check.losses import has_proxies, training_loss
 from reality_check.modules import Embedder, EmbeddingNetwork, device_of, keep_freed_memory, make_repeatable, seeded
@@ -56,7 +57,7 @@ def _begin(shelf):
     keep_freed_memory()
     make_repeatable(device_of(settings))
     training = Training(module, kit, options, shelf.of.rate, seed, device_of(settings), settings.precision)
-    places = partial(batches.places, options, labels, kit.images_per_class, seed)
+    places = partial(fillers.places, options, labels, kit.images_per_class, seed)
     return _Work(shelf, parts, labels, places, inputs, training)
 
 
@@ -121,7 +122,7 @@ def try_out(shelf, tick):
 def _places(work, log):
     """See _Work.places, up to the next look; what goes by embeddings takes those that the last look has kept."""
     kept = None
-    if work.training.options.filler in batches.BY_EMBEDDINGS:
+    if work.training.options.filler in BY_EMBEDDINGS:
         kept = looks_shelf(work.shelf, log[-1]["iteration"], work.parts).get(PARTS.index("train"))["embeddings"]
     return work.places(kept)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from common import checksums, csv_files
 from common.errors import InputError
 from common.models import find
-from common.settings import Settings
+from common.settings import BY_EMBEDDINGS, Settings
 from common.shelf import Job, Shelf, Stage, View, no_trial
 from data import checkpoint_files, contents, datasets
 from data.images import check_header
@@ -145,7 +145,7 @@ def _check(shelves, todo):
         labels = [item.label for item in parts["train"]]
         names = {item.label: f"the class of {item.path}" for item in parts["train"]}
         training = settings.training
-        sampler = "strict" if training.filler in batches.BY_EMBEDDINGS else training.sampler
+        sampler = "strict" if training.filler in BY_EMBEDDINGS else training.sampler
         batches.check(shelf.of.name, labels, names, kit.images_per_class, training.batch_size, sampler)
     lists = {shelf.of.network.dataset: parts_of(shelf.of.network) for shelf in shelves}
     for dataset in lists:
@@ -164,6 +164,13 @@ def runs_file(settings, dataset):
 
 def looks_file(settings, dataset):
     return settings.results / "reality_check" / f"training_log_{dataset}.csv"
+
+
+def read_looks(settings, dataset):
+    """The rows of training_log_<dataset>.csv, with a column `chosen`: whether their run's learning rate is the network's."""
+    runs = csv_files.read(runs_file(settings, dataset), RUNS, key=["loss", "fold", "learning_rate"])
+    log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
+    return log.merge(runs[["loss", "fold", "learning_rate", "chosen"]])
 
 
 def csv_views(settings):

@@ -14,14 +14,13 @@ from common.settings import BN_INCEPTION
 from data import datasets
 from data.images import open_image
 from reality_check import gains
-from reality_check.trained_networks import LOG, RUNS, looks_file, runs_file
+from reality_check.trained_networks import looks_file, read_looks
 from utils import ROOT
 
 PUBLISHED = ROOT / "data" / "published" / "reality_check_validation.csv"
 PUBLISHED_COLUMNS = {"loss": str, "dataset": str, "first_trial": float, "best_of_50": float}
 COLUMNS = 5  # of panels
 MOST_CLASSES, CLASSES_IN_A_ROW, TILE = 96, 12, 96  # of which an image is shown; pixels of its side
-COLORS = figures.plt.get_cmap("tab10").colors
 
 
 def draw(settings):
@@ -42,12 +41,12 @@ def draw(settings):
 
 def _looks(settings, dataset):
     """The rows of the log, with whether their learning rate was chosen."""
-    runs = csv_files.read(runs_file(settings, dataset), RUNS, key=["loss", "fold", "learning_rate"])
-    file = looks_file(settings, dataset)
-    log = csv_files.read(file, LOG, key=["loss", "fold", "learning_rate", "iteration"])
-    if log.empty:
-        raise InputError(f"{file}: no training in it; run reality_check/2_train_models.py first")
-    return log.merge(runs[["loss", "fold", "learning_rate", "chosen"]])
+    looks = read_looks(settings, dataset)
+    if looks.empty:
+        raise InputError(
+            f"{looks_file(settings, dataset)}: no training in it; run reality_check/2_train_models.py first"
+        )
+    return looks
 
 
 def _draw_gains(settings, dataset):
@@ -118,7 +117,7 @@ def curves(settings, dataset, looks):
 
 def _panel(panel, looks, published):
     for (fold, chosen, _), run in looks.groupby(["fold", "chosen", "learning_rate"]):
-        color = COLORS[int(fold) % len(COLORS)]
+        color = figures.COLORS[int(fold) % len(figures.COLORS)]
         if chosen == "no":
             label = "another learning rate, not chosen"
             panel.plot(run.iteration, 100 * run.validation_map_at_r, color=color, alpha=0.4, lw=0.8, label=label)
@@ -161,7 +160,7 @@ def gains_figure(settings, gained):
 def _gains_panel(settings, panel, rows):
     order = groups(settings.models)
     for place, row in enumerate(rows.itertuples()):
-        color = COLORS[order.index(row.type) % len(COLORS)]
+        color = figures.COLORS[order.index(row.type) % len(figures.COLORS)]
         panel.plot([100 * row.low, 100 * row.high], [place, place], color=color, lw=1.4)
         panel.plot(100 * row.gain, place, "o", color=color, ms=4.5, mfc=color if row.clear == "yes" else "white",
                    label=row.type)  # fmt: skip

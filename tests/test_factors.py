@@ -7,6 +7,7 @@ import pytest
 from common.errors import InputError
 from common.settings import AUGMENTATIONS, FILLERS, load_settings, narrowed
 from embedding_space import factors
+from embedding_space.intervals import mean_interval
 from reality_check import augmentation, fillers
 from tests import fake_data
 from utils import ROOT
@@ -69,8 +70,8 @@ def test_bad_sweeps(tmp_path, sweep, words):
 
 def test_mean_interval_by_hand():
     # mean 2, s = 1, n = 3: half = t(.975; 2) / sqrt(3) = 4.302653 / 1.732051
-    assert factors.mean_interval([1, 2, 3]) == pytest.approx((2, 2 - 2.484138, 2 + 2.484138), abs=1e-5)
-    assert factors.mean_interval([5])[0] == 5 and np.isnan(factors.mean_interval([5])[1:]).all()
+    assert mean_interval([1, 2, 3]) == pytest.approx((2, 2 - 2.484138, 2 + 2.484138), abs=1e-5)
+    assert mean_interval([5])[0] == 5 and np.isnan(mean_interval([5])[1:]).all()
 
 
 def row(factor, value, seed, loss, recall, rho):

@@ -9,9 +9,8 @@ import pytest
 import scipy.linalg
 import scipy.stats
 
-from common.settings import FILLERS
+from common.settings import BY_EMBEDDINGS, FILLERS
 from reality_check import fillers
-from reality_check.batches import BY_EMBEDDINGS
 
 LABELS = np.repeat(np.arange(30), 25)  # 750 images, more than a pool
 
