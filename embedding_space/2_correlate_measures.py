@@ -1,7 +1,8 @@
 """Correlate what 1_measure_spaces.py and properties/3_score_properties.py have measured with performance on test images.
 
 Writes results/<settings>/embedding_space/correlations_<dataset>.csv: Pearson and Spearman, over methods, networks and looks,
-each with a 95% interval by the bootstrap over methods; prints those that Roth et al. show, beside theirs.
+each with a 95% interval by the bootstrap over methods; prints those that Roth et al. show, beside theirs,
+and how spaces change in the course of the trainings.
 """
 
 import sys
@@ -21,6 +22,7 @@ def main():
     run_record.record(settings, __file__)
     for dataset in settings.datasets:
         correlated.show(correlated.write(settings, dataset), dataset)
+        correlated.show_course(settings, dataset)
         print(f"wrote {correlated.csv_file(settings, dataset)}")
     if settings.note:
         print(settings.note)

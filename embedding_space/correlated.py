@@ -73,14 +73,18 @@ def of_cars(protocol):
 
 
 def of_looks(settings, dataset):
-    """The measures at every look after the start, a row (loss, fold, iteration) each; None if there are none."""
+    """The measures at every look, a row (loss, fold, iteration) each; None if there are none."""
     if not spaces.keeps_looks(settings):
         return None
     table = csv_files.read(
         spaces.file_of_looks(settings, dataset), spaces.LOOKS, key=["loss", "fold", "iteration", "part"]
     )
-    table = table[table.iteration > 0]
     return None if table.empty else wide(table, ["loss", "fold", "iteration"])
+
+
+def after_start(looks):
+    """The points of the looks: those of a table of of_looks that training has made."""
+    return looks[looks.index.get_level_values("iteration") > 0]
 
 
 def rows(points, name, seed):
@@ -110,8 +114,9 @@ def over_methods(table):
 def write(settings, dataset):
     """Write correlations_<dataset>.csv; returns it as a table. Raises InputError as of_networks does."""
     networks, looks = of_networks(settings, dataset), of_looks(settings, dataset)
-    tables = {"methods": means_of_methods(networks), "networks": networks, "looks": looks}
-    found = [row for name, points in tables.items() if points is not None for row in rows(points, name, settings.seed)]
+    tables = {"methods": means_of_methods(networks), "networks": networks}
+    tables |= {"looks": after_start(looks)} if looks is not None else {}
+    found = [row for name, points in tables.items() for row in rows(points, name, settings.seed)]
     csv_files.write(csv_file(settings, dataset), found, COLUMNS)
     return read(settings, dataset)
 
@@ -136,3 +141,19 @@ def show(table, dataset):
     for row in chosen[chosen.measure.isin(names)].itertuples():
         interval = f"{row.low:6.2f} to {row.high:5.2f}"
         print(f"{row.measure:16}{row.correlation:6.2f}   {interval}   n = {row.n_methods:<4}NR-Precision, {row.of}")
+
+
+def show_course(settings, dataset):
+    """Print what all trainings have in common from look to look: means over them, where their looks were kept."""
+    looks = of_looks(settings, dataset)
+    if looks is None:
+        return
+    at = looks.groupby(level="iteration")
+    shown = {
+        "Recall@1, test": ("recall_at_1", "test"),
+        "π ratio, training": ("pi_ratio", "train"),
+        "ρ@2, training": ("rho_2", "train"),
+    }
+    print(f"{'iteration':>9}{'trainings':>11}" + "".join(f"{head:>20}" for head in shown))
+    for (iteration, some), count in zip(at.mean().iterrows(), at.size()):
+        print(f"{iteration:9}{count:11}" + "".join(f"{some[column]:20.3f}" for column in shown.values()))
