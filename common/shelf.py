@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from common import array_files, csv_files, run_record, safe_files
+from common import array_files, csv_files, run_record, safe_files, threads
 from common.errors import InputError, MissingFile, Unfinished, run_script
 from common.seeds import fingerprint
 from common.settings import options_parser, settings_from
@@ -319,7 +319,9 @@ def _made(job, number, bar):
                 if shelf.lacks(number) and claims.enter_context(safe_files.claimed(shelf.folder, number))]  # fmt: skip
         ours = [shelf for shelf in ours if shelf.lacks(number)]  # it may have been made just before the claim
         if ours:
-            for shelf, arrays in zip(ours, job.make(ours, number, bar.update), strict=True):
+            with threads.kept():
+                made = job.make(ours, number, bar.update)
+            for shelf, arrays in zip(ours, made, strict=True):
                 shelf.put(number, **arrays)
     if any(shelf.lacks(number) for shelf in job.shelves):
         bar.update(done - bar.n)

@@ -221,12 +221,8 @@ def try_maps(name, make_maps, shelves, number, tick):
 
 def compare_and_discard(names, make_maps, shelves, number, tick):
     """A part of the comparison by some protocols, for which its maps are made; then away with them; see Job.make."""
-    import torch
-
     found = [maps_of_network([shelf.of.maps[name] for shelf in shelves], make_maps, number, tick) for name in names]
-    threads = torch.get_num_threads()
     results = [compared(shelf.of, names, some, number, lambda ticks: None) for shelf, some in zip(shelves, zip(*found))]
-    torch.set_num_threads(threads)  # compiled code may have set another number, with which the next maps would round
     for shelf, name in ((shelf, name) for shelf in shelves for name in names):
         if not shelf.of.is_shown(name, number):
             shelf.of.maps[name].discard(number)

@@ -354,3 +354,21 @@ def test_without_locks_nothing_is_lost_or_doubled(settings, monkeypatch):
         shelf.put(1, **arrays)
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
     assert snapshot(settings.results) == before
+
+
+def test_a_part_leaves_the_number_of_threads_alone(settings):
+    """Compiled code sets torch's number of threads to its own; the next part is made with the number there was."""
+    import torch
+
+    before, seen = torch.get_num_threads(), []
+
+    def make_with_others(shelves, number, tick):
+        seen.append(torch.get_num_threads())
+        torch.set_num_threads(before + 1)
+        return make(shelves, number, tick)
+
+    try:
+        run(stage(settings, make=make_with_others), settings, OPTIONS, small_stage.__file__)
+        assert seen == [before] * 3 and torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(before)
