@@ -14,6 +14,8 @@ from utils import PROPERTIES
 
 SHOWN = ("pi_intra", "pi_inter", "pi_ratio", "rho_2")  # as that study's figure
 MARKERS = "osD^vPX*"
+MOST_NAMED = 6  # losses whose dots in a box are named
+BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8}  # these names
 PROPERTY_LABELS = {each.name: each.label for each in PROPERTIES}
 
 
@@ -141,7 +143,7 @@ def factors_figure(settings, differences):
     """
     names = list(dict.fromkeys(differences.factor))
     values = {name: list(dict.fromkeys(differences[differences.factor == name].value)) for name in names}
-    figure, axes = figures.new_figure(2, len(names), figsize=(7, 4.2), sharey="row", sharex="col",
+    figure, axes = figures.new_figure(2, len(names), figsize=(7, 4.8), sharey="row", sharex="col",
                                       width_ratios=[len(values[name]) + 0.5 for name in names])  # fmt: skip
     rows = [
         ("recall_change", "Recall@1, test:\nchange in %"),
@@ -166,9 +168,14 @@ def _boxes(axis, some, values, measure, kinds):
     shown = [some[some.value == value][measure].dropna() for value in values]
     axis.boxplot(shown, positions=range(len(values)), widths=0.6, showfliers=False, medianprops={"color": "black"},
                  boxprops={"color": "0.6"}, whiskerprops={"color": "0.6"}, capprops={"color": "0.6"})  # fmt: skip
+    named = some.loss.nunique() <= MOST_NAMED
     for kind, color, marker in zip(kinds, figures.COLORS, MARKERS * 9):
         of_kind = some[some.type == kind]
         places = [values.index(value) for value in of_kind.value]
         axis.scatter(places, of_kind[measure], s=14, color=color, marker=marker, zorder=3, label=kind)
+        for place, row in zip(places, of_kind.itertuples() if named else ()):
+            name = SHORT_NAMES.get(row.loss, row.loss)
+            axis.text(place + 0.33, getattr(row, measure), name, fontsize=5, va="center", bbox=BEHIND)
+    axis.set_xlim(-0.5, len(values) - 0.5 + 0.25 * named)
     axis.set_xticks(range(len(values)), values, rotation=30 if max(map(len, values)) > 5 else 0, fontsize=6.5)
     axis.grid(axis="y", alpha=0.3, linewidth=0.5)
