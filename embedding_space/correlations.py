@@ -3,6 +3,7 @@
 The folds of a method, and the looks of a training, are no independent points: whole methods are drawn.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,20 +35,30 @@ def correlation(x, y, methods, kind, seed, resamples=RESAMPLES, level=LEVEL):
     names, place = np.unique(methods, return_inverse=True)
     if len(names) < FEWEST_METHODS or np.isnan(value):
         return Correlation(float(value), np.nan, np.nan)
-    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), resamples)
-    values = of(x, y, drawn[:, place].astype(float))
+    values = of(x, y, _drawn(tuple(place), len(names), seed, resamples))
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])  # NaN where a sample is of one method alone
     return Correlation(float(value), float(low), float(high))
+
+
+@lru_cache(maxsize=4)  # many measures are correlated over the same points
+def _drawn(place, count, seed, resamples):
+    """(resamples, n): how often each point counts; place: the number of its method, of so many."""
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    return drawn[:, place].astype(float)
 
 
 def _weighted_pearson(x, y, weights):
     """Pearson correlations (b,) of x and y (n,), or (b, n), where points count as often as weights (b, n) say."""
     total = weights.sum(axis=1, keepdims=True)
-    x, y = (each - (weights * each).sum(axis=1, keepdims=True) / total for each in (x, y))
-    products = [(weights * a * b).sum(axis=1) for a, b in ((x, y), (x, x), (y, y))]
+    x, y = (each - _summed(weights, each)[:, None] / total for each in (x, y))
+    products = [np.einsum("bn,bn,bn->b", weights, a, b) for a, b in ((x, y), (x, x), (y, y))]
     spread = np.sqrt(products[1] * products[2])
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(spread > 1e-12 * total[:, 0], products[0] / spread, np.nan).clip(-1, 1)
+
+
+def _summed(weights, values):
+    return weights @ values if values.ndim == 1 else np.einsum("bn,bn->b", weights, values)
 
 
 def _weighted_spearman(x, y, weights):
@@ -56,7 +67,10 @@ def _weighted_spearman(x, y, weights):
 
 def _ranks(values, weights):
     """The ranks (b, n) of values (n,) of which there are as many as weights (b, n) say: of equal ones the mean of theirs."""
-    found, place = np.unique(values, return_inverse=True)
-    counts = weights @ np.eye(len(found))[place]
+    order = np.argsort(values, kind="stable")
+    first = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)  # of each different value
+    counts = np.add.reduceat(weights[:, order], first, axis=1)
     before = np.cumsum(counts, axis=1) - counts
+    place = np.empty(len(values), dtype=int)
+    place[order] = np.repeat(np.arange(len(first)), np.diff(first, append=len(values)))
     return (before + (counts + 1) / 2)[:, place]
