@@ -14,7 +14,7 @@ RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
 
-.PHONY: demo study study-factors study-models study-cars test lint format cars check-cars bench peers render-env
+.PHONY: demo study study-factors study-models study-cars study-scenes test lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
@@ -36,10 +36,23 @@ demo: $(VENV)/installed
 	$(RUN) embedding_space/2_correlate_measures.py --settings $(SETTINGS)
 	$(RUN) embedding_space/3_plot_spaces.py --settings $(SETTINGS)
 	$(RUN) embedding_space/4_run_toy.py --settings $(SETTINGS)
+	$(RUN) causes/1_locate_maps.py --settings $(SETTINGS)
+	$(RUN) causes/2_move_properties.py --settings $(SETTINGS)
+	$(RUN) causes/3_explain_errors.py --settings $(SETTINGS)
+	$(RUN) causes/4_explain_pairs.py --settings $(SETTINGS)
+	$(RUN) causes/5_randomise_weights.py --settings $(SETTINGS)
+	$(RUN) causes/6_plot_causes.py --settings $(SETTINGS)
+	$(RUN) controls/1_bound_maps.py --settings $(SETTINGS)
+	$(RUN) controls/2_bound_scores.py --settings $(SETTINGS)
+	$(RUN) controls/3_test_groups.py --settings $(SETTINGS)
+	$(RUN) controls/4_compare_groupings.py --settings $(SETTINGS)
+	$(RUN) controls/5_vary_maps.py --settings $(SETTINGS)
+	$(RUN) controls/6_plot_controls.py --settings $(SETTINGS)
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
+	$(RUN) report/2_make_report.py --settings $(SETTINGS)
 
 study: $(VENV)/installed
-	$(MAKE) --jobs=2 study-models study-cars  # a process alone leaves part of two cores idle
+	$(MAKE) --jobs=2 study-models study-cars study-scenes  # a process alone leaves part of two cores idle
 	$(MAKE) demo SETTINGS=settings/study.yaml
 	$(RUN) data/4_list_images.py --settings settings/study.yaml --sha256
 	$(RUN) saliency/5_list_similarities.py --settings settings/study.yaml
@@ -55,6 +68,9 @@ study-models: $(RENDER_VENV)/installed
 
 study-cars: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_cars --frames 1-3000 --format jpg
+
+study-scenes: $(RENDER_VENV)/installed
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_counterfactuals --counterfactuals 200 --format jpg
 
 test: $(VENV)/installed-for-tests
 	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -o tmp_path_retention_policy=failed tests
@@ -72,6 +88,7 @@ cars: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/sample_cars --frames 1-600 --format jpg
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/sample_synthetic_cars --frames 1-768 --format jpg \
 		--car-models procedural:48
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/sample_counterfactuals --counterfactuals 20 --format jpg
 
 check-cars: $(VENV)/installed $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/car_variations --variations

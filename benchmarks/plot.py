@@ -9,22 +9,26 @@ from common import figures
 from common.errors import InputError
 
 LEAST_SPAN = 10  # from the lower to the upper end of a curve's axis, lest what hardly grows look steep
+RATIOS = (
+    "How many times as fast, or as small, each long part is as another way to do the same, beside what it should be."
+)
+GROWTH = "How time and memory of the long parts grow with the number of images."
 COLORS = {"yes": "tab:green", "no": "tab:red"}
 
 
 def plot(folder):
     """ratios and growth, as .png and .pdf, of the CSVs in the folder."""
-    for name, draw in (("results", ratios), ("growth", growth)):
+    for name, draw, caption in (("results", ratios, RATIOS), ("growth", growth, GROWTH)):
         file = folder / f"{name}.csv"
         if not file.is_file():
             raise InputError(f"{file}: missing; run benchmarks/1_run_benchmarks.py")
         stem = folder / ("ratios" if name == "results" else name)
-        figures.write(stem, draw(pd.read_csv(file)), f"of {file.name}")
+        figures.write(stem, draw(pd.read_csv(file)), f"of {file.name}", caption)
 
 
 def ratios(table):
     """How many times as fast, or as small, ours is, beside what it should be; rows without measurements are named."""
-    figure, ((axes,),) = figures.new_figure(figsize=(7, 0.38 * len(table) + 0.8))
+    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.38 * len(table) + 0.8))
     for y, row in enumerate(table.itertuples()):
         axes.plot(row.target, y, "|", color="black", markersize=12, label="wanted" if y == 0 else None)
         if np.isnan(row.ratio):

@@ -49,10 +49,10 @@ def maps_of(settings, items):
     """Saliency maps (networks, items, h, w) of the settings' networks, by their first protocol."""
     networks, found = networks_of(settings, settings.datasets[0], settings.folds[:1]), []
     for network in tqdm(networks, desc=f"saliency maps, {settings.precision}", unit="network"):
-        ready, base = maps.loaded(network)
+        subject = maps.loaded(network)
         gradients = (
-            maps.gradients_of(network, ready.module, base, item.image_id, image)
-            for item, image in zip(items, network_inputs(items, ready.transform))
+            maps.gradients_of(network, subject, item.image_id, image)
+            for item, image in zip(items, network_inputs(items, subject.ready.transform))
         )
         found.append([saliency_map(each, settings.protocols[0].name) for each in gradients])
     return np.array(found)

@@ -137,9 +137,14 @@ def read(file, columns, key=()):
     """The same as a table (pandas.DataFrame), for a file that a script has written; without rows if it does not exist."""
     import pandas as pd  # not part of the renderer's environment
 
-    if not file.exists():
-        return pd.DataFrame(columns=list(columns))
-    return pd.DataFrame(read_columns(file, columns, key), columns=list(columns))
+    return table(file, columns, key) if file.exists() else pd.DataFrame(columns=list(columns))
+
+
+def table(file, columns, key=(), hint=HINT):
+    """The same for a file that has to be there. Raises MissingFile if it is not."""
+    import pandas as pd
+
+    return pd.DataFrame(read_columns(file, columns, key, hint=hint), columns=list(columns))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

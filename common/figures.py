@@ -12,7 +12,11 @@ import matplotlib.pyplot as plt
 from common import safe_files
 
 NOTE_WIDTH = 18  # letters per inch
-COLORS = plt.get_cmap("tab10").colors
+CAPTION_WIDTH = 100  # letters
+COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
+# Okabe and Ito's, which the colour-blind can tell apart; in grey, markers do it.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+MARKERS = "os^DvPX"
 matplotlib.rcParams.update(
     {
         "font.size": 8,
@@ -30,19 +34,26 @@ def new_figure(*args, **kwargs):
     return plt.subplots(*args, squeeze=False, layout="constrained", **kwargs)
 
 
-def draw(settings, stem, figure, shows):
+def look(number):
+    """(color, marker) of the group of models with this number, in every figure."""
+    return COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+
+
+def draw(settings, stem, figure, shows, caption):
     """Write a figure of a run to <stem>.png and .pdf, with what a reader has to know of its networks at the foot.
 
-    shows: what the figure is of, as a dictionary; the PNG's description keeps it.
+    shows: what the figure is of, as a dictionary; the PNG's description keeps it. caption: goes to <stem>.txt.
     """
     if settings.note:
         note = textwrap.fill(settings.note, int(NOTE_WIDTH * figure.get_figwidth()))
         figure.supxlabel(note, fontsize=7, color="0.35")
-    write(stem, figure, json.dumps(shows | {"settings": settings.name, "note": settings.note}))
+    about = json.dumps(shows | {"settings": settings.name, "note": settings.note})
+    write(stem, figure, about, f"{caption} {settings.note}".strip())
 
 
-def write(stem, figure, description):
-    """Write the figure to <stem>.png, which keeps the description, and <stem>.pdf."""
+def write(stem, figure, description, caption):
+    """Write the figure to <stem>.png, which keeps the description, and <stem>.pdf, and its caption to <stem>.txt."""
+    safe_files.write_text(stem.with_name(f"{stem.name}.txt"), textwrap.fill(caption, CAPTION_WIDTH) + "\n")
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     for file, metadata in [(pdf, {"CreationDate": None}), (png, {"Description": description})]:
         content = io.BytesIO()

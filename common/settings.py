@@ -49,6 +49,24 @@ class PropertySettings(NamedTuple):
     tsne_model: str = TSNE_MODEL  # or, where the models have none of that name, the first of them
 
 
+class CauseSettings(NamedTuple):
+    scenes: int | None = None  # counterfactual ones, the first so many; all of them by default
+    mapped_scenes: int = 20  # of which saliency maps are made
+    pairs: int = 6  # of a car and its wrong neighbour, that are explained,
+    pair_models: int = 4  # under so many models, evenly spaced over the trained ones
+    randomised_models: int = 15  # whose weights are made random layer by layer, evenly spaced over all,
+    randomised_images: int = 8  # for maps of so many images
+
+
+class ControlSettings(NamedTuple):
+    images: int = 24  # per dataset, of which maps under other noise and of random weights are made
+    random_networks: int = 3
+    permutations: int = 1000  # of the labels, for what NR-Precision is by chance
+    vary: bool = True  # whether maps of these are made with other sigmas, samples, base images, too
+    varied_sigmas: list = [0.05, 0.15, 0.3]
+    varied_samples: list = [6, 12, 25]  # fewer than the settings' noise_samples
+
+
 class TrainingSettings(NamedTuple):
     """How networks are trained here; by default as the Reality Check trained its own."""
 
@@ -100,6 +118,8 @@ class Settings(NamedTuple):
     tables: dict = {2: "SOP", 3: "Cars196", 4: "CUB200"}  # the dataset that a table is about; others are not made
     saliency: SaliencySettings = SaliencySettings()
     properties: PropertySettings = PropertySettings()
+    causes: CauseSettings = CauseSettings()
+    controls: ControlSettings = ControlSettings()
     training: TrainingSettings | None = None  # set: reality_check/2_train_models.py trains the networks
     paths: dict = PATHS
     unnarrowed: "Settings | None" = None  # of narrowed settings those of the whole run
@@ -162,7 +182,7 @@ class Settings(NamedTuple):
         models = [_given(model) if model.is_own else model.name for model in self.models]
         names = {"protocols": [each.name for each in self.protocols], "models": models}
         blocks = {name: value._asdict() if value else None for name, value in
-                  (("saliency", self.saliency), ("properties", self.properties), ("training", self.training))}  # fmt: skip
+                  ((name, getattr(self, name)) for name in BLOCKS)}  # fmt: skip
         plain = ("seed", "datasets", "folds", "trunk", "device", "precision", "allow_partial", "tables")
         swept = {"sweep": [variant[:3] for variant in self.sweep]} if self.sweep else {}
         return names | {name: getattr(self, name) for name in plain} | blocks | swept
@@ -185,13 +205,22 @@ def unlike_defaults(block, *names):
 # From the YAML file.
 # ---------------------------------------------------------------------------------------------------------------------
 ALL = "all"  # of the images
+
+
+def _each_once(value, kind):
+    return isinstance(value, list) and value and all(map(kind.fits, value)) and len(set(value)) == len(value)
+
+
 IMAGES = kinds.either(kinds.whole(1), kinds.one_of([ALL]))
 BATCH_SIZE = kinds.whole(1, 10**5)
 PATH = kinds.word(re.compile(r"(?=.*\S)[^\0\n]+"), "a path")
 TEXT = kinds.word(re.compile(".+"), "a word")
 WORD = kinds.word(re.compile(r"[A-Za-z]\w{0,39}"), "a word of letters, digits and _")
 RATE = kinds.above(0, 10)
-BLOCKS = {"saliency": SaliencySettings, "properties": PropertySettings, "training": TrainingSettings}
+BLOCKS = {
+    "saliency": SaliencySettings, "properties": PropertySettings, "causes": CauseSettings, "controls": ControlSettings,
+    "training": TrainingSettings,
+}  # fmt: skip
 KINDS = {
     "protocol": kinds.either(kinds.one_of(PROTOCOLS), kinds.several_of(PROTOCOLS)),
     "seed": kinds.whole(-(2**63)),
@@ -229,6 +258,26 @@ KINDS = {
         "batch_size": BATCH_SIZE,
         "tsne_images": kinds.whole(FEWEST_TSNE_IMAGES),
         "tsne_model": TEXT,
+    },
+    "causes": {
+        "scenes": kinds.either(kinds.whole(2), kinds.one_of([ALL])),
+        "mapped_scenes": kinds.whole(1),
+        "pairs": kinds.whole(1, 1000),
+        "pair_models": kinds.whole(1, 1000),
+        "randomised_models": kinds.whole(1, 1000),
+        "randomised_images": kinds.whole(1),
+    },
+    "controls": {
+        "images": kinds.whole(1),
+        "random_networks": kinds.whole(1, 100),
+        "permutations": kinds.whole(20, 10**6),
+        "vary": kinds.FLAG,
+        "varied_sigmas": kinds.Kind(
+            lambda value: _each_once(value, kinds.above(0, 10)), "a list of numbers above 0, each once"
+        ),
+        "varied_samples": kinds.Kind(
+            lambda value: _each_once(value, kinds.whole(1, 10**4)), "a list of whole numbers, each once"
+        ),
     },
     "training": {
         "frozen": kinds.one_of(FROZEN),
@@ -311,7 +360,7 @@ def _own_paths(datasets):
 
 
 def _meant(key, value):
-    return None if key == "images" and value == ALL else value
+    return None if key in ("images", "scenes") and value == ALL else value
 
 
 def _path(text):

@@ -97,7 +97,7 @@ def markdown(table, caption):
             for group, label in zip(table.column_groups or [""] * len(table.columns), table.columns)
         ]
     )
-    lines = [f"**Table {_number(table.name)}.** {caption}", ""]
+    lines = [f"**Table {number_of(table.name)}.** {caption}", ""]
     lines += [_markdown_row(heads), _markdown_row(["---"] * len(heads))]
     for i, (label, cells) in enumerate(zip(table.rows, table.cells)):
         lines.append(_markdown_row(groups[i : i + 1] + [label] + [_markdown_cell(cell) for cell in cells]))
@@ -122,7 +122,7 @@ def latex(table, caption):
     if table.column_groups:
         lines += _latex_column_groups(table.column_groups, before)
     lines += [" & ".join([""] * (before - 1) + [""] + [_escaped(c) for c in table.columns]) + r" \\", r"\midrule"]
-    shades = _shades(table.cells)
+    shades = shades_of(table.cells)
     previous = table.row_groups[0] if table.row_groups else None
     for i, (label, cells) in enumerate(zip(table.rows, table.cells)):
         fields = [_escaped(label)] + [_latex_cell(cell, shade) for cell, shade in zip(cells, shades[i])]
@@ -149,7 +149,7 @@ def _latex_column_groups(groups, before):
     return [" & ".join([""] * (before - 1) + [""] + heads) + r" \\", "".join(rules)]
 
 
-def _shades(cells):
+def shades_of(cells):
     """Per cent of gray for every cell: from white for the smallest shaded value of the table to DARKEST."""
     values = [c.value for row in cells for c in row if c.value is not None and math.isfinite(c.value)]
     low, span = (min(values), max(values) - min(values)) if values else (0, 0)
@@ -176,7 +176,9 @@ def _escaped(text):
 def write_document(names, folder):
     """all_tables.tex: a document that can be compiled, with those of the named tables that exist."""
     existing = [name for name in names if (folder / f"{name}.tex").is_file()]
-    inputs = "\n".join(rf"\renewcommand{{\thetable}}{{{_number(name)}}}\input{{{name}}}\clearpage" for name in existing)
+    inputs = "\n".join(
+        rf"\renewcommand{{\thetable}}{{{number_of(name)}}}\input{{{name}}}\clearpage" for name in existing
+    )
     document = (
         "\\documentclass{article}\n\\usepackage[landscape,margin=1.5cm]{geometry}\n"
         "\\usepackage{booktabs,graphicx}\n\\usepackage[table]{xcolor}\n"
@@ -185,7 +187,7 @@ def write_document(names, folder):
     safe_files.write_text(folder / "all_tables.tex", document)
 
 
-def _number(name):
+def number_of(name):
     """ "table2_jsd" -> "2 (jsd)", as tables are called in text."""
     number, *suffix = name.removeprefix("table").split("_")
     return f"{number} ({' '.join(suffix)})" if suffix else number

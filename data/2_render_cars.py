@@ -2,7 +2,8 @@
 
 Needs Blender as a Python module (requirements-render.txt). A stopped run goes on where it was: frames whose image
 exists are skipped. Any frame comes out the same whichever range it is rendered in, and several processes may fill one
-folder together. With --variations, instead: one property at a time, for data/3_check_renderer.py.
+folder together. With --variations, instead: one property at a time, for data/3_check_renderer.py. With --counterfactuals N:
+N scenes of twelve frames, the first drawn as above, in each of the others one property changed and nothing else.
 """
 
 import argparse
@@ -16,9 +17,11 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 import utils
 from common.errors import InputError, check_range, run_script
 from data.renderer import libraries
+from data.renderer.sampling import FRAMES_OF_A_SCENE
 
 FRAMES = "1-100000"
 LAST_FRAME = 10**7
+MOST_SCENES = 10**6
 PROCEDURAL, MOST_CARS = "procedural", 1000
 DEVICES = ("CPU", "CUDA", "OPTIX", "HIP", "METAL")
 
@@ -43,8 +46,11 @@ def _arguments():
         help="your own cars, which DIR/cars.csv lists; or procedural:N, N cars drawn from the seed",
     )
     parser.add_argument("--variations", action="store_true", help="render one property at a time instead of draws")
+    parser.add_argument(
+        "--counterfactuals", metavar="N", type=int, help="render N scenes of twelve frames instead of draws"
+    )
     arguments = parser.parse_args()
-    check_range(arguments, size=16_384, samples=100_000)
+    check_range(arguments, size=16_384, samples=100_000, counterfactuals=MOST_SCENES)
     return arguments
 
 
@@ -89,7 +95,13 @@ def main():
     arguments.car_models, arguments.procedural = _cars(arguments.car_models)
     if arguments.procedural and arguments.variations:
         raise InputError(f"--variations goes with the six cars or your own in their place, not with {PROCEDURAL}:N")
+    if arguments.counterfactuals and (arguments.procedural or arguments.variations or arguments.frames != FRAMES):
+        raise InputError(
+            "--counterfactuals goes with the six cars or your own in their place, and neither with --variations nor --frames"
+        )
     frame_folder = _renderer()
+    if arguments.counterfactuals:
+        frames = range(1, arguments.counterfactuals * FRAMES_OF_A_SCENE + 1)
     if arguments.variations:
         print(frame_folder.render_variations(arguments))
     else:

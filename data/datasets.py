@@ -54,6 +54,7 @@ MARKS = {
     "CUB200": ("images.txt",),
     "SOP": ("Ebay_test.txt", "Ebay_train.txt"),
     SYNTHETIC: ("samples.csv",),
+    "CounterfactualCars": ("samples.csv",),
     CARS: ("samples.csv",),
 }
 

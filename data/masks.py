@@ -21,3 +21,8 @@ def read(path):
         if mask.max() > max(BACKDROP, GROUND, CAR):
             raise ValueError(f"value {mask.max()}")
         return mask
+
+
+def file_of(item):
+    """Where the mask of a rendered car's image is, if it has one: masks/<frame>.png beside the folder of images."""
+    return item.path.parent.parent / "masks" / f"{item.image_id}.png"

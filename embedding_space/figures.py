@@ -13,7 +13,6 @@ from saliency.tables import SHORT_NAMES
 from utils import PROPERTIES
 
 SHOWN = ("pi_intra", "pi_inter", "pi_ratio", "rho_2")  # as that study's figure
-MARKERS = "osD^vPX*"
 MOST_NAMED = 6  # losses whose dots in a box are named
 BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8}  # these names
 PROPERTY_LABELS = {each.name: each.label for each in PROPERTIES}
@@ -30,11 +29,21 @@ def draw(settings):
             file = correlated.csv_file(settings, dataset)
             raise InputError(f"{file}: no correlation in it; run embedding_space/2_correlate_measures.py first")
         shows = {"dataset": dataset}
-        figures.draw(settings, settings.figures / f"correlations_{dataset}", matrix(settings, dataset, table), shows)
+        caption = (
+            f"Pearson correlation, over methods, of what the networks' spaces are like with their retrieval of test images of {dataset}; "
+            "bold where the 95% interval, by the bootstrap over methods, does not hold 0."
+        )
+        figures.draw(
+            settings, settings.figures / f"correlations_{dataset}", matrix(settings, dataset, table), shows, caption
+        )
         if "train" not in set(table.of):
             print(f"left out: spaces_{dataset}: given embeddings are of test images alone")
             continue
-        figures.draw(settings, settings.figures / f"spaces_{dataset}", panels(settings, dataset, table), shows)
+        caption = (
+            f"Recall@1 on test images of {dataset} over four measures of the training images' space, a point for each method; r with "
+            "its 95% interval, and what can be read off the figure of Roth et al. (ICML 2020)."
+        )
+        figures.draw(settings, settings.figures / f"spaces_{dataset}", panels(settings, dataset, table), shows, caption)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -52,7 +61,7 @@ def matrix(settings, dataset, table):
     half = _split(heights)
     columns = [blocks[:half], blocks[half:]]
     figure = figures.plt.figure(
-        figsize=(7, 0.17 * max(sum(len(b[1]) + 3 for b in c) for c in columns) + 1), layout="constrained"
+        figsize=(figures.PAGE, 0.17 * max(sum(len(b[1]) + 3 for b in c) for c in columns) + 1), layout="constrained"
     )
     for side, column in zip(figure.subfigures(1, 2), columns):
         axes = side.subplots(len(column), 1, squeeze=False, height_ratios=[len(names) for _, names, _ in column])[:, 0]
@@ -97,10 +106,11 @@ def panels(settings, dataset, table):
     points = points.loc[[model.name for model in settings.whole.models if model.name in points.index]]
     chosen = correlated.over_methods(table)
     chosen = chosen[(chosen.of == "train") & (chosen.performance == "recall_at_1")].set_index("measure")
-    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(7, 2.9), sharey=True)
+    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(figures.PAGE, 2.9), sharey=True)
     published = correlated.published()
     for axis, measure in zip(axes[0], SHOWN):
-        for group, color, marker in zip(groups(settings.whole.models), figures.COLORS, MARKERS * 9):
+        for number, group in enumerate(groups(settings.whole.models)):
+            color, marker = figures.look(number)
             names = [
                 model.name for model in settings.whole.models if model.group == group and model.name in points.index
             ]
@@ -133,7 +143,11 @@ def panels(settings, dataset, table):
 # ---------------------------------------------------------------------------------------------------------------------
 def draw_factors(settings):
     """Write factors: what each value of a sweep's factors changes. Raises InputError if there is nothing to compare."""
-    figures.draw(settings, settings.figures / "factors", factors_figure(settings, factors.frame(settings)), {})
+    caption = (
+        "What each value of a factor changes, against the base of the same seed: Recall@1 on test images, and spectral decay of the "
+        "training images' space. A dot is a loss, the mean of its seeds; a box holds the middle half of them."
+    )
+    figures.draw(settings, settings.figures / "factors", factors_figure(settings, factors.frame(settings)), {}, caption)
 
 
 def factors_figure(settings, differences):
@@ -143,7 +157,7 @@ def factors_figure(settings, differences):
     """
     names = list(dict.fromkeys(differences.factor))
     values = {name: list(dict.fromkeys(differences[differences.factor == name].value)) for name in names}
-    figure, axes = figures.new_figure(2, len(names), figsize=(7, 4.8), sharey="row", sharex="col",
+    figure, axes = figures.new_figure(2, len(names), figsize=(figures.PAGE, 4.8), sharey="row", sharex="col",
                                       width_ratios=[len(values[name]) + 0.5 for name in names])  # fmt: skip
     rows = [
         ("recall_change", "Recall@1, test:\nchange in %"),
@@ -169,7 +183,8 @@ def _boxes(axis, some, values, measure, kinds):
     axis.boxplot(shown, positions=range(len(values)), widths=0.6, showfliers=False, medianprops={"color": "black"},
                  boxprops={"color": "0.6"}, whiskerprops={"color": "0.6"}, capprops={"color": "0.6"})  # fmt: skip
     named = some.loss.nunique() <= MOST_NAMED
-    for kind, color, marker in zip(kinds, figures.COLORS, MARKERS * 9):
+    for number, kind in enumerate(kinds):
+        color, marker = figures.look(number)
         of_kind = some[some.type == kind]
         places = [values.index(value) for value in of_kind.value]
         axis.scatter(places, of_kind[measure], s=14, color=color, marker=marker, zorder=3, label=kind)

@@ -20,13 +20,17 @@ BELOW = 0.3  # how far a mean is under the dots of its seeds, in lines
 def figure(stem, result):
     """Write the figure of a toy.Result to <stem>.png and .pdf."""
     shows = {"variants": [each.name for each in result.variants], "seeds": list(result.seeds)}
-    figures.write(stem, panels(result), json.dumps(shows))
+    caption = (
+        "The toy example of Roth et al. (ICML 2020): training and test points, where each variant of the training embeds them on the "
+        f"unit circle (first seed), and the spectra of the embeddings and Recall@1 of test points over {len(result.seeds)} seeds."
+    )
+    figures.write(stem, panels(result), json.dumps(shows), caption)
 
 
 def panels(result):
     """The points and, for the first seed, their embeddings by every variant; below measures over all seeds."""
     lines = -(-(1 + len(result.variants)) // COLUMNS)
-    whole = figures.plt.figure(figsize=(7, 1.65 * lines + 2.7), layout="constrained")
+    whole = figures.plt.figure(figsize=(figures.PAGE, 1.65 * lines + 2.7), layout="constrained")
     above, below = whole.subfigures(2, 1, height_ratios=[1.65 * lines + 0.3, 2.4])
     axes = above.subplots(lines, COLUMNS, squeeze=False).flat
     for axis in axes:

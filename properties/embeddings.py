@@ -1,6 +1,7 @@
 """The embeddings of the rendered cars, and the features of the untrained trunk: their shelves, and how a part is made."""
 
 from functools import partial
+from pathlib import Path
 
 from common.array_files import Array
 from common.errors import InputError
@@ -16,10 +17,10 @@ def embedding_networks(settings):
     return networks_of(settings, settings.properties.networks, settings.folds, datasets.CARS)
 
 
-def shelf_of(network, items):
-    """The embeddings (d,) of one network, not normalised, a row for each of the items."""
+def shelf_of(network, items, kind=Path("properties", "embeddings")):
+    """The embeddings (d,) of one network, not normalised, a row for each of the items; kind: the folder of all such."""
     made_of = {"images": contents.described(network.settings, items), **network.made_of()}
-    folder = network.settings.results / "properties" / "embeddings" / network.path
+    folder = network.settings.results / kind / network.path
     return Shelf(folder, made_of, _parts(items), {"embeddings": Array("f4", (network.dimensions,))}, network)
 
 

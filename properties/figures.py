@@ -18,15 +18,23 @@ def draw(settings):
     items, table = chosen_cars(settings)
     coordinates = csv_files.read(tsne.csv_file(settings), tsne.COLUMNS, key=["image_id"])
     shows = {"loss": coordinates.loss[0], "networks": settings.properties.networks, "images": len(coordinates)}
-    figures.draw(settings, settings.figures / "figure3", tsne_figure(settings, coordinates, table), shows)
+    caption = (
+        f"t-SNE of the embeddings of {len(coordinates):,} rendered cars by {coordinates.loss[0]}, trained on "
+        f"{settings.properties.networks}, coloured by three of their properties."
+    )
+    figures.draw(settings, settings.figures / "figure3", tsne_figure(settings, coordinates, table), shows, caption)
     some = evenly_spaced(items, SAMPLES[0] * SAMPLES[1])
     no_networks = settings._replace(training=None)  # and so no note about networks
-    figures.draw(no_networks, settings.figures / "figure4", samples_figure(some), {"images": ids_of(some)})
+    shows, caption = (
+        {"images": ids_of(some)},
+        "Some of the rendered cars, which differ in eleven independent properties.",
+    )
+    figures.draw(no_networks, settings.figures / "figure4", samples_figure(some), shows, caption)
 
 
 def tsne_figure(settings, coordinates, table):
     """One scatter plot per shown property, the same points in each."""
-    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(7.2, 3.5))
+    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(figures.PAGE, 3.5))
     figure.get_layout_engine().set(rect=(0, 0.07, 1, 0.93))  # the footnote's room
     properties = {prop.name: prop for prop in PROPERTIES}
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
@@ -56,7 +64,7 @@ def value_colors(name, count):
 def samples_figure(items):
     """A grid of images."""
     rows, columns = SAMPLES
-    figure, axes = figures.new_figure(rows, columns, figsize=(7.2, 7.2 * rows / columns))
+    figure, axes = figures.new_figure(rows, columns, figsize=(figures.PAGE, figures.PAGE * rows / columns))
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
     for panel in axes.flat:
         panel.axis("off")

@@ -18,6 +18,19 @@ class Precision(NamedTuple):
     nr_precision: np.ndarray  # (k,), zero for random embeddings; Eq. 5
 
 
+class Hits(NamedTuple):
+    hits: np.ndarray  # (q, k), h: how many of a query's R nearest images share its value
+    p: np.ndarray  # (q, k), the share of all images that have its value
+    neighbors: np.ndarray  # (q, k), R; 0 for a query that is alone with its value
+
+
+class Prepared(NamedTuple):
+    embeddings: np.ndarray  # (n, d) float64, from which distances can be computed safely
+    codes: np.ndarray  # (k, n), the value of each property that an image has, as 0, 1, ...
+    counts: np.ndarray  # (n, k), how many images have that value, the image itself among them
+    neighbors: np.ndarray  # (n, k), R
+
+
 def nr_precision(embeddings, labels, max_neighbors=None, queries=None, device="cpu"):
     """R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
 
@@ -41,12 +54,14 @@ def nr_precision(embeddings, labels, max_neighbors=None, queries=None, device="c
     Memory is bounded by a block of distances.
     Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
     """
-    embeddings, labels = _checked(embeddings, labels, max_neighbors)
-    n = len(labels)
-    values = [np.unique(column, return_inverse=True, return_counts=True) for column in labels.T]
-    codes = np.stack([inverse.reshape(-1) for _, inverse, _ in values])  # (k, n)
-    counts = np.stack([counts[inverse.reshape(-1)] for _, inverse, counts in values], axis=1)  # (n, k), c of the text
-    neighbors = np.minimum(counts - 1, max_neighbors or n)  # R
+    found = query_hits(embeddings, labels, max_neighbors, queries, device)
+    return Precision(*(_mean_of_queries(each, found.neighbors) for each in scores_of_hits(*found)))
+
+
+def query_hits(embeddings, labels, max_neighbors=None, queries=None, device="cpu"):
+    """The Hits of every query; all arguments, and what is raised, as in nr_precision."""
+    embeddings, codes, counts, neighbors = prepared(embeddings, labels, max_neighbors)
+    n = len(embeddings)
     queries = np.arange(n) if queries is None else np.asarray(queries)
     if str(device) == "cpu":
         hits = _hits(embeddings, queries, codes.astype(np.min_scalar_type(codes.max())), neighbors)
@@ -54,30 +69,50 @@ def nr_precision(embeddings, labels, max_neighbors=None, queries=None, device="c
         from properties.neighbor_hits_torch import all_hits  # torch takes seconds to load
 
         hits = all_hits(embeddings, queries, codes, neighbors, device)
-    return _averages(hits, counts[queries] / n, neighbors[queries])
+    return Hits(hits, counts[queries] / n, neighbors[queries])
+
+
+def scores_of_hits(hits, p, neighbors):
+    """(R-Precision, NR-Precision) of single queries, in arrays like those of Hits; NaN where they are undefined."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return hits / neighbors, (hits - neighbors * p) / np.sqrt(neighbors * p * (1 - p))
 
 
 def _hits(embeddings, queries, codes, neighbors):
-    """(q, k): how many of each query's R nearest images share its value, for every property, block by block.
+    """(q, k): how many of each query's R nearest images share its value, for every property."""
+    hits = np.empty((len(queries), len(codes)))
 
-    The distances of images b from a query a are ordered as |b|^2 - 2 ab, as |a|^2 is the same for all.
+    def work(blocks):
+        for places, products, squares in blocks:
+            some = queries[places]
+            hits[places] = neighbor_hits(products, squares, some, codes, neighbors[some])
+
+    in_blocks(embeddings, queries, work)
+    return hits
+
+
+def in_blocks(embeddings, queries, work):
+    """What work(blocks) returns in each of the threads, as a list; together their blocks hold every query once.
+
+    blocks yields (places, products, squares): a slice of the queries, and what orders the images b by their distance
+    from a query a of that slice: products (q, n), -2 ab, to be overwritten as one likes, plus squares (n,), |b|^2.
+    (|a|^2 is the same for all.)
     """
     n, threads = len(embeddings), get_num_threads()
     squares, doubled = np.einsum("nd,nd->n", embeddings, embeddings), -2 * embeddings.T
-    size, hits = queries_at_once(n) // threads, np.empty((len(queries), len(codes)))
+    size = queries_at_once(n) // threads
 
-    def work(first):
+    def blocks(first):
         block = np.empty((min(size, len(queries)), n))
         for start in range(first * size, len(queries), threads * size):
-            some = queries[start : start + size]
-            products = np.matmul(embeddings[some], doubled, out=block[: len(some)])
-            hits[start : start + size] = neighbor_hits(products, squares, some, codes, neighbors[some])
+            places = slice(start, min(start + size, len(queries)))
+            some = embeddings[queries[places]]
+            yield places, np.matmul(some, doubled, out=block[: len(some)]), squares
 
-    # Every thread goes through blocks of its own, product and all: threads of BLAS that wait for their next product keep
-    # a core busy with waiting.
+    # Every thread goes through blocks of its own, product and all: threads of BLAS that wait for their next product
+    # keep a core busy with waiting.
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(threads)))
-    return hits
+        return list(pool.map(lambda first: work(blocks(first)), range(threads)))
 
 
 def queries_at_once(n):
@@ -101,6 +136,15 @@ def euclidean_coordinates(embeddings, name):
     return coordinates
 
 
+def prepared(embeddings, labels, max_neighbors=None):
+    """What nr_precision computes with, as Prepared; arguments, and what is raised, as there."""
+    embeddings, labels = _checked(embeddings, labels, max_neighbors)
+    values = [np.unique(column, return_inverse=True, return_counts=True) for column in labels.T]
+    codes = np.stack([inverse.reshape(-1) for _, inverse, _ in values])
+    counts = np.stack([counts[inverse.reshape(-1)] for _, inverse, counts in values], axis=1)
+    return Prepared(embeddings, codes, counts, np.minimum(counts - 1, max_neighbors or len(labels)))
+
+
 def _checked(embeddings, labels, max_neighbors):
     embeddings, labels = np.asarray(embeddings), np.asarray(labels)
     if embeddings.ndim != 2 or labels.ndim != 2 or len(embeddings) != len(labels) or len(labels) == 0:
@@ -120,13 +164,6 @@ def _checked(embeddings, labels, max_neighbors):
 
 def _exponent(numbers):
     return np.frexp(np.abs(numbers).max())[1]
-
-
-def _averages(hits, p, neighbors):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision = hits / neighbors
-        normalized = (hits - neighbors * p) / np.sqrt(neighbors * p * (1 - p))
-    return Precision(_mean_of_queries(precision, neighbors), _mean_of_queries(normalized, neighbors))
 
 
 def _mean_of_queries(values, neighbors):

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 
-ALTERNATIVES = ("two-sided", "half two-sided")
+ALTERNATIVES = ("two-sided", "half two-sided")  # of the tests of Table 6
+ONE_SIDED = ("greater", "less")  # whether the ranking values are the larger ones, or the smaller ones
 MAX_SPLITS = 100_000  # ways to split the values into two groups that are enumerated one by one
 
 
@@ -21,31 +22,36 @@ def mann_whitney(ranking, classification, alternative="two-sided"):
     "two-sided" is exact where no ranking value equals a classification value. With such ties it is still exact, by
     enumeration, for samples as small as the paper's 9 and 5 losses; for larger ones it is the normal approximation with
     tie and continuity correction. "half two-sided" is what scipy 1.6 returned by default, and so what the released code
-    tests by: half of the two-sided p of the normal approximation, with both corrections.
+    tests by: half of the two-sided p of the normal approximation, with both corrections. "greater" (ranking values
+    tend to be the larger) and "less" are one-sided, by the same distribution of U as "two-sided".
+
+    Ties within a sample alone are broken: however that is done, U is the same, and so is p.
 
     Raises ValueError on an empty sample, NaN or another alternative.
     """
     ranking, classification = np.asarray(ranking, dtype=float), np.asarray(classification, dtype=float)
     if not len(ranking) or not len(classification) or np.isnan([*ranking, *classification]).any():
         raise ValueError("the Mann-Whitney test needs two samples of numbers")
-    if alternative not in ALTERNATIVES:
-        raise ValueError(f"unknown alternative {alternative!r}; known: {', '.join(ALTERNATIVES)}")
-    method, divisor = "asymptotic", 2
-    if alternative == "two-sided" and 1 in (len(ranking), len(classification)):
-        return _one_alone(ranking, classification)
-    if alternative == "two-sided":
-        method, divisor = _method(ranking, classification), 1
-    test = scipy.stats.mannwhitneyu(ranking, classification, alternative="two-sided", method=method)
-    return MannWhitney(float(test.statistic), float(test.pvalue) / divisor)
+    if alternative not in ALTERNATIVES + ONE_SIDED:
+        raise ValueError(f"unknown alternative {alternative!r}; known: {', '.join(ALTERNATIVES + ONE_SIDED)}")
+    if alternative == "half two-sided":
+        test = scipy.stats.mannwhitneyu(ranking, classification, alternative="two-sided", method="asymptotic")
+        return MannWhitney(float(test.statistic), float(test.pvalue) / 2)
+    if 1 in (len(ranking), len(classification)):
+        return _one_alone(ranking, classification, alternative)
+    method = _method(ranking, classification)
+    test = scipy.stats.mannwhitneyu(ranking, classification, alternative=alternative, method=method)
+    return MannWhitney(float(test.statistic), float(test.pvalue))
 
 
-def _one_alone(ranking, classification):
+def _one_alone(ranking, classification, alternative):
     """The exact test where a sample has one value only, which scipy does not enumerate: any of all could be that value."""
     values = np.concatenate([ranking, classification])
     exceeds = np.array([((value > values).sum() + ((value == values).sum() - 1) / 2) for value in values])
     alone = exceeds[0 if len(ranking) == 1 else -1]
-    p_value = min(1, 2 * min((exceeds >= alone).mean(), (exceeds <= alone).mean()))
-    return MannWhitney(float(alone if len(ranking) == 1 else len(ranking) - alone), float(p_value))
+    us, u = (exceeds, alone) if len(ranking) == 1 else (len(ranking) - exceeds, len(ranking) - alone)
+    sides = {"greater": (us >= u).mean(), "less": (us <= u).mean()}
+    return MannWhitney(float(u), float(sides.get(alternative, min(1, 2 * min(sides.values())))))
 
 
 def _method(ranking, classification):

@@ -39,7 +39,7 @@ def models_table(settings, protocol, name):
 def properties_table(settings, protocol, name):
     """Table 5."""
     properties = car_properties(settings)
-    texts = [", ".join(_value(prop.name, value) for value in prop.values) for prop in properties]
+    texts = [", ".join(printed_value(prop.name, value) for value in prop.values) for prop in properties]
     labels = [prop.label for prop in properties]
     records = pd.DataFrame(
         [(prop.name, prop.label, "|".join(map(str, prop.values))) for prop in properties],
@@ -49,7 +49,8 @@ def properties_table(settings, protocol, name):
     return Table(name, caption, [], ["Possible values"], [], labels, [[Cell(text)] for text in texts], records, False)
 
 
-def _value(name, value):
+def printed_value(name, value):
+    """A property's value as Table 5 has it."""
     return f"{value}°" if name in ("rotation_z", "sun_elevation", "sun_rotation") else str(value)
 
 

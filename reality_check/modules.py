@@ -5,6 +5,7 @@ import ctypes
 import hashlib
 import os
 from contextlib import suppress
+from itertools import chain
 
 import torch
 from torch import nn
@@ -141,17 +142,21 @@ def make_repeatable(device):
 
 
 @torch.no_grad()
-def calibrate_batchnorm(network, images):
+def calibrate_batchnorm(network, images, layers=None):
     """Set the BatchNorm statistics of a freshly initialised network from images (n, 3, H, W); returns the network.
 
-    Without it a fresh deep network in eval mode maps all images to nearly the same features.
+    Without it a fresh deep network in eval mode maps all images to nearly the same features. layers: those of its modules
+    that are fresh, all by default.
     """
-    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    layers = network.modules() if layers is None else layers
+    norms = [module for module in layers if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # plain average over the batches
-    network.train()
+    network.eval()
+    for norm in norms:
+        norm.train()
     for batch in images.split(25):
         network(batch)
     for norm, momentum in zip(norms, momenta):
@@ -159,21 +164,38 @@ def calibrate_batchnorm(network, images):
     return network.eval()
 
 
-def randomised(network, seed, images):
+def randomised(network, seed, images, share=1):
     """A copy of a network with random weights from `seed`, calibrated on images (n, 3, H, W), in eval mode.
 
-    Layers draw theirs as they do when they are made; parameters that no layer draws are shuffled.
+    Layers draw theirs as they do when they are made; parameters that no layer draws are shuffled. share: of its layers, from
+    the last one that is at work on an image to the first, that become random: one at least.
     """
+    copied = copy.deepcopy(network).eval()
+    layers = layers_in_order(copied, images[:1])
+    chosen = layers[-max(1, round(share * len(layers))) :] if share < 1 else list(copied.modules())
 
     def draw():
-        copied, drawn = copy.deepcopy(network), set()
-        for module in copied.modules():
+        drawn = set()
+        for module in chosen:
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
                 drawn |= {id(parameter) for parameter in module.parameters(recurse=False)}
-        for parameter in copied.parameters():
+        for parameter in chain.from_iterable(module.parameters(recurse=False) for module in chosen):
             if id(parameter) not in drawn:
                 parameter.data = parameter.data.flatten()[torch.randperm(parameter.numel())].view_as(parameter)
+                drawn.add(id(parameter))
         return copied
 
-    return calibrate_batchnorm(seeded(seed, draw), images)
+    return calibrate_batchnorm(seeded(seed, draw), images, chosen)
+
+
+@torch.no_grad()
+def layers_in_order(network, images):
+    """The modules that have parameters of their own, in the order in which they begin to work on images (n, 3, H, W)."""
+    found = []
+    hooks = [module.register_forward_pre_hook(lambda each, _: found.append(each)) for module in network.modules()
+             if any(True for _ in module.parameters(recurse=False))]  # fmt: skip
+    network(images)
+    for hook in hooks:
+        hook.remove()
+    return list({id(each): each for each in found}.values())

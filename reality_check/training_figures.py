@@ -31,7 +31,12 @@ def draw(settings):
     for dataset in settings.datasets:
         looks = _looks(settings, dataset)
         stem = settings.figures / f"training_{dataset}"
-        figures.draw(settings, stem, curves(settings, dataset, looks), {"dataset": dataset, "looks": len(looks)})
+        shows = {"dataset": dataset, "looks": len(looks)}
+        caption = (
+            f"MAP@R at every look of every training on {dataset}: of each fold's validation classes, which choose the look that is "
+            "taken, and of the test classes, which choose nothing."
+        )
+        figures.draw(settings, stem, curves(settings, dataset, looks), shows, caption)
         for draw_one in (_draw_gains, _draw_classes):
             try:
                 draw_one(settings, dataset)
@@ -55,14 +60,20 @@ def _draw_gains(settings, dataset):
         raise MissingFile(
             f"{gains.classes_file(settings, dataset)}: no gain in it; run reality_check/4_measure_gains.py"
         )
-    figures.draw(settings, settings.figures / f"gains_{dataset}", gains_figure(settings, gained), {"dataset": dataset})
+    stem, shows = settings.figures / f"gains_{dataset}", {"dataset": dataset}
+    caption = (
+        f"What training on {dataset} has gained in MAP@R over the frozen trunk, mean over folds, with 95% intervals by the bootstrap "
+        "over classes; hollow where the interval is not above 0."
+    )
+    figures.draw(settings, stem, gains_figure(settings, gained), shows, caption)
 
 
 def _draw_classes(settings, dataset):
     first = first_of_classes(settings, dataset)
     figure = classes_figure(first, datasets.split_of(settings, dataset))
     shows = {"dataset": dataset, "images": datasets.ids_of(first)}
-    figures.write(settings.figures / f"classes_{dataset}", figure, json.dumps(shows))
+    caption = f"An image of each class of {dataset}, of those for training and validation and of those for testing."
+    figures.write(settings.figures / f"classes_{dataset}", figure, json.dumps(shows), caption)
 
 
 def first_of_classes(settings, dataset):
@@ -77,7 +88,7 @@ def classes_figure(items, split):
     """The images in rows: above those of classes for training and validation, below those of test classes."""
     halves = [[item for item in items if (item.label < split.training_classes) == known] for known in (True, False)]
     heights = [math.ceil(len(half) / CLASSES_IN_A_ROW) for half in halves]
-    figure, axes = figures.new_figure(2, 1, figsize=(7.2, 0.6 * sum(heights) + 0.6), height_ratios=heights)
+    figure, axes = figures.new_figure(2, 1, figsize=(figures.PAGE, 0.6 * sum(heights) + 0.6), height_ratios=heights)
     for (panel,), half, what in zip(axes, halves, ("for training and validation", "for testing")):
         figures.show_image(panel, mosaic([item.path for item in half]), f"an image each of {len(half)} classes {what}")
     return figure
@@ -98,7 +109,7 @@ def curves(settings, dataset, looks):
     models = [model for model in grouped(settings.models) if (looks.loss == model.name).any()]
     columns = min(COLUMNS, len(models))
     rows = math.ceil(len(models) / columns)
-    figure, axes = figures.new_figure(rows, columns, figsize=(7.2, 1.4 * rows + 1.0), sharex=True, sharey=True)
+    figure, axes = figures.new_figure(rows, columns, figsize=(figures.PAGE, 1.4 * rows + 1.0), sharex=True, sharey=True)
     for panel in axes.flat[len(models) :]:
         panel.axis("off")
     published = _published(settings, dataset)
@@ -144,7 +155,9 @@ def _published(settings, dataset):
 def gains_figure(settings, gained):
     """The gain of each model with its interval, on either part; a hollow point is one whose interval is not above zero."""
     names = [model.name for model in grouped(settings.models) if (gained.loss == model.name).any()]
-    figure, (axes,) = figures.new_figure(1, 2, figsize=(7.2, 0.19 * len(names) + 1.5), sharex=True, sharey=True)
+    figure, (axes,) = figures.new_figure(
+        1, 2, figsize=(figures.PAGE, 0.19 * len(names) + 1.5), sharex=True, sharey=True
+    )
     for panel, part in zip(axes, gains.MEASURED):
         rows = gained[gained.part == part].set_index("loss").reindex(names)
         _gains_panel(settings, panel, rows)
@@ -160,9 +173,9 @@ def gains_figure(settings, gained):
 def _gains_panel(settings, panel, rows):
     order = groups(settings.models)
     for place, row in enumerate(rows.itertuples()):
-        color = figures.COLORS[order.index(row.type) % len(figures.COLORS)]
+        color, marker = figures.look(order.index(row.type))
         panel.plot([100 * row.low, 100 * row.high], [place, place], color=color, lw=1.4)
-        panel.plot(100 * row.gain, place, "o", color=color, ms=4.5, mfc=color if row.clear == "yes" else "white",
+        panel.plot(100 * row.gain, place, marker, color=color, ms=4.5, mfc=color if row.clear == "yes" else "white",
                    label=row.type)  # fmt: skip
     panel.axvline(0, color="0.5", lw=0.8)
     panel.grid(axis="x", color="0.9", lw=0.5)

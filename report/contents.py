@@ -23,7 +23,18 @@ def files(settings):
         if any(not model.embeddings for model in settings.models):
             found += [settings.figures / protocol.name / f"{name}.png" for name in ("figure2", "figure2_more")]
     found += [settings.figures / f"{name}.png" for name in ("figure3", "figure4")]
-    return found + _of_spaces(settings) + (_of_training(settings) if settings.training else [])
+    return (
+        found + _of_spaces(settings) + _of_questions(settings) + (_of_training(settings) if settings.training else [])
+    )
+
+
+def _of_questions(settings):
+    """Of causes and controls, which not everyone asks for, what has been made."""
+    found = []
+    for protocol in settings.protocols:
+        for question in ("causes", "controls"):
+            found += sorted((settings.results / protocol.name / question).glob("*.csv"))
+    return found
 
 
 def _of_spaces(settings):

@@ -36,8 +36,9 @@ def draw(settings):
 def _draw(settings, protocol, items, shelves):
     for shelf in shelves:
         shelf.check()
-    for name, count, make in (("figure2", 1, one_image), ("figure2_more", maps.SHOWN_IMAGES, many_images)):
-        shown = _shown(items, shelves, count)
+    for name, most, make in (("figure2", 1, one_image), ("figure2_more", maps.SHOWN_IMAGES, many_images)):
+        shown = _shown(items, shelves, most)
+        count = len(shown)
         if not shown:
             folder = settings.results / protocol.name / "saliency" / "maps"
             raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
@@ -48,7 +49,11 @@ def _draw(settings, protocol, items, shelves):
         )
         shows = {"dataset": network.dataset, "fold": network.fold, "images": datasets.ids_of(shown)}
         shows |= {"protocol": protocol.name, "maps": {each.of.network.model.name: each.fingerprint for each in shelves}}
-        figures.draw(settings, settings.figures / protocol.name / name, figure, shows)
+        caption = (
+            f"Saliency maps of {count} test image{'s' * (count > 1)} of {network.dataset} under every model, fold {network.fold}, "
+            f"protocol {protocol.name}: what moves the image's embedding away from that of a black image."
+        )
+        figures.draw(settings, settings.figures / protocol.name / name, figure, shows, caption)
 
 
 def _shown(items, shelves, count):
@@ -82,7 +87,7 @@ def one_image(models, items, pictures, maps):
     by_group = [[model for model in others if model.group == group] for group in groups(others)]
     rows = [row for some in by_group for row in _rows_of(some, WIDTH - 1)]
     height = max(2, len(rows), 1 + len(untrained))
-    figure, axes = figures.new_figure(height, WIDTH, figsize=(7.2, 1.45 * height + 0.3))
+    figure, axes = figures.new_figure(height, WIDTH, figsize=(figures.PAGE, 1.4 * height + 0.3))
     for panel in axes.flat:
         panel.axis("off")
     figures.show_image(axes[0, 0], pictures[0], "Image")
@@ -101,7 +106,8 @@ def _rows_of(models, width):
 def many_images(models, items, pictures, maps):
     """One row per image: the image, then its map under every model. All in one axes, of one unit per panel."""
     models = sorted(grouped(models), key=lambda model: not model.is_none)
-    figure, axes = figures.new_figure(1, 1, figsize=(0.62 * (len(models) + 1.6), 0.62 * (len(items) + 1.7) + 0.2))
+    unit = min(0.62, figures.PAGE / (len(models) + 1.6))
+    figure, axes = figures.new_figure(1, 1, figsize=(unit * (len(models) + 1.6), unit * (len(items) + 1.7) + 0.3))
     axes = axes[0, 0]
     for row, (item, picture) in enumerate(zip(items, pictures)):
         _place(axes, row, 0, picture)

@@ -1,7 +1,10 @@
 """The saliency maps of networks: which shelves they are on, and how a part is made. The maths is smoothgrad's."""
 
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from common.array_files import Array
 from common.errors import InputError
@@ -11,9 +14,11 @@ from common.shelf import Job, Shelf, blocks
 from data import contents, datasets
 from reality_check import networks
 from reality_check.networks import ALL_FOLDS, Network, code_of, device_of, network_stage
+from saliency.conditions import BASES, INTEGRATED, OWN, Condition, base_image, integrated_gradients
 from utils import Protocol
 
 MAPS_PER_PART = 64  # 6.6 MB of BN-Inception's; a stopped run loses at most this many maps of one network
+CALIBRATED_ON = 50  # images that set the BatchNorm statistics of random layers
 SHOWN_IMAGES = 6  # per dataset, that the larger of the two figures of maps shows
 HINT = "; with `saliency: keep_maps: false` maps are deleted once compared"
 
@@ -23,6 +28,7 @@ class Mapped(NamedTuple):
 
     network: Network
     protocol: Protocol
+    condition: Condition = OWN
 
 
 def mapped_items(settings):
@@ -39,7 +45,7 @@ def mapped_items(settings):
     return items
 
 
-def shelf_of(network, protocol, items):
+def shelf_of(network, protocol, items, condition=OWN):
     """The maps (h, w) in [0, 1] of one network by one protocol, a row for each of the items."""
     settings, size = network.settings, network.crop.size
     made_of = {
@@ -50,10 +56,32 @@ def shelf_of(network, protocol, items):
         "signed_mean_over": protocol.signed_mean_over,
         **unlike_defaults(settings.saliency, "noise_samples", "noise_sigma"),
         **unlike_defaults(settings, "seed"),
+        **condition.made_of(),
     }
-    folder = settings.results / protocol.name / "saliency" / "maps" / network.path
-    parts = [datasets.ids_of(some) for some in parts_of(items)]
-    return Shelf(folder, made_of, parts, {"maps": Array("f2", size, low=0, high=1)}, Mapped(network, protocol))
+    kind = Path("controls", "maps", condition.name) if condition.name else Path("saliency", "maps")
+    folder = settings.results / protocol.name / kind / network.path
+    parts, of = [datasets.ids_of(some) for some in parts_of(items)], Mapped(network, protocol, condition)
+    return Shelf(folder, made_of, parts, {"maps": Array("f2", size, low=0, high=1)}, of)
+
+
+def kept(settings, protocol, dataset, items):
+    """The shelves of the maps of all networks that a dataset's tables are about; items: those of mapped_items."""
+    found = networks.networks_of(settings, dataset, settings.table_folds(protocol))
+    return [shelf_of(each, protocol, items) for each in found if each.has_maps and each.is_known()]
+
+
+def lacking(shelves):
+    """A line that says which of these shelves of a run's own maps are not whole, and what to do; empty if all are."""
+    names = dict.fromkeys(shelf.of.network.model.name for shelf in shelves if not shelf.is_whole())
+    advice = "run saliency/1_compute_maps.py, with `keep_maps: true`"
+    return f"the maps of {', '.join(names)} are not whole; {advice}" if names else ""
+
+
+def some_maps(shelf, image_ids):
+    """The maps (n, h, w) of these images, in their order, from a whole shelf."""
+    place = {each: (number, row) for number, part in enumerate(shelf.parts) for row, each in enumerate(part)}
+    parts = {number: shelf.get(number)["maps"] for number in sorted({place[each][0] for each in image_ids})}
+    return np.array([parts[number][row] for number, row in (place[each] for each in image_ids)])
 
 
 def parts_of(items):
@@ -108,26 +136,33 @@ def loads(shelf):
     return [shelf.of.network]
 
 
-def maker(settings, items, remembered):
-    """A function that makes a part of a network's maps by one or more protocols, from the same gradients; see Job.make.
+def maker(settings, items, remembered, networks=None):
+    """A function that makes a part of a network's maps on one or more shelves, from the same gradients; see Job.make.
 
-    items: dataset -> list; remembered: how many networks stay loaded.
+    Shelves that are made together may differ in their protocol, and their conditions in name and number of samples.
+    items: dataset of images -> list; remembered: how many networks stay loaded; networks: networks_of by default.
     """
-    mapped = {network.path: network for network in networks_of(settings)}
-    load = lru_cache(maxsize=remembered)(lambda path: loaded(mapped[path]))
+    mapped = {network.path: network for network in networks or networks_of(settings)}
+
+    @lru_cache(maxsize=remembered)
+    def load(path, share, draw):
+        return loaded(mapped[path], Condition(random_share=share, random_draw=draw), items[mapped[path].images])
 
     def make(shelves, number, tick):
         from reality_check.transforms import network_inputs
         from saliency.smoothgrad import saliency_map
 
-        network = shelves[0].of.network
-        some = parts_of(items[network.dataset])[number]
-        maps = []
-        ready, base = load(network.path)
-        for item, image in zip(some, network_inputs(some, ready.transform)):
-            gradients = gradients_of(network, ready.module, base, item.image_id, image)
+        network, condition = shelves[0].of[::2]
+        some = parts_of(items[network.images])[number]
+        usual, maps = network.settings.saliency.noise_samples, []
+        samples = [shelf.of.condition.noise_samples or usual for shelf in shelves]
+        subject = load(network.path, condition.random_share, condition.random_draw)
+        for item, image in zip(some, network_inputs(some, subject.ready.transform)):
+            gradients = gradients_of(
+                network, subject, item.image_id, image, condition._replace(noise_samples=max(samples))
+            )
             try:
-                maps.append([saliency_map(gradients, shelf.of.protocol.name) for shelf in shelves])
+                maps.append([saliency_map(gradients[:n], shelf.of.protocol.name) for n, shelf in zip(samples, shelves)])
             except ValueError as error:
                 raise InputError(f"{network.name}: {item.path}: {error}; check the network's weights") from None
             tick(1)
@@ -136,29 +171,63 @@ def maker(settings, items, remembered):
     return make
 
 
-def loaded(network):
-    """(network, Ready for gradients, its embedding (1, d) of the black image)."""
+class Subject(NamedTuple):
+    """A network that is ready to be asked for gradients."""
+
+    ready: tuple  # reality_check.loading.Ready
+    black: object  # the black image, a tensor (C, H, W),
+    base: object  # and its embedding (1, d)
+
+
+def loaded(network, condition=OWN, items=()):
+    """The Subject that a network is under a condition; items: whose images set what random layers take from images."""
     from reality_check.transforms import black_input
     from saliency.smoothgrad import base_embedding
 
-    ready = network.load(device_of(network.settings), gradients=True)
+    device = device_of(network.settings)
+    ready = (
+        network.load(device, gradients=True)
+        if not condition.random_share
+        else _random(network, condition, items, device)
+    )
+    black = black_input(ready.transform)
     try:
-        return ready, base_embedding(ready.module, black_input(ready.transform))
+        return Subject(ready, black, base_embedding(ready.module, black))
     except ValueError as error:
         raise InputError(f"{network.name}: {error}; take another transform or network") from None
 
 
-def gradients_of(network, module, base, image_id, image):
-    """The gradients at noisy copies of a transformed image (C, H, W), under a network's module."""
-    from reality_check.distances import distance_function
-    from saliency.smoothgrad import gradients_in_batches, noisy_copies
+def _random(network, condition, items, device):
+    """A network, Ready, with as many random layers as the condition says."""
+    import torch
 
-    options = network.settings.saliency
-    # Noise of its own for every network and image: shared noise would make any two networks look more alike.
-    purpose = ("saliency noise", network.model.name, network.dataset, network.fold, image_id)
+    from reality_check.modules import randomised, ready_for_inference
+    from reality_check.transforms import network_inputs
+
+    ready = network.load(gradients=True)  # on a CPU nothing is folded into a layer that is to be drawn anew
+    purpose = ("random weights", network.model.name, network.dataset, network.fold, condition.random_draw)
+    images = torch.stack(list(network_inputs(items[:CALIBRATED_ON], ready.transform)))
     seed = derived_seed(network.settings.seed, *purpose)
-    copies = noisy_copies(image.to(base.device), options.noise_samples, options.noise_sigma, seed)
-    return gradients_in_batches(module, copies, base, distance_function(network.model.distance), options.batch_size)
+    module = randomised(ready.module, seed, images, condition.random_share)
+    return ready._replace(module=ready_for_inference(module, device))
+
+
+def gradients_of(network, subject, image_id, image, condition=OWN):
+    """The gradients at noisy copies of a transformed image (C, H, W), or what else a condition takes for them."""
+    from reality_check.distances import distance_function
+    from saliency.smoothgrad import base_embedding, gradients_in_batches, noisy_copies
+
+    options, module, base = network.settings.saliency, subject.ready.module, subject.base
+    distance, image = distance_function(network.model.distance), image.to(base.device)
+    compared = base_image(condition.base, image, subject.black.to(base.device))
+    base = base if condition.base == BASES[0] else base_embedding(module, compared)
+    samples, sigma = condition.noise_samples or options.noise_samples, condition.noise_sigma or options.noise_sigma
+    if condition.attribution == INTEGRATED:
+        return integrated_gradients(module, image, compared, base, distance, samples, options.batch_size)
+    # Noise of its own for every network and image: shared noise would make any two networks look more alike.
+    purpose = ("saliency noise", network.model.name, network.dataset, network.fold, image_id, *condition.purpose)
+    copies = noisy_copies(image, samples, sigma, derived_seed(network.settings.seed, *purpose))
+    return gradients_in_batches(module, copies, base, distance, options.batch_size)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

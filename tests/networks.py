@@ -44,6 +44,13 @@ def tiny():
     return nn.Sequential(*layers), small_transform()
 
 
+def tiny_too():
+    """Another such, which sees more of an image at a time."""
+    torch.manual_seed(6)
+    layers = [nn.Conv2d(3, 5, 8, stride=4), nn.Tanh(), nn.Flatten(), nn.Linear(5 * 4 * 4, 6)]
+    return nn.Sequential(*layers), small_transform()
+
+
 def stretched(embeddings):
     """Coordinates for a distance of one's own: the second direction counts three times as much."""
     return embeddings * torch.tensor([1.0, 3.0] + [1.0] * (embeddings.shape[1] - 2), dtype=embeddings.dtype)
@@ -61,3 +68,19 @@ class Infinite(nn.Module):
 
     def forward(self, embeddings, labels, pairs=None):
         return embeddings.sum() * float("nan")
+
+
+class TopRows(nn.Module):
+    """Sees the first rows of an image alone, which in rendered pictures are backdrop."""
+
+    def __init__(self, rows=1):
+        super().__init__()
+        self.rows, self.layer = rows, nn.Linear(3 * rows * 20, 6)
+
+    def forward(self, images):
+        return torch.tanh(self.layer(images[:, :, : self.rows].flatten(1)))
+
+
+def top_rows():
+    torch.manual_seed(5)
+    return TopRows(), small_transform()

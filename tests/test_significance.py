@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+import scipy.stats
 
 import utils
 from properties.significance import mann_whitney
@@ -55,8 +56,32 @@ def test_one_value_alone(a, b, u, p):
     assert mann_whitney(a, b) == (u, pytest.approx(p))
 
 
+def test_ties_in_large_samples_take_the_normal_approximation():
+    # 6 zeros and 6 ones against 10 zeros and 2 ones, of 24: U = 12 * 12 / 2 + (6 * 10 - 6 * 2) / 2 = 96, mean 72;
+    # variance 144 / 12 * (25 - (16^3 - 16 + 8^3 - 8) / (24 * 23)); continuity corrected by a half on each side
+    ranking, classification = [0] * 6 + [1] * 6, [0] * 10 + [1] * 2
+    spread = (12 * (25 - (16**3 - 16 + 8**3 - 8) / (24 * 23))) ** 0.5
+    upper, lower = (scipy.stats.norm.sf((distance - 0.5) / spread) for distance in (24, -24))
+    assert mann_whitney(ranking, classification) == (96, pytest.approx(2 * upper))
+    assert mann_whitney(ranking, classification, "greater") == (96, pytest.approx(upper))
+    assert mann_whitney(ranking, classification, "less") == (96, pytest.approx(lower))
+
+
 @pytest.mark.parametrize(
-    "a, b, alternative", [([], [1], "two-sided"), ([1], [float("nan")], "two-sided"), ([1], [2], "less")]
+    "a, b, greater, less",
+    [([4, 5], [1, 2, 3], 1 / 10, 1), ([1, 2], [3, 4, 5], 1, 1 / 10), ([2, 3], [1, 2], 2 / 6, 1),
+     ([9], [1, 2, 4, 5], 1 / 5, 1), ([1, 2, 4, 5], [9], 1, 1 / 5), ([2], [1, 2, 4, 5], 4 / 5, 3 / 5),
+     ([3], [1, 2, 4, 5], 3 / 5, 3 / 5), ([4], [1, 2, 4, 4], 3 / 5, 1), ([1, 2, 4, 4], [4], 1, 3 / 5), ([1], [1], 1, 1)],
+)  # fmt: skip
+def test_one_sided_by_hand(a, b, greater, less):
+    """The share of all splits of the values with a U as large, or as small; the splits of a value alone are the values."""
+    assert mann_whitney(a, b, "greater").p_value == pytest.approx(greater)
+    assert mann_whitney(a, b, "less").p_value == pytest.approx(less)
+    assert mann_whitney(a, b, "greater").u == mann_whitney(a, b).u == mann_whitney(a, b, "less").u
+
+
+@pytest.mark.parametrize(
+    "a, b, alternative", [([], [1], "two-sided"), ([1], [float("nan")], "two-sided"), ([1], [2], "fewer")]
 )
 def test_bad_input(a, b, alternative):
     with pytest.raises(ValueError):

@@ -176,6 +176,8 @@ def test_floors():
         "data",
         "reality_check",
         "saliency properties",
+        "embedding_space",
+        "causes controls",
         "report",
         "benchmarks examples",
         "tests",

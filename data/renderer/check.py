@@ -20,7 +20,8 @@ def check(folder, results, figure_folder):
     table = measured(folder)
     csv_files.write_table(results / "variations.csv", table.round(4))
     print(f"wrote {results / 'variations.csv'}")
-    figures.write(figure_folder / "properties", contact_sheet(folder), "Rendered cars, one property at a time")
+    caption = "Rendered cars, one property at a time"
+    figures.write(figure_folder / "properties", contact_sheet(folder), caption, f"{caption}.")
     failed = []
     for statement, holds in variations.statements(table):
         print(f"{'as it should be' if holds else 'WRONG'}: {statement}")
@@ -75,7 +76,7 @@ def contact_sheet(folder):
     """A row of pictures per property."""
     rows = [list(group) for _, group in groupby(enumerate(sampling.variations(), 1), key=lambda each: each[1][0])]
     columns = max(map(len, rows))
-    figure, axes = figures.new_figure(len(rows), columns, figsize=(7.2, 8.6))
+    figure, axes = figures.new_figure(len(rows), columns, figsize=(figures.PAGE, 8.2))
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
     for panels, row, prop in zip(axes, rows, utils.PROPERTIES):
         for panel in panels:

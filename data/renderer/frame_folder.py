@@ -30,13 +30,20 @@ def render_frames(options, frames):
     count = options.procedural
 
     def values_of(frame):
+        if options.counterfactuals:
+            return sampling.draw_counterfactual(frame, options.seed)
         return sampling.draw_procedural(frame, options.seed, count) if count else sampling.draw(frame, options.seed)
 
     def picture(scene, frame):
         values = values_of(frame)
         car = drawn_cars.drawn_car(drawn_cars.number_of(values["model"]), options.seed) if count else None
         car_scene.apply(scene, values, car)
-        _render(scene, options, frame, derived_seed(options.seed, "noise", frame))
+        _render(scene, options, frame, noise_of(frame))
+
+    def noise_of(frame):
+        if options.counterfactuals:  # one for all frames of a scene, so that it is no difference between them
+            return derived_seed(options.seed, "counterfactual noise", (frame - 1) // sampling.FRAMES_OF_A_SCENE)
+        return derived_seed(options.seed, "noise", frame)
 
     return _fill(options, frames, values_of, f"seed {options.seed}", picture)
 
@@ -132,7 +139,8 @@ def _rendered(scene, options, todo, render):
 def _recorded(options):
     recorded = {name: getattr(options, name) for name in RECORDED}
     procedural = f"procedural:{options.procedural}" if options.procedural else None
-    return recorded | {"car_models": str(options.car_models.resolve()) if options.car_models else procedural}
+    recorded |= {"car_models": str(options.car_models.resolve()) if options.car_models else procedural}
+    return recorded | ({"counterfactuals": True} if options.counterfactuals else {})
 
 
 def _check_options(options, images):
@@ -142,11 +150,11 @@ def _check_options(options, images):
         if any(not name.startswith(".") for name in images):
             raise InputError(f"{file}: missing, so these images may be anyone's; give another --output")
         return
-    before = safe_files.read_json(file)
-    for name, value in _recorded(options).items():
-        if before.get(name) != value:
+    before, now = safe_files.read_json(file), _recorded(options)
+    for name in dict.fromkeys([*now, "counterfactuals"]):
+        if before.get(name) != now.get(name):
             raise InputError(
-                f"{file}: the folder was made with {name} = {before.get(name)}, not {value}; "
+                f"{file}: the folder was made with {name} = {before.get(name)}, not {now.get(name)}; "
                 "give the same options, or another --output"
             )
 

@@ -7,6 +7,7 @@ from common.seeds import derived_seed
 from data.renderer import drawn_cars
 
 COLUMNS = ["frame"] + [each.name for each in utils.PROPERTIES]
+FRAMES_OF_A_SCENE = 1 + len(utils.PROPERTIES)  # of counterfactual frames
 # What the variations have in common: a picture in which every property can be seen to change.
 BASE = {
     "model": "Range Rover Evoque", "rotation_z": 45,
@@ -31,6 +32,20 @@ def draw_procedural(frame, seed, count):
     """
     model = drawn_cars.name_of((frame - 1) % count + 1)
     return {"model": model} | _drawn(frame, seed, "procedural cars", utils.PROPERTIES[1:])
+
+
+def draw_counterfactual(frame, seed):
+    """The same of frames in scenes: the first of each is drawn, and in each of the others one property has another value.
+
+    The properties change in their order, so a scene has a frame for each of them. A new value is drawn uniformly.
+    """
+    scene, place = divmod(frame - 1, FRAMES_OF_A_SCENE)
+    values = _drawn(scene + 1, seed, "counterfactual scenes", utils.PROPERTIES)
+    if place == 0:
+        return values
+    changed = utils.PROPERTIES[place - 1]
+    others = [value for value in changed.values if value != values[changed.name]]
+    return values | {changed.name: others[derived_seed(seed, "counterfactual values", frame) % len(others)]}
 
 
 def _drawn(frame, seed, purpose, properties):

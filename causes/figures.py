@@ -1,0 +1,224 @@
+"""Figures of causes: where maps lie, what moves embeddings, what wrong neighbours share, pairs explained, random weights."""
+
+import numpy as np
+
+from causes import errors_at_rank_1, locate, move, pairs, randomization
+from causes.regions import REGIONS
+from common import csv_files, figures
+from common.errors import InputError, MissingFile
+from common.models import counted, grouped, groups
+from data.images import cropped, open_image
+from saliency.figures import COLOR_MAP
+from utils import PROPERTIES
+
+LABELS = {each.name: each.label for each in PROPERTIES}
+OPACITY = 0.6  # of a map over its picture
+MOST_PAIRS = 6  # in a figure
+
+
+def draw(settings):
+    """Write all figures of causes whose results exist, by each protocol; says what it leaves out."""
+    drawn = 0
+    for protocol in settings.protocols:
+        for draw_one in (_draw_regions, _draw_movements, _draw_errors, _draw_random, _draw_pairs):
+            try:
+                draw_one(settings, protocol)
+                drawn += 1
+            except MissingFile as error:
+                print(f"left out: {error}")
+    if not drawn:
+        raise InputError(
+            f"settings {settings.name!r}: nothing to draw; run causes/1_locate_maps.py to 5_randomise_weights.py"
+        )
+
+
+def _write(settings, protocol, name, figure, caption):
+    stem = settings.figures / protocol.name / name
+    figures.draw(settings, stem, figure, {"protocol": protocol.name}, f"{caption} Protocol {protocol.name}.")
+
+
+def _by_group(settings, table):
+    """(group, color, marker, the names of its models in the table, a place for each) of every group; places go down."""
+    order, place = grouped(settings.whole.models), 0
+    for number, group in enumerate(groups(order)):
+        names = [model.name for model in order if model.group == group and (table.loss == model.name).any()]
+        yield group, *figures.look(number), names, [place + i for i in range(len(names))]
+        place += len(names) + 0.6
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Where maps lie.
+# ---------------------------------------------------------------------------------------------------------------------
+def _draw_regions(settings, protocol):
+    for dataset in [each for each in settings.datasets if locate.has_masks(settings, each)]:
+        table = csv_files.table(
+            locate.csv_file(settings, protocol, dataset), locate.COLUMNS, key=["loss", "fold", "region"]
+        )
+        caption = (
+            f"Where saliency maps lie: the share of their mass on car, ground and backdrop ({dataset}, {table.n_images.max()} "
+            "images, mean over folds). Lines: the share of pixels, which a map that knows nothing has."
+        )
+        _write(settings, protocol, f"regions_{dataset}", regions_figure(settings, table), caption)
+
+
+def regions_figure(settings, table):
+    """A panel for each region: a dot for each model."""
+    figure, (axes,) = figures.new_figure(1, len(REGIONS), figsize=(figures.PAGE, 2.9), sharey=True)
+    ticks = {}
+    for panel, region in zip(axes, REGIONS):
+        some = table[table.region == region]
+        means = some.groupby("loss")[["mass", "pixels"]].mean()
+        for group, color, marker, names, places in _by_group(settings, some):
+            panel.plot(100 * means.mass.loc[names], places, marker, color=color, ms=4.5, label=group)
+            ticks |= dict(zip(places, names))
+        panel.axvline(100 * means.pixels.mean(), color="0.4", lw=0.9, ls="--")
+        panel.set_title(region, pad=3)
+        panel.set_xlabel("mass of the maps in %")
+        panel.grid(color="0.9", lw=0.5)
+    axes[0].set_yticks(list(ticks), list(ticks.values()))
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What moves embeddings.
+# ---------------------------------------------------------------------------------------------------------------------
+def _draw_movements(settings, protocol):
+    table = csv_files.table(move.csv_file(settings, protocol), move.COLUMNS, key=["loss", "fold", "property"])
+    caption = (
+        f"How far an embedding moves when one property changes and nothing else, in units of the median distance of unrelated "
+        f"images ({table.n_scenes.max()} scenes): a dot for each model, a bar for each group's mean."
+    )
+    _write(settings, protocol, "movements", dots_of_properties(settings, table, "movement", "movement", 1), caption)
+
+
+def dots_of_properties(settings, table, value, label, unit):
+    """A row for each property, a line of dots in it for each group: its models' means; a bar is the group's mean."""
+    means = table.groupby(["property", "loss"])[value].mean() * unit
+    names = [each.name for each in PROPERTIES if each.name in means.index.get_level_values(0)]
+    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.32 * len(names) + 0.9))
+    models = settings.whole.models
+    for number, group in enumerate(groups(models)):
+        color, marker = figures.look(number)
+        some = [model.name for model in counted(models, group)]
+        for row, name in enumerate(names):
+            values = means[name].reindex(some).dropna()
+            place = row + 0.22 * (number - (len(groups(models)) - 1) / 2)
+            axes.plot(
+                values, [place] * len(values), marker, color=color, ms=3.2, alpha=0.8, label=None if row else group
+            )
+            if len(values):
+                axes.plot([values.mean()] * 2, [place - 0.1, place + 0.1], color=color, lw=2)
+    axes.set_yticks(range(len(names)), [LABELS[name] for name in names])
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+    axes.grid(color="0.9", lw=0.5)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def _draw_errors(settings, protocol):
+    file = errors_at_rank_1.csv_file(settings, protocol)
+    table = csv_files.table(file, errors_at_rank_1.COLUMNS, key=["unit", "loss", "type", "property"])
+    caption = (
+        f"What a wrong car at rank 1 shares with the query more often than by chance, in points: a dot for each group, with its "
+        f"95% interval ({table.n_queries.max()} queries)."
+    )
+    _write(settings, protocol, "wrong_neighbors", errors_figure(settings, table[table.unit == "group"]), caption)
+
+
+def errors_figure(settings, table):
+    """A row for each property, and in it a dot with its interval for each group."""
+    names = list(dict.fromkeys(table.property))
+    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.32 * len(names) + 0.9))
+    for number, group in enumerate(groups(settings.whole.models)):
+        color, marker = figures.look(number)
+        some = table[table.type == group].set_index("property")
+        for row, name in enumerate(each for each in names if each in some.index):
+            place, found = row + 0.2 * (number - 1), some.loc[name]
+            axes.plot([100 * found.low, 100 * found.high], [place] * 2, color=color, lw=1.3)
+            axes.plot(100 * found.excess, place, marker, color=color, ms=4, label=None if row else group)
+    axes.axvline(0, color="0.5", lw=0.8)
+    axes.set_yticks(range(len(names)), [LABELS[name] for name in names])
+    axes.invert_yaxis()
+    axes.set_xlabel("shared more often than by chance, points")
+    axes.grid(axis="x", color="0.9", lw=0.5)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Random weights.
+# ---------------------------------------------------------------------------------------------------------------------
+def _draw_random(settings, protocol):
+    dataset = settings.shown_dataset
+    file = randomization.csv_file(settings, protocol, dataset)
+    table = csv_files.table(file, randomization.COLUMNS, key=["loss", "fold", "random_share"])
+    caption = (
+        f"Correlation of a network's saliency maps with those after so many of its layers, from the last one on, have been made "
+        f"random ({dataset}, {table.n_images.max()} images, other noise): a line for each model."
+    )
+    _write(settings, protocol, f"randomization_{dataset}", random_figure(settings, table), caption)
+
+
+def random_figure(settings, table):
+    """A line for each model, over the share of random layers."""
+    figure, ((axes,),) = figures.new_figure(figsize=(figures.COLUMN, 2.4))
+    for group, color, marker, names, _ in _by_group(settings, table):
+        for name in names:
+            some = table[table.loss == name].groupby("random_share").correlation_mean.mean()
+            axes.plot(
+                100 * some.index,
+                some,
+                marker + "-",
+                color=color,
+                ms=3,
+                lw=0.9,
+                label=None if name != names[0] else group,
+            )
+    axes.set(xlabel="random layers in %, from the last one on", ylabel="correlation with intact maps", ylim=(None, 1))
+    axes.axhline(0, color="0.5", lw=0.8)
+    axes.grid(color="0.9", lw=0.5)
+    axes.legend(frameon=False)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Pairs.
+# ---------------------------------------------------------------------------------------------------------------------
+def _draw_pairs(settings, protocol):
+    chosen = pairs.chosen_pairs(settings)
+    shelves = [shelf for shelf in pairs.shelves_of(settings, chosen)[protocol] if shelf.is_whole()]
+    if not shelves:
+        raise MissingFile(
+            f"{settings.results / protocol.name / 'causes' / 'pairs'}: no pairs; run causes/4_explain_pairs.py"
+        )
+    caption = (
+        "Queries and the wrong car that is nearest to each under one of these models: the pixels of both that move the distance "
+        "between their embeddings, under each model."
+    )
+    _write(settings, protocol, "pairs", pairs_figure(chosen[:MOST_PAIRS], shelves), caption)
+
+
+def pairs_figure(chosen, shelves):
+    """Two rows for each pair, query and neighbour: the picture, then its map under each model, laid over it."""
+    figure, axes = figures.new_figure(
+        2 * len(chosen),
+        1 + len(shelves),
+        figsize=(1.05 * (1 + len(shelves)), 2.1 * len(chosen)),
+        gridspec_kw={"hspace": 0.02},
+    )
+    maps = [shelf.read("maps")["maps"] for shelf in shelves]
+    for number, pair in enumerate(chosen):
+        for side, item in enumerate(pair):
+            row = axes[2 * number + side]
+            for panel, shelf, some in zip(row[1:], shelves, maps):
+                picture = cropped(open_image(item.path), shelf.of.network.crop)
+                title = shelf.of.network.model.name if number == side == 0 else ""
+                figures.show_image(panel, picture, title)
+                saliency = some[number][side].astype(np.float32)
+                panel.imshow(saliency, cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY)
+            figures.show_image(row[0], cropped(open_image(item.path), shelves[0].of.network.crop))
+            row[0].set_title(f"{('query', 'neighbour')[side]} {item.image_id}", fontsize=6, pad=2)
+    return figure

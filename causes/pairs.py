@@ -1,0 +1,129 @@
+"""A pair explained: a query, the wrong car that is nearest to it under some network, and what makes them alike under several."""
+
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import numpy as np
+
+from causes import errors_at_rank_1
+from common.array_files import Array
+from common.errors import InputError
+from common.seeds import derived_seed, fingerprint
+from common.settings import unlike_defaults
+from common.shelf import Job, Shelf
+from data import contents
+from data.datasets import CARS, MODEL, chosen_cars, evenly_spaced
+from properties import embeddings
+from reality_check.networks import code_of, device_of, network_stage, networks_of
+from saliency import maps
+from saliency.maps import Mapped
+
+HINT = "run properties/2_embed_cars.py first"
+
+
+class Pair(NamedTuple):
+    query: object  # Item
+    neighbor: object  # Item
+
+    @property
+    def name(self):
+        return f"{self.query.image_id}-{self.neighbor.image_id}"
+
+
+def networks_asked(settings):
+    """The networks under which pairs are explained: of some trained models, in the first fold that tables are about."""
+    folds = [fold for fold in settings.folds if maps.protocols_of(settings, fold)][:1]
+    found = [each for each in networks_of(settings, settings.properties.networks, folds, CARS)
+             if each.has_maps and each.model.trained]  # fmt: skip
+    return evenly_spaced(found, settings.causes.pair_models)
+
+
+def chosen_pairs(settings):
+    """The settings' Pairs: queries whose nearest car is of another model, in turn under each of the networks that are asked.
+
+    Raises InputError if a network has no embeddings.
+    """
+    items, table = chosen_cars(settings)
+    models, networks, count = table[MODEL].to_numpy(), networks_asked(settings), settings.causes.pairs
+    found, used = [], set()
+    for place, network in enumerate(networks):
+        shelf = embeddings.shelf_of(network, items)
+        if not shelf.is_whole():
+            raise InputError(f"{shelf.folder}: no whole embeddings of {network.name}; {HINT}")
+        neighbors = errors_at_rank_1.neighbors_of(shelf, settings.protocols[0])
+        wrong = [i for i in np.flatnonzero(models[neighbors] != models) if i not in used]
+        some = evenly_spaced(wrong, len(range(place, count, len(networks))))
+        used |= set(some)
+        found.append([Pair(items[i], items[neighbors[i]]) for i in some])
+    return [some[turn] for turn in range(count) for some in found if turn < len(some)]
+
+
+def shelf_of(network, protocol, pairs):
+    """The maps (2, h, w), of query and neighbour, of each pair."""
+    settings = network.settings
+    made_of = {
+        "images": contents.described(settings, [item for pair in pairs for item in pair]),
+        "pairs": fingerprint([pair.name for pair in pairs]),
+        **network.made_of(),
+        "distance": network.model.distance,
+        **code_of(settings, network.model.distance),
+        "signed_mean_over": protocol.signed_mean_over,
+        **unlike_defaults(settings.saliency, "noise_samples", "noise_sigma"),
+        **unlike_defaults(settings, "seed"),
+    }
+    folder = settings.results / protocol.name / "causes" / "pairs" / network.path
+    arrays = {"maps": Array("f2", (2, *network.crop.size), low=0, high=1)}
+    return Shelf(folder, made_of, [[pair.name for pair in pairs]], arrays, Mapped(network, protocol))
+
+
+def shelves_of(settings, pairs):
+    """Protocol -> the shelves of all networks that are asked."""
+    networks = networks_asked(settings)
+    return {protocol: [shelf_of(each, protocol, pairs) for each in networks] for protocol in settings.protocols}
+
+
+def stage(settings):
+    """The maps of the settings' pairs, under some networks."""
+    pairs, networks = chosen_pairs(settings), networks_asked(settings)
+    if not pairs:
+        raise InputError(
+            f"settings {settings.name!r}: no network retrieves a wrong car, so there is no pair to explain"
+        )
+    make = partial(
+        make_maps, pairs, lru_cache(maxsize=1)(lambda path: loaded[path].load(device_of(settings), gradients=True))
+    )
+    loaded = {network.path: network for network in networks}
+    jobs = [Job([shelf_of(each, protocol, pairs) for protocol in settings.protocols], make) for each in networks]
+    items = [item for pair in pairs for item in pair]
+    return network_stage("explained pairs", "pair", jobs, networks, [items], maps.loads)
+
+
+def make_maps(pairs, load, shelves, number, tick):
+    """The maps of all pairs under a network, by some protocols; see Job.make."""
+    from saliency.smoothgrad import saliency_map
+
+    network = shelves[0].of.network
+    ready, found = load(network.path), []
+    for pair in pairs:
+        gradients = gradients_of(network, ready, pair)
+        found.append([[saliency_map(each, shelf.of.protocol.name) for each in gradients] for shelf in shelves])
+        tick(1)
+    return [{"maps": list(each)} for each in zip(*found)]
+
+
+def gradients_of(network, ready, pair):
+    """The gradients at noisy copies of a Pair's query, and of its neighbour."""
+    from reality_check.distances import distance_function
+    from reality_check.transforms import network_inputs
+    from saliency.pair_explanations import pair_gradients
+
+    settings, options = network.settings, network.settings.saliency
+    purpose = ("pair noise", network.model.name, network.dataset, network.fold, pair.name)
+    seeds = [derived_seed(settings.seed, *purpose, which) for which in ("query", "neighbor")]
+    inputs = network_inputs(pair, ready.transform)
+    distance = distance_function(network.model.distance)
+    try:
+        return pair_gradients(ready.module, *inputs, distance, options.noise_samples, options.noise_sigma, seeds,
+                              options.batch_size)  # fmt: skip
+    except ValueError as error:
+        raise InputError(f"{network.name}: {pair.query.path}: {error}; check the network's weights") from None

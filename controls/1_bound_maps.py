@@ -1,0 +1,12 @@
+"""Floor and ceiling of the similarity of maps, and whether two losses are less alike than two folds of one loss."""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+from common.shelf import stage_script
+from controls import bounds
+
+if __name__ == "__main__":
+    stage_script(__doc__, __file__, bounds.stage)

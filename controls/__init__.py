@@ -1,0 +1,1 @@
+"""Controls: floors, ceilings, nulls and tests beside the numbers of the analyses."""

@@ -1,0 +1,114 @@
+"""Whether maps, embeddings and properties group the models alike: three similarities of models, tests of each and between them."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from common import csv_files
+from common.errors import InputError
+from common.models import grouped
+from common.seeds import derived_seed
+from controls import groupings
+from properties import embeddings, scores
+from reality_check.networks import ALL_FOLDS
+from saliency import tables
+from utils import PROPERTIES
+
+ANALYSES = ("maps", "embeddings", "properties")
+ANALYSIS, R, SHARE = csv_files.one_of(ANALYSES), csv_files.between(-1, 1), csv_files.between(0, 1)
+SIMILARITIES = {"analysis": ANALYSIS, "loss_a": str, "loss_b": str, "similarity": R}
+GROUPS = {"analysis": ANALYSIS, "n_models": int, "within_minus_between": float, "p_value": SHARE, "assignments": int,
+          "exact": csv_files.one_of(["yes", "no"]), "cophenetic": R, "adjusted_rand": float}  # fmt: skip
+MANTEL = {"analysis_a": ANALYSIS, "analysis_b": ANALYSIS, "kind": csv_files.one_of(groupings.KINDS), "n_models": int,
+          "correlation": R, "p_value": SHARE}  # fmt: skip
+
+
+def file_of(settings, protocol, name):
+    """model_similarities.csv, groupings.csv or mantel.csv."""
+    return settings.results / protocol.name / "controls" / f"{name}.csv"
+
+
+def similarities(settings, protocol):
+    """Analysis -> (l, l) of the models that have all three, in the order of the tables; and these models."""
+    dataset = settings.properties.networks
+    of_maps = tables.similarities(tables.Subject("", settings, protocol, dataset, "correlation"))
+    by_name, folds = _embeddings(settings), [str(fold) for fold in settings.folds]
+    hint = "run properties/3_score_properties.py first"
+    scored = csv_files.table(scores.scores_file(settings, protocol), scores.COLUMNS, list(scores.KEY), hint)
+    profiles = scored[scored.fold.isin([*folds, ALL_FOLDS])].pivot_table("nr_precision", "loss", "property")
+    models = [model for model in grouped(settings.models)
+              if (model.name, model.name) in of_maps and model.name in by_name and model.name in profiles.index]  # fmt: skip
+    names = [model.name for model in models]
+    lacking = [(a, b) for a, b in combinations(names, 2) if (a, b) not in of_maps]
+    if len(models) < 4 or lacking:
+        raise InputError(
+            f"settings {settings.name!r}: {len(models)} models have maps of {dataset}, embeddings and scores, and "
+            f"{len(lacking)} pairs of maps are not compared; four models are the fewest"
+        )
+    found = {
+        "maps": np.array([[of_maps[a, b].mean for b in names] for a in names]),
+        "embeddings": _alignment([by_name[name] for name in names]),
+        "properties": groupings.profile_similarity(profiles.loc[names, [each.name for each in PROPERTIES]].to_numpy()),
+    }
+    return found, models
+
+
+def _embeddings(settings):
+    """Name of a model -> its embeddings (n, d) of the rendered cars, one array for each fold; of those that are whole."""
+    items, found = scores.cars_of(settings)[0], {}
+    for network in embeddings.embedding_networks(settings):
+        shelf = embeddings.shelf_of(network, items) if network.is_known() else None
+        if shelf and shelf.is_whole():
+            found.setdefault(network.model.name, []).append(embeddings.read(shelf))
+    return found
+
+
+def _alignment(arrays):
+    """(l, l): linear CKA of every two models' embeddings, mean over the folds."""
+    found = np.eye(len(arrays))
+    for a, b in combinations(range(len(arrays)), 2):
+        found[a, b] = found[b, a] = np.mean([groupings.linear_cka(x, y) for x, y in zip(arrays[a], arrays[b])])
+    return found
+
+
+def write(settings, protocol):
+    """Write the three CSV files; returns (similarities, models)."""
+    found, models = similarities(settings, protocol)
+    names = [model.name for model in models]
+    rows = [(analysis, a, b, matrix[i, j]) for analysis, matrix in found.items()
+            for (i, a), (j, b) in combinations(enumerate(names), 2)]  # fmt: skip
+    csv_files.write(file_of(settings, protocol, "model_similarities"), rows, SIMILARITIES)
+    trained = [place for place, model in enumerate(models) if model.trained]
+    of_trained = {analysis: matrix[np.ix_(trained, trained)] for analysis, matrix in found.items()}
+    groups = [models[place].group for place in trained]
+    csv_files.write(file_of(settings, protocol, "groupings"), _group_rows(settings, of_trained, groups), GROUPS)
+    csv_files.write(file_of(settings, protocol, "mantel"), _mantel_rows(settings, of_trained), MANTEL)
+    return found, models
+
+
+def _group_rows(settings, of_trained, groups):
+    """Of each analysis: are models of a group more alike? Trained models alone."""
+    for analysis, matrix in of_trained.items():
+        tree = groupings.linkage(matrix)
+        test = groupings.within_between_test(matrix, groups, derived_seed(settings.seed, "groups", analysis))
+        yield [analysis, len(matrix), test.statistic, test.p_value, test.assignments, "yes" if test.exact else "no",
+               groupings.cophenetic(tree, matrix), groupings.agreement(tree, groups)]  # fmt: skip
+
+
+def _mantel_rows(settings, of_trained):
+    """Of every two analyses: do their similarities go together?"""
+    for a, b in combinations(of_trained, 2):
+        for kind in groupings.KINDS:
+            seed = derived_seed(settings.seed, "mantel", a, b, kind)
+            yield [a, b, kind, len(of_trained[a]), *groupings.mantel(of_trained[a], of_trained[b], seed, kind=kind)]
+
+
+def show(settings, protocol):
+    """Print what was found."""
+    for name, columns, key in (
+        ("groupings", GROUPS, ["analysis"]),
+        ("mantel", MANTEL, ["analysis_a", "analysis_b", "kind"]),
+    ):
+        print(f"protocol {protocol.name}:")
+        print(pd.DataFrame(csv_files.read(file_of(settings, protocol, name), columns, key=key)).to_string(index=False))

@@ -1,0 +1,257 @@
+"""Figures of controls: floor and ceiling, nulls, trees of models, what survives other settings, how many images it takes."""
+
+import numpy as np
+from scipy.cluster.hierarchy import dendrogram
+
+from common import csv_files, figures
+from common.errors import InputError, MissingFile
+from common.models import groups
+from controls import bounds, compared_groupings, groupings, score_controls, variations
+from saliency.tables import SHORT_NAMES
+from utils import PROPERTIES
+
+LABELS = {each.name: each.label for each in PROPERTIES}
+TICKS = (-0.5, 0, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # of NR-Precision
+# In standard deviations: the normal quantile for 1%, two-sided, which the paper takes for NR-Precision itself.
+NULL_WIDTH = 2.576
+
+
+def draw(settings):
+    """Write all figures of controls whose results exist, by each protocol; says what it leaves out."""
+    drawn = 0
+    for protocol in settings.protocols:
+        for draw_one in (_draw_bounds, _draw_nulls, _draw_trees, _draw_variations, _draw_needed):
+            try:
+                draw_one(settings, protocol)
+                drawn += 1
+            except MissingFile as error:
+                print(f"left out: {error}")
+    if not drawn:
+        raise InputError(
+            f"settings {settings.name!r}: nothing to draw; run controls/1_bound_maps.py to 5_vary_maps.py first"
+        )
+
+
+def _write(settings, protocol, name, figure, caption):
+    stem = settings.figures / protocol.name / name
+    figures.draw(settings, stem, figure, {"protocol": protocol.name}, f"{caption} Protocol {protocol.name}.")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Floor and ceiling.
+# ---------------------------------------------------------------------------------------------------------------------
+def _draw_bounds(settings, protocol):
+    for dataset in settings.datasets:
+        table = csv_files.table(bounds.csv_file(settings, protocol, dataset), bounds.COLUMNS)
+        caption = (
+            f"Between floor and ceiling: correlation of saliency maps ({dataset}, {table.n_images.max()} images), a dot for each "
+            "network with itself under other noise, or each pair of networks; a bar is the mean of its line."
+        )
+        _write(settings, protocol, f"bounds_{dataset}", bounds_figure(settings, table), caption)
+
+
+def bounds_figure(settings, table):
+    """A line of dots for each kind of pair, from the ceiling to the floor."""
+    untrained = {model.name for model in settings.whole.models if not model.trained}
+    with_none = table.loss_a.isin(untrained) ^ table.loss_b.isin(untrained)
+    lines = [(kind, table[(table.kind == kind) & ~with_none]) for kind in bounds.KINDS[:4]]
+    lines += [('a loss and "None"', table[with_none & table.kind.str.startswith("other loss")])]
+    lines += [(kind, table[table.kind == kind]) for kind in bounds.KINDS[4:]]
+    lines = [(kind, some) for kind, some in lines if len(some)]
+    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.3 * len(lines) + 0.7))
+    rng = np.random.default_rng(0)  # dots are spread over their line
+    for place, (_, some) in enumerate(lines):
+        spread = rng.uniform(-0.25, 0.25, len(some))
+        axes.plot(some.correlation_mean, place + spread, "o", ms=2, alpha=0.4, color=figures.COLORS[0], mew=0)
+        axes.plot([some.correlation_mean.mean()] * 2, [place - 0.35, place + 0.35], color=figures.COLORS[1], lw=1.6)
+    axes.set_yticks(range(len(lines)), [f"{kind} ({len(some)})" for kind, some in lines])
+    axes.invert_yaxis()
+    axes.set_xlabel("correlation of saliency maps")
+    axes.grid(axis="x", color="0.9", lw=0.5)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Nulls.
+# ---------------------------------------------------------------------------------------------------------------------
+def _draw_nulls(settings, protocol):
+    nulls = csv_files.table(score_controls.file_of(settings, protocol, "nulls"), score_controls.NULLS)
+    intervals = csv_files.table(score_controls.file_of(settings, protocol, "intervals"), score_controls.INTERVALS)
+    caption = (
+        f"NR-Precision of each model ({intervals.n_images.max():,} images, mean over folds; lines are 95% intervals by the bootstrap "
+        f"over queries). Grey: mean ± {NULL_WIDTH} standard deviations under permuted labels. Dashed: {NULL_WIDTH}, the paper's threshold."
+    )
+    _write(settings, protocol, "nulls", nulls_figure(settings, nulls, intervals), caption)
+
+
+def nulls_figure(settings, nulls, intervals):
+    """A row for each property: the models' values with their intervals, and what chance gives."""
+    names = [each.name for each in PROPERTIES]
+    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.36 * len(names) + 0.9))
+    chance = nulls.groupby("property")[["null_mean", "null_std"]].mean()
+    order = groups(settings.whole.models)
+    for row, name in enumerate(names):
+        mean, width = chance.null_mean[name], NULL_WIDTH * chance.null_std[name]
+        axes.fill_betweenx([row - 0.42, row + 0.42], mean - width, mean + width, color="0.75", lw=0)
+        some = intervals[intervals.property == name]
+        places = row + np.linspace(-0.32, 0.32, max(len(some), 2))
+        for place, each in zip(
+            places, some.sort_values("type", key=lambda column: column.map(order.index)).itertuples()
+        ):
+            color, marker = figures.look(order.index(each.type))
+            first = row == 0 and each.loss == some[some.type == each.type].loss.iloc[0]
+            axes.plot([each.low, each.high], [place] * 2, color=color, lw=0.8)
+            axes.plot(each.nr_precision, place, marker, color=color, ms=2.2, label=each.type if first else None)
+    axes.axvline(NULL_WIDTH, color="0.3", lw=0.8, ls="--")
+    axes.set_xscale("symlog", linthresh=1)
+    shown = [tick for tick in TICKS if tick <= intervals.high.max()]
+    axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
+    axes.minorticks_off()
+    axes.set_yticks(range(len(names)), [LABELS[name] for name in names])
+    axes.invert_yaxis()
+    axes.set_xlabel("NR-Precision (linear below 1)")
+    axes.grid(axis="x", color="0.9", lw=0.5)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Trees.
+# ---------------------------------------------------------------------------------------------------------------------
+def _draw_trees(settings, protocol):
+    file = compared_groupings.file_of(settings, protocol, "model_similarities")
+    table = csv_files.table(file, compared_groupings.SIMILARITIES, key=["analysis", "loss_a", "loss_b"])
+    tests = csv_files.table(
+        compared_groupings.file_of(settings, protocol, "groupings"), compared_groupings.GROUPS, key=["analysis"]
+    )
+    caption = (
+        "Which models are alike by their saliency maps (mean correlation), their embeddings of rendered cars (linear CKA) and their "
+        "profiles of properties (correlation of standardised NR-Precisions): trees by average linkage. p: permutation test of "
+        "whether losses of a group are more alike; c: cophenetic correlation, how well a tree shows its similarities."
+    )
+    _write(settings, protocol, "trees", trees_figure(settings, table, tests.set_index("analysis")), caption)
+
+
+def trees_figure(settings, table, tests):
+    """A tree for each analysis; a model's name has the colour of its group."""
+    figure, (axes,) = figures.new_figure(1, len(compared_groupings.ANALYSES), figsize=(figures.PAGE, 3.2))
+    group_of, order = {model.name: model.group for model in settings.whole.models}, groups(settings.whole.models)
+    for panel, analysis in zip(axes, compared_groupings.ANALYSES):
+        some = table[table.analysis == analysis]
+        names = list(dict.fromkeys([*some.loss_a, *some.loss_b]))
+        matrix = np.eye(len(names))
+        for a, b, value in zip(some.loss_a, some.loss_b, some.similarity):
+            matrix[names.index(a), names.index(b)] = matrix[names.index(b), names.index(a)] = value
+        tree = groupings.linkage(matrix)
+        dendrogram(tree, labels=names, orientation="left", ax=panel, color_threshold=0, above_threshold_color="0.3")
+        panel.set_xlim(1.02 * tree[:, 2].max(), max(0, 1.5 * tree[:, 2].min() - 0.5 * tree[:, 2].max()))
+        for label in panel.get_yticklabels():
+            name = label.get_text()
+            label.set(
+                text=SHORT_NAMES.get(name, name), color=figures.look(order.index(group_of[name]))[0], fontsize=6.5
+            )
+        panel.set_yticklabels(panel.get_yticklabels())
+        test = tests.loc[analysis]
+        panel.set_title(f"{analysis}\np = {test.p_value:.3f}, c = {test.cophenetic:.2f}", fontsize=7.5)
+        panel.set_xlabel("1 - similarity")
+        panel.spines[["top", "left", "right"]].set_visible(False)
+    handles = [figures.plt.Line2D([], [], color=figures.look(n)[0], lw=3, label=group) for n, group in enumerate(order)]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What survives, and how much it takes.
+# ---------------------------------------------------------------------------------------------------------------------
+def _draw_variations(settings, protocol):
+    dataset = settings.shown_dataset
+    table = csv_files.table(variations.csv_file(settings, protocol, dataset), variations.COLUMNS)
+    caption = (
+        f"Mean correlation of two losses' maps, within and between groups, over the number of noisy samples and sigma, and with "
+        f"another base image or attribution ({dataset}, {table.n_images.max()} images)."
+    )
+    _write(settings, protocol, f"variations_{dataset}", variations_figure(table), caption)
+
+
+def variations_figure(table):
+    """Left lines over the samples, one for each sigma; right a pair of dots for each base image and attribution."""
+    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.5), sharey=True, width_ratios=[2, 1.4])
+    smooth = table[table.variation.isin(["own", "sigma and samples"])]
+    for number, (sigma, some) in enumerate(smooth.groupby("sigma")):
+        color, marker = figures.look(number)
+        some = some.sort_values("samples")
+        axes[0].plot(
+            some.samples, some["within"], marker + "-", color=color, ms=3.5, lw=1, label=f"σ {sigma:g}, within"
+        )
+        axes[0].plot(
+            some.samples,
+            some["between"],
+            marker + ":",
+            color=color,
+            ms=3.5,
+            lw=1,
+            mfc="white",
+            label=f"σ {sigma:g}, between",
+        )
+    axes[0].set(xlabel="noisy samples", ylabel="correlation of maps", xscale="log")
+    axes[0].set_xticks(sorted(set(smooth.samples)), sorted(set(smooth.samples)))
+    axes[0].minorticks_off()
+    axes[0].legend(frameon=False, fontsize=6)
+    others = [("own", table[table.variation == "own"].iloc[0])]
+    others += [(row.base if row.variation == "base image" else row.attribution, row)
+               for _, row in table[table.variation.isin(["base image", "attribution"])].iterrows()]  # fmt: skip
+    for place, (_, row) in enumerate(others):
+        axes[1].plot(
+            place - 0.1, row["within"], "o", color=figures.COLORS[0], ms=4, label="within" if place == 0 else None
+        )
+        axes[1].plot(
+            place + 0.1,
+            row["between"],
+            "o",
+            color=figures.COLORS[0],
+            mfc="white",
+            ms=4,
+            label="between" if place == 0 else None,
+        )
+    axes[1].set_xticks(range(len(others)), [name for name, _ in others], rotation=25)
+    axes[1].legend(frameon=False, fontsize=6)
+    for panel in axes:
+        panel.grid(color="0.9", lw=0.5)
+    return figure
+
+
+def _draw_needed(settings, protocol):
+    dataset = settings.shown_dataset
+    maps = csv_files.table(
+        variations.needed_file(settings, protocol, dataset), variations.NEEDED, key=["samples", "images"]
+    )
+    file = score_controls.file_of(settings, protocol, "differences")
+    scores = csv_files.table(file, score_controls.DIFFERENCES, key=["property", "queries", "folds"])
+    caption = (
+        "How much it takes to tell two losses apart with a power of 80% at 5%. Left: by saliency maps, which are told apart if they are "
+        f"less alike than each loss's own under other noise ({dataset}). Right: by NR-Precision; a line for each property, "
+        f"{scores.folds.max()} folds."
+    )
+    _write(settings, protocol, f"needed_{dataset}", needed_figure(maps, scores), caption)
+
+
+def needed_figure(maps, scores):
+    """Left the share of pairs over images, a line for each number of samples; right over queries, a line for each property."""
+    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.6), sharey=True)
+    for number, (samples, some) in enumerate(maps.groupby("samples")):
+        color, marker = figures.look(number)
+        axes[0].plot(
+            some.images, 100 * some.told_apart, marker + "-", color=color, ms=3, lw=1, label=f"{samples} samples"
+        )
+    axes[0].set(xlabel="images", ylabel="pairs told apart, %", xscale="log")
+    most = scores[scores.folds == scores.folds.max()]
+    for number, (name, some) in enumerate(most.groupby("property", sort=False)):
+        color, marker = figures.look(number)
+        line = "-" if number < len(figures.COLORS) else "--"
+        axes[1].plot(some.queries, 100 * some.told_apart, marker + line, color=color, ms=3, lw=1, label=LABELS[name])
+    axes[1].set(xlabel="queries", xscale="log")
+    for panel in axes:
+        panel.grid(color="0.9", lw=0.5)
+    axes[0].legend(frameon=False, fontsize=6)
+    axes[1].legend(frameon=False, fontsize=5.5, ncols=2)
+    return figure

@@ -1,0 +1,217 @@
+"""What chance does to NR-Precision: labels permuted over the images, queries and folds drawn anew.
+
+The z-score of one query has a spread near one under chance; the mean over all queries has a far smaller one. So 2.576
+is no threshold for NR-Precision, and a permutation test is.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+
+from common.seeds import derived_seed
+from controls.permuted_hits import add_hits, nearest
+from properties.nr_precision import in_blocks, prepared, query_hits, scores_of_hits
+
+ROUNDING = 1e-9  # scores that differ by less are equal
+RESAMPLES = 1000
+LEVEL = 0.95
+POWER = 0.8
+OVER = ("queries", "queries and folds")
+DRAWN_BYTES = 2**26  # of the draws of queries that are in memory at once
+
+
+class Null(NamedTuple):
+    r_precision: np.ndarray  # (permutations, k)
+    nr_precision: np.ndarray  # (permutations, k)
+
+
+class Summary(NamedTuple):
+    mean: np.ndarray  # (k,), of the scores under permutation
+    std: np.ndarray  # (k,), of the same, with ddof 1
+    p_value: np.ndarray  # (k,), one-sided
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Permuted labels.
+# ---------------------------------------------------------------------------------------------------------------------
+def permutation_null(embeddings, labels, permutations, seed, max_neighbors=None):
+    """The Null of nr_precision(embeddings, labels, max_neighbors): its scores after permutations of the labels.
+
+    embeddings (n, d) and labels (n, k) are those of nr_precision. Each property is permuted over the images by itself;
+    the embeddings stay. Row i of the scores is what nr_precision gives for labels each column j of which is
+    permuted(labels[:, j], seed, j, i). So it does not depend on how many permutations are asked for.
+
+    The mean NR-Precision is a little below zero, as p counts the query, which is no neighbour of its own.
+
+    The neighbours of a query are put in order once for all permutations. Memory, beside the embeddings:
+    - blocks of distances, and of the order of images: 1.5 * nr_precision.BLOCK_BYTES (100 MB) for all threads, or 192 n
+      bytes for each thread if that is more;
+    - labels: n * (k + 1) * permutations bytes, 1.2 GB for 100,000 images, 11 properties and 1,000 permutations; twice
+      that where the properties have 255 values or more;
+    - hits: 8 * permutations bytes for each value of each property, for each thread.
+
+    Raises ValueError as nr_precision does, and for fewer permutations than one.
+    """
+    if permutations < 1:
+        raise ValueError(f"permutations is {permutations}, but at least one is needed")
+    embeddings, codes, counts, neighbors = prepared(embeddings, labels, max_neighbors)
+    firsts = [np.unique(column, return_index=True)[1] for column in codes]  # an image of each value
+    counts = [column[first] for column, first in zip(counts.T, firsts)]  # (v,) for each property
+    ranks = [column[first] for column, first in zip(neighbors.T, firsts)]
+    labels = [_all_permuted(column, permutations, seed, j) for j, column in enumerate(codes)]
+    totals = _total_hits(embeddings, labels, ranks)
+    scores = [_scores(*of_property) for of_property in zip(totals, counts, ranks)]
+    return Null(*np.stack(scores, axis=-1))
+
+
+def permuted(values, seed, column, number):
+    """The values (n,) of the property in a column of the labels, as permutation `number` puts them."""
+    generator = np.random.default_rng(derived_seed(seed, "permuted labels", column, number))
+    return np.asarray(values)[generator.permutation(len(values))]
+
+
+def _all_permuted(codes, permutations, seed, column):
+    """(n, permutations): the codes (n,) of a property under every permutation.
+
+    Their type is the smallest that has a number to spare, as add_hits needs one that is no image's.
+    """
+    codes = codes.astype(np.min_scalar_type(codes.max() + 1))
+    return np.stack([permuted(codes, seed, column, number) for number in range(permutations)], axis=1)
+
+
+def _total_hits(embeddings, labels, ranks):
+    """(permutations, v) for each property: the hits of all queries of a value together.
+
+    labels: (n, permutations) for each property, ranks: (v,) for each property; see add_hits.
+    """
+    queries, most = np.arange(len(embeddings)), max(each.max() for each in ranks)
+
+    def work(blocks):
+        totals = [np.zeros((each.shape[1], len(rank))) for each, rank in zip(labels, ranks)]
+        for places, products, squares in blocks:
+            some = queries[places]
+            images, sizes = nearest(products, squares, some, most)
+            for of_property in zip(labels, ranks, totals):
+                add_hits(images, sizes, products, some, *of_property)
+        return totals
+
+    return [sum(of_threads) for of_threads in zip(*in_blocks(embeddings, queries, work))]
+
+
+def _scores(totals, counts, neighbors):
+    """(2, permutations), R-Precision and NR-Precision of a property, from totals (permutations, v) of its values' hits.
+
+    counts, neighbors: (v,), how many queries have each value, and how many neighbours they look at. Both scores are
+    linear in the hits, so the mean score of a value's queries is the score of their mean hits.
+    """
+    scores = scores_of_hits(totals / counts, counts / counts.sum(), neighbors)
+    weights = np.where(neighbors > 0, counts, 0)
+    with np.errstate(invalid="ignore"):
+        return [(np.where(neighbors > 0, each, 0) * weights).sum(axis=1) / weights.sum() for each in scores]
+
+
+def null_summary(observed, null):
+    """The Summary of scores null (permutations, k) under permutation, beside which are the observed ones (k,).
+
+    p = (1 + c) / (1 + permutations), where c permutations score at least as much as is observed. Scores that differ by
+    no more than ROUNDING are equal. All three are NaN for a property with a score that is NaN.
+
+    Raises ValueError on other shapes, and for fewer than two permutations.
+    """
+    observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
+    if null.ndim != 2 or len(null) < 2 or observed.shape != null.shape[1:]:
+        raise ValueError(f"need scores (k,) and two permutations or more (p, k), not {observed.shape} and {null.shape}")
+    undefined = np.isnan(observed) | np.isnan(null).any(axis=0)
+    p_value = (1 + (null >= observed - ROUNDING).sum(axis=0)) / (1 + len(null))
+    return Summary(
+        *(np.where(undefined, np.nan, each) for each in (null.mean(axis=0), null.std(axis=0, ddof=1), p_value))
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Queries and folds.
+# ---------------------------------------------------------------------------------------------------------------------
+def query_scores(embeddings, labels, max_neighbors=None):
+    """The z-score (n, k) of every query and property; their mean over the queries is nr_precision's NR-Precision.
+
+    NaN for a query that is alone with its value, and for a property with one value in all. Arguments, and what is
+    raised, as in nr_precision.
+    """
+    return scores_of_hits(*query_hits(embeddings, labels, max_neighbors))[1]
+
+
+def bootstrap(scores, seed, resamples=RESAMPLES, over=OVER[0], level=LEVEL):
+    """Intervals (k, 2), low and high, of a model's NR-Precision, the mean over folds and queries, by percentiles.
+
+    scores: (folds, n, k), the query_scores of the model in each fold, on the same queries. n queries are drawn with
+    replacement, the same in all folds; over "queries and folds", as many whole folds as there are, too. A query whose
+    score of a property is NaN does not count there. The interval is NaN for a property without scores, or with so few
+    that a draw has none of them.
+
+    Raises ValueError on other shapes, infinite scores, scores that are NaN in some folds only, another `over`, fewer
+    resamples than one, and for a single fold where folds are to be drawn.
+    """
+    scores, known = _checked_scores(scores)
+    folds, n, k = scores.shape
+    if over not in OVER:
+        raise ValueError(f"unknown over {over!r}; known: {', '.join(OVER)}")
+    if over == "queries and folds" and folds == 1:
+        raise ValueError("one fold says nothing of how folds differ; take over='queries'")
+    if resamples < 1:
+        raise ValueError(f"resamples is {resamples}, but at least one is needed")
+    shares = np.full((resamples, folds), 1 / folds)
+    if over == "queries and folds":
+        shares = _draws(np.random.default_rng(derived_seed(seed, "folds")), folds, resamples) / folds
+    generator, at_once = np.random.default_rng(derived_seed(seed, "queries")), max(1, DRAWN_BYTES // (8 * n))
+    by_query, means = np.moveaxis(scores, 1, 0).reshape(n, folds * k), np.empty((resamples, k))
+    for start in range(0, resamples, at_once):
+        some = shares[start : start + at_once]
+        draws = _draws(generator, n, len(some))
+        sums = np.einsum("rf,rfk->rk", some, (draws @ by_query).reshape(-1, folds, k))
+        with np.errstate(invalid="ignore"):
+            means[start : start + at_once] = sums / (draws @ known)
+    return np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0).T
+
+
+def _draws(generator, n, resamples):
+    """(resamples, n) floats: how often each of n is among n drawn with replacement."""
+    return generator.multinomial(n, np.full(n, 1 / n), resamples).astype(float)
+
+
+def detectable_difference(scores_a, scores_b, level=LEVEL, power=POWER):
+    """(k,): the smallest true difference between two models' NR-Precision that a test finds with the given power.
+
+    The test is two-sided and paired, at 1 - level, on these queries. scores_a (folds, n, k) and scores_b, which may
+    have another number of folds: the query_scores of the models, on the same queries. With s the standard deviation
+    (ddof 1) over the queries of the difference between both models' means over folds, s / sqrt(n) is the standard error
+    of the mean difference. The result is (z_.975 + z_.8) times that, for 5% and a power of 80%. A query whose score is
+    NaN does not count; a property with fewer than two that count has NaN.
+
+    It takes queries for independent draws, and folds as given. But queries share neighbours, so their scores go
+    together, and other folds would give other differences. Neither is in the standard error, and no design effect is
+    estimated: take the result for a lower bound. In plain words: on these images a smaller difference than this is
+    found less often than the power says, and one of this size hardly more often.
+
+    Raises ValueError on other shapes, infinite scores, and scores that are NaN for one model or in some folds only.
+    """
+    (scores_a, known), (scores_b, known_b) = _checked_scores(scores_a), _checked_scores(scores_b)
+    if known.shape != known_b.shape or (known != known_b).any():
+        raise ValueError("the scores of both models have to be of the same queries and properties")
+    difference, counts = scores_a.mean(axis=0) - scores_b.mean(axis=0), known.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviations = np.where(known, difference - difference.sum(axis=0) / counts, 0)
+        error = np.sqrt((deviations**2).sum(axis=0) / (counts - 1) / counts)
+    normal = scipy.stats.norm.ppf
+    return (normal((1 + level) / 2) + normal(power)) * error
+
+
+def _checked_scores(scores):
+    """(scores (folds, n, k) with 0 in the place of NaN, known (n, k), which is False there)."""
+    scores = np.asarray(scores, dtype=float)
+    if scores.ndim != 3 or 0 in scores.shape:
+        raise ValueError(f"need scores (folds, n, k), none of them 0, not {scores.shape}")
+    known = ~np.isnan(scores)
+    if np.isinf(scores).any() or (known != known[0]).any():
+        raise ValueError("scores are infinite, or NaN in some folds only: they have to be of the same queries in all")
+    return np.where(known, scores, 0), known[0]

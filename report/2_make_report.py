@@ -1,0 +1,26 @@
+"""Put all that a run gave into one page to be read in a browser: results/<settings>/report.html.
+
+The page needs no network and no other file. It holds the tables, the findings in words, the published numbers beside ours, the
+figures, the saliency maps of some images and the nearest neighbours of some rendered cars. What does not exist yet is left
+out; the page says which script makes it.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+from common.errors import run_script
+from common.settings import options_parser, settings_from
+
+
+def main():
+    settings = settings_from(options_parser(__doc__).parse_args()).whole
+    from report import page
+
+    file = page.write(settings)
+    print(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,109 @@
+"""Section "Nearest neighbours, property by property": what rendered cars share with their nearest neighbours."""
+
+import numpy as np
+
+from common.models import grouped
+from data import datasets
+from data.images import open_image
+from properties import embeddings, scores
+from properties.tables import printed_value
+from report import pictures
+from report.section import rendered, run_first
+from utils import PROPERTIES
+
+QUERIES = 40  # at most, evenly spaced over the cars
+NEIGHBORS = 8
+SIDE = 96  # pixels of a picture
+
+
+def section(settings):
+    items, codes = scores.cars_of(settings)
+    shelves = _shelves(settings, items)
+    if not shelves:
+        raise run_first("Embeddings of rendered cars", "properties/2_embed_cars.py")
+    queries = np.array(datasets.evenly_spaced(range(len(items)), QUERIES))
+    found = {name: _neighbors(shelf, queries) for name, shelf in shelves.items()}
+    shown = np.unique(np.concatenate([queries, *(each.ravel() for each in found.values())]))
+    data = {
+        "cars": [{"id": items[i].image_id, "codes": codes[i].tolist(), "address": _thumbnail(items[i])} for i in shown],
+        "queries": np.searchsorted(shown, queries).tolist(),
+        "properties": _properties(datasets.chosen_cars(settings)[1]),
+        "models": [_model(model, found[model.name], shown, codes, queries) for model in grouped(settings.models)
+                   if model.name in found],
+        "chance": chance(codes, queries).round(4).tolist(),
+        "explained": explained_pairs(settings),
+    }  # fmt: skip
+    fold = next(iter(shelves.values())).of.fold
+    return rendered("explorer", data=data, settings=settings, fold=fold, cars=len(items), neighbors=NEIGHBORS)
+
+
+def explained_pairs(settings):
+    """Pairs of which a picture says what makes them alike: dictionaries of query and neighbour (image ids), model, address.
+
+    None so far; the page marks those that are given here, and opens their pictures.
+    """
+    return []
+
+
+def _shelves(settings, items):
+    """Name of a model -> the shelf of its embeddings in the first fold, of those that are whole."""
+    first = settings._replace(folds=settings.folds[:1])
+    known = [network for network in embeddings.embedding_networks(first) if network.is_known()]
+    shelves = {network.model.name: embeddings.shelf_of(network, items) for network in known}
+    return {name: shelf for name, shelf in shelves.items() if shelf.is_whole()}
+
+
+def _neighbors(shelf, queries):
+    coordinates = scores.coordinates_of(embeddings.read(shelf), shelf.of.model.distance)
+    return nearest(coordinates, queries, NEIGHBORS)
+
+
+def _model(model, neighbors, shown, codes, queries):
+    """What the page knows of a model; neighbours by their place among the cars that are shown."""
+    return {
+        "name": model.name,
+        "group": model.group,
+        "distance": model.distance,
+        "neighbors": np.searchsorted(shown, neighbors).tolist(),
+        "shares": shares(codes, queries, neighbors).round(4).tolist(),
+    }
+
+
+def _properties(table):
+    """Name, label and the values behind the codes of each property; see data.datasets.property_codes."""
+    return [
+        {"label": prop.label, "values": [printed_value(prop.name, value) for value in sorted(set(table[prop.name]))]}
+        for prop in PROPERTIES
+    ]
+
+
+def _thumbnail(item):
+    return pictures.address(pictures.square(open_image(item.path), SIDE))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Maths.
+# ---------------------------------------------------------------------------------------------------------------------
+def nearest(coordinates, queries, count):
+    """(q, count): the nearest others of each query (q,) among coordinates (n, d), by Euclidean distance, nearest first.
+
+    Of others that are as far, the first in the order of coordinates comes first. Fewer than n others: all of them.
+    """
+    coordinates, queries = np.asarray(coordinates, dtype=np.float64), np.asarray(queries)
+    found = []
+    for query in queries:
+        distances = np.square(coordinates - coordinates[query]).sum(axis=1)
+        distances[query] = np.inf
+        found.append(np.argsort(distances, kind="stable")[: min(count, len(coordinates) - 1)])
+    return np.array(found)
+
+
+def shares(codes, queries, neighbors):
+    """(k,): the share of the queries' (q,) neighbours (q, m) that have the query's value, by codes (n, k) of k properties."""
+    return (codes[neighbors] == codes[queries][:, None]).mean(axis=(0, 1))
+
+
+def chance(codes, queries):
+    """(q, k): the share of all others that have the query's value, which neighbours drawn at random would have on average."""
+    same = (codes[None] == codes[queries][:, None]).sum(axis=1)
+    return (same - 1) / (len(codes) - 1)

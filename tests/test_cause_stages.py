@@ -1,0 +1,213 @@
+"""Causes and controls through their scripts, on shipped pictures, by tiny networks of which one sees the backdrop alone."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import utils
+from tests import fake_data
+from tests.conftest import run_all
+
+SCRIPTS = [
+    "saliency/1_compute_maps.py",
+    "saliency/2_compare_maps.py",
+    "properties/2_embed_cars.py",
+    "properties/3_score_properties.py",
+    "causes/1_locate_maps.py",
+    "causes/2_move_properties.py",
+    "causes/3_explain_errors.py",
+    "causes/4_explain_pairs.py",
+    "causes/5_randomise_weights.py",
+    "causes/6_plot_causes.py",
+    "controls/1_bound_maps.py",
+    "controls/2_bound_scores.py",
+    "controls/3_test_groups.py",
+    "controls/4_compare_groupings.py",
+    "controls/5_vary_maps.py",
+    "controls/6_plot_controls.py",
+]
+MODELS = [
+    {"name": name, "group": group, "distance": distance, "network": f"tests.networks:{network}"}
+    for name, group, distance, network in [
+        ("Whole", "Ranking", "Euclidean Distance", "tiny"),
+        ("Backdrop", "Ranking", "Cosine Similarity", "top_rows"),
+        ("Third", "Classification", "SNR Distance", "tiny_trunk"),
+        ("Fourth", "Classification", "Euclidean Distance", "tiny_too"),
+    ]
+]
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """The settings file of a run of all of these scripts; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("studied")
+    data = utils.ROOT / "data"
+    file = fake_data.write_settings(
+        folder, models=MODELS, datasets=["SyntheticCars"], folds=[0], tables={3: "SyntheticCars"}, training=None,
+        saliency={"images": 12, "noise_samples": 8, "noise_sigma": 0.15, "batch_size": 8},
+        properties={"networks": "SyntheticCars", "images": 120, "tsne_images": 40},
+        causes={"scenes": 8, "mapped_scenes": 2, "pairs": 3, "pair_models": 2, "randomised_models": 2, "randomised_images": 3},
+        controls={"images": 5, "random_networks": 2, "permutations": 50, "varied_samples": [2, 4], "varied_sigmas": [0.3]},
+        paths={"SyntheticCars": str(data / "sample_synthetic_cars"), "RenderedCars": str(data / "sample_cars"),
+               "CounterfactualCars": str(data / "sample_counterfactuals"), "results": str(folder / "results"),
+               "figures": str(folder / "figures"), "models": str(folder / "models")},
+    )  # fmt: skip
+    run_all(file, SCRIPTS)
+    return file
+
+
+def rows_of(settings, name):
+    return fake_data.read_rows(settings.parent / "results/tiny/paper" / f"{name}.csv")
+
+
+def test_a_network_that_looks_at_the_backdrop_alone_is_found_out(studied):
+    rows = {(row["loss"], row["region"]): row for row in rows_of(studied, "causes/regions_SyntheticCars")}
+    # From the greatest height even the first row is ground, in two of twelve pictures.
+    assert float(rows["Backdrop", "backdrop"]["mass"]) > 0.8 > 2 * float(rows["Whole", "backdrop"]["mass"])
+    assert float(rows["Backdrop", "car"]["mass"]) < 0.03 < float(rows["Whole", "car"]["mass"])
+    for name in ("Whole", "Backdrop"):
+        assert sum(float(rows[name, region]["pixels"]) for region in ("car", "ground", "backdrop")) == pytest.approx(1)
+        assert sum(float(rows[name, region]["mass"]) for region in ("car", "ground", "backdrop")) == pytest.approx(1)
+
+
+def test_tests_of_regions_are_of_both_units(studied):
+    rows = rows_of(studied, "causes/region_tests_SyntheticCars")
+    assert {(row["unit"], row["measure"], row["region"]) for row in rows} == {
+        (unit, measure, region) for unit in ("images", "models") for measure in ("mass", "highest")
+        for region in ("car", "ground", "backdrop")}  # fmt: skip
+    assert {row["n_a"] for row in rows if row["unit"] == "images"} == {"12"} and {
+        row["n_b"] for row in rows if row["unit"] == "models"
+    } == {"2"}
+
+
+def test_it_does_not_move_with_the_car(studied):
+    moved = {(row["loss"], row["property"]): float(row["movement"]) for row in rows_of(studied, "causes/movements")}
+    assert len(moved) == 4 * 11
+    for prop in ("color_hue", "color_sat", "color_val"):
+        assert moved["Backdrop", prop] < 0.02 < moved["Whole", prop]
+    assert moved["Backdrop", "bg_color_val"] > 0.1
+    carried = {row["property"]: row for row in rows_of(studied, "causes/movements") if row["loss"] == "Backdrop"}
+    assert carried["model"]["n_mapped"] == "2" and float(carried["model"]["changed_mass"]) < float(
+        carried["model"]["changed_pixels"]
+    )
+
+
+def test_ranks_are_of_all_models_and_groups(studied):
+    rows = rows_of(studied, "causes/movement_ranks")
+    assert [(row["unit"], row["loss"], row["type"]) for row in rows] == [
+        *(("model", model["name"], model["group"]) for model in MODELS), ("group", "", "Ranking"), ("group", "", "Classification")]  # fmt: skip
+    assert all(-1 <= float(row["spearman"]) <= 1 and row["n_properties"] == "11" for row in rows)
+
+
+def test_wrong_neighbors_share_what_the_network_sees(studied):
+    rows = {
+        (row["loss"], row["property"]): row
+        for row in rows_of(studied, "causes/wrong_neighbors")
+        if row["unit"] == "model"
+    }
+    assert float(rows["Backdrop", "bg_color_val"]["low"]) > 0
+    assert float(rows["Backdrop", "rotation_z"]["low"]) < 0 < float(rows["Backdrop", "rotation_z"]["high"])
+    for row in rows.values():
+        assert float(row["excess"]) == pytest.approx(float(row["shared"]) - float(row["expected"]), abs=1e-9)
+
+
+def test_random_weights_lose_the_map(studied):
+    rows = rows_of(studied, "causes/randomization_SyntheticCars")
+    assert {row["random_share"] for row in rows} == {"0.01", "0.25", "0.5", "0.75", "1.0"} and len(
+        {row["loss"] for row in rows}
+    ) == 2
+    ceiling = {row["loss_a"]: float(row["correlation_mean"]) for row in rows_of(studied, "controls/bounds_SyntheticCars")
+               if row["kind"] == "other noise"}  # fmt: skip
+    for row in rows:
+        assert float(row["correlation_mean"]) < ceiling[row["loss"]]
+
+
+def test_bounds_have_all_kinds_of_one_fold(studied):
+    rows = rows_of(studied, "controls/bounds_SyntheticCars")
+    kinds = [row["kind"] for row in rows]
+    assert kinds.count("other noise") == 4 and kinds.count("other loss, same fold") == 6
+    assert kinds.count("random weights") == 8 and kinds.count("two random") == 1
+    for row in rows:
+        if row["kind"] == "other noise":
+            assert float(row["corrected"]) == pytest.approx(1, abs=1e-9)
+    assert rows_of(studied, "controls/folds_against_losses_SyntheticCars") == []  # there is one fold
+
+
+def test_nulls_and_intervals(studied):
+    nulls = rows_of(studied, "controls/nulls")
+    assert len(nulls) == 44 and {row["permutations"] for row in nulls} == {"50"}
+    scores = {(row["loss"], row["property"]): row for row in rows_of(studied, "properties/nr_precision")}
+    for row in nulls:
+        assert float(row["nr_precision"]) == float(scores[row["loss"], row["property"]]["nr_precision"])
+        assert abs(float(row["null_mean"])) < 4 * float(row["null_std"]) and 1 / 51 - 1e-9 <= float(row["p_value"]) <= 1
+    background = next(row for row in nulls if row["loss"] == "Backdrop" and row["property"] == "bg_color_val")
+    assert float(background["p_value"]) == pytest.approx(1 / 51)
+    for row in rows_of(studied, "controls/intervals"):
+        assert float(row["low"]) <= float(row["nr_precision"]) <= float(row["high"]) and row["low_folds"] == ""
+        assert float(row["nr_precision"]) == pytest.approx(
+            float(scores[row["loss"], row["property"]]["nr_precision"]), abs=1e-6
+        )
+
+
+def test_differences_shrink_with_queries(studied):
+    rows = [
+        row for row in rows_of(studied, "controls/differences") if row["property"] == "model" and row["folds"] == "1"
+    ]
+    assert [row["queries"] for row in rows] == ["100", "120"]
+    assert float(rows[0]["least"]) == pytest.approx(float(rows[1]["least"]) * np.sqrt(1.2))
+
+
+def test_variations(studied):
+    rows = rows_of(studied, "controls/variations_SyntheticCars")
+    found = [(row["variation"], row["sigma"], row["samples"], row["base"], row["attribution"]) for row in rows]
+    assert found[0] == ("own", "0.15", "8", "black", "SmoothGrad") and len(set(found)) == len(found) == 9
+    assert {row[4] for row in found} == {"SmoothGrad", "integrated gradients"}
+    assert float(rows[0]["with_own"]) == pytest.approx(1) and all(row["n_models"] == "4" for row in rows)
+    needed = rows_of(studied, "controls/needed_images_SyntheticCars")
+    assert {row["samples"] for row in needed} == {"8", "4", "2"}
+    by_samples = [float(row["told_apart"]) for row in needed if row["samples"] == "8"]
+    assert by_samples == sorted(by_samples)
+
+
+def test_figures_have_captions(studied):
+    folder = studied.parent / "figures/tiny/paper"
+    drawn = {path.stem for path in folder.glob("*.png")}
+    assert drawn >= {"regions_SyntheticCars", "movements", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
+                     "bounds_SyntheticCars", "nulls", "trees", "variations_SyntheticCars", "needed_SyntheticCars"}  # fmt: skip
+    for name in drawn:
+        assert (folder / f"{name}.txt").read_text().strip() and (folder / f"{name}.pdf").is_file()
+
+
+@pytest.mark.parametrize(
+    "script, removed, message",
+    [
+        (
+            "causes/2_move_properties.py",
+            "results/tiny/paper/properties/nr_precision.csv",
+            "nr_precision.csv: missing; run properties/3_score_properties.py",
+        ),
+        (
+            "controls/1_bound_maps.py",
+            "results/tiny/paper/saliency/maps",
+            "the maps of Whole, Backdrop, Third, Fourth are not whole",
+        ),
+        (
+            "controls/2_bound_scores.py",
+            "results/tiny/properties/embeddings",
+            "no embeddings; run properties/2_embed_cars.py",
+        ),
+        (
+            "causes/3_explain_errors.py",
+            "results/tiny/properties/embeddings",
+            "no embeddings; run properties/2_embed_cars.py",
+        ),
+    ],
+)
+def test_what_is_lacking_is_named(studied, tmp_path, fails, script, removed, message):
+    shutil.copytree(studied.parent, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / studied.name
+    file.write_text(studied.read_text().replace(str(studied.parent), str(tmp_path)))
+    path = tmp_path / removed
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert message in fails(script, file)
