@@ -838,7 +838,16 @@ def test_every_script_as_a_process(tmp_path):
     settings.touch()
     scripts = [
         file
-        for folder in ("data", "reality_check", "saliency", "properties", "embedding_space", "report")
+        for folder in (
+            "data",
+            "reality_check",
+            "saliency",
+            "properties",
+            "embedding_space",
+            "causes",
+            "controls",
+            "report",
+        )
         for file in sorted(ROOT.glob(f"{folder}/[0-9]_*.py"))
     ]
     scripts = [
@@ -848,7 +857,7 @@ def test_every_script_as_a_process(tmp_path):
         or "options_parser" in file.read_text()
         or "stage_script" in file.read_text()
     ]
-    assert len(scripts) == 24
+    assert len(scripts) == 37
 
     def ended(script):
         command = [
