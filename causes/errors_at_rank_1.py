@@ -6,7 +6,6 @@ import numpy as np
 
 from causes.wrong_neighbors import chance, excesses, mean_and_interval, nearest
 from common import csv_files
-from common.errors import InputError
 from common.models import counted, groups
 from common.seeds import derived_seed
 from common.shelf import Stage, View
@@ -31,11 +30,7 @@ def stage(settings):
     """No shelves, as all of it takes seconds: views of the embeddings of the rendered cars."""
     whole = settings.whole
     items, codes = scores.cars_of(whole)
-    known = [each for each in embeddings.embedding_networks(whole) if each.is_known()]
-    shelves = [embeddings.shelf_of(each, items) for each in known]
-    if not any(shelf.is_whole() for shelf in shelves):
-        folder = settings.results / "properties" / "embeddings"
-        raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
+    shelves, _ = embeddings.whole_shelves(whole, items)
     views = [View(csv_file(settings, protocol), COLUMNS, shelves, partial(rows_of, whole, protocol, codes))
              for protocol in settings.protocols]  # fmt: skip
     return Stage("wrong neighbours", "network", [], views)
@@ -43,9 +38,7 @@ def stage(settings):
 
 def neighbors_of(shelf, protocol):
     """(n,): the nearest other car of each, under a network, by the protocol's distance."""
-    embedded = embeddings.read(shelf)
-    distance = shelf.of.model.distance
-    return nearest(scores.coordinates_of(embedded, distance) if protocol.own_distance else embedded)
+    return nearest(scores.coordinates_by(shelf.of, protocol, embeddings.read(shelf)))
 
 
 def rows_of(settings, protocol, codes, shelves, columns):

@@ -5,7 +5,7 @@ import numpy as np
 from causes import errors_at_rank_1, locate, move, pairs, randomization
 from causes.regions import REGIONS
 from common import csv_files, figures
-from common.errors import InputError, MissingFile
+from common.errors import MissingFile
 from common.models import counted, grouped, groups
 from data.images import cropped, open_image
 from saliency.figures import COLOR_MAP
@@ -18,23 +18,8 @@ MOST_PAIRS = 6  # in a figure
 
 def draw(settings):
     """Write all figures of causes whose results exist, by each protocol; says what it leaves out."""
-    drawn = 0
-    for protocol in settings.protocols:
-        for draw_one in (_draw_regions, _draw_movements, _draw_errors, _draw_random, _draw_pairs):
-            try:
-                draw_one(settings, protocol)
-                drawn += 1
-            except MissingFile as error:
-                print(f"left out: {error}")
-    if not drawn:
-        raise InputError(
-            f"settings {settings.name!r}: nothing to draw; run causes/1_locate_maps.py to 5_randomise_weights.py"
-        )
-
-
-def _write(settings, protocol, name, figure, caption):
-    stem = settings.figures / protocol.name / name
-    figures.draw(settings, stem, figure, {"protocol": protocol.name}, f"{caption} Protocol {protocol.name}.")
+    makers = (_draw_regions, _draw_movements, _draw_errors, _draw_random, _draw_pairs)
+    figures.draw_what_there_is(settings, makers, "causes/1_locate_maps.py to 5_randomise_weights.py")
 
 
 def _by_group(settings, table):
@@ -58,7 +43,7 @@ def _draw_regions(settings, protocol):
             f"Where saliency maps lie: the share of their mass on car, ground and backdrop ({dataset}, {table.n_images.max()} "
             "images, mean over folds). Lines: the share of pixels, which a map that knows nothing has."
         )
-        _write(settings, protocol, f"regions_{dataset}", regions_figure(settings, table), caption)
+        figures.draw_by_protocol(settings, protocol, f"regions_{dataset}", regions_figure(settings, table), caption)
 
 
 def regions_figure(settings, table):
@@ -90,7 +75,9 @@ def _draw_movements(settings, protocol):
         f"How far an embedding moves when one property changes and nothing else, in units of the median distance of unrelated "
         f"images ({table.n_scenes.max()} scenes): a dot for each model, a bar for each group's mean."
     )
-    _write(settings, protocol, "movements", dots_of_properties(settings, table, "movement", "movement", 1), caption)
+    figures.draw_by_protocol(
+        settings, protocol, "movements", dots_of_properties(settings, table, "movement", "movement", 1), caption
+    )
 
 
 def dots_of_properties(settings, table, value, label, unit):
@@ -125,7 +112,9 @@ def _draw_errors(settings, protocol):
         f"What a wrong car at rank 1 shares with the query more often than by chance, in points: a dot for each group, with its "
         f"95% interval ({table.n_queries.max()} queries)."
     )
-    _write(settings, protocol, "wrong_neighbors", errors_figure(settings, table[table.unit == "group"]), caption)
+    figures.draw_by_protocol(
+        settings, protocol, "wrong_neighbors", errors_figure(settings, table[table.unit == "group"]), caption
+    )
 
 
 def errors_figure(settings, table):
@@ -159,7 +148,7 @@ def _draw_random(settings, protocol):
         f"Correlation of a network's saliency maps with those after so many of its layers, from the last one on, have been made "
         f"random ({dataset}, {table.n_images.max()} images, other noise): a line for each model."
     )
-    _write(settings, protocol, f"randomization_{dataset}", random_figure(settings, table), caption)
+    figures.draw_by_protocol(settings, protocol, f"randomization_{dataset}", random_figure(settings, table), caption)
 
 
 def random_figure(settings, table):
@@ -198,7 +187,7 @@ def _draw_pairs(settings, protocol):
         "Queries and the wrong car that is nearest to each under one of these models: the pixels of both that move the distance "
         "between their embeddings, under each model."
     )
-    _write(settings, protocol, "pairs", pairs_figure(chosen[:MOST_PAIRS], shelves), caption)
+    figures.draw_by_protocol(settings, protocol, "pairs", pairs_figure(chosen[:MOST_PAIRS], shelves), caption)
 
 
 def pairs_figure(chosen, shelves):

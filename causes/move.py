@@ -108,7 +108,7 @@ def rows_of(settings, protocol, some, shelves, columns):
 
 def moved_by(network, protocol, embedded):
     """(s, p): see movements; embedded (s (1 + p), d): of all frames, scene by scene, by the protocol's distance."""
-    coordinates = scores.coordinates_of(embedded, network.model.distance) if protocol.own_distance else embedded
+    coordinates = scores.coordinates_by(network, protocol, embedded)
     by_scene = coordinates.reshape(-1, 1 + len(NAMES), coordinates.shape[1])
     try:
         return movements(by_scene[:, 0], by_scene[:, 1:])

@@ -9,12 +9,10 @@ from causes import errors_at_rank_1
 from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, fingerprint
-from common.settings import unlike_defaults
 from common.shelf import Job, Shelf
-from data import contents
 from data.datasets import CARS, MODEL, chosen_cars, evenly_spaced
 from properties import embeddings
-from reality_check.networks import code_of, device_of, network_stage, networks_of
+from reality_check.networks import device_of, network_stage, networks_of
 from saliency import maps
 from saliency.maps import Mapped
 
@@ -32,8 +30,7 @@ class Pair(NamedTuple):
 
 def networks_asked(settings):
     """The networks under which pairs are explained: of some trained models, in the first fold that tables are about."""
-    folds = [fold for fold in settings.folds if maps.protocols_of(settings, fold)][:1]
-    found = [each for each in networks_of(settings, settings.properties.networks, folds, CARS)
+    found = [each for each in networks_of(settings, settings.properties.networks, maps.first_fold(settings), CARS)
              if each.has_maps and each.model.trained]  # fmt: skip
     return evenly_spaced(found, settings.causes.pair_models)
 
@@ -61,16 +58,8 @@ def chosen_pairs(settings):
 def shelf_of(network, protocol, pairs):
     """The maps (2, h, w), of query and neighbour, of each pair."""
     settings = network.settings
-    made_of = {
-        "images": contents.described(settings, [item for pair in pairs for item in pair]),
-        "pairs": fingerprint([pair.name for pair in pairs]),
-        **network.made_of(),
-        "distance": network.model.distance,
-        **code_of(settings, network.model.distance),
-        "signed_mean_over": protocol.signed_mean_over,
-        **unlike_defaults(settings.saliency, "noise_samples", "noise_sigma"),
-        **unlike_defaults(settings, "seed"),
-    }
+    made_of = maps.made_of_maps(network, protocol, [item for pair in pairs for item in pair])
+    made_of |= {"pairs": fingerprint([pair.name for pair in pairs])}
     folder = settings.results / protocol.name / "causes" / "pairs" / network.path
     arrays = {"maps": Array("f2", (2, *network.crop.size), low=0, high=1)}
     return Shelf(folder, made_of, [[pair.name for pair in pairs]], arrays, Mapped(network, protocol))

@@ -51,8 +51,7 @@ def stage(settings):
 
 def networks_asked(settings, dataset):
     """Some of the networks that have maps, of the first fold that tables are about."""
-    folds = [fold for fold in settings.folds if maps.protocols_of(settings, fold)][:1]
-    found = maps.networks_of(settings._replace(datasets=[dataset], folds=folds))
+    found = maps.networks_of(settings._replace(datasets=[dataset], folds=maps.first_fold(settings)))
     return evenly_spaced(found, settings.causes.randomised_models)
 
 

@@ -10,6 +10,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 from common import safe_files
+from common.errors import InputError, MissingFile
 
 NOTE_WIDTH = 18  # letters per inch
 CAPTION_WIDTH = 100  # letters
@@ -49,6 +50,29 @@ def draw(settings, stem, figure, shows, caption):
         figure.supxlabel(note, fontsize=7, color="0.35")
     about = json.dumps(shows | {"settings": settings.name, "note": settings.note})
     write(stem, figure, about, f"{caption} {settings.note}".strip())
+
+
+def draw_by_protocol(settings, protocol, name, figure, caption):
+    """The same of a figure that is of one protocol."""
+    shows, caption = {"protocol": protocol.name}, f"{caption} Protocol {protocol.name}."
+    draw(settings, settings.figures / protocol.name / name, figure, shows, caption)
+
+
+def draw_what_there_is(settings, makers, scripts):
+    """Call each of the makers, with the settings and each protocol, and say what is left out because its results do not exist.
+
+    Raises InputError, naming the scripts that make results, if all are.
+    """
+    drawn = 0
+    for protocol in settings.protocols:
+        for make in makers:
+            try:
+                make(settings, protocol)
+                drawn += 1
+            except MissingFile as error:
+                print(f"left out: {error}")
+    if not drawn:
+        raise InputError(f"settings {settings.name!r}: nothing to draw; run {scripts} first")
 
 
 def write(stem, figure, description, caption):

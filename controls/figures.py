@@ -4,7 +4,6 @@ import numpy as np
 from scipy.cluster.hierarchy import dendrogram
 
 from common import csv_files, figures
-from common.errors import InputError, MissingFile
 from common.models import groups
 from controls import bounds, compared_groupings, groupings, score_controls, variations
 from saliency.tables import SHORT_NAMES
@@ -18,23 +17,8 @@ NULL_WIDTH = 2.576
 
 def draw(settings):
     """Write all figures of controls whose results exist, by each protocol; says what it leaves out."""
-    drawn = 0
-    for protocol in settings.protocols:
-        for draw_one in (_draw_bounds, _draw_nulls, _draw_trees, _draw_variations, _draw_needed):
-            try:
-                draw_one(settings, protocol)
-                drawn += 1
-            except MissingFile as error:
-                print(f"left out: {error}")
-    if not drawn:
-        raise InputError(
-            f"settings {settings.name!r}: nothing to draw; run controls/1_bound_maps.py to 5_vary_maps.py first"
-        )
-
-
-def _write(settings, protocol, name, figure, caption):
-    stem = settings.figures / protocol.name / name
-    figures.draw(settings, stem, figure, {"protocol": protocol.name}, f"{caption} Protocol {protocol.name}.")
+    makers = (_draw_bounds, _draw_nulls, _draw_trees, _draw_variations, _draw_needed)
+    figures.draw_what_there_is(settings, makers, "controls/1_bound_maps.py to 5_vary_maps.py")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -47,7 +31,7 @@ def _draw_bounds(settings, protocol):
             f"Between floor and ceiling: correlation of saliency maps ({dataset}, {table.n_images.max()} images), a dot for each "
             "network with itself under other noise, or each pair of networks; a bar is the mean of its line."
         )
-        _write(settings, protocol, f"bounds_{dataset}", bounds_figure(settings, table), caption)
+        figures.draw_by_protocol(settings, protocol, f"bounds_{dataset}", bounds_figure(settings, table), caption)
 
 
 def bounds_figure(settings, table):
@@ -81,7 +65,7 @@ def _draw_nulls(settings, protocol):
         f"NR-Precision of each model ({intervals.n_images.max():,} images, mean over folds; lines are 95% intervals by the bootstrap "
         f"over queries). Grey: mean ± {NULL_WIDTH} standard deviations under permuted labels. Dashed: {NULL_WIDTH}, the paper's threshold."
     )
-    _write(settings, protocol, "nulls", nulls_figure(settings, nulls, intervals), caption)
+    figures.draw_by_protocol(settings, protocol, "nulls", nulls_figure(settings, nulls, intervals), caption)
 
 
 def nulls_figure(settings, nulls, intervals):
@@ -129,7 +113,9 @@ def _draw_trees(settings, protocol):
         "profiles of properties (correlation of standardised NR-Precisions): trees by average linkage. p: permutation test of "
         "whether losses of a group are more alike; c: cophenetic correlation, how well a tree shows its similarities."
     )
-    _write(settings, protocol, "trees", trees_figure(settings, table, tests.set_index("analysis")), caption)
+    figures.draw_by_protocol(
+        settings, protocol, "trees", trees_figure(settings, table, tests.set_index("analysis")), caption
+    )
 
 
 def trees_figure(settings, table, tests):
@@ -170,7 +156,7 @@ def _draw_variations(settings, protocol):
         f"Mean correlation of two losses' maps, within and between groups, over the number of noisy samples and sigma, and with "
         f"another base image or attribution ({dataset}, {table.n_images.max()} images)."
     )
-    _write(settings, protocol, f"variations_{dataset}", variations_figure(table), caption)
+    figures.draw_by_protocol(settings, protocol, f"variations_{dataset}", variations_figure(table), caption)
 
 
 def variations_figure(table):
@@ -232,7 +218,7 @@ def _draw_needed(settings, protocol):
         f"less alike than each loss's own under other noise ({dataset}). Right: by NR-Precision; a line for each property, "
         f"{scores.folds.max()} folds."
     )
-    _write(settings, protocol, f"needed_{dataset}", needed_figure(maps, scores), caption)
+    figures.draw_by_protocol(settings, protocol, f"needed_{dataset}", needed_figure(maps, scores), caption)
 
 
 def needed_figure(maps, scores):

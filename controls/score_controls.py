@@ -4,14 +4,13 @@ A network's z-scores of every query are kept, so that folds and models can be co
 """
 
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import scipy.stats
 
 from common import csv_files
 from common.array_files import Array
-from common.errors import InputError
 from common.seeds import derived_seed
 from common.settings import unlike_defaults
 from common.shelf import Job, Shelf, Stage, View
@@ -73,23 +72,16 @@ def order_shelf(scored, n):
 # ---------------------------------------------------------------------------------------------------------------------
 def stage(settings):
     """Nulls and z-scores of all networks that have scores."""
-    (items, codes), jobs, lacking = scores.cars_of(settings), [], []
-    for network in embeddings.embedding_networks(settings):
-        embedded = embeddings.shelf_of(network, items) if network.is_known() else None
-        if embedded and embedded.is_whole():
-            for protocol in settings.protocols:
-                scored = scores.shelf_of(network, protocol, embedded, codes)
-                jobs.append(Job([scores_shelf(scored, items)], partial(make_scores, embedded, codes), kind=("scores",)))
-                jobs.append(Job([null_shelf(scored)], partial(make_null, embedded, codes), kind=("nulls",)))
-                make = partial(make_orders, embedded, codes)
-                jobs.append(Job([order_shelf(scored, len(items))], make, kind=("orders",)))
-        else:
-            lacking.append(network.name)
-    if not jobs:
-        folder = settings.results / "properties" / "embeddings"
-        raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
-    what = f"no whole embeddings of {'; '.join(lacking)}; run properties/2_embed_cars.py" if lacking else ""
-    return Stage("controls of scores", "row", jobs, views(settings), lacking=what)
+    (items, codes), jobs = scores.cars_of(settings), []
+    sources, lacking = embeddings.whole_shelves(settings, items)
+    for embedded, protocol in product(sources, settings.protocols):
+        scored = scores.shelf_of(embedded.of, protocol, embedded, codes)
+        jobs += [
+            Job([scores_shelf(scored, items)], partial(make_scores, embedded, codes), kind=("scores",)),
+            Job([null_shelf(scored)], partial(make_null, embedded, codes), kind=("nulls",)),
+            Job([order_shelf(scored, len(items))], partial(make_orders, embedded, codes), kind=("orders",)),
+        ]
+    return Stage("controls of scores", "row", jobs, views(settings), lacking=lacking)
 
 
 def make_scores(embedded, codes, shelves, number, tick):
@@ -129,11 +121,7 @@ def make_orders(embedded, codes, shelves, number, tick):
 
 def subject(embedded, scored):
     """(coordinates (n, d), the cap on R) by which what is Scored is scored."""
-    array = embeddings.read(embedded)
-    own = scored.protocol.own_distance
-    return (
-        scores.coordinates_of(array, scored.network.model.distance) if own else array
-    ), scored.protocol.max_neighbors
+    return scores.coordinates_by(*scored, embeddings.read(embedded)), scored.protocol.max_neighbors
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -90,8 +90,8 @@ def stage(settings):
 
 def networks_asked(settings, dataset):
     """The trained networks that have maps, of the first fold that tables are about."""
-    folds = [fold for fold in settings.folds if maps.protocols_of(settings, fold)][:1]
-    return [each for each in maps.networks_of(settings._replace(datasets=[dataset], folds=folds)) if each.model.trained]
+    found = maps.networks_of(settings._replace(datasets=[dataset], folds=maps.first_fold(settings)))
+    return [each for each in found if each.model.trained]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

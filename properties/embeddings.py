@@ -24,6 +24,19 @@ def shelf_of(network, items, kind=Path("properties", "embeddings")):
     return Shelf(folder, made_of, _parts(items), {"embeddings": Array("f4", (network.dimensions,))}, network)
 
 
+def whole_shelves(settings, items):
+    """(whole shelves of embeddings, a line that says what else there should be; empty if nothing). InputError if there are none."""
+    networks = embedding_networks(settings)
+    known = [shelf_of(network, items) for network in networks if network.is_known()]
+    shelves = [shelf for shelf in known if shelf.is_whole()]
+    if not shelves:
+        folder = settings.results / "properties" / "embeddings"
+        raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
+    there = {shelf.of.name for shelf in shelves}
+    names = "; ".join(network.name for network in networks if network.name not in there)
+    return shelves, f"no whole embeddings of {names}; run properties/2_embed_cars.py" if names else ""
+
+
 def features_shelf_of(network, items):
     """The features (f,) that the trunk of an untrained network gives, which is the same trunk in all folds."""
     made_of = {"images": contents.described(network.settings, items), **network.made_of()}

@@ -9,7 +9,6 @@ import pandas as pd
 
 from common import csv_files
 from common.array_files import Array
-from common.errors import InputError
 from common.imports import is_name
 from common.models import trained_groups
 from common.seeds import fingerprint
@@ -70,21 +69,13 @@ def cars_of(settings):
 # ---------------------------------------------------------------------------------------------------------------------
 def stage(settings):
     """The scores of all networks that have embeddings."""
-    (items, codes), jobs, sources, lacking = cars_of(settings), [], [], []
-    for network in embeddings.embedding_networks(settings):
-        embedded = embeddings.shelf_of(network, items) if network.is_known() else None
-        if embedded and embedded.is_whole():
-            sources.append(embedded)
-            work = partial(make, embedded, codes), 1, partial(try_block, embedded, codes)
-            jobs += [Job([shelf_of(network, protocol, embedded, codes)], *work) for protocol in settings.protocols]
-        else:
-            lacking.append(network.name)
-    if not jobs:
-        folder = settings.results / "properties" / "embeddings"
-        raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
-    what = f"no whole embeddings of {'; '.join(lacking)}; run properties/2_embed_cars.py" if lacking else ""
+    (items, codes), jobs = cars_of(settings), []
+    sources, lacking = embeddings.whole_shelves(settings, items)
+    for embedded in sources:
+        work = partial(make, embedded, codes), 1, partial(try_block, embedded, codes)
+        jobs += [Job([shelf_of(embedded.of, protocol, embedded, codes)], *work) for protocol in settings.protocols]
     check, device = partial(embeddings.check, sources), partial(float64_device, settings)
-    return Stage("scores", "score", jobs, views(settings), check=check, device=device, lacking=what)
+    return Stage("scores", "score", jobs, views(settings), check=check, device=device, lacking=lacking)
 
 
 def make(embedded, codes, shelves, number, tick):
@@ -99,10 +90,12 @@ def score(embedded, codes, scored, device="cpu"):
     """The Precision of embeddings (n, d) and codes (n, k), by what is Scored."""
     from properties.nr_precision import nr_precision  # compiled code takes a second to load
 
-    (network, protocol), coordinates = scored, embedded
-    if protocol.own_distance:
-        coordinates = coordinates_of(embedded, network.model.distance)
-    return nr_precision(coordinates, codes, protocol.max_neighbors, device=device)
+    return nr_precision(coordinates_by(*scored, embedded), codes, scored.protocol.max_neighbors, device=device)
+
+
+def coordinates_by(network, protocol, embedded):
+    """Coordinates (n, k) whose Euclidean distances order neighbours as the protocol has it for a network's embeddings (n, d)."""
+    return coordinates_of(embedded, network.model.distance) if protocol.own_distance else embedded
 
 
 def coordinates_of(embedded, distance):

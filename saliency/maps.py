@@ -48,7 +48,17 @@ def mapped_items(settings):
 def shelf_of(network, protocol, items, condition=OWN):
     """The maps (h, w) in [0, 1] of one network by one protocol, a row for each of the items."""
     settings, size = network.settings, network.crop.size
-    made_of = {
+    made_of = made_of_maps(network, protocol, items) | condition.made_of()
+    kind = Path("controls", "maps", condition.name) if condition.name else Path("saliency", "maps")
+    folder = settings.results / protocol.name / kind / network.path
+    parts, of = [datasets.ids_of(some) for some in parts_of(items)], Mapped(network, protocol, condition)
+    return Shelf(folder, made_of, parts, {"maps": Array("f2", size, low=0, high=1)}, of)
+
+
+def made_of_maps(network, protocol, items):
+    """For made_of: what the maps of these items under a network hang on."""
+    settings = network.settings
+    return {
         "images": contents.described(settings, items),
         **network.made_of(),
         "distance": network.model.distance,
@@ -56,12 +66,12 @@ def shelf_of(network, protocol, items, condition=OWN):
         "signed_mean_over": protocol.signed_mean_over,
         **unlike_defaults(settings.saliency, "noise_samples", "noise_sigma"),
         **unlike_defaults(settings, "seed"),
-        **condition.made_of(),
     }
-    kind = Path("controls", "maps", condition.name) if condition.name else Path("saliency", "maps")
-    folder = settings.results / protocol.name / kind / network.path
-    parts, of = [datasets.ids_of(some) for some in parts_of(items)], Mapped(network, protocol, condition)
-    return Shelf(folder, made_of, parts, {"maps": Array("f2", size, low=0, high=1)}, of)
+
+
+def first_fold(settings):
+    """A list of the first fold whose maps the settings' tables are about, for who asks for one network of each model."""
+    return [fold for fold in settings.folds if protocols_of(settings, fold)][:1]
 
 
 def kept(settings, protocol, dataset, items):
