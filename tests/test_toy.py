@@ -277,7 +277,7 @@ def test_turned_up():
 def test_figure(tmp_path):
     result = toy.train(toy.data(), toy.VARIANTS, [3, 5], 0, iterations=1)
     toy_figure.figure(tmp_path / "toy", result)
-    assert {file.name for file in tmp_path.iterdir()} == {"toy.png", "toy.pdf"}
+    assert {file.name for file in tmp_path.iterdir()} == {"toy.png", "toy.pdf", "toy.txt"}
     axes = toy_figure.panels(result).axes
     for variant, axis in zip(toy.VARIANTS, axes[1:8], strict=True):
         assert axis.get_title() == f"{variant.name}\n({variant.source})"
