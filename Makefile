@@ -47,7 +47,8 @@ demo: $(VENV)/installed
 	$(RUN) controls/3_test_groups.py --settings $(SETTINGS)
 	$(RUN) controls/4_compare_groupings.py --settings $(SETTINGS)
 	$(RUN) controls/5_vary_maps.py --settings $(SETTINGS)
-	$(RUN) controls/6_plot_controls.py --settings $(SETTINGS)
+	$(RUN) controls/6_make_tables.py --settings $(SETTINGS)
+	$(RUN) controls/7_plot_controls.py --settings $(SETTINGS)
 	$(RUN) report/1_list_results.py --settings $(SETTINGS)
 	$(RUN) report/2_make_report.py --settings $(SETTINGS)
 

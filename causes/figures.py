@@ -3,6 +3,7 @@
 import numpy as np
 
 from causes import errors_at_rank_1, locate, move, pairs, randomization
+from causes.movements import rank_correlation
 from causes.regions import REGIONS
 from common import csv_files, figures
 from common.errors import MissingFile
@@ -18,7 +19,7 @@ MOST_PAIRS = 6  # in a figure
 
 def draw(settings):
     """Write all figures of causes whose results exist, by each protocol; says what it leaves out."""
-    makers = (_draw_regions, _draw_movements, _draw_errors, _draw_random, _draw_pairs)
+    makers = (_draw_regions, _draw_movements, _draw_rankings, _draw_errors, _draw_random, _draw_pairs)
     figures.draw_what_there_is(settings, makers, "causes/1_locate_maps.py to 5_randomise_weights.py")
 
 
@@ -105,6 +106,38 @@ def dots_of_properties(settings, table, value, label, unit):
     return figure
 
 
+def _draw_rankings(settings, protocol):
+    moved, scored = move.means_of_models(settings, protocol)
+    caption = (
+        "The properties in the order of their NR-Precision (left of each panel) and of the movement that their change makes (right), "
+        "most first; means over the models of a group. rho: Spearman's correlation of both orders."
+    )
+    figures.draw_by_protocol(settings, protocol, "rankings", rankings_figure(settings, moved, scored), caption)
+
+
+def rankings_figure(settings, moved, scored):
+    """A panel for each group: both orders of the properties, each property's places joined by a line."""
+    models = [model for model in settings.whole.models if model.name in moved.index and model.name in scored.index]
+    order = groups(settings.whole.models)
+    shown = [group for group in order if group in groups(models)]
+    figure, (axes,) = figures.new_figure(1, len(shown), figsize=(figures.PAGE, 2.6), sharey=True)
+    for panel, group in zip(axes, shown):
+        names = [model.name for model in counted(models, group)]
+        means = [table.loc[names].mean() for table in (scored, moved)]
+        places = [each.rank(ascending=False, method="first") for each in means]
+        color, marker = figures.look(order.index(group))
+        for name in move.NAMES:
+            panel.plot([0, 1], [each[name] for each in places], marker + "-", color=color, ms=3.5, lw=0.9)
+            panel.text(-0.06, places[0][name], LABELS[name], ha="right", va="center", fontsize=6)
+            panel.text(1.06, places[1][name], LABELS[name], ha="left", va="center", fontsize=6)
+        panel.set(xlim=(-1.1, 2.1), ylim=(len(move.NAMES) + 0.6, 0.4), yticks=[])
+        panel.set_xticks([0, 1], ["NR-Precision", "movement"], fontsize=6.5)
+        panel.set_title(f"{group} (rho = {rank_correlation(*means)[0]:.2f})", pad=3)
+        panel.spines[:].set_visible(False)
+        panel.tick_params(length=0)
+    return figure
+
+
 def _draw_errors(settings, protocol):
     file = errors_at_rank_1.csv_file(settings, protocol)
     table = csv_files.table(file, errors_at_rank_1.COLUMNS, key=["unit", "loss", "type", "property"])
@@ -187,27 +220,40 @@ def _draw_pairs(settings, protocol):
         "Queries and the wrong car that is nearest to each under one of these models: the pixels of both that move the distance "
         "between their embeddings, under each model."
     )
-    figures.draw_by_protocol(settings, protocol, "pairs", pairs_figure(chosen[:MOST_PAIRS], shelves), caption)
+    networks, maps = [shelf.of.network for shelf in shelves], [shelf.read("maps")["maps"] for shelf in shelves]
+    drawn = pairs_figure(chosen[:MOST_PAIRS], networks, maps)
+    figures.draw_by_protocol(settings, protocol, "pairs", drawn, caption)
 
 
-def pairs_figure(chosen, shelves):
-    """Two rows for each pair, query and neighbour: the picture, then its map under each model, laid over it."""
+def draw_pair(settings, protocol, pair, networks, maps):
+    """Write the figure of one Pair; maps (2, h, w) for each of the networks."""
+    caption = (
+        f"What makes {pair.query.path.name} and {pair.neighbor.path.name} alike: the pixels of both that move the distance between "
+        "their embeddings, under each model."
+    )
+    drawn = pairs_figure([pair], networks, [[each] for each in maps])
+    figures.draw_by_protocol(settings, protocol, f"pair_{pair.name}", drawn, caption)
+
+
+def pairs_figure(chosen, networks, maps):
+    """Two rows for each pair, query and neighbour: the picture, then its map under each network, laid over it.
+
+    maps: for each network those of each pair, (2, h, w).
+    """
     figure, axes = figures.new_figure(
         2 * len(chosen),
-        1 + len(shelves),
-        figsize=(1.05 * (1 + len(shelves)), 2.1 * len(chosen)),
+        1 + len(networks),
+        figsize=(1.05 * (1 + len(networks)), 2.1 * len(chosen)),
         gridspec_kw={"hspace": 0.02},
     )
-    maps = [shelf.read("maps")["maps"] for shelf in shelves]
     for number, pair in enumerate(chosen):
         for side, item in enumerate(pair):
             row = axes[2 * number + side]
-            for panel, shelf, some in zip(row[1:], shelves, maps):
-                picture = cropped(open_image(item.path), shelf.of.network.crop)
-                title = shelf.of.network.model.name if number == side == 0 else ""
-                figures.show_image(panel, picture, title)
-                saliency = some[number][side].astype(np.float32)
-                panel.imshow(saliency, cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY)
-            figures.show_image(row[0], cropped(open_image(item.path), shelves[0].of.network.crop))
+            for panel, network, some in zip(row[1:], networks, maps):
+                figures.show_image(
+                    panel, cropped(open_image(item.path), network.crop), "" if number or side else network.model.name
+                )
+                panel.imshow(some[number][side].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY)
+            figures.show_image(row[0], cropped(open_image(item.path), networks[0].crop))
             row[0].set_title(f"{('query', 'neighbour')[side]} {item.image_id}", fontsize=6, pad=2)
     return figure

@@ -130,26 +130,31 @@ def picture(item, crop):
     return np.asarray(cropped(open_image(item.path), crop), dtype=np.float64) / 255
 
 
+def means_of_models(settings, protocol):
+    """(movements, NR-Precisions): tables of each model (rows) and property, means over the folds. MissingFile if there are none."""
+    moved = csv_files.table(csv_file(settings, protocol), COLUMNS, key=["loss", "fold", "property"])
+    file, hint = scores.scores_file(settings, protocol), "run properties/3_score_properties.py first"
+    scored = csv_files.table(file, scores.COLUMNS, list(scores.KEY), hint)
+    return [table.pivot_table(value, "loss", "property")[NAMES] for table, value in
+            ((moved, "movement"), (scored, "nr_precision"))]  # fmt: skip
+
+
 def write_ranks(settings):
     """Write movement_ranks.csv: do the properties whose change moves a model most also cluster best, by NR-Precision?
 
     For each model and each group's mean, Spearman's correlation over the properties. Raises InputError if there are no scores.
     """
     for protocol in settings.protocols:
-        moved = csv_files.table(csv_file(settings, protocol), COLUMNS, key=["loss", "fold", "property"])
-        file, hint = scores.scores_file(settings, protocol), "run properties/3_score_properties.py first"
-        scored = csv_files.table(file, scores.COLUMNS, list(scores.KEY), hint)
-        a, b = (table.pivot_table(value, "loss", "property") for table, value in
-                ((moved, "movement"), (scored, "nr_precision")))  # fmt: skip
-        csv_files.write(ranks_file(settings, protocol), _rank_rows(settings.whole.models, a, b), RANKS)
+        rows = _rank_rows(settings.whole.models, *means_of_models(settings, protocol))
+        csv_files.write(ranks_file(settings, protocol), rows, RANKS)
         print(f"wrote {ranks_file(settings, protocol)}")
 
 
 def _rank_rows(models, moved, scored):
-    """A row for each model and each group; moved, scored: of each model (rows) and property, means over the folds."""
+    """A row for each model and each group; see means_of_models."""
     both = [model for model in models if model.name in moved.index and model.name in scored.index]
     units = [("model", model.name, model.group, [model.name]) for model in both]
     units += [("group", "", group, [model.name for model in counted(both, group)]) for group in groups(both)]
     for unit, name, group, names in units:
-        a, b = (table.loc[names, NAMES].mean() for table in (moved, scored))
+        a, b = (table.loc[names].mean() for table in (moved, scored))
         yield [unit, name, group, len(NAMES), *rank_correlation(a, b)]

@@ -10,7 +10,8 @@ from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, fingerprint
 from common.shelf import Job, Shelf
-from data.datasets import CARS, MODEL, chosen_cars, evenly_spaced
+from data.datasets import CARS, MODEL, Item, chosen_cars, evenly_spaced
+from data.images import open_image
 from properties import embeddings
 from reality_check.networks import device_of, network_stage, networks_of
 from saliency import maps
@@ -89,15 +90,29 @@ def stage(settings):
 
 def make_maps(pairs, load, shelves, number, tick):
     """The maps of all pairs under a network, by some protocols; see Job.make."""
-    from saliency.smoothgrad import saliency_map
-
-    network = shelves[0].of.network
+    network, protocols = shelves[0].of.network, [shelf.of.protocol for shelf in shelves]
     ready, found = load(network.path), []
     for pair in pairs:
-        gradients = gradients_of(network, ready, pair)
-        found.append([[saliency_map(each, shelf.of.protocol.name) for each in gradients] for shelf in shelves])
+        found.append(maps_of_pair(network, ready, pair, protocols))
         tick(1)
     return [{"maps": list(each)} for each in zip(*found)]
+
+
+def maps_of_pair(network, ready, pair, protocols):
+    """The maps (2, h, w) of a Pair, by each of the protocols; ready: the network as it was loaded."""
+    from saliency.smoothgrad import saliency_map
+
+    gradients = gradients_of(network, ready, pair)
+    return [np.stack([saliency_map(each, protocol.name) for each in gradients]) for protocol in protocols]
+
+
+def pair_of_files(query, neighbor):
+    """The Pair of two image files. Raises InputError if they have one name, or one cannot be read."""
+    if query.stem == neighbor.stem:
+        raise InputError(f"{query}, {neighbor}: files of one name; rename one")
+    for path in (query, neighbor):
+        open_image(path)
+    return Pair(*(Item(path.stem, path, 0) for path in (query, neighbor)))
 
 
 def gradients_of(network, ready, pair):

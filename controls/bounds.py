@@ -159,11 +159,15 @@ def rows_of(settings, items, everything, shelves, columns):
 
 
 def kind_of(a, b):
-    """One of KINDS for two different networks; None for one of random weights."""
+    """One of KINDS for two different networks; None for one of random weights.
+
+    A network for all folds is in the fold of whichever it is compared with, as in Tables 2 to 4.
+    """
     if a is None or b is None:
         return "two random" if a is b else "random weights"
     loss = "same" if a.model.name == b.model.name else "other"
-    return f"{loss} loss, {'same' if a.fold == b.fold else 'other'} fold"
+    same_fold = a.fold == b.fold or ALL_FOLDS in (a.fold, b.fold)
+    return f"{loss} loss, {'same' if same_fold else 'other'} fold"
 
 
 def _labels(network):

@@ -30,20 +30,23 @@ def file_of(settings, protocol, name):
 
 
 def similarities(settings, protocol):
-    """Analysis -> (l, l) of the models that have all three, in the order of the tables; and these models."""
+    """Analysis -> (l, l) of the trained models that have all three, in the order of the tables; and these models.
+
+    Of trained models alone, as profiles are told apart by how they differ from the mean of those that are compared.
+    """
     dataset = settings.properties.networks
     of_maps = tables.similarities(tables.Subject("", settings, protocol, dataset, "correlation"))
     by_name, folds = _embeddings(settings), [str(fold) for fold in settings.folds]
     hint = "run properties/3_score_properties.py first"
     scored = csv_files.table(scores.scores_file(settings, protocol), scores.COLUMNS, list(scores.KEY), hint)
     profiles = scored[scored.fold.isin([*folds, ALL_FOLDS])].pivot_table("nr_precision", "loss", "property")
-    models = [model for model in grouped(settings.models)
-              if (model.name, model.name) in of_maps and model.name in by_name and model.name in profiles.index]  # fmt: skip
+    models = [model for model in grouped(settings.models) if model.trained
+              and (model.name, model.name) in of_maps and model.name in by_name and model.name in profiles.index]  # fmt: skip
     names = [model.name for model in models]
     lacking = [(a, b) for a, b in combinations(names, 2) if (a, b) not in of_maps]
     if len(models) < 4 or lacking:
         raise InputError(
-            f"settings {settings.name!r}: {len(models)} models have maps of {dataset}, embeddings and scores, and "
+            f"settings {settings.name!r}: {len(models)} trained models have maps of {dataset}, embeddings and scores, and "
             f"{len(lacking)} pairs of maps are not compared; four models are the fewest"
         )
     found = {
@@ -56,11 +59,9 @@ def similarities(settings, protocol):
 
 def _embeddings(settings):
     """Name of a model -> its embeddings (n, d) of the rendered cars, one array for each fold; of those that are whole."""
-    items, found = scores.cars_of(settings)[0], {}
-    for network in embeddings.embedding_networks(settings):
-        shelf = embeddings.shelf_of(network, items) if network.is_known() else None
-        if shelf and shelf.is_whole():
-            found.setdefault(network.model.name, []).append(embeddings.read(shelf))
+    found = {}
+    for shelf in embeddings.whole_shelves(settings, scores.cars_of(settings)[0])[0]:
+        found.setdefault(shelf.of.model.name, []).append(embeddings.read(shelf))
     return found
 
 
@@ -73,35 +74,32 @@ def _alignment(arrays):
 
 
 def write(settings, protocol):
-    """Write the three CSV files; returns (similarities, models)."""
+    """Write the three CSV files."""
     found, models = similarities(settings, protocol)
     names = [model.name for model in models]
     rows = [(analysis, a, b, matrix[i, j]) for analysis, matrix in found.items()
             for (i, a), (j, b) in combinations(enumerate(names), 2)]  # fmt: skip
     csv_files.write(file_of(settings, protocol, "model_similarities"), rows, SIMILARITIES)
-    trained = [place for place, model in enumerate(models) if model.trained]
-    of_trained = {analysis: matrix[np.ix_(trained, trained)] for analysis, matrix in found.items()}
-    groups = [models[place].group for place in trained]
-    csv_files.write(file_of(settings, protocol, "groupings"), _group_rows(settings, of_trained, groups), GROUPS)
-    csv_files.write(file_of(settings, protocol, "mantel"), _mantel_rows(settings, of_trained), MANTEL)
-    return found, models
+    of_groups = _group_rows(settings, found, [model.group for model in models])
+    csv_files.write(file_of(settings, protocol, "groupings"), of_groups, GROUPS)
+    csv_files.write(file_of(settings, protocol, "mantel"), _mantel_rows(settings, found), MANTEL)
 
 
-def _group_rows(settings, of_trained, groups):
-    """Of each analysis: are models of a group more alike? Trained models alone."""
-    for analysis, matrix in of_trained.items():
+def _group_rows(settings, found, groups):
+    """Of each analysis: are models of a group more alike?"""
+    for analysis, matrix in found.items():
         tree = groupings.linkage(matrix)
         test = groupings.within_between_test(matrix, groups, derived_seed(settings.seed, "groups", analysis))
         yield [analysis, len(matrix), test.statistic, test.p_value, test.assignments, "yes" if test.exact else "no",
                groupings.cophenetic(tree, matrix), groupings.agreement(tree, groups)]  # fmt: skip
 
 
-def _mantel_rows(settings, of_trained):
+def _mantel_rows(settings, found):
     """Of every two analyses: do their similarities go together?"""
-    for a, b in combinations(of_trained, 2):
+    for a, b in combinations(found, 2):
         for kind in groupings.KINDS:
             seed = derived_seed(settings.seed, "mantel", a, b, kind)
-            yield [a, b, kind, len(of_trained[a]), *groupings.mantel(of_trained[a], of_trained[b], seed, kind=kind)]
+            yield [a, b, kind, len(found[a]), *groupings.mantel(found[a], found[b], seed, kind=kind)]
 
 
 def show(settings, protocol):

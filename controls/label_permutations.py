@@ -7,7 +7,6 @@ is no threshold for NR-Precision, and a permutation test is.
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
 
 from common.seeds import derived_seed
 from controls.permuted_hits import add_hits, nearest
@@ -16,7 +15,6 @@ from properties.nr_precision import in_blocks, prepared, query_hits, scores_of_h
 ROUNDING = 1e-9  # scores that differ by less are equal
 RESAMPLES = 1000
 LEVEL = 0.95
-POWER = 0.8
 OVER = ("queries", "queries and folds")
 DRAWN_BYTES = 2**26  # of the draws of queries that are in memory at once
 
@@ -177,33 +175,6 @@ def bootstrap(scores, seed, resamples=RESAMPLES, over=OVER[0], level=LEVEL):
 def _draws(generator, n, resamples):
     """(resamples, n) floats: how often each of n is among n drawn with replacement."""
     return generator.multinomial(n, np.full(n, 1 / n), resamples).astype(float)
-
-
-def detectable_difference(scores_a, scores_b, level=LEVEL, power=POWER):
-    """(k,): the smallest true difference between two models' NR-Precision that a test finds with the given power.
-
-    The test is two-sided and paired, at 1 - level, on these queries. scores_a (folds, n, k) and scores_b, which may
-    have another number of folds: the query_scores of the models, on the same queries. With s the standard deviation
-    (ddof 1) over the queries of the difference between both models' means over folds, s / sqrt(n) is the standard error
-    of the mean difference. The result is (z_.975 + z_.8) times that, for 5% and a power of 80%. A query whose score is
-    NaN does not count; a property with fewer than two that count has NaN.
-
-    It takes queries for independent draws, and folds as given. But queries share neighbours, so their scores go
-    together, and other folds would give other differences. Neither is in the standard error, and no design effect is
-    estimated: take the result for a lower bound. In plain words: on these images a smaller difference than this is
-    found less often than the power says, and one of this size hardly more often.
-
-    Raises ValueError on other shapes, infinite scores, and scores that are NaN for one model or in some folds only.
-    """
-    (scores_a, known), (scores_b, known_b) = _checked_scores(scores_a), _checked_scores(scores_b)
-    if known.shape != known_b.shape or (known != known_b).any():
-        raise ValueError("the scores of both models have to be of the same queries and properties")
-    difference, counts = scores_a.mean(axis=0) - scores_b.mean(axis=0), known.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deviations = np.where(known, difference - difference.sum(axis=0) / counts, 0)
-        error = np.sqrt((deviations**2).sum(axis=0) / (counts - 1) / counts)
-    normal = scipy.stats.norm.ppf
-    return (normal((1 + level) / 2) + normal(power)) * error
 
 
 def _checked_scores(scores):

@@ -1,5 +1,6 @@
 """What a run makes for people to open: every table and figure of the paper, from the lists of the analyses."""
 
+import controls.tables
 import properties.tables
 import saliency.tables
 from common import tables
@@ -10,7 +11,16 @@ from reality_check import accuracy, choices, gains, trained_networks
 
 def table_names(settings):
     """The names of all tables, in their order."""
-    return sorted(entry.name for entry in saliency.tables.entries(settings) + properties.tables.ENTRIES)
+    return sorted([*_own_names(settings), *_bounded_names(settings)])
+
+
+def _own_names(settings):
+    return [entry.name for entry in saliency.tables.entries(settings) + properties.tables.ENTRIES]
+
+
+def _bounded_names(settings):
+    """Of Tables 2 to 4 between their bounds."""
+    return [entry.name for entry in controls.tables.entries(settings)]
 
 
 def files(settings):
@@ -19,7 +29,7 @@ def files(settings):
     if any(model.is_none for model in settings.models):
         found.append(probe.csv_file(settings))
     for protocol in settings.protocols:
-        found += [tables.folder(settings, protocol) / f"{name}.md" for name in table_names(settings)]
+        found += [tables.folder(settings, protocol) / f"{name}.md" for name in sorted(_own_names(settings))]
         if any(not model.embeddings for model in settings.models):
             found += [settings.figures / protocol.name / f"{name}.png" for name in ("figure2", "figure2_more")]
     found += [settings.figures / f"{name}.png" for name in ("figure3", "figure4")]
@@ -34,6 +44,8 @@ def _of_questions(settings):
     for protocol in settings.protocols:
         for question in ("causes", "controls"):
             found += sorted((settings.results / protocol.name / question).glob("*.csv"))
+        some = [tables.folder(settings, protocol) / f"{name}.md" for name in _bounded_names(settings)]
+        found += [file for file in some if file.is_file()]
     return found
 
 

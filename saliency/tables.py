@@ -50,7 +50,7 @@ def full(settings, protocol, name, number, measure):
     known = similarities(subject)
     pairs = [[_combined(known, [a], [b]) for b in models] for a in models]
     labels = [SHORT_NAMES.get(model.name, model.name) for model in models]
-    records = _records(pairs, [model.name for model in models], "loss")
+    records = records_of(pairs, [model.name for model in models], "loss")
     title = f"{TITLES[measure]} between all loss functions on {subject.dataset}."
     return _table(subject, title, [model.group for model in models], labels, pairs, records)
 
@@ -64,7 +64,7 @@ def condensed(settings, protocol, name, number, measure):
     known, names = similarities(subject), groups(settings.models)
     pairs = [[_combined(known, *(counted(settings.models, each) for each in (a, b))) for b in names] for a in names]
     title = f"{TITLES[measure]} between the types of loss functions on {subject.dataset}."
-    return _table(subject, title, [], names, pairs, _records(pairs, names, "group"))
+    return _table(subject, title, [], names, pairs, records_of(pairs, names, "group"))
 
 
 def _combined(known, first, second):
@@ -135,13 +135,19 @@ def _cell(entry, subject, on_diagonal):
     if subject.measure == "jsd":
         text = f"{entry.mean:.3f}±{entry.std:.3f}"
     else:
-        percent = int if subject.protocol.truncate_percent else round
+        percent = percent_of(subject.protocol)
         text = f"{percent(100 * entry.mean)}±{percent(100 * entry.std)}"
     perfect = on_diagonal and entry.std == 0
     return Cell(text, None if perfect else entry.mean)
 
 
-def _records(pairs, names, kind):
+def percent_of(protocol):
+    """How a protocol makes whole percent of a number."""
+    return int if protocol.truncate_percent else round
+
+
+def records_of(pairs, names, kind):
+    """A row for each cell of a table, row by row: what kind of things (names) it compares, and its Similarity (pairs)."""
     nothing = (None,) * len(Similarity._fields)
     rows = [(a, b, *(entry if isinstance(entry, Similarity) else nothing))
             for a, row in zip(names, pairs) for b, entry in zip(names, row)]  # fmt: skip

@@ -25,7 +25,8 @@ SCRIPTS = [
     "controls/3_test_groups.py",
     "controls/4_compare_groupings.py",
     "controls/5_vary_maps.py",
-    "controls/6_plot_controls.py",
+    "controls/6_make_tables.py",
+    "controls/7_plot_controls.py",
 ]
 MODELS = [
     {"name": name, "group": group, "distance": distance, "network": f"tests.networks:{network}"}
@@ -173,7 +174,7 @@ def test_variations(studied):
 def test_figures_have_captions(studied):
     folder = studied.parent / "figures/tiny/paper"
     drawn = {path.stem for path in folder.glob("*.png")}
-    assert drawn >= {"regions_SyntheticCars", "movements", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
+    assert drawn >= {"regions_SyntheticCars", "movements", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
                      "bounds_SyntheticCars", "nulls", "trees", "variations_SyntheticCars", "needed_SyntheticCars"}  # fmt: skip
     for name in drawn:
         assert (folder / f"{name}.txt").read_text().strip() and (folder / f"{name}.pdf").is_file()

@@ -7,7 +7,6 @@ import scipy.stats
 from controls import label_permutations as module
 from controls.label_permutations import (
     bootstrap,
-    detectable_difference,
     null_summary,
     permutation_null,
     permuted,
@@ -278,50 +277,3 @@ GAP = np.where(np.arange(12).reshape(2, 6, 1) == 3, np.nan, 1.0)  # NaN in the f
 def test_bad_input_of_the_bootstrap(scores, options):
     with pytest.raises(ValueError):
         bootstrap(scores, 0, **options)
-
-
-def test_detectable_difference_by_hand():
-    # Means over folds: a 1, 4, b 1, 2. Differences 0, 2, with a standard deviation of sqrt(2): an error of 1.
-    # 1.95996 + 0.84162 = 2.80159; at 1% and 90% 2.57583 + 1.28155 = 3.85738
-    scores_a, scores_b = np.array([[[0.0], [2.0]], [[2.0], [6.0]]]), np.array([[[1.0], [2.0]]])
-    assert detectable_difference(scores_a, scores_b) == pytest.approx([2.80159], abs=1e-5)
-    assert detectable_difference(scores_a, scores_b, level=0.99, power=0.9) == pytest.approx([3.85738], abs=1e-5)
-
-
-def test_detectable_difference_leaves_out_what_is_nan():
-    rng = np.random.default_rng(0)
-    scores_a, scores_b = rng.normal(size=(2, 3, 9, 3))
-    for scores in (scores_a, scores_b):
-        scores[:, 6:, 0], scores[:, 1:, 1], scores[:, :, 2] = np.nan, np.nan, np.nan
-    found = detectable_difference(scores_a, scores_b)
-    assert found[0] == pytest.approx(detectable_difference(scores_a[:, :6, :1], scores_b[:, :6, :1])[0])
-    assert np.isnan(found[1:]).all()
-
-
-def test_the_detectable_difference_is_found_four_times_in_five():
-    """4,000 pairs of models, in four folds and in one, whose queries are hard or easy for both."""
-    rng = np.random.default_rng(0)
-    queries, own = rng.normal(size=(200, 4000)), rng.normal(size=(2, 200, 4000))
-    scores_a, scores_b = queries + own[0] + rng.normal(size=(4, 200, 4000)), (queries + own[1])[None]
-    difference = detectable_difference(scores_a, scores_b).mean()
-    rejected = [
-        scipy.stats.ttest_rel(scores_a.mean(axis=0) + added, scores_b.mean(axis=0)).pvalue < 0.05
-        for added in (difference, 0)
-    ]
-    assert 0.78 < np.mean(rejected[0]) < 0.82 and 0.04 < np.mean(rejected[1]) < 0.06
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        np.ones((2, 5, 1)),
-        np.ones((2, 6, 2)),
-        np.ones((6, 1)),
-        GAP,
-        np.where(np.arange(6) == 3, np.nan, 1.0)[None, :, None],
-    ],
-)
-def test_bad_input_of_the_detectable_difference(other):
-    for pair in ((np.ones((2, 6, 1)), other), (other, np.ones((2, 6, 1)))):
-        with pytest.raises(ValueError):
-            detectable_difference(*pair)

@@ -1,0 +1,39 @@
+"""What makes these two images alike? The pixels of both that move the distance between their embeddings, under some models.
+
+Of any two images, given by their files, under the models of the settings or those that --models names. Writes
+figures/<settings>/<protocol>/pair_<query>-<neighbour>.png, .pdf and .txt.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
+
+from common.errors import InputError, run_script
+from common.settings import options_parser, settings_from
+
+
+def main():
+    parser = options_parser(__doc__)
+    parser.add_argument("query", type=Path, help="an image file")
+    parser.add_argument("neighbor", type=Path, help="another one")
+    options = parser.parse_args()
+    settings = settings_from(options)
+    from tqdm import tqdm
+
+    from causes import figures, pairs
+    from reality_check.networks import device_of
+
+    pair, networks = pairs.pair_of_files(options.query, options.neighbor), pairs.networks_asked(settings)
+    if not networks:
+        raise InputError(f"settings {settings.name!r}: no trained model that has maps; see --models")
+    for network in networks:
+        network.check(set())
+    found = [pairs.maps_of_pair(each, each.load(device_of(settings), gradients=True), pair, settings.protocols)
+             for each in tqdm(networks, unit="network")]  # fmt: skip
+    for protocol, maps in zip(settings.protocols, zip(*found)):
+        figures.draw_pair(settings, protocol, pair, networks, maps)
+
+
+if __name__ == "__main__":
+    run_script(main)
