@@ -146,7 +146,11 @@ def rows_of(settings, items, everything, shelves, columns):
     """A row for each network with itself under other noise, and for each pair: means over the images."""
     if not any(shelf.of.condition == OTHER_NOISE for shelf in shelves):
         return
-    found = compare(items, everything, shelves)
+    yield from rows_from(compare(items, everything, shelves))
+
+
+def rows_from(found):
+    """The rows of bounds_<dataset>.csv of a Compared."""
     ceiling = found.ceiling
     for place, network in enumerate(found.networks):
         if network:
@@ -189,30 +193,29 @@ def _means(values, factor):
 
 
 def answer_of(settings, items, everything, shelves, columns):
-    """One row: are the maps of two losses less alike than those of one loss in two folds? Other folds' networks in both cases.
+    """The row of folds_against_losses_<dataset>.csv; none where there is one fold, or one trained loss."""
+    if not any(shelf.of.condition == OTHER_NOISE for shelf in shelves):
+        return
+    if answer := answer_from(compare(items, everything, shelves), derived_seed(settings.seed, "matching losses")):
+        yield answer
+
+
+def answer_from(found, seed):
+    """Are the maps of two losses less alike than those of one loss in two folds? Of a Compared; None without two of both.
 
     Networks of one fold have seen the same images, so only pairs over folds are compared with each other. Trained models alone.
     """
-    if not any(shelf.of.condition == OTHER_NOISE for shelf in shelves):
-        return
-    found = compare(items, everything, shelves)
     places = {
         (each.model.name, each.fold): place for place, each in enumerate(found.networks) if each and each.model.trained
     }
     folds = list(dict.fromkeys(fold for _, fold in places if fold != ALL_FOLDS))
-    names = [
-        name for name in dict.fromkeys(name for name, _ in places) if all((name, fold) in places for fold in folds)
-    ]
+    losses = dict.fromkeys(name for name, _ in places)
+    names = [name for name in losses if all((name, fold) in places for fold in folds)]
     if len(folds) < 2 or len(names) < 2:
-        return
+        return None
     r = np.stack([found.pairs[0][:, [[places[a, f]] for a in names], [places[b, g] for b in names]]
                   for f, g in combinations(folds, 2)], axis=1)  # fmt: skip
-    test = matching(r, derived_seed(settings.seed, "matching losses"))
-    ceiling = np.nanmean([found.ceiling[place] for place in places.values()])
+    trained = list(places.values())
     random = [place for place, each in enumerate(found.networks) if each is None]
-    floor = (
-        fisher_mean(fisher_mean(found.pairs[0][:, list(places.values())][:, :, random], axis=0), axis=None)
-        if random
-        else np.nan
-    )
-    yield [len(names), len(folds), r.shape[0], *test, ceiling, floor]
+    floor = fisher_mean(found.pairs[0][:, trained][:, :, random], axis=None) if random else np.nan
+    return [len(names), len(folds), r.shape[0], *matching(r, seed), np.nanmean(found.ceiling[trained]), floor]

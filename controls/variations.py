@@ -164,9 +164,15 @@ def needed_rows(settings, everything, items, shelves, columns):
         ceilings = np.arctanh([pearson(a, b.read("maps")["maps"]) for a, b in zip(first, noise)])
         rows, others = np.triu_indices(len(first), 1)
         z = np.arctanh([pearson(first[a], first[b]) for a, b in zip(rows, others)])
-        needs = needed.images_needed(((ceilings[rows] + ceilings[others]) / 2 - z).T)
+        differences = ((ceilings[rows] + ceilings[others]) / 2 - z).T
+        differences = differences[
+            np.isfinite(differences).all(axis=1)
+        ]  # a map without a pattern correlates with nothing
+        if len(differences) < needed.FEWEST:
+            continue
+        needs = needed.images_needed(differences)
         for count in COUNTS:
-            yield [samples, len(needs), len(items), count, (needs <= count).mean()]
+            yield [samples, len(needs), len(differences), count, (needs <= count).mean()]
 
 
 def _first_maps(settings, everything, items, shelves, noise, samples):

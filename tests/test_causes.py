@@ -1,13 +1,17 @@
 """What moves networks: the maths of regions, movements and wrong neighbours, by hand and with planted answers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import scipy.stats
 
-from causes import wrong_neighbors
+from causes import locate, wrong_neighbors
 from causes.movements import carried, changed_pixels, interval, movements, rank_correlation
-from causes.regions import REGIONS, located, region_shares
+from causes.regions import REGIONS, Located, located, region_shares
 from data.images import Crop
 from data.masks import BACKDROP, CAR, GROUND
+from utils import Model
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -178,3 +182,58 @@ def test_networks_count_alike():
     values = np.full((2, 4, 1), np.nan)
     values[0, 0], values[1, :3] = 1, 0
     assert wrong_neighbors.mean_and_interval(values, 0)[0] == pytest.approx([0.5])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Groups of models: shelves of made-up shares, of which the backdrop's is planted.
+# ---------------------------------------------------------------------------------------------------------------------
+def rows_of_groups(backdrop, folds=1):
+    """(unit, measure, region) -> row of locate.test_rows; backdrop: name of a model -> the share (images,) of its maps."""
+    models = [
+        Model(name, 2020, "Ranking" if name < "M" else "Classification", "Euclidean Distance") for name in backdrop
+    ]
+    settings = SimpleNamespace(whole=SimpleNamespace(models=models))
+    networks = [SimpleNamespace(model=model, fold=fold) for model in models for fold in range(folds)]
+
+    def share(shelf):
+        of_backdrop = np.asarray(backdrop[shelf.of.network.model.name])
+        mass = np.stack([0.75 * (1 - of_backdrop), 0.25 * (1 - of_backdrop), of_backdrop], axis=1)
+        return Located(mass, mass[::-1], np.full_like(mass, 1 / 3))
+
+    shelves = [SimpleNamespace(of=SimpleNamespace(network=each)) for each in networks]
+    names = list(locate.TESTS)
+    found = [dict(zip(names, row)) for row in locate.test_rows(share, settings, shelves, locate.TESTS)]
+    return {(row["unit"], row["measure"], row["region"]): row for row in found}
+
+
+def test_a_group_that_looks_more_at_the_backdrop_is_found():
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(0.1, 0.4, 20)  # images differ more than groups do
+    noise = {name: rng.uniform(-0.02, 0.02, 20) for name in "ABCXYZ"}
+    rows = rows_of_groups({name: hard + each + 0.05 * (name > "M") for name, each in noise.items()}, folds=2)
+    row = rows["images", "mass", "backdrop"]
+    assert (row["group_a"], row["group_b"], row["n_a"], row["n_b"]) == ("Ranking", "Classification", 20, 20)
+    assert row["difference"] == pytest.approx(-0.05, abs=0.01) and row["p_value"] == pytest.approx(2 / 2**20)
+    row = rows["models", "mass", "backdrop"]
+    assert (row["n_a"], row["n_b"]) == (3, 3) and row["p_value"] == pytest.approx(2 / 20)  # the least of six models
+    assert rows["images", "mass", "car"]["difference"] == pytest.approx(0.75 * 0.05, abs=0.01)
+    assert rows["models", "highest", "backdrop"]["mean_a"] == pytest.approx(
+        rows["models", "mass", "backdrop"]["mean_a"]
+    )
+
+
+def test_groups_that_do_not_differ_give_uniform_p_values_on_images():
+    rng = np.random.default_rng(0)
+    p_values = []
+    for _ in range(300):
+        hard = rng.uniform(0.1, 0.4, 30)
+        rows = rows_of_groups({name: hard + rng.uniform(-0.05, 0.05, 30) for name in "AX"})
+        p_values.append(rows["images", "mass", "backdrop"]["p_value"])
+    assert scipy.stats.kstest(p_values, "uniform").pvalue > 0.01
+
+
+def test_an_image_without_a_pattern_counts_in_no_group():
+    rows = rows_of_groups({"A": [0.1, 0.2, np.nan, 0.3], "X": [0.2, 0.3, 0.9, 0.4]})
+    row = rows["images", "mass", "backdrop"]
+    assert row["n_a"] == 3 and row["mean_a"] == pytest.approx(0.2) and row["mean_b"] == pytest.approx(0.3)
+    assert row["p_value"] == pytest.approx(0.25)  # all three of one sign: 2 / 8
