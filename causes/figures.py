@@ -10,6 +10,7 @@ from common.errors import MissingFile
 from common.models import counted, grouped, groups
 from data.images import cropped, open_image
 from saliency.figures import COLOR_MAP
+from saliency.tables import SHORT_NAMES
 from utils import PROPERTIES
 
 LABELS = {each.name: each.label for each in PROPERTIES}
@@ -109,32 +110,35 @@ def dots_of_properties(settings, table, value, label, unit):
 def _draw_rankings(settings, protocol):
     moved, scored = move.means_of_models(settings, protocol)
     caption = (
-        "The properties in the order of their NR-Precision (left of each panel) and of the movement that their change makes (right), "
-        "most first; means over the models of a group. rho: Spearman's correlation of both orders."
+        "Which properties count most: their rank by NR-Precision (filled) and by the movement that their change makes (open), 1 for the "
+        "most; means over the models of a group. rho: Spearman's correlation of both."
     )
     figures.draw_by_protocol(settings, protocol, "rankings", rankings_figure(settings, moved, scored), caption)
 
 
 def rankings_figure(settings, moved, scored):
-    """A panel for each group: both orders of the properties, each property's places joined by a line."""
+    """A panel for each group: both ranks of every property, joined by a line; rows by the first group's NR-Precision."""
     models = [model for model in settings.whole.models if model.name in moved.index and model.name in scored.index]
     order = groups(settings.whole.models)
     shown = [group for group in order if group in groups(models)]
-    figure, (axes,) = figures.new_figure(1, len(shown), figsize=(figures.PAGE, 2.6), sharey=True)
+    figure, (axes,) = figures.new_figure(1, len(shown), figsize=(figures.PAGE, 2.9), sharey=True)
+    rows = None
     for panel, group in zip(axes, shown):
         names = [model.name for model in counted(models, group)]
         means = [table.loc[names].mean() for table in (scored, moved)]
-        places = [each.rank(ascending=False, method="first") for each in means]
+        ranks = [each.rank(ascending=False) for each in means]
+        rows = list(ranks[0].sort_values().index) if rows is None else rows
         color, marker = figures.look(order.index(group))
-        for name in move.NAMES:
-            panel.plot([0, 1], [each[name] for each in places], marker + "-", color=color, ms=3.5, lw=0.9)
-            panel.text(-0.06, places[0][name], LABELS[name], ha="right", va="center", fontsize=6)
-            panel.text(1.06, places[1][name], LABELS[name], ha="left", va="center", fontsize=6)
-        panel.set(xlim=(-1.1, 2.1), ylim=(len(move.NAMES) + 0.6, 0.4), yticks=[])
-        panel.set_xticks([0, 1], ["NR-Precision", "movement"], fontsize=6.5)
+        for row, name in enumerate(rows):
+            panel.plot([each[name] for each in ranks], [row, row], color=color, lw=1)
+        for each, fill, size, label in zip(ranks, (color, "none"), (4, 7), ("NR-Precision", "movement")):
+            panel.plot(each[rows], range(len(rows)), marker, color=color, mfc=fill, ms=size, label=label)
+        panel.set(xlim=(0.3, len(rows) + 0.7), xticks=range(1, len(rows) + 1, 2), xlabel="rank")
         panel.set_title(f"{group} (rho = {rank_correlation(*means)[0]:.2f})", pad=3)
-        panel.spines[:].set_visible(False)
-        panel.tick_params(length=0)
+        panel.grid(color="0.9", lw=0.5)
+    axes[0].set_yticks(range(len(rows)), [LABELS[name] for name in rows])
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 
@@ -236,24 +240,21 @@ def draw_pair(settings, protocol, pair, networks, maps):
 
 
 def pairs_figure(chosen, networks, maps):
-    """Two rows for each pair, query and neighbour: the picture, then its map under each network, laid over it.
+    """A row for each pair: the query, its map under each network, laid over it, then the neighbour and its maps.
 
     maps: for each network those of each pair, (2, h, w).
     """
+    width = 1 + len(networks)
     figure, axes = figures.new_figure(
-        2 * len(chosen),
-        1 + len(networks),
-        figsize=(1.05 * (1 + len(networks)), 2.1 * len(chosen)),
-        gridspec_kw={"hspace": 0.02},
+        len(chosen), 2 * width, figsize=(figures.PAGE, (figures.PAGE / 2 / width + 0.1) * len(chosen) + 0.35)
     )
-    for number, pair in enumerate(chosen):
+    for pair, row, of_pair in zip(chosen, axes, zip(*maps)):
         for side, item in enumerate(pair):
-            row = axes[2 * number + side]
-            for panel, network, some in zip(row[1:], networks, maps):
-                figures.show_image(
-                    panel, cropped(open_image(item.path), network.crop), "" if number or side else network.model.name
-                )
-                panel.imshow(some[number][side].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY)
-            figures.show_image(row[0], cropped(open_image(item.path), networks[0].crop))
-            row[0].set_title(f"{('query', 'neighbour')[side]} {item.image_id}", fontsize=6, pad=2)
+            first, *others = row[side * width : (side + 1) * width]
+            figures.show_image(first, cropped(open_image(item.path), networks[0].crop))
+            first.set_title(f"{('query', 'neighbour')[side]} {item.image_id}", fontsize=5, pad=2)
+            for panel, network, both in zip(others, networks, of_pair):
+                figures.show_image(panel, cropped(open_image(item.path), network.crop))
+                panel.imshow(both[side].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY)
+                panel.set_title(SHORT_NAMES.get(network.model.name, network.model.name), fontsize=5, pad=2)
     return figure

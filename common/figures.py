@@ -17,7 +17,7 @@ CAPTION_WIDTH = 100  # letters
 COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
 # Okabe and Ito's, which the colour-blind can tell apart; in grey, markers do it.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-MARKERS = "os^DvPX"
+MARKERS = "os^DvPX<"
 matplotlib.rcParams.update(
     {
         "font.size": 8,

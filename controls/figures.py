@@ -4,7 +4,7 @@ import numpy as np
 from scipy.cluster.hierarchy import dendrogram
 
 from common import csv_files, figures
-from common.models import groups
+from common.models import groups, trained_groups
 from controls import bounds, compared_groupings, groupings, score_controls, variations
 from saliency.tables import SHORT_NAMES
 from utils import PROPERTIES
@@ -141,7 +141,8 @@ def trees_figure(settings, table, tests):
         panel.set_title(f"{analysis}\np = {test.p_value:.3f}, c = {test.cophenetic:.2f}", fontsize=7.5)
         panel.set_xlabel("1 - similarity")
         panel.spines[["top", "left", "right"]].set_visible(False)
-    handles = [figures.plt.Line2D([], [], color=figures.look(n)[0], lw=3, label=group) for n, group in enumerate(order)]
+    handles = [figures.plt.Line2D([], [], color=figures.look(n)[0], lw=3, label=group) for n, group in enumerate(order)
+               if group in trained_groups(settings.whole.models)]  # fmt: skip
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
     return figure
 

@@ -9,7 +9,6 @@ from properties import tsne
 from utils import PROPERTIES
 
 SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper
-SOME_COLORS = figures.plt.get_cmap("tab10")
 SAMPLES = (4, 8)  # rows and columns of Figure 4
 
 
@@ -40,10 +39,12 @@ def tsne_figure(settings, coordinates, table):
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
     for panel, name in zip(axes[0], SHOWN):
         column = values[name].to_numpy()
-        for value, color in zip(sorted(set(column)), value_colors(name, len(set(column))), strict=True):
+        for value, (color, marker) in zip(sorted(set(column)), value_looks(name, len(set(column))), strict=True):
             chosen = column == value
             label = f"{value}°" if name != "model" else str(value)
-            panel.scatter(coordinates.x[chosen], coordinates.y[chosen], s=5, color=color, label=label, linewidths=0)
+            panel.scatter(
+                coordinates.x[chosen], coordinates.y[chosen], s=7, color=color, marker=marker, label=label, linewidths=0
+            )
         panel.set(xticks=[], yticks=[], title=properties[name].label, box_aspect=1)
         panel.spines[:].set_visible(False)
         columns = 2 if name == "model" else 4
@@ -54,11 +55,13 @@ def tsne_figure(settings, coordinates, table):
     return figure
 
 
-def value_colors(name, count):
-    """Distinct colours for a property's values; angles come round to where they began, and so do their colours."""
-    if name == "model" and count <= len(SOME_COLORS.colors):
-        return SOME_COLORS.colors[:count]
-    return figures.plt.get_cmap("hsv")(np.arange(count) / count) * [0.85, 0.85, 0.85, 1]  # darker, for white paper
+def value_looks(name, count):
+    """(color, marker) of each value of a property; angles come round to where they began, and so do their colours."""
+    looks = [figures.look(number) for number in range(count)]
+    if name == "model" and count <= len(figures.COLORS):
+        return looks
+    colors = figures.plt.get_cmap("hsv")(np.arange(count) / count) * [0.85, 0.85, 0.85, 1]  # darker, for white paper
+    return [(color, marker) for color, (_, marker) in zip(colors, looks)]
 
 
 def samples_figure(items):

@@ -226,7 +226,7 @@ def test_figure_3_is_the_same_from_fresh_and_from_kept_coordinates(copy, run_ins
 
 @pytest.mark.parametrize("count", [1, 6, 10, 11, 40])
 def test_every_value_has_a_colour_of_its_own(count):
-    from properties.figures import value_colors
+    from properties.figures import value_looks
 
     for name in ("model", "rotation_z"):
-        assert len({tuple(color) for color in value_colors(name, count)}) == count
+        assert len({(*color, marker) for color, marker in value_looks(name, count)}) == count
