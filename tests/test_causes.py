@@ -60,15 +60,17 @@ def test_a_map_that_looks_at_the_backdrop_alone_is_found_out():
     found = located(of_backdrop[None], shares[None])
     assert found.mass[0] == pytest.approx([0, 0, 1]) and found.highest[0] == pytest.approx([0, 0, 1])
     assert found.pixels[0] == pytest.approx([12 / 64, 28 / 64, 24 / 64])
+    both = located(np.stack([of_backdrop, 0.1 * of_backdrop[::-1]]), np.stack([shares, shares[:, ::-1]]))
+    assert both.highest == pytest.approx(np.array([[0, 0, 1]] * 2))  # each map has highest pixels of its own
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Movements.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_movements_by_hand():
-    """Three scenes whose distances are 3, 4 and 5: the median is 4."""
-    base = np.array([[0.0, 0], [3, 0], [0, 4]])
-    changed = np.stack([base + [1, 0], base + [0, 2], base], axis=1)
+    """Three scenes whose distances are 4, 10 and 14: the median is 10."""
+    base = np.array([[0.0, 0], [4, 0], [14, 0]])
+    changed = np.stack([base + [2.5, 0], base + [0, 5], base], axis=1)
     assert movements(base, changed) == pytest.approx(np.tile([0.25, 0.5, 0], (3, 1)))
     assert movements(1e6 + base, 1e6 + changed) == pytest.approx(np.tile([0.25, 0.5, 0], (3, 1)))
 
