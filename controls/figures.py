@@ -17,7 +17,7 @@ NULL_WIDTH = 2.576
 
 def draw(settings):
     """Write all figures of controls whose results exist, by each protocol; says what it leaves out."""
-    makers = (_draw_bounds, _draw_nulls, _draw_trees, _draw_variations, _draw_needed)
+    makers = (_draw_bounds, _draw_nulls, _draw_trees, _draw_variations, _draw_needed, _draw_orders)
     figures.draw_what_there_is(settings, makers, "controls/1_bound_maps.py to 5_vary_maps.py")
 
 
@@ -216,29 +216,62 @@ def _draw_needed(settings, protocol):
     scores = csv_files.table(file, score_controls.DIFFERENCES, key=["property", "queries", "folds"])
     caption = (
         "How much it takes to tell two losses apart with a power of 80% at 5%. Left: by saliency maps, which are told apart if they are "
-        f"less alike than each loss's own under other noise ({dataset}). Right: by NR-Precision; a line for each property, "
-        f"{scores.folds.max()} folds."
+        f"less alike than each loss's own under other noise ({dataset}). Right: by NR-Precision, mean over the properties."
     )
     figures.draw_by_protocol(settings, protocol, f"needed_{dataset}", needed_figure(maps, scores), caption)
 
 
 def needed_figure(maps, scores):
-    """Left the share of pairs over images, a line for each number of samples; right over queries, a line for each property."""
-    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.6), sharey=True)
-    for number, (samples, some) in enumerate(maps.groupby("samples")):
-        color, marker = figures.look(number)
-        axes[0].plot(
-            some.images, 100 * some.told_apart, marker + "-", color=color, ms=3, lw=1, label=f"{samples} samples"
-        )
-    axes[0].set(xlabel="images", ylabel="pairs told apart, %", xscale="log")
-    most = scores[scores.folds == scores.folds.max()]
-    for number, (name, some) in enumerate(most.groupby("property", sort=False)):
-        color, marker = figures.look(number)
-        line = "-" if number < len(figures.COLORS) else "--"
-        axes[1].plot(some.queries, 100 * some.told_apart, marker + line, color=color, ms=3, lw=1, label=LABELS[name])
-    axes[1].set(xlabel="queries", xscale="log")
-    for panel in axes:
+    """The share of pairs that are told apart: left over images, a line for each number of samples; right over queries, by folds."""
+    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.4), sharey=True)
+    means = scores.groupby(["folds", "queries"]).told_apart.mean().reset_index()
+    for panel, table, by, over, of in ((axes[0], maps, "samples", "images", "noisy samples"),
+                                       (axes[1], means, "folds", "queries", "folds")):  # fmt: skip
+        for number, (value, some) in enumerate(table.groupby(by)):
+            color, marker = figures.look(number)
+            label = f"{value} {of}" if value > 1 else f"{value} {of.removesuffix('s')}"
+            panel.plot(some[over], 100 * some.told_apart, marker + "-", color=color, ms=3, lw=1, label=label)
+        panel.set(xlabel=over, xscale="log")
         panel.grid(color="0.9", lw=0.5)
-    axes[0].legend(frameon=False, fontsize=6)
-    axes[1].legend(frameon=False, fontsize=5.5, ncols=2)
+        panel.legend(frameon=False, fontsize=6)
+    axes[0].set_ylabel("pairs told apart in %")
+    return figure
+
+
+def _draw_orders(settings, protocol):
+    file = score_controls.file_of(settings, protocol, "orders")
+    table = csv_files.table(file, score_controls.ORDERS, key=["loss", "n_images"])
+    caption = (
+        "Is the order of the properties by NR-Precision the same among fewer images? Spearman's correlation with their order among all "
+        f"{table.n_all.max():,}, a line for each model."
+    )
+    figures.draw_by_protocol(settings, protocol, "orders", orders_figure(settings, table), caption)
+
+
+def orders_figure(settings, table):
+    """A line for each model, over the number of images."""
+    figure, ((axes,),) = figures.new_figure(figsize=(figures.COLUMN, 2.3))
+    for number, group in enumerate(groups(settings.whole.models)):
+        color, marker = figures.look(number)
+        some = table[table.type == group]
+        for place, (_, of_model) in enumerate(some.groupby("loss")):
+            label = None if place else group
+            axes.plot(
+                of_model.n_images,
+                of_model.order_as_all,
+                marker + "-",
+                color=color,
+                ms=3,
+                lw=0.8,
+                alpha=0.8,
+                label=label,
+            )
+    axes.set(xlabel="images", ylabel="order as among all", xscale="log", ylim=(None, 1.02))
+    numbers = sorted(set(table.n_images))
+    axes.set_xticks(numbers, numbers)
+    axes.minorticks_off()
+    axes.grid(color="0.9", lw=0.5)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, handletextpad=0.3
+    )
     return figure

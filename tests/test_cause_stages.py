@@ -175,7 +175,8 @@ def test_figures_have_captions(studied):
     folder = studied.parent / "figures/tiny/paper"
     drawn = {path.stem for path in folder.glob("*.png")}
     assert drawn >= {"regions_SyntheticCars", "movements", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
-                     "bounds_SyntheticCars", "nulls", "trees", "variations_SyntheticCars", "needed_SyntheticCars"}  # fmt: skip
+                     "bounds_SyntheticCars", "nulls", "trees", "variations_SyntheticCars", "needed_SyntheticCars",
+                     "orders"}  # fmt: skip
     for name in drawn:
         assert (folder / f"{name}.txt").read_text().strip() and (folder / f"{name}.pdf").is_file()
 
