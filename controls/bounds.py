@@ -217,5 +217,5 @@ def answer_from(found, seed):
                   for f, g in combinations(folds, 2)], axis=1)  # fmt: skip
     trained = list(places.values())
     random = [place for place, each in enumerate(found.networks) if each is None]
-    floor = fisher_mean(found.pairs[0][:, trained][:, :, random], axis=None) if random else np.nan
+    floor = fisher_mean(found.pairs[0][:, trained][:, :, random], axis=0).mean() if random else np.nan
     return [len(names), len(folds), r.shape[0], *matching(r, seed), np.nanmean(found.ceiling[trained]), floor]
