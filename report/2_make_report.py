@@ -1,8 +1,8 @@
 """Put all that a run gave into one page to be read in a browser: results/<settings>/report.html.
 
-The page needs no network and no other file. It holds the tables, the findings in words, the published numbers beside ours, the
-figures, the saliency maps of some images and the nearest neighbours of some rendered cars. What does not exist yet is left
-out; the page says which script makes it.
+The page needs no network and no other file. It holds the findings in words, the tables, the published numbers beside ours, causes and
+controls, the figures, the saliency maps of some images, and the nearest neighbours of some rendered cars with what explains
+some of these. What does not exist yet is left out; the page says which script makes it.
 """
 
 import sys

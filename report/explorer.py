@@ -7,7 +7,7 @@ from data import datasets
 from data.images import open_image
 from properties import embeddings, scores
 from properties.tables import printed_value
-from report import pictures
+from report import explained, pictures, words
 from report.section import rendered, run_first
 from utils import PROPERTIES
 
@@ -21,28 +21,40 @@ def section(settings):
     shelves = _shelves(settings, items)
     if not shelves:
         raise run_first("Embeddings of rendered cars", "properties/2_embed_cars.py")
-    queries = np.array(datasets.evenly_spaced(range(len(items)), QUERIES))
-    found = {name: _neighbors(shelf, queries) for name, shelf in shelves.items()}
-    shown = np.unique(np.concatenate([queries, *(each.ravel() for each in found.values())]))
+    chosen, maps = explained.found(settings)
+    place = {item.image_id: number for number, item in enumerate(items)}
+    pairs = np.array([[place[item.image_id] for item in pair] for pair in chosen], dtype=int).reshape(-1, 2)
+    spaced = datasets.evenly_spaced(range(len(items)), QUERIES)
+    queries = np.union1d(spaced, pairs[:, 0]).astype(int)
+    models = [model for model in grouped(settings.models) if model.name in shelves]
+    found = [_neighbors(shelves[model.name], queries) for model in models]
+    shown = np.unique(np.concatenate([queries, pairs.ravel(), *(each.ravel() for each in found)]))
+    counted = np.isin(queries, spaced)  # queries of explained pairs have wrong neighbours by choice
     data = {
         "cars": [{"id": items[i].image_id, "codes": codes[i].tolist(), "address": _thumbnail(items[i])} for i in shown],
         "queries": np.searchsorted(shown, queries).tolist(),
         "properties": _properties(datasets.chosen_cars(settings)[1]),
-        "models": [_model(model, found[model.name], shown, codes, queries) for model in grouped(settings.models)
-                   if model.name in found],
+        "models": [_model(model, some, shown, shares(codes, queries[counted], some[counted])) for model, some in zip(models, found)],
         "chance": chance(codes, queries).round(4).tolist(),
-        "explained": explained_pairs(settings),
+        "explained": _explained(pairs, explained.maps_of(chosen, maps), queries, shown, models, found),
     }  # fmt: skip
     fold = next(iter(shelves.values())).of.fold
-    return rendered("explorer", data=data, settings=settings, fold=fold, cars=len(items), neighbors=NEIGHBORS)
+    folds = dict.fromkeys(shelf.of.network.fold for some in maps.values() for shelf in some)
+    return rendered("explorer", data=data, settings=settings, fold=fold, cars=len(items), neighbors=NEIGHBORS, spaced=len(spaced),
+                    folds=words.folds, explained_folds=list(folds))  # fmt: skip
 
 
-def explained_pairs(settings):
-    """Pairs of which a picture says what makes them alike: dictionaries of query and neighbour (image ids), model, address.
-
-    None so far; the page marks those that are given here, and opens their pictures.
-    """
-    return []
+def _explained(pairs, maps, queries, shown, models, found):
+    """What the page knows of explained pairs (p, 2): query and neighbour by their places, the model to open, the maps."""
+    names, rows = [model.name for model in models], []
+    for (query, neighbor), of_pair in zip(pairs, maps):
+        number = int(np.searchsorted(queries, query))
+        asked = {names.index(each["model"]) for some in of_pair.values() for each in some if each["model"] in names}
+        model = explained.model_to_show(found, number, neighbor, asked)
+        rows.append(
+            {"query": number, "neighbor": int(np.searchsorted(shown, neighbor)), "model": model, "maps": of_pair}
+        )
+    return rows
 
 
 def _shelves(settings, items):
@@ -58,14 +70,14 @@ def _neighbors(shelf, queries):
     return nearest(coordinates, queries, NEIGHBORS)
 
 
-def _model(model, neighbors, shown, codes, queries):
-    """What the page knows of a model; neighbours by their place among the cars that are shown."""
+def _model(model, neighbors, shown, shared):
+    """What the page knows of a model; neighbours by their place among the cars that are shown; shared (k,)."""
     return {
         "name": model.name,
         "group": model.group,
         "distance": model.distance,
         "neighbors": np.searchsorted(shown, neighbors).tolist(),
-        "shares": shares(codes, queries, neighbors).round(4).tolist(),
+        "shares": shared.round(4).tolist(),
     }
 
 

@@ -1,54 +1,52 @@
-"""Section "Figures": all figures of a run, as pictures in the page."""
-
-import json
+"""Section "Figures": the figures of a run that stand under no question, as pictures in the page."""
 
 from PIL import Image
 
+from common import safe_files
 from common.errors import refused
 from report import pictures
 from report.section import rendered, run_first
 
-WIDEST = 1440  # pixels
-QUALITY = 80
-# Beginning of a file's name -> its title, and what it shows
-SHOWN = {
-    "figure2_more": ("Saliency maps of several images", "One row for each image: the image, then its map under every model."),
-    "figure2": ("Saliency maps of one image", "The image, then its saliency map under every model (the paper's Figure 2)."),
-    "figure3": (
-        "Embeddings in two dimensions",
-        "t-SNE of the embeddings of rendered cars, three times the same points, coloured by car model, rotation and sun rotation "
-        "(the paper's Figure 3).",
-    ),
-    "figure4": ("Rendered cars", "A sample of the rendered cars (the paper's Figure 4)."),
-    "classes": ("Classes", "An image each of the classes for training and validation, and of those for testing."),
-    "training": (
-        "Trainings",
-        "MAP@R at every look of every training, by fold: on validation classes, with a dot where the look was taken, and on test "
-        "classes, which are only shown.",
-    ),
-    "gains": ("What training gained", "MAP@R gained over the frozen trunk, for each loss, with 95% intervals over classes."),
-    "spaces": (
-        "Embedding spaces",
-        "Recall@1 on test images against the shape of the space of training images (density and spectral decay), a point for each "
-        "method, and what Roth et al. found.",
-    ),
-    "correlations": (
-        "What goes with performance",
-        "Pearson correlations over methods: measures of embedding spaces, and NR-Precision of properties, with performance on test "
-        "images. Bold: the 95% interval does not hold 0.",
-    ),
-    "toy": (
-        "The toy example",
-        "The toy example of Roth et al.: embeddings of four classes on the circle with and without rho-regularisation, and over "
-        "seeds their singular values and Recall@1.",
-    ),
-}  # fmt: skip
+WIDEST = 1200  # pixels
+QUALITY = 70
+# Beginning of a file's name -> its title; what it shows is in the caption beside it
+TITLES = {
+    "figure2_more": "Saliency maps of several images",
+    "figure2": "Saliency maps of one image (the paper's Figure 2)",
+    "figure3": "Embeddings in two dimensions (the paper's Figure 3)",
+    "figure4": "Rendered cars (the paper's Figure 4)",
+    "classes": "Classes",
+    "training": "Trainings",
+    "gains": "What training gained",
+    "spaces": "Embedding spaces",
+    "correlations": "What goes with performance",
+    "factors": "Factors",
+    "toy": "The toy example",
+}
+# The same of figures that stand under questions (causes.py, controls.py)
+OF_QUESTIONS = {
+    "regions": "Where maps lie",
+    "movements": "How far embeddings move",
+    "wrong_neighbors": "What wrong neighbours share",
+    "pairs": "Explained pairs",
+    "randomization": "Maps of random weights",
+    "bounds": "Between floor and ceiling",
+    "nulls": "NR-Precision and chance",
+    "trees": "Trees of models",
+    "variations": "Maps made in other ways",
+    "needed": "How many images and queries it takes",
+}
 
 
 def section(settings):
-    shown = [(_described(file), protocol) for protocol, file in files_of(settings)]
-    if not shown:
+    found = files_of(settings)
+    if not found:
         raise run_first("Figures", "saliency/4_plot_maps.py, properties/5_plot_embeddings.py and the like")
+    shown = [
+        (described(settings, file), protocol)
+        for protocol, file in found
+        if not file.stem.startswith(tuple(OF_QUESTIONS))
+    ]
     return rendered("figures", figures=shown, settings=settings)
 
 
@@ -58,35 +56,24 @@ def files_of(settings):
     return [(protocol, file) for protocol, folder in folders for file in sorted(folder.glob("[!.]*.png"))]
 
 
-def _described(file):
-    """What the template shows of a figure."""
+def described(settings, file):
+    """What templates show of a figure; without the run's note, which the figure itself and the page's beginning have."""
     with refused(file, "a figure", "draw it again"), Image.open(file, formats=["PNG"]) as image:
-        description = image.info.get("Description", "")
         picture = pictures.no_wider(image, WIDEST)
-    title, text = title_of(file.stem)
-    facts = facts_in(description)
-    return {"title": title, "text": text, "facts": facts, "alt": f"{text} {facts}".strip(), "width": picture.width,
-            "height": picture.height, "address": pictures.address(picture, QUALITY), "name": file.stem}  # fmt: skip
+        address = pictures.address(picture, QUALITY)  # here, as a picture is read from its file when it is asked for
+    return {"title": title_of(file.stem), "caption": caption_of(file).removesuffix(settings.note).strip(), "width": picture.width, "height": picture.height,
+            "address": address}  # fmt: skip
 
 
 def title_of(stem):
-    """(title, what it shows) of a figure of this name."""
-    return next((found for name, found in SHOWN.items() if stem.startswith(name)), (stem, f"Figure {stem}."))
+    """The title of a figure of this name, with what the name has beyond it: a dataset."""
+    titles = TITLES | OF_QUESTIONS
+    name = next((each for each in titles if stem.startswith(each)), None)
+    rest = stem[len(name or stem) :].strip("_")
+    return titles.get(name, stem) + (f", {rest}" if rest else "")
 
 
-def facts_in(description):
-    """What a PNG's description says that a reader may want to know, as a sentence or two."""
-    try:
-        shows = json.loads(description or "{}")
-    except ValueError:
-        return ""
-    number = {
-        name: shows[name] if isinstance(shows[name], int) else len(shows[name])
-        for name in ("images", "looks")
-        if name in shows
-    }
-    facts = [f"{word} {shows[name]}" for name, word in (("loss", "loss"), ("dataset", "dataset"), ("fold", "fold"),
-                                                         ("protocol", "protocol")) if name in shows]  # fmt: skip
-    facts += [f"{count} {name}" for name, count in number.items()]
-    text = ", ".join(facts)
-    return " ".join(each for each in (f"{text[:1].upper()}{text[1:]}." if text else "", shows.get("note", "")) if each)
+def caption_of(file):
+    """What the file beside a figure says of it, as one line; empty where there is none."""
+    file = file.with_suffix(".txt")
+    return " ".join(safe_files.read_text(file, "a caption", "draw the figure again").split()) if file.is_file() else ""

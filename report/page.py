@@ -2,7 +2,7 @@
 
 from common import safe_files
 from common.errors import MissingFile
-from report import browser, explorer, figures, findings, published, run, tables
+from report import browser, causes, controls, explorer, figures, findings, published, run, tables
 from report.section import PAGE, NotYet, Section, rendered
 from utils import ROOT
 
@@ -11,6 +11,8 @@ SECTIONS = [
     Section("findings", "What was found", findings.section),
     Section("tables", "Tables", tables.section),
     Section("published", "Published numbers beside these", published.section),
+    Section("causes", "Causes", causes.section),
+    Section("controls", "Controls", controls.section),
     Section("figures", "Figures", figures.section),
     Section("browser", "Saliency maps, image by image", browser.section),
     Section("explorer", "Nearest neighbours, property by property", explorer.section),

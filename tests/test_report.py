@@ -15,12 +15,13 @@ from PIL import Image
 import utils
 from common import csv_files, tables
 from common.models import find
-from common.settings import Settings, load_settings
-from data.images import Crop
+from common.settings import Settings, TrainingSettings, load_settings
+from data import datasets
+from data.images import Crop, cropped, open_image
 from data.renderer import mask_files
 from embedding_space import correlated
 from properties import scores
-from report import browser, explorer, figures, findings, page, pictures, published
+from report import browser, explained, explorer, figures, findings, page, pictures, published
 from report import tables as report_tables
 from report.outlines import outlines, path
 from report.section import Section
@@ -253,15 +254,22 @@ def test_pictures():
     assert pictures.address(wide).startswith("data:image/webp;base64,")
 
 
-def test_what_figures_say_of_themselves():
-    assert figures.title_of("figure2_more")[0] == "Saliency maps of several images"
-    assert figures.title_of("gains_Cars196")[0] == "What training gained" and figures.title_of("own") == (
-        "own",
-        "Figure own.",
-    )
-    description = {"dataset": "D", "fold": 0, "images": ["1", "2"], "looks": 5, "note": "Trained here."}
-    assert figures.facts_in(json.dumps(description)) == "Dataset D, fold 0, 2 images, 5 looks. Trained here."
-    assert figures.facts_in("") == "" and figures.facts_in("no JSON") == ""
+def test_titles_of_figures():
+    assert figures.title_of("figure2_more") == "Saliency maps of several images"
+    assert figures.title_of("gains_Cars196") == "What training gained, Cars196" and figures.title_of("own") == "own"
+    assert figures.title_of("needed_Cars196").endswith(", Cars196") and figures.title_of("pairs") == "Explained pairs"
+
+
+def test_captions_are_those_beside_the_figures(tmp_path):
+    settings = Settings("demo", [PAPER], paths=utils.PATHS | {"figures": tmp_path}, training=TrainingSettings())
+    settings.figures.mkdir()
+    for name in ("regions_D", "spaces_D", "spaces_E"):
+        Image.new("RGB", (4, 3), "red").save(settings.figures / f"{name}.png")
+    (settings.figures / "spaces_D.txt").write_text(f"What it shows,\nin two lines of <text>. {settings.note}\n")
+    html = str(figures.section(settings))
+    assert html.count("<figure") == 2  # that of a question stands under the question
+    assert 'alt="What it shows, in two lines of &lt;text&gt;."' in html and 'alt="Embedding spaces, E"' in html
+    assert "<strong>Embedding spaces, D.</strong> What it shows, in two lines of &lt;text&gt;.</figcaption>" in html
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -310,7 +318,7 @@ def test_a_section_whose_inputs_do_not_exist_says_what_to_run(trained, tmp_path)
     settings = load_settings(copied(trained, tmp_path))
     found = {each.name: str(page.body(each, settings)) for each in page.SECTIONS}
     for name, script in (("findings", "numbered scripts"), ("published", "report/1_list_results.py"), ("figures", "saliency/4_plot_maps.py"),
-                         ("browser", "saliency/1_compute_maps.py"), ("explorer", "properties/2_embed_cars.py")):  # fmt: skip
+                         ("causes", "causes/1_locate_maps.py"), ("controls", "controls/1_bound_maps.py"), ("browser", "saliency/1_compute_maps.py"), ("explorer", "properties/2_embed_cars.py")):  # fmt: skip
         assert "Nothing yet" in found[name] and script in found[name]
     assert (
         found["tables"].count("nothing yet") == 6 and "Run saliency/2_compare_maps.py" in found["tables"]
@@ -340,10 +348,16 @@ def reported(finished, tmp_path_factory):
     (folder / "cars/masks").mkdir()
     for frame in range(1, 97):
         mask_files.write(folder / "cars/masks" / f"{frame}.png", mask)
-    saliency = fake_data.SALIENCY | {"images": 4}
-    settings = fake_data.write_settings(folder, "both", protocol=["paper", "released"], saliency=saliency)
+    settings = fake_data.write_settings(
+        folder, "both", protocol=["paper", "released"], saliency=fake_data.SALIENCY | {"images": 4},
+        causes={"pairs": 3, "pair_models": 2, "randomised_models": 2, "randomised_images": 2},
+        controls={"images": 2, "random_networks": 1, "permutations": 20},
+    )  # fmt: skip
     scripts = ["saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "saliency/3_make_tables.py", "saliency/4_plot_maps.py",
-               "properties/2_embed_cars.py", "properties/3_score_properties.py", "properties/4_make_tables.py"]  # fmt: skip
+               "properties/2_embed_cars.py", "properties/3_score_properties.py", "properties/4_make_tables.py",
+               "causes/1_locate_maps.py", "causes/3_explain_errors.py", "causes/4_explain_pairs.py", "causes/5_randomise_weights.py",
+               "causes/6_plot_causes.py", "controls/1_bound_maps.py", "controls/2_bound_scores.py", "controls/3_test_groups.py",
+               "controls/6_plot_controls.py"]  # fmt: skip
     run_all(settings, scripts)
     from report import compare_with_paper
 
@@ -380,7 +394,8 @@ def opened(chromium, file):
     contexts, wrong = [], []
 
     def opener(width=1280, scheme="light", file=file):
-        contexts.append(chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme))
+        window = {"width": width, "height": 800}
+        contexts.append(chromium.new_context(viewport=window, color_scheme=scheme, reduced_motion="reduce"))
         shown = contexts[-1].new_page()
         shown.on(
             "console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None
@@ -433,7 +448,7 @@ def test_axe_finds_nothing(opened, scheme, width):
 
     shown = opened(width, scheme)
     shown.locator("summary").click()
-    shown.locator("#explorer-a button").first.click()
+    shown.locator("#explorer-pairs button").first.click()
     shown.locator("td.n").first.focus()
     results = Axe().run(shown)
     assert results.violations_count == 0, results.generate_report()
@@ -443,8 +458,12 @@ def test_axe_finds_nothing(opened, scheme, width):
 
 def test_every_picture_has_an_alternative_text(opened):
     shown = opened()
-    alts = shown.eval_on_selector_all("img", "all => all.map(each => each.getAttribute('alt'))")
+    alts = shown.eval_on_selector_all(
+        "img:not(#explorer-pairs img)", "all => all.map(each => each.getAttribute('alt'))"
+    )
     assert len(alts) > 5 + 16 + 3 and all(alts)
+    names = shown.locator("#explorer-pairs button").all_text_contents()  # what they say, the pictures need not
+    assert len(set(names)) == 3 and all(" and " in name for name in names)
     assert shown.eval_on_selector_all(
         "canvas", "all => all.every(each => each.ariaHidden || each.getAttribute('aria-label'))"
     )
@@ -602,7 +621,8 @@ def test_maps_are_drawn_in_their_colours(opened, reported):
 def test_neighbours_and_what_they_share(opened, reported):
     shown = opened()
     data = data_of(shown, "explorer")
-    assert len(data["queries"]) == 40 and [each["name"] for each in data["models"]] == [
+    queries = {each["query"] for each in data["explained"]}
+    assert 40 <= len(data["queries"]) <= 40 + len(queries) and [each["name"] for each in data["models"]] == [
         "Contrastive",
         "ArcFace",
         "None",
@@ -636,24 +656,141 @@ def test_a_neighbour_is_opened(opened):
     assert shown.locator("#explorer-a button").nth(2).get_attribute("aria-pressed") == "true"
     assert shown.evaluate("document.activeElement.tagName") == "BUTTON"  # the focus stays
     shown.keyboard.press("Enter")
-    assert text_of(shown, "#explorer-detail") == "" and shown.locator("[data-explained]").count() == 0
+    assert text_of(shown, "#explorer-detail") == ""
 
 
-def test_an_explained_pair_is_marked_and_opened(opened, reported, tmp_path, monkeypatch):
+def explained_of(shown):
+    """The data of the explorer, and those of its explained pairs whose neighbour is among the nearest under some model."""
+    data = data_of(shown, "explorer")
+    return data, [each for each in data["explained"] if each["model"] is not None]
+
+
+@pytest.mark.parametrize("key", [None, "Enter", "Space"])
+def test_an_explained_pair_is_opened_by_its_button(opened, key):
+    shown = opened()
+    data, pairs = explained_of(shown)
+    buttons = shown.locator("#explorer-pairs button")
+    assert buttons.count() == len(data["explained"]) == 3 and pairs
+    pair = pairs[-1]
+    button, car, other = buttons.nth(data["explained"].index(pair)), data["queries"][pair["query"]], pair["neighbor"]
+    if key:
+        button.focus()
+        shown.keyboard.press(key)
+    else:
+        button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert shown.get_attribute("#explorer-view", "data-shows").startswith(f"{data['cars'][car]['id']} {pair['model']} ")
+    assert shown.locator("#explorer-queries input").nth(pair["query"]).is_checked()
+    assert shown.locator("#explorer-model-a").input_value() == str(pair["model"])
+    marked = shown.locator("#explorer-a [data-explained]")
+    assert marked.get_attribute("aria-pressed") == "true" and f"car {data['cars'][other]['id']}," in marked.locator(
+        "img"
+    ).get_attribute("alt")
+    addresses = shown.eval_on_selector_all("#explorer-detail .why img", "all => all.map(each => each.src)")
+    assert addresses == [each["address"] for each in pair["maps"]["paper"]] and len(addresses) == 2
+    captions = shown.locator("#explorer-detail .why figcaption").all_text_contents()
+    for caption, each in zip(captions, pair["maps"]["paper"]):
+        (model,) = [some for some in data["models"] if some["name"] == each["model"]]
+        nearest = model["neighbors"][pair["query"]]
+        place = f"neighbour {nearest.index(other) + 1}" if other in nearest else f"not among the nearest {len(nearest)}"
+        assert caption == f"{each['model']}: {place}"
+    assert shown.locator("#explorer-detail").evaluate("each => each.getBoundingClientRect().top < innerHeight")
+    shown.get_by_label("released", exact=True).check()
+    addresses = shown.eval_on_selector_all("#explorer-detail .why img", "all => all.map(each => each.src)")
+    assert addresses == [each["address"] for each in pair["maps"]["released"]]
+    assert "(protocol released)" in text_of(shown, "#explorer-detail h3")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false" and text_of(shown, "#explorer-detail") == ""
+
+
+def test_a_neighbour_that_has_been_explained_is_marked_and_opens(opened):
+    shown = opened()
+    data, pairs = explained_of(shown)
+    pair = pairs[0]
+    shown.locator("#explorer-queries input").nth(pair["query"]).check()
+    for place, model in enumerate(data["models"]):  # under all models that have it among the nearest
+        shown.select_option("#explorer-model-b", str(place))
+        assert shown.locator("#explorer-b [data-explained]").count() == (
+            pair["neighbor"] in model["neighbors"][pair["query"]]
+        )
+    shown.select_option("#explorer-model-b", str(pair["model"]))
+    shown.locator("#explorer-b [data-explained]").focus()
+    shown.keyboard.press("Enter")
+    assert shown.locator("#explorer-detail .why img").count() == 2
+    assert (
+        shown.locator("#explorer-pairs button").nth(data["explained"].index(pair)).get_attribute("aria-pressed")
+        == "true"
+    )
+    shown.locator("#explorer-queries input").nth(pair["query"] - 1 if pair["query"] else 1).check()
+    assert shown.locator("#explorer-pairs [aria-pressed=true]").count() == 0
+
+
+def halves_of(address):
+    """Left and right half of a picture in the page."""
+    with Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))) as picture:
+        assert picture.size == (2 * explained.SIDE, explained.SIDE)
+        return np.split(np.asarray(picture.convert("RGB")), 2, axis=1)
+
+
+def coarse(picture):
+    """A picture's means over squares of 8 pixels."""
+    return np.asarray(picture, dtype=float).reshape(explained.SIDE // 8, 8, explained.SIDE // 8, 8, 3).mean(axis=(1, 3))
+
+
+def test_pairs_in_the_page_are_those_that_were_explained(opened, reported):
     settings = load_settings(reported / "both.yaml")
-    address = pictures.address(Image.new("RGB", (20, 10), "red"))
-    plain = opened()
-    data = data_of(plain, "explorer")
-    model, car = data["models"][0], data["cars"][data["queries"][0]]["id"]
-    pair = {
-        "query": car,
-        "neighbor": data["cars"][model["neighbors"][0][1]]["id"],
-        "model": model["name"],
-        "address": address,
+    chosen, shelves = explained.found(settings)
+    data, _ = explained_of(opened())
+    ids = [each["id"] for each in data["cars"]]
+    found = [(ids[data["queries"][each["query"]]], ids[each["neighbor"]]) for each in data["explained"]]
+    assert found == [(pair.query.image_id, pair.neighbor.image_id) for pair in chosen]
+    for protocol, some in shelves.items():
+        drawn = [halves_of(each["address"]) for each in data["explained"][2]["maps"][protocol]]
+        for place, shelf in enumerate(some):
+            seen = [np.asarray(cropped(open_image(item.path), shelf.of.network.crop)) for item in chosen[2]]
+            wanted = [explained.laid_over(*each) for each in zip(seen, shelf.read("maps")["maps"][2])]
+            for side in range(2):
+                off = [
+                    [np.abs(coarse(each) - coarse(explained.side_by_side([wanted[side]]))).mean() for each in both]
+                    for both in drawn
+                ]
+                assert off[place][side] == np.min(off) < 2, off  # of 255; compression blurs what is finer
+    names = {each["model"] for each in data["explained"][0]["maps"]["paper"]}
+    assert names == {shelf.of.network.model.name for shelf in shelves["paper"]}
+
+
+def test_without_explained_pairs_there_is_no_list(finished):
+    settings = load_settings(finished / "tiny.yaml")
+    html = str(explorer.section(settings))
+    assert explained.found(settings) == ([], {}) and "explorer-pairs" not in html and '"explained": []' in html
+    assert "more above are of explained pairs" not in html and "marked <em>why</em>" not in html
+
+
+def test_a_map_is_laid_over_its_picture():
+    picture = np.full((2, 2, 3), 100, dtype=np.uint8)
+    found = explained.laid_over(picture, np.array([[0, 1], [0, 0]], dtype=np.float16))
+    assert found[0, 0].tolist() == [40, 40, 42]  # 0.4 * 100 + 0.6 * magma(0), which is (0, 0, 4)
+    assert found[0, 1].tolist() == [191, 192, 155]  # 0.4 * 100 + 0.6 * magma(1), which is (252, 253, 191)
+
+
+def test_the_model_under_which_a_pair_is_opened():
+    neighbors = [np.array([[5, 6, 7]]), np.array([[6, 7, 5]]), np.array([[7, 8, 9]])]
+    assert (
+        explained.model_to_show(neighbors, 0, 7, {1, 2}) == 2 and explained.model_to_show(neighbors, 0, 7, {0, 1}) == 1
+    )
+    assert explained.model_to_show(neighbors, 0, 9, {0, 1}) == 2  # no model that was asked has it
+    assert explained.model_to_show(neighbors, 0, 4, {0, 1}) is None
+
+
+def test_shares_are_those_of_evenly_spaced_cars(reported):
+    settings = load_settings(reported / "both.yaml")
+    items, codes = scores.cars_of(settings)
+    queries = np.array(datasets.evenly_spaced(range(len(items)), explorer.QUERIES))
+    data = json.loads(str(explorer.section(settings)).split('id="explorer-data">')[1].split("</script>")[0])
+    assert len(data["queries"]) > len(queries) or {items[i].image_id for i in queries} >= {
+        data["cars"][i]["id"] for i in data["queries"]
     }
-    monkeypatch.setattr(explorer, "explained_pairs", lambda settings: [pair])
-    (tmp_path / "explained.html").write_text(page.html(settings))
-    shown = opened(file=tmp_path / "explained.html")
-    assert shown.locator("[data-explained]").count() == 1
-    shown.locator("[data-explained]").click()
-    assert shown.locator("#explorer-detail .why img").get_attribute("src") == address
+    for name, shelf in explorer._shelves(settings, items).items():
+        (model,) = [each for each in data["models"] if each["name"] == name]
+        wanted = explorer.shares(codes, queries, explorer._neighbors(shelf, queries))
+        assert model["shares"] == pytest.approx(wanted, abs=5.1e-5)

@@ -19,9 +19,8 @@
   const shared = (car, other) => properties.filter((_, k) => same(car, other, k)).length;
   const cell = (text, words, className) => make("td", { className }, make("span", { ariaHidden: "true", textContent: text }),
     make("span", { className: "hidden", textContent: words }));
-  function explanation(car, other, model) {
-    return data.explained.find((each) => each.query === cars[car].id && each.neighbor === cars[other].id && each.model === model.name);
-  }
+  const explanation = (query, other) => data.explained.find((each) => each.query === query && each.neighbor === other);
+  const rankUnder = (model, other) => model.neighbors[state.query].indexOf(other) + 1; // 0: not among the nearest
 
   function table(side) {
     const model = models[state.models[side]], car = queries[state.query], neighbors = model.neighbors[state.query];
@@ -41,7 +40,7 @@
   }
 
   function button(side, model, car, other, rank) {
-    const why = explanation(car, other, model), pressed = state.open?.side === side && state.open.other === other;
+    const why = explanation(state.query, other), pressed = state.open?.side === side && state.open.other === other;
     const alt = `Neighbour ${rank + 1}: car ${cars[other].id}, shares ${shared(car, other)} of ${properties.length} properties`;
     const made = make("button", { type: "button", ariaPressed: String(pressed) },
       make("img", { src: cars[other].address, alt: alt + (why ? "; explained" : ""), width: 96, height: 96 }));
@@ -66,14 +65,30 @@
     const items = properties.map((property, k) => (same(car, other, k)
       ? make("li", { textContent: `${property.label}: both ${value(car, k)}` })
       : make("li", { className: "no", textContent: `${property.label}: ${value(car, k)}, neighbour ${value(other, k)}` })));
-    $("detail").append(picture(car, `Car ${cars[car].id}`), picture(other, `Neighbour ${cars[other].id} under ${model.name}`),
-      make("ul", {}, ...items));
-    const why = explanation(car, other, model);
-    if (why) {
-      $("detail").append(make("figure", { className: "why" },
-        make("img", { src: why.address, alt: `What makes cars ${cars[car].id} and ${cars[other].id} alike under ${model.name}` }),
-        make("figcaption", { textContent: "What makes the two alike" })));
-    }
+    const under = rankUnder(model, other) ? `Neighbour ${cars[other].id} under ${model.name}` : `Car ${cars[other].id}`;
+    $("detail").append(picture(car, `Car ${cars[car].id}`), picture(other, under), make("ul", {}, ...items));
+    const why = explanation(state.query, other);
+    if (why) $("detail").append(explained(why));
+  }
+
+  // The maps of an explained pair under all models that were asked, by the protocol that is chosen, or else one that has them.
+  function explained(why) {
+    const chosen = document.documentElement.dataset.protocol;
+    const protocol = why.maps[chosen]?.length ? chosen : Object.keys(why.maps).find((each) => why.maps[each].length);
+    const [car, other] = [queries[why.query], why.neighbor];
+    const shown = why.maps[protocol].map(({ model, address }) => make("figure", {},
+      make("img", { src: address, width: 320, height: 160,
+        alt: `What makes cars ${cars[car].id} and ${cars[other].id} alike under ${model}: both with a map laid over` }),
+      make("figcaption", { textContent: `${model}: ${place(models.find((each) => each.name === model), other)}` })));
+    return make("section", { className: "why", ariaLabel: "What makes the two alike" },
+      make("h3", { textContent: `What makes the two alike (protocol ${protocol})` }),
+      make("p", { className: "note", textContent: "Car left, neighbour right. The brighter a pixel, the more it moves the distance between the two embeddings; each map is scaled to 0 to 1." }),
+      make("div", { className: "panels" }, ...shown));
+  }
+
+  function place(model, other) {
+    const rank = model ? rankUnder(model, other) : 0;
+    return rank ? `neighbour ${rank}` : model ? `not among the nearest ${model.neighbors[0].length}` : "not shown above";
   }
 
   function render() {
@@ -82,14 +97,36 @@
     table("a");
     table("b");
     detail();
+    pairs.forEach((each, i) => { each.ariaPressed = String(isOpen(data.explained[i])); });
     $("view").dataset.shows = `${cars[car].id} ${state.models.a} ${state.models.b}`;
   }
 
-  queries.forEach((car, i) => {
+  // Explained pairs: the car, the model under which the other is nearest, and what explains them.
+  const isOpen = (pair) => state.query === pair.query && state.open?.other === pair.neighbor;
+  const pairs = data.explained.map((pair) => {
+    const both = [queries[pair.query], pair.neighbor];
+    const made = make("button", { type: "button" }, ...both.map((car) => make("img", { src: cars[car].address, alt: "", width: 40, height: 40 })),
+      make("span", { textContent: both.map((car) => cars[car].id).join(" and ") }));
+    made.addEventListener("click", () => {
+      const open = !isOpen(pair);
+      state.query = pair.query;
+      if (pair.model !== null) state.models.a = pair.model;
+      state.open = open ? { side: "a", other: pair.neighbor } : null;
+      inputs[pair.query].checked = true;
+      $("model-a").value = state.models.a;
+      render();
+      if (open) $("detail").scrollIntoView({ block: "nearest" });
+    });
+    return made;
+  });
+  $("pairs")?.append(...pairs);
+
+  const inputs = queries.map((car, i) => {
     const input = make("input", { type: "radio", name: "explorer-query", checked: i === 0 });
     input.addEventListener("change", () => { state.query = i; state.open = null; render(); });
     $("queries").append(make("label", {}, input,
       make("img", { src: cars[car].address, alt: `Car ${cars[car].id}: ${value(car, 0)}`, width: 64, height: 64 })));
+    return input;
   });
   for (const side of ["a", "b"]) {
     const select = $(`model-${side}`);
@@ -102,6 +139,7 @@
     }
     select.addEventListener("change", () => { state.models[side] = Number(select.value); state.open = null; render(); });
   }
+  document.addEventListener("protocol", detail);
   $("view").hidden = false;
   render();
 })();

@@ -1,0 +1,413 @@
+"""Causes and controls in the report: their tables from made-up CSV files, whose numbers are worked out by hand, and findings."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import utils
+from causes import errors_at_rank_1, locate, move, randomization
+from common import csv_files
+from common.models import find
+from common.settings import Settings
+from controls import bounds, compared_groupings, group_tests, score_controls, variations
+from properties import scores
+from report import causes, controls, findings, map_findings, questions, words
+from saliency.tables import Similarity
+from utils import PROPERTIES
+
+PAPER, RELEASED = utils.PROTOCOLS.values()
+MODELS = [find(name, utils.MODELS) for name in ("Contrastive", "Triplet", "ArcFace", "CosFace", "None")]
+TYPE = {model.name: model.group for model in MODELS}
+NAMES = [prop.name for prop in PROPERTIES]
+NUMBERS = {"Contrastive": 1.0, "Triplet": 2.0, "ArcFace": 4.0, "CosFace": 6.0, "None": 7.0}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    paths = utils.PATHS | {"results": tmp_path / "results", "figures": tmp_path / "figures"}
+    return Settings(
+        "demo", [PAPER, RELEASED], models=MODELS, datasets=["D"], folds=[0, 1], tables={2: "D"}, paths=paths
+    )
+
+
+def write(file, columns, *rows):
+    """Write rows, dictionaries; what one does not have is 1, or the text x."""
+    filler = {str: "x", int: 1}
+    csv_files.write(
+        file, [[row.get(name, filler.get(kind, 1.0)) for name, kind in columns.items()] for row in rows], columns
+    )
+
+
+def only(tables, number=1):
+    """The tables, of which there have to be so many, in each of which rows are as long as its heads."""
+    tables = list(tables)
+    assert len(tables) == number and all(len(row) == len(table.heads) for table in tables for row in table.rows)
+    return tables[0] if number == 1 else tables
+
+
+def each_network(folds=("0", "1")):
+    return [{"loss": name, "type": TYPE[name], "fold": fold, "n_images": 7} for name in TYPE for fold in folds]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Words.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_numbers_as_they_are_printed():
+    assert [words.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)] == ["1.00", "−0.50", "0.00", "–"]
+    assert [words.p(value) for value in (0.0304, 0.001, 0.00099, 1e-5, np.nan)] == [
+        "0.030",
+        "0.001",
+        "0.001",
+        "1e−05",
+        "–",
+    ]
+    assert words.signed(-0.0004, 3) == "+0.000" and words.signed(-0.1, 3) == "−0.100" and words.signed(0.1, 1) == "+0.1"
+    assert words.interval(1, -2, 3.25, 1) == "1.0 (−2.0 to 3.2)" and words.percent(0.5) == "50.0"
+    assert words.several(1, "image") == "1 image" and words.several(np.int64(1200), "image") == "1,200 images"
+    assert (
+        words.folds([0]) == "fold 0"
+        and words.folds([0, 1]) == "folds 0, 1"
+        and words.folds(["all"]) == "one network for all folds"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is shown, and where.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_nothing_is_shown_of_what_there_is_not(settings):
+    for each in [*causes.QUESTIONS, *controls.QUESTIONS]:
+        assert [table for table in each.tables(settings, PAPER) if table.rows] == []
+
+
+def test_a_question_has_its_tables_and_figures(settings):
+    from PIL import Image
+
+    folder = settings.figures / "paper"
+    folder.mkdir(parents=True)
+    for name in ("one_D", "two_D", "pairs"):
+        Image.new("RGB", (4, 3)).save(folder / f"{name}.png")
+    table = questions.Table("A caption.", ["x", "y"], [["a", "1"]])
+    asked = [questions.Question("First?", lambda settings, protocol: [table] if protocol is PAPER else [], ("one_",)),
+             questions.Question("Second?", lambda settings, protocol: [], ("three_",)),
+             questions.Question("Third?", lambda settings, protocol: [table._replace(rows=[])], ("pairs",), "A text.", "explorer")]  # fmt: skip
+    html = str(questions.section(settings, asked, "folder/script.py"))
+    assert "First?" in html and "Second?" not in html and "Third?" in html and html.count("A caption.") == 1
+    assert html.count("<figure") == 1 and "one, D" not in html and 'alt="one_D"' in html  # pairs are elsewhere
+    assert '<a href="#explorer">' in html and html.count("A text.") == 1
+    assert 'data-of="released"' in html and "Run folder/script.py" in html  # for which there is nothing
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Causes.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_regions(settings):
+    mass = {"car": 0.5, "ground": 0.3, "backdrop": 0.2}
+    rows = [each | {"region": region, "mass": share + 0.01 * NUMBERS[each["loss"]] * (1 if region == "car" else 0), "pixels": share - 0.1}
+            for each in each_network() for region, share in mass.items()]  # fmt: skip
+    write(locate.csv_file(settings, PAPER, "D"), locate.COLUMNS, *rows)
+    table = only(causes.regions(settings, PAPER))
+    assert table.heads == ["part of the picture", "pixels", "Ranking (2)", "Classification (2)", "None (1)"]
+    assert table.rows == [
+        ["car", "40.0", "51.5", "55.0", "57.0"],
+        ["ground", "20.0", *["30.0"] * 3],
+        ["backdrop", "10.0", *["20.0"] * 3],
+    ]
+    assert "7 images" in table.caption and "p," not in table.caption
+    p_values = {"images": 0.04, "models": 0.5}
+    write(locate.tests_file(settings, PAPER, "D"), locate.TESTS,
+          *({"measure": measure, "region": region, "unit": unit, "group_a": "Ranking", "group_b": b, "n_a": 7 if unit == "images" else 2, "difference": 0,
+             "n_b": 7 if unit == "images" else 3, "p_value": p if measure == "mass" and region == "car" and b != "None" else 0.9}
+            for measure in ("mass", "highest") for b in ("None", "Classification") for region in mass for unit, p in p_values.items()))  # fmt: skip
+    table = only(causes.regions(settings, PAPER))
+    assert table.heads[-2:] == [f"p over {unit}, Ranking against Classification" for unit in ("images", "models")]
+    assert [row[-2:] for row in table.rows] == [["0.040", "0.500"], ["0.900", "0.900"], ["0.900", "0.900"]]
+    assert "each of 7 images" in table.caption and "test of 2 and 3 models" in table.caption
+
+
+def test_movements(settings):
+    rows = [each | {"property": name, "n_scenes": 20, "movement": NUMBERS[each["loss"]] + (name == "model") + (0.5 if each["fold"] == "1" else -0.5),
+                    "n_mapped": 2 if each["fold"] == "0" else 0, "changed_mass": 0.25 if each["fold"] == "0" else "", "changed_pixels": 0.125}
+            for each in each_network() for name in NAMES]  # fmt: skip
+    write(move.csv_file(settings, PAPER), move.COLUMNS, *rows)
+    ranks = [{"unit": "group", "loss": "", "type": "Ranking", "n_properties": 11, "spearman": -0.5, "p_value": 0.25},
+             {"unit": "model", "loss": "Triplet", "type": "Ranking"}]  # fmt: skip
+    table = only(causes.movements(settings, PAPER))
+    assert table.heads[1:4] == ["Ranking (2)", "Classification (2)", "None (1)"]
+    assert table.rows[0] == ["Car model", "2.50", "6.00", "8.00", "25.0", "12.5"]
+    assert table.rows[10] == ["Sun rotation", "1.50", "5.00", "7.00", "25.0", "12.5"]
+    assert (
+        "20 scenes" in table.caption
+        and "mean over 2 scenes and 5 networks" in table.caption
+        and "4 of 255" in table.caption
+    )
+    write(move.ranks_file(settings, PAPER), move.RANKS, *ranks)
+    _, table = only(causes.movements(settings, PAPER), 2)
+    assert table.rows == [["Ranking", "−0.50", "0.250"]] and "11 properties" in table.caption
+
+
+def test_wrong_neighbors(settings):
+    rows = [{"unit": unit, "loss": "", "type": kind, "property": name, "n_queries": 1200, "errors": errors, "excess": excess, "low": -0.01, "high": 0.5}
+            for unit, kind, errors, excess in (("model", "Ranking", 0.9, 0.9), ("group", "Ranking", 0.25, 0.125), ("group", "None", 0.5, 0.25))
+            for name in errors_at_rank_1.OTHERS]  # fmt: skip
+    write(errors_at_rank_1.csv_file(settings, PAPER), errors_at_rank_1.COLUMNS, *rows)
+    table = only(causes.wrong_neighbors(settings, PAPER))
+    assert table.heads == ["property", "Ranking", "None"] and len(table.rows) == 10
+    assert table.rows[0] == ["Car rotation", "12.5 (−1.0 to 50.0)", "25.0 (−1.0 to 50.0)"]
+    assert "of 1,200 queries: Ranking 25%, None 50%" in table.caption
+
+
+def test_random_weights_below_their_ceiling(settings):
+    rows = [{"loss": name, "type": "Ranking", "fold": "0", "random_share": share, "n_images": 4, "correlation_mean": r}
+            for name, share, r in (("Triplet", 0.01, 0.5), ("ArcFace", 0.01, 0.4), ("Triplet", 1, -0.1), ("ArcFace", 1, 0))]  # fmt: skip
+    write(randomization.csv_file(settings, PAPER, "D"), randomization.COLUMNS, *rows)
+    table = only(causes.random_weights(settings, PAPER))
+    assert table.heads == ["random layers", "Triplet", "ArcFace"] and table.rows == [
+        ["1%", "0.50", "0.40"],
+        ["100%", "−0.10", "0.00"],
+    ]
+    assert "4 images" in table.caption and "fold 0" in table.caption and "ceiling" not in table.caption
+    write(bounds.csv_file(settings, PAPER, "D"), bounds.COLUMNS,
+          *({"kind": kind, "loss_a": "Triplet", "loss_b": "Triplet", "fold_a": fold, "n_images": 9, "correlation_mean": r}
+            for kind, fold, r in (("other noise", "0", 0.75), ("other noise", "1", 0.1), ("same loss, other fold", "0", 0.2))))  # fmt: skip
+    table = only(causes.random_weights(settings, PAPER))
+    assert table.rows[0] == ["none, other noise", "0.75", "–"] and "the ceiling, over 9 images" in table.caption
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Controls.
+# ---------------------------------------------------------------------------------------------------------------------
+BOUNDS = [("other noise", "Triplet", "Triplet", 0.9), ("other noise", "ArcFace", "ArcFace", 0.7), ("other noise", "None", "None", 0.1),
+          ("other loss, same fold", "Triplet", "ArcFace", 0.5), ("other loss, same fold", "Triplet", "None", 0.4),
+          ("other loss, other fold", "None", "ArcFace", 0.2), ("random weights", "Triplet", "random weights", 0.05),
+          ("random weights", "ArcFace", "random weights", 0.15), ("random weights", "None", "random weights", 0.9)]  # fmt: skip
+
+
+def bounds_rows():
+    return [{"kind": kind, "loss_a": a, "loss_b": b, "n_images": 4, "correlation_mean": r, "corrected": r + 0.01, "jsd_mean": 0.125}
+            for kind, a, b, r in BOUNDS]  # fmt: skip
+
+
+def test_floor_and_ceiling(settings):
+    write(bounds.csv_file(settings, PAPER, "D"), bounds.COLUMNS, *bounds_rows())
+    table = only(controls.floor_and_ceiling(settings, PAPER))
+    assert table.rows == [
+        ["other noise", "3", "0.567", "0.577", "0.125"],
+        ["other loss, same fold", "1", "0.500", "0.510", "0.125"],
+        ["a loss and “None”", "2", "0.300", "0.310", "0.125"],
+        ["random weights", "3", "0.367", "0.377", "0.125"],
+    ]
+    assert "on 4 images" in table.caption and "base 2" in table.caption and "two folds" not in table.caption
+    write(bounds.csv_file(settings, RELEASED, "D"), bounds.COLUMNS, *bounds_rows())
+    write(
+        bounds.answer_file(settings, RELEASED, "D"),
+        bounds.ANSWER,
+        {"p_value": 0.5, "same_loss": 0.5, "other_loss": 0.5},
+    )
+    table = only(controls.floor_and_ceiling(settings, RELEASED))
+    assert "base e" in table.caption and "two losses are as alike as two folds of one loss" in table.caption
+
+
+def test_chance_and_what_differences_can_be_told(settings):
+    rows = [each | {"property": name, "n_images": 600, "permutations": 1000, "nr_precision": NUMBERS[each["loss"]], "null_mean": -0.02,
+                    "null_std": 0.05, "p_value": 0.001 if each["loss"] != "Triplet" else 0.25} for each in each_network() for name in NAMES]  # fmt: skip
+    write(score_controls.file_of(settings, PAPER, "nulls"), score_controls.NULLS, *rows)
+    table = only(controls.chance(settings, PAPER))
+    assert table.rows[0] == ["Car model", "3.25", "−0.020", "0.050", "0.250", "–", "–"]  # without None
+    assert (
+        "8 networks" in table.caption
+        and "600 images" in table.caption
+        and "1,000 times" in table.caption
+        and "Right" not in table.caption
+    )
+    told = [{"property": name, "queries": queries, "folds": folds, "n_pairs": 6, "least": 0.01 * queries * folds, "told_apart": 0.125}
+            for name in NAMES[:2] for queries in (100, 600) for folds in (1, 2, 4)]  # fmt: skip
+    write(score_controls.file_of(settings, PAPER, "differences"), score_controls.DIFFERENCES, *told)
+    write(score_controls.file_of(settings, PAPER, "orders"), score_controls.ORDERS,
+          *({"loss": name, "type": TYPE[name], "n_images": n, "n_all": 600, "order_as_all": NUMBERS[name] / 10} for name in TYPE for n in (150, 100)))  # fmt: skip
+    table, orders = only(controls.chance(settings, PAPER), 2)
+    assert table.rows[1][-2:] == ["12.00", "12"] and table.rows[2][-2:] == ["–", "–"]
+    assert (
+        "power of 80% on 600 queries and 2 folds, the median over 6 pairs" in table.caption
+        and "test at 5%" in table.caption
+    )
+    assert orders.heads == ["images", "Ranking (2)", "Classification (2)", "None (1)"]
+    assert orders.rows == [[n, "0.15", "0.50", "0.70"] for n in ("100", "150")] and "all 600" in orders.caption
+
+
+def rows_of_tests(p_holm=0.5):
+    return [{"property": name, "unit": unit, "alternative": alternative, "group_a": "Ranking", "group_b": "Classification", "n_a": n, "n_b": 5,
+             "p_value": 0.25 if alternative == "two-sided" else 0.125, "p_holm": p_holm, "rank_biserial": -0.5}
+            for name in NAMES for unit, n in (("loss_mean", 9), ("loss_fold", 18)) for alternative in ("two-sided", "greater")]  # fmt: skip
+
+
+def test_tests_between_groups(settings):
+    write(group_tests.files_of(settings, PAPER)[0], group_tests.COLUMNS, *rows_of_tests())
+    table = only(controls.tests(settings, PAPER))
+    assert len(table.rows) == 11 and table.rows[0] == ["Car model", *["0.250", "0.500", "−0.50"] * 2]
+    assert table.heads[1:4] == ["p, losses' means", "Holm, losses' means", "effect, losses' means"]
+    assert (
+        "losses' means: 9 and 5 values; losses and folds: 18 and 5 values" in table.caption
+        and "above 0 where Ranking" in table.caption
+    )
+
+
+def test_claims_that_hold(settings):
+    def rows(*held):
+        return [{"property": name, "group": "Ranking", "significant": "yes", "unit": "loss_mean", "test": "two-sided", "correction": correction,
+                 "level": level, "held": each} for correction in ("none", "holm") for level in (0.01, 0.05) for name, each in zip(NAMES, held)]  # fmt: skip
+
+    write(group_tests.files_of(settings, PAPER)[1], group_tests.HELD, *rows("yes", "no", "not tested"))
+    write(group_tests.files_of(settings, None)[1], group_tests.HELD, *rows("yes", "yes", "no"))
+    table = only(controls.claims(settings, PAPER))
+    assert table.heads == ["numbers", "at 1%, not corrected", "at 5%, not corrected", "at 1%, Holm", "at 5%, Holm"]
+    assert table.rows == [
+        ["this run, losses' means, two-sided", *["1 of 3"] * 4],
+        ["published Table 6, losses' means, two-sided", *["2 of 3"] * 4],
+    ]
+
+
+def grouped(difference, p=0.049, exact="yes"):
+    row = ("maps", 14, difference, p, 2002, exact, 0.5, 0.25)
+    return pd.DataFrame([row], columns=list(compared_groupings.GROUPS))
+
+
+def test_groupings(settings):
+    csv_files.write_table(compared_groupings.file_of(settings, PAPER, "groupings"), grouped(-0.125))
+    write(compared_groupings.file_of(settings, PAPER, "mantel"), compared_groupings.MANTEL,
+          *({"analysis_a": "maps", "analysis_b": "embeddings", "kind": kind, "n_models": 14, "correlation": r, "p_value": 0.5}
+            for kind, r in (("pearson", 0.25), ("spearman", -0.75))))  # fmt: skip
+    table, mantel = only(controls.groupings(settings, PAPER), 2)
+    assert table.rows == [["maps: mean correlation of maps", "−0.125", "0.049", "0.50", "0.25"]]
+    assert "14 trained models" in table.caption and "2,002 assignments" in table.caption
+    assert mantel.heads == [
+        "similarities",
+        "correlation, Pearson",
+        "p, Pearson",
+        "correlation, Spearman",
+        "p, Spearman",
+    ]
+    assert mantel.rows == [["maps and embeddings", "0.25", "0.500", "−0.75", "0.500"]]
+
+
+def test_what_survives_other_settings(settings):
+    write(variations.csv_file(settings, PAPER, "D"), variations.COLUMNS,
+          {"sigma": 0.15, "samples": 50, "base": "black", "attribution": "SmoothGrad", "n_models": 14, "n_images": 8, "within": 0.5, "between": 0.25,
+           "difference": 0.25, "p_value": 0.5, "order_as_own": 1},
+          {"sigma": 0.3, "samples": 1, "base": "blurred", "attribution": "integrated gradients", "n_models": 14, "n_images": 8, "within": 0.125,
+           "between": 0.25, "difference": -0.125, "p_value": "", "order_as_own": -0.5})  # fmt: skip
+    table = only(controls.survival(settings, PAPER))
+    assert table.rows == [["SmoothGrad, black as base, σ 0.15, 50 samples", "0.500", "0.250", "0.250", "0.500", "1.00"],
+                          ["integrated gradients, blurred as base, σ 0.3, 1 sample", "0.125", "0.250", "−0.125", "–", "−0.50"]]  # fmt: skip
+    assert "14 models" in table.caption and "8 images" in table.caption
+    write(variations.needed_file(settings, PAPER, "D"), variations.NEEDED,
+          *({"samples": samples, "images": images, "n_pairs": 91, "n_images": 8, "told_apart": share}
+            for samples, images, share in ((50, 5, 0.25), (50, 1000, 1), (10, 5, 0.125), (10, 1000, 0.5))))  # fmt: skip
+    _, needed = only(controls.survival(settings, PAPER), 2)
+    assert needed.heads == ["images", "10 noisy samples", "50 noisy samples"] and needed.rows == [
+        ["5", "12", "25"],
+        ["1,000", "50", "100"],
+    ]
+    assert "91 pairs" in needed.caption and "8 images" in needed.caption
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Findings that rest on controls.
+# ---------------------------------------------------------------------------------------------------------------------
+def known(within, between):
+    found = {(a, b): Similarity(within if TYPE[a] == TYPE[b] else between, 0.1, 7) for a in TYPE for b in TYPE}
+    return found
+
+
+def test_floor_and_ceiling_of_findings():
+    table = pd.DataFrame(bounds_rows())
+    floor, ceiling = map_findings.limits_of(table, MODELS)
+    assert (
+        floor == "0.100, mean correlation of a trained network's maps and those of random weights (2 pairs, 4 images)"
+    )
+    assert (
+        ceiling
+        == "0.800, mean correlation of a trained network's maps and its own under other noise (2 networks, 4 images)"
+    )
+    assert map_findings.limits_of(table[:0], MODELS) == ("", "")
+    found = findings.untrained(known(0.5, 0.4), MODELS, "", (floor, ceiling))
+    assert (found.floor, found.ceiling) == (floor, ceiling)
+
+
+def test_the_permutation_test_of_groups_counts_if_it_is_of_this_number():
+    found = findings.within_and_between(known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4), ("f", "c"))
+    assert (
+        "One-sided p\u00a0=\u00a00.049, by assigning models to groups of these sizes in all 2,002 ways." in found.text
+    )
+    assert "tested" not in found.text and (found.floor, found.ceiling) == ("f", "c")
+    random = findings.within_and_between(known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4, exact="no"))
+    assert "in 2,002 random ways" in random.text
+    for other in (grouped(0.11), grouped(0.1)[:0], None):  # of other models or images; none
+        assert (
+            "This difference has not been tested."
+            in findings.within_and_between(known(0.5, 0.4), MODELS, "", other).text
+        )
+
+
+def answer(same, other, p, floor=0.2, ceiling=0.6):
+    row = dict(zip(bounds.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, ceiling, floor)))
+    return pd.DataFrame([row])
+
+
+@pytest.mark.parametrize(
+    "same, other, p, number, words_of, finds",
+    [(0.575, 0.5, 0.01, "+0.075", "less alike than two folds of one loss, by 0.075", "random finds that"),
+     (0.5, 0.575, 0.93, "−0.075", "more alike than two folds of one loss, by 0.075", "random does not find that"),
+     (0.5001, 0.4999, 0.05, "+0.000", "as alike as two folds of one loss", "random does not find that"),
+     (0.575, 0.5, 0.0496, "+0.075", "less alike", "random does not find that")],  # as it is printed
+)  # fmt: skip
+def test_losses_and_folds(same, other, p, number, words_of, finds):
+    found = findings.losses_and_folds(answer(same, other, p), "D")
+    assert found.number == number and words_of in found.text and finds in found.text
+    assert (
+        f"correlate at {same:.3f} where they are of one loss, at {other:.3f}" in found.text
+        and "−0.006 to 0.001" in found.text
+    )
+    assert (
+        found.n == "14 losses, 2 folds; 4 images of D"
+        and found.floor.startswith("0.200,")
+        and found.ceiling.startswith("0.600,")
+    )
+
+
+def test_losses_and_folds_without_two_folds_or_random_weights():
+    assert findings.losses_and_folds(answer(0.5, 0.4, 0.1)[:0], "D") is None
+    assert findings.losses_and_folds(answer(np.nan, np.nan, np.nan), "D") is None
+    assert findings.losses_and_folds(answer(0.5, 0.4, 0.1, floor=np.nan), "D").floor == ""
+
+
+def test_the_null_of_the_first_property():
+    scored = pd.DataFrame([{"loss": "Triplet", "fold": "0", "property": name, "nr_precision": value, "n_images": 9}
+                           for name, value in zip(NAMES, range(11))])  # fmt: skip
+    nulls = pd.DataFrame([{"loss": loss, "property": name, "null_mean": mean, "null_std": 0.05, "permutations": 1000}
+                          for name in NAMES for loss, mean in (("Triplet", -0.02), ("ArcFace", 0.04), ("None", 9)) if name == NAMES[-1] or loss == "None"])  # fmt: skip
+    found = findings.order(scored, MODELS, nulls)
+    assert found.number == "10.00" and found.floor == (
+        "0.010 with a standard deviation of 0.050, sun rotation under 1,000 permutations of the labels (means over 2 networks)")  # fmt: skip
+    assert findings.order(scored, MODELS, nulls[:0]).floor == "" == findings.order(scored, MODELS).floor
+
+
+@pytest.mark.parametrize(
+    "holm, left", [(0.5, "none of 11 are below 1%"), (0.009, "11 of 11 are below 1%"), (0.01, "none of 11 are")]
+)
+def test_how_many_differences_survive_holm(holm, left):
+    row = dict.fromkeys(scores.TEST_COLUMNS, 1) | {
+        "unit": "loss_mean",
+        "alternative": "two-sided",
+        "group_a": "Ranking",
+        "group_b": "Classification",
+    }
+    tests = pd.DataFrame([row | {"property": name, "p_value": 0.004} for name in NAMES])
+    corrected = pd.DataFrame(rows_of_tests(holm))
+    assert (
+        left in findings.differences(tests, corrected).text
+        and "not corrected" not in findings.differences(tests, corrected).text
+    )
+    one = corrected.assign(p_holm=np.where(corrected.property == NAMES[0], 0.001, 0.5))
+    assert "1 of 11 is below 1%" in findings.differences(tests, one).text
+    for other in (None, corrected[:0], corrected[corrected.property != NAMES[0]]):  # of other tests
+        assert "The level is not corrected for 11 tests." in findings.differences(tests, other).text
