@@ -174,6 +174,16 @@ def kind_of(a, b):
     return f"{loss} loss, {'same' if same_fold else 'other'} fold"
 
 
+def kinds_of(table, models):
+    """[(kind, its rows)] of a table of COLUMNS, from the ceiling to the floor; a trained and an untrained model are a kind of their own."""
+    untrained = [model.name for model in models if not model.trained]
+    mixed = (table.loss_a.isin(untrained) ^ table.loss_b.isin(untrained)) & table.kind.str.startswith("other loss")
+    found = [(kind, table[(table.kind == kind) & ~mixed]) for kind in KINDS]
+    place = KINDS.index("random weights")
+    found.insert(place, (f"a loss and {' or '.join(f'“{name}”' for name in untrained)}", table[mixed]))
+    return [(kind, some) for kind, some in found if len(some)]
+
+
 def _labels(network):
     return [network.model.name, network.model.group, network.fold] if network else [RANDOM, "", ""]
 

@@ -36,12 +36,7 @@ def _draw_bounds(settings, protocol):
 
 def bounds_figure(settings, table):
     """A line of dots for each kind of pair, from the ceiling to the floor."""
-    untrained = {model.name for model in settings.whole.models if not model.trained}
-    with_none = table.loss_a.isin(untrained) ^ table.loss_b.isin(untrained)
-    lines = [(kind, table[(table.kind == kind) & ~with_none]) for kind in bounds.KINDS[:4]]
-    lines += [('a loss and "None"', table[with_none & table.kind.str.startswith("other loss")])]
-    lines += [(kind, table[table.kind == kind]) for kind in bounds.KINDS[4:]]
-    lines = [(kind, some) for kind, some in lines if len(some)]
+    lines = bounds.kinds_of(table, settings.whole.models)
     figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.3 * len(lines) + 0.7))
     rng = np.random.default_rng(0)  # dots are spread over their line
     for place, (_, some) in enumerate(lines):

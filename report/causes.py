@@ -127,8 +127,8 @@ PAIRS = ("Queries, and the car of another model that is nearest under some netwo
          "embeddings, under several models?")  # fmt: skip
 QUESTIONS = [
     Question("Where do networks look?", regions, ("regions_",)),
-    Question("What does a change of one property do?", movements, ("movements",)),
+    Question("What does a change of one property do?", movements, ("movements", "rankings")),
     Question("Why was the wrong car retrieved?", wrong_neighbors, ("wrong_neighbors",)),
-    Question("What makes these two alike?", lambda settings, protocol: [], ("pairs",), PAIRS, "explorer"),
+    Question("What makes these two alike?", lambda settings, protocol: [], ("pair",), PAIRS, "explorer"),
     Question("Do maps depend on what was learned?", random_weights, ("randomization_",)),
 ]

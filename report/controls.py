@@ -25,7 +25,7 @@ def floor_and_ceiling(settings, protocol):
     for dataset in settings.datasets:
         table = csv_files.read(bounds.csv_file(settings, protocol, dataset), bounds.COLUMNS)
         rows = [[kind, str(len(some)), *(number(some[name].mean(), 3) for name in ("correlation_mean", "corrected", "jsd_mean"))]
-                for kind, some in kinds_of(table, settings.models) if len(some)]  # fmt: skip
+                for kind, some in bounds.kinds_of(table, settings.models)]  # fmt: skip
         if rows:
             base = "2" if protocol.jsd_base == 2 else "e"
             text = (f"{dataset}: how alike the maps of two networks are, mean over pairs, on {several(table.n_images.max(), 'image')}. The first row is the "
@@ -33,24 +33,6 @@ def floor_and_ceiling(settings, protocol):
                     f"networks' ceilings, what it would be without noise. Divergence: Jensen-Shannon, base {base}, 0 where maps are the same. "
                     f"{_answer(settings, protocol, dataset)}")  # fmt: skip
             yield Table(text.strip(), ["kind of pair", "pairs", "correlation", "corrected", "divergence"], rows)
-
-
-def kinds_of(table, models):
-    """(kind, its rows) of a table of bounds.COLUMNS, from ceiling to floor; pairs with an untrained model are a kind of their own."""
-    untrained = [model.name for model in models if not model.trained]
-    mixed = table.loss_a.isin(untrained) ^ table.loss_b.isin(untrained)
-    found = {
-        kind: table[(table.kind == kind) & ~(mixed & table.kind.str.startswith("other loss"))] for kind in bounds.KINDS
-    }
-    named = " or ".join(f"“{name}”" for name in untrained)
-    own = {f"a loss and {named}": table[mixed & table.kind.str.startswith("other loss")]}
-    kinds = list(found)
-    place = kinds.index("random weights")
-    return [
-        *((kind, found[kind]) for kind in kinds[:place]),
-        *own.items(),
-        *((kind, found[kind]) for kind in kinds[place:]),
-    ]
 
 
 def _answer(settings, protocol, dataset):
@@ -212,7 +194,7 @@ def _needed(settings, protocol, dataset):
 
 QUESTIONS = [
     Question("Floor and ceiling of the similarity of maps", floor_and_ceiling, ("bounds_",)),
-    Question("What is NR-Precision by chance?", chance, ("nulls",)),
+    Question("What is NR-Precision by chance?", chance, ("nulls", "orders")),
     Question("Do groups of losses differ?", tests),
     Question("Which of the paper's claims about Table 6 hold?", claims),
     Question("Do maps, embeddings and properties group the losses alike?", groupings, ("trees",)),

@@ -27,14 +27,16 @@ TITLES = {
 OF_QUESTIONS = {
     "regions": "Where maps lie",
     "movements": "How far embeddings move",
+    "rankings": "Movement beside NR-Precision",
     "wrong_neighbors": "What wrong neighbours share",
-    "pairs": "Explained pairs",
+    "pair": "Explained pairs",
     "randomization": "Maps of random weights",
     "bounds": "Between floor and ceiling",
     "nulls": "NR-Precision and chance",
     "trees": "Trees of models",
     "variations": "Maps made in other ways",
     "needed": "How many images and queries it takes",
+    "orders": "The order of properties among fewer images",
 }
 
 

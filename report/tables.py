@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import controls.tables
 import properties.tables
 import saliency.tables
 from common import tables
@@ -10,10 +11,11 @@ from properties import scores
 from report import run
 from report.section import rendered
 
+BOUNDED = ("(bounds)", "(corrected)")
 MAIN = tuple(f"table{number}" for number in range(1, 7))
 MADE_BY = {"1": "reality_check/1_check_inputs.py", "5": "reality_check/1_check_inputs.py",
            "6": "properties/3_score_properties.py"}  # fmt: skip
-COMPARED_BY = "saliency/2_compare_maps.py"
+COMPARED_BY, BOUNDED_BY = "saliency/2_compare_maps.py", "controls/1_bound_maps.py"
 
 
 class Number(NamedTuple):
@@ -29,7 +31,8 @@ class Number(NamedTuple):
 
 
 def section(settings):
-    entries = sorted([*saliency.tables.entries(settings), *properties.tables.ENTRIES], key=lambda entry: entry.name)
+    entries = [*saliency.tables.entries(settings), *controls.tables.entries(settings), *properties.tables.ENTRIES]
+    entries.sort(key=lambda entry: entry.name)
     shown = [_shown(settings, entry) for entry in entries]
     return rendered("tables", main=[each for each in shown if each["name"] in MAIN],
                     more=[each for each in shown if each["name"] not in MAIN])  # fmt: skip
@@ -52,13 +55,19 @@ def _shown(settings, entry):
         for protocol, table in made
     ]
     number = tables.number_of(entry.name)
-    return {"name": entry.name, "number": number, "forms": forms, "script": MADE_BY.get(number[0], COMPARED_BY)}
+    script = BOUNDED_BY if number.endswith(BOUNDED) else MADE_BY.get(number[0], COMPARED_BY)
+    return {"name": entry.name, "number": number, "forms": forms, "script": script}
 
 
 def about(settings, protocol, name):
     """What the numbers of a table are, for those that have no n of their own with it."""
     if name != "table6":
-        return "Jensen-Shannon divergence of saliency maps" if "jsd" in name else "correlation of saliency maps"
+        corrected = ", corrected for attenuation" if name.endswith("_corrected") else ""
+        return (
+            "Jensen-Shannon divergence of saliency maps"
+            if "jsd" in name
+            else f"correlation of saliency maps{corrected}"
+        )
     cars = run.count(scores.scores_file(settings, protocol), scores.COLUMNS)
     return f"NR-Precision; {cars} rendered cars; mean over fold {', '.join(map(str, settings.folds))}"
 
@@ -95,14 +104,15 @@ def records_of(table):
 
 def _explained(cell, record, about):
     """(what a number is of, it in full, its spread and n) of a cell; empty texts where it has no number."""
-    if not record or cell.text == MISSING:
+    if not record or cell.text in ("", MISSING):
         return "", "", ""
     if "mean" in record:
         (_, a), (_, b), *_ = record.items()
         if record["mean"] is None or record["mean"] != record["mean"]:
             return "", "", ""
         n = f"{int(record['n_images'])} images in each fold"
-        more = f"{about}; standard deviation over images {record['std']!r}; {n}"
+        spread = f"; standard deviation over images {record['std']!r}" if record["std"] == record["std"] else ""
+        more = f"{about}{spread}; {n}"
         return f"{a} and {b}", repr(float(record["mean"])), more
     if record["value"] is None or record["value"] != record["value"]:
         return "", "", ""
