@@ -207,6 +207,16 @@ def test_floor_and_ceiling(settings):
     assert "base e" in table.caption and "two losses are as alike as two folds of one loss" in table.caption
 
 
+def test_two_untrained_models_are_no_loss_and_an_untrained_one():
+    models = [model._replace(trained=model.name not in ("CosFace", "None")) for model in MODELS]
+    pairs = [("CosFace", "None", 0.25), ("CosFace", "Triplet", 0.5), ("Triplet", "ArcFace", 0.75)]
+    table = pd.DataFrame(
+        [{"kind": "other loss, same fold", "loss_a": a, "loss_b": b, "correlation_mean": r} for a, b, r in pairs]
+    )
+    found = {kind: some.correlation_mean.tolist() for kind, some in bounds.kinds_of(table, models)}
+    assert found == {"other loss, same fold": [0.25, 0.75], "a loss and “CosFace” or “None”": [0.5]}
+
+
 def test_chance_and_what_differences_can_be_told(settings):
     rows = [each | {"property": name, "n_images": 600, "permutations": 1000, "nr_precision": NUMBERS[each["loss"]], "null_mean": -0.02,
                     "null_std": 0.05, "p_value": 0.001 if each["loss"] != "Triplet" else 0.25} for each in each_network() for name in NAMES]  # fmt: skip
