@@ -357,7 +357,7 @@ def reported(finished, tmp_path_factory):
                "properties/2_embed_cars.py", "properties/3_score_properties.py", "properties/4_make_tables.py",
                "causes/1_locate_maps.py", "causes/3_explain_errors.py", "causes/4_explain_pairs.py", "causes/5_randomise_weights.py",
                "causes/6_plot_causes.py", "controls/1_bound_maps.py", "controls/2_bound_scores.py", "controls/3_test_groups.py",
-               "controls/6_plot_controls.py"]  # fmt: skip
+               "controls/6_make_tables.py", "controls/7_plot_controls.py"]  # fmt: skip
     run_all(settings, scripts)
     from report import compare_with_paper
 
