@@ -83,7 +83,8 @@ def nulls_figure(settings, nulls, intervals):
             axes.plot(each.nr_precision, place, marker, color=color, ms=2.2, label=each.type if first else None)
     axes.axvline(NULL_WIDTH, color="0.3", lw=0.8, ls="--")
     axes.set_xscale("symlog", linthresh=1)
-    shown = [tick for tick in TICKS if tick <= intervals.high.max()]
+    axes.set_xlim(min(-0.25, 1.1 * intervals.low.min()), 1.2 * intervals.high.max())
+    shown = [tick for tick in TICKS if axes.get_xlim()[0] <= tick <= axes.get_xlim()[1]]
     axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
     axes.minorticks_off()
     axes.set_yticks(range(len(names)), [LABELS[name] for name in names])
@@ -125,6 +126,7 @@ def trees_figure(settings, table, tests):
             matrix[names.index(a), names.index(b)] = matrix[names.index(b), names.index(a)] = value
         tree = groupings.linkage(matrix)
         dendrogram(tree, labels=names, orientation="left", ax=panel, color_threshold=0, above_threshold_color="0.3")
+        panel.locator_params(axis="x", nbins=3)
         panel.set_xlim(1.02 * tree[:, 2].max(), max(0, 1.5 * tree[:, 2].min() - 0.5 * tree[:, 2].max()))
         for label in panel.get_yticklabels():
             name = label.get_text()
@@ -157,49 +159,35 @@ def _draw_variations(settings, protocol):
 
 def variations_figure(table):
     """Left lines over the samples, one for each sigma; right a pair of dots for each base image and attribution."""
-    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.5), sharey=True, width_ratios=[2, 1.4])
+    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.6), sharey=True, width_ratios=[2, 1.4])
     smooth = table[table.variation.isin(["own", "sigma and samples"])]
     for number, (sigma, some) in enumerate(smooth.groupby("sigma")):
         color, marker = figures.look(number)
         some = some.sort_values("samples")
-        axes[0].plot(
-            some.samples, some["within"], marker + "-", color=color, ms=3.5, lw=1, label=f"σ {sigma:g}, within"
-        )
-        axes[0].plot(
-            some.samples,
-            some["between"],
-            marker + ":",
-            color=color,
-            ms=3.5,
-            lw=1,
-            mfc="white",
-            label=f"σ {sigma:g}, between",
-        )
-    axes[0].set(xlabel="noisy samples", ylabel="correlation of maps", xscale="log")
-    axes[0].set_xticks(sorted(set(smooth.samples)), sorted(set(smooth.samples)))
-    axes[0].minorticks_off()
-    axes[0].legend(frameon=False, fontsize=6)
+        for name, line, fill in (("within", "-", color), ("between", ":", "white")):
+            label = f"σ {sigma:g}, {name}"
+            axes[0].plot(some.samples, some[name], marker + line, color=color, mfc=fill, ms=3.5, lw=1, label=label)
+    axes[0].set(xlabel="noisy samples", ylabel="correlation of maps")
+    log_ticks(axes[0], sorted(set(smooth.samples)))
     others = [("own", table[table.variation == "own"].iloc[0])]
     others += [(row.base if row.variation == "base image" else row.attribution, row)
                for _, row in table[table.variation.isin(["base image", "attribution"])].iterrows()]  # fmt: skip
-    for place, (_, row) in enumerate(others):
-        axes[1].plot(
-            place - 0.1, row["within"], "o", color=figures.COLORS[0], ms=4, label="within" if place == 0 else None
-        )
-        axes[1].plot(
-            place + 0.1,
-            row["between"],
-            "o",
-            color=figures.COLORS[0],
-            mfc="white",
-            ms=4,
-            label="between" if place == 0 else None,
-        )
-    axes[1].set_xticks(range(len(others)), [name for name, _ in others], rotation=25)
-    axes[1].legend(frameon=False, fontsize=6)
+    for name, shift, fill in (("within", -0.1, figures.COLORS[0]), ("between", 0.1, "white")):
+        places, values = [place + shift for place in range(len(others))], [row[name] for _, row in others]
+        axes[1].plot(places, values, "o", color=figures.COLORS[0], mfc=fill, ms=4, label=name)
+    axes[1].set_xticks(range(len(others)), [name.replace(" ", "\n") for name, _ in others])
+    axes[1].set(xlim=(-0.5, len(others) - 0.5), xlabel="base image or attribution")
     for panel in axes:
         panel.grid(color="0.9", lw=0.5)
+        panel.legend(frameon=False, fontsize=6)
     return figure
+
+
+def log_ticks(axes, numbers):
+    """A logarithmic x-axis on which these numbers are written out."""
+    axes.set_xscale("log")
+    axes.set_xticks(numbers, [f"{number:,}" for number in numbers])
+    axes.minorticks_off()
 
 
 def _draw_needed(settings, protocol):
@@ -226,7 +214,8 @@ def needed_figure(maps, scores):
             color, marker = figures.look(number)
             label = f"{value} {of}" if value > 1 else f"{value} {of.removesuffix('s')}"
             panel.plot(some[over], 100 * some.told_apart, marker + "-", color=color, ms=3, lw=1, label=label)
-        panel.set(xlabel=over, xscale="log")
+        panel.set_xlabel(over)
+        log_ticks(panel, sorted(set(table[over])))
         panel.grid(color="0.9", lw=0.5)
         panel.legend(frameon=False, fontsize=6)
     axes[0].set_ylabel("pairs told apart in %")
@@ -261,10 +250,8 @@ def orders_figure(settings, table):
                 alpha=0.8,
                 label=label,
             )
-    axes.set(xlabel="images", ylabel="order as among all", xscale="log", ylim=(None, 1.02))
-    numbers = sorted(set(table.n_images))
-    axes.set_xticks(numbers, numbers)
-    axes.minorticks_off()
+    axes.set(xlabel="images", ylabel="order as among all", ylim=(None, 1.02))
+    log_ticks(axes, sorted(set(table.n_images)))
     axes.grid(color="0.9", lw=0.5)
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, handletextpad=0.3
