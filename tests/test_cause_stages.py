@@ -113,6 +113,22 @@ def test_wrong_neighbors_share_what_the_network_sees(studied):
         assert float(row["excess"]) == pytest.approx(float(row["shared"]) - float(row["expected"]), abs=1e-9)
 
 
+def test_any_two_images_are_explained(studied, tmp_path, run_inside, fails):
+    """As the stage explains a pair, under the models that are named; into the figures folder of the settings."""
+    file = tmp_path / studied.name
+    file.write_text(studied.read_text().replace(f"figures: {studied.parent}", f"figures: {tmp_path}"))
+    images, script = (
+        [str(utils.ROOT / f"data/sample_cars/images/{n}.jpg") for n in (1, 2)],
+        "causes/7_explain_images.py",
+    )
+    run_inside(script, file, *images, "--models", "Whole", "Third")
+    folder = tmp_path / "figures/tiny/paper"
+    assert {path.name for path in folder.iterdir()} == {f"pair_1-2.{ending}" for ending in ("png", "pdf", "txt")}
+    assert (folder / "pair_1-2.txt").read_text().startswith("What makes 1.jpg and 2.jpg alike")
+    assert "files of one name" in fails(script, file, images[0], images[0])
+    assert "no.png" in fails(script, file, images[0], "no.png")
+
+
 def test_random_weights_lose_the_map(studied):
     rows = rows_of(studied, "causes/randomization_SyntheticCars")
     assert {row["random_share"] for row in rows} == {"0.01", "0.25", "0.5", "0.75", "1.0"} and len(
