@@ -38,6 +38,9 @@ def write(settings, without=()):
     rows += [row("other loss, same fold", (a, fold), (b, fold), *values) for a, b, some in
              (("A", "B", [(0.2, 0.3), (0.6, 0.9)]), ("A", "C", [(0.5, 1.1), (0.5, 0.9)]), ("B", "C", [(0.3, 0.5), (0.3, 0.5)]))
              for fold, values in zip("01", some)]  # fmt: skip
+    rows += [
+        row("same loss, other fold", (name, "0"), (name, "2"), -0.9, -0.9) for name in "ABC"
+    ]  # no fold of the settings
     rows += [row("other loss, other fold", ("A", "0"), ("B", "1"), -0.9, -0.9)]
     rows += [
         row("random weights", (name, fold), (bounds.RANDOM, ""), 0.1, math.nan)

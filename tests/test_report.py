@@ -673,6 +673,7 @@ def test_an_explained_pair_is_opened_by_its_button(opened, key):
     assert buttons.count() == len(data["explained"]) == 3 and pairs
     pair = pairs[-1]
     button, car, other = buttons.nth(data["explained"].index(pair)), data["queries"][pair["query"]], pair["neighbor"]
+    shown.select_option("#explorer-model-a", str((pair["model"] + 1) % len(data["models"])))
     if key:
         button.focus()
         shown.keyboard.press(key)
@@ -714,7 +715,15 @@ def test_a_neighbour_that_has_been_explained_is_marked_and_opens(opened):
             pair["neighbor"] in model["neighbors"][pair["query"]]
         )
     shown.select_option("#explorer-model-b", str(pair["model"]))
-    shown.locator("#explorer-b [data-explained]").focus()
+    known, model = {(each["query"], each["neighbor"]) for each in data["explained"]}, data["models"][pair["model"]]
+    inputs = shown.locator("#explorer-queries input")
+    for query, neighbors in enumerate(model["neighbors"]):  # of no other car, whoever its neighbours are
+        inputs.nth(query).check()
+        assert shown.locator("#explorer-b [data-explained]").count() == sum(
+            (query, each) in known for each in neighbors
+        )
+    inputs.nth(pair["query"]).check()
+    shown.locator("#explorer-b [data-explained]").first.focus()
     shown.keyboard.press("Enter")
     assert shown.locator("#explorer-detail .why img").count() == 2
     assert (
@@ -744,6 +753,8 @@ def test_pairs_in_the_page_are_those_that_were_explained(opened, reported):
     ids = [each["id"] for each in data["cars"]]
     found = [(ids[data["queries"][each["query"]]], ids[each["neighbor"]]) for each in data["explained"]]
     assert found == [(pair.query.image_id, pair.neighbor.image_id) for pair in chosen]
+    addresses = [data["cars"][each["neighbor"]]["address"] for each in data["explained"]]
+    assert addresses == [explorer._thumbnail(pair.neighbor) for pair in chosen] and len(set(addresses)) > 1
     for protocol, some in shelves.items():
         drawn = [halves_of(each["address"]) for each in data["explained"][2]["maps"][protocol]]
         for place, shelf in enumerate(some):
