@@ -27,8 +27,9 @@ def main():
     pair, networks = pairs.pair_of_files(options.query, options.neighbor), pairs.networks_asked(settings)
     if not networks:
         raise InputError(f"settings {settings.name!r}: no trained model that has maps; see --models")
+    good = set()
     for network in networks:
-        network.check(set())
+        network.check(good)
     found = [pairs.maps_of_pair(each, each.load(device_of(settings), gradients=True), pair, settings.protocols)
              for each in tqdm(networks, unit="network")]  # fmt: skip
     for protocol, maps in zip(settings.protocols, zip(*found)):

@@ -37,13 +37,12 @@ def bounded(settings, protocol, name, number, corrected):
     A model of Table 2 is not compared with itself. Folds are averaged as in Tables 2 to 4, corrected correlations plainly, as they
     may be above 1; a mean of several pairs is plain.
     """
-    dataset, folds = settings.tables[number], settings.table_folds(protocol)
-    kinds = bounds_shown(settings, folds, corrected)
+    kinds = bounds_shown(settings.table_folds(protocol), corrected)
     subjects = [
         *_subjects(settings, FORMS[number]),
         *(Subject(each.capitalize(), "Bounds", [], each) for each in kinds),
     ]
-    known = _known(settings, protocol, dataset, corrected)
+    known = _known(settings, protocol, settings.tables[number], corrected)
     pairs = [[_between(known, a, b) for b in subjects] for a in subjects]
     is_full, labels = FORMS[number] is full, [each.label for each in subjects]
     names = [each.models[0].name if is_full and each.models else each.label for each in subjects]
@@ -54,11 +53,10 @@ def bounded(settings, protocol, name, number, corrected):
     return Table(name, caption, row_groups, labels, row_groups, labels, cells, records)
 
 
-def bounds_shown(settings, folds, corrected):
+def bounds_shown(folds, corrected):
     """The bounds that a run has; random weights have no ceiling by which to correct, and the ceilings' own is 1."""
-    kinds = [] if corrected else [NOISE]
-    kinds += [FOLD] if len(folds) > 1 else []
-    return kinds if corrected else [*kinds, RANDOM]
+    others = [FOLD] if len(folds) > 1 else []
+    return others if corrected else [NOISE, *others, RANDOM]
 
 
 def _subjects(settings, form):
