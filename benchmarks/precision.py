@@ -49,7 +49,7 @@ def maps_of(settings, items):
     """Saliency maps (networks, items, h, w) of the settings' networks, by their first protocol."""
     networks, found = networks_of(settings, settings.datasets[0], settings.folds[:1]), []
     for network in tqdm(networks, desc=f"saliency maps, {settings.precision}", unit="network"):
-        subject = maps.loaded(network)
+        subject = maps.subject_of(network, network.load(device_of(network.settings)))
         gradients = (
             maps.gradients_of(network, subject, item.image_id, image)
             for item, image in zip(items, network_inputs(items, subject.ready.transform))

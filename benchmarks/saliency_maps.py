@@ -34,10 +34,10 @@ def fresh_network():
     return random_network(SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]]))
 
 
-def our_network(device="cpu", precision="float32", kind=torch.float32, gradients=False):
+def our_network(device="cpu", precision="float32", kind=torch.float32):
     """The same network, as the scripts load it."""
     network = fresh_network().to(kind)
-    network.trunk = for_inference(network.trunk, device, precision, gradients)
+    network.trunk = for_inference(network.trunk, device, precision)
     return ready_for_inference(network, device)
 
 
@@ -71,7 +71,7 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
 
 def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
-    plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind, gradients=True)
+    plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind)
     image, black = (
         each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input(network_input))
     )

@@ -22,7 +22,7 @@ def main():
     from tqdm import tqdm
 
     from causes import figures, pairs
-    from reality_check.networks import device_of
+    from reality_check.networks import loader
 
     pair, networks = pairs.pair_of_files(options.query, options.neighbor), pairs.networks_asked(settings)
     if not networks:
@@ -30,7 +30,8 @@ def main():
     good = set()
     for network in networks:
         network.check(good)
-    found = [pairs.maps_of_pair(each, each.load(device_of(settings), gradients=True), pair, settings.protocols)
+    load = loader(networks)
+    found = [pairs.maps_of_pair(each, load(each.path), pair, settings.protocols)
              for each in tqdm(networks, unit="network")]  # fmt: skip
     for protocol, maps in zip(settings.protocols, zip(*found)):
         figures.draw_pair(settings, protocol, pair, networks, maps)

@@ -1,6 +1,6 @@
 """Where the networks' maps lie in rendered pictures, whose masks are known: per network, and tests between groups of models."""
 
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
 
 import numpy as np
@@ -54,18 +54,28 @@ def stage(settings):
     for dataset, protocol in ((dataset, protocol) for dataset in with_masks for protocol in settings.protocols):
         shelves = maps.kept(settings.whole, protocol, dataset, items[dataset])
         found += shelves
-        share = partial(shares_of, items[dataset])
+        share = looker(items[dataset])
         views.append(View(csv_file(settings, protocol, dataset), COLUMNS, shelves, partial(rows_of, share)))
         views.append(View(tests_file(settings, protocol, dataset), TESTS, shelves, partial(test_rows, share, settings)))
     return Stage("locations of maps", "map", [], views, lacking=maps.lacking(found))
 
 
-def shares_of(items, shelf):
-    """The Located of a shelf of maps of these items."""
-    crop = shelf.of.network.crop
-    found = [located(shelf.get(number)["maps"], [region_shares(mask, crop) for mask in masks_of(some)])
-             for number, some in enumerate(maps.parts_of(items))]  # fmt: skip
-    return type(found[0])(*map(np.concatenate, zip(*found)))
+def looker(items):
+    """share(shelf): the Located of a shelf of maps of these items; each shelf is looked at once."""
+    found = {}
+
+    @cache
+    def regions(number, crop):
+        return [region_shares(mask, crop) for mask in masks_of(maps.parts_of(items)[number])]
+
+    def share(shelf):
+        if shelf.folder not in found:
+            parts = range(len(shelf.parts))
+            some = [located(shelf.get(number)["maps"], regions(number, shelf.of.network.crop)) for number in parts]
+            found[shelf.folder] = type(some[0])(*map(np.concatenate, zip(*some)))
+        return found[shelf.folder]
+
+    return share
 
 
 def rows_of(share, shelves, columns):

@@ -1,6 +1,6 @@
 """A pair explained: a query, the wrong car that is nearest to it under some network, and what makes them alike under several."""
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from common.shelf import Job, Shelf
 from data.datasets import CARS, MODEL, Item, chosen_cars, evenly_spaced
 from data.images import open_image
 from properties import embeddings
-from reality_check.networks import device_of, network_stage, networks_of
+from reality_check.networks import loader, network_stage, networks_of
 from saliency import maps
 from saliency.maps import Mapped
 
@@ -79,10 +79,7 @@ def stage(settings):
         raise InputError(
             f"settings {settings.name!r}: no network retrieves a wrong car, so there is no pair to explain"
         )
-    make = partial(
-        make_maps, pairs, lru_cache(maxsize=1)(lambda path: loaded[path].load(device_of(settings), gradients=True))
-    )
-    loaded = {network.path: network for network in networks}
+    make = partial(make_maps, pairs, loader(networks))
     jobs = [Job([shelf_of(each, protocol, pairs) for protocol in settings.protocols], make) for each in networks]
     items = [item for pair in pairs for item in pair]
     return network_stage("explained pairs", "pair", jobs, networks, [items], maps.loads)

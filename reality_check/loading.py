@@ -18,15 +18,8 @@ from common.settings import BN_INCEPTION
 from reality_check import checkpoints
 from reality_check.architecture import Description
 from reality_check.crop_of import measured_crop, transformed
-from reality_check.modules import (
-    Bfloat16,
-    Embedder,
-    fingerprint_of,
-    keep_freed_memory,
-    ready_for_inference,
-    seeded,
-    with_folded_batchnorm,
-)
+from reality_check.folding import with_folded_batchnorm
+from reality_check.modules import Bfloat16, Embedder, fingerprint_of, keep_freed_memory, ready_for_inference, seeded
 
 ALIKE = 1e-3  # how far, as a share of their size, embeddings of one image may be from each other in two batches
 
@@ -160,7 +153,7 @@ def outputs_of(name, module, transform):
 # ---------------------------------------------------------------------------------------------------------------------
 # Loading.
 # ---------------------------------------------------------------------------------------------------------------------
-def load_source(source, described, device="cpu", precision="float32", gradients=False):
+def load_source(source, described, device="cpu", precision="float32", folded=True):
     """A source's network, Ready. Raises InputError if its weights or its transform are not as they were described."""
     module, transform = build(source)
     check_transform(source, transform, described)
@@ -169,14 +162,14 @@ def load_source(source, described, device="cpu", precision="float32", gradients=
             f"{source.network}: its weights are others than when results were first made of it; if they come from a file, "
             "name it as `checkpoint`; else delete networks.json and this model's folders among the results"
         )
-    return Ready(for_inference(module, device, precision, gradients), transform)
+    return Ready(for_inference(module, device, precision, folded), transform)
 
 
-def load_trunk(source, described, file, device="cpu", precision="float32", gradients=False):
+def load_trunk(source, described, file, device="cpu", precision="float32", folded=True):
     """The trunk of a source, Ready, with the weights of a checkpoint file. Raises InputError as load_source does."""
     module, transform = build(source)
     check_transform(source, transform, described)
-    return Ready(for_inference(checkpoints.fill(module, file), device, precision, gradients), transform)
+    return Ready(for_inference(checkpoints.fill(module, file), device, precision, folded), transform)
 
 
 def check_transform(source, transform, described):
@@ -188,16 +181,13 @@ def check_transform(source, transform, described):
         )
 
 
-def for_inference(trunk, device="cpu", precision="float32", gradients=False):
+def for_inference(trunk, device="cpu", precision="float32", folded=True):
     """A trunk ready for inference on a device, and faster than as it was trained.
 
-    precision: see Settings; of its choices only bf16 is made here, the others are device_of's. gradients: whether
-    those of the images are wanted.
+    precision: see Settings; of its choices only bf16 is made here, the others are device_of's. folded: whether BatchNorm
+    may be folded into the convolutions, so that layers are no longer those that were trained.
     """
-    # With gradients, folding gains a CPU a few percent, for which saliency maps shall not be rounded in another way.
-    if not gradients or torch.device(device).type != "cpu":
-        trunk = with_folded_batchnorm(trunk)
-    trunk = ready_for_inference(trunk, device)
+    trunk = ready_for_inference(with_folded_batchnorm(trunk.eval()) if folded else trunk, device)
     keep_freed_memory()
     return Bfloat16(trunk) if precision == "bf16" else trunk
 

@@ -9,12 +9,10 @@ from itertools import chain
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from common.errors import InputError, one_line
 
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
-BN_INCEPTION = "BNInception"  # the class in pretrainedmodels, which takes a second to import
 
 
 class Embedder(nn.Module):
@@ -75,21 +73,6 @@ def fingerprint_of(module):
 def ready_for_inference(module, device="cpu"):
     """The module in eval mode on a device, asking for no weight gradients and laid out for fast convolutions."""
     return module.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
-
-
-def with_folded_batchnorm(trunk):
-    """The BN-Inception, in eval mode, with each BatchNorm folded into the convolution before it; another trunk as it is.
-
-    Both are linear, so it is the same function, up to rounding.
-    """
-    if type(trunk).__name__ != BN_INCEPTION:
-        return trunk
-    for name, conv in list(trunk.named_children()):
-        norm = getattr(trunk, f"{name}_bn", None)
-        if norm is not None:
-            setattr(trunk, name, fuse_conv_bn_eval(conv, norm))
-            setattr(trunk, f"{name}_bn", nn.Identity())
-    return trunk
 
 
 def place_of(module):

@@ -4,7 +4,7 @@ There are three kinds: checkpoints in the Reality Check's layout, networks that 
 embeddings that somebody else has computed.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -134,13 +134,13 @@ class LayoutNetwork(Network):
         if embedder:
             self.embedder()
 
-    def trunk(self, device="cpu", gradients=False):
-        """Its trunk, Ready for inference on a device; gradients: whether those of images are wanted."""
+    def trunk(self, device="cpu", folded=True):
+        """Its trunk, Ready for inference on a device; folded: see loading.for_inference."""
         from reality_check import loading
 
         checkpoint_files.check_exist(self.files())
         source, described = self.source, self.source.description(self.settings)
-        return loading.load_trunk(source, described, self.files()[0], device, self.settings.precision, gradients)
+        return loading.load_trunk(source, described, self.files()[0], device, self.settings.precision, folded)
 
     def embedder(self, device="cpu"):
         """From its trunk's features to embeddings."""
@@ -150,11 +150,11 @@ class LayoutNetwork(Network):
             self.files()[1], self.features, self.dimensions, self.settings.seed, self.fold, device
         )
 
-    def load(self, device="cpu", gradients=False):
-        """The whole, Ready."""
+    def load(self, device="cpu", folded=True, trunk=None):
+        """The whole, Ready; trunk: what `trunk` gave for a network of the same trunk_key, if it is at hand."""
         from reality_check.modules import EmbeddingNetwork
 
-        trunk = self.trunk(device, gradients)
+        trunk = trunk or self.trunk(device, folded)
         return trunk._replace(module=EmbeddingNetwork(trunk.module, self.embedder(device)).eval())
 
 
@@ -186,8 +186,8 @@ class NamedNetwork(Network):
 
         loading.load_source(self.source, self.source.description(self.settings))
 
-    def trunk(self, device="cpu", gradients=False):
-        return self.load(device, gradients)
+    def trunk(self, device="cpu", folded=True):
+        return self.load(device, folded)
 
     def embedder(self, device="cpu"):
         """All of it is in the trunk."""
@@ -195,11 +195,12 @@ class NamedNetwork(Network):
 
         return nn.Identity()
 
-    def load(self, device="cpu", gradients=False):
+    def load(self, device="cpu", folded=True, trunk=None):
+        """The whole, Ready, which is its trunk."""
         from reality_check import loading
 
         described, precision = self.source.description(self.settings), self.settings.precision
-        return loading.load_source(self.source, described, device, precision, gradients)
+        return trunk or loading.load_source(self.source, described, device, precision, folded)
 
 
 class GivenEmbeddings(Network):
@@ -295,6 +296,27 @@ def by_trunk(networks):
     for network in networks:
         groups.setdefault(network.trunk_key(), []).append(network)
     return list(groups.values())
+
+
+def loader(networks, remembered=1, device=None, folded=True):
+    """load(path): the network of that path, Ready; the last few stay loaded, and of trunks that are one file only one is.
+
+    device: the settings' by default; folded: see loading.for_inference.
+    """
+    by_path = {network.path: network for network in networks}
+    keys = {network.path: network.trunk_key() for network in networks}
+    first = {keys[network.path]: network for network in networks}
+
+    @lru_cache(maxsize=remembered)
+    def trunk(key):
+        return first[key].trunk(device or device_of(first[key].settings), folded)
+
+    @lru_cache(maxsize=remembered)
+    def load(path):
+        network = by_path[path]
+        return network.load(device or device_of(network.settings), folded, trunk(keys[path]))
+
+    return load
 
 
 def device_of(settings):

@@ -13,7 +13,7 @@ from common.settings import unlike_defaults
 from common.shelf import Job, Shelf, blocks
 from data import contents, datasets
 from reality_check import networks
-from reality_check.networks import ALL_FOLDS, Network, code_of, device_of, network_stage
+from reality_check.networks import ALL_FOLDS, Network, code_of, device_of, loader, network_stage
 from saliency.conditions import BASES, INTEGRATED, OWN, Condition, base_image, integrated_gradients
 from utils import Protocol
 
@@ -153,10 +153,14 @@ def maker(settings, items, remembered, networks=None):
     items: dataset of images -> list; remembered: how many networks stay loaded; networks: networks_of by default.
     """
     mapped = {network.path: network for network in networks or networks_of(settings)}
+    load = loader(mapped.values(), remembered)
+    load_layers = loader(mapped.values(), device="cpu", folded=False)  # lest those to be drawn anew have others in them
 
     @lru_cache(maxsize=remembered)
-    def load(path, share, draw):
-        return loaded(mapped[path], Condition(random_share=share, random_draw=draw), items[mapped[path].images])
+    def subject(path, share, draw):
+        network, condition = mapped[path], Condition(random_share=share, random_draw=draw)
+        ready = _random(network, load_layers(path), condition, items[network.images]) if share else load(path)
+        return subject_of(network, ready)
 
     def make(shelves, number, tick):
         from reality_check.transforms import network_inputs
@@ -166,10 +170,10 @@ def maker(settings, items, remembered, networks=None):
         some = parts_of(items[network.images])[number]
         usual, maps = network.settings.saliency.noise_samples, []
         samples = [shelf.of.condition.noise_samples or usual for shelf in shelves]
-        subject = load(network.path, condition.random_share, condition.random_draw)
-        for item, image in zip(some, network_inputs(some, subject.ready.transform)):
+        shown = subject(network.path, condition.random_share, condition.random_draw)
+        for item, image in zip(some, network_inputs(some, shown.ready.transform)):
             gradients = gradients_of(
-                network, subject, item.image_id, image, condition._replace(noise_samples=max(samples))
+                network, shown, item.image_id, image, condition._replace(noise_samples=max(samples))
             )
             try:
                 maps.append([saliency_map(gradients[:n], shelf.of.protocol.name) for n, shelf in zip(samples, shelves)])
@@ -189,17 +193,11 @@ class Subject(NamedTuple):
     base: object  # and its embedding (1, d)
 
 
-def loaded(network, condition=OWN, items=()):
-    """The Subject that a network is under a condition; items: whose images set what random layers take from images."""
+def subject_of(network, ready):
+    """The Subject that a network is, which is loaded."""
     from reality_check.transforms import black_input
     from saliency.smoothgrad import base_embedding
 
-    device = device_of(network.settings)
-    ready = (
-        network.load(device, gradients=True)
-        if not condition.random_share
-        else _random(network, condition, items, device)
-    )
     black = black_input(ready.transform)
     try:
         return Subject(ready, black, base_embedding(ready.module, black))
@@ -207,19 +205,22 @@ def loaded(network, condition=OWN, items=()):
         raise InputError(f"{network.name}: {error}; take another transform or network") from None
 
 
-def _random(network, condition, items, device):
-    """A network, Ready, with as many random layers as the condition says."""
+def _random(network, ready, condition, items):
+    """The network, which is loaded, with as many random layers as the condition says, Ready.
+
+    items: whose images set what these layers take from images.
+    """
     import torch
 
-    from reality_check.modules import randomised, ready_for_inference
+    from reality_check.loading import for_inference
+    from reality_check.modules import randomised
     from reality_check.transforms import network_inputs
 
-    ready = network.load(gradients=True)  # on a CPU nothing is folded into a layer that is to be drawn anew
     purpose = ("random weights", network.model.name, network.dataset, network.fold, condition.random_draw)
     images = torch.stack(list(network_inputs(items[:CALIBRATED_ON], ready.transform)))
     seed = derived_seed(network.settings.seed, *purpose)
     module = randomised(ready.module, seed, images, condition.random_share)
-    return ready._replace(module=ready_for_inference(module, device))
+    return ready._replace(module=for_inference(module, device_of(network.settings)))
 
 
 def gradients_of(network, subject, image_id, image, condition=OWN):
