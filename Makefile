@@ -2,6 +2,7 @@
 # make study        the paper's experiment on rendered cars, from rendering to tables: hours; goes on where it was stopped
 # make study-factors  single factors of the study's trainings, rho-regularisation among them: hours
 # make test         the tests; those of the renderer only where `make render-env` was run
+# make test-slurm   the demo's work as job arrays on a real Slurm, installed and started here: Debian or Ubuntu, as root
 # make lint         style, format, undeclared dependencies; `make format` mends what a program can
 # make cars         render the samples of cars, or what is missing of them, with Blender in an environment of its own
 # make check-cars   render one property at a time, and check that each changes what it should
@@ -14,7 +15,7 @@ RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
 
-.PHONY: demo study study-factors study-models study-cars study-scenes test lint format cars check-cars bench peers render-env
+.PHONY: demo study study-factors study-models study-cars study-scenes test test-slurm lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
@@ -75,6 +76,9 @@ study-scenes: $(RENDER_VENV)/installed
 
 test: $(VENV)/installed-for-tests
 	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -o tmp_path_retention_policy=failed tests
+
+test-slurm: $(VENV)/installed-for-tests
+	$(RUN) tests/slurm/run.py
 
 lint: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check .

@@ -50,10 +50,8 @@ def maps_of(settings, items):
     networks, found = networks_of(settings, settings.datasets[0], settings.folds[:1]), []
     for network in tqdm(networks, desc=f"saliency maps, {settings.precision}", unit="network"):
         subject = maps.subject_of(network, network.load(device_of(network.settings)))
-        gradients = (
-            maps.gradients_of(network, subject, item.image_id, image)
-            for item, image in zip(items, network_inputs(items, subject.ready.transform))
-        )
+        images = zip(items, network_inputs(items, subject.ready.transform))
+        gradients = (maps.gradients_of(network, subject, [each])[0] for each in images)
         found.append([saliency_map(each, settings.protocols[0].name) for each in gradients])
     return np.array(found)
 

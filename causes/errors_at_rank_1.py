@@ -8,7 +8,7 @@ from causes.wrong_neighbors import chance, excesses, mean_and_interval, nearest
 from common import csv_files
 from common.models import counted, groups
 from common.seeds import derived_seed
-from common.shelf import Stage, View
+from common.stages import Stage, View
 from data.datasets import MODEL
 from properties import embeddings, scores
 from utils import PROPERTIES

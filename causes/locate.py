@@ -10,7 +10,7 @@ from causes.regions import REGIONS, located, region_shares
 from common import csv_files
 from common.errors import InputError
 from common.models import counted, groups
-from common.shelf import Stage, View
+from common.stages import Stage, View
 from data import datasets, masks
 from properties.significance import mann_whitney
 from saliency import maps

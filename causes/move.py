@@ -13,7 +13,7 @@ from common import csv_files
 from common.errors import InputError
 from common.models import counted, groups
 from common.seeds import derived_seed
-from common.shelf import Job, Stage, View
+from common.stages import Job, Stage, View
 from data import counterfactuals
 from data.counterfactuals import COUNTERFACTUALS
 from data.images import cropped, open_image

@@ -6,10 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from causes import errors_at_rank_1
+from common import threads
 from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, fingerprint
-from common.shelf import Job, Shelf
+from common.shelf import Shelf
+from common.stages import Job
 from data.datasets import CARS, MODEL, Item, chosen_cars, evenly_spaced
 from data.images import open_image
 from properties import embeddings
@@ -89,8 +91,8 @@ def make_maps(pairs, load, shelves, number, tick):
     """The maps of all pairs under a network, by some protocols; see Job.make."""
     network, protocols = shelves[0].of.network, [shelf.of.protocol for shelf in shelves]
     ready, found = load(network.path), []
-    for pair in pairs:
-        found.append(maps_of_pair(network, ready, pair, protocols))
+    for each in threads.in_order(lambda pair: maps_of_pair(network, ready, pair, protocols), pairs, ready.device):
+        found.append(each)
         tick(1)
     return [{"maps": list(each)} for each in zip(*found)]
 

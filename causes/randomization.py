@@ -7,7 +7,7 @@ from functools import partial
 
 from common import csv_files
 from common.errors import InputError
-from common.shelf import Job, View
+from common.stages import Job, View
 from data.datasets import evenly_spaced, ids_of
 from reality_check.networks import network_stage
 from saliency import maps

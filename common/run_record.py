@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import utils
-from common import safe_files
+from common import claims, safe_files
 
 PACKAGES = ("torch", "torchvision", "pretrainedmodels", "pytorch-metric-learning", "numpy", "scipy", "pandas",
             "scikit-learn", "matplotlib", "timm")  # fmt: skip
@@ -42,7 +42,7 @@ def record(settings, script, device="cpu"):
     Raises InputError if run.json is not readable.
     """
     file = settings.results / "run.json"
-    with safe_files.locked(file):  # or two scripts at once would lose each other's records
+    with claims.locked(file):  # or two scripts at once would lose each other's records
         known = safe_files.read_record(file)
         scripts = known.get("scripts")
         run = {

@@ -1,24 +1,17 @@
-"""Files that are whole or do not exist, whoever stops or shares the work: written aside, renamed, locked, claimed.
+"""Files that are whole or do not exist, whoever stops or shares the work: written aside, and renamed.
 
 Standard library alone, for the renderer's environment.
 """
 
-import errno
 import json
 import os
 import shutil
-import socket
 import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from common import kinds
+from common import claims, kinds
 from common.errors import refused
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 MOST_TEXT = 10**9  # bytes
 # What is packed may grow to so many times its size, and so many bytes beside: images, weights and embeddings hardly grow.
@@ -30,7 +23,7 @@ def written_aside(path):
     """Yield a temporary path beside `path`; it takes the place of `path` only once it is written out whole."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    start = f".{path.stem}.{socket.gethostname()}-"
+    start = f".{path.stem}.{claims.machine()}-"
     # The ending stays last: many writers choose their format by it.
     aside = path.with_name(f"{start}{os.getpid()}{path.suffix}")
     _remove_leftovers(path, start)
@@ -46,24 +39,12 @@ def written_aside(path):
 
 
 def _remove_leftovers(path, start):
-    """Delete what processes of this host that live no more, as they were killed, have left half-written beside `path`."""
+    """Delete what processes of this machine that live no more, as they were killed, have left half-written beside `path`."""
     for entry in list(os.scandir(path.parent)):
         number = entry.name.removeprefix(start).removesuffix(path.suffix)
-        if entry.name == f"{start}{number}{path.suffix}" and number.isdecimal() and not _lives(int(number)):
+        if entry.name == f"{start}{number}{path.suffix}" and number.isdecimal() and not claims.lives(int(number)):
             with suppress(OSError):
                 os.unlink(entry)
-
-
-def _lives(process):
-    if fcntl is None:  # Windows, where the question would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True
 
 
 @contextmanager
@@ -79,42 +60,12 @@ def named(path, aside=None):
 
 def _sync_folder(folder):
     """Make sure that a file's new name survives a loss of power, where folders can be synchronised."""
-    if fcntl is not None:
+    if os.name != "nt":  # Windows opens no folders
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-@contextmanager
-def claimed(folder, number):
-    """Yield whether a numbered claim in a folder is ours; it is until the end of the block, or of this process.
-
-    A claim is a lock on a byte of the folder's .lock. Where the file system has no locks, everybody gets every claim:
-    then two may do the same work, to the same result. A process has one claim in a folder at a time: the system lets go
-    of all that it has there as soon as one is given up.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "ab") as file:
-        try:
-            if fcntl is not None:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-            ours = True
-        except OSError as error:
-            ours = error.errno not in (errno.EACCES, errno.EAGAIN)  # another error: there are no locks here
-        yield ours
-
-
-@contextmanager
-def locked(path):
-    """Wait until no other process has the lock of this file, and hold it: what is read inside stays true until written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_name(f".{path.name}.lock"), "ab") as file:
-        if fcntl is not None:
-            with suppress(OSError):  # this file system has no locks
-                fcntl.lockf(file, fcntl.LOCK_EX)
-        yield
 
 
 def write_bytes(path, content):
@@ -175,7 +126,7 @@ def read_record(file, entry=None):
 def add_to_record(file, found, entry=None):
     """Write entries (name -> what JSON can hold) to such a file, beside the others in it."""
     found = json.loads(json.dumps(found))  # as they will be read
-    with locked(file):
+    with claims.locked(file):
         kept = read_record(file, entry)
         if not found.items() <= kept.items():
             write_json(file, dict(sorted((kept | found).items())))

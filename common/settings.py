@@ -67,6 +67,20 @@ class ControlSettings(NamedTuple):
     varied_samples: list = [6, 12, 25]  # fewer than the settings' noise_samples
 
 
+class ClusterSettings(NamedTuple):
+    """What a task of a job array asks of a Slurm cluster (--executor slurm); what is None is left to the cluster."""
+
+    tasks: int = 8  # that may run at once
+    hours: float = 24  # of a task; one that needs more is put back into the queue, and goes on
+    gpus: int = 1  # of a task; 0 for none
+    cpus: int = 8
+    memory: float | None = None  # GB
+    partition: str | None = None
+    account: str | None = None
+    setup: list = []  # lines of shell that come first, such as `module load cuda`
+    sbatch: dict = {}  # further options of sbatch, such as {qos: long}
+
+
 class TrainingSettings(NamedTuple):
     """How networks are trained here; by default as the Reality Check trained its own."""
 
@@ -120,6 +134,7 @@ class Settings(NamedTuple):
     properties: PropertySettings = PropertySettings()
     causes: CauseSettings = CauseSettings()
     controls: ControlSettings = ControlSettings()
+    cluster: ClusterSettings = ClusterSettings()
     training: TrainingSettings | None = None  # set: reality_check/2_train_models.py trains the networks
     paths: dict = PATHS
     unnarrowed: "Settings | None" = None  # of narrowed settings those of the whole run
@@ -182,7 +197,7 @@ class Settings(NamedTuple):
         models = [_given(model) if model.is_own else model.name for model in self.models]
         names = {"protocols": [each.name for each in self.protocols], "models": models}
         blocks = {name: value._asdict() if value else None for name, value in
-                  ((name, getattr(self, name)) for name in BLOCKS)}  # fmt: skip
+                  ((name, getattr(self, name)) for name in BLOCKS if name != "cluster")}  # fmt: skip
         plain = ("seed", "datasets", "folds", "trunk", "device", "precision", "allow_partial", "tables")
         swept = {"sweep": [variant[:3] for variant in self.sweep]} if self.sweep else {}
         return names | {name: getattr(self, name) for name in plain} | blocks | swept
@@ -216,10 +231,11 @@ BATCH_SIZE = kinds.whole(1, 10**5)
 PATH = kinds.word(re.compile(r"(?=.*\S)[^\0\n]+"), "a path")
 TEXT = kinds.word(re.compile(".+"), "a word")
 WORD = kinds.word(re.compile(r"[A-Za-z]\w{0,39}"), "a word of letters, digits and _")
+OPTION = kinds.word(re.compile("[a-z][a-z-]{0,39}"), "an option of sbatch")
 RATE = kinds.above(0, 10)
 BLOCKS = {
     "saliency": SaliencySettings, "properties": PropertySettings, "causes": CauseSettings, "controls": ControlSettings,
-    "training": TrainingSettings,
+    "cluster": ClusterSettings, "training": TrainingSettings,
 }  # fmt: skip
 KINDS = {
     "protocol": kinds.either(kinds.one_of(PROTOCOLS), kinds.several_of(PROTOCOLS)),
@@ -277,6 +293,22 @@ KINDS = {
         ),
         "varied_samples": kinds.Kind(
             lambda value: _each_once(value, kinds.whole(1, 10**4)), "a list of whole numbers, each once"
+        ),
+    },
+    "cluster": {
+        "tasks": kinds.whole(1, 1000),
+        "hours": kinds.above(0, 10**4),
+        "gpus": kinds.whole(0, 64),
+        "cpus": kinds.whole(1, 10**4),
+        "memory": kinds.above(0, 10**5),
+        "partition": TEXT,
+        "account": TEXT,
+        "setup": kinds.Kind(
+            lambda value: isinstance(value, list) and all(map(TEXT.fits, value)), "a list of lines of shell"
+        ),
+        "sbatch": kinds.Kind(
+            lambda value: isinstance(value, dict) and all(map(OPTION.fits, value)),
+            "a block of options of sbatch, without --",
         ),
     },
     "training": {
@@ -467,6 +499,12 @@ def options_parser(description, long=False, sweeps=False):
                             help="only say what is to do, how long it takes and how much disk")  # fmt: skip
         parser.add_argument("--no-wait", action="store_true",
                             help="do not wait for what other processes are at: end with status 3 and say what is left")  # fmt: skip
+        parser.add_argument("--devices", metavar="LIST",
+                            help="a process for each: numbers of GPUs, such as 0,1,2, or `all`; `cpu` for one without")  # fmt: skip
+        parser.add_argument("--executor", choices=["local", "slurm"], default="local",
+                            help="slurm: submit what is missing as a job array, by `cluster` in the settings (CLUSTER.md)")  # fmt: skip
+        parser.add_argument("--wait", action="store_true",
+                            help="with --executor slurm: watch the job array until it has ended")  # fmt: skip
     return parser
 
 

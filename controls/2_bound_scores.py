@@ -5,8 +5,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common.shelf import stage_script
 from controls import score_controls
+from reality_check.stage_scripts import stage_script
 
 if __name__ == "__main__":
     stage_script(__doc__, __file__, score_controls.stage)

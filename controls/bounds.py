@@ -13,7 +13,7 @@ import numpy as np
 from common import csv_files
 from common.errors import InputError
 from common.seeds import derived_seed
-from common.shelf import Job, View
+from common.stages import Job, View
 from controls.map_bounds import corrected, matching
 from data.datasets import evenly_spaced, ids_of
 from data.images import size_of

@@ -1,4 +1,4 @@
-"""How many of each query's nearest images share its value, for many permutations of the labels at once; compiled.
+"""How many of each query's nearest images share its value, for many permutations of the labels at once.
 
 The order of a query's neighbours is the same under all permutations. So it is found once, and then the labels that all
 permutations give a neighbour, which lie side by side, are compared with those that they give the query.
@@ -11,7 +11,6 @@ from common.compiled import compiled
 MOST_IN_A_BYTE = 255
 
 
-@compiled(nogil=True)
 def nearest(products, offsets, queries, most):
     """(images (q, n), sizes (q,)): each query's `most` nearest images, in order, and those that tie with the last.
 
@@ -21,8 +20,8 @@ def nearest(products, offsets, queries, most):
     """
     images, sizes = np.empty(products.shape, np.int32), np.empty(len(queries), np.int64)
     last = max(most, 1) - 1
-    for row in range(len(queries)):
-        products[row, queries[row]] = np.inf
+    for row, query in enumerate(queries):
+        products[row, query] = np.inf
         distances = products[row] + offsets
         found = np.flatnonzero(distances <= np.partition(distances, last)[last])
         found = found[np.argsort(distances[found])]

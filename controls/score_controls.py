@@ -13,7 +13,8 @@ from common import csv_files
 from common.array_files import Array
 from common.seeds import derived_seed
 from common.settings import unlike_defaults
-from common.shelf import Job, Shelf, Stage, View
+from common.shelf import Shelf
+from common.stages import Job, Stage, View
 from controls import label_permutations, needed
 from data.datasets import evenly_spaced, ids_of
 from properties import embeddings, scores

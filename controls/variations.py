@@ -9,7 +9,7 @@ from common import csv_files
 from common.errors import InputError
 from common.models import trained_groups
 from common.seeds import derived_seed
-from common.shelf import Job, Stage, View
+from common.stages import Job, Stage, View
 from controls import bounds, needed
 from controls.groupings import mantel, within_between_test
 from data.datasets import ids_of

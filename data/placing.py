@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from common import safe_files
+from common import claims
 from common.errors import InputError, MissingFile
 from data import archives, checkpoint_files, datasets, download, manifest
 from data.sources import SOURCES
@@ -204,7 +204,7 @@ def _new(base, rows, archive):
 @contextmanager
 def _alone(folder):
     """Raises InputError if another run is at work on the same folder."""
-    with safe_files.claimed(folder, 0) as ours:
+    with claims.claimed(folder, 0) as ours:
         if not ours:
             raise InputError(f"{folder}: another run is at work on it; wait for its end")
         yield

@@ -12,7 +12,8 @@ from common import csv_files
 from common.array_files import Array
 from common.errors import InputError, MissingFile
 from common.seeds import derived_seed, described
-from common.shelf import Job, Shelf, Stage, View
+from common.shelf import Shelf
+from common.stages import Job, Stage, View
 from data import contents, datasets
 from embedding_space.measures import ARRAYS, COLUMNS, measured
 from reality_check import runs

@@ -15,11 +15,11 @@ from common.settings import options_parser, settings_from
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from common import run_record, shelf, tables
+    from common import run_record, stages, tables
     from properties import scores
     from properties.tables import ENTRIES
 
-    shelf.refresh(scores.views, settings)
+    stages.refresh(scores.views, settings)
     run_record.record(settings, __file__)
     tables.make(settings, ENTRIES)
 

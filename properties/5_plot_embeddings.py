@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common.shelf import stage_script
 from properties import tsne
+from reality_check.stage_scripts import stage_script
 
 
 def draw(settings):

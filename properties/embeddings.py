@@ -5,7 +5,8 @@ from pathlib import Path
 
 from common.array_files import Array
 from common.errors import InputError
-from common.shelf import Job, Shelf, blocks
+from common.shelf import Shelf, blocks
+from common.stages import Job
 from data import contents, datasets
 from reality_check.networks import by_trunk, network_stage, networks_of
 

@@ -9,7 +9,8 @@ from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, fingerprint
 from common.settings import unlike_defaults
-from common.shelf import Job, Shelf, Stage, View
+from common.shelf import Shelf
+from common.stages import Job, Stage, View
 from properties import embeddings
 from properties.scores import cars_of
 from utils import PROPERTIES

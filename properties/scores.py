@@ -12,7 +12,8 @@ from common.array_files import Array
 from common.imports import is_name
 from common.models import trained_groups
 from common.seeds import fingerprint
-from common.shelf import Job, Shelf, Stage, View, rows_of
+from common.shelf import Shelf
+from common.stages import Job, Stage, View, rows_of
 from data import datasets
 from data.datasets import property_codes
 from properties import embeddings

@@ -8,7 +8,8 @@ from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, described
 from common.settings import FEWEST_TSNE_IMAGES, unlike_defaults
-from common.shelf import Job, Shelf, Stage, View
+from common.shelf import Shelf
+from common.stages import Job, Stage, View
 from data import datasets
 from properties import embeddings
 from reality_check.networks import code_of

@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common.shelf import stage_script
 from reality_check import trained_networks
+from reality_check.stage_scripts import stage_script
 
 if __name__ == "__main__":
     stages = trained_networks.features_stage, trained_networks.trials_stage, trained_networks.networks_stage

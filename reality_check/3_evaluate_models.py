@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common.shelf import stage_script
 from reality_check import accuracy
+from reality_check.stage_scripts import stage_script
 
 if __name__ == "__main__":
     stage_script(__doc__, __file__, accuracy.stage, then=accuracy.show)

@@ -11,7 +11,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 from common.errors import run_script
 from common.settings import options_parser, settings_from
-from common.shelf import refresh
+from common.stages import refresh
 from reality_check import gains, trained_networks
 
 

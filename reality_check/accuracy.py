@@ -7,7 +7,8 @@ from common import csv_files
 from common.array_files import Array
 from common.errors import MissingFile
 from common.seeds import described
-from common.shelf import Job, Shelf, View
+from common.shelf import Shelf
+from common.stages import Job, View
 from data import contents, datasets
 from reality_check.networks import by_trunk, network_stage, networks_of
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from common import threads
 from common.errors import InputError
 from common.shelf import blocks
 from data.datasets import Item
@@ -56,8 +57,14 @@ class SharedTrunk:
     def embedded(self, items, tick=lambda ticks: None):
         """The embeddings (n, d) of the items' images by each embedder; tick(n) is called for every n images."""
         inputs, batches = network_inputs(items, self.trunk.transform), []
-        for some in blocks(items, self.batch_size):
-            features = features_of(self.trunk.module, torch.stack([next(inputs) for _ in some]))
-            batches.append([embedder(features).numpy() for embedder in self.embedders])
-            tick(len(some))
+        some = (torch.stack([next(inputs) for _ in each]) for each in blocks(items, self.batch_size))
+        for each in threads.in_order(self._of_batch, some, self.trunk.device):
+            batches.append(each)
+            tick(len(each[0]))
         return [np.concatenate(rows) for rows in zip(*batches)]
+
+    @torch.no_grad()
+    def _of_batch(self, images):
+        """The embeddings (n, d) of images (n, 3, h, w) by each embedder, as arrays."""
+        features = features_of(self.trunk.module, images)
+        return [embedder(features).numpy() for embedder in self.embedders]

@@ -13,7 +13,8 @@ from common import csv_files
 from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, described
-from common.shelf import Job, Shelf, View
+from common.shelf import Shelf
+from common.stages import Job, View
 from data import contents, datasets
 from reality_check.networks import LayoutNetwork, by_trunk, network_stage, networks_of
 from reality_check.runs import PARTS

@@ -19,7 +19,15 @@ from reality_check import checkpoints
 from reality_check.architecture import Description
 from reality_check.crop_of import measured_crop, transformed
 from reality_check.folding import with_folded_batchnorm
-from reality_check.modules import Bfloat16, Embedder, fingerprint_of, keep_freed_memory, ready_for_inference, seeded
+from reality_check.modules import (
+    Bfloat16,
+    Embedder,
+    fingerprint_of,
+    keep_freed_memory,
+    place_of,
+    ready_for_inference,
+    seeded,
+)
 
 ALIKE = 1e-3  # how far, as a share of their size, embeddings of one image may be from each other in two batches
 
@@ -29,6 +37,10 @@ class Ready(NamedTuple):
 
     module: nn.Module  # images (n, 3, h, w) to numbers (n, d)
     transform: Callable  # an RGB image, of PIL, to a tensor (3, h, w)
+
+    @property
+    def device(self):
+        return place_of(self.module)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

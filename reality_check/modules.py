@@ -10,6 +10,7 @@ from itertools import chain
 import torch
 from torch import nn
 
+from common import workers
 from common.errors import InputError, one_line
 
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
@@ -97,7 +98,7 @@ def features_of(trunk, images):
 
 
 def device_of(settings):
-    """The torch device that the settings ask for; "auto" takes a GPU where there is one.
+    """The torch device that the settings ask for; "auto" takes a GPU where there is one, and of several this worker's.
 
     From here on float32 means float32 there, unless `precision: tf32` allows for less: torch by itself would let
     convolutions on a GPU round to TF32. Raises InputError if the device does not know the precision.
@@ -105,6 +106,8 @@ def device_of(settings):
     name = settings.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and workers.local_rank() < torch.cuda.device_count():
+        name = f"cuda:{workers.local_rank()}"
     device = torch.device(name)
     try:
         torch.empty(1, device=device)

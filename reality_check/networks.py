@@ -15,7 +15,7 @@ from common import checksums, imports
 from common.errors import InputError, MissingFile
 from common.models import TIMM, is_folder, slug
 from common.settings import BN_INCEPTION, Settings, TrainingSettings, unlike_defaults
-from common.shelf import Stage
+from common.stages import Stage
 from data import checkpoint_files, contents, datasets, embedding_files
 from data.images import check_header
 from reality_check import sources

@@ -12,7 +12,8 @@ from common import checksums, csv_files
 from common.errors import InputError
 from common.models import find
 from common.settings import BY_EMBEDDINGS, Settings
-from common.shelf import Job, Shelf, Stage, View, no_trial
+from common.shelf import Shelf
+from common.stages import Job, Stage, View, no_trial
 from data import checkpoint_files, contents, datasets
 from data.images import check_header
 from reality_check import batches, networks, sources, trunk_features

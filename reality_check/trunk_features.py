@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from common import checksums, safe_files
+from common import checksums, claims, threads
 from common.array_files import Array
 from common.errors import InputError
 from common.settings import BN_INCEPTION
-from common.shelf import Job, Shelf, Stage, blocks, no_trial
+from common.shelf import Shelf, blocks
+from common.stages import Job, Stage, no_trial
 from data import checkpoint_files, contents, datasets
 from reality_check import networks, sources
 from reality_check.networks import seen, start_source
@@ -46,7 +47,7 @@ def start_trunk(settings, model):
     source, file = start_source(settings, model), checkpoint_files.start_trunk_file(settings, model)
     folder = settings.paths["models"] / "training" / "trunk" / file.stem
     shelf = Shelf(folder, trunk_made_of(settings, source), [[file.name]], {"sha256": Array("U64")})
-    with safe_files.locked(file):
+    with claims.locked(file):
         if shelf.is_whole() and file.is_file():
             status = file.stat()
             if checksums.sha256(file, status.st_size, status.st_mtime_ns) != shelf.get(0)["sha256"][0]:
@@ -98,7 +99,9 @@ def _make(settings, shelves, number, tick):
     model, items = shelf.of
     source = start_source(settings, model)
     trunk = load_trunk(source, source.description(settings), start_trunk(settings, model), device_of(settings))
-    for some in blocks(blocks(items, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE):
-        features.append(features_of(trunk.module, torch.stack(list(network_inputs(some, trunk.transform)))))
-        tick(len(some))
+    some = blocks(blocks(items, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE)
+    batches = (torch.stack(list(network_inputs(each, trunk.transform))) for each in some)
+    for found in threads.in_order(partial(features_of, trunk.module), batches, trunk.device):
+        features.append(found)
+        tick(len(found))
     return [{"features": torch.cat(features)}]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-from common.shelf import stage_script
+from reality_check.stage_scripts import stage_script
 from saliency import comparisons
 
 if __name__ == "__main__":

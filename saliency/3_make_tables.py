@@ -15,12 +15,12 @@ from common.settings import narrowed, options_parser, settings_from
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from common import run_record, shelf, tables
+    from common import run_record, stages, tables
     from saliency import comparisons
     from saliency.tables import entries
 
     for dataset in settings.datasets:  # of which some may be gone
-        shelf.refresh(comparisons.views, narrowed(settings, datasets=[dataset]))
+        stages.refresh(comparisons.views, narrowed(settings, datasets=[dataset]))
     run_record.record(settings, __file__)
     tables.make(settings, entries(settings))
 

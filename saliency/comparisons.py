@@ -16,7 +16,8 @@ from common.errors import InputError, MissingFile
 from common.models import slug
 from common.seeds import fingerprint
 from common.settings import Settings
-from common.shelf import Job, Shelf, Stage, View
+from common.shelf import Shelf
+from common.stages import Job, Stage, View
 from data import contents, datasets
 from data.images import size_of
 from reality_check.networks import ALL_FOLDS, network_stage, networks_of

@@ -1,16 +1,19 @@
 """The saliency maps of networks: which shelves they are on, and how a part is made. The maths is smoothgrad's."""
 
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from common import threads
 from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed
 from common.settings import unlike_defaults
-from common.shelf import Job, Shelf, blocks
+from common.shelf import Shelf, blocks
+from common.stages import Job
 from data import contents, datasets
 from reality_check import networks
 from reality_check.networks import ALL_FOLDS, Network, code_of, device_of, loader, network_stage
@@ -167,19 +170,28 @@ def maker(settings, items, remembered, networks=None):
         from saliency.smoothgrad import saliency_map
 
         network, condition = shelves[0].of[::2]
-        some = parts_of(items[network.images])[number]
-        usual, maps = network.settings.saliency.noise_samples, []
-        samples = [shelf.of.condition.noise_samples or usual for shelf in shelves]
+        some, options = parts_of(items[network.images])[number], network.settings.saliency
+        samples = [shelf.of.condition.noise_samples or options.noise_samples for shelf in shelves]
+        most = condition._replace(noise_samples=max(samples))
         shown = subject(network.path, condition.random_share, condition.random_draw)
-        for item, image in zip(some, network_inputs(some, shown.ready.transform)):
-            gradients = gradients_of(
-                network, shown, item.image_id, image, condition._replace(noise_samples=max(samples))
-            )
-            try:
-                maps.append([saliency_map(gradients[:n], shelf.of.protocol.name) for n, shelf in zip(samples, shelves)])
-            except ValueError as error:
-                raise InputError(f"{network.name}: {item.path}: {error}; check the network's weights") from None
-            tick(1)
+
+        def maps_of(images):
+            found = []
+            for (item, _), gradients in zip(images, gradients_of(network, shown, images, most)):
+                try:
+                    found.append(
+                        [saliency_map(gradients[:n], shelf.of.protocol.name) for n, shelf in zip(samples, shelves)]
+                    )
+                except ValueError as error:
+                    raise InputError(f"{network.name}: {item.path}: {error}; check the network's weights") from None
+            return found
+
+        maps, at_once = [], max(1, options.batch_size // max(samples))  # images whose copies share a batch
+        images = zip(some, network_inputs(some, shown.ready.transform))
+        together = iter(lambda: list(islice(images, at_once)), [])
+        for found in threads.in_order(maps_of, together, shown.base.device):
+            maps += found
+            tick(len(found))
         return [{"maps": list(each)} for each in zip(*maps)]
 
     return make
@@ -200,7 +212,8 @@ def subject_of(network, ready):
 
     black = black_input(ready.transform)
     try:
-        return Subject(ready, black, base_embedding(ready.module, black))
+        with threads.one():
+            return Subject(ready, black, base_embedding(ready.module, black))
     except ValueError as error:
         raise InputError(f"{network.name}: {error}; take another transform or network") from None
 
@@ -219,26 +232,50 @@ def _random(network, ready, condition, items):
     purpose = ("random weights", network.model.name, network.dataset, network.fold, condition.random_draw)
     images = torch.stack(list(network_inputs(items[:CALIBRATED_ON], ready.transform)))
     seed = derived_seed(network.settings.seed, *purpose)
-    module = randomised(ready.module, seed, images, condition.random_share)
+    with threads.one():
+        module = randomised(ready.module, seed, images, condition.random_share)
     return ready._replace(module=for_inference(module, device_of(network.settings)))
 
 
-def gradients_of(network, subject, image_id, image, condition=OWN):
-    """The gradients at noisy copies of a transformed image (C, H, W), or what else a condition takes for them."""
-    from reality_check.distances import distance_function
-    from saliency.smoothgrad import base_embedding, gradients_in_batches, noisy_copies
+def gradients_of(network, subject, images, condition=OWN):
+    """The gradients (samples, C, H, W) at noisy copies of each of some images, or what else a condition takes for them.
 
-    options, module, base = network.settings.saliency, subject.ready.module, subject.base
-    distance, image = distance_function(network.model.distance), image.to(base.device)
-    compared = base_image(condition.base, image, subject.black.to(base.device))
-    base = base if condition.base == BASES[0] else base_embedding(module, compared)
+    images: (item, transformed image (C, H, W)). Where all are compared with the black image, their copies share batches.
+    """
+    import torch
+
+    from reality_check.distances import distance_function
+    from saliency.smoothgrad import base_embedding, gradients_in_batches
+
+    module, base, size = subject.ready.module, subject.base, network.settings.saliency.batch_size
+    distance = distance_function(network.model.distance)
+    images = [(item, image.to(base.device)) for item, image in images]
+    if condition.base == BASES[0] and condition.attribution != INTEGRATED:
+        copies = [copies_of(network, item, image, condition) for item, image in images]
+        return gradients_in_batches(module, torch.cat(copies), base, distance, size).split(len(copies[0]))
+    found = []
+    for item, image in images:
+        compared = base_image(condition.base, image, subject.black.to(base.device))
+        other = base_embedding(module, compared)
+        if condition.attribution == INTEGRATED:
+            steps = condition.noise_samples or network.settings.saliency.noise_samples
+            found.append(integrated_gradients(module, image, compared, other, distance, steps, size))
+        else:
+            found.append(
+                gradients_in_batches(module, copies_of(network, item, image, condition), other, distance, size)
+            )
+    return found
+
+
+def copies_of(network, item, image, condition=OWN):
+    """The noisy copies (samples, C, H, W) of a transformed image (C, H, W) that a network is shown."""
+    from saliency.smoothgrad import noisy_copies
+
+    options = network.settings.saliency
     samples, sigma = condition.noise_samples or options.noise_samples, condition.noise_sigma or options.noise_sigma
-    if condition.attribution == INTEGRATED:
-        return integrated_gradients(module, image, compared, base, distance, samples, options.batch_size)
     # Noise of its own for every network and image: shared noise would make any two networks look more alike.
-    purpose = ("saliency noise", network.model.name, network.dataset, network.fold, image_id, *condition.purpose)
-    copies = noisy_copies(image, samples, sigma, derived_seed(network.settings.seed, *purpose))
-    return gradients_in_batches(module, copies, base, distance, options.batch_size)
+    purpose = ("saliency noise", network.model.name, network.dataset, network.fold, item.image_id, *condition.purpose)
+    return noisy_copies(image, samples, sigma, derived_seed(network.settings.seed, *purpose))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -170,9 +170,9 @@ RECORDS = ("run.json", "files.json", "images.json")  # they hold times
 
 
 def snapshot(folder):
-    """Path -> content of a folder's results; records of runs and locks are none."""
+    """Path -> content of a folder's results; records of runs are none."""
     found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in RECORDS]
-    return {path: path.read_bytes() for path in found if not path.name.endswith(".lock")}
+    return {path: path.read_bytes() for path in found}
 
 
 def first_embedder(folder):

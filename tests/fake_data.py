@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 import yaml
 from PIL import Image, ImageDraw
 
@@ -79,14 +78,6 @@ def draw_car(values, rng):
     draw.rectangle([left, top, left + 100, top + size], fill=color("color"))
     draw.ellipse([left + 5, top + size - 10, left + 30, top + size + 15], fill=(10, 10, 10))
     return image
-
-
-def annotations(file, extra=None, **fields):
-    """A MATLAB file with a struct array `annotations`, as the Cars196 devkits have it; returns its bytes."""
-    rows = np.array(list(zip(*fields.values())), dtype=[(name, object) for name in fields])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(file, {"annotations": rows.reshape(1, -1)} | (extra or {}))
-    return file.read_bytes()
 
 
 def write_settings(folder, name="tiny", **changes):

@@ -46,7 +46,7 @@ def run(script, settings, kill_after=None):
 def results(folder):
     """name -> bytes of all result files, also of what is left half-written; without records and times."""
     files = [*(folder / "results").rglob("*"), *(folder / "models").rglob("*")]
-    files = [path for path in files if path.is_file() and not path.name.endswith(".lock")]
+    files = [path for path in files if path.is_file()]
     return fake_data.timeless(
         {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in RECORDS}
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from common import csv_files, safe_files, shelf
+from common import claims, csv_files, shelf, stages
 
 
 def pause_everywhere(draw, longest):
@@ -30,7 +30,7 @@ def pause_everywhere(draw, longest):
 
         return paused
 
-    claimed = safe_files.claimed
+    claimed = claims.claimed
 
     @contextmanager
     def claimed_and_paused(*arguments):
@@ -38,8 +38,8 @@ def pause_everywhere(draw, longest):
             pause()
             yield ours
 
-    shelf._made, shelf.Shelf.put, csv_files.write = map(before, (shelf._made, shelf.Shelf.put, csv_files.write))
-    safe_files.claimed = claimed_and_paused
+    stages._made, shelf.Shelf.put, csv_files.write = map(before, (stages._made, shelf.Shelf.put, csv_files.write))
+    claims.claimed = claimed_and_paused
 
 
 def main(seed, longest, *words):

@@ -1,4 +1,4 @@
-"""A stage of squares, and a process that runs it: for tests of common/shelf.py without anything long to compute.
+"""A stage of squares, and a process that runs it: for tests of common/stages.py without anything long to compute.
 
 small_stage.py FOLDER [OPTION ...]: runs the stage on FOLDER. With --slow SECONDS each part takes so long; with --die NUMBER
 the process ends in the middle of that part, as if it were killed.
@@ -17,7 +17,8 @@ import utils
 from common.array_files import Array
 from common.errors import run_script
 from common.settings import Settings
-from common.shelf import Job, Shelf, Stage, View, run
+from common.shelf import Shelf
+from common.stages import Job, Stage, View, run
 
 PARTS = [["0", "1", "2"], ["3", "4"], ["5"]]
 COLUMNS = {"power": str, "number": str, "value": float}
@@ -57,6 +58,9 @@ def main():
     parser.add_argument("--powers", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--no-wait", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--wait", action="store_true")
+    parser.add_argument("--devices")
+    parser.add_argument("--executor", default="local")
     options = parser.parse_args()
 
     def make_slowly(shelves, number, tick):

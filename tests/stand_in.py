@@ -8,33 +8,26 @@ years: hence --allow-partial. The numbers mean nothing.
 """
 
 import argparse
-import os
 import random
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 import yaml
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import utils
 from common.settings import DIMENSIONS
-from data.datasets import SPLITS, evenly_spaced
-from reality_check import bn_inception, checkpoints, modules
+from reality_check import bn_inception, checkpoints, modules, stand_ins
 from reality_check.architecture import BN_INCEPTION
 from reality_check.inputs import CONFIG_NAMES
 from reality_check.losses import training_loss
 from tests import fake_data
 from tests.networks import seeded_trunk
-
-SOP_KINDS = "bicycle cabinet chair coffee_maker fan kettle lamp mug sofa stapler table toaster".split()
-LINKS = 20_000  # names of one file, of which file systems allow only so many
 
 
 def make(folder, images=None, cars=None, trunks=4):
@@ -44,8 +37,9 @@ def make(folder, images=None, cars=None, trunks=4):
     the annotations list by default. trunks: how many different trunks the 168 checkpoints share.
     """
     data = folder / "data"
-    for make_dataset in (make_cars196, make_cub200, make_sop):
-        make_pictures(*make_dataset(data), images)
+    stand_ins.make_cars196(data / "Cars196", images)
+    stand_ins.make_cub200(data / "CUB_200_2011", images)
+    stand_ins.make_sop(data / "Stanford_Online_Products", images)
     make_rendered_cars(data / "rendered_cars" / "3D cars dataset", cars)
     make_checkpoints(folder / "reality_check" / "models", trunks)
     (folder / "STAND_IN.txt").write_text(
@@ -54,90 +48,17 @@ def make(folder, images=None, cars=None, trunks=4):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Datasets. Each returns the folder of its pictures, their names, their classes, and the first class for testing.
+# Inputs.
 # ---------------------------------------------------------------------------------------------------------------------
-def labels_of(dataset):
-    """A class (from 1) for every image of a dataset, in order, with its true numbers of images and of test images."""
-    split = SPLITS[dataset]
-    first, n = split.first_test_class, split.images - split.test_images
-    training = [1 + i * first // n for i in range(n)]
-    classes, n = split.classes - first, split.test_images
-    return training + [1 + first + i * classes // n for i in range(n)]
-
-
-def make_cars196(data):
-    folder, labels = data / "Cars196", labels_of("Cars196")
-    names = [f"car_ims/{i:06}.jpg" for i in range(1, len(labels) + 1)]
-    boxes = {name: [1] * len(names) for name in ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")}
-    classes = {"class": labels, "test": [i % 2 for i in range(len(names))]}
-    models = np.array([f"Maker Model {c} 20{c % 13:02}" for c in range(1, 197)], dtype=object)
-    extra = {"class_names": models.reshape(1, -1)}
-    fake_data.annotations(folder / "cars_annos.mat", extra, relative_im_path=names, **boxes, **classes)
-    return folder, names, labels, SPLITS["Cars196"].first_test_class + 1
-
-
-def make_cub200(data):
-    folder, labels = data / "CUB_200_2011", labels_of("CUB200")
-    names = [f"{label:03}.Grey_Bird_{label}/Grey_Bird_{i:04}_{796000 + i}.jpg" for i, label in enumerate(labels, 1)]
-    folder.mkdir(parents=True)
-    columns = {
-        "images.txt": names,
-        "image_class_labels.txt": labels,
-        "train_test_split.txt": [i % 2 for i in range(len(names))],
-        "bounding_boxes.txt": ["1.0 1.0 60.0 40.0"] * len(names),
-    }
-    for file, values in columns.items():
-        (folder / file).write_text("".join(f"{i} {value}\n" for i, value in enumerate(values, 1)))
-    (folder / "classes.txt").write_text("".join(f"{c} {c:03}.Grey_Bird_{c}\n" for c in range(1, 201)))
-    return folder / "images", names, labels, SPLITS["CUB200"].first_test_class + 1
-
-
-def make_sop(data):
-    folder, labels = data / "Stanford_Online_Products", labels_of("SOP")
-    rows = [
-        (i, label, 1 + label % 12, f"{SOP_KINDS[label % 12]}_final/{111085122871 + label}_{i % 8}.JPG")
-        for i, label in enumerate(labels, 1)
-    ]
-    folder.mkdir(parents=True)
-    for name, tested in (("Ebay_train.txt", False), ("Ebay_test.txt", True)):
-        lines = [" ".join(map(str, row)) for row in rows if (row[1] > SPLITS["SOP"].first_test_class) == tested]
-        (folder / name).write_text("image_id class_id super_class_id path\n" + "\n".join(lines) + "\n")
-    return folder, [row[3] for row in rows], labels, SPLITS["SOP"].first_test_class + 1
-
-
-def make_pictures(folder, names, labels, first_test_class, count):
-    """Tiny pictures under the names of `count` test images, two of a class each; without a count, under all names."""
-    chosen = names
-    if count is not None:
-        pairs = [i for i, (a, b) in enumerate(zip(labels, labels[1:])) if a == b >= first_test_class]
-        chosen = [names[i + j] for i in evenly_spaced(pairs, -(-count // 2)) for j in (0, 1)][:count]
-    for number, name in enumerate(chosen):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if count is None and number % LINKS:
-            os.link(folder / chosen[number - number % LINKS], folder / name)
-        else:
-            picture(random.Random(name)).save(folder / name, format="JPEG")
-
-
-def picture(rng):
-    """64 x 48 pixels of smooth colours."""
-    pixels = bytes(rng.randrange(256) for _ in range(4 * 3 * 3))
-    return Image.frombytes("RGB", (4, 3), pixels).resize((64, 48), Image.Resampling.BICUBIC)
-
-
-def make_rendered_cars(folder, count, listed=100_000):
+def make_rendered_cars(folder, count):
     """The authors' folder: 100,000 rows; the first `count` frames have a picture of what their row says."""
     fake_data.make_cars(folder, count or 1)
     rng = random.Random("rows")
     with open(folder / "samples.csv", "a", newline="") as file:
-        for frame in range((count or 1) + 1, listed + 1):
+        for frame in range((count or 1) + 1, stand_ins.FRAMES + 1):
             file.write(",".join(map(str, [frame, *(rng.choice(prop.values) for prop in utils.PROPERTIES)])) + "\n")
-    for frame in range(2, listed + 1) if count is None else ():
-        first = folder / "images" / f"{1 + (frame - 1) // LINKS * LINKS}.png"
-        if frame % LINKS == 1:
-            first.write_bytes((folder / "images" / "1.png").read_bytes())
-        else:
-            os.link(first, folder / "images" / f"{frame}.png")
+    if count is None:
+        stand_ins.link_frames(folder / "images")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -164,7 +85,7 @@ def make_checkpoints(models, trunks):
 
 
 def checkpoint_input(number):
-    return bn_inception.network_input(picture(random.Random(number)))
+    return bn_inception.network_input(stand_ins.picture(random.Random(number)))
 
 
 def imagenet_state(trunk):

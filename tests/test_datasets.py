@@ -14,6 +14,7 @@ from common.settings import Settings
 from data import datasets
 from data.images import check_header, cropped, open_image
 from properties.tables import ENTRIES
+from reality_check import stand_ins
 from reality_check.architecture import BN_INCEPTION
 from reality_check.bn_inception import network_input
 from reality_check.transforms import AHEAD, black_input, network_inputs
@@ -32,7 +33,7 @@ def settings(tmp_path, monkeypatch):
 
 def test_cars196_in_one_folder(settings, tmp_path):
     names = [f"car_ims/{i:06}.jpg" for i in range(1, 5)]
-    fake_data.annotations(tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]})
+    stand_ins.annotations(tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]})
     items = datasets.load_items(settings, "Cars196", "test")
     assert [(item.image_id, item.label) for item in items] == [("car_ims/000003.jpg", 98), ("car_ims/000004.jpg", 195)]
     assert items[0].path == tmp_path / "car_ims/000003.jpg"
@@ -42,7 +43,7 @@ def test_cars196_in_one_folder(settings, tmp_path):
 
 def test_cars196_with_devkit(settings, tmp_path):
     for part, classes in [("train_annos", [1, 150]), ("test_annos_withlabels", [2, 151])]:
-        fake_data.annotations(
+        stand_ins.annotations(
             tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg", "00002.jpg"], **{"class": classes}
         )
     ids = [item.image_id for item in datasets.load_items(settings, "Cars196", "test")]
@@ -52,8 +53,8 @@ def test_cars196_with_devkit(settings, tmp_path):
 def test_cars196_as_kaggle_packs_it(settings, tmp_path):
     """Folders doubled, and cars_annos.mat beside them, whose images are those of the other layout."""
     for part, classes in [("train_annos", [150]), ("test_annos_withlabels", [151])]:
-        fake_data.annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes})
-    fake_data.annotations(tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]})
+        stand_ins.annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes})
+    stand_ins.annotations(tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]})
     for part in ("cars_train", "cars_test"):
         (tmp_path / part / part).mkdir(parents=True)
     items = datasets.load_items(settings, "Cars196", "test")

@@ -22,6 +22,7 @@ import utils
 from common import safe_files
 from data import archives, datasets, download
 from data.sources import SOURCES, File
+from reality_check import stand_ins
 from tests import fake_data
 from tests.conftest import ROOT
 from tests.local_server import Served, ftp_server, http_server
@@ -102,9 +103,9 @@ def zipped(file, members):
 
 
 def files(folder):
-    """Path -> content of all files that are not hidden; hidden folders count too, as nothing may stay in them."""
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return {name: content for name, content in found.items() if not name.endswith(".lock")}
+    """Path -> content of all files, hidden ones too, but for the claims that killed processes leave to the next."""
+    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".claim"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
 def in_place(tmp_path, name="CUB200"):
@@ -195,7 +196,7 @@ def test_cars196_in_one_folder(ready, tmp_path):
     images = {f"car_ims/{n}.jpg": b"car" for n in (1, 2)}
     output = ready("Cars196", tar(tmp_path / "car_ims.tgz", images))
     assert "not complete yet: " in output and "cars_train_annos.mat: missing" in output and "Kaggle" in output
-    fake_data.annotations(tmp_path / "cars_annos (1).mat", relative_im_path=list(images), **{"class": [1, 196]})
+    stand_ins.annotations(tmp_path / "cars_annos (1).mat", relative_im_path=list(images), **{"class": [1, 196]})
     assert "Cars196 is complete" in ready("Cars196", tmp_path / "cars_annos (1).mat")
     assert listed(tmp_path / "data/Cars196").keys() == {*images, "cars_annos.mat"}
 
@@ -203,14 +204,14 @@ def test_cars196_in_one_folder(ready, tmp_path):
 def test_cars196_in_parts(ready, tmp_path):
     """As it is found: folders doubled, the other layout's annotations beside, one file still elsewhere."""
     names = {"fname": ["1.jpg", "2.jpg"]}
-    train = fake_data.annotations(tmp_path / "a.mat", **names, **{"class": [1, 150]})
+    train = stand_ins.annotations(tmp_path / "a.mat", **names, **{"class": [1, 150]})
     images = {f"cars_{part}/cars_{part}/{n}.jpg": b"car" for part in ("train", "test") for n in (1, 2)}
     kaggle = zipped(tmp_path / "archive.zip", images | {"cars_annos.mat": train})
-    test = fake_data.annotations(tmp_path / "b.mat", **names, bbox_x1=[1, 2])
+    test = stand_ins.annotations(tmp_path / "b.mat", **names, bbox_x1=[1, 2])
     kit = {"car_devkit/devkit/cars_train_annos.mat": train, "car_devkit/devkit/cars_test_annos.mat": test}
     output = ready("Cars196", kaggle, tar(tmp_path / "car_devkit.tgz", kit))
     assert "not complete yet" in output and "put cars_test_annos_withlabels.mat beside it" in output
-    fake_data.annotations(tmp_path / "cars_test_annos_withlabels.mat", **names, **{"class": [2, 151]})
+    stand_ins.annotations(tmp_path / "cars_test_annos_withlabels.mat", **names, **{"class": [2, 151]})
     assert "Cars196 is complete" in ready("Cars196", tmp_path / "cars_test_annos_withlabels.mat")
     devkit = {f"devkit/cars_{part}.mat" for part in ("train_annos", "test_annos", "test_annos_withlabels")}
     expected = {f"cars_{part}/{n}.jpg" for part in ("train", "test") for n in (1, 2)} | devkit
@@ -363,7 +364,7 @@ def test_broken_archives(refused, ready, tmp_path, pack):
         else:
             refusals += 1
             assert message.startswith(f"error: {tmp_path}") and not in_place(tmp_path)
-        assert not [path for path in (tmp_path / "data").rglob(".*") if path.name != ".lock"]
+        assert not list((tmp_path / "data").rglob(".*"))
     assert refusals > 60
 
 
@@ -430,9 +431,12 @@ def test_killed(ready, settings, tmp_path, where, moved):
 
 
 def test_two_runs_at_once(refused, tmp_path):
-    lock = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX, 1); print(flush=True); input()"
     (tmp_path / "data/CUB200").mkdir(parents=True)
-    command = [sys.executable, "-c", lock, tmp_path / "data/CUB200/.lock"]
+    claim = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from common.claims import claimed; from pathlib import Path\n"
+        "with claimed(Path(sys.argv[2]), 0): print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", claim, str(ROOT), tmp_path / "data/CUB200"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         assert "another run is at work" in refused("CUB200", tar(tmp_path / "birds.tgz", CUB))

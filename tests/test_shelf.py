@@ -4,22 +4,23 @@ import argparse
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
-from common import safe_files
+from common import claims, safe_files
 from common.errors import InputError, MissingFile, Unfinished
-from common.shelf import Job, Stage, run
+from common.stages import Job, Stage, run
 from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
 from tests.small_stage import make, settings_of, shelf_of, stage
 
-OPTIONS = argparse.Namespace(dry_run=False, no_wait=False)
+OPTIONS = argparse.Namespace(dry_run=False, no_wait=False, executor="local", devices=None, wait=False)
+DRY_RUN = argparse.Namespace(**vars(OPTIONS) | {"dry_run": True})
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ def test_a_dry_run_writes_nothing(settings, capsys):
             time.sleep(0.5 if len(begun) == 1 else 0.06)  # the first has to load things
             tick(1)
 
-    run(stage(settings, make=slowly), settings, argparse.Namespace(dry_run=True, no_wait=False), small_stage.__file__)
+    run(stage(settings, make=slowly), settings, DRY_RUN, small_stage.__file__)
     said = re.search("time: 0.00 hours, at ([0-9.]+) s a number", capsys.readouterr().out)
     assert 0.06 <= float(said[1]) < 0.2 and begun == ["0", "1"]
     assert not settings.results.exists()
@@ -206,8 +207,7 @@ def test_a_dry_run_times_one_job_of_each_kind(settings, capsys):
 
     pauses = {2: 0.02, 3: 0.2, 4: 0.02}
     jobs = [Job([shelf_of(settings, power)], slowly(pause), kind=(pause,)) for power, pause in pauses.items()]
-    options = argparse.Namespace(dry_run=True, no_wait=False)
-    run(Stage("squares", "number", jobs), settings, options, small_stage.__file__)
+    run(Stage("squares", "number", jobs), settings, DRY_RUN, small_stage.__file__)
     said = re.search("at ([0-9.]+) s a number", capsys.readouterr().out)
     assert 0.08 <= float(said[1]) < 0.12 and sorted(begun) == [0.02, 0.2]
 
@@ -259,7 +259,7 @@ def test_processes_share_the_parts_and_wait_for_each_other(settings, tmp_path):
     run(stage(alone), alone, OPTIONS, small_stage.__file__)
     ours, theirs = snapshot(settings.results), snapshot(alone.results)
     assert list(ours.values()) == list(theirs.values()) and len(ours) == 2 * 4 + 1
-    assert not [path for path in settings.results.rglob(".*") if not path.name.endswith(".lock")]
+    assert not list(settings.results.rglob(".*"))
 
 
 def first_line(process):
@@ -290,7 +290,7 @@ def test_what_a_kill_left_half_written_is_removed(settings):
     """By whoever writes the same file next; not what a process that lives, or one of another host, is writing."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    host, folder = socket.gethostname(), settings.results / "power2"
+    host, folder = claims.machine(), settings.results / "power2"
     folder.mkdir(parents=True)
     left = set()
     for stem, ending in (("00000", "npz"), ("made_of", "json")):
@@ -298,7 +298,7 @@ def test_what_a_kill_left_half_written_is_removed(settings):
             (folder / f".{stem}.{writer}.{ending}").touch()
             left.add(f".{stem}.{writer}.{ending}")
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
-    hidden = {path.name for path in folder.iterdir() if path.name.startswith(".") and not path.name.endswith(".lock")}
+    hidden = {path.name for path in folder.iterdir() if path.name.startswith(".")}
     assert hidden == {name for name in left if f"{host}-{dead.pid}." not in name} and len(hidden) == 6
 
 
@@ -313,14 +313,14 @@ def test_narrowed_processes_meet(settings):
 
 def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
     """What was made between the listing and the claim is not made again."""
-    made, claimed = [], safe_files.claimed
+    made, claimed = [], claims.claimed
 
     def overtaken(*arguments):
-        monkeypatch.setattr(safe_files, "claimed", claimed)
+        monkeypatch.setattr(claims, "claimed", claimed)
         assert ended(start(settings))[0][0] == 0
         return claimed(*arguments)
 
-    monkeypatch.setattr(safe_files, "claimed", overtaken)
+    monkeypatch.setattr(claims, "claimed", overtaken)
     counted = stage(settings, make=lambda shelves, number, tick: made.append(number) or make(shelves, number, tick))
     run(counted, settings, OPTIONS, small_stage.__file__)
     assert made == []
@@ -344,9 +344,10 @@ def test_a_view_that_is_overtaken(settings, tmp_path):
     slow.stdout.close()
 
 
-def test_without_locks_nothing_is_lost_or_doubled(settings, monkeypatch):
-    """Where a file system has none, everybody gets every claim: the same work twice, to the same result."""
-    monkeypatch.setattr(safe_files, "fcntl", None)
+def test_who_has_everybodys_claims_loses_and_doubles_nothing(settings, monkeypatch):
+    """Where claims do not hold, the same work is done twice, to the same result."""
+    monkeypatch.setattr(claims, "claimed", lambda *_: nullcontext(True))
+    monkeypatch.setattr(claims, "locked", lambda *_: nullcontext())
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
     again = [shelf_of(settings, power) for power in (2, 3)]
     before = snapshot(settings.results)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import utils
-from common import errors, safe_files, shelf
+from common import errors, safe_files, shelf, stages
 from common.array_files import Array
 from common.settings import Settings, TrainingSettings, load_settings, narrowed
 from data import contents, datasets
@@ -61,7 +61,7 @@ def test_processes_at_all_stages_at_once(trained, finished, tmp_path):
         ends = ("compared_with_paper.csv", "all_tables.tex")  # the last script's, which was not run
         wanted = {name: content for name, content in theirs.items() if not name.endswith(ends)}
         assert fake_data.timeless(ours) == fake_data.timeless(wanted)
-        assert not [path for path in (tmp_path / folder).rglob(".*") if not path.name.endswith(".lock")]
+        assert not list((tmp_path / folder).rglob(".*"))
 
 
 def test_processes_that_do_not_keep_maps(project, finished):
@@ -71,25 +71,6 @@ def test_processes_that_do_not_keep_maps(project, finished):
     assert [run.returncode for run in runs] == [0, 0], errors_of
     pairs = "tiny/paper/saliency/pairs_RenderedCars.csv"
     assert files_in(project / "results")[pairs] == files_in(finished / "results")[pairs]
-
-
-def test_claims(tmp_path):
-    """What one process has claimed, another does not get, until the first gives it or ends."""
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from common.safe_files import claimed; from pathlib import Path\n"
-        "for number in (1, 2):\n"
-        "    with claimed(Path(sys.argv[2]), number) as ours: print(ours)"
-    )
-
-    def others():
-        command = [sys.executable, "-c", code, str(ROOT), str(tmp_path)]
-        return subprocess.run(command, capture_output=True, text=True).stdout.split()
-
-    with safe_files.claimed(tmp_path, 1) as ours:
-        assert ours and others() == ["False", "True"]
-    assert others() == ["True", "True"]
-    with safe_files.claimed(tmp_path, 2) as ours:
-        assert ours  # the other has ended
 
 
 def test_full_disk_in_one_line(monkeypatch, tmp_path):
@@ -504,9 +485,9 @@ def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatc
             each.put(number, maps=np.random.default_rng(number).random((maps.MAPS_PER_PART, 20, 20)))
         names = [model.name for model in settings.models]
         compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, shelves)), True)
-        job = shelf.Job([compared.shelf_of(names)], functools.partial(comparisons.compare_kept, names))
+        job = stages.Job([compared.shelf_of(names)], functools.partial(comparisons.compare_kept, names))
         tracemalloc.start()
-        shelf.fill([(job, number) for number in range(parts)], "x", "y")
+        stages.fill([(job, number) for number in range(parts)], "x", "y")
         rows = list(comparisons.rows_of(compared))
         assert {row[4] for row in rows} == {parts * maps.MAPS_PER_PART} and len(rows) == 6
         return tracemalloc.get_traced_memory()[1]
@@ -581,7 +562,7 @@ def test_storage_of_the_paper(tmp_path, monkeypatch):
     def gigabytes(make_stage, **changes):
         stage = make_stage(Settings("test", paths=utils.PATHS | {"results": tmp_path}, **changes))
         todo = [(job, number) for job in stage.jobs for number in range(len(job.shelves[0].parts))]
-        return shelf._bytes(stage, todo) / 1e9
+        return stages._bytes(stage, todo) / 1e9
 
     released = {"protocols": [utils.PROTOCOLS["released"]]}
     assert gigabytes(maps.stage) == pytest.approx(461.0, abs=0.05)

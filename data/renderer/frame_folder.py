@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from common import run_record, safe_files
+from common import claims, run_record, safe_files
 from common.errors import InputError
 from common.seeds import derived_seed
 from data.renderer import car_scene, drawn_cars, mask_files, sampling
@@ -96,7 +96,7 @@ def _fill(options, frames, values_of, source, render):
     _check_disk(options, sum(f"{frame}.{options.format}" not in there for frame in todo))
     with _quiet():
         scene = _build(options) if todo else None
-        with safe_files.locked(options.output / "samples.csv"):
+        with claims.locked(options.output / "samples.csv"):
             _note_options(options)
             if options.procedural:
                 sampling.write_models(
@@ -128,7 +128,7 @@ def _rendered(scene, options, todo, render):
     interrupts = []
     signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
     for frame in tqdm(todo, unit="frame", disable=not todo):
-        with safe_files.claimed(options.output, frame) as ours:
+        with claims.claimed(options.output, frame) as ours:
             if ours and not _is_done(options, frame):
                 render(scene, frame)
                 yield frame
