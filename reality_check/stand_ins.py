@@ -15,9 +15,10 @@ import scipy.io
 from PIL import Image
 
 import utils
+from common.settings import BN_INCEPTION
 from data.datasets import CARS, SPLITS, evenly_spaced
 from reality_check.networks import LayoutNetwork, networks_of
-from utils import FOLDS
+from reality_check.sources import Source
 
 SOP_KINDS = "bicycle cabinet chair coffee_maker fan kettle lamp mug sofa stapler table toaster".split()
 LINKS = 20_000  # names of one file, of which file systems allow only so many
@@ -158,20 +159,41 @@ MAKERS = {"Cars196": make_cars196, "CUB200": make_cub200, "SOP": make_sop}
 # Networks.
 # ---------------------------------------------------------------------------------------------------------------------
 def make_networks(settings):
-    """Random checkpoints of all networks in the Reality Check's layout that the settings' models have; trunks are one file."""
-    from reality_check import checkpoints, loading, modules  # torch takes seconds to load
+    """Checkpoints of all networks in the Reality Check's layout that the settings' models have: random weights.
 
-    datasets, trunks = {*settings.datasets, settings.properties.networks}, {}
-    networks = [each for dataset in sorted(datasets) for each in networks_of(settings, dataset, FOLDS)]
-    for network in (each for each in networks if isinstance(each, LayoutNetwork)):
-        trunk, embedder = network.files()
-        name = network.source.network
-        if name not in trunks:
-            trunks[name] = settings.paths["models"] / f"stand_in_{len(trunks)}.pth"
-            checkpoints.save(modules.seeded(0, partial(loading.build, network.source))[0].state_dict(), trunks[name])
-        if embedder is None:
-            if not trunk.exists():
-                checkpoints.link(trunks[name], trunk)
-        else:
-            module = modules.seeded(0, partial(modules.Embedder, network.features, network.dimensions))
-            checkpoints.save_checkpoint(trunk.parent, trunks[name], module)
+    Only those of each dataset's first network can be loaded, as a dry run times no other; the others' files are there, and each
+    is another, or networks would be taken to share a trunk.
+    """
+    if settings.trunk == BN_INCEPTION:  # with whose weights trainings begin
+        _save_trunk(Source(BN_INCEPTION), settings.paths["imagenet_trunk"])
+    datasets = dict.fromkeys([*settings.datasets, settings.properties.networks])
+    for dataset in datasets:
+        networks = [each for each in networks_of(settings, dataset, settings.folds) if isinstance(each, LayoutNetwork)]
+        for number, network in enumerate(networks):
+            trunk, embedder = network.files()
+            trunk.parent.mkdir(parents=True, exist_ok=True)
+            if number == 0 or embedder is None:
+                _save(network, trunk, embedder)
+            else:
+                for file in (trunk, embedder):
+                    file.write_text(str(file))
+
+
+def _save(network, trunk, embedder):
+    """Write a network's two files; embedder: None where it has none."""
+    from reality_check import checkpoints, modules  # torch takes seconds to load
+
+    _save_trunk(network.source, trunk)
+    if embedder:
+        module = modules.seeded(0, partial(modules.Embedder, network.features, network.dimensions))
+        checkpoints.save(module.state_dict(), embedder)
+
+
+def _save_trunk(source, file):
+    """Write random weights of a source, if the file does not exist."""
+    from reality_check import checkpoints, loading, modules
+
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        module, _ = modules.seeded(0, partial(loading.build, source))
+        checkpoints.save(module.state_dict(), file)

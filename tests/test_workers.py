@@ -136,7 +136,9 @@ def test_a_worker_that_fails_does_not_stop_the_others(tmp_path, expected):
     settings = settings_of(tmp_path / "shared")
     ended = run_small(settings.paths["results"], "--devices", "cpu,cpu", "--slow", 0.5, "--die", 1)
     assert ended.returncode == 3
-    assert re.search(r"worker [01] has failed; the end of .*\n.*(\n  \| .*)*\n  \| .*making 1", ended.stdout), ended.stdout
+    assert re.search(r"worker [01] has failed; the end of .*\n.*(\n  \| .*)*\n  \| .*making 1", ended.stdout), (
+        ended.stdout
+    )
     assert "parts are missing; worker" in ended.stderr and "failed; run the same command again" in ended.stderr
     assert "2" in {path.stem[-1] for path in settings.results.rglob("0*.npz")}
     assert run_small(settings.paths["results"], "--devices", "cpu,cpu").returncode == 0
