@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from common import run_record
-from common.errors import MissingFile, run_script
+from common.errors import InputError, MissingFile, run_script
 from common.settings import options_parser, settings_from
 from common.stages import check_views, run
 from reality_check.stand_ins import settings_with_stand_ins
@@ -20,6 +20,7 @@ def stage_script(description, script, *stages_of, then=None):
 
     def main():
         options = options_parser(description, long=True).parse_args()
+        _check_options(options)
         settings = settings_from(options)
         try:
             whole = _run_all(stages_of, settings, settings, options, script)
@@ -34,6 +35,14 @@ def stage_script(description, script, *stages_of, then=None):
             then(variant)
 
     run_script(main)
+
+
+def _check_options(options):
+    """Raise InputError for options that contradict each other."""
+    if options.wait and options.executor != "slurm":
+        raise InputError("--wait: goes with --executor slurm; without it a script waits anyway")
+    if options.devices and options.executor == "slurm":
+        raise InputError("--devices: is for this machine; what a job array's tasks get says `cluster` in the settings")
 
 
 def _run_all(stages_of, settings, told, options, script):

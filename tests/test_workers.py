@@ -305,6 +305,14 @@ def test_without_a_cluster(project, fails, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "options, message",
+    [(["--wait"], "--wait: goes with"), (["--executor", "slurm", "--devices", "0"], "--devices: is for")],
+)
+def test_options_that_contradict_each_other(project, fails, options, message):
+    assert message in fails("saliency/1_compute_maps.py", project / "tiny.yaml", *options)
+
+
+@pytest.mark.parametrize(
     "block, message",
     [({"tasks": 0}, "cluster: tasks is 0"), ({"hours": 0}, "cluster: hours is 0"), ({"gpus": -1}, "cluster: gpus is -1"),
      ({"partition": ""}, "cluster: partition"), ({"setup": "module load"}, "cluster: setup"), ({"nodes": 2}, "cluster: .*nodes"),
