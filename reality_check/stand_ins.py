@@ -161,8 +161,8 @@ MAKERS = {"Cars196": make_cars196, "CUB200": make_cub200, "SOP": make_sop}
 def make_networks(settings):
     """Checkpoints of all networks in the Reality Check's layout that the settings' models have: random weights.
 
-    Only those of each dataset's first network can be loaded, as a dry run times no other; the others' files are there, and each
-    is another, or networks would be taken to share a trunk.
+    Only those of each dataset's first network can be loaded, as a dry run times no other; the others' files are empty. They are
+    no links to one file, or networks would be taken to share a trunk.
     """
     if settings.trunk == BN_INCEPTION:  # with whose weights trainings begin
         _save_trunk(Source(BN_INCEPTION), settings.paths["imagenet_trunk"])
@@ -176,7 +176,7 @@ def make_networks(settings):
                 _save(network, trunk, embedder)
             else:
                 for file in (trunk, embedder):
-                    file.write_text(str(file))
+                    file.touch()
 
 
 def _save(network, trunk, embedder):

@@ -12,7 +12,7 @@ import pytest
 
 from common import claims
 from common.errors import InputError
-from tests import fake_data
+from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
 from tests.small_stage import settings_of
 
@@ -145,6 +145,18 @@ def test_tidy(tmp_path):
     (tmp_path / ".00002.claim").write_text(ELSEWHERE)
     claims.tidy(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".00002.claim"]
+
+
+def test_a_run_tidies_up(tmp_path, alone):
+    """A process that was killed when it had made its part, before it gave up its claim, leaves that to the next run."""
+    settings = settings_of(tmp_path / "shared")
+    for number in (0, 1):
+        shelves = [small_stage.shelf_of(settings, power) for power in (2, 3)]
+        for shelf, arrays in zip(shelves, small_stage.make(shelves, number, lambda ticks: None)):
+            shelf.put(number, **arrays)
+            write_claim(shelf.folder, ELSEWHERE, seconds_ago=claims.LEASE + 30)
+    assert parts_made(on_machine("b", settings.paths["results"])) == ["2"]
+    assert list(snapshot(settings.results).values()) == alone and not list(settings.results.rglob(".*"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
