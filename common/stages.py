@@ -151,12 +151,9 @@ def _by_cluster(stage, todo, options, asked, folder, last):
     command = [word for word in sys.argv if word != "--wait"]  # the same job, whoever watches it
     array = cluster.at_work(folder, command) or cluster.submit(options, tasks, folder, command)
     print(f"job {array.job}, of {array.tasks} tasks, is at it; its logs are in {array.folder}")
-    if not asked.wait:
-        return (
-            todo,
-            f"given to job {array.job}; the same command with --wait watches it, and without it finds what is made",
-        )
-    return _watched(stage, todo, array.look)
+    if asked.wait:
+        return _watched(stage, todo, array.look)
+    return todo, f"given to job {array.job}; the same command again takes what is made, and with --wait watches the job"
 
 
 def _watched(stage, todo, look):

@@ -138,11 +138,11 @@ def watch(look, missing, what, pause=PAUSE):
             seen = look()
             if seen != before:
                 bar.write("\n".join(table_of(seen) + failures(seen, before)))
-            before = seen
+            before, begin = seen, time.monotonic()
             bar.update(total - missing() - bar.n)
             if all(each.state in (DONE, FAILED) for each in seen):
                 return [each.name for each in seen if each.state == FAILED]
-            time.sleep(pause)
+            time.sleep(max(pause, 10 * (time.monotonic() - begin)))  # to look for many parts burdens a file system
 
 
 def table_of(seen):
