@@ -40,6 +40,10 @@ PartitionName=work Nodes=here Default=YES MaxTime=INFINITE State=UP
 READY = 60  # seconds that the daemons may take
 
 
+class NotReady(Exception):
+    """The programs are there, but not at work."""
+
+
 def lacking():
     """Why there cannot be a Slurm here; "" if there can."""
     if os.geteuid() != 0:
@@ -132,4 +136,4 @@ def _wait_until_ready(environment):
         if found.stdout.strip() == "idle":
             return
         time.sleep(1)
-    raise RuntimeError(f"Slurm is not ready after {READY} s: {found.stdout}{found.stderr}")
+    raise NotReady(f"Slurm does not start here: after {READY} s sinfo says {(found.stdout or found.stderr).strip()!r}")
