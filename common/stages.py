@@ -146,7 +146,6 @@ def _by_devices(stage, todo, devices, folder):
 
 def _by_cluster(stage, todo, options, asked, folder, last):
     """See _work: by a job array, which may be at it already."""
-    cluster.check()
     tasks = min(options.tasks, len(todo)) if last else options.tasks
     command = [word for word in sys.argv if word != "--wait"]  # the same job, whoever watches it
     array = cluster.at_work(folder, command) or cluster.submit(options, tasks, folder, command)

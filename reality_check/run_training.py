@@ -82,17 +82,6 @@ def _features_by_id(network):
 
 def make(shelf, tick):
     """Make the run of a shelf, from where it was stopped if it was; returns its arrays. tick(n) is called after n iterations."""
-    with _threads_for(shelf):
-        return _made(shelf, tick)
-
-
-def _threads_for(shelf):
-    """Embedders alone are trained with one thread: more gain nothing, and what is trained would depend on how many there are."""
-    return threads.one() if shelf.of.network.settings.training.frozen == "trunk" else threads.kept()
-
-
-def _made(shelf, tick):
-    """See make."""
     shelf.begin()
     work = _begin(shelf)
     training, log, losses = work.training, *_loaded(work)
@@ -118,12 +107,6 @@ def _made(shelf, tick):
 
 def try_out(shelf, tick):
     """Some steps of a run, of which nothing is kept, to be timed; each with its share of the images that looks embed."""
-    with _threads_for(shelf):
-        _tried(shelf, tick)
-
-
-def _tried(shelf, tick):
-    """See try_out."""
     work = _begin(shelf)
     parts = work.parts if work.training.options.keep_embeddings else ("validation",)
     items = [item for part in parts for item in work.parts[part]]

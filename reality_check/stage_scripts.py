@@ -4,7 +4,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from common import run_record
+from common import cluster, run_record, workers
 from common.errors import InputError, MissingFile, run_script
 from common.settings import options_parser, settings_from
 from common.stages import check_views, run
@@ -38,11 +38,13 @@ def stage_script(description, script, *stages_of, then=None):
 
 
 def _check_options(options):
-    """Raise InputError for options that contradict each other."""
+    """Raise InputError for options that contradict each other, or cannot be had here: before inputs are looked at, which may take minutes."""
     if options.wait and options.executor != "slurm":
         raise InputError("--wait: goes with --executor slurm; without it a script waits anyway")
     if options.devices and options.executor == "slurm":
         raise InputError("--devices: is for this machine; what a job array's tasks get says `cluster` in the settings")
+    if options.executor == "slurm" and not options.dry_run and not workers.is_one_of_several():
+        cluster.check()
 
 
 def _run_all(stages_of, settings, told, options, script):

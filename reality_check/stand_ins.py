@@ -171,10 +171,10 @@ def make_networks(settings):
         networks = [each for each in networks_of(settings, dataset, settings.folds) if isinstance(each, LayoutNetwork)]
         for number, network in enumerate(networks):
             trunk, embedder = network.files()
-            trunk.parent.mkdir(parents=True, exist_ok=True)
             if number == 0 or embedder is None:
                 _save(network, trunk, embedder)
             else:
+                trunk.parent.mkdir(parents=True, exist_ok=True)
                 for file in (trunk, embedder):
                     file.touch()
 
@@ -194,6 +194,5 @@ def _save_trunk(source, file):
     from reality_check import checkpoints, loading, modules
 
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
         module, _ = modules.seeded(0, partial(loading.build, source))
         checkpoints.save(module.state_dict(), file)

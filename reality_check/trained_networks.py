@@ -8,7 +8,7 @@ from functools import partial
 from itertools import product
 from typing import NamedTuple
 
-from common import checksums, csv_files
+from common import checksums, csv_files, threads
 from common.errors import InputError
 from common.models import find
 from common.settings import BY_EMBEDDINGS, Settings
@@ -104,14 +104,21 @@ def _make(shelves, number, tick):
     """A run; see Job.make."""
     from reality_check import run_training  # torch takes seconds to load
 
-    return run_training.make(shelves[0], tick)
+    with _threads_for(shelves[0]):
+        return run_training.make(shelves[0], tick)
 
 
 def _try_out(shelves, number, tick):
     """Some of its steps; see Job.trial."""
     from reality_check import run_training
 
-    run_training.try_out(shelves[0], tick)
+    with _threads_for(shelves[0]):
+        run_training.try_out(shelves[0], tick)
+
+
+def _threads_for(shelf):
+    """Embedders alone are trained with one thread: more gain nothing, and what is trained would depend on how many there are."""
+    return threads.one() if shelf.of.network.settings.training.frozen == "trunk" else threads.kept()
 
 
 def _bytes(shelf):

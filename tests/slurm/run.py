@@ -32,10 +32,8 @@ IMAGES = 40
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # of a task, which has one CPU; the process without a cluster has all
 RECORDS = ("run.json", "files.json", "images.json")  # they hold times
 MAPS = "saliency/1_compute_maps.py"
-BEFORE, AFTER = (
-    ["reality_check/2_train_models.py"],
-    ["saliency/2_compare_maps.py", "properties/2_embed_cars.py", "properties/3_score_properties.py"],
-)
+BEFORE = ["reality_check/2_train_models.py"]
+AFTER = ["saliency/2_compare_maps.py", "properties/2_embed_cars.py", "properties/3_score_properties.py"]
 PATIENCE = 600  # seconds
 
 
