@@ -7,7 +7,9 @@ import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
 from benchmarks.measure import Row, medians, time_and_memory
-from properties.nr_precision import nr_precision, queries_at_once
+from controls.label_permutations import permutation_null
+from properties.coarse_distances import queries_at_once
+from properties.nr_precision import nr_precision
 from utils import PROPERTIES
 
 GB = 1e9
@@ -37,14 +39,14 @@ def metric_learning(n):
     return lambda: [calculator.get_accuracy(embeddings, column)["r_precision"] for column in labels.T]
 
 
-def bare_product(n, queries):
-    """The products of the blocks that nr_precision compares, and nothing else."""
+def bare_product(n):
+    """The products of the blocks that nr_precision compares, in float64, and nothing else."""
     embeddings = embedded_cars(n)[0].astype(np.float64)
     doubled, block = -2 * embeddings.T, np.empty((queries_at_once(n), n))
 
     def run():
-        for start in range(0, queries, len(block)):
-            some = embeddings[start : min(start + len(block), queries)]
+        for start in range(0, n, len(block)):
+            some = embeddings[start : start + len(block)]
             np.matmul(some, doubled, out=block[: len(some)])
 
     return run
@@ -74,20 +76,28 @@ def on_a_gpu(n=100_000, rounds=5):
     return [row._replace(ours=medians(run, rounds)["ours"], theirs=limit, rounds=rounds)]
 
 
-def against_the_product(n=100_000, share=12, rounds=5):
-    """Both by one in `share` of the queries, whose neighbours are searched among all; the memory is of all queries."""
-    queries = n // share // queries_at_once(n) * queries_at_once(n)
-    embeddings, labels = embedded_cars(n)
-    runs = {
-        "ours": lambda: nr_precision(embeddings, labels, queries=np.arange(queries)),
-        "bare": bare_product(n, queries),
-    }
-    medians(runs, 1)
-    seconds = medians(runs, rounds)
+def against_the_product(n=100_000, rounds=3, most=0.4):
+    """The time of both; the memory of ours beside the most, in GB, that it may be."""
+    seconds = medians({"ours": ours(n), "bare": bare_product(n)}, rounds)
     memory = time_and_memory(ours, n)[1] / GB
     what = f"NR-Precision, 11 properties, n = {n:,}"
     return [
-        Row(f"{what}, {queries:,} queries", "bare product of the blocks", "cpu", "s", 0.5, seconds["ours"],
-            seconds["bare"], rounds),
-        Row(what, "a limit of 1 GB beside the embeddings", "cpu", "GB", 1, memory, 1),
-    ]  # fmt: skip
+        Row(what, "bare float64 product of the blocks", "cpu", "s", 1, seconds["ours"], seconds["bare"], rounds),
+        Row(what, f"a limit of {most:g} GB beside the embeddings", "cpu", "GB", 1, memory, most),
+    ]
+
+
+def null_against_calls(n=20_000, permutations=1_000, calls=3, rounds=3):
+    """The permutation null beside that many calls of nr_precision, of which some are timed and the time is scaled."""
+    embeddings, labels = embedded_cars(n)
+    permutation_null(embeddings[:100], labels[:100], 1, 0)  # so that it is compiled
+    seconds = medians(
+        {
+            "null": lambda: permutation_null(embeddings, labels, permutations, 0),
+            "calls": lambda: [nr_precision(embeddings, labels) for _ in range(calls)],
+        },
+        rounds,
+    )
+    what = f"null of NR-Precision, 11 properties, {permutations:,} permutations, n = {n:,}"
+    against = f"{permutations:,} calls of NR-Precision: the time of {calls}, scaled"
+    return [Row(what, against, "cpu", "s", 40, seconds["null"], seconds["calls"] * permutations / calls, rounds)]

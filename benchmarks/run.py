@@ -26,7 +26,12 @@ def _contests(parts):
     contests = {
         "maps": [saliency_maps.cpu_rows, *(lambda p=p: saliency_maps.gpu_rows(p) for p in PRECISIONS)],
         "pairs": [map_pairs.rows],
-        "neighbors": [neighbors.against_metric_learning, neighbors.against_the_product, neighbors.on_a_gpu],
+        "neighbors": [
+            neighbors.against_metric_learning,
+            neighbors.against_the_product,
+            neighbors.null_against_calls,
+            neighbors.on_a_gpu,
+        ],
         "embedding": [embeddings.rows],
         "spaces": [embedding_measures.shape, embedding_measures.neighbors],
     }

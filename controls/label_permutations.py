@@ -4,13 +4,17 @@ The z-score of one query has a spread near one under chance; the mean over all q
 is no threshold for NR-Precision, and a permutation test is.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from numba import get_num_threads
 
+from common.lanes import LANES, padded_length
 from common.seeds import derived_seed
 from controls.permuted_hits import add_hits, nearest
-from properties.nr_precision import in_blocks, prepared, query_hits, scores_of_hits
+from properties.coarse_distances import in_blocks, space_of
+from properties.nr_precision import prepared, query_hits, scores_of_hits
 
 ROUNDING = 1e-9  # scores that differ by less are equal
 RESAMPLES = 1000
@@ -42,11 +46,12 @@ def permutation_null(embeddings, labels, permutations, seed, max_neighbors=None)
 
     The mean NR-Precision is a little below zero, as p counts the query, which is no neighbour of its own.
 
-    The neighbours of a query are put in order once for all permutations. Memory, beside the embeddings:
-    - blocks of distances, and of the order of images: 1.5 * nr_precision.BLOCK_BYTES (100 MB) for all threads, or 192 n
-      bytes for each thread if that is more;
-    - labels: n * (k + 1) * permutations bytes, 1.2 GB for 100,000 images, 11 properties and 1,000 permutations; twice
-      that where the properties have 255 values or more;
+    The neighbours of a query are put in order once for all permutations. Memory, beside the embeddings and a float64 and a
+    float32 copy of them:
+    - blocks of distances, and of the order of images: 2 bytes for each of coarse_distances.queries_at_once(n) * n distances, and 4
+      for each of their neighbours that some value looks at;
+    - labels: n * k * permutations bytes, 1.1 GB for 100,000 images, 11 properties and 1,000 permutations; twice that where the
+      properties have 255 values or more;
     - hits: 8 * permutations bytes for each value of each property, for each thread.
 
     Raises ValueError as nr_precision does, and for fewer permutations than one.
@@ -59,7 +64,7 @@ def permutation_null(embeddings, labels, permutations, seed, max_neighbors=None)
     ranks = [column[first] for column, first in zip(neighbors.T, firsts)]
     labels = [_all_permuted(column, permutations, seed, j) for j, column in enumerate(codes)]
     totals = _total_hits(embeddings, labels, ranks)
-    scores = [_scores(*of_property) for of_property in zip(totals, counts, ranks)]
+    scores = [_scores(total[:permutations], *of_property) for total, *of_property in zip(totals, counts, ranks)]
     return Null(*np.stack(scores, axis=-1))
 
 
@@ -70,31 +75,43 @@ def permuted(values, seed, column, number):
 
 
 def _all_permuted(codes, permutations, seed, column):
-    """(n, permutations): the codes (n,) of a property under every permutation.
+    """(tiles, n, 64): the codes (n,) of a property under every permutation, and some more, which are all 0.
 
     Their type is the smallest that has a number to spare, as add_hits needs one that is no image's.
     """
-    codes = codes.astype(np.min_scalar_type(codes.max() + 1))
-    return np.stack([permuted(codes, seed, column, number) for number in range(permutations)], axis=1)
+    kind = np.min_scalar_type(codes.max() + 1)
+    found = np.zeros((padded_length(permutations) // LANES, len(codes), LANES), kind)
+
+    def write(number):
+        found[number // LANES, :, number % LANES] = permuted(codes, seed, column, number)
+
+    with ThreadPoolExecutor(get_num_threads()) as pool:
+        list(pool.map(write, range(permutations)))
+    return found
 
 
 def _total_hits(embeddings, labels, ranks):
     """(permutations, v) for each property: the hits of all queries of a value together.
 
-    labels: (n, permutations) for each property, ranks: (v,) for each property; see add_hits.
+    labels: (tiles, n, 64) for each property, ranks: (v,) for each property; see add_hits.
     """
-    queries, most = np.arange(len(embeddings)), max(each.max() for each in ranks)
+    space, queries, all_ranks = space_of(embeddings), np.arange(len(embeddings)), np.concatenate(ranks)
+    in_order = np.argsort(all_ranks)
+    place_of_rank = np.argsort(in_order)
+    places = np.split(place_of_rank, np.cumsum([len(each) for each in ranks])[:-1])  # of each property's ranks
 
     def work(blocks):
-        totals = [np.zeros((each.shape[1], len(rank))) for each, rank in zip(labels, ranks)]
-        for places, products, squares in blocks:
-            some = queries[places]
-            images, sizes = nearest(products, squares, some, most)
-            for of_property in zip(labels, ranks, totals):
-                add_hits(images, sizes, products, some, *of_property)
+        totals = [np.zeros((len(each) * LANES, len(rank))) for each, rank in zip(labels, ranks)]
+        for block in blocks:
+            images, begins, ends = nearest(
+                block.steps, block.reaches, block.queries, space.embeddings, space.squares, all_ranks[in_order]
+            )
+            for place, *of_property in zip(places, labels, ranks, totals):
+                add_hits(images, begins[:, place], ends[:, place], block.queries, *of_property)
         return totals
 
-    return [sum(of_threads) for of_threads in zip(*in_blocks(embeddings, queries, work))]
+    most = np.full(len(queries), all_ranks.max())
+    return [sum(of_threads) for of_threads in zip(*in_blocks(space, queries, most, work))]
 
 
 def _scores(totals, counts, neighbors):

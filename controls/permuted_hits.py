@@ -1,95 +1,141 @@
 """How many of each query's nearest images share its value, for many permutations of the labels at once.
 
-The order of a query's neighbours is the same under all permutations. So it is found once, and then the labels that all
+The order of a query's neighbours is the same under all permutations. So it is found once, and then the labels that 64
 permutations give a neighbour, which lie side by side, are compared with those that they give the query.
 """
 
 import numpy as np
 
 from common.compiled import compiled
+from common.lanes import LANES, add_equal
+from properties.coarse_distances import exact_distance
+from properties.neighbor_hits import GROUPS, IN_GROUP, counted
 
 MOST_IN_A_BYTE = 255
 
 
-def nearest(products, offsets, queries, most):
-    """(images (q, n), sizes (q,)): each query's `most` nearest images, in order, and those that tie with the last.
-
-    products: (q, n) float64; with the offsets (n,) added to every row they are the distances, or in their order;
-    queries: (q,), the images that are the queries, and no neighbours of themselves. Of a row of images only the first
-    `size` have a meaning; their distances are written over the same places of products.
-    """
-    images, sizes = np.empty(products.shape, np.int32), np.empty(len(queries), np.int64)
-    last = max(most, 1) - 1
-    for row, query in enumerate(queries):
-        products[row, query] = np.inf
-        distances = products[row] + offsets
-        found = np.flatnonzero(distances <= np.partition(distances, last)[last])
-        found = found[np.argsort(distances[found])]
-        sizes[row] = len(found)
-        images[row, : len(found)], products[row, : len(found)] = found, distances[found]
-    return images, sizes
-
-
 @compiled(nogil=True)
-def add_hits(images, sizes, distances, queries, labels, ranks, totals):
-    """Add the hits of each query, under each permutation, to totals (permutations, v), to those of the query's value.
+def nearest(steps, reaches, queries, embeddings, squares, ranks):
+    """(images (q, n) int32, begins (q, v), ends (q, v)): each query's nearest images, and who ties at which of the ranks.
 
-    images, sizes: of `nearest`, distances: what it made of products; queries: (q,); labels: (n, permutations),
-    unsigned, the values as 0 to v - 1, in a type that holds v, too; ranks: (v,), at how many neighbours a query of each
-    value looks, no more than the `most` of `nearest`. Images that tie for the last places share those evenly.
+    steps, reaches, queries: of a coarse_distances.Block; embeddings, squares: of its Space; ranks: (v,) in rising order, below
+    n. The first `rank` of a row of images are the nearest, in any order; those from `begin` to `end` tie, by their distances
+    in float64, for the last of these places. Both are the rank itself where nobody ties. The row goes no further than it must.
     """
-    order = np.argsort(ranks)
+    n, v = len(embeddings), len(ranks)
+    images, exact = np.empty((len(queries), n), np.int32), np.empty(n)
+    begins, ends = np.zeros((len(queries), v), np.int64), np.zeros((len(queries), v), np.int64)
     for row in range(len(queries)):
-        own, near = labels[queries[row]], images[row]
-        begins, ends = _tied_places(distances[row, : sizes[row]], ranks)
-        hits = _matches(labels, near, own, begins, order)
-        for b in range(len(own)):
-            totals[b, own[b]] += hits[b]
-        if (begins < ends).any():
-            tied = _matches(labels, near, own, ends, order) - hits
-            for b in range(len(own)):
-                begin, end = begins[own[b]], ends[own[b]]
-                if begin < end:
-                    totals[b, own[b]] += tied[b] * (ranks[own[b]] - begin) / (end - begin)
+        found = _by_steps(steps[row], ranks[-1], reaches[row], queries[row], images[row])
+        exact[:found] = np.nan
+        _put_in_order(steps[row], reaches[row], queries[row], embeddings, squares, ranks, images[row, :found], exact)
+        for i in range(v):
+            begins[row, i], ends[row, i] = _tied(exact[:found], ranks[i])
+    return images, begins, ends
 
 
 @compiled()
-def _tied_places(distances, ranks):
-    """(begins (v,), ends (v,)), among images in order of distance, of those that tie for the last places of each rank.
+def _by_steps(steps, rank, reach, query, images):
+    """Write the nearest images in the order of their steps, up to those that may be at this rank; returns how many."""
+    counts = counted(steps)
+    ends, n, found = np.cumsum(counts), len(images), 0
+    last = min(np.searchsorted(ends, rank) + (reach + IN_GROUP - 1) // IN_GROUP, GROUPS - 1)
+    nexts = ends - counts
+    room = np.empty(ends[last], np.int32)
+    for image in range(len(steps)):
+        group = steps[image] // IN_GROUP
+        if group <= last:
+            room[nexts[group]] = image
+            nexts[group] += 1
+    for image in room:
+        if image < n and image != query:
+            place = found  # by insertion, as each is near its place already
+            while place > 0 and steps[images[place - 1]] > steps[image]:
+                images[place] = images[place - 1]
+                place -= 1
+            images[place] = image
+            found += 1
+    return found
 
-    Both are the rank itself where all of these get a place.
+
+@compiled()
+def _put_in_order(steps, reach, query, embeddings, squares, ranks, images, exact):
+    """Put the images that steps leave open at one of the ranks into order by their distances, and write these."""
+    begin, end, low, high = 0, 0, 0, 0  # of what is open; of what is at one of the ranks
+    for rank in ranks:
+        if rank > 0:
+            step = np.int64(steps[images[rank - 1]])
+            while steps[images[low]] < step - reach:
+                low += 1
+            while high < len(images) and steps[images[high]] <= step + reach:
+                high += 1
+            if low >= end:
+                _sort(begin, end, query, embeddings, squares, images, exact)
+                begin = low
+            end = high
+    _sort(begin, end, query, embeddings, squares, images, exact)
+
+
+@compiled()
+def _sort(begin, end, query, embeddings, squares, images, exact):
+    some = images[begin:end].copy()
+    distances = np.empty(len(some))
+    for i in range(len(some)):
+        distances[i] = exact_distance(embeddings[query], embeddings[some[i]], squares[some[i]])
+    order = np.argsort(distances)
+    images[begin:end], exact[begin:end] = some[order], distances[order]
+
+
+@compiled()
+def _tied(distances, rank):
+    """(begin, end) of those that tie for the last of `rank` places."""
+    begin = end = rank
+    if 0 < rank < len(distances) and distances[rank] == distances[rank - 1]:
+        while begin > 0 and distances[begin - 1] == distances[rank]:
+            begin -= 1
+        while end < len(distances) and distances[end] == distances[rank]:
+            end += 1
+    return begin, end
+
+
+@compiled(nogil=True)
+def add_hits(images, begins, ends, queries, labels, ranks, totals):
+    """Add the hits of each query, under each permutation, to totals (permutations, v), to those of the query's value.
+
+    images, begins, ends: of `nearest`, at the ranks (v,), in any order here: at how many neighbours a query of each value looks;
+    queries: (q,); labels: (t, n, 64), the values, as 0 to v - 1, that t times 64 permutations give the images, unsigned, in a
+    type that holds v, too. Images that tie for the last places share those evenly.
     """
-    begins, ends = ranks.copy(), ranks.copy()
-    for value, rank in enumerate(ranks):
-        if 0 < rank < len(distances) and distances[rank] == distances[rank - 1]:
-            begins[value] = np.searchsorted(distances, distances[rank])
-            ends[value] = np.searchsorted(distances, distances[rank], side="right")
-    return begins, ends
+    order = np.argsort(ranks)
+    for tile in range(len(labels)):
+        for row in range(len(queries)):
+            own, first = labels[tile, queries[row]], tile * LANES
+            hits = _matches(labels[tile], images[row], own, begins[row], order)
+            for b in range(LANES):
+                totals[first + b, own[b]] += hits[b]
+            if (begins[row] < ends[row]).any():
+                tied = _matches(labels[tile], images[row], own, ends[row], order) - hits
+                for b in range(LANES):
+                    begin, end = begins[row, own[b]], ends[row, own[b]]
+                    if begin < end:
+                        totals[first + b, own[b]] += tied[b] * (ranks[own[b]] - begin) / (end - begin)
 
 
 @compiled()
 def _matches(labels, images, own, places, order):
-    """(permutations,): how many of the first images, as many as `places` (v,) has for the own value, share that value.
+    """(64,): how many of the first images, as many as `places` (v,) has for the own value, share that value.
 
     order: (v,), the values in the order of their places.
     """
-    counts, wanted = np.zeros(len(own), np.int64), own.copy()
+    counts, few, wanted = np.zeros(LANES, np.int64), np.empty(LANES, labels.dtype), own.copy()
     nobodys, begin = labels.dtype.type(len(places)), 0
     for value in order:
-        _add_matches(labels, images[begin : places[value]], wanted, counts)
+        for first in range(begin, places[value], MOST_IN_A_BYTE):
+            few[:] = 0
+            add_equal(labels, images, first, min(first + MOST_IN_A_BYTE, places[value]), wanted, few)
+            for b in range(LANES):
+                counts[b] += few[b]
         begin = places[value]
-        for b in range(len(wanted)):
+        for b in range(LANES):
             wanted[b] = nobodys if wanted[b] == value else wanted[b]
     return counts
-
-
-@compiled()
-def _add_matches(labels, images, wanted, counts):
-    """Add to counts (permutations,) how many of the images have the wanted value."""
-    for begin in range(0, len(images), MOST_IN_A_BYTE):
-        few = np.zeros(len(wanted), labels.dtype)  # small, so that one instruction handles many
-        for image in images[begin : begin + MOST_IN_A_BYTE]:
-            for b in range(len(wanted)):
-                few[b] += labels[image, b] == wanted[b]
-        for b in range(len(wanted)):
-            counts[b] += few[b]

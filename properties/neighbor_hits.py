@@ -1,117 +1,149 @@
 """How many of each query's nearest images share its value: the inner loop of NR-Precision, compiled.
 
 To sort the distances of every query would be the obvious way, and takes most of the time. But only the distances at a few
-ranks matter, one rank for each property. So the distances are sorted into bins of equal width, without order inside a
-bin; only the bins in which one of the ranks falls are sorted out.
+ranks matter, one rank for each property. So images are counted by the steps of their distances (coarse_distances), sixteen
+steps to a group. That tells the group that a rank is in; only images in it, and as far about it as steps may be off, are looked at one by
+one, and only those of them that the steps leave open are compared in float64.
 """
 
 import numpy as np
 
 from common.compiled import compiled
+from common.lanes import LANES, at_most, below, count, equal, lowest
+from properties.coarse_distances import STEPS, exact_distance
 
-BINS = 4096
-SAMPLE = 512  # distances that tell beforehand where the bins are needed
+IN_GROUP = 16  # steps
+GROUPS = STEPS // IN_GROUP
+AT_ONCE = 4096  # images: their steps stay in the fastest cache
+SPREAD = 64
 
 
 @compiled(nogil=True)
-def neighbor_hits(products, offsets, queries, codes, ranks):
+def neighbor_hits(steps, reaches, queries, embeddings, squares, codes, ranks):
     """For each query and property: how many of its `rank` nearest images share the query's value, (q, k) float64.
 
-    products: (q, n) float64, overwritten; with the offsets (n,) added to every row they are the distances, or in their
-    order; queries: (q,), the images that are the queries, and no neighbours of themselves; codes: (k, n), the value of
-    each property that an image has; ranks: (q, k), below n, 0 for none. Images that tie for the last places share those
-    evenly.
+    steps, reaches, queries: of a coarse_distances.Block; embeddings, squares: of its Space; codes: (k, as many as steps has
+    columns), unsigned, the value of each property that an image has; ranks: (q, k), below n, 0 for none. Images that tie
+    for the last places, in float64, share those evenly.
     """
-    hits = np.zeros(ranks.shape)
+    hits, k = np.zeros(ranks.shape), len(codes)
+    near = np.empty((k, len(embeddings)), np.int32)  # images that are looked at one by one, for each property
+    exact, rows = np.empty(len(embeddings)), np.full(len(embeddings), -1)
     for row in range(len(queries)):
-        products[row, queries[row]] = np.inf
-        _row_hits(products[row], offsets, queries[row], codes, ranks[row], hits[row])
+        query, reach = queries[row], reaches[row]
+        begins = np.searchsorted(np.cumsum(counted(steps[row])), ranks[row]) * IN_GROUP
+        lows, highs = np.maximum(begins - reach, 0), np.minimum(begins + IN_GROUP + reach, STEPS) - 1
+        of_row, nearer, found = _surely_nearer(steps[row], lows, highs, query, codes, near)
+        for j in range(k):
+            if ranks[row, j] > 0:
+                own, places, images = codes[j, query], ranks[row, j] - nearer[j], near[j, : found[j]]
+                some, places, images = _nearer_by_steps(steps[row], images, places, reach, codes[j], own)
+                hits[row, j] = of_row[j] + some
+                if len(images) > 0:
+                    _add_exact(embeddings, squares, query, images, exact, rows, row)
+                    hits[row, j] += _nearest_hits(exact, images, places, codes[j], own)
     return hits
 
 
 @compiled()
-def _row_hits(products, offsets, query, codes, ranks, hits):
-    n, k = len(products), len(ranks)
-    bins, counts = _binned(products, offsets, *_range_of_bins(products, offsets, ranks.max()))
-    ends = np.cumsum(counts)
-    last = np.searchsorted(ends, ranks)  # the bin that the distance at each rank is in
-
-    split = np.zeros(BINS, np.bool_)  # the bins that have to be sorted out
-    for j in range(k):
-        if ranks[j] > 0:
-            split[last[j]] = True
-    sizes = counts * split
-    starts = np.cumsum(sizes) - sizes  # of these bins, among the images of all of them
-    images = np.empty(sizes.sum(), np.int64)
-    found = 0
-    for i in range(n):
-        if split[bins[i]]:
-            images[found] = i
-            found += 1
-    distances = products[images] + offsets[images]
-    order = np.argsort(distances)
-    images, distances = images[order], distances[order]
-
-    for j in range(k):
-        if ranks[j] > 0:
-            places = ranks[j] - (ends[last[j]] - counts[last[j]])  # left for the images of this bin
-            some = slice(starts[last[j]], starts[last[j]] + counts[last[j]])
-            hits[j] = _certain_hits(bins, last[j], codes[j], codes[j, query])
-            hits[j] += _shared_hits(images[some], distances[some], places, codes[j], codes[j, query])
+def counted(steps):
+    """(GROUPS,): the images in each group."""
+    even, odd = np.zeros(GROUPS + SPREAD, np.int32), np.zeros(GROUPS + SPREAD, np.int32)
+    groups = np.empty(AT_ONCE, np.uint16)
+    for begin in range(0, len(steps), AT_ONCE):
+        some = steps[begin : begin + AT_ONCE]
+        for i in range(len(some)):  # first, so that the processor need not wait for memory while it counts
+            groups[i] = some[i] // IN_GROUP
+            # Most are in the last group. To add to one place again and again means to wait, so they take turns.
+            groups[i] += (groups[i] == GROUPS - 1) * np.uint16(i % SPREAD)
+        for i in range(0, len(some), 2):
+            even[groups[i]] += 1
+            odd[groups[i + 1]] += 1
+    counts = even + odd
+    counts[GROUPS - 1] = counts[GROUPS - 1 :].sum()
+    return counts[:GROUPS]
 
 
 @compiled()
-def _range_of_bins(products, offsets, rank):
-    """(begin, width) of bins that reach a little beyond the rank-th distance, as a sample has it; width 0 for no bins.
+def _surely_nearer(steps, lows, highs, query, codes, near):
+    """(hits among the images of steps below `low`, the number of these, the number of images from `low` to `high`), each (k,).
 
-    What is below the begin goes into the first bin.
+    The latter images, without the query, are written into `near` (k, n).
     """
-    step = max(1, len(products) // SAMPLE)
-    sample = np.sort(products[::step] + offsets[::step])
-    place = min(int(len(sample) * rank / len(products)) + len(sample) // 16 + 1, len(sample) - 1)
-    while place > 0 and sample[place] == np.inf:
-        place -= 1
-    return sample[0], (sample[place] - sample[0]) / (BINS - 2)
-
-
-@compiled(error_model="numpy")
-def _binned(products, offsets, begin, width):
-    """(bin of each distance, number of distances in each bin); the larger the distance, the higher the bin."""
-    bins, counts = np.zeros(len(products), np.uint16), np.zeros((2, BINS), np.int64)
-    factor = 1 / width
-    if not (width > 0 and np.isfinite(factor)):
-        counts[0, 0] = len(products)
-        return bins, counts[0]
-    begin -= width  # the sample's least has a bin for itself
-    for i in range(len(products)):
-        place = (products[i] + offsets[i] - begin) * factor
-        place = place if place > 0 else 0.0
-        bins[i] = np.uint16(np.int32(place if place < BINS - 1 else BINS - 1))
-    for i in range(len(products)):
-        counts[i & 1, bins[i]] += 1  # in turns: most are in the last bin, and to add to one place again means to wait
-    return bins, counts[0] + counts[1]
+    k = len(near)
+    hits, nearer, found = np.zeros(k, np.int64), np.zeros(k, np.int64), np.zeros(k, np.int64)
+    for start in range(0, len(steps), AT_ONCE):
+        end = min(start + AT_ONCE, len(steps))
+        for j in range(k):
+            some = _surely_nearer_of_property(
+                steps, start, end, np.uint16(lows[j]), np.uint16(highs[j]), query, codes[j], near[j], found[j]
+            )
+            hits[j] += some[0]
+            nearer[j] += some[1]
+            found[j] = some[2]
+    return hits, nearer, found
 
 
 @compiled()
-def _certain_hits(bins, last, codes, own):
-    """The images of the own value in the bins below the last."""
-    hits, last = np.int32(0), np.uint16(last)  # small types, so that one instruction handles many
-    for i in range(len(bins)):
-        hits = np.int32(hits + np.int32((codes[i] == own) & (bins[i] < last)))
-    return hits
+def _surely_nearer_of_property(steps, start, end, low, high, query, codes, near, found):
+    """The same of one property and some of the images; `found` images are in near (n,) already."""
+    hits, nearer, own = np.uint64(0), np.uint64(0), codes[query]
+    for begin in range(start, end, LANES):
+        lower = below(steps, begin, low)
+        hits += count(lower & equal(codes, begin, own))
+        nearer += count(lower)
+        some = at_most(steps, begin, high) & ~lower
+        while some != 0:
+            image = begin + np.int64(lowest(some))
+            some &= some - np.uint64(1)
+            if image < len(near) and image != query:
+                near[found] = image
+                found += 1
+    return np.int64(hits), np.int64(nearer), found
 
 
 @compiled()
-def _shared_hits(images, distances, places, codes, own):
-    """The images of the own value among those of a bin, in order of distance, that get the places."""
-    limit = distances[places - 1]
-    nearer, within, hits, tied = 0, 0, 0, 0
-    for image, distance in zip(images, distances):
+def _nearer_by_steps(steps, images, places, reach, codes, own):
+    """(hits among those of the images that are surely nearer, places left, those of the images that may get them).
+
+    None are left where it makes no difference who gets the places; hits are then all that there are.
+    """
+    step = np.int64(np.partition(steps[images], places - 1)[places - 1])
+    hits, open_, same = 0, 0, 0
+    for image in images:
+        its = np.int64(steps[image])
+        if its < step - reach:
+            places -= 1
+            hits += codes[image] == own
+        elif its <= step + reach:
+            images[open_] = image
+            open_ += 1
+            same += codes[image] == own
+    if same == 0 or same == open_:
+        return hits + min(same, places), places, images[:0]
+    return hits, places, images[:open_]
+
+
+@compiled()
+def _add_exact(embeddings, squares, query, images, exact, rows, row):
+    """Write the distances of these images from the query where `exact` has none yet of this row."""
+    for image in images:
+        if rows[image] != row:
+            exact[image] = exact_distance(embeddings[query], embeddings[image], squares[image])
+            rows[image] = row
+
+
+@compiled()
+def _nearest_hits(distances, images, places, codes, own):
+    """The hits of the nearest of these images, as many as there are places; who ties for the last shares those evenly."""
+    limit = np.partition(distances[images], places - 1)[places - 1]
+    hits, within, tied = 0, 0, 0
+    for image in images:
         same = codes[image] == own
-        if distance < limit:
-            nearer += 1
+        if distances[image] < limit:
+            places -= 1
             hits += same
-        elif distance == limit:
+        elif distances[image] == limit:
             within += 1
             tied += same
-    return hits + tied * (places - nearer) / within
+    return hits + tied * places / within

@@ -1,9 +1,12 @@
-"""The same as neighbor_hits, on a GPU: every step for a block of queries at once, in torch's own operations."""
+"""What neighbor_hits finds, on a GPU: all in float64, and for a block of queries at once, in torch's own operations.
+
+The distances of a query are sorted into bins of equal width; only the bins in which a rank falls are sorted out.
+"""
 
 import torch
 
-from properties.neighbor_hits import BINS, SAMPLE
-
+BINS = 4096
+SAMPLE = 512  # distances that tell beforehand where the bins are needed
 BLOCK_ITEMS = 2**27  # distances of a block; it takes some thirty bytes for each
 
 

@@ -1,16 +1,12 @@
 """Normalized R-Precision (paper, section 4.1): how well embeddings cluster by each property of their images."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads
-from threadpoolctl import threadpool_limits
 
+from common.lanes import padded_length
+from properties.coarse_distances import in_blocks, space_of
 from properties.neighbor_hits import neighbor_hits
-
-BLOCK_BYTES = 2**26  # of the distances that are in memory at once,
-LEAST_QUERIES = 16  # unless there are too many threads for it
 
 
 class Precision(NamedTuple):
@@ -44,14 +40,14 @@ def nr_precision(embeddings, labels, max_neighbors=None, queries=None, device="c
     it is an honest neighbour. A query that is alone with its value is left out of the average. A property with one
     value in all has an NR-Precision of NaN, and one whose values are all single has NaN for both.
 
-    Exact: distances are computed in float64. Images that tie for the last of the R places share what places are left
-    evenly, which is the expectation over all orders of the tied; so the order of the images does not matter, and
-    embeddings that are all equal score as chance.
+    Exact: what products in float32 leave open is computed in float64 (coarse_distances). Images that tie for the last of the R
+    places share what places are left evenly, which is the expectation over all orders of the tied; so the order of the
+    images does not matter, and embeddings that are all equal score as chance.
 
     queries: the rows that are queries, all by default; neighbours are always searched among all.
     device: a torch device; any but the CPU must have float64.
 
-    Memory is bounded by a block of distances.
+    Memory is bounded: a float64 and a float32 copy of the embeddings, and a block of distances of two bytes.
     Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
     """
     found = query_hits(embeddings, labels, max_neighbors, queries, device)
@@ -80,45 +76,18 @@ def scores_of_hits(hits, p, neighbors):
 
 def _hits(embeddings, queries, codes, neighbors):
     """(q, k): how many of each query's R nearest images share its value, for every property."""
-    hits = np.empty((len(queries), len(codes)))
+    space, hits = space_of(embeddings), np.empty((len(queries), len(codes)))
+    codes = np.pad(codes, ((0, 0), (0, padded_length(len(embeddings)) - len(embeddings))))
 
     def work(blocks):
-        for places, products, squares in blocks:
-            some = queries[places]
-            hits[places] = neighbor_hits(products, squares, some, codes, neighbors[some])
+        for block in blocks:
+            ranks = neighbors[block.queries]
+            hits[block.places] = neighbor_hits(
+                block.steps, block.reaches, block.queries, space.embeddings, space.squares, codes, ranks
+            )
 
-    in_blocks(embeddings, queries, work)
+    in_blocks(space, queries, neighbors[queries].max(axis=1), work)
     return hits
-
-
-def in_blocks(embeddings, queries, work):
-    """What work(blocks) returns in each of the threads, as a list; together their blocks hold every query once.
-
-    blocks yields (places, products, squares): a slice of the queries, and what orders the images b by their distance
-    from a query a of that slice: products (q, n), -2 ab, to be overwritten as one likes, plus squares (n,), |b|^2.
-    (|a|^2 is the same for all.)
-    """
-    n, threads = len(embeddings), get_num_threads()
-    squares, doubled = np.einsum("nd,nd->n", embeddings, embeddings), -2 * embeddings.T
-    size = queries_at_once(n) // threads
-
-    def blocks(first):
-        block = np.empty((min(size, len(queries)), n))
-        for start in range(first * size, len(queries), threads * size):
-            places = slice(start, min(start + size, len(queries)))
-            some = embeddings[queries[places]]
-            yield places, np.matmul(some, doubled, out=block[: len(some)]), squares
-
-    # Every thread goes through blocks of its own, product and all: threads of BLAS that wait for their next product
-    # keep a core busy with waiting.
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda first: work(blocks(first)), range(threads)))
-
-
-def queries_at_once(n):
-    """The queries that all threads together are at, among n images."""
-    threads = get_num_threads()
-    return threads * max(LEAST_QUERIES, BLOCK_BYTES // (8 * n * threads))
 
 
 def euclidean_coordinates(embeddings, name):

@@ -118,7 +118,8 @@ def float64_device(settings):
 
 def try_block(embedded, codes, shelves, number, tick):
     """The scores of as many queries as are looked at together, which is a share of the work."""
-    from properties.nr_precision import nr_precision, queries_at_once
+    from properties.coarse_distances import queries_at_once
+    from properties.nr_precision import nr_precision
 
     (n, k), array = codes.shape, embeddings.read(embedded)
     scored, queries = shelves[0].of, np.arange(min(queries_at_once(n), n))

@@ -72,8 +72,10 @@ def test_neighbours_agree():
 
     ours, theirs = neighbors.ours(700)().r_precision, neighbors.metric_learning(700)()
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
-    time_row, memory_row = neighbors.against_the_product(n=3000, share=2, rounds=1)
+    time_row, memory_row = neighbors.against_the_product(n=3000, rounds=1)
     assert time_row.reached in ("yes", "no") and memory_row.unit == "GB"
+    (null_row,) = neighbors.null_against_calls(n=300, permutations=10, calls=2, rounds=1)
+    assert null_row.reached in ("yes", "no") and "scaled" in null_row.against
 
 
 def test_spaces_agree():

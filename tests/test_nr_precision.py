@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from properties import neighbor_hits_torch
-from properties import nr_precision as module
-from properties.nr_precision import nr_precision
+from common import machine
+from properties import coarse_distances, neighbor_hits_torch
+from properties.nr_precision import nr_precision, prepared, query_hits
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
 
@@ -73,6 +73,87 @@ def test_awkward_embeddings(n, awkward):
     np.testing.assert_allclose(nr_precision(embeddings, labels), plain_loop(scaled, labels), rtol=0, atol=1e-9)
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Exact, though products are taken in float32.
+# ---------------------------------------------------------------------------------------------------------------------
+def float64_hits(embeddings, labels, queries, max_neighbors=None):
+    """(q, k): the hits of these queries, every distance in float64, every row sorted; who ties shares the last places."""
+    x, hits = embeddings.astype(np.float64), np.zeros((len(queries), labels.shape[1]))
+    for row, q in enumerate(queries):
+        distances = ((x - x[q]) ** 2).sum(axis=1)
+        distances[q] = np.inf
+        in_order = np.sort(distances)
+        for j, column in enumerate(labels.T):
+            same = column == column[q]
+            r = min(same.sum() - 1, max_neighbors or len(x))
+            if r > 0:
+                nearer, tied = distances < in_order[r - 1], distances == in_order[r - 1]
+                hits[row, j] = same[nearer].sum() + same[tied].mean() * (r - nearer.sum())
+    return hits
+
+
+MANY = {
+    "as one finds them": lambda x, rng: x,
+    "in clusters": lambda x, rng: x + 20 * rng.normal(size=(50, x.shape[1]))[rng.integers(0, 50, len(x))],
+    "each one four times": lambda x, rng: np.repeat(x[: len(x) // 4], 4, axis=0),
+    "far off the centre": lambda x, rng: x.astype(np.float32) + np.float32(1e4),
+    "on a grid": lambda x, rng: np.round(x[:, :6]),
+    "one much farther": lambda x, rng: np.concatenate([x[:-1], 1e4 * x[-1:]]),
+    "of unit length": lambda x, rng: x / np.linalg.norm(x, axis=1, keepdims=True),
+    "in a narrow cone": lambda x, rng: 1 + 1e-6 * x,
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+@pytest.mark.parametrize("max_neighbors", [None, 100])
+def test_hits_of_many_are_those_of_float64(kind, max_neighbors):
+    rng = np.random.default_rng(3)
+    labels = np.stack([rng.integers(0, values, 20_000) for values in (2, 3, 6, 10, 10, 300)], axis=1)
+    embeddings = MANY[kind](rng.normal(size=(20_000, 64)) + 0.1 * labels[:, :1], rng)
+    queries = rng.permutation(20_000)[:120]
+    found = query_hits(embeddings, labels, max_neighbors, queries).hits
+    np.testing.assert_allclose(found, float64_hits(embeddings, labels, queries, max_neighbors), rtol=0, atol=1e-9)
+
+
+def test_what_float32_puts_into_the_wrong_order():
+    """Images as far from the first as float32 can tell, but for float64 the odd ones are nearer, of which none is like it."""
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(400, 8))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    labels = np.arange(401) % 2
+    embeddings = np.concatenate([np.zeros((1, 8)), directions * (1 + 1e-9 * (1 - labels[1:, None]))])
+    rounded = embeddings.astype(np.float32)
+    in_order = np.argsort((rounded**2).sum(axis=1)[1:], kind="stable") + 1
+    assert 50 < (labels[in_order[:200]] == 0).sum() < 150
+    # The first property has one value; of the second R is 200, and the 200 nearest are odd.
+    assert query_hits(embeddings, np.stack([0 * labels, labels], axis=1), queries=[0]).hits.tolist() == [[400, 0]]
+
+
+def test_error_bound_by_hand():
+    # d = 1, u = 2^-24; norms 1 and 1/2: u (2 * 5 * norm * 1 + 3 * 1) / (1 - 5 u)
+    errors = coarse_distances.space_of(np.array([[1.0], [-0.5]])).errors
+    assert errors == pytest.approx([13 * 2**-24 / (1 - 5 * 2**-24), 8 * 2**-24 / (1 - 5 * 2**-24)])
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_steps_are_as_near_to_float64_as_they_say(kind):
+    """Wherever a rank is: what is farther from its step than the reach is on that side of it by float64, too."""
+    rng = np.random.default_rng(4)
+    embeddings = prepared(MANY[kind](rng.normal(size=(3000, 64)), rng), np.zeros((3000, 1), int)).embeddings
+    space, queries = coarse_distances.space_of(embeddings), np.arange(0, 3000, 60)
+
+    def check(block):
+        for query, steps, reach in zip(block.queries, block.steps[:, :3000].astype(int), block.reaches):
+            exact = space.squares - 2 * embeddings @ embeddings[query]
+            exact[query] = np.inf
+            for rank in (1, 10, 500, 1000):
+                step, distance = np.sort(steps)[rank - 1], np.sort(exact)[rank - 1]
+                assert (exact[steps < step - reach] < distance).all() and (exact[steps > step + reach] > distance).all()
+
+    ranks = np.full(len(queries), 1000)
+    coarse_distances.in_blocks(space, queries, ranks, lambda blocks: [check(block) for block in blocks])
+
+
 @pytest.mark.parametrize(
     "awkward",
     [lambda x: x, lambda x: -0.0 * x, lambda x: np.concatenate([x[:-1], [[1e6] * 4]]), np.round],
@@ -94,7 +175,11 @@ def test_blocks_do_not_matter(monkeypatch):
     rng = np.random.default_rng(0)
     embeddings, labels = rng.normal(size=(100, 8)), rng.integers(0, 4, (100, 2))
     whole = nr_precision(embeddings, labels)
-    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 100 * 7)  # seven queries at a time
+    monkeypatch.setattr(coarse_distances, "BLOCK_BYTES", 2 * 100 * 7)  # seven queries at a time,
+    monkeypatch.setattr(coarse_distances, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(coarse_distances, "LEAST_QUERIES", 1)
+    monkeypatch.setattr(machine, "cache_bytes", lambda level: 4 * 7 * 30)  # and products of thirty embeddings
+    monkeypatch.setattr(coarse_distances, "SAMPLE", 10)
     blocks = nr_precision(embeddings, labels)
     np.testing.assert_allclose(whole, blocks, rtol=1e-12)
 

@@ -12,7 +12,7 @@ from controls.label_permutations import (
     permuted,
     query_scores,
 )
-from properties import nr_precision as precision_module
+from properties import coarse_distances
 from properties.nr_precision import nr_precision
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
@@ -77,9 +77,9 @@ def test_blocks_and_threads_do_not_matter(threads, monkeypatch):
     rng = np.random.default_rng(0)
     embeddings, labels = np.round(rng.normal(size=(100, 3))), rng.integers(0, 4, (100, 2))
     whole, scores = permutation_null(embeddings, labels, 10, 0), query_scores(embeddings, labels)
-    monkeypatch.setattr(precision_module, "BLOCK_BYTES", 8 * 100 * 7 * threads)  # seven queries at a time
-    monkeypatch.setattr(precision_module, "LEAST_QUERIES", 1)
-    monkeypatch.setattr(precision_module, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(coarse_distances, "BLOCK_BYTES", 2 * 100 * 7 * threads)  # seven queries at a time
+    monkeypatch.setattr(coarse_distances, "LEAST_QUERIES", 1)
+    monkeypatch.setattr(coarse_distances, "get_num_threads", lambda: threads)
     np.testing.assert_allclose(permutation_null(embeddings, labels, 10, 0), whole, rtol=0, atol=1e-12)
     np.testing.assert_allclose(query_scores(embeddings, labels), scores, rtol=0, atol=1e-12)
 
