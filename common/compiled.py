@@ -1,6 +1,7 @@
-"""Functions that numba compiles."""
+"""Functions that numba compiles, and what it has no words for."""
 
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 
 def compiled(**options):
@@ -13,3 +14,19 @@ def compiled(**options):
             return njit(**options)(function)
 
     return compile_
+
+
+@intrinsic
+def bits_of(typing, number):
+    """The bits of a float64 as an int64."""
+    return types.int64(types.float64), _same_bits
+
+
+@intrinsic
+def from_bits(typing, bits):
+    """The float64 of these bits, an int64."""
+    return types.float64(types.int64), _same_bits
+
+
+def _same_bits(context, builder, signature, arguments):
+    return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))

@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 from numpy.polynomial import Chebyshev, Polynomial
 
-from common.compiled import compiled
+from common.compiled import bits_of, compiled, from_bits
 
 TILE = 1024  # pixels at a time: with fifteen maps they stay in the processor's cache
 # Of a float64's bits: the exponent's, those of 1, and what takes the root of 1/2 to 1.
@@ -44,12 +44,13 @@ def map_sums(maps):
 
 @compiled(fastmath=FAST)
 def _sums_of_map(pixels):
-    total, differs, negative = 0.0, False, False
-    for value in pixels:
-        total += np.float64(value)
-        differs |= value != pixels[0]
-        negative |= value < 0
-    return total, not differs, negative
+    total, other, negative = 0.0, np.uint32(0), np.uint32(0)
+    for i in range(len(pixels)):
+        total += np.float64(pixels[i])
+    for i in range(len(pixels)):  # by itself, and in numbers of the pixels' size, so that one instruction takes many
+        other += np.uint32(pixels[i] != pixels[0])
+        negative += np.uint32(pixels[i] < 0)
+    return total, other == 0, negative > 0
 
 
 @compiled(parallel=True)
@@ -70,7 +71,6 @@ def pair_sums(maps, totals):
 def _sums_of_image(maps, totals, dots, logs):
     networks, pixels = maps.shape
     centred, halves = np.empty((networks, TILE)), np.empty((networks, TILE))
-    mixed, scaled, powers = np.empty(TILE), np.empty(TILE), np.empty(TILE)
     for start in range(0, pixels, TILE):
         size = min(TILE, pixels - start)
         for a in range(networks):
@@ -80,36 +80,33 @@ def _sums_of_image(maps, totals, dots, logs):
                 halves[a, t] = 0.5 * value / totals[a]
         for a in range(networks):
             for b in range(a, networks):
-                dot = 0.0
+                dot, of_logs = 0.0, 0.0
                 for t in range(size):
                     dot += centred[a, t] * centred[b, t]
-                    mixed[t] = halves[a, t] + halves[b, t]
+                for t in range(size):
+                    of_logs += _x_log_x(halves[a, t] + halves[b, t])
                 dots[a, b] += dot
-                logs[a, b] += _sum_of_x_log_x(mixed, scaled, powers, size)
+                logs[a, b] += of_logs
 
 
 @compiled(fastmath=FAST, error_model="numpy")
-def _sum_of_x_log_x(x, scaled, powers, size):
-    """The sum of x ln(x) over the first `size` of x >= 0; scaled and powers are room to work in.
+def _x_log_x(x):
+    """x ln(x) of x >= 0.
 
     With x = 2^p f, f from the root of 1/2 to the root of 2, and s = (f - 1) / (f + 1): ln(x) = p ln(2) + 2 artanh(s).
     """
-    bits, scaled_bits = x.view(np.int64), scaled.view(np.int64)
-    for t in range(size):
-        shifted = bits[t] + SHIFT
-        powers[t] = np.float64(np.int32(shifted >> 52)) - 1023.0
-        scaled_bits[t] = bits[t] - (shifted & EXPONENT) + ONE
-    total = 0.0
-    for t in range(size):
-        s = (scaled[t] - 1.0) / (scaled[t] + 1.0)
-        z = s * s
-        series = SERIES[7]
-        series = SERIES[6] + z * series
-        series = SERIES[5] + z * series
-        series = SERIES[4] + z * series
-        series = SERIES[3] + z * series
-        series = SERIES[2] + z * series
-        series = SERIES[1] + z * series
-        series = SERIES[0] + z * series
-        total += x[t] * (powers[t] * LN2 + s * series)
-    return total
+    bits = bits_of(x)
+    shifted = bits + SHIFT
+    power = np.float64(np.int32(shifted >> 52) - np.int32(1023))
+    f = from_bits(bits - (shifted & EXPONENT) + ONE)
+    s = (f - 1.0) / (f + 1.0)
+    z = s * s
+    series = SERIES[7]
+    series = SERIES[6] + z * series
+    series = SERIES[5] + z * series
+    series = SERIES[4] + z * series
+    series = SERIES[3] + z * series
+    series = SERIES[2] + z * series
+    series = SERIES[1] + z * series
+    series = SERIES[0] + z * series
+    return x * (power * LN2 + s * series)
