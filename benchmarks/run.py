@@ -25,7 +25,7 @@ def run(parts, folder):
 def _contests(parts):
     contests = {
         "maps": [saliency_maps.cpu_rows, *(lambda p=p: saliency_maps.gpu_rows(p) for p in PRECISIONS)],
-        "pairs": [map_pairs.rows],
+        "pairs": [map_pairs.rows, map_pairs.from_disk],
         "neighbors": [
             neighbors.against_metric_learning,
             neighbors.against_the_product,

@@ -1,5 +1,6 @@
 """Functions that numba compiles, and what it has no words for."""
 
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -30,3 +31,15 @@ def from_bits(typing, bits):
 
 def _same_bits(context, builder, signature, arguments):
     return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
+
+
+@intrinsic
+def as_float64(typing, number):
+    """A number as a float64. A uint16 is taken for the bits of a float16: numba knows no numbers of that size."""
+
+    def generate(context, builder, signature, arguments):
+        if number == types.uint16:
+            return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.DoubleType())
+        return context.cast(builder, arguments[0], number, types.float64)
+
+    return types.float64(number), generate

@@ -4,6 +4,8 @@ A shelf of comparisons has an array for each pair of networks, and grows as ther
 so that memory does not grow with the number of images.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import combinations_with_replacement
 from typing import NamedTuple
@@ -25,7 +27,7 @@ from saliency import maps
 from saliency.common_part import brought_together, laid_on_grid, scaled
 from utils import Protocol
 
-IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float32 are 50 MB
+IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
 KEY = ("dataset", "fold", "loss_a", "loss_b")
 COLUMNS = {
     **dict.fromkeys(KEY, str),
@@ -126,8 +128,31 @@ def stage(settings):
 
 def compare_kept(names, shelves, number, tick):
     """A part of the comparison, from the models' maps on their shelves; see Job.make."""
-    kept = [shelves[0].of.maps[name].get(number)["maps"] for name in names]
+    kept = kept_maps([shelves[0].of.maps[name] for name in names], number)
     return [compared(shelves[0].of, names, kept, number, tick)]
+
+
+def kept_maps(shelves, number):
+    """The maps (l, n, h, w) of a part from each of l shelves, or a list of them if they differ in size, float16.
+
+    The part after it is asked for, too.
+    """
+    sizes = [(len(shelf.parts[number]), *shelf.arrays["maps"].shape) for shelf in shelves]
+    if len(set(sizes)) == 1:  # at once: to ask for memory takes longer than to read
+        found = np.empty((len(shelves), *sizes[0]), np.float16)
+    else:
+        found = [np.empty(size, np.float16) for size in sizes]
+
+    def read(shelf, room):
+        maps = shelf.get(number, "maps", rooms={"maps": room})["maps"]
+        if maps is not room:
+            room[...] = maps
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # most of reading is done outside of Python
+        list(pool.map(read, shelves, found))
+    for shelf in shelves:
+        shelf.read_ahead(number + 1)
+    return found
 
 
 def compared(comparison, names, some, number, tick):
@@ -143,20 +168,24 @@ def compared(comparison, names, some, number, tick):
 
 
 def compare(some, jsd_base, tick, crops=None, image_sizes=()):
-    """(correlation, JSD), each (n, l, l), of all pairs of maps, given as a list of l arrays (n, h, w).
+    """(correlation, JSD), each (n, l, l), of all pairs of maps (l, n, h, w), or of a list of l arrays (n, h, w).
 
     crops: what part of the n images each of the l networks sees; image_sizes: (width, height) of these, if crops differ.
     """
     from saliency.similarity import all_pairs  # compiled code takes a second to load
 
-    some, crops, n = [np.asarray(each) for each in some], crops or [None] * len(some), len(some[0])
+    crops, n = crops or [None] * len(some), len(some[0])
     found = np.full((2, n, len(some), len(some)), np.nan)
     for start in range(0, n, IMAGES_AT_ONCE):
         now = range(n)[start : start + IMAGES_AT_ONCE]
         for first, second in combinations_with_replacement(dict.fromkeys(crops), 2):
             a, b = ([place for place, crop in enumerate(crops) if crop == each] for each in (first, second))
             if first == second:
-                values = np.array(all_pairs(np.array([some[place][now] for place in a], dtype=np.float32), jsd_base))
+                if len(a) == len(some) and isinstance(some, np.ndarray):
+                    stack = some[:, now.start : now.stop]
+                else:
+                    stack = np.array([some[place][now.start : now.stop] for place in a])
+                values = np.array(all_pairs(stack, jsd_base))
                 found[np.ix_((0, 1), now, a, a)] = values
             else:
                 stacks = [on_one_grid(some, crops, a + b, image, image_sizes[image]) for image in now]

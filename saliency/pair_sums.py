@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 from numpy.polynomial import Chebyshev, Polynomial
 
-from common.compiled import bits_of, compiled, from_bits
+from common.compiled import as_float64, bits_of, compiled, from_bits
 
 TILE = 1024  # pixels at a time: with fifteen maps they stay in the processor's cache
 # Of a float64's bits: the exponent's, those of 1, and what takes the root of 1/2 to 1.
@@ -32,7 +32,10 @@ FAST = {"reassoc", "contract"}
 
 @compiled(parallel=True)
 def map_sums(maps):
-    """(sum, whether all pixels are the same, whether one is negative) of maps (l, n, pixels), each (l, n)."""
+    """(sum, whether all pixels are the same, whether one is negative) of maps (l, n, pixels), each (l, n).
+
+    Maps are of numbers, or of the bits of float16 as uint16.
+    """
     networks, images, _ = maps.shape
     totals = np.empty((networks, images))
     constant, negative = np.empty((networks, images), np.bool_), np.empty((networks, images), np.bool_)
@@ -46,10 +49,10 @@ def map_sums(maps):
 def _sums_of_map(pixels):
     total, other, negative = 0.0, np.uint32(0), np.uint32(0)
     for i in range(len(pixels)):
-        total += np.float64(pixels[i])
+        total += as_float64(pixels[i])
     for i in range(len(pixels)):  # by itself, and in numbers of the pixels' size, so that one instruction takes many
-        other += np.uint32(pixels[i] != pixels[0])
-        negative += np.uint32(pixels[i] < 0)
+        other += np.uint32(as_float64(pixels[i]) != as_float64(pixels[0]))
+        negative += np.uint32(as_float64(pixels[i]) < 0)
     return total, other == 0, negative > 0
 
 
@@ -57,7 +60,7 @@ def _sums_of_map(pixels):
 def pair_sums(maps, totals):
     """(dots, logs), each (n, l, l) with the upper triangle filled, for maps (l, n, pixels) of l networks and n images.
 
-    totals: of each map, (l, n). dots: sums of the products of two centred maps. logs: sums of m ln(m), where m is
+    maps: as in map_sums; totals: of each map, (l, n). dots: sums of the products of two centred maps. logs: sums of m ln(m), where m is
     the mean of two maps that are each divided by its total; 0 ln(0) is 0.
     """
     networks, images = totals.shape
@@ -75,7 +78,7 @@ def _sums_of_image(maps, totals, dots, logs):
         size = min(TILE, pixels - start)
         for a in range(networks):
             for t in range(size):
-                value = np.float64(maps[a, start + t])
+                value = as_float64(maps[a, start + t])
                 centred[a, t] = value - totals[a] / pixels
                 halves[a, t] = 0.5 * value / totals[a]
         for a in range(networks):

@@ -39,7 +39,8 @@ def all_pairs(maps, base):
     A network with itself has correlation 1 and divergence 0, unless they are undefined. NaN maps have NaN for both.
     Raises ValueError on a negative value.
     """
-    maps = np.ascontiguousarray(maps).reshape(*np.shape(maps)[:2], -1)
+    maps = np.asarray(maps).reshape(*np.shape(maps)[:2], -1)
+    maps = maps.view(np.uint16) if maps.dtype == np.float16 else maps
     totals, constant, negative = map_sums(maps)
     if negative.any():
         raise ValueError("a saliency map has negative values, so it is no distribution")

@@ -121,7 +121,7 @@ def test_pairs_of_one_crop_stay_as_they_are():
     maps = [np.stack([square_map(size, crop, box) + 0.2 * rng.random(crop.size) for size, box in zip(sizes, boxes)])
             for crop in crops]  # fmt: skip
     correlation, jsd = compare(maps, 2, lambda ticks: None, crops, sizes)
-    for found, alone in zip((correlation, jsd), all_pairs(np.array([maps[0], maps[2]], dtype=np.float32), 2)):
+    for found, alone in zip((correlation, jsd), all_pairs(np.array([maps[0], maps[2]]), 2)):
         np.testing.assert_array_equal(found[:, [0, 0, 2], [0, 2, 2]], alone[:, [0, 0, 1], [0, 1, 1]])
     assert (correlation[:, 0, 1] > 0.9).all() and (correlation[:, 1, 3] > 0.9).all()
     np.testing.assert_array_equal(correlation, correlation.swapaxes(1, 2))
