@@ -98,6 +98,7 @@ def _total_hits(embeddings, labels, ranks):
     space, queries, all_ranks = space_of(embeddings), np.arange(len(embeddings)), np.concatenate(ranks)
     in_order = np.argsort(all_ranks)
     place_of_rank = np.argsort(in_order)
+    orders = [np.argsort(each) for each in ranks]
     places = np.split(place_of_rank, np.cumsum([len(each) for each in ranks])[:-1])  # of each property's ranks
 
     def work(blocks):
@@ -106,7 +107,7 @@ def _total_hits(embeddings, labels, ranks):
             images, begins, ends = nearest(
                 block.steps, block.reaches, block.queries, space.embeddings, space.squares, all_ranks[in_order]
             )
-            for place, *of_property in zip(places, labels, ranks, totals):
+            for place, *of_property in zip(places, labels, ranks, orders, totals):
                 add_hits(images, begins[:, place], ends[:, place], block.queries, *of_property)
         return totals
 

@@ -78,12 +78,20 @@ def _put_in_order(steps, reach, query, embeddings, squares, ranks, images, exact
 
 @compiled()
 def _sort(begin, end, query, embeddings, squares, images, exact):
-    some = images[begin:end].copy()
-    distances = np.empty(len(some))
-    for i in range(len(some)):
-        distances[i] = exact_distance(embeddings[query], embeddings[some[i]], squares[some[i]])
-    order = np.argsort(distances)
-    images[begin:end], exact[begin:end] = some[order], distances[order]
+    """Put images from begin to end into order by their distances, and write these."""
+    gap = 1
+    for i in range(begin, end):
+        exact[i] = exact_distance(embeddings[query], embeddings[images[i]], squares[images[i]])
+    while 3 * gap < end - begin:
+        gap = 3 * gap + 1
+    while gap > 0:  # Shell's way, as NumPy's takes seconds to compile; mostly there are few
+        for i in range(begin + gap, end):
+            image, distance, place = images[i], exact[i], i
+            while place >= begin + gap and exact[place - gap] > distance:
+                images[place], exact[place] = images[place - gap], exact[place - gap]
+                place -= gap
+            images[place], exact[place] = image, distance
+        gap //= 3
 
 
 @compiled()
@@ -99,14 +107,13 @@ def _tied(distances, rank):
 
 
 @compiled(nogil=True)
-def add_hits(images, begins, ends, queries, labels, ranks, totals):
+def add_hits(images, begins, ends, queries, labels, ranks, order, totals):
     """Add the hits of each query, under each permutation, to totals (permutations, v), to those of the query's value.
 
-    images, begins, ends: of `nearest`, at the ranks (v,), in any order here: at how many neighbours a query of each value looks;
-    queries: (q,); labels: (t, n, 64), the values, as 0 to v - 1, that t times 64 permutations give the images, unsigned, in a
+    images, begins, ends: of `nearest`, at the ranks (v,), at how many neighbours a query of each value looks; order: (v,), which
+    puts these into rising order; queries: (q,); labels: (t, n, 64), the values, as 0 to v - 1, that t times 64 permutations give the images, unsigned, in a
     type that holds v, too. Images that tie for the last places share those evenly.
     """
-    order = np.argsort(ranks)
     for tile in range(len(labels)):
         for row in range(len(queries)):
             own, first = labels[tile, queries[row]], tile * LANES
