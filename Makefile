@@ -14,44 +14,24 @@ VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
+DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_check/3_evaluate_models.py \
+	reality_check/4_measure_gains.py reality_check/5_plot_training.py \
+	saliency/1_compute_maps.py saliency/2_compare_maps.py saliency/3_make_tables.py saliency/4_plot_maps.py \
+	properties/2_embed_cars.py properties/3_score_properties.py properties/4_make_tables.py \
+	properties/5_plot_embeddings.py properties/6_probe_features.py \
+	reality_check/6_compare_choices.py \
+	embedding_space/1_measure_spaces.py embedding_space/2_correlate_measures.py embedding_space/3_plot_spaces.py \
+	embedding_space/4_run_toy.py \
+	causes/1_locate_maps.py causes/2_move_properties.py causes/3_explain_errors.py causes/4_explain_pairs.py \
+	causes/5_randomise_weights.py causes/6_plot_causes.py \
+	controls/1_bound_maps.py controls/2_bound_scores.py controls/3_test_groups.py controls/4_compare_groupings.py \
+	controls/5_vary_maps.py controls/6_make_tables.py controls/7_plot_controls.py \
+	report/1_list_results.py report/2_make_report.py
 
 .PHONY: demo study study-factors study-models study-cars study-scenes test test-slurm lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
-	$(RUN) reality_check/1_check_inputs.py --settings $(SETTINGS)
-	$(RUN) reality_check/2_train_models.py --settings $(SETTINGS)
-	$(RUN) reality_check/3_evaluate_models.py --settings $(SETTINGS)
-	$(RUN) reality_check/4_measure_gains.py --settings $(SETTINGS)
-	$(RUN) reality_check/5_plot_training.py --settings $(SETTINGS)
-	$(RUN) saliency/1_compute_maps.py --settings $(SETTINGS)
-	$(RUN) saliency/2_compare_maps.py --settings $(SETTINGS)
-	$(RUN) saliency/3_make_tables.py --settings $(SETTINGS)
-	$(RUN) saliency/4_plot_maps.py --settings $(SETTINGS)
-	$(RUN) properties/2_embed_cars.py --settings $(SETTINGS)
-	$(RUN) properties/3_score_properties.py --settings $(SETTINGS)
-	$(RUN) properties/4_make_tables.py --settings $(SETTINGS)
-	$(RUN) properties/5_plot_embeddings.py --settings $(SETTINGS)
-	$(RUN) properties/6_probe_features.py --settings $(SETTINGS)
-	$(RUN) reality_check/6_compare_choices.py --settings $(SETTINGS)
-	$(RUN) embedding_space/1_measure_spaces.py --settings $(SETTINGS)
-	$(RUN) embedding_space/2_correlate_measures.py --settings $(SETTINGS)
-	$(RUN) embedding_space/3_plot_spaces.py --settings $(SETTINGS)
-	$(RUN) embedding_space/4_run_toy.py --settings $(SETTINGS)
-	$(RUN) causes/1_locate_maps.py --settings $(SETTINGS)
-	$(RUN) causes/2_move_properties.py --settings $(SETTINGS)
-	$(RUN) causes/3_explain_errors.py --settings $(SETTINGS)
-	$(RUN) causes/4_explain_pairs.py --settings $(SETTINGS)
-	$(RUN) causes/5_randomise_weights.py --settings $(SETTINGS)
-	$(RUN) causes/6_plot_causes.py --settings $(SETTINGS)
-	$(RUN) controls/1_bound_maps.py --settings $(SETTINGS)
-	$(RUN) controls/2_bound_scores.py --settings $(SETTINGS)
-	$(RUN) controls/3_test_groups.py --settings $(SETTINGS)
-	$(RUN) controls/4_compare_groupings.py --settings $(SETTINGS)
-	$(RUN) controls/5_vary_maps.py --settings $(SETTINGS)
-	$(RUN) controls/6_make_tables.py --settings $(SETTINGS)
-	$(RUN) controls/7_plot_controls.py --settings $(SETTINGS)
-	$(RUN) report/1_list_results.py --settings $(SETTINGS)
-	$(RUN) report/2_make_report.py --settings $(SETTINGS)
+	$(RUN) -m common.in_turn $(DEMO) -- --settings $(SETTINGS)
 
 study: $(VENV)/installed
 	$(MAKE) --jobs=2 study-models study-cars study-scenes  # a process alone leaves part of two cores idle

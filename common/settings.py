@@ -37,14 +37,14 @@ class SaliencySettings(NamedTuple):
     images: int | None = None  # test images per dataset, evenly spaced over the test set; all of them by default
     noise_samples: int = 50  # l, noisy copies of an image
     noise_sigma: float = 0.15  # standard deviation of the noise as a share of the transformed image's value range
-    batch_size: int = 10
+    batch_size: int = 25  # see paper.yaml
     keep_maps: bool = True  # false: maps are deleted once compared, but for those that Figure 2 shows
 
 
 class PropertySettings(NamedTuple):
     networks: str = "Cars196"  # the networks that embed the rendered cars: those trained on this dataset
     images: int | None = None  # rendered cars, evenly spaced; all of them by default
-    batch_size: int = 10
+    batch_size: int = 25
     tsne_images: int = 1000
     tsne_model: str = TSNE_MODEL  # or, where the models have none of that name, the first of them
 
