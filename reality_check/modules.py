@@ -13,7 +13,7 @@ from torch import nn
 from common import workers
 from common.errors import InputError, one_line
 
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's malloc.h
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX = -3, -1, -8  # of glibc's malloc.h
 
 
 class Embedder(nn.Module):
@@ -89,6 +89,7 @@ def keep_freed_memory():
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, 2**30)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_ARENA_MAX, 1)  # others, which threads have, are too small for a batch
 
 
 @torch.no_grad()
