@@ -13,6 +13,7 @@ RATIOS = (
     "How many times as fast, or as small, each long part is as another way to do the same, beside what it should be."
 )
 GROWTH = "How time and memory of the long parts grow with the number of images."
+MARKERS = "os^Dv<>"  # of processors
 COLORS = {"yes": "tab:green", "no": "tab:red"}
 
 
@@ -27,19 +28,23 @@ def plot(folder):
 
 
 def ratios(table):
-    """How many times as fast, or as small, ours is, beside what it should be; rows without measurements are named."""
-    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.38 * len(table) + 0.8))
-    for y, row in enumerate(table.itertuples()):
-        axes.plot(row.target, y, "|", color="black", markersize=12, label="wanted" if y == 0 else None)
-        if np.isnan(row.ratio):
-            axes.annotate("not measured", (row.target, y), (6, 0), textcoords="offset points", va="center", color="0.5")
-        else:
-            axes.plot(row.ratio, y, "o", color=COLORS[row.reached])
+    """How many times as fast, or as small, ours is, beside what it should be; contests without measurements are named."""
+    contests = list(table.groupby(["what", "against", "device"], sort=False))
+    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.38 * len(contests) + 0.8))
+    markers, labels = dict(zip(table.processor.unique(), MARKERS)), []
+    for y, ((what, against, device), rows) in enumerate(contests):
+        axes.plot(rows.target.iloc[0], y, "|", color="black", markersize=12, label="wanted" if y == 0 else None)
+        labels.append(f"{what}, {'time' if rows.unit.iloc[0] == 's' else 'memory'} ({device})\nagainst {against}")
+        if rows.ratio.isna().all():
+            axes.annotate(
+                "not measured", (rows.target.iloc[0], y), (6, 0), textcoords="offset points", va="center", color="0.5"
+            )
+        for row in rows.dropna(subset="ratio").itertuples():
+            axes.plot(row.ratio, y, markers[row.processor], color=COLORS[row.reached])
             axes.annotate(f"{row.ratio:.3g}", (row.ratio, y), (6, 5), textcoords="offset points", fontsize=7)
-    measure = table.unit.map({"s": "time", "GB": "memory"})
-    axes.set_yticks(
-        range(len(table)), table.what + ", " + measure + " (" + table.device + ")\nagainst " + table.against, fontsize=7
-    )
+    for processor, marker in markers.items():
+        axes.plot([], [], marker, color="0.5", label=processor)
+    axes.set_yticks(range(len(labels)), labels, fontsize=7)
     axes.invert_yaxis()
     axes.set_xscale("log")
     _few_ticks(axes.xaxis)

@@ -1,25 +1,36 @@
 """All benchmarks, their CSVs and the table that is printed."""
 
-import os
-import platform
-
-import numpy as np
+import pandas as pd
 import torch
 
 from benchmarks import embedding_measures, embeddings, growth, map_pairs, neighbors, saliency_maps
-from common import csv_files
+from common import csv_files, machine
 from common.settings import PRECISIONS
+
+KEY = ["what", "against", "device"]
 
 
 def run(parts, folder):
-    """Run the named parts, write their CSVs into the folder and print a table."""
-    rows = list(_contests(parts))
+    """Run the named parts, write their CSVs into the folder and print a table of all contests on all processors.
+
+    In results.csv the rows of other processors stay, and those of contests that were not run now.
+    """
+    rows, file = list(_contests(parts)), folder / "results.csv"
     if rows:
-        columns = [*rows[0]._fields, "ratio", "reached"]
-        csv_files.write(folder / "results.csv", [(*row, row.ratio, row.reached) for row in rows], columns)
-        print(described(rows))
+        columns = ["processor", *rows[0]._fields, "ratio", "reached"]
+        name = f"{machine.processor()}, {torch.get_num_threads()} cores"
+        new = pd.DataFrame([(name, *row, row.ratio, row.reached) for row in rows], columns=columns)
+        csv_files.write_table(file, merged(pd.read_csv(file) if file.exists() else new[:0], new))
+        print(described(pd.read_csv(file)))
     if "growth" in parts:
         csv_files.write(folder / "growth.csv", _told(growth.rows()), growth.COLUMNS)
+
+
+def merged(old, new):
+    """The rows of both tables, without old ones of which there are new ones, in the order of the new contests."""
+    key = ["processor", *KEY]
+    kept = old[~old.set_index(key).index.isin(new.set_index(key).index)]
+    return pd.concat([each for each in (new, kept) if len(each)], ignore_index=True)
 
 
 def _contests(parts):
@@ -48,14 +59,22 @@ def _told(rows):
         yield row
 
 
-def described(rows):
-    """The contests as a table for people."""
-    lines = [f"{os.cpu_count()} CPU cores, {platform.processor() or platform.machine()}, torch {torch.__version__}", ""]
-    lines += ["| what | against | device | ours | theirs | ratio | target | reached |", "|---" * 8 + "|"]
-    for row in rows:
-        measured = not np.isnan(row.ratio)
-        ours, theirs = (f"{each:.3g} {row.unit}" if measured else "" for each in (row.ours, row.theirs))
-        ratio = f"{row.ratio:.2f}" if measured else ""
-        cells = (row.what, row.against, row.device, ours, theirs, ratio, f"{row.target:g}", row.reached)
+def described(table):
+    """The contests as a table for people: a row for each, a column for each processor."""
+    processors = list(dict.fromkeys(table.processor))
+    lines = [
+        "| what | against | device | wanted | " + " | ".join(processors) + " |",
+        "|---" * (4 + len(processors)) + "|",
+    ]
+    for key, rows in table.groupby(KEY, sort=False):
+        found = {row.processor: _cell(row) for row in rows.itertuples()}
+        cells = [*key, f"{rows.target.iloc[0]:g}", *(found.get(each, "") for each in processors)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(row):
+    if pd.isna(row.ratio):
+        return row.reached
+    short = "" if row.reached == "yes" else " (not reached)"
+    return f"{row.ratio:.3g}: {row.ours:.3g}, not {row.theirs:.3g} {row.unit}{short}"

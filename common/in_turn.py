@@ -1,7 +1,7 @@
 """Run scripts one after the other: python -m common.in_turn SCRIPT ... [-- OPTION ...]
 
 Each gets the options, and runs in a copy of this process, which has the slow libraries loaded: for a small run, to load them is a
-fifth of the time. Where processes cannot be copied, each script loads them for itself. Ends with the status of the
+fifth of the time. On other systems than Linux each script loads them for itself. Ends with the status of the
 first script that fails, and then runs no more.
 """
 
@@ -21,7 +21,7 @@ LIBRARIES = ["torch", "torchvision.transforms", "timm", "numba", "pandas", "matp
 def main(arguments):
     end = arguments.index("--") if "--" in arguments else len(arguments)
     scripts, options = arguments[:end], arguments[end + 1 :]
-    run = copied if hasattr(os, "fork") else started
+    run = copied if sys.platform == "linux" else started  # elsewhere libraries do not take to being copied
     if run is copied:
         for name in LIBRARIES:
             importlib.import_module(name)
@@ -44,6 +44,8 @@ def copied(script, options):
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:  # as a script ends, but without taking apart all that was loaded, which takes a second

@@ -130,13 +130,35 @@ def test_precision(project, run_inside):
 
 def test_figures(tmp_path):
     rows = [Row("fast", "slow", "cpu", "s", 2.0, 1.0, 3.0), Row("on a GPU", "slow", "cuda", "s", 4.0)]
-    table = [row._asdict() | {"ratio": row.ratio, "reached": row.reached} for row in rows]
+    table = [{"processor": name} | row._asdict() | {"ratio": row.ratio, "reached": row.reached}
+             for row in rows for name in ("Old", "New")]  # fmt: skip
     pd.DataFrame(table).to_csv(tmp_path / "results.csv")
     points = [("maps", "images", n, n / 10, memory) for n, memory in ((1, 0.1), (10, np.nan), (100, 0.3))]
     pd.DataFrame(points, columns="what along size seconds extra_gb".split()).to_csv(tmp_path / "growth.csv")
     script = ROOT / "benchmarks" / "2_plot_benchmarks.py"
     subprocess.run([sys.executable, script, "--folder", tmp_path], check=True)
     assert {file.name for file in tmp_path.glob("*.p*")} == {"ratios.png", "ratios.pdf", "growth.png", "growth.pdf"}
+
+
+def test_a_table_of_several_processors(tmp_path, monkeypatch):
+    """What was measured on another processor stays, and so does what is not measured now."""
+    pytest.importorskip("faiss")
+    from benchmarks import run
+
+    first, second = Row("a", "them", "cpu", "s", 2.0, 1.0, 3.0), Row("b", "them", "cpu", "s", 2.0, 1.0, 1.0)
+    for processor, rows in (("Old", [first, second]), ("New", [first]), ("New", [second, second._replace(device="cuda")]),
+                            ("New", [first._replace(theirs=4.0)])):  # fmt: skip
+        monkeypatch.setattr(run.machine, "processor", lambda processor=processor: processor)
+        monkeypatch.setattr(run, "_contests", lambda parts, rows=rows: rows)
+        run.run(["pairs"], tmp_path)
+    cores = torch.get_num_threads()
+    assert run.described(pd.read_csv(tmp_path / "results.csv")).splitlines() == [
+        f"| what | against | device | wanted | New, {cores} cores | Old, {cores} cores |",
+        "|---|---|---|---|---|---|",
+        "| a | them | cpu | 2 | 4: 1, not 4 s | 3: 1, not 3 s |",
+        "| b | them | cpu | 2 | 1: 1, not 1 s (not reached) | 1: 1, not 1 s (not reached) |",
+        "| b | them | cuda | 2 | 1: 1, not 1 s (not reached) |  |",
+    ]
 
 
 def test_nothing_to_draw(tmp_path):
