@@ -1,29 +1,44 @@
 """Scripts that run one after the other, in copies of one process or each in its own."""
 
+import os
 import sys
 
 import pytest
 
 from common import in_turn
 
-SAYS = "import sys\nopen('said.txt', 'a').write(' '.join(sys.argv) + '\\n')\n"
+SAYS = "import os, sys\nopen('said.txt', 'a').write(' '.join([*sys.argv, os.environ.get('RANK', '')]) + '\\n')\n"
+SHARES = SAYS + "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])  # stage_script(\n"
 ENDS = {"one.py": SAYS, "two.py": SAYS + "sys.exit(0)\n", "three.py": SAYS + "sys.exit(3)\n", "text.py": SAYS + "sys.exit('wrong')\n",
-        "fails.py": SAYS + "1 / 0\n"}  # fmt: skip
+        "fails.py": SAYS + "1 / 0\n", "shares.py": SHARES, "second.py": SHARES + "sys.exit(int(os.environ['RANK']) * 7)\n"}  # fmt: skip
 
 
 @pytest.fixture(params=["copied", "started"])
 def folder(request, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(in_turn, "LIBRARIES", [])
     if request.param == "started":
         monkeypatch.setattr(sys, "platform", "darwin")
+    return with_scripts(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def three_cores(tmp_path, monkeypatch):
+    if sys.platform != "linux":
+        pytest.skip("only Linux has copies")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
+    monkeypatch.setattr(in_turn, "GPU", tmp_path / "none")
+    return with_scripts(tmp_path, monkeypatch)
+
+
+def with_scripts(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(in_turn, "LIBRARIES", [])
     for name, content in ENDS.items():
-        (tmp_path / name).write_text(content)
-    return tmp_path
+        (folder / name).write_text(content)
+    return folder
 
 
 def said(folder):
-    return (folder / "said.txt").read_text().splitlines()
+    return [line.strip() for line in (folder / "said.txt").read_text().splitlines()]
 
 
 def test_all_in_their_order_with_the_options(folder, capfd):
@@ -37,3 +52,24 @@ def test_the_first_that_fails_is_the_last(folder, name, status, capfd):
     assert in_turn.main(["one.py", name, "two.py"]) == status
     assert said(folder) == ["one.py", name]
     assert {"text.py": "wrong", "fails.py": "ZeroDivisionError"}.get(name, "") in capfd.readouterr().err
+
+
+def test_workers_share_a_stage_and_one_of_them_speaks(three_cores, capfd):
+    assert in_turn.main(["shares.py", "one.py"]) == 0
+    assert sorted(said(three_cores)[:3]) == ["shares.py 0", "shares.py 1", "shares.py 2"] and said(three_cores)[3:] == [
+        "one.py"
+    ]
+    assert capfd.readouterr().out.splitlines() == ["python shares.py", "rank 0 of 3", "python one.py"]
+
+
+def test_a_worker_that_fails_is_heard(three_cores, capfd):
+    assert in_turn.main(["second.py", "one.py"]) == 7
+    assert sorted(said(three_cores)) == ["second.py 0", "second.py 1", "second.py 2"]
+    assert "rank 1 of 3" in capfd.readouterr().err
+
+
+def test_a_gpu_is_for_one(three_cores, monkeypatch):
+    monkeypatch.setattr(in_turn, "GPU", three_cores / "one.py")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert in_turn.main(["shares.py"]) == 0 and said(three_cores) == ["shares.py 0"]
