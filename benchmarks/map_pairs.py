@@ -82,15 +82,5 @@ def from_disk(rounds=7, parts=2):
         seconds = {name: each / parts / MAPS_PER_PART for name, each in medians(runs, rounds).items()}
     slower = max(("read", "compare"), key=seconds.get)
     against = "reading them alone" if slower == "read" else "comparing them alone, in memory"
-    return [
-        Row(
-            "15 maps of an image from disk, compared",
-            against,
-            "cpu",
-            "s",
-            0.9,
-            seconds["both"],
-            seconds[slower],
-            rounds,
-        )
-    ]
+    what = "15 maps of an image from disk, compared"
+    return [Row(what, against, "cpu", "s", 0.9, seconds["both"], seconds[slower], rounds)]

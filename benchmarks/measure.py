@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 PROCESS = Path("/proc/self")  # Linux has it
+CONTEST = ["what", "against", "device"]  # of a Row: what tells it from others
 
 
 class Row(NamedTuple):

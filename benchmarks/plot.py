@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator
 
-from benchmarks.measure import exponent
+from benchmarks.measure import CONTEST, exponent
 from common import figures
 from common.errors import InputError
 
@@ -29,7 +29,7 @@ def plot(folder):
 
 def ratios(table):
     """How many times as fast, or as small, ours is, beside what it should be; contests without measurements are named."""
-    contests = list(table.groupby(["what", "against", "device"], sort=False))
+    contests = list(table.groupby(CONTEST, sort=False))
     figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.38 * len(contests) + 0.8))
     markers, labels = dict(zip(table.processor.unique(), MARKERS)), []
     for y, ((what, against, device), rows) in enumerate(contests):

@@ -4,10 +4,9 @@ import pandas as pd
 import torch
 
 from benchmarks import embedding_measures, embeddings, growth, map_pairs, neighbors, saliency_maps
+from benchmarks.measure import CONTEST
 from common import csv_files, machine
 from common.settings import PRECISIONS
-
-KEY = ["what", "against", "device"]
 
 
 def run(parts, folder):
@@ -28,7 +27,7 @@ def run(parts, folder):
 
 def merged(old, new):
     """The rows of both tables, without old ones of which there are new ones, in the order of the new contests."""
-    key = ["processor", *KEY]
+    key = ["processor", *CONTEST]
     kept = old[~old.set_index(key).index.isin(new.set_index(key).index)]
     return pd.concat([each for each in (new, kept) if len(each)], ignore_index=True)
 
@@ -66,7 +65,7 @@ def described(table):
         "| what | against | device | wanted | " + " | ".join(processors) + " |",
         "|---" * (4 + len(processors)) + "|",
     ]
-    for key, rows in table.groupby(KEY, sort=False):
+    for key, rows in table.groupby(CONTEST, sort=False):
         found = {row.processor: _cell(row) for row in rows.itertuples()}
         cells = [*key, f"{rows.target.iloc[0]:g}", *(found.get(each, "") for each in processors)]
         lines.append(f"| {' | '.join(cells)} |")

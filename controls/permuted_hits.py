@@ -40,20 +40,23 @@ def _by_steps(steps, rank, reach, query, images):
     counts = counted(steps)
     ends, n, found = np.cumsum(counts), len(images), 0
     last = min(np.searchsorted(ends, rank) + (reach + IN_GROUP - 1) // IN_GROUP, GROUPS - 1)
-    nexts = ends - counts
-    room = np.empty(ends[last], np.int32)
+    nexts, nexts_in_groups = ends - counts, np.zeros(IN_GROUP + 1, np.int64)
+    for step in steps:
+        nexts_in_groups[step % IN_GROUP + 1] += step // IN_GROUP <= last
+    nexts_in_groups = np.cumsum(nexts_in_groups)
+    by_place_in_group, in_order = np.empty(ends[last], np.int32), np.empty(ends[last], np.int32)
     for image in range(len(steps)):
+        if steps[image] // IN_GROUP <= last:
+            place = steps[image] % IN_GROUP
+            by_place_in_group[nexts_in_groups[place]] = image
+            nexts_in_groups[place] += 1
+    for image in by_place_in_group:
         group = steps[image] // IN_GROUP
-        if group <= last:
-            room[nexts[group]] = image
-            nexts[group] += 1
-    for image in room:
+        in_order[nexts[group]] = image
+        nexts[group] += 1
+    for image in in_order:
         if image < n and image != query:
-            place = found  # by insertion, as each is near its place already
-            while place > 0 and steps[images[place - 1]] > steps[image]:
-                images[place] = images[place - 1]
-                place -= 1
-            images[place] = image
+            images[found] = image
             found += 1
     return found
 
@@ -111,8 +114,8 @@ def add_hits(images, begins, ends, queries, labels, ranks, order, totals):
     """Add the hits of each query, under each permutation, to totals (permutations, v), to those of the query's value.
 
     images, begins, ends: of `nearest`, at the ranks (v,), at how many neighbours a query of each value looks; order: (v,), which
-    puts these into rising order; queries: (q,); labels: (t, n, 64), the values, as 0 to v - 1, that t times 64 permutations give the images, unsigned, in a
-    type that holds v, too. Images that tie for the last places share those evenly.
+    puts these into rising order; queries: (q,); labels: (t, n, 64), the values, as 0 to v - 1, that t times 64 permutations
+    give the images, unsigned, in a type that holds v, too. Images that tie for the last places share those evenly.
     """
     for tile in range(len(labels)):
         for row in range(len(queries)):

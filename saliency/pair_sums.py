@@ -60,8 +60,8 @@ def _sums_of_map(pixels):
 def pair_sums(maps, totals):
     """(dots, logs), each (n, l, l) with the upper triangle filled, for maps (l, n, pixels) of l networks and n images.
 
-    maps: as in map_sums; totals: of each map, (l, n). dots: sums of the products of two centred maps. logs: sums of m ln(m), where m is
-    the mean of two maps that are each divided by its total; 0 ln(0) is 0.
+    maps: as in map_sums; totals: of each map, (l, n). dots: sums of the products of two centred maps. logs: sums of m ln(m),
+    where m is the mean of two maps that are each divided by its total; 0 ln(0) is 0.
     """
     networks, images = totals.shape
     dots, logs = np.zeros((images, networks, networks)), np.zeros((images, networks, networks))
