@@ -56,9 +56,7 @@ class Arrays:
         entry = self._arrays.zip.getinfo(f"{name}.npy")
         with open(self._file, "rb") as file:
             file.seek(entry.header_offset + LENGTHS_AT)
-            file.seek(
-                sum(struct.unpack("<HH", file.read(4))), io.SEEK_CUR
-            )  # of its name, and of what else comes before it
+            file.seek(sum(struct.unpack("<HH", file.read(4))), io.SEEK_CUR)
             begin, expected = file.tell(), io.BytesIO()
             np.lib.format.write_array_header_1_0(expected, np.lib.format.header_data_from_array_1_0(room))
             if entry.compress_type != zipfile.ZIP_STORED or file.read(expected.tell()) != expected.getvalue():

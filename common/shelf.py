@@ -107,7 +107,8 @@ class Shelf(NamedTuple):
     def get(self, number, *names, rooms=None):
         """The named arrays of a part, all by default, by name.
 
-        rooms: by name, contiguous arrays of their type and shape that they are to be written into. Raises InputError if the part does not exist, is broken, or has other rows or arrays than it should.
+        rooms: by name, contiguous arrays of their type and shape that they are to be written into. Raises InputError if the part
+        does not exist, is broken, or has other rows or arrays than it should.
         """
         return self._opened(
             number, lambda part: self._checked(part, names or self.arrays, self.parts[number], rooms or {})
