@@ -15,7 +15,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 import utils
 from common.errors import InputError, run_script
 
-PARTS = ("maps", "pairs", "neighbors", "embedding", "spaces", "growth")
+PARTS = ("maps", "pairs", "neighbors", "embedding", "training", "spaces", "growth")
 
 
 def main():

@@ -4,6 +4,8 @@ import ctypes
 import multiprocessing
 import statistics
 import time
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +63,41 @@ def fastest(contestants):
     """The name of the fastest of functions by name."""
     seconds = medians(contestants, 2)
     return min(seconds, key=seconds.get)
+
+
+@contextmanager
+def apart(contestants):
+    """Yield name -> a function that runs a contestant once, in a process of its own.
+
+    contestants: name -> a function of a module, called there, that returns what is run. So nothing that one contestant asks of
+    the system or of its libraries helps or hinders the others.
+    """
+    context, processes, runs = multiprocessing.get_context("spawn"), [], {}
+    for name, prepare in contestants.items():
+        here, there = context.Pipe()
+        processes.append(context.Process(target=_serve, args=(there, prepare), daemon=True))
+        processes[-1].start()
+        there.close()  # or a process that ends would be waited for
+        runs[name] = partial(_one_round, here)
+    try:
+        yield runs
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _serve(connection, prepare):
+    function = prepare()
+    while True:
+        connection.recv()
+        function()
+        connection.send(None)
+
+
+def _one_round(connection):
+    connection.send(None)
+    connection.recv()
 
 
 def exponent(sizes, costs):

@@ -3,7 +3,7 @@
 import pandas as pd
 import torch
 
-from benchmarks import embedding_measures, embeddings, growth, map_pairs, neighbors, saliency_maps
+from benchmarks import embedding_measures, embeddings, growth, map_pairs, neighbors, saliency_maps, training_steps
 from benchmarks.measure import CONTEST
 from common import csv_files, machine
 from common.settings import PRECISIONS
@@ -43,6 +43,7 @@ def _contests(parts):
             neighbors.on_a_gpu,
         ],
         "embedding": [embeddings.rows],
+        "training": [training_steps.rows],
         "spaces": [embedding_measures.shape, embedding_measures.neighbors],
     }
     for part in contests:

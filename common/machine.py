@@ -1,10 +1,13 @@
-"""What this machine is: its processor and the sizes of its caches."""
+"""What this machine is: its processor and the sizes of its caches; and how its memory is asked for."""
 
+import ctypes
 import platform
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")  # Linux has it
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX = -3, -1, -8  # of glibc's malloc.h
 USUAL = {1: 2**15, 2: 2**20, 3: 2**24}  # bytes, where nothing is known
 
 
@@ -29,3 +32,14 @@ def processor():
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def keep_freed_memory():
+    """Let this process keep the memory that it frees, for what comes next: on a CPU, to ask the system for that of every
+    layer anew takes a fifth of the time of small networks. Does nothing where the C library is not glibc.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**30)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_ARENA_MAX, 1)  # others, which threads have, are too small for a batch

@@ -106,7 +106,8 @@ class TrainingSettings(NamedTuple):
         None  # the dataset whose hyperparameters the losses take; by default as utils.DATASETS says
     )
     keep_embeddings: bool = True  # of all images at every look, for whoever asks about the course of a training
-    workers: int = 2  # processes that read and augment images
+    workers: int | None = None  # processes that read and augment images; by default as many as suit the machine
+    decoded: float = 2  # GB of images that are kept in memory, decoded; on Linux
 
     @property
     def learning_rates(self):
@@ -345,6 +346,7 @@ KINDS = {
         "hyperparameters": kinds.one_of(TUNED),
         "keep_embeddings": kinds.FLAG,
         "workers": kinds.whole(0, 256),
+        "decoded": kinds.between(0, 10**4),
     },
     "paths": dict.fromkeys(PATHS, PATH),
 }

@@ -37,9 +37,7 @@ def augmented(image, crop, rng, kind="reality_check"):
 
     kind: of KINDS; rng: a random.Random. The part is drawn as torchvision's RandomResizedCrop or RandomCrop draw it.
     """
-    how = KINDS[kind]
-    if how.resized:
-        image = image.resize(resized_size(image.size, crop), Image.Resampling.BILINEAR)
+    how, image = KINDS[kind], begun(image, crop, kind)
     height, width = shown_size(crop, kind)
     if how.scale is None:
         part = image.crop(_window(*image.size, width, height, rng))
@@ -49,6 +47,13 @@ def augmented(image, crop, rng, kind="reality_check"):
     if how.colours:
         part = _recoloured(part, rng)
     return ImageOps.mirror(part) if rng.random() < 0.5 else part
+
+
+def begun(image, crop, kind):
+    """What an augmentation begins with, the same each time: the image, or its resized copy. Of that copy it is the same again."""
+    if kind == "none" or not KINDS[kind].resized:
+        return image
+    return image.resize(resized_size(image.size, crop), Image.Resampling.BILINEAR)
 
 
 def shown_size(crop, kind):

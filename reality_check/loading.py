@@ -19,11 +19,11 @@ from reality_check import checkpoints
 from reality_check.architecture import Description
 from reality_check.crop_of import measured_crop, transformed
 from reality_check.folding import with_folded_batchnorm
+from reality_check.image_gradients import with_fast_image_gradients
 from reality_check.modules import (
     Bfloat16,
     Embedder,
     fingerprint_of,
-    keep_freed_memory,
     place_of,
     ready_for_inference,
     seeded,
@@ -200,7 +200,8 @@ def for_inference(trunk, device="cpu", precision="float32", folded=True):
     may be folded into the convolutions, so that layers are no longer those that were trained.
     """
     trunk = ready_for_inference(with_folded_batchnorm(trunk.eval()) if folded else trunk, device)
-    keep_freed_memory()
+    if folded and torch.device(device).type == "cpu":
+        with_fast_image_gradients(trunk)
     return Bfloat16(trunk) if precision == "bf16" else trunk
 
 

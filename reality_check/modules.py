@@ -1,10 +1,8 @@
 """What networks are built of, whichever their trunk: embedders, precision, memory layout, devices, seeds."""
 
 import copy
-import ctypes
 import hashlib
 import os
-from contextlib import suppress
 from itertools import chain
 
 import torch
@@ -12,8 +10,6 @@ from torch import nn
 
 from common import workers
 from common.errors import InputError, one_line
-
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX = -3, -1, -8  # of glibc's malloc.h
 
 
 class Embedder(nn.Module):
@@ -79,17 +75,6 @@ def ready_for_inference(module, device="cpu"):
 def place_of(module):
     """The device that a module is on; one without parameters is anywhere, and so on the CPU."""
     return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-
-
-def keep_freed_memory():
-    """Let this process keep the memory that it frees, for what comes next: on a CPU, to ask the system for that of every
-    layer anew takes a fifth of the time of small networks. Does nothing where the C library is not glibc.
-    """
-    with suppress(AttributeError, OSError, TypeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, 2**30)
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_ARENA_MAX, 1)  # others, which threads have, are too small for a batch
 
 
 @torch.no_grad()

@@ -16,12 +16,14 @@ from common.shelf import Shelf
 from reality_check import checkpoints, fillers, trunk_features
 from reality_check.accuracy import accuracies
 from reality_check.losses import has_proxies, training_loss
-from reality_check.modules import Embedder, EmbeddingNetwork, device_of, keep_freed_memory, make_repeatable, seeded
+from reality_check.modules import Embedder, EmbeddingNetwork, device_of, make_repeatable, seeded
 from reality_check.networks import start_source
 from reality_check.rho_regularization import RhoMiner
 from reality_check.runs import LOOKS, PARTS, features_of, looks_shelf, parts_of, tuned_as
 from reality_check.training import EPOCH, Standardised, Training, for_raw_features, freeze
 from reality_check.training_inputs import Features, Images
+
+MOST_READERS = 8  # processes beside a GPU
 
 
 class _Work(NamedTuple):
@@ -46,19 +48,26 @@ def _begin(shelf):
         seed, lambda: training_loss(network.model, tuned_as(settings, network.dataset), classes, settings.dimensions)
     )
     if options.frozen == "trunk":
-        inputs = Features(_features_by_id(network))
+        inputs = Features(_features_by_id(network), parts["train"])
         trunk = Standardised(inputs.of(parts["train"]))
     else:
         trunk, transform = trunk_features.built(settings, start_source(settings, network.model))
-        inputs = Images(transform, network.crop, options.augmentation, options.workers, seed)
+        inputs = Images(parts["train"], transform, network.crop, options, seed, readers(options, device_of(settings)))
     kit = adapted(kit, options, shelf.of.name)
     embedder = seeded(derived_seed(seed, "embedder"), lambda: Embedder(network.features, settings.dimensions))
     module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
-    keep_freed_memory()
     make_repeatable(device_of(settings))
     training = Training(module, kit, options, shelf.of.rate, seed, device_of(settings), settings.precision)
     places = partial(fillers.places, options, labels, kit.images_per_class, seed)
     return _Work(shelf, parts, labels, places, inputs, training)
+
+
+def readers(options, device):
+    """How many processes read ahead. On a CPU the network takes all cores, so that of a few none is to spare for others."""
+    if options.workers is not None:
+        return options.workers
+    cores = torch.get_num_threads()
+    return cores // 4 if device.type == "cpu" else min(cores, MOST_READERS)
 
 
 def adapted(kit, options, where):
@@ -93,7 +102,7 @@ def make(shelf, tick):
     started = time.perf_counter()
     while log[-1]["iteration"] != training.iteration or not training.is_over(patience):
         next_look, places = min(last, (training.iteration // every + 1) * every), _places(work, log)
-        for images in work.inputs.batches(work.parts["train"], places, training.iteration + 1, next_look):
+        for images in work.inputs.batches(places, training.iteration + 1, next_look):
             losses.append(_step(work, images, places(training.iteration + 1)))
             tick(1)
             if training.iteration % EPOCH == 0 and training.iteration < next_look:
@@ -112,7 +121,7 @@ def try_out(shelf, tick):
     items = [item for part in parts for item in work.parts[part]]
     every, _ = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
     places = work.places(np.zeros((len(work.labels), 1)))
-    for images in work.inputs.batches(work.parts["train"], places, 1, 2 * threads.at_once() + 1):
+    for images in work.inputs.batches(places, 1, 2 * threads.at_once() + 1):
         _step(work, images, places(work.training.iteration + 1))
         for some in work.inputs.whole(items[: math.ceil(len(items) / every)]):
             work.training.embedded(some)

@@ -23,7 +23,7 @@ from reality_check.hyperparameters import hyperparameters
 from reality_check.networks import LayoutNetwork, networks_of, start_source
 
 # All other settings make other weights. A learning rate is a run's own, and so are the hyperparameters.
-NOT_MAKING = ("learning_rate", "hyperparameters", "keep_embeddings", "workers")
+NOT_MAKING = ("learning_rate", "hyperparameters", "keep_embeddings", "workers", "decoded")
 PARTS = ("train", "validation", "test")
 # What the last two columns show has chosen nothing: neither iterations nor learning rates.
 LOOKS = {"iteration": int, "training_loss": float, "validation_precision_at_1": csv_files.between(0, 1),

@@ -1,7 +1,7 @@
 """What a training is shown: images, augmented by workers, or the features that a frozen trunk gives of them."""
 
 import random
-from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -10,32 +10,40 @@ from torch.utils.data import DataLoader, Dataset
 from common.errors import InputError
 from common.seeds import derived_seed
 from common.shelf import blocks
-from data.images import Crop, open_image
-from reality_check.augmentation import augmented, network_input
+from data.decoded import FORKS, Decoded
+from reality_check.augmentation import augmented, begun, network_input
 from reality_check.transforms import network_inputs
 
 AT_ONCE = 32  # images that are embedded; no setting, as rounding depends on it
 
 
-class Images(NamedTuple):
-    """Images from their files. Both methods raise InputError on one that open_image refuses."""
+class Images:
+    """Images from their files. Both methods raise InputError on one that open_image refuses.
 
-    transform: Callable
-    crop: Crop  # of the transform
-    augmentation: str  # see common.settings.AUGMENTATIONS
-    workers: int  # processes that read ahead
-    seed: int  # of the augmentation
+    items: which training sees; transform: from an RGB image to a tensor, with this crop; options: common.settings.TrainingSettings;
+    seed: of the augmentation; workers: processes that read ahead.
+    """
 
-    def batches(self, items, places, first, last):
+    def __init__(self, items, transform, crop, options, seed, workers):
+        self.transform, self._keys = transform, []
+        shown = _Shown(items, transform, crop, options, seed)
+        # The workers stay for all of a run: to fork makes this process copy the memory that it writes into next, all of it.
+        self._loader = DataLoader(
+            shown, batch_sampler=self._keys, collate_fn=_stacked, num_workers=workers, persistent_workers=workers > 0,
+            multiprocessing_context="fork" if FORKS and workers else None,
+        )  # fmt: skip
+
+    def batches(self, places, first, last):
         """Yield the images (n, 3, h, w) of the iterations from `first` to `last`.
 
         places: iteration -> the places (n,) of its images among the items. What becomes of an image depends on it, on the
         iteration and on its place in the batch, and on nothing else.
         """
-        keys = ([(iteration, turn, int(place)) for turn, place in enumerate(places(iteration))]
-                for iteration in range(first, last + 1))  # fmt: skip
-        loader = DataLoader(_Shown(self, items), batch_sampler=keys, num_workers=self.workers, collate_fn=_stacked)
-        for images in loader:
+        self._keys[:] = (
+            [(iteration, turn, int(place)) for turn, place in enumerate(places(iteration))]
+            for iteration in range(first, last + 1)
+        )
+        for images in self._loader:
             if isinstance(images, str):
                 raise InputError(images)
             yield images
@@ -48,22 +56,23 @@ class Images(NamedTuple):
 
 
 class _Shown(Dataset):
-    """The images of a training, by (iteration, place in its batch, place among the items)."""
+    """What a training is shown, by (iteration, place in its batch, place among the items)."""
 
-    def __init__(self, inputs, items):
-        self.inputs, self.items = inputs, items
+    def __init__(self, items, transform, crop, options, seed):
+        self.items, self.transform, self.crop, self.seed = items, transform, crop, seed
+        self.augmentation, prepared = options.augmentation, partial(begun, crop=crop, kind=options.augmentation)
+        self.decoded = Decoded([item.path for item in items], prepared, round(options.decoded * 1e9))
 
     def __getitem__(self, key):
         iteration, turn, place = key
-        item, inputs = self.items[place], self.inputs
         try:
-            image = open_image(item.path)
+            image = self.decoded[place]
         except InputError as error:
             return str(error)  # a worker's exceptions bring its whole traceback
-        if inputs.augmentation == "none":
-            return inputs.transform(image)
-        rng = random.Random(derived_seed(inputs.seed, "augmentation", iteration, turn, item.image_id))
-        return network_input(augmented(image, inputs.crop, rng, inputs.augmentation), inputs.transform, inputs.crop)
+        if self.augmentation == "none":
+            return self.transform(image)
+        rng = random.Random(derived_seed(self.seed, "augmentation", iteration, turn, self.items[place].image_id))
+        return network_input(augmented(image, self.crop, rng, self.augmentation), self.transform, self.crop)
 
 
 def _stacked(images):
@@ -75,10 +84,11 @@ class Features(NamedTuple):
     """The features (f,) of images by their ids, from a trunk that is not trained."""
 
     by_id: dict
+    items: list  # which training sees
 
-    def batches(self, items, places, first, last):
+    def batches(self, places, first, last):
         """As of Images, the features (n, f)."""
-        features = self.of(items)
+        features = self.of(self.items)
         for iteration in range(first, last + 1):
             yield features[places(iteration)]
 

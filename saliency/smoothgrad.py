@@ -20,7 +20,8 @@ def saliency_map(gradients, protocol):
     Raises ValueError on another protocol, another shape, or gradients that are not finite.
     """
     gradients = torch.as_tensor(gradients)
-    gradients = gradients.to("cpu" if gradients.is_mps else gradients.device, torch.float64)  # MPS has no float64
+    # MPS has no float64; torch adds up channels that lie next to each other several times as slowly.
+    gradients = gradients.contiguous().to("cpu" if gradients.is_mps else gradients.device, torch.float64)
     if gradients.ndim != 4:
         raise ValueError(f"gradients must be (samples, channels, H, W), not {tuple(gradients.shape)}")
     if protocol not in PROTOCOLS:
@@ -78,7 +79,7 @@ def noisy_copies(image, samples, sigma, seed):
     """
     generator = torch.Generator(image.device).manual_seed(seed)
     noise = torch.randn((samples, *image.shape), generator=generator, device=image.device)
-    return image + noise_scale(image, sigma) * noise
+    return image + noise.mul_(noise_scale(image, sigma))
 
 
 def gradients_in_batches(network, images, base_embedding, distance, batch_size):

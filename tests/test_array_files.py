@@ -21,13 +21,6 @@ def test_an_array_is_read_into_its_room(tmp_path):
     assert read(tmp_path / "part.npz", room) is room and np.array_equal(room, MAPS)
 
 
-def test_an_array_of_many_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(array_files, "PIECE", 7)
-    array_files.write(tmp_path / "part.npz", maps=MAPS)
-    room = np.empty_like(MAPS)
-    assert read(tmp_path / "part.npz", room) is room and np.array_equal(room, MAPS)
-
-
 @pytest.mark.parametrize(
     "room", [np.empty((3, 2, 4), np.float16), np.empty((2, 3, 4), np.uint16), np.empty(24, np.float16)]
 )

@@ -1,5 +1,6 @@
 """Training: batches, images, what is frozen, stopping and going on, and the script on a dataset of one's own."""
 
+import multiprocessing
 import shutil
 from collections import Counter
 
@@ -11,8 +12,9 @@ from PIL import Image
 
 import utils
 from common.errors import InputError
-from common.settings import TrainingSettings, load_settings
+from common.settings import AUGMENTATIONS, TrainingSettings, load_settings
 from data.datasets import Item
+from data.decoded import FORKS, Decoded
 from data.images import Crop
 from reality_check import batches, bn_inception, efficientnet_lite, run_training, runs
 from reality_check.losses import TrainingLoss, training_loss
@@ -110,12 +112,48 @@ def test_an_image_is_augmented_anew_at_every_iteration(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "1.png")
     items, crop = [Item("1", tmp_path / "1.png", 0)], Crop(32, (32, 32))
-    inputs = Images(efficientnet_lite.transform(32, 32), crop, "reality_check", workers=0, seed=0)
-    first, second = inputs.batches(items, lambda iteration: np.array([0, 0]), 1, 2)
+    inputs = Images(items, efficientnet_lite.transform(32, 32), crop, TrainingSettings(), seed=0, workers=0)
+    first, second = inputs.batches(lambda iteration: np.array([0, 0]), 1, 2)
     seen = [*first, *second]  # twice in a batch, in two batches
     assert not any(torch.equal(a, b) for place, a in enumerate(seen) for b in seen[:place])
-    (again,) = inputs.batches(items, lambda iteration: np.array([0, 0]), 2, 2)
+    (again,) = inputs.batches(lambda iteration: np.array([0, 0]), 2, 2)
     assert torch.equal(again, second)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_decoded_images_are_shown_as_those_from_files(tmp_path, augmentation, workers):
+    """The third iteration's images are in memory by then, or only the first of the two, or none."""
+    rng, items = np.random.default_rng(0), []
+    for name, size in (("1", (90, 60)), ("2", (64, 100))):
+        items.append(Item(name, tmp_path / f"{name}.png", 0))
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(items[-1].path)
+    shown = []
+    for room in (0, 20e-6, 1e-3):  # GB
+        options, crop = TrainingSettings(augmentation=augmentation, decoded=room), Crop(40, (32, 32))
+        inputs = Images(items, efficientnet_lite.transform(40, 32), crop, options, seed=0, workers=workers)
+        batches = [[*inputs.batches(lambda iteration: np.array([0, 1, 0]), *part)] for part in ((1, 2), (3, 3))]
+        shown.append(torch.stack([*batches[0], *batches[1]]))
+    assert shown[0].shape[:2] == (3, 3)
+    assert torch.equal(shown[0], shown[1]) and torch.equal(shown[0], shown[2])
+
+
+@pytest.mark.skipif(not FORKS, reason="processes share no memory here")
+def test_an_image_is_decoded_once_while_there_is_room(tmp_path):
+    path, other = tmp_path / "1.png", tmp_path / "2.png"
+    Image.new("RGB", (20, 10), (1, 2, 3)).save(path)
+    Image.new("RGB", (20, 10), (4, 5, 6)).save(other)
+    decoded = Decoded([path, other], lambda image: image, room=600)
+    context = multiprocessing.get_context("fork")
+    first = context.Process(target=decoded.__getitem__, args=(0,))  # another process than that which asks below
+    first.start()
+    first.join()
+    assert decoded[1].getpixel((0, 0)) == (4, 5, 6)
+    path.unlink()
+    other.unlink()
+    assert decoded[0].size == (20, 10) and decoded[0].getpixel((19, 9)) == (1, 2, 3)
+    with pytest.raises(InputError, match="2.png"):
+        decoded[1]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

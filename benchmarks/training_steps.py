@@ -1,0 +1,83 @@
+"""Steps of a training with the study's settings: ours, from image files, and a bare loop over tensors that are in memory."""
+
+from functools import partial
+from itertools import count
+
+import numpy as np
+import torch
+
+from benchmarks.measure import Row, medians
+from common.machine import keep_freed_memory
+from common.settings import load_settings
+from data.datasets import load_items
+from reality_check import fillers
+from reality_check.crop_of import measured_crop
+from reality_check.efficientnet_lite import lite0_160
+from reality_check.losses import training_loss
+from reality_check.modules import Embedder, EmbeddingNetwork, seeded
+from reality_check.run_training import readers
+from reality_check.runs import tuned_as
+from reality_check.training import Training, freeze, in_training_mode
+from reality_check.training_inputs import Images
+from utils import ROOT
+
+STEPS, SEED = 25, 0  # between two looks of the study
+STUDY, SAMPLE = (load_settings(ROOT / "settings" / name) for name in ("study.yaml", "demo.yaml"))
+
+
+def a_training(options, model, classes, device):
+    """A Training from EfficientNet-Lite0 on."""
+    network = EmbeddingNetwork(lite0_160()[0], seeded(SEED, lambda: Embedder(1280, 128)))
+    kit = seeded(SEED, lambda: training_loss(model, tuned_as(STUDY, "SyntheticCars"), classes, 128))
+    rate = options.learning_rates[0]
+    return Training(freeze(network, options.frozen), kit, options, rate, SEED, device)
+
+
+def bare_steps(training, batches):
+    """The same steps without ours: each is the network, the loss and an optimizer on tensors (n, 3, h, w) and (n,)."""
+    network, function, (optimizer,) = training.network, training.function, training.optimizers
+    in_training_mode(network, training.options.frozen)
+    for images, labels in batches:
+        optimizer.zero_grad()
+        function(network(images), labels).backward()
+        optimizer.step()
+    if training.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def our_steps(training, inputs, labels, places, start):
+    """From image files, as run_training does, of so many iterations at a time."""
+    first = next(start)
+    for iteration, images in enumerate(inputs.batches(places, first, first + STEPS - 1), first):
+        training.step(images, labels[places(iteration)])
+
+
+def rows(rounds=5):
+    """Rows for a CPU and a GPU; the latter without times where there is none."""
+    keep_freed_memory()  # as all scripts do
+    return [_row("cpu", 0.85, rounds), _row("cuda", 0.9, rounds)]
+
+
+def _row(device, target, rounds):
+    row = Row("a training step of the study", "bare loop over tensors in memory", device, "s", target)
+    if device == "cuda" and not torch.cuda.is_available():
+        return row
+    model = next(each for each in STUDY.models if each.name == "Contrastive")
+    items, transform = load_items(SAMPLE, "SyntheticCars", "train", fold=0), lite0_160()[1]
+    classes, labels = np.unique([item.label for item in items], return_inverse=True)
+    labels, options = torch.from_numpy(labels), STUDY.training
+    ours, bare = (a_training(options, model, len(classes), device) for _ in range(2))
+    workers = readers(options, ours.device)
+    inputs = Images(items, transform, measured_crop(transform), options, SEED, workers)
+    places = fillers.places(options, labels, 4, SEED)
+    batches = [
+        (images.to(device, memory_format=torch.channels_last), labels[places(iteration)].to(device))
+        for iteration, images in enumerate(inputs.batches(places, 1, STEPS), 1)
+    ]
+    runs = {
+        "bare": partial(bare_steps, bare, batches),
+        "ours": partial(our_steps, ours, inputs, labels, places, count(1, STEPS)),
+    }
+    medians(runs, 1)  # the first are slower, and decode the images
+    seconds = {name: each / STEPS for name, each in medians(runs, rounds).items()}
+    return row._replace(ours=seconds["ours"], theirs=seconds["bare"], rounds=rounds)
