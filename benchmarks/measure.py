@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 PROCESS = Path("/proc/self")  # Linux has it
-CONTEST = ["what", "against", "device"]  # of a Row: what tells it from others
+CONTEST = ["what", "against", "device", "unit"]  # of a Row: what tells it from others
 
 
 class Row(NamedTuple):

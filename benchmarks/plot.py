@@ -32,9 +32,9 @@ def ratios(table):
     contests = list(table.groupby(CONTEST, sort=False))
     figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.38 * len(contests) + 0.8))
     markers, labels = dict(zip(table.processor.unique(), MARKERS)), []
-    for y, ((what, against, device), rows) in enumerate(contests):
+    for y, ((what, against, device, unit), rows) in enumerate(contests):
         axes.plot(rows.target.iloc[0], y, "|", color="black", markersize=12, label="wanted" if y == 0 else None)
-        labels.append(f"{what}, {'time' if rows.unit.iloc[0] == 's' else 'memory'} ({device})\nagainst {against}")
+        labels.append(f"{what}, {'time' if unit == 's' else 'memory'} ({device})\nagainst {against}")
         if rows.ratio.isna().all():
             axes.annotate(
                 "not measured", (rows.target.iloc[0], y), (6, 0), textcoords="offset points", va="center", color="0.5"

@@ -68,7 +68,7 @@ def described(table):
     ]
     for key, rows in table.groupby(CONTEST, sort=False):
         found = {row.processor: _cell(row) for row in rows.itertuples()}
-        cells = [*key, f"{rows.target.iloc[0]:g}", *(found.get(each, "") for each in processors)]
+        cells = [*key[:3], f"{rows.target.iloc[0]:g}", *(found.get(each, "") for each in processors)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

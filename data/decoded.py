@@ -3,6 +3,7 @@
 import mmap
 import multiprocessing
 import sys
+from contextlib import suppress
 
 import numpy as np
 from PIL import Image
@@ -20,8 +21,10 @@ class Decoded:
     """
 
     def __init__(self, paths, prepared, room):
-        self.paths, self.prepared = paths, prepared
-        self._kept = _Kept(len(paths), room) if FORKS and room and paths else None
+        self.paths, self.prepared, self._kept = paths, prepared, None
+        if FORKS and room and paths:
+            with suppress(OSError):  # of a system that does not promise so much: then none is kept
+                self._kept = _Kept(len(paths), room)
 
     def __getitem__(self, place):
         """The prepared image of the file at this place. Raises InputError on one that open_image refuses."""

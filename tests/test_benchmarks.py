@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import measure
+from benchmarks import measure, run
 from benchmarks.measure import Row
 from utils import ROOT
 
@@ -158,6 +158,20 @@ def test_a_table_of_several_processors(tmp_path, monkeypatch):
         "| a | them | cpu | 2 | 4: 1, not 4 s | 3: 1, not 3 s |",
         "| b | them | cpu | 2 | 1: 1, not 1 s (not reached) | 1: 1, not 1 s (not reached) |",
         "| b | them | cuda | 2 | 1: 1, not 1 s (not reached) |  |",
+    ]
+
+
+def test_time_and_memory_of_a_contest_are_two_rows():
+    table = pd.DataFrame(
+        [
+            ("P", *row, row.ratio, row.reached)
+            for row in (Row("a", "them", "cpu", "s", 2, 1, 4), Row("a", "them", "cpu", "GB", 2, 1, 3))
+        ],
+        columns=["processor", *Row._fields, "ratio", "reached"],
+    )
+    assert run.described(table).splitlines()[2:] == [
+        "| a | them | cpu | 2 | 4: 1, not 4 s |",
+        "| a | them | cpu | 2 | 3: 1, not 3 GB |",
     ]
 
 
