@@ -50,7 +50,7 @@ def ratios(table):
     _few_ticks(axes.xaxis)
     axes.set_xlabel("times as fast, or as small")
     axes.margins(x=0.12)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(markers) + 1)  # above, where no row is
     axes.grid(axis="x", color="0.92")
     return figure
 
