@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Row, medians
-from common.machine import keep_freed_memory
 from common.settings import load_settings
 from data.datasets import load_items
 from reality_check import fillers
@@ -54,7 +53,6 @@ def our_steps(training, inputs, labels, places, start):
 
 def rows(rounds=5):
     """Rows for a CPU and a GPU; the latter without times where there is none."""
-    keep_freed_memory()  # as all scripts do
     return [_row("cpu", 0.85, rounds), _row("cuda", 0.9, rounds)]
 
 

@@ -46,7 +46,8 @@ class _Kept:
 
     def get(self, place):
         """The image, or None."""
-        start, width, height = self.index[place].tolist()
+        with self.used.get_lock():
+            start, width, height = self.index[place].tolist()
         if not width:
             return None
         content = memoryview(self.content)[start : start + 3 * width * height]
@@ -61,4 +62,4 @@ class _Kept:
                 return
             self.content[start : start + len(content)] = content
             self.used.value += len(content)
-        self.index[place] = start, *image.size  # last, as it says that the rest is there
+            self.index[place] = start, *image.size

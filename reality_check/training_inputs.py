@@ -25,7 +25,7 @@ class Images:
     """
 
     def __init__(self, items, transform, crop, options, seed, workers):
-        self.transform, self._keys = transform, []
+        self.transform, self._keys = transform, _Keys()
         shown = _Shown(items, transform, crop, options, seed)
         # The workers stay for all of a run: to fork makes this process copy the memory that it writes into next, all of it.
         self._loader = DataLoader(
@@ -39,7 +39,7 @@ class Images:
         places: iteration -> the places (n,) of its images among the items. What becomes of an image depends on it, on the
         iteration and on its place in the batch, and on nothing else.
         """
-        self._keys[:] = (
+        self._keys.coming = (
             [(iteration, turn, int(place)) for turn, place in enumerate(places(iteration))]
             for iteration in range(first, last + 1)
         )
@@ -53,6 +53,15 @@ class Images:
         inputs = network_inputs(items, self.transform)
         for some in blocks(items, AT_ONCE):
             yield torch.stack([next(inputs) for _ in some])
+
+
+class _Keys:
+    """The keys of the batches that are asked for next, worked out as they are: some fillers take long."""
+
+    coming = ()
+
+    def __iter__(self):
+        return iter(self.coming)
 
 
 class _Shown(Dataset):

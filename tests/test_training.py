@@ -120,6 +120,14 @@ def test_an_image_is_augmented_anew_at_every_iteration(tmp_path):
     assert torch.equal(again, second)
 
 
+def test_batches_are_worked_out_as_they_are_needed(tmp_path):
+    Image.new("RGB", (40, 40)).save(tmp_path / "1.png")
+    items, asked = [Item("1", tmp_path / "1.png", 0)], []
+    inputs = Images(items, efficientnet_lite.transform(32, 32), Crop(32, (32, 32)), TrainingSettings(), 0, workers=0)
+    next(inputs.batches(lambda iteration: asked.append(iteration) or np.array([0]), 3, 9))
+    assert asked == [3]
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
 def test_decoded_images_are_shown_as_those_from_files(tmp_path, augmentation, workers):
