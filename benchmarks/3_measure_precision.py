@@ -13,12 +13,14 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 import utils
 from common.errors import check_range, run_script
+from common.machine import keep_freed_memory
 from common.settings import options_parser, settings_from
 
 OUTPUT = utils.ROOT / "benchmarks" / "precision.csv"
 
 
 def main():
+    keep_freed_memory()
     parser = options_parser(__doc__)
     parser.set_defaults(settings=utils.ROOT / "settings" / "demo.yaml")
     parser.add_argument("--images", type=int, default=2, help="for saliency maps [%(default)s]")

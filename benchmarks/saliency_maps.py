@@ -117,7 +117,7 @@ def _captum(batch_size):
 
 
 def _ours():
-    keep_freed_memory()  # as all scripts do
+    keep_freed_memory()  # as scripts with networks do
     _, ours, image, base = contestants("cpu")
     return partial(our_maps, ours, image, base)
 

@@ -10,10 +10,12 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 from common.errors import InputError, run_script
+from common.machine import keep_freed_memory
 from common.settings import options_parser, settings_from
 
 
 def main():
+    keep_freed_memory()
     parser = options_parser(__doc__)
     parser.add_argument("query", type=Path, help="an image file")
     parser.add_argument("neighbor", type=Path, help="another one")

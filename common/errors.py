@@ -9,8 +9,6 @@ import os
 import sys
 from contextlib import contextmanager
 
-from common.machine import keep_freed_memory
-
 UNFINISHED = 3
 LONGEST = 300  # characters of a reason in a line
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # as torch puts it
@@ -64,7 +62,6 @@ def printable(text):
 
 def run_script(main):
     """Run a script's main(); what is wrong with what the user gave ends in one line on stderr instead of a traceback."""
-    keep_freed_memory()  # before there are threads, which would have room of their own
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started the script
             setattr(sys, name, open(os.devnull, "w"))

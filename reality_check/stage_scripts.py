@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common import cluster, run_record, workers
 from common.errors import InputError, MissingFile, run_script
+from common.machine import keep_freed_memory
 from common.settings import options_parser, settings_from
 from common.stages import check_views, run
 from reality_check.stand_ins import settings_with_stand_ins
@@ -19,6 +20,7 @@ def stage_script(description, script, *stages_of, then=None):
     """
 
     def main():
+        keep_freed_memory()
         options = options_parser(description, long=True).parse_args()
         _check_options(options)
         settings = settings_from(options)
