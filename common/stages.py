@@ -209,7 +209,8 @@ def fill(todo, what, unit, wait=True):
             left = [each for each in left if not _made(*each, bar)]
     for folder in {shelf.folder for job, _ in todo for shelf in job.shelves}:
         claims.tidy(folder)
-    return left
+    # Looked at anew: of workers that wait for none, the last to end is to see that all exists.
+    return [each for each in left if _lacks(*each)]
 
 
 def _made(job, number, bar):

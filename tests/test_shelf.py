@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from common import claims, safe_files, threads
+from common import claims, safe_files, threads, workers
 from common.errors import InputError, MissingFile, Unfinished
 from common.stages import Job, Stage, run
 from tests import fake_data, small_stage
@@ -328,6 +328,21 @@ def test_narrowed_processes_meet(settings):
     one, two = ended(start(settings, "--powers", 3), both)
     assert one[0] == two[0] == 0 and one[1] == ["1", "2"]  # power 3 alone
     assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12
+
+
+def test_the_last_of_the_workers_knows_that_all_exists(settings, monkeypatch):
+    """Even if another was at a part when it came by, and has made it since: or nobody would do what is done in the end."""
+    other = start(settings, "--slow", 1, "--no-wait")
+    assert first_line(other) == "making 0"
+
+    def make_last(shelves, number, tick):
+        other.wait(60)
+        return make(shelves, number, tick)
+
+    for name, value in workers.environment(0, 1).items():
+        monkeypatch.setenv(name, value)
+    assert run(stage(settings, make=make_last), settings, OPTIONS, small_stage.__file__)
+    assert ended(other)[0][1] == ["2"]  # beside 0
 
 
 def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
