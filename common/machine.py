@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-CACHES = Path("/sys/devices/system/cpu/cpu0/cache")  # Linux has it
+CACHES, CPU_INFO = Path("/sys/devices/system/cpu/cpu0/cache"), Path("/proc/cpuinfo")  # Linux has them
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX = -3, -1, -8  # of glibc's malloc.h
 USUAL = {1: 2**15, 2: 2**20, 3: 2**24}  # bytes, where nothing is known
 
@@ -25,13 +25,18 @@ def cache_bytes(level):
 
 
 def processor():
-    """The processor's name."""
+    """The processor's name; on Linux with its family and model, where it has such: clouds give one name to processors that differ."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = CPU_INFO.read_text().splitlines()
     except OSError:
         lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    known = {}
+    for key, _, value in (line.partition(":") for line in lines):
+        known.setdefault(key.strip(), value.strip())
+    named = ["model name", "cpu family", "model"]
+    if all(key in known for key in named):
+        return "{}, family {}, model {}".format(*map(known.get, named))
+    return known.get("model name") or platform.processor() or platform.machine()
 
 
 def keep_freed_memory():

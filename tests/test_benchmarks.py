@@ -10,6 +10,7 @@ import torch
 
 from benchmarks import measure, run
 from benchmarks.measure import Row
+from common import machine
 from utils import ROOT
 
 
@@ -138,6 +139,19 @@ def test_figures(tmp_path):
     script = ROOT / "benchmarks" / "2_plot_benchmarks.py"
     subprocess.run([sys.executable, script, "--folder", tmp_path], check=True)
     assert {file.name for file in tmp_path.glob("*.p*")} == {"ratios.png", "ratios.pdf", "growth.png", "growth.pdf"}
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [("processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: A B\n\nmodel\t\t: 2\n", "A B, family 25, model 1"),
+     ("processor\t: 0\nmodel name\t: ARM\n", "ARM"), ("", "other"), (None, "other")],
+)  # fmt: skip
+def test_names_of_processors(tmp_path, monkeypatch, text, name):
+    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine.platform, "processor", lambda: "other")
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(text)
+    assert machine.processor() == name
 
 
 def test_a_table_of_several_processors(tmp_path, monkeypatch):
