@@ -1,9 +1,7 @@
-"""Layers that give the gradients by the images that a network is shown, on a CPU, in less time than torch's own.
+"""The gradient of a convolution by the images that it takes, on a CPU.
 
-- The first convolution: oneDNN, which torch asks for it, computes it in blocks of 16 channels, of which images have three; of
-  BN-Inception's saliency maps it takes a tenth of the time. As a matrix product it takes two thirds of that.
-- ReLU6 in place: torch keeps a copy of what it was given, though what it gave says as much; of EfficientNet-Lite0's maps that takes
-  a twelfth of the time. The numbers are the same.
+oneDNN, which torch asks for it, computes it in blocks of 16 channels, of which images have three; of BN-Inception's saliency maps
+it takes a tenth of the time. As a matrix product it takes two thirds of that.
 """
 
 import torch
@@ -40,38 +38,14 @@ class _Convolution(torch.autograd.Function):
         return torch.stack(found), None, None, None, None
 
 
-class CappedInPlace(nn.Hardtanh):
-    """A Hardtanh, such as ReLU6, in place."""
-
-    def forward(self, values):
-        return _Capped.apply(values, self.min_val, self.max_val)
-
-
-class _Capped(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, values, low, high):
-        ctx.mark_dirty(values)
-        ctx.save_for_backward(functional.hardtanh_(values, low, high))
-        ctx.range = low, high
-        return values
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, gradients):
-        (values,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(gradients, values, *ctx.range), None, None
-
-
 def with_fast_image_gradients(network):
-    """The network, whose weights are not trained, with such layers in the place of torch's: all that they have and are known by stays.
+    """The network, whose weights are not trained, with each convolution that takes images being an ImageConvolution.
 
     The network is changed, and returned.
     """
     for module in network.modules():
         if type(module) is nn.Conv2d and _takes_images(module):
-            module.__class__ = ImageConvolution
-        elif type(module) in (nn.ReLU6, nn.Hardtanh) and module.inplace:
-            module.__class__ = CappedInPlace
+            module.__class__ = ImageConvolution  # all that it has and is known by stays
     return network
 
 

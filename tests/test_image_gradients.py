@@ -1,4 +1,4 @@
-"""The gradients by images of layers that are faster: as torch's own, and only where they may be taken so."""
+"""The gradients of convolutions that take images: as torch's own, and only where they may be taken so."""
 
 import copy
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from reality_check.image_gradients import CappedInPlace, ImageConvolution, with_fast_image_gradients
+from reality_check.image_gradients import ImageConvolution, with_fast_image_gradients
 from reality_check.loading import for_inference
 
 
@@ -56,42 +56,6 @@ def test_gradients_are_torchs(convolution, memory_format):
 def test_others_stay_as_they_are(convolution):
     kind = type(convolution)
     assert type(with_fast_image_gradients(nn.Sequential(convolution))[0]) is kind
-
-
-class Preactivated(nn.Module):
-    """What is changed in place goes on by two ways."""
-
-    def __init__(self, activation):
-        super().__init__()
-        self.activation, self.inner = activation, nn.Conv2d(8, 8, 1)
-
-    def forward(self, images):
-        images = images * 1
-        return self.inner(self.activation(images)) + images
-
-
-@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("activation", [nn.ReLU6(inplace=True), nn.Hardtanh(-0.5, 0.25, inplace=True)])
-def test_what_is_capped_in_place_is_bit_by_bit_torchs(activation, kind):
-    theirs = Preactivated(activation).to(kind).requires_grad_(False)
-    ours = with_fast_image_gradients(copy.deepcopy(theirs))
-    assert type(ours.activation) is CappedInPlace
-    images = 4 * torch.randn(2, 8, 30, 30, dtype=kind)
-    images[:, :, 0], images[:, :, 1], images[:, :, 2] = (
-        activation.min_val,
-        activation.max_val,
-        0,
-    )  # at the very ends, too
-    assert torch.equal(ours(images), theirs(images))
-    assert torch.equal(gradients(ours, images), gradients(theirs, images))
-    with torch.no_grad():
-        assert torch.equal(ours(images), theirs(images))
-
-
-@pytest.mark.parametrize("activation", [nn.ReLU6(), nn.ReLU(inplace=True), type("Own", (nn.ReLU6,), {})(inplace=True)])
-def test_other_activations_stay_as_they_are(activation):
-    kind = type(activation)
-    assert type(with_fast_image_gradients(nn.Sequential(activation))[0]) is kind
 
 
 @pytest.mark.parametrize("folded, kind", [(True, ImageConvolution), (False, nn.Conv2d)])
