@@ -30,12 +30,10 @@ def processor():
         lines = CPU_INFO.read_text().splitlines()
     except OSError:
         lines = []
-    known = {}
-    for key, _, value in (line.partition(":") for line in lines):
-        known.setdefault(key.strip(), value.strip())
-    named = ["model name", "cpu family", "model"]
-    if all(key in known for key in named):
-        return "{}, family {}, model {}".format(*map(known.get, named))
+    pairs = (line.partition(":") for line in reversed(lines))  # of several processors the first stays
+    known = {key.strip(): value.strip() for key, _, value in pairs}
+    if {"model name", "cpu family", "model"} <= known.keys():
+        return f"{known['model name']}, family {known['cpu family']}, model {known['model']}"
     return known.get("model name") or platform.processor() or platform.machine()
 
 
