@@ -30,6 +30,8 @@ class Net(nn.Module):
         found = self.conv(images)
         if self.how == "looks at numbers" and found.mean() > 1e9:
             return found.mean(dim=(2, 3))
+        if self.how == "takes numbers":
+            found = found * float(found.detach().mean())
         if self.how == "twice":
             found = self.conv(self.norm(found))
         normed = self.norm(found + 1 if self.how == "not after it" else found)
@@ -60,6 +62,7 @@ NETS = {
     "used twice": (lambda: Net("twice"), 1),
     "something between": (lambda: Net("not after it"), 1),
     "torch.fx cannot follow": (lambda: Net("looks at numbers"), 1),
+    "torch.fx cannot take": (lambda: Net("takes numbers"), 1),
     "torch.fx need not follow": (lambda: nn.Sequential(Net("plain"), Looking()), 0),
     "weights that are standardised": (lambda: Net("plain", Standardised), 1),
     "weights that are parametrised": (lambda: normalised(Net("plain")), 1),

@@ -1,4 +1,4 @@
-"""The gradients of convolutions that take images: as torch's own, and only where they may be taken so."""
+"""The gradients by images of layers that are faster: as torch's own, and only where they may be taken so."""
 
 import copy
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from reality_check.image_gradients import ImageConvolution, with_fast_image_gradients
+from reality_check.image_gradients import CappedInPlace, ImageConvolution, with_fast_image_gradients
 from reality_check.loading import for_inference
 
 
@@ -56,6 +56,84 @@ def test_gradients_are_torchs(convolution, memory_format):
 def test_others_stay_as_they_are(convolution):
     kind = type(convolution)
     assert type(with_fast_image_gradients(nn.Sequential(convolution))[0]) is kind
+
+
+class Capped(nn.Module):
+    """A cap between two convolutions, used as `how` says."""
+
+    def __init__(self, cap, how="alone", reader=None):
+        super().__init__()
+        self.how, self.cap, self.between = how, cap, nn.Identity()
+        self.giver, self.reader = nn.Conv2d(8, 8, 1), reader or nn.Conv2d(8, 8, 3)
+
+    def forward(self, images):
+        given = self.giver(images)
+        if self.how == "of a part":
+            return self.reader(self.cap(given[:, :4]).repeat(1, 2, 1, 1)) + given.mean()
+        if self.how == "torch.fx cannot follow" and given.mean() > 1e9:
+            return given
+        capped = self.cap(self.between(given))
+        if self.how == "added to in place":
+            capped += 1
+        if self.how == "added to in place, in another shape":
+            capped.flatten(1).add_(1)
+        if self.how == "added to in place by its old name":
+            given += 1
+        if self.how == "also given":
+            return self.reader(self.between(capped)).mean() + capped
+        found = self.reader(self.between(capped))
+        return self.cap(found).add_(1) if self.how == "twice" else found
+
+
+class AddsOne(nn.Conv2d):
+    def forward(self, images):
+        images += 1
+        return super().forward(images)
+
+
+def adding_one(convolution):
+    convolution.register_forward_pre_hook(lambda module, inputs: (inputs[0].add_(1),))
+    return convolution
+
+
+def relu6():
+    return nn.ReLU6(inplace=True)
+
+
+CAPPED = {
+    "ReLU6": (lambda: Capped(relu6()), True),
+    "another range": (lambda: Capped(nn.Hardtanh(-0.5, 0.25, inplace=True)), True),
+    "not in place": (lambda: Capped(nn.ReLU6()), False),
+    "of a class of its own": (lambda: Capped(type("Own", (nn.ReLU6,), {})(inplace=True)), False),
+    "of another kind": (lambda: Capped(nn.ReLU(inplace=True)), False),
+    "a reader that adds in place": (lambda: Capped(relu6(), reader=AddsOne(8, 8, 3)), False),
+    "a hook that adds in place": (lambda: Capped(relu6(), reader=adding_one(nn.Conv2d(8, 8, 3))), False),
+    "a reader that is no convolution": (lambda: Capped(relu6(), reader=nn.AvgPool2d(3)), False),
+}
+CAPPED |= {
+    how: (lambda how=how: Capped(relu6(), how), False)
+    for how in ("of a part", "twice", "torch.fx cannot follow", "added to in place", "added to in place, in another shape",
+                "added to in place by its old name", "also given")
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", CAPPED)
+def test_caps_are_bit_by_bit_torchs(name, kind):
+    build, ours_is_used = CAPPED[name]
+    torch.manual_seed(0)
+    theirs = build().to(kind).requires_grad_(False)
+    theirs.giver.weight.copy_(torch.eye(8)[:, :, None, None])
+    theirs.giver.bias.zero_()
+    ours = with_fast_image_gradients(copy.deepcopy(theirs))
+    assert isinstance(ours.cap, CappedInPlace) == ours_is_used
+    images = 4 * torch.randn(2, 8, 30, 30, dtype=kind)
+    for row, value in enumerate((-0.5, 0, 0.25, 6)):  # at the very ends, too
+        images[:, :, row] = value
+    assert torch.equal(ours(images), theirs(images))
+    assert torch.equal(gradients(ours, images), gradients(theirs, images))
+    with torch.no_grad():
+        assert torch.equal(ours(images), theirs(images))
 
 
 @pytest.mark.parametrize("folded, kind", [(True, ImageConvolution), (False, nn.Conv2d)])
