@@ -14,19 +14,20 @@ VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
+# With a +: what it makes no other reads, but later ones with a + and those after `wait` (common/in_turn.py).
 DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_check/3_evaluate_models.py \
-	reality_check/4_measure_gains.py reality_check/5_plot_training.py \
-	saliency/1_compute_maps.py saliency/2_compare_maps.py saliency/3_make_tables.py saliency/4_plot_maps.py \
-	properties/2_embed_cars.py properties/3_score_properties.py properties/4_make_tables.py \
+	reality_check/4_measure_gains.py reality_check/5_plot_training.py+ \
+	saliency/1_compute_maps.py saliency/2_compare_maps.py saliency/3_make_tables.py+ saliency/4_plot_maps.py+ \
+	properties/2_embed_cars.py properties/3_score_properties.py properties/4_make_tables.py+ \
 	properties/5_plot_embeddings.py properties/6_probe_features.py \
 	reality_check/6_compare_choices.py \
-	embedding_space/1_measure_spaces.py embedding_space/2_correlate_measures.py embedding_space/3_plot_spaces.py \
-	embedding_space/4_run_toy.py \
+	embedding_space/1_measure_spaces.py embedding_space/2_correlate_measures.py+ embedding_space/3_plot_spaces.py+ \
+	embedding_space/4_run_toy.py+ \
 	causes/1_locate_maps.py causes/2_move_properties.py causes/3_explain_errors.py causes/4_explain_pairs.py \
-	causes/5_randomise_weights.py causes/6_plot_causes.py \
+	causes/5_randomise_weights.py causes/6_plot_causes.py+ \
 	controls/1_bound_maps.py controls/2_bound_scores.py controls/3_test_groups.py controls/4_compare_groupings.py \
-	controls/5_vary_maps.py controls/6_make_tables.py controls/7_plot_controls.py \
-	report/1_list_results.py report/2_make_report.py
+	controls/5_vary_maps.py controls/6_make_tables.py controls/7_plot_controls.py+ \
+	wait report/1_list_results.py report/2_make_report.py
 
 .PHONY: demo study study-factors study-models study-cars study-scenes test test-slurm lint format cars check-cars bench peers render-env
 

@@ -3,8 +3,9 @@
 Each gets the options, and runs in a copy of this process, which has the slow libraries loaded: for a small run, to load them is a
 fifth of the time. A script that makes a stage runs in as many copies as there are cores, up to four, which share its parts
 as workers do (workers.py), with a share of the cores each; much of a small run is nothing that one process could do on several
-cores. Where there is a GPU, or another system than Linux, each script is one process. Ends with the status of the first script that
-fails, and then runs no more.
+cores. What SCRIPT+ makes, only later ones of this kind read, up to the word `wait`: they run one after the other, too, but beside the
+rest, and are heard when they have ended. Where there is a GPU, each script is one process, and on other systems than Linux all wait for
+the one before. Ends with the status of the first script that is seen to fail, and then begins no more.
 """
 
 import atexit
@@ -21,6 +22,7 @@ from pathlib import Path
 LIBRARIES = ["torch", "torchvision.transforms", "timm", "numba", "pandas", "matplotlib.pyplot", "scipy.stats", "sklearn.manifold",
              "pytorch_metric_learning.losses", "pytorch_metric_learning.miners"]  # fmt: skip
 MOST_COPIES = 4
+MARK, WAIT = "+", "wait"
 GPU = Path("/dev/nvidiactl")  # there if Linux has one of NVIDIA's
 
 
@@ -32,11 +34,25 @@ def main(arguments):
         for name in LIBRARIES:
             importlib.import_module(name)
         gc.freeze()  # lest the copies look through all of it
+    beside, status = Beside(), 0
     for script in scripts:
-        print("python", script, *options, flush=True)
-        if status := run(script, options):
-            return status
-    return 0
+        name = script.removesuffix(MARK)
+        if status := beside.heard(wait=script == WAIT):
+            break
+        if script == WAIT:
+            continue
+        if name != script and run is copied:
+            beside.begin(name, options)
+            continue
+        _say(name, options)
+        if status := run(name, options):
+            break
+    of_beside = beside.heard(wait=True)
+    return status or of_beside
+
+
+def _say(script, options):
+    print("python", script, *options, flush=True)
 
 
 def started(script, options):
@@ -47,14 +63,55 @@ def started(script, options):
 def copied(script, options):
     """The status of a script that copies of this process run: the first that is not 0."""
     cores = len(os.sched_getaffinity(0))
-    count = min(cores, MOST_COPIES) if "stage_script(" in Path(script).read_text() and not GPU.exists() else 1
+    count = min(cores, MOST_COPIES) if _makes_a_stage(script) and not GPU.exists() else 1
     with tempfile.TemporaryFile("w+") as others_say:
-        children = [_copy(script, options, rank, count, cores // count, others_say) for rank in range(count)]
+        say = [None] + [others_say] * (count - 1)
+        children = [_copy(script, options, say[rank], (rank, count, cores // count)) for rank in range(count)]
         statuses = [_ended(child) for child in children]
         if any(statuses[1:]) and not statuses[0]:
-            others_say.seek(0)
-            print(others_say.read(), file=sys.stderr)
+            _repeat(others_say, sys.stderr)
     return next((status for status in statuses if status), 0)
+
+
+def _makes_a_stage(script):
+    return "stage_script(" in Path(script).read_text()
+
+
+class Beside:
+    """Scripts that run beside others, in copies of this process, each as soon as the one before it has ended."""
+
+    def __init__(self):
+        self.scripts = []  # (name, options, the process, the file it speaks into)
+        self.ends, end = os.pipe()  # when nobody has the other end any more, the last script has ended
+        os.close(end)
+
+    def begin(self, script, options):
+        says, before = tempfile.TemporaryFile("w+"), self.ends
+        self.ends, end = os.pipe()
+        child = _copy(script, options, says, before=before)
+        os.close(before)
+        os.close(end)
+        self.scripts.append((script, options, child, says))
+
+    def heard(self, wait):
+        """Print what those say that have ended, all of them if so asked; the status of the first that failed, or 0."""
+        status = 0
+        while self.scripts:
+            script, options, child, says = self.scripts[0]
+            ended, how = os.waitpid(child, 0 if wait else os.WNOHANG)
+            if not ended:
+                break
+            del self.scripts[0]
+            _say(script, options)
+            _repeat(says, sys.stderr if how else sys.stdout)
+            says.close()
+            status = status or os.waitstatus_to_exitcode(how)
+        return status
+
+
+def _repeat(says, stream):
+    says.seek(0)
+    print(says.read(), end="", file=stream, flush=True)
 
 
 def _ended(child):
@@ -66,18 +123,22 @@ def _ended(child):
         raise
 
 
-def _copy(script, options, rank, count, threads, others_say):
-    """Fork; returns the child's id. All but the first of them speak into a file."""
+def _copy(script, options, says=None, share=(0, 1, 1), before=None):
+    """Fork; returns the child's id.
+
+    says: a file that it speaks into; share: its rank, of how many, with how many threads; before: a pipe that ends when it may begin.
+    """
     if child := os.fork():
         return child
     status = 1
     try:
-        if rank > 0:  # what libraries say by themselves, too
-            sys.stdout = sys.stderr = others_say
-            os.dup2(others_say.fileno(), 1)
-            os.dup2(others_say.fileno(), 2)
-        if count > 1:
-            _share(rank, count, threads)
+        if says:  # what libraries say by themselves, too
+            sys.stdout = sys.stderr = says
+            os.dup2(says.fileno(), 1)
+            os.dup2(says.fileno(), 2)
+        if before is not None:
+            os.read(before, 1)
+        _take(*share)
         sys.argv = [script, *options]
         runpy.run_path(script, run_name="__main__")
         status = 0
@@ -94,15 +155,16 @@ def _copy(script, options, rank, count, threads, others_say):
         os._exit(status)
 
 
-def _share(rank, count, threads):
-    """Be one of several workers, with so many threads."""
+def _take(rank, count, threads):
+    """Be one of several workers, if there are several, with so many threads."""
     import numba
     import torch
     from threadpoolctl import threadpool_limits
 
     from common import workers
 
-    os.environ |= workers.environment(rank, count)
+    if count > 1:
+        os.environ |= workers.environment(rank, count)
     torch.set_num_threads(threads)
     numba.set_num_threads(threads)
     threadpool_limits(threads)

@@ -3,7 +3,7 @@
 The folds of a method, and the looks of a training, are no independent points: whole methods are drawn.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -30,25 +30,28 @@ def correlation(x, y, methods, kind, seed, resamples=RESAMPLES, level=LEVEL):
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     finite = np.isfinite(x) & np.isfinite(y)
     x, y, methods = x[finite], y[finite], np.asarray(methods)[finite]
-    of = _weighted_spearman if kind == "spearman" else _weighted_pearson
-    value = of(x, y, np.ones((1, len(x))))[0] if len(x) else np.nan
     names, place = np.unique(methods, return_inverse=True)
+    of = partial(_spearman if kind == "spearman" else _pearson, x, y, place)
+    value = of(np.ones((1, len(names))))[0] if len(x) else np.nan
     if len(names) < FEWEST_METHODS or np.isnan(value):
         return Correlation(float(value), np.nan, np.nan)
-    values = of(x, y, _drawn(tuple(place), len(names), seed, resamples))
+    values = of(_drawn(len(names), seed, resamples))
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])  # NaN where a sample is of one method alone
     return Correlation(float(value), float(low), float(high))
 
 
-@lru_cache(maxsize=4)  # many measures are correlated over the same points
-def _drawn(place, count, seed, resamples):
-    """(resamples, n): how often each point counts; place: the number of its method, of so many."""
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    return drawn[:, place].astype(float)
+@lru_cache(maxsize=4)  # many measures are correlated over the same methods
+def _drawn(count, seed, resamples):
+    """(resamples, count): how often each of so many methods is drawn."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples).astype(float)
 
 
-def _weighted_pearson(x, y, weights):
-    """Pearson correlations (b,) of x and y (n,), or (b, n), where points count as often as weights (b, n) say."""
+def _pearson(x, y, place, drawn):
+    """Pearson correlations (b,) of x and y (n,), or (b, n), where a point counts as often as its method, of number place (n,), is drawn.
+
+    drawn (b, m): how often each method is.
+    """
+    weights = drawn[:, place]
     total = weights.sum(axis=1, keepdims=True)
     x, y = (each - _summed(weights, each)[:, None] / total for each in (x, y))
     products = [np.einsum("bn,bn,bn->b", weights, a, b) for a, b in ((x, y), (x, x), (y, y))]
@@ -61,16 +64,14 @@ def _summed(weights, values):
     return weights @ values if values.ndim == 1 else np.einsum("bn,bn->b", weights, values)
 
 
-def _weighted_spearman(x, y, weights):
-    return _weighted_pearson(_ranks(x, weights), _ranks(y, weights), weights)
+def _spearman(x, y, place, drawn):
+    return _pearson(_ranks(x, place, drawn), _ranks(y, place, drawn), place, drawn)
 
 
-def _ranks(values, weights):
-    """The ranks (b, n) of values (n,) of which there are as many as weights (b, n) say: of equal ones the mean of theirs."""
-    order = np.argsort(values, kind="stable")
-    first = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)  # of each different value
-    counts = np.add.reduceat(weights[:, order], first, axis=1)
-    before = np.cumsum(counts, axis=1) - counts
-    place = np.empty(len(values), dtype=int)
-    place[order] = np.repeat(np.arange(len(first)), np.diff(first, append=len(values)))
-    return (before + (counts + 1) / 2)[:, place]
+def _ranks(values, place, drawn):
+    """The ranks (b, n) of values (n,), of which there are as many as of their methods are drawn: of equal ones the mean of theirs."""
+    different, which = np.unique(values, return_inverse=True)
+    counts = np.zeros((drawn.shape[1], len(different)))  # of each value in each method
+    np.add.at(counts, (place, which), 1)
+    below = np.cumsum(counts, axis=1) - counts
+    return drawn @ (below + counts / 2)[:, which] + 1 / 2  # as many as are drawn of each method's; exact, being halves

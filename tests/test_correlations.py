@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from embedding_space.correlations import _ranks, _weighted_pearson, _weighted_spearman, correlation
+from embedding_space.correlations import _pearson, _ranks, _spearman, correlation
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=12)
@@ -19,9 +19,10 @@ def test_by_hand():
     assert correlation(x, y, methods, "spearman", 0).value == pytest.approx(1.5 / 3**0.5)
 
 
-def test_weights_are_so_many_copies():
-    counts = RNG.integers(0, 4, size=(5, 12))
-    for row, pearson, spearman in zip(counts, _weighted_pearson(X, Y, counts), _weighted_spearman(X, Y, counts)):
+@pytest.mark.parametrize("place", [np.arange(12), np.repeat(np.arange(6), 2), np.array([0, 1, 2] * 4)])
+def test_methods_that_are_drawn_are_so_many_copies(place):
+    drawn = RNG.integers(0, 4, size=(5, place.max() + 1))
+    for row, pearson, spearman in zip(drawn[:, place], _pearson(X, Y, place, drawn), _spearman(X, Y, place, drawn)):
         x, y = np.repeat(X, row), np.repeat(Y, row)
         assert pearson == pytest.approx(scipy.stats.pearsonr(x, y).statistic)
         assert spearman == pytest.approx(scipy.stats.spearmanr(x, y).statistic)
@@ -29,7 +30,14 @@ def test_weights_are_so_many_copies():
 
 def test_ranks_by_hand():
     # 5, 5, 7 and 7 once more: the fives share ranks 1 and 2, the sevens 3 and 4
-    assert _ranks(np.array([7.0, 5.0]), np.array([[2, 2]])).tolist() == [[3.5, 1.5]]
+    assert _ranks(np.array([7.0, 5.0]), np.array([0, 1]), np.array([[2, 2]])).tolist() == [[3.5, 1.5]]
+
+
+def test_ranks_are_scipys():
+    values, place = RNG.integers(0, 9, size=40), RNG.integers(0, 5, size=40)
+    drawn = RNG.integers(0, 4, size=(20, 5))
+    for row, ranks in zip(drawn[:, place], _ranks(values, place, drawn)):
+        assert (np.repeat(ranks, row) == scipy.stats.rankdata(np.repeat(values, row))).all()
 
 
 def test_whole_methods_are_drawn():

@@ -10,7 +10,8 @@ from common import in_turn
 SAYS = "import os, sys\nopen('said.txt', 'a').write(' '.join([*sys.argv, os.environ.get('RANK', '')]) + '\\n')\n"
 SHARES = SAYS + "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])  # stage_script(\n"
 ENDS = {"one.py": SAYS, "two.py": SAYS + "sys.exit(0)\n", "three.py": SAYS + "sys.exit(3)\n", "text.py": SAYS + "sys.exit('wrong')\n",
-        "fails.py": SAYS + "1 / 0\n", "shares.py": SHARES, "second.py": SHARES + "sys.exit(int(os.environ['RANK']) * 7)\n"}  # fmt: skip
+        "waits.py": "import time\nwhile 'one' not in open('said.txt').read(): time.sleep(0.01)\nprint('waited')\n" + SAYS,
+        "beside.py": SAYS, "fails.py": SAYS + "1 / 0\n", "shares.py": SHARES, "second.py": SHARES + "sys.exit(int(os.environ['RANK']) * 7)\n"}  # fmt: skip
 
 
 @pytest.fixture(params=["copied", "started"])
@@ -42,7 +43,7 @@ def said(folder):
 
 
 def test_all_in_their_order_with_the_options(folder, capfd):
-    assert in_turn.main(["one.py", "two.py", "--", "--settings", "x.yaml"]) == 0
+    assert in_turn.main(["one.py+", "wait", "two.py", "--", "--settings", "x.yaml"]) == 0
     assert said(folder) == ["one.py --settings x.yaml", "two.py --settings x.yaml"]
     assert capfd.readouterr().out.splitlines() == ["python one.py --settings x.yaml", "python two.py --settings x.yaml"]
 
@@ -60,6 +61,33 @@ def test_workers_share_a_stage_and_one_of_them_speaks(three_cores, capfd):
         "one.py"
     ]
     assert capfd.readouterr().out.splitlines() == ["python shares.py", "rank 0 of 3", "python one.py"]
+
+
+def test_some_run_beside_the_rest(three_cores, capfd):
+    """The first of them ends only when one.py has run; the second waits for the first, and two.py for both."""
+    (three_cores / "said.txt").touch()
+    assert in_turn.main(["waits.py+", "beside.py+", "one.py", "wait", "two.py"]) == 0
+    assert said(three_cores) == ["one.py", "waits.py", "beside.py", "two.py"]
+    order = ["python one.py", "python waits.py", "waited", "python beside.py", "python two.py"]
+    assert capfd.readouterr().out.splitlines() == order
+
+
+def test_they_are_waited_for_in_the_end(three_cores, capfd):
+    (three_cores / "said.txt").touch()
+    assert in_turn.main(["waits.py+", "one.py"]) == 0
+    assert said(three_cores) == ["one.py", "waits.py"] and "waited" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("last", [["wait", "two.py"], []])
+def test_one_of_them_that_fails_is_heard_and_the_last(three_cores, capfd, last):
+    assert in_turn.main(["text.py+", *last]) == 1
+    assert said(three_cores) == ["text.py"]
+    assert capfd.readouterr().err.splitlines() == ["wrong"]
+
+
+def test_where_another_fails_they_are_waited_for(three_cores):
+    assert in_turn.main(["one.py", "waits.py+", "three.py", "two.py"]) == 3
+    assert sorted(said(three_cores)) == ["one.py", "three.py", "waits.py"]
 
 
 def test_a_worker_that_fails_is_heard(three_cores, capfd):
