@@ -86,7 +86,6 @@ def _sums_of_image(maps, totals, dots, logs):
                 dot, of_logs = 0.0, 0.0
                 for t in range(size):
                     dot += centred[a, t] * centred[b, t]
-                for t in range(size):
                     of_logs += _x_log_x(halves[a, t] + halves[b, t])
                 dots[a, b] += dot
                 logs[a, b] += of_logs
