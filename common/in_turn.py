@@ -66,7 +66,8 @@ def copied(script, options):
     count = min(cores, MOST_COPIES) if _makes_a_stage(script) and not GPU.exists() else 1
     with tempfile.TemporaryFile("w+") as others_say:
         say = [None] + [others_say] * (count - 1)
-        children = [_copy(script, options, say[rank], (rank, count, cores // count)) for rank in range(count)]
+        share = [(rank, count, cores // count) for rank in range(count)] if count > 1 else [None]
+        children = [_copy(script, options, *each) for each in zip(say, share)]
         statuses = [_ended(child) for child in children]
         if any(statuses[1:]) and not statuses[0]:
             _repeat(others_say, sys.stderr)
@@ -88,7 +89,7 @@ class Beside:
     def begin(self, script, options):
         says, before = tempfile.TemporaryFile("w+"), self.ends
         self.ends, end = os.pipe()
-        child = _copy(script, options, says, before=before)
+        child = _copy(script, options, says, (0, 1, 1), before)
         os.close(before)
         os.close(end)
         self.scripts.append((script, options, child, says))
@@ -123,10 +124,11 @@ def _ended(child):
         raise
 
 
-def _copy(script, options, says=None, share=(0, 1, 1), before=None):
+def _copy(script, options, says, share, before=None):
     """Fork; returns the child's id.
 
-    says: a file that it speaks into; share: its rank, of how many, with how many threads; before: a pipe that ends when it may begin.
+    says: a file that it speaks into, or None; share: its rank, of how many, with how many threads, or None, for all there is; before: a
+    pipe that ends when it may begin.
     """
     if child := os.fork():
         return child
@@ -138,7 +140,8 @@ def _copy(script, options, says=None, share=(0, 1, 1), before=None):
             os.dup2(says.fileno(), 2)
         if before is not None:
             os.read(before, 1)
-        _take(*share)
+        if share:
+            _take(*share)
         sys.argv = [script, *options]
         runpy.run_path(script, run_name="__main__")
         status = 0

@@ -90,6 +90,14 @@ def test_where_another_fails_they_are_waited_for(three_cores):
     assert sorted(said(three_cores)) == ["one.py", "three.py", "waits.py"]
 
 
+def test_one_alone_keeps_the_threads_it_would_have(three_cores, monkeypatch):
+    """Also where numba is allowed fewer than there are cores: more than those it refuses."""
+    numba = pytest.importorskip("numba")
+    monkeypatch.setattr(numba, "set_num_threads", lambda count: 1 / (count == 1))
+    assert in_turn.main(["one.py", "beside.py+"]) == 0
+    assert said(three_cores) == ["one.py", "beside.py"]
+
+
 def test_a_worker_that_fails_is_heard(three_cores, capfd):
     assert in_turn.main(["second.py", "one.py"]) == 7
     assert sorted(said(three_cores)) == ["second.py 0", "second.py 1", "second.py 2"]
