@@ -10,7 +10,7 @@ from common import in_turn
 SAYS = "import os, sys\nopen('said.txt', 'a').write(' '.join([*sys.argv, os.environ.get('RANK', '')]) + '\\n')\n"
 SHARES = SAYS + "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])  # stage_script(\n"
 ENDS = {"one.py": SAYS, "two.py": SAYS + "sys.exit(0)\n", "three.py": SAYS + "sys.exit(3)\n", "text.py": SAYS + "sys.exit('wrong')\n",
-        "waits.py": "import time\nwhile 'one' not in open('said.txt').read(): time.sleep(0.01)\nprint('waited')\n" + SAYS,
+        "waits.py": "import time\nfor _ in range(3000):\n    if 'one' not in open('said.txt').read(): time.sleep(0.01)\nprint('waited')\n" + SAYS,
         "beside.py": SAYS, "fails.py": SAYS + "1 / 0\n", "shares.py": SHARES, "second.py": SHARES + "sys.exit(int(os.environ['RANK']) * 7)\n"}  # fmt: skip
 
 
