@@ -2,13 +2,14 @@
 
 import math
 import time
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
-from common import csv_files, threads
+from common import csv_files
 from common.errors import InputError, refused
 from common.seeds import derived_seed
 from common.settings import BY_EMBEDDINGS
@@ -20,7 +21,7 @@ from reality_check.modules import Embedder, EmbeddingNetwork, device_of, make_re
 from reality_check.networks import start_source
 from reality_check.rho_regularization import RhoMiner
 from reality_check.runs import LOOKS, PARTS, features_of, looks_shelf, parts_of, tuned_as
-from reality_check.training import EPOCH, Standardised, Training, for_raw_features, freeze
+from reality_check.training import EPOCH, SMALLEST_SPREAD, Standardised, Training, for_raw_features, freeze
 from reality_check.training_inputs import Features, Images
 
 MOST_READERS = 8  # processes beside a GPU
@@ -49,7 +50,7 @@ def _begin(shelf):
     )
     if options.frozen == "trunk":
         inputs = Features(_features_by_id(network), parts["train"])
-        trunk = Standardised(inputs.of(parts["train"]))
+        trunk = _standardised(network, inputs.of(parts["train"]))
     else:
         trunk, transform = trunk_features.built(settings, start_source(settings, network.model))
         inputs = Images(parts["train"], transform, network.crop, options, seed, readers(options, device_of(settings)))
@@ -60,6 +61,29 @@ def _begin(shelf):
     training = Training(module, kit, options, shelf.of.rate, seed, device_of(settings), settings.precision)
     places = partial(fillers.places, options, labels, kit.images_per_class, seed)
     return _Work(shelf, parts, labels, places, inputs, training)
+
+
+def _standardised(network, features):
+    """Standardised by the features (n, f) of a network's training images; says how many of them carry little or nothing.
+
+    Raises InputError if no feature varies.
+    """
+    try:
+        standardised = Standardised(features)
+    except ValueError as error:
+        raise InputError(f"{network.source.network}: {error}; check its weights and its transform") from None
+    if standardised.constant or standardised.raised:
+        _say_once(
+            f"{network.dataset}, fold {network.fold}: of {features.shape[1]:,} features of {network.source.network}, "
+            f"{standardised.constant} do not vary over the {len(features):,} training images and get no weight; "
+            f"{standardised.raised} vary little and are scaled by {SMALLEST_SPREAD:g} of the median spread"
+        )
+    return standardised
+
+
+@cache
+def _say_once(line):
+    tqdm.write(line)
 
 
 def readers(options, device):
@@ -121,7 +145,7 @@ def try_out(shelf, tick):
     items = [item for part in parts for item in work.parts[part]]
     every, _ = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
     places = work.places(np.zeros((len(work.labels), 1)))
-    for images in work.inputs.batches(places, 1, 2 * threads.at_once() + 1):
+    for images in work.inputs.batches(places, 1, 3):
         _step(work, images, places(work.training.iteration + 1))
         for some in work.inputs.whole(items[: math.ceil(len(items) / every)]):
             work.training.embedded(some)

@@ -18,6 +18,8 @@ from common.seeds import derived_seed
 from reality_check.modules import Embedder
 
 EPOCH = 100  # iterations; a stopped run loses at most so many
+SMALLEST_SPREAD = 0.1  # of a standardised feature, as a share of the median feature's standard deviation
+ROUNDING = 1e-5  # of a float32 feature, as a share of its size
 
 
 class Best(NamedTuple):
@@ -153,15 +155,31 @@ def freeze(network, frozen):
 # Embedders on the features of a frozen trunk.
 # ---------------------------------------------------------------------------------------------------------------------
 class Standardised(nn.Module):
-    """Features (n, f) less their mean, by their standard deviation: on these, one learning rate suits all losses."""
+    """Features (n, f) minus their mean, times a scale (f,): on these, one learning rate suits all losses.
+
+    The scale is 1 / standard deviation over the training images. It is 0 for a feature that does not vary there, such as a ReLU that is
+    never active: nothing can be learned about it, and an unseen image that activates it must not move the embedding. Standard deviations
+    below `SMALLEST_SPREAD` times the median of those that vary are raised to that. Raises ValueError if no feature varies.
+    """
 
     def __init__(self, features):
         super().__init__()
-        self.register_buffer("mean", features.mean(dim=0))
-        self.register_buffer("std", features.std(dim=0).clamp(min=1e-6))
+        mean, std = features.double().mean(dim=0), features.double().std(dim=0)
+        varies = std > ROUNDING * mean.abs()  # what rounding alone makes is no variation
+        if not varies.any():
+            raise ValueError("the trunk gives the same features for all training images")
+        smallest = SMALLEST_SPREAD * std[varies].median()
+        self.raised = int((varies & (std < smallest)).sum())
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("scale", torch.where(varies, 1 / std.clamp(min=smallest), 0).float())
+
+    @property
+    def constant(self):
+        """How many features do not vary on the training images."""
+        return int((self.scale == 0).sum())
 
     def forward(self, features):
-        return (features - self.mean) / self.std
+        return (features - self.mean) * self.scale
 
 
 @torch.no_grad()
@@ -169,6 +187,6 @@ def for_raw_features(standardised, embedder):
     """The embedder of features x that gives what `embedder` gives for standardised(x)."""
     weight, bias = embedder.net[0].weight, embedder.net[0].bias
     raw = Embedder(weight.shape[1], weight.shape[0])
-    raw.net[0].weight.copy_(weight / standardised.std)
-    raw.net[0].bias.copy_(bias - (weight / standardised.std) @ standardised.mean)
+    raw.net[0].weight.copy_(weight * standardised.scale)
+    raw.net[0].bias.copy_(bias - (weight * standardised.scale) @ standardised.mean)
     return raw

@@ -3,6 +3,7 @@
 import multiprocessing
 import shutil
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -275,6 +276,51 @@ def test_embedder_for_raw_features():
     assert standardised(features).mean().abs() < 1e-5 and standardised(features).std() == pytest.approx(1, abs=0.05)
     raw = for_raw_features(standardised, embedder)
     torch.testing.assert_close(raw(features), embedder(standardised(features)), atol=1e-5, rtol=1e-4)
+
+
+def test_features_that_do_not_vary_get_no_weight():
+    """By hand: spreads 2, 2, 4, 0, 0 (but for rounding) and .002; the median of those that vary is 2, and a tenth of it .2."""
+    two = 2**0.5  # values m - s / sqrt(2) and m + s / sqrt(2) have the standard deviation s
+    spreads = torch.tensor([2, 2, 4, 0, 1e-7, 0.002])
+    features = torch.stack([3 - spreads / two, 3 + spreads / two])
+    standardised = Standardised(features)
+    assert standardised.scale.tolist() == pytest.approx([0.5, 0.5, 0.25, 0, 0, 5], rel=1e-3)
+    assert (standardised.constant, standardised.raised) == (2, 1)
+
+
+def test_a_feature_that_only_unseen_images_activate_moves_no_embedding():
+    features = torch.rand(40, 5)
+    features[:, 2] = 0
+    standardised, embedder = Standardised(features), Embedder(5, 3)
+    raw = for_raw_features(standardised, embedder)
+    assert (raw.net[0].weight[:, 2] == 0).all()
+    unseen = torch.rand(1, 5)
+    torch.testing.assert_close(
+        raw(unseen + torch.tensor([0, 0, 100.0, 0, 0])), raw(unseen + torch.tensor([0, 0, 0.0, 0, 0]))
+    )
+    torch.testing.assert_close(raw(unseen), embedder(standardised(unseen)), atol=1e-5, rtol=1e-4)
+
+
+def test_features_that_are_all_the_same_are_refused():
+    with pytest.raises(ValueError, match="the same features for all training images"):
+        Standardised(torch.full((4, 3), 0.3))
+
+
+def test_the_number_of_features_without_weight_is_said_once(capsys):
+    network = SimpleNamespace(dataset="Tiles", fold=1, source=SimpleNamespace(network="timm:tiny"))
+    features = torch.rand(40, 5)
+    features[:, 2:4], features[:, 4] = 0, features[:, 4] / 100
+    for _ in range(2):
+        run_training._standardised(network, features)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == (
+        "Tiles, fold 1: of 5 features of timm:tiny, 2 do not vary over the 40 training images and get no weight; "
+        "1 vary little and are scaled by 0.1 of the median spread"
+    )
+    with pytest.raises(
+        InputError, match="^timm:tiny: the trunk gives the same features for all training images; check its w"
+    ):
+        run_training._standardised(network, torch.ones(3, 2))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
