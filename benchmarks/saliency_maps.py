@@ -10,7 +10,6 @@ import torch
 from captum.attr import NoiseTunnel, Saliency
 
 from benchmarks.measure import Row, apart, fastest, medians
-from common import threads
 from common.machine import keep_freed_memory
 from common.settings import Settings
 from data.images import open_image
@@ -76,12 +75,6 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
     return saliency_map(gradients_in_batches(network, copies, base, DISTANCE, batch_size), protocol)
 
 
-def our_maps(network, image, base):
-    """Maps as the scripts make them, as many as there are threads, each map with one."""
-    images = [image] * threads.at_once()
-    return list(threads.in_order(lambda each: our_map(network, each, base, BATCH_SIZES["cpu"]), images))
-
-
 def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
     plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind)
@@ -119,7 +112,7 @@ def _captum(batch_size):
 def _ours():
     keep_freed_memory()  # as scripts with networks do
     _, ours, image, base = contestants("cpu")
-    return partial(our_maps, ours, image, base)
+    return partial(our_map, ours, image, base, BATCH_SIZES["cpu"])
 
 
 def cpu_rows(rounds=9):
@@ -128,7 +121,7 @@ def cpu_rows(rounds=9):
     with apart({"plain": _plain, "captum": partial(_captum, best), "ours": _ours}) as runs:
         medians(runs, 1)  # the first are slower
         seconds = medians(runs, rounds)
-    what, seconds["ours"] = "one map of 50 samples", seconds["ours"] / threads.at_once()
+    what = "one map of 50 samples"
     return [
         Row(what, "plain loop", "cpu", "s", 2.3, seconds["ours"], seconds["plain"], rounds, *exactness()),
         Row(what, "captum", "cpu", "s", 1.3, seconds["ours"], seconds["captum"], rounds, batch_size=best),

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from causes import errors_at_rank_1
-from common import threads
 from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed, fingerprint
@@ -91,8 +90,8 @@ def make_maps(pairs, load, shelves, number, tick):
     """The maps of all pairs under a network, by some protocols; see Job.make."""
     network, protocols = shelves[0].of.network, [shelf.of.protocol for shelf in shelves]
     ready, found = load(network.path), []
-    for each in threads.in_order(lambda pair: maps_of_pair(network, ready, pair, protocols), pairs, ready.device):
-        found.append(each)
+    for pair in pairs:
+        found.append(maps_of_pair(network, ready, pair, protocols))
         tick(1)
     return [{"maps": list(each)} for each in zip(*found)]
 

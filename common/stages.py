@@ -264,22 +264,19 @@ def _seconds(todo):
 def _seconds_per_tick(job, number):
     """How long a tick of a part takes; 0 without ticks.
 
-    The first one has to load things, and as many as are at work at once may come at one moment. So time is taken from that of
-    the last of the first such round to that of the last of the second; where a part has fewer, from the beginning to its end.
+    The first one has to load things, so time is taken from its end to that of the second, or of a part that has only one from its
+    beginning.
     """
-    moments, at_once = [(time.perf_counter(), 0)], 1
+    moments = [(time.perf_counter(), 0)]
 
     def tick(ticks):
-        nonlocal at_once
         moments.append((time.perf_counter(), ticks))
-        at_once = threads.at_once()  # only now is it known whether torch is at work
-        if len(moments) > 2 * at_once:
+        if len(moments) == 3:
             raise _Enough
 
     with suppress(_Enough):
         (job.trial or job.make)(job.shelves, number, tick)
-    if len(moments) > 2 * at_once:
-        moments = moments[at_once:]
+    moments = moments[-2:]
     (begin, _), (end, _) = moments[0], moments[-1]
     return (end - begin) / (sum(ticks for _, ticks in moments[1:]) or 1)
 

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common import threads
 from common.errors import InputError
 from common.shelf import blocks
 from data.datasets import Item
 from reality_check.loading import Ready
-from reality_check.modules import device_of, features_of, place_of, ready_for_inference
+from reality_check.modules import device_of, features_of, in_eval_mode
 from reality_check.transforms import network_inputs
 
 
@@ -32,13 +31,13 @@ def embedded(wanted, items, batch_size, tick):
 
 
 def embeddings_of(network, transform, paths, batch_size=10):
-    """The embeddings (n, d) of image files by a network, a torch.nn.Module that is put into eval mode.
+    """The embeddings (n, d) of image files by a network, a torch.nn.Module, in eval mode; it is left as it was.
 
     Raises InputError on an image that cannot be read.
     """
     items = [Item(str(path), Path(path), 0) for path in paths]
-    ready = Ready(ready_for_inference(network, place_of(network)), transform)
-    return SharedTrunk(ready, [torch.nn.Identity()], batch_size).embedded(items)[0]
+    with in_eval_mode(network):
+        return SharedTrunk(Ready(network, transform), [torch.nn.Identity()], batch_size).embedded(items)[0]
 
 
 class SharedTrunk:
@@ -58,9 +57,9 @@ class SharedTrunk:
         """The embeddings (n, d) of the items' images by each embedder; tick(n) is called for every n images."""
         inputs, batches = network_inputs(items, self.trunk.transform), []
         some = (torch.stack([next(inputs) for _ in each]) for each in blocks(items, self.batch_size))
-        for each in threads.in_order(self._of_batch, some, self.trunk.device):
-            batches.append(each)
-            tick(len(each[0]))
+        for images in some:
+            batches.append(self._of_batch(images))
+            tick(len(images))
         return [np.concatenate(rows) for rows in zip(*batches)]
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import os
+from contextlib import contextmanager
 from itertools import chain
 
 import torch
@@ -70,6 +71,21 @@ def fingerprint_of(module):
 def ready_for_inference(module, device="cpu"):
     """The module in eval mode on a device, asking for no weight gradients and laid out for fast convolutions."""
     return module.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
+
+
+@contextmanager
+def in_eval_mode(network):
+    """Inside, a caller's network is in eval mode; afterwards each of its modules is in the mode that it was in before.
+
+    Nothing else of it is touched: parameters go on asking for gradients, and keep those that they have.
+    """
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield network
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def place_of(module):
@@ -140,9 +156,10 @@ def randomised(network, seed, images, share=1):
     """A copy of a network with random weights from `seed`, calibrated on images (n, 3, H, W), in eval mode.
 
     Layers draw theirs as they do when they are made; parameters that no layer draws are shuffled. share: of its layers, from
-    the last one that is at work on an image to the first, that become random: one at least.
+    the last one that is at work on an image to the first, that become random: one at least. Raises ValueError if the network, which
+    is in eval mode, cannot be copied.
     """
-    copied = copy.deepcopy(network).eval()
+    copied = independent_copy(network, images)
     layers = layers_in_order(copied, images[:1])
     chosen = layers[-max(1, round(share * len(layers))) :] if share < 1 else list(copied.modules())
 
@@ -159,6 +176,26 @@ def randomised(network, seed, images, share=1):
         return copied
 
     return calibrate_batchnorm(seeded(seed, draw), images, chosen)
+
+
+@torch.no_grad()
+def independent_copy(network, images):
+    """A copy of a network in eval mode that gives what the network gives, tried on images (n, 3, H, W).
+
+    Raises ValueError if there is none. Where a forward hook belongs to the object that it was written in, the copy's layers would store
+    what they give in the original, and the copy would return what it kept before.
+    """
+    try:
+        copied = copy.deepcopy(network)
+        network(images[:1])
+        alike = torch.equal(copied(images[-1:]), network(images[-1:]))
+    except Exception as error:  # any, as it is the network's own code
+        raise ValueError(f"the network cannot be copied ({one_line(error)})") from None
+    if not alike:
+        raise ValueError(
+            "a copy of the network gives other numbers; let its hooks store nothing outside of their module"
+        )
+    return copied
 
 
 @torch.no_grad()

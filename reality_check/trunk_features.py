@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from common import checksums, claims, threads
+from common import checksums, claims
 from common.array_files import Array
 from common.errors import InputError
 from common.settings import BN_INCEPTION
@@ -101,7 +101,7 @@ def _make(settings, shelves, number, tick):
     trunk = load_trunk(source, source.description(settings), start_trunk(settings, model), device_of(settings))
     some = blocks(blocks(items, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE)
     batches = (torch.stack(list(network_inputs(each, trunk.transform))) for each in some)
-    for found in threads.in_order(partial(features_of, trunk.module), batches, trunk.device):
-        features.append(found)
-        tick(len(found))
+    for images in batches:
+        features.append(features_of(trunk.module, images))
+        tick(len(images))
     return [{"features": torch.cat(features)}]

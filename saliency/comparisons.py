@@ -4,8 +4,6 @@ A shelf of comparisons has an array for each pair of networks, and grows as ther
 so that memory does not grow with the number of images.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import combinations_with_replacement
 from typing import NamedTuple
@@ -143,14 +141,10 @@ def kept_maps(shelves, number):
     else:
         found = [np.empty(size, np.float16) for size in sizes]
 
-    def read(shelf, room):
+    for shelf, room in zip(shelves, found):
         maps = shelf.get(number, "maps", rooms={"maps": room})["maps"]
         if maps is not room:
             room[...] = maps
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # most of reading is done outside of Python
-        list(pool.map(read, shelves, found))
-    for shelf in shelves:
         shelf.read_ahead(number + 1)
     return found
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common import threads
 from common.array_files import Array
 from common.errors import InputError
 from common.seeds import derived_seed
@@ -189,7 +188,7 @@ def maker(settings, items, remembered, networks=None):
         maps, at_once = [], max(1, options.batch_size // max(samples))  # images whose copies share a batch
         images = zip(some, network_inputs(some, shown.ready.transform))
         together = iter(lambda: list(islice(images, at_once)), [])
-        for found in threads.in_order(maps_of, together, shown.base.device):
+        for found in map(maps_of, together):
             maps += found
             tick(len(found))
         return [{"maps": list(each)} for each in zip(*maps)]
@@ -212,8 +211,7 @@ def subject_of(network, ready):
 
     black = black_input(ready.transform)
     try:
-        with threads.one():
-            return Subject(ready, black, base_embedding(ready.module, black))
+        return Subject(ready, black, base_embedding(ready.module, black))
     except ValueError as error:
         raise InputError(f"{network.name}: {error}; take another transform or network") from None
 
@@ -232,8 +230,10 @@ def _random(network, ready, condition, items):
     purpose = ("random weights", network.model.name, network.dataset, network.fold, condition.random_draw)
     images = torch.stack(list(network_inputs(items[:CALIBRATED_ON], ready.transform)))
     seed = derived_seed(network.settings.seed, *purpose)
-    with threads.one():
+    try:
         module = randomised(ready.module, seed, images, condition.random_share)
+    except ValueError as error:
+        raise InputError(f"{network.name}: {error}") from None
     return ready._replace(module=for_inference(module, device_of(network.settings)))
 
 

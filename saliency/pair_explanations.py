@@ -3,7 +3,7 @@
 from common.seeds import derived_seed
 from data.images import open_image
 from reality_check.distances import distance_function
-from reality_check.modules import place_of, ready_for_inference
+from reality_check.modules import in_eval_mode, place_of
 from saliency.smoothgrad import base_embedding, gradients_in_batches, noisy_copies, saliency_map
 
 BATCH_SIZE = 10
@@ -33,12 +33,12 @@ def explain_pair(network, transform, query, neighbor, distance="Euclidean Distan
                  noise_sigma=0.15, seed=0):  # fmt: skip
     """The saliency maps (h, w), in [0, 1], of the distance between two images' embeddings: of the query, of the neighbour.
 
-    network: a torch.nn.Module, images (n, 3, h, w) to embeddings (n, d), which is put into eval mode; transform: from an RGB
-    image of PIL to a tensor (3, h, w); query, neighbor: paths; distance: see distance_function; protocol: "paper" or "released".
-    Raises InputError on an image that cannot be read, and ValueError if the network gives zeros for one.
+    network: a torch.nn.Module, images (n, 3, h, w) to embeddings (n, d), which works in eval mode and is left as it was; transform:
+    from an RGB image of PIL to a tensor (3, h, w); query, neighbor: paths; distance: see distance_function; protocol: "paper" or
+    "released". Raises InputError on an image that cannot be read, and ValueError if the network gives zeros for one.
     """
-    network = ready_for_inference(network, place_of(network))
     inputs = [transform(open_image(path)) for path in (query, neighbor)]
     seeds = [derived_seed(seed, which) for which in ("query", "neighbor")]
-    gradients = pair_gradients(network, *inputs, distance_function(distance), noise_samples, noise_sigma, seeds)
+    with in_eval_mode(network):
+        gradients = pair_gradients(network, *inputs, distance_function(distance), noise_samples, noise_sigma, seeds)
     return tuple(saliency_map(each, protocol) for each in gradients)

@@ -63,8 +63,9 @@ def input_gradients(network, images, base_embedding, distance):
     images = images.detach().requires_grad_()
     # The sum's gradient with respect to an image is that of its own distance, since networks in eval mode do not mix
     # the images of a batch.
-    total = distance(network(images), base_embedding).sum()
-    return torch.autograd.grad(total, images)[0]
+    with torch.enable_grad():  # also for a caller who has it switched off
+        total = distance(network(images), base_embedding).sum()
+    return torch.autograd.grad(total, images)[0]  # of the images alone: weights get none
 
 
 def noise_scale(image, sigma):

@@ -9,7 +9,7 @@ from common.seeds import derived_seed
 from data.images import open_image
 from reality_check.crop_of import measured_crop
 from reality_check.distances import distance_function
-from reality_check.modules import place_of, randomised, ready_for_inference
+from reality_check.modules import in_eval_mode, randomised
 from reality_check.transforms import black_input
 from saliency.comparisons import on_one_grid
 from saliency.similarity import all_pairs, fisher_mean, fisher_std
@@ -38,16 +38,22 @@ def compare_networks(networks, transforms, images, distance="Euclidean Distance"
                      noise_samples=50, noise_sigma=0.15, seed=0):  # fmt: skip
     """Compare two networks by their saliency maps of the same images, beside floor and ceiling.
 
-    networks: two torch.nn.Module, images (n, 3, h, w) to embeddings (n, d), which are put into eval mode.
+    networks: two torch.nn.Module, images (n, 3, h, w) to embeddings (n, d); they work in eval mode, and are left as they were.
     transforms: one of each, or one for both, from an RGB image of PIL to a tensor (3, h, w).
     images: paths, at least two. distance: see distance_function. protocol: "paper" or "released".
     noise_samples, noise_sigma: l and sigma of SmoothGrad, sigma as a share of the transformed image's range.
 
     Returns Compared. Maps of networks that see other parts of an image, or other sizes, are all brought to the part and
     grid that both have (common_part.py). Raises InputError on
-    an image that cannot be read, and ValueError on a transform that does more than to resize and cut out the middle, or a
-    network that gives zeros for the black image.
+    an image that cannot be read, and ValueError on a transform that does more than to resize and cut out the middle, a
+    network that gives zeros for the black image, or one that cannot be copied.
     """
+    with in_eval_mode(networks[0]), in_eval_mode(networks[1]):
+        return _compared(networks, transforms, images, distance, protocol, noise_samples, noise_sigma, seed)
+
+
+def _compared(networks, transforms, images, distance, protocol, noise_samples, noise_sigma, seed):
+    """See compare_networks; the networks are in eval mode."""
     transforms = transforms if isinstance(transforms, (tuple, list)) else (transforms, transforms)
     crops = [measured_crop(transform) for transform in transforms]
     pictures = [open_image(path) for path in images]
@@ -74,10 +80,9 @@ def compare_networks(networks, transforms, images, distance="Euclidean Distance"
 
 def maps_of(network, inputs, black, seeds, distance, protocol, noise_samples, noise_sigma):
     """The saliency maps, a list of (h, w), of transformed images (n, 3, h, w); seeds: of each image's noise."""
-    device = place_of(network)
-    network, measure = ready_for_inference(network, device), distance_function(distance)
-    base, maps = base_embedding(network, black), []
+    measure, maps = distance_function(distance), []
+    base = base_embedding(network, black)
     for image, seed in zip(inputs, seeds):
-        copies = noisy_copies(image.to(device), noise_samples, noise_sigma, seed)
+        copies = noisy_copies(image.to(base.device), noise_samples, noise_sigma, seed)
         maps.append(saliency_map(gradients_in_batches(network, copies, base, measure, BATCH_SIZE), protocol))
     return maps

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from common import claims, safe_files, threads, workers
+from common import claims, safe_files, workers
 from common.errors import InputError, MissingFile, Unfinished
 from common.stages import Job, Stage, run
 from tests import fake_data, small_stage
@@ -178,8 +178,7 @@ def test_a_view_does_not_mix_things_of_different_making(whole):
         run(stage(whole, [2])._replace(views=stage(whole, base=10).views), whole, OPTIONS, small_stage.__file__)
 
 
-def test_a_dry_run_writes_nothing(settings, capsys, monkeypatch):
-    monkeypatch.setattr(threads, "at_once", lambda: 1)
+def test_a_dry_run_writes_nothing(settings, capsys):
     begun = []
 
     def slowly(shelves, number, tick):
@@ -194,26 +193,8 @@ def test_a_dry_run_writes_nothing(settings, capsys, monkeypatch):
     assert not settings.results.exists()
 
 
-@pytest.mark.parametrize("rows, expected", [(8, 0.1), (3, (0.5 + 0.2) / 3)])
-def test_a_dry_run_times_items_that_come_at_once(settings, capsys, monkeypatch, rows, expected):
-    """Two every 0.2 s, after 0.5 s of loading: of many what a later round takes; of few all of it, loading and all."""
-    monkeypatch.setattr(threads, "at_once", lambda: 2)
-
-    def in_pairs(shelves, number, tick):
-        time.sleep(0.3)
-        for place in range(rows):
-            time.sleep(0 if place % 2 else 0.2)
-            tick(1)
-
-    jobs = [Job([shelf_of(settings, 2, [[str(row) for row in range(rows)]])], in_pairs)]
-    run(Stage("squares", "number", jobs), settings, DRY_RUN, small_stage.__file__)
-    said = float(re.search("at ([0-9.]+) s a number", capsys.readouterr().out)[1])
-    assert expected - 0.005 < said < 1.5 * expected
-
-
-def test_a_dry_run_times_one_job_of_each_kind(settings, capsys, monkeypatch):
+def test_a_dry_run_times_one_job_of_each_kind(settings, capsys):
     """Six rows of a kind that takes 0.2 s each, and two jobs of six rows that take 0.02 s each: (1.2 + 0.24) s / 18."""
-    monkeypatch.setattr(threads, "at_once", lambda: 1)
     begun = []
 
     def slowly(seconds):
