@@ -29,7 +29,7 @@ from tests.slurm import small_cluster
 SKIPPED = 77
 MODELS = ["Contrastive", "ArcFace", "Triplet", "None"]
 IMAGES = 40
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # of a task, which has one CPU; the process without a cluster has all
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # a task has one CPU, and the last digits depend on the number of threads
 RECORDS = ("run.json", "files.json", "images.json")  # they hold times
 MAPS = "saliency/1_compute_maps.py"
 BEFORE = ["reality_check/2_train_models.py"]
@@ -56,7 +56,7 @@ def main():
             print(f"skipped: {error}")
             sys.exit(SKIPPED)
         for script in [*BEFORE, MAPS, *AFTER]:
-            run(script, settings["local"], os.environ)
+            run(script, settings["local"], os.environ | ONE_THREAD)
         compare(folder)
 
 
