@@ -105,7 +105,7 @@ def _draw_trees(settings, protocol):
         compared_groupings.file_of(settings, protocol, "groupings"), compared_groupings.GROUPS, key=["analysis"]
     )
     caption = (
-        "Which models are alike by their saliency maps (mean correlation), their embeddings of rendered cars (linear CKA) and their "
+        "Which models are alike by their saliency maps (mean correlation), their embeddings of rendered cars (debiased linear CKA) and their "
         "profiles of properties (correlation of standardised NR-Precisions): trees by average linkage. p: permutation test of "
         "whether losses of a group are more alike; c: cophenetic correlation, how well a tree shows its similarities."
     )

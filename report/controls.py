@@ -11,7 +11,7 @@ UNITS = {"loss_mean": "losses' means", "loss_fold": "losses and folds"}
 CORRECTED = {"none": "not corrected", "holm": "Holm"}
 OF = {
     "maps": "mean correlation of maps",
-    "embeddings": "linear CKA of embeddings",
+    "embeddings": "debiased linear CKA of embeddings",
     "properties": "correlation of profiles of properties",
 }
 
