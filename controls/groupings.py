@@ -42,7 +42,7 @@ def linear_cka(x, y):
     2012), which leaves out the similarity of each image with itself: 1 where embeddings are the same but for rotation and
     scale; 0 on average, so also negative, where they are unrelated, however few the images.
     Raises ValueError on other shapes, on what is not finite, on fewer than MIN_IMAGES images, and where HSIC(x, x) or
-    HSIC(y, y) is 0: all images, or all but one, are equally far from each other, as where embeddings are constant.
+    HSIC(y, y) is 0: embeddings are constant or, less some offset, all orthogonal to each other.
     """
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
@@ -54,13 +54,13 @@ def linear_cka(x, y):
     (across, _), *own = _unbiased_hsic(x, y), _unbiased_hsic(x, x), _unbiased_hsic(y, y)
     for which, (value, biased) in zip(("first", "second"), own):
         if value <= ROUNDING * biased:
-            raise ValueError(f"in the {which} embeddings all images, or all but one, are equally far apart: no CKA")
+            raise ValueError(f"in the {which} embeddings all images are alike, or orthogonal to each other: no CKA")
     value = across / (math.sqrt(own[0][0]) * math.sqrt(own[1][0]))
     return float(np.clip(value, -1, 1))  # rounding can leave the bounds
 
 
 def _unbiased_hsic(x, y):
-    """(unbiased, biased): n (n - 3) times HSIC_1, and n^2 times HSIC_0, of the linear kernels of x (n, d1) and y (n, d2).
+    """(n (n - 3) HSIC_1, ||X'Y||^2) of the linear kernels of x (n, d1) and y (n, d2), X and Y with centred columns.
 
     Rows and columns of a centred kernel sum to 0, diagonal included. With its diagonal p (n,), the squared norms of the
     centred rows, and q that of the other, equation 5 of Song et al. becomes

@@ -122,12 +122,12 @@ def test_cka_is_in_float64():
     assert linear_cka(x, y) == pytest.approx(linear_cka(x.astype(float) - 1000, y.astype(float) - 1000), rel=1e-9)
 
 
-@pytest.mark.parametrize("same", [np.full((7, 3), 0.1), np.eye(7), 0.1 * np.eye(7)[:, :1]])
-def test_embeddings_equally_far_apart_have_no_cka(same):
-    """All images alike (seven times 0.1 have a mean that is not quite 0.1); a simplex; one image unlike the others."""
+@pytest.mark.parametrize("same", [np.full((7, 3), 0.1), np.diag(range(1, 8)), 0.1 * np.eye(7)[:, :1]])
+def test_embeddings_that_are_constant_or_orthogonal_have_no_cka(same):
+    """All images alike (seven times 0.1 have a mean that is not quite 0.1); orthogonal ones; one image unlike the others."""
     x = np.random.default_rng(4).normal(size=(7, 3))
     for given, which in (((x, same), "second"), ((same, x), "first")):
-        with pytest.raises(ValueError, match=f"in the {which} embeddings all images, or all but one, are equally far"):
+        with pytest.raises(ValueError, match=f"in the {which} embeddings all images are alike, or orthogonal"):
             linear_cka(*given)
 
 
