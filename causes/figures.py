@@ -55,10 +55,11 @@ def regions_figure(settings, table):
     for panel, region in zip(axes, REGIONS):
         some = table[table.region == region]
         means = some.groupby("loss")[["mass", "pixels"]].mean()
+        trained = [model.name for model in settings.whole.models if model.trained and model.name in means.index]
         for group, color, marker, names, places in _by_group(settings, some):
             panel.plot(100 * means.mass.loc[names], places, marker, color=color, ms=4.5, label=group)
             ticks |= dict(zip(places, names))
-        panel.axvline(100 * means.pixels.mean(), color="0.4", lw=0.9, ls="--")
+        panel.axvline(100 * means.pixels.loc[trained].mean(), color="0.4", lw=0.9, ls="--")
         panel.set_title(region, pad=3)
         panel.set_xlabel("mass of the maps in %")
         panel.grid(color="0.9", lw=0.5)

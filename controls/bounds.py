@@ -175,13 +175,28 @@ def kind_of(a, b):
 
 
 def kinds_of(table, models):
-    """[(kind, its rows)] of a table of COLUMNS, from the ceiling to the floor; a trained and an untrained model are a kind of their own."""
-    untrained = [model.name for model in models if not model.trained]
-    mixed = (table.loss_a.isin(untrained) ^ table.loss_b.isin(untrained)) & table.kind.str.startswith("other loss")
-    found = [(kind, table[(table.kind == kind) & ~mixed]) for kind in KINDS]
-    place = KINDS.index("random weights")
-    found.insert(place, (f"a loss and {' or '.join(f'“{name}”' for name in untrained)}", table[mixed]))
-    return [(kind, some) for kind, some in found if len(some)]
+    """[(kind, its rows)] of a table of COLUMNS, from the ceiling to the floor.
+
+    A kind of KINDS is of trained networks alone. Rows of an untrained model are kinds of their own, which its name tells.
+    """
+    untrained, found = {model.name for model in models if not model.trained}, []
+    for kind in KINDS:
+        some = table[table.kind == kind]
+        labels = [_named(kind, untrained & {*pair}) for pair in zip(some.loss_a, some.loss_b)]
+        for label in sorted({*labels}, key=lambda label: (label != kind, label)):
+            found.append((label, some[[each == label for each in labels]]))
+    return found
+
+
+def _named(kind, untrained):
+    """A kind of pairs that have these untrained models."""
+    if not untrained:
+        return kind
+    names = " and ".join(f"“{name}”" for name in sorted(untrained))
+    if kind == "random weights":
+        return f"{names} and {kind}"
+    what, _, fold = kind.rpartition(", ")
+    return f"{'a loss and ' * (what == 'other loss' and len(untrained) == 1)}{names}, {fold}"
 
 
 def _labels(network):

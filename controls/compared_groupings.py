@@ -51,7 +51,7 @@ def similarities(settings, protocol):
         )
     found = {
         "maps": np.array([[of_maps[a, b].mean for b in names] for a in names]),
-        "embeddings": _alignment([by_name[name] for name in names]),
+        "embeddings": _alignment(settings, {name: by_name[name] for name in names}),
         "properties": groupings.profile_similarity(profiles.loc[names, [each.name for each in PROPERTIES]].to_numpy()),
     }
     return found, models
@@ -65,11 +65,21 @@ def _embeddings(settings):
     return found
 
 
-def _alignment(arrays):
-    """(l, l): linear CKA of every two models' embeddings, mean over the folds."""
-    found = np.eye(len(arrays))
+def _alignment(settings, arrays):
+    """(l, l): debiased linear CKA of every two models' embeddings, mean over the folds; arrays: name -> one for each fold.
+
+    Raises InputError where it is undefined.
+    """
+    found, names = np.eye(len(arrays)), list(arrays)
     for a, b in combinations(range(len(arrays)), 2):
-        found[a, b] = found[b, a] = np.mean([groupings.linear_cka(x, y) for x, y in zip(arrays[a], arrays[b])])
+        try:
+            values = [groupings.linear_cka(x, y) for x, y in zip(arrays[names[a]], arrays[names[b]])]
+        except ValueError as error:
+            raise InputError(
+                f"settings {settings.name!r}: embeddings of rendered cars by {names[a]} and {names[b]}: {error}; "
+                "check these networks, and `images` of `properties`"
+            ) from None
+        found[a, b] = found[b, a] = np.mean(values)
     return found
 
 

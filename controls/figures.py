@@ -29,7 +29,7 @@ def _draw_bounds(settings, protocol):
         table = csv_files.table(bounds.csv_file(settings, protocol, dataset), bounds.COLUMNS)
         caption = (
             f"Between floor and ceiling: correlation of saliency maps ({dataset}, {table.n_images.max()} images), a dot for each "
-            "network with itself under other noise, or each pair of networks; a bar is the mean of its line."
+            "network with itself under other noise, or each pair of networks; a bar is the mean of its line. A line is of trained networks alone, unless it names an untrained one."
         )
         figures.draw_by_protocol(settings, protocol, f"bounds_{dataset}", bounds_figure(settings, table), caption)
 
@@ -58,7 +58,7 @@ def _draw_nulls(settings, protocol):
     intervals = csv_files.table(score_controls.file_of(settings, protocol, "intervals"), score_controls.INTERVALS)
     caption = (
         f"NR-Precision of each model ({intervals.n_images.max():,} images, mean over folds; lines are 95% intervals by the bootstrap "
-        f"over queries). Grey: mean ± {NULL_WIDTH} standard deviations under permuted labels. Dashed: {NULL_WIDTH}, the paper's threshold."
+        f"over queries). Grey: mean ± {NULL_WIDTH} standard deviations under permuted labels, means over trained networks. Dashed: {NULL_WIDTH}, the paper's threshold."
     )
     figures.draw_by_protocol(settings, protocol, "nulls", nulls_figure(settings, nulls, intervals), caption)
 
@@ -67,7 +67,8 @@ def nulls_figure(settings, nulls, intervals):
     """A row for each property: the models' values with their intervals, and what chance gives."""
     names = [each.name for each in PROPERTIES]
     figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.36 * len(names) + 0.9))
-    chance = nulls.groupby("property")[["null_mean", "null_std"]].mean()
+    trained = nulls[nulls.loss.isin([model.name for model in settings.whole.models if model.trained])]
+    chance = trained.groupby("property")[["null_mean", "null_std"]].mean().reindex(names)
     order = groups(settings.whole.models)
     for row, name in enumerate(names):
         mean, width = chance.null_mean[name], NULL_WIDTH * chance.null_std[name]
@@ -105,7 +106,7 @@ def _draw_trees(settings, protocol):
         compared_groupings.file_of(settings, protocol, "groupings"), compared_groupings.GROUPS, key=["analysis"]
     )
     caption = (
-        "Which models are alike by their saliency maps (mean correlation), their embeddings of rendered cars (linear CKA) and their "
+        "Which models are alike by their saliency maps (mean correlation), their embeddings of rendered cars (debiased linear CKA) and their "
         "profiles of properties (correlation of standardised NR-Precisions): trees by average linkage. p: permutation test of "
         "whether losses of a group are more alike; c: cophenetic correlation, how well a tree shows its similarities."
     )

@@ -15,6 +15,7 @@ PERMUTATIONS = 10_000
 KINDS = ("pearson", "spearman")
 LINKAGES = ("average", "single", "complete")  # scipy's other ones take distances in a Euclidean space
 FEWEST_PROPERTIES = 3  # that two profiles share; of two, any correlation is 1 or -1
+MIN_IMAGES = 4  # of which there is an unbiased HSIC
 BLOCK = 4096  # rows of embeddings that are centred at a time
 ROUNDING = 1e-12  # by which statistics that are the same may differ
 
@@ -35,27 +36,44 @@ class Mantel(NamedTuple):
 # Similarities of models.
 # ---------------------------------------------------------------------------------------------------------------------
 def linear_cka(x, y):
-    """Linear centred kernel alignment of embeddings (n, d1) and (n, d2) of the same n images, in [0, 1].
+    """Debiased linear centred kernel alignment of embeddings (n, d1) and (n, d2) of the same n images, in [-1, 1].
 
-    ||Y'X||^2 / (||X'X|| ||Y'Y||) of the centred columns, with Frobenius norms (Kornblith et al., ICML 2019).
-    NaN where all rows of x or of y are the same. Raises ValueError on other shapes and on what is not finite.
+    HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y)) (Kornblith et al., ICML 2019) by the unbiased HSIC_1 of Song et al. (JMLR 13,
+    2012), which leaves out the similarity of each image with itself: 1 where embeddings are the same but for rotation and
+    scale; 0 on average, so also negative, where they are unrelated, however few the images.
+    Raises ValueError on other shapes, on what is not finite, on fewer than MIN_IMAGES images, and where HSIC(x, x) or
+    HSIC(y, y) is 0: embeddings are constant or, less some offset, all orthogonal to each other.
     """
     x, y = np.asarray(x), np.asarray(y)
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or not len(x):
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
         raise ValueError(f"embeddings of the same images, (n, d1) and (n, d2), not {x.shape} and {y.shape}")
+    if len(x) < MIN_IMAGES:
+        raise ValueError(f"debiased CKA takes embeddings of {MIN_IMAGES} images or more, not of {len(x)}")
     if not np.isfinite(x).all() or not np.isfinite(y).all():
         raise ValueError("embeddings that are finite")
-    across, own = np.linalg.norm(_product(x, y)), [np.linalg.norm(_product(each, each)) for each in (x, y)]
-    return min(1.0, float(across**2 / math.prod(own))) if all(own) else math.nan  # rounding can leave the bound
+    (across, _), *own = _unbiased_hsic(x, y), _unbiased_hsic(x, x), _unbiased_hsic(y, y)
+    for which, (value, biased) in zip(("first", "second"), own):
+        if value <= ROUNDING * biased:
+            raise ValueError(f"in the {which} embeddings all images are alike, or orthogonal to each other: no CKA")
+    value = across / (math.sqrt(own[0][0]) * math.sqrt(own[1][0]))
+    return float(np.clip(value, -1, 1))  # rounding can leave the bounds
 
 
-def _product(x, y):
-    """X'Y (d1, d2) of the centred columns of x (n, d1) and y (n, d2), block by block."""
-    means, total = [_mean(x), _mean(y)], 0
-    for start in range(0, len(x), BLOCK):
+def _unbiased_hsic(x, y):
+    """(n (n - 3) HSIC_1, ||X'Y||^2) of the linear kernels of x (n, d1) and y (n, d2), X and Y with centred columns.
+
+    Rows and columns of a centred kernel sum to 0, diagonal included. With its diagonal p (n,), the squared norms of the
+    centred rows, and q that of the other, equation 5 of Song et al. becomes
+    ||X'Y||^2 - n p'q / (n - 2) + sum(p) sum(q) / ((n - 1) (n - 2)), for which no matrix (n, n) is needed.
+    """
+    n, means, product = len(x), (_mean(x), _mean(y)), 0
+    sum_p = sum_q = sum_pq = 0
+    for start in range(0, n, BLOCK):
         a, b = (_from_first(each, start) - mean for each, mean in zip((x, y), means))
-        total = total + a.T @ b
-    return total
+        p, q = np.square(a).sum(axis=1), np.square(b).sum(axis=1)
+        product, sum_p, sum_q, sum_pq = product + a.T @ b, sum_p + p.sum(), sum_q + q.sum(), sum_pq + p @ q
+    biased = float(np.square(product).sum())
+    return biased - n / (n - 2) * sum_pq + sum_p * sum_q / ((n - 1) * (n - 2)), biased
 
 
 def _mean(x):

@@ -1,6 +1,7 @@
 """Section "Saliency maps, image by image": the maps of some images under all models, to be laid over these and compared."""
 
 import base64
+from itertools import combinations
 
 import numpy as np
 from PIL import Image
@@ -36,7 +37,9 @@ def section(settings):
         "fold": compared[0].fold,
         "side": SIDE,
         "columns": COLUMNS,
-        "models": [{"name": name, "group": group} for name, group in _models(settings, compared)],
+        "models": [
+            {"name": each.name, "group": each.group, "trained": each.trained} for each in _models(settings, compared)
+        ],
         "images": [_image(dataset, item, frame_of(compared)) for item in shown],
         "protocols": {each.protocol.name: _by_protocol(settings, each, shown, compared) for each in compared},
         "colors": {name: colors(name) for name in (COLOR_MAP, DIFFERENCE_COLORS)},
@@ -71,9 +74,9 @@ def _shown(compared):
 
 
 def _models(settings, compared):
-    """(name, group) of the models that have maps by every protocol, group by group."""
+    """The models that have maps by every protocol, group by group."""
     names = set.intersection(*(set(each.maps) for each in compared))
-    return [(model.name, model.group) for model in grouped(settings.models) if model.name in names]
+    return [model for model in grouped(settings.models) if model.name in names]
 
 
 def frame_of(compared):
@@ -97,7 +100,8 @@ def car_seen(mask, crop):
 
 
 def _by_protocol(settings, comparison, shown, compared):
-    names = [name for name, _ in _models(settings, compared)]
+    models = _models(settings, compared)
+    names = [model.name for model in models]
     ids = datasets.ids_of(shown)
     correlation, jsd = similarities(comparison, names, ids)
     return {
@@ -105,7 +109,7 @@ def _by_protocol(settings, comparison, shown, compared):
         "maps": _sheets(comparison, names, shown, frame_of(compared)),
         "correlation": _plain(correlation),
         "jsd": _plain(jsd),
-        "agreement": _plain(agreement(correlation)),
+        "agreement": _plain(agreement(correlation, [model.trained for model in models])),
     }
 
 
@@ -130,9 +134,14 @@ def similarities(comparison, names, ids):
     return np.moveaxis(np.array(found).reshape(-1, len(ids), 2), (0, 1, 2), (2, 1, 0))
 
 
-def agreement(correlation):
-    """(n,) of correlations (n, k) of n images and k pairs of models: their mean over pairs, without NaN."""
-    correlation, known = np.asarray(correlation, dtype=float), ~np.isnan(correlation)
+def agreement(correlation, trained):
+    """(n,): the mean over the pairs of trained models, without NaN, of correlations as similarities gives them.
+
+    trained (l,): whether each model is.
+    """
+    both = [a and b for a, b in combinations(trained, 2)]
+    correlation = np.asarray(correlation, dtype=float)[:, both]
+    known = ~np.isnan(correlation)
     count = known.sum(axis=1)
     return np.where(count, np.where(known, correlation, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
 

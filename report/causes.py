@@ -21,6 +21,11 @@ def section(settings):
     return questions.section(settings, QUESTIONS, "causes/1_locate_maps.py")
 
 
+def _trained(settings, table):
+    """The rows of trained models, over which means go."""
+    return table[table.loss.isin([model.name for model in settings.models if model.trained])]
+
+
 def regions(settings, protocol):
     """Of each dataset with masks: the mass of maps on car, ground and backdrop."""
     for dataset in settings.datasets:
@@ -32,8 +37,9 @@ def regions(settings, protocol):
         pairs = [
             pair for pair in combinations(trained_groups(settings.models), 2) if (*pair, "images", "car") in found.index
         ]
-        mass, pixels = by_group(settings, table, "mass", "region"), table.groupby("region").pixels.mean()
-        rows = [[region, percent(pixels[region]), *map(percent, mass.loc[region]),
+        mass = by_group(settings, table, "mass", "region")
+        pixels = _trained(settings, table).groupby("region").pixels.mean()
+        rows = [[region, percent(pixels.get(region, np.nan)), *map(percent, mass.loc[region]),
                  *(p(found.p_value[(*pair, unit, region)]) for pair in pairs for unit in locate.UNITS)] for region in REGIONS]  # fmt: skip
         heads = ["part of the picture", "pixels", *mass]
         heads += [f"p over {unit}, {a} against {b}" for a, b in pairs for unit in locate.UNITS]
@@ -58,7 +64,7 @@ def movements(settings, protocol):
     table = csv_files.read(move.csv_file(settings, protocol), move.COLUMNS, ["loss", "fold", "property"])
     if table.empty:
         return
-    moved, mapped = by_group(settings, table, "movement", "property"), table[table.n_mapped > 0]
+    moved, mapped = by_group(settings, table, "movement", "property"), _trained(settings, table[table.n_mapped > 0])
     changed = mapped.groupby("property")[["changed_mass", "changed_pixels"]].mean().reindex(moved.index)
     rows = [
         [LABELS[name], *(number(value, 2) for value in moved.loc[name]), *map(percent, changed.loc[name])]
@@ -69,7 +75,7 @@ def movements(settings, protocol):
     if len(mapped):
         text += (f" Right: how much of the maps' mass lies on pixels that the change alters (by more than {round(255 * CHANGED)} of 255 levels), and how many "
                  f"pixels these are, both in per cent: mean over {several(mapped.n_mapped.max(), 'scene')} and "
-                 f"{several(len(mapped.groupby(['loss', 'fold'])), 'network')}.")  # fmt: skip
+                 f"{several(len(mapped.groupby(['loss', 'fold'])), 'network')} of trained models.")  # fmt: skip
     yield Table(text, ["property", *moved, "map on changed pixels", "changed pixels"], rows)
     yield from _ranks(settings, protocol)
 

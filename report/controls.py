@@ -11,7 +11,7 @@ UNITS = {"loss_mean": "losses' means", "loss_fold": "losses and folds"}
 CORRECTED = {"none": "not corrected", "holm": "Holm"}
 OF = {
     "maps": "mean correlation of maps",
-    "embeddings": "linear CKA of embeddings",
+    "embeddings": "debiased linear CKA of embeddings",
     "properties": "correlation of profiles of properties",
 }
 
@@ -29,7 +29,7 @@ def floor_and_ceiling(settings, protocol):
         if rows:
             base = "2" if protocol.jsd_base == 2 else "e"
             text = (f"{dataset}: how alike the maps of two networks are, mean over pairs, on {several(table.n_images.max(), 'image')}. The first row is the "
-                    "ceiling, a network with itself; networks of random weights are the floor. Corrected: the correlation divided by the root of both "
+                    "ceiling, a network with itself; networks of random weights are the floor. A row is of trained networks alone, unless it names an untrained one. Corrected: the correlation divided by the root of both "
                     f"networks' ceilings, what it would be without noise. Divergence: Jensen-Shannon, base {base}, 0 where maps are the same. "
                     f"{_answer(settings, protocol, dataset)}")  # fmt: skip
             yield Table(text.strip(), ["kind of pair", "pairs", "correlation", "corrected", "divergence"], rows)

@@ -2,13 +2,15 @@
 
 import math
 from itertools import combinations, permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import scipy.cluster.hierarchy
 import scipy.stats
 
-from controls import groupings
+from common.errors import InputError
+from controls import compared_groupings, groupings
 from controls.group_tests import published_scores
 from controls.groupings import (
     agreement,
@@ -40,30 +42,52 @@ def is_uniform(p_values, steps, rng):
 # ---------------------------------------------------------------------------------------------------------------------
 # Centred kernel alignment.
 # ---------------------------------------------------------------------------------------------------------------------
+def plain_cka(x, y):
+    """From kernels (n, n) without their diagonals, doubly centred as Song et al. (2012) and Szekely and Rizzo (2014) do."""
+    centred = []
+    for each in (np.asarray(x, dtype=float), np.asarray(y, dtype=float)):
+        n, kernel = len(each), each @ each.T
+        np.fill_diagonal(kernel, 0)
+        rows = kernel.sum(axis=1) / (n - 2)
+        kernel = kernel - rows[:, None] - rows + kernel.sum() / ((n - 1) * (n - 2))
+        np.fill_diagonal(kernel, 0)
+        centred.append(kernel)
+    k, l = centred  # noqa: E741
+    return (k * l).sum() / math.sqrt((k * k).sum() * (l * l).sum())
+
+
 def test_cka_by_hand():
-    # Centred columns -1, 0, 1 and 1, -2, 1 are orthogonal; -1, 0, 1 and -1, -1, 2: 3^2 / (2 * 6)
-    x = np.array([[1], [2], [3]])
-    assert linear_cka(x, [[5], [2], [5]]) == 0
-    assert linear_cka(x, [[0], [0], [3]]) == pytest.approx(3**2 / (2 * 6))
-    # Both columns at once: Y'X = (0, 3), X'X = 2, Y'Y = ((6, 3), (3, 6)) with a norm of sqrt(90)
-    both = [[6, 0], [3, 0], [6, 3]]
-    assert linear_cka(x, both) == pytest.approx(9 / (2 * 90**0.5)) == linear_cka(both, x)
+    # HSIC_1 times n (n - 3) is tr(KL) + sum(K) sum(L) / 6 - sum(KL), of kernels without diagonals. K has 3, -3, -9, -1, -3, 3
+    # above its diagonal, and rows of -9, -1, -1, -9; L has -1, -1, 1, 1, -1, -1, and rows of -1.
+    x, y = np.array([[-3], [-1], [1], [3]]), np.array([[1], [-1], [-1], [1]])
+    across = 2 * (-3 + 3 - 9 - 1 + 3 - 3) + 20 * 4 / 6 - 20
+    own = 2 * (9 + 9 + 81 + 1 + 9 + 9) + 20 * 20 / 6 - 164, 2 * 6 + 4 * 4 / 6 - 4
+    assert linear_cka(x, y) == pytest.approx(across / math.sqrt(own[0] * own[1]), rel=1e-12)
+    assert linear_cka(x, y) == pytest.approx(-80 / math.sqrt(416 * 32), rel=1e-12)  # it can be negative
+    assert linear_cka(x, x) == pytest.approx(1, rel=1e-12)
 
 
-def test_cka_by_kernels():
-    """The same from the kernels (n, n): <K, L> / (||K|| ||L||) of the doubly centred ones."""
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(3, 1, size=(20, 4)), rng.normal(-5, 1, size=(20, 7))
-    centring = np.eye(20) - 1 / 20
-    k, l = (centring @ each @ each.T @ centring for each in (x, y))  # noqa: E741
-    assert linear_cka(x, y) == pytest.approx((k * l).sum() / math.sqrt((k * k).sum() * (l * l).sum()), rel=1e-12)
+@pytest.mark.parametrize("n", [4, 5, 24, 300])
+def test_cka_by_kernels(n):
+    rng = np.random.default_rng(n)
+    x, y = rng.normal(3, 1, size=(n, 4)), rng.normal(-5, 1, size=(n, 7))
+    y[:, :4] += x
+    assert linear_cka(x, y) == pytest.approx(plain_cka(x, y), rel=1e-9)
+
+
+@pytest.mark.parametrize("n, trials", [(24, 100), (96, 50), (600, 10)])
+def test_unrelated_embeddings_have_a_cka_of_about_zero(n, trials):
+    """That of kernels with their diagonals is 0.85 at 24 images, 0.57 at 96 and 0.17 at 600."""
+    rng = np.random.default_rng(20)
+    values = [linear_cka(*rng.normal(size=(2, n, 128))) for _ in range(trials)]
+    assert abs(np.mean(values)) < 0.02 and min(values) < 0
 
 
 def test_cka_does_not_mind_rotation_scale_and_place():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(50, 5)), rng.normal(size=(50, 3))
     turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
-    assert linear_cka(x @ turn * 7 + 3, y) == pytest.approx(linear_cka(x, y), rel=1e-12)
+    assert linear_cka(x @ turn * 7 + 3, y) == pytest.approx(linear_cka(x, y), rel=1e-9) == linear_cka(y, x)
     assert linear_cka(x, x @ turn * 0.1 - 8) == pytest.approx(1, rel=1e-12)
     assert linear_cka(x, x * [1, 1, 1, 1, 5]) < 0.95  # other maps change it
 
@@ -84,25 +108,52 @@ def test_cka_block_by_block(monkeypatch):
     assert linear_cka(x, y) == pytest.approx(whole, rel=1e-12)
 
 
+def test_cka_needs_no_matrix_of_all_pairs_of_images():
+    """100,000 embeddings, whose kernels would take 80 GB each; the second is the first and as much noise."""
+    rng = np.random.default_rng(21)
+    x = rng.normal(size=(100_000, 8)).astype("f4")
+    y = np.concatenate([x, rng.normal(size=x.shape).astype("f4")], axis=1)
+    assert linear_cka(x, y) == pytest.approx(1 / 2**0.5, abs=0.005)  # 8 / sqrt(8 * 16)
+
+
 def test_cka_is_in_float64():
     rng = np.random.default_rng(3)
     x, y = ((1000 + rng.normal(size=(60, 3))).astype("f4") for _ in range(2))
     assert linear_cka(x, y) == pytest.approx(linear_cka(x.astype(float) - 1000, y.astype(float) - 1000), rel=1e-9)
 
 
-def test_cka_of_embeddings_without_spread_is_nan():
+@pytest.mark.parametrize("same", [np.full((7, 3), 0.1), np.diag(range(1, 8)), 0.1 * np.eye(7)[:, :1]])
+def test_embeddings_that_are_constant_or_orthogonal_have_no_cka(same):
+    """All images alike (seven times 0.1 have a mean that is not quite 0.1); orthogonal ones; one image unlike the others."""
     x = np.random.default_rng(4).normal(size=(7, 3))
-    same = np.full((7, 3), 0.1)  # seven of which have a mean that is not quite 0.1
-    assert math.isnan(linear_cka(x, same)) and math.isnan(linear_cka(same, x)) and math.isnan(linear_cka(x[:1], x[:1]))
+    for given, which in (((x, same), "second"), ((same, x), "first")):
+        with pytest.raises(ValueError, match=f"in the {which} embeddings all images are alike, or orthogonal"):
+            linear_cka(*given)
 
 
 @pytest.mark.parametrize(
     "x, y", [([[1], [2]], [[1], [2], [3]]), ([1, 2], [[1], [2]]), (np.empty((0, 2)), np.empty((0, 2))),
-             ([[1], [NAN]], [[1], [2]]), ([[1], [2]], [[1], [math.inf]])],
+             ([[1], [2], [4]], [[1], [3], [2]]), ([[1], [2], [4], [NAN]], [[1], [2], [4], [3]]),
+             ([[1], [2], [4], [3]], [[1], [2], [4], [math.inf]])],
 )  # fmt: skip
-def test_cka_takes_embeddings_of_the_same_images(x, y):
+def test_cka_takes_embeddings_of_the_same_four_images_or_more(x, y):
     with pytest.raises(ValueError, match="embeddings"):
         linear_cka(x, y)
+
+
+def test_cka_of_models_is_the_mean_over_their_folds():
+    rng, settings = np.random.default_rng(22), SimpleNamespace(name="demo")
+    a, b = rng.normal(size=(2, 2, 30, 5))  # two folds each
+    found = compared_groupings._alignment(settings, {"A": list(a), "B": list(b)})
+    expected = (plain_cka(a[0], b[0]) + plain_cka(a[1], b[1])) / 2
+    assert found == pytest.approx(np.array([[1, expected], [expected, 1]]))
+    refused = (
+        "settings 'demo': embeddings of rendered cars by A and B: in the second embeddings .*; check these networks"
+    )
+    with pytest.raises(InputError, match=refused):
+        compared_groupings._alignment(settings, {"A": list(a), "B": [np.zeros((30, 5)), b[1]]})
+    with pytest.raises(InputError, match="of 4 images or more, not of 3; .* `images` of `properties`"):
+        compared_groupings._alignment(settings, {"A": list(a[:, :3]), "B": list(b[:, :3])})
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -317,6 +368,14 @@ def test_a_tree_by_hand():
     assert linkage(filled(0.9, 0.5, 0.3), "single")[1, 2] == pytest.approx(0.5)
     assert linkage(filled(0.9, 0.5, 0.3), "complete")[1, 2] == pytest.approx(0.7)
     assert len(scipy.cluster.hierarchy.dendrogram(tree, no_plot=True)["leaves"]) == 3
+
+
+def test_similarities_below_zero():
+    """As those of profiles and of embeddings may be: distances above 1, and the same tests as of any other numbers."""
+    assert linkage(filled(-0.1, -0.3, -0.5)) == pytest.approx(np.array([[0, 1, 1.1, 2], [2, 3, 1.4, 3]]))
+    assert within_between_test(FOUR / 10 - 1, [*"aabb"], seed=0)[1:] == within_between_test(FOUR, [*"aabb"], seed=0)[1:]
+    assert mantel(filled(-1, -0.5, 0), filled(1, 2, 3), 0).correlation == pytest.approx(1)
+    assert compared_groupings.SIMILARITIES["similarity"]("-0.25") == -0.25
 
 
 def test_cophenetic_by_hand():

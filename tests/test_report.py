@@ -275,9 +275,13 @@ def test_captions_are_those_beside_the_figures(tmp_path):
 # ---------------------------------------------------------------------------------------------------------------------
 # Maps and neighbours.
 # ---------------------------------------------------------------------------------------------------------------------
-def test_agreement_is_the_mean_over_pairs():
+def test_agreement_is_the_mean_over_pairs_of_trained_models():
     nan = np.nan
-    found = browser.agreement(np.array([[0.2, 0.4, nan], [0.9, 0.1, 0.5], [nan, nan, nan]]))
+    correlations = np.array([[0.2, 0.4, nan], [0.9, 0.1, 0.5], [nan, nan, nan]])  # of 0 and 1, 0 and 2, 1 and 2
+    with_untrained = browser.agreement(correlations, [True, False, True])
+    assert with_untrained[:2] == pytest.approx([0.4, 0.1]) and np.isnan(with_untrained[2])
+    assert np.isnan(browser.agreement(correlations, [True, False, False])).all()
+    found = browser.agreement(correlations, [True] * 3)
     assert found[:2] == pytest.approx([0.3, 0.5]) and np.isnan(found[2])
     assert browser._plain(found) == [0.3, 0.5, None]
 
@@ -567,6 +571,17 @@ def test_images_are_sorted_by_disagreement(opened):
     assert by_agreement == sorted(as_given) != as_given
     shown.select_option("#browser-order", "dataset")
     assert [float(text) for text in shown.locator(numbers).all_text_contents()] == as_given
+
+
+def test_means_over_models_are_over_trained_ones(opened):
+    shown = opened()
+    shown.wait_for_selector("#browser-view[data-shows]")
+    data = data_of(shown, "browser")
+    assert [each["trained"] for each in data["models"]] == [True, True, False]
+    trained, *with_untrained = data["protocols"]["paper"]["correlation"][0]
+    assert data["protocols"]["paper"]["agreement"][0] == trained
+    tiles = [float(text.replace("−", "-")) for text in shown.locator(".tile .r").all_text_contents()]
+    assert tiles == pytest.approx([trained, trained, sum(with_untrained) / 2], abs=5.1e-4)
 
 
 def test_two_models_are_compared_by_click_and_by_key(opened, reported):

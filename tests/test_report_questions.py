@@ -6,10 +6,11 @@ import pytest
 
 import utils
 from causes import errors_at_rank_1, locate, move, randomization
+from causes.figures import regions_figure
 from common import csv_files
 from common.models import find
 from common.settings import Settings
-from controls import bounds, compared_groupings, group_tests, score_controls, variations
+from controls import bounds, compared_groupings, figures, group_tests, score_controls, variations
 from properties import scores
 from report import causes, controls, findings, map_findings, questions, words
 from saliency.tables import Similarity
@@ -126,7 +127,8 @@ def test_regions(settings):
 
 def test_movements(settings):
     rows = [each | {"property": name, "n_scenes": 20, "movement": NUMBERS[each["loss"]] + (name == "model") + (0.5 if each["fold"] == "1" else -0.5),
-                    "n_mapped": 2 if each["fold"] == "0" else 0, "changed_mass": 0.25 if each["fold"] == "0" else "", "changed_pixels": 0.125}
+                    "n_mapped": 2 if each["fold"] == "0" else 0, "changed_pixels": 0.125,
+                    "changed_mass": "" if each["fold"] == "1" else 0.75 if each["loss"] == "None" else 0.25}
             for each in each_network() for name in NAMES]  # fmt: skip
     write(move.csv_file(settings, PAPER), move.COLUMNS, *rows)
     ranks = [{"unit": "group", "loss": "", "type": "Ranking", "n_properties": 11, "spearman": -0.5, "p_value": 0.25},
@@ -137,7 +139,7 @@ def test_movements(settings):
     assert table.rows[10] == ["Sun rotation", "1.50", "5.00", "7.00", "25.0", "12.5"]
     assert (
         "20 scenes" in table.caption
-        and "mean over 2 scenes and 5 networks" in table.caption
+        and "mean over 2 scenes and 4 networks of trained models" in table.caption
         and "4 of 255" in table.caption
     )
     write(move.ranks_file(settings, PAPER), move.RANKS, *ranks)
@@ -177,6 +179,7 @@ def test_random_weights_below_their_ceiling(settings):
 # Controls.
 # ---------------------------------------------------------------------------------------------------------------------
 BOUNDS = [("other noise", "Triplet", "Triplet", 0.9), ("other noise", "ArcFace", "ArcFace", 0.7), ("other noise", "None", "None", 0.1),
+          ("same loss, other fold", "Triplet", "Triplet", 0.6), ("same loss, other fold", "None", "None", 0.3),
           ("other loss, same fold", "Triplet", "ArcFace", 0.5), ("other loss, same fold", "Triplet", "None", 0.4),
           ("other loss, other fold", "None", "ArcFace", 0.2), ("random weights", "Triplet", "random weights", 0.05),
           ("random weights", "ArcFace", "random weights", 0.15), ("random weights", "None", "random weights", 0.9)]  # fmt: skip
@@ -191,11 +194,17 @@ def test_floor_and_ceiling(settings):
     write(bounds.csv_file(settings, PAPER, "D"), bounds.COLUMNS, *bounds_rows())
     table = only(controls.floor_and_ceiling(settings, PAPER))
     assert table.rows == [
-        ["other noise", "3", "0.567", "0.577", "0.125"],
+        ["other noise", "2", "0.800", "0.810", "0.125"],
+        ["“None”, other noise", "1", "0.100", "0.110", "0.125"],
+        ["same loss, other fold", "1", "0.600", "0.610", "0.125"],
+        ["“None”, other fold", "1", "0.300", "0.310", "0.125"],
         ["other loss, same fold", "1", "0.500", "0.510", "0.125"],
-        ["a loss and “None”", "2", "0.300", "0.310", "0.125"],
-        ["random weights", "3", "0.367", "0.377", "0.125"],
+        ["a loss and “None”, same fold", "1", "0.400", "0.410", "0.125"],
+        ["a loss and “None”, other fold", "1", "0.200", "0.210", "0.125"],
+        ["random weights", "2", "0.100", "0.110", "0.125"],
+        ["“None” and random weights", "1", "0.900", "0.910", "0.125"],
     ]
+    assert "A row is of trained networks alone, unless it names an untrained one." in table.caption
     assert "on 4 images" in table.caption and "base 2" in table.caption and "two folds" not in table.caption
     write(bounds.csv_file(settings, RELEASED, "D"), bounds.COLUMNS, *bounds_rows())
     write(
@@ -207,14 +216,38 @@ def test_floor_and_ceiling(settings):
     assert "base e" in table.caption and "two losses are as alike as two folds of one loss" in table.caption
 
 
-def test_two_untrained_models_are_no_loss_and_an_untrained_one():
+def test_each_untrained_model_is_by_itself():
     models = [model._replace(trained=model.name not in ("CosFace", "None")) for model in MODELS]
     pairs = [("CosFace", "None", 0.25), ("CosFace", "Triplet", 0.5), ("Triplet", "ArcFace", 0.75)]
     table = pd.DataFrame(
         [{"kind": "other loss, same fold", "loss_a": a, "loss_b": b, "correlation_mean": r} for a, b, r in pairs]
     )
     found = {kind: some.correlation_mean.tolist() for kind, some in bounds.kinds_of(table, models)}
-    assert found == {"other loss, same fold": [0.25, 0.75], "a loss and “CosFace” or “None”": [0.5]}
+    assert found == {
+        "other loss, same fold": [0.75],
+        "a loss and “CosFace”, same fold": [0.5],
+        "“CosFace” and “None”, same fold": [0.25],
+    }
+
+
+def test_figures_have_means_over_trained_networks(settings):
+    figure = figures.bounds_figure(settings, pd.DataFrame(bounds_rows()))
+    bars = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "None"]
+    assert bars == pytest.approx([0.8, 0.1, 0.6, 0.3, 0.5, 0.4, 0.2, 0.1, 0.9])
+    assert figure.axes[0].get_yticklabels()[1].get_text() == "“None”, other noise (1)"
+    labels = [each | {"property": name} for each in each_network() for name in NAMES]
+    nulls = pd.DataFrame([each | {"null_mean": 100 * (each["loss"] == "None"), "null_std": 1.0} for each in labels])
+    intervals = pd.DataFrame([each | {"low": 0.5, "high": 2, "nr_precision": 1} for each in labels])
+    grey = figures.nulls_figure(settings, nulls, intervals).axes[0].collections[0].get_paths()[0].get_extents()
+    assert (grey.x0, grey.x1) == pytest.approx((-2.576, 2.576))
+    regions = [each | {"region": name, "mass": 0.5, "pixels": 0.25 + 0.5 * (each["loss"] == "None")}
+               for each in each_network() for name in locate.REGIONS]  # fmt: skip
+    dashed = [
+        line for line in regions_figure(settings, pd.DataFrame(regions)).axes[0].lines if line.get_linestyle() == "--"
+    ]
+    assert dashed[0].get_xdata()[0] == pytest.approx(25)
+    write(locate.csv_file(settings, PAPER, "D"), locate.COLUMNS, *regions)
+    assert {row[1] for row in only(causes.regions(settings, PAPER)).rows} == {"25.0"}
 
 
 def test_chance_and_what_differences_can_be_told(settings):

@@ -143,7 +143,7 @@
   async function render() {
     const now = (latest += 1), image = data.images[state.image], found = protocol();
     $("about").textContent = found
-      ? `Image ${image.id}, class ${image.label}: mean correlation over all pairs of models ${shown(found.agreement[state.image], 3)} `
+      ? `Image ${image.id}, class ${image.label}: mean correlation over all pairs of trained models ${shown(found.agreement[state.image], 3)} `
         + `(protocol ${document.documentElement.dataset.protocol}).`
       : "There are no maps by this protocol.";
     if (!found) return;
@@ -151,7 +151,7 @@
     if (now !== latest) return;
     const alpha = opacity.value / 100, overlays = values.map((each) => colored(each, colors[data.scale]));
     tiles.forEach((tile, i) => {
-      const others = models.map((_, j) => j).filter((j) => j !== i).map((j) => similarity("correlation", i, j)).filter((r) => r !== null);
+      const others = models.map((_, j) => j).filter((j) => j !== i && models[j].trained).map((j) => similarity("correlation", i, j)).filter((r) => r !== null);
       const mean = others.length ? others.reduce((a, b) => a + b) / others.length : null;
       const role = ["A", "B"][state.chosen.indexOf(i)];
       draw(tile.firstChild, base, overlays[i], alpha);
