@@ -14,7 +14,7 @@ VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
-# With a +: what it makes no other reads, but later ones with a + and those after `wait` (common/in_turn.py).
+# With a +: what it makes no other reads, but later ones with a + and those after `wait` (dml_analysis/pipeline.py).
 DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_check/3_evaluate_models.py \
 	reality_check/4_measure_gains.py reality_check/5_plot_training.py+ \
 	saliency/1_compute_maps.py saliency/2_compare_maps.py saliency/3_make_tables.py+ saliency/4_plot_maps.py+ \
@@ -32,7 +32,7 @@ DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_c
 .PHONY: demo study study-factors study-models study-cars study-scenes test test-slurm lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
-	$(RUN) -m common.in_turn $(DEMO) -- --settings $(SETTINGS)
+	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings $(SETTINGS)
 
 study: $(VENV)/installed
 	$(MAKE) --jobs=2 study-models study-cars study-scenes  # a process alone leaves part of two cores idle
@@ -56,7 +56,7 @@ study-scenes: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_counterfactuals --counterfactuals 200 --format jpg
 
 test: $(VENV)/installed-for-tests
-	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -o tmp_path_retention_policy=failed tests
+	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -o tmp_path_retention_policy=failed tests
 
 test-slurm: $(VENV)/installed-for-tests
 	$(RUN) tests/slurm/run.py
@@ -85,9 +85,9 @@ bench: peers
 	$(RUN) benchmarks/2_plot_benchmarks.py
 
 render-env: $(RENDER_VENV)/installed
-	$(RENDER_VENV)/bin/python -m data.renderer.libraries
+	$(RENDER_VENV)/bin/python -m dml_analysis.renderer.libraries
 
-$(VENV)/installed: requirements.txt constraints.txt
+$(VENV)/installed: requirements.txt constraints.txt pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
 	touch $@

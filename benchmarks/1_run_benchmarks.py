@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-import utils
-from common.errors import InputError, run_script
-from common.machine import keep_freed_memory
+from dml_analysis import checkout
+from dml_analysis.errors import InputError, run_script
+from dml_analysis.memory import keep_freed_memory
 
 PARTS = ("maps", "pairs", "neighbors", "embedding", "training", "spaces", "growth")
 
@@ -24,7 +24,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument(
-        "--output", type=Path, default=utils.ROOT / "benchmarks", metavar="FOLDER", help="[%(default)s]"
+        "--output", type=Path, default=checkout.ROOT / "benchmarks", metavar="FOLDER", help="[%(default)s]"
     )
     options = parser.parse_args()
     try:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-import utils
-from common.errors import run_script
+from dml_analysis import checkout
+from dml_analysis.errors import run_script
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=utils.ROOT / "benchmarks", help="of the CSVs [%(default)s]")
+    parser.add_argument("--folder", type=Path, default=checkout.ROOT / "benchmarks", help="of the CSVs [%(default)s]")
     folder = parser.parse_args().folder
     from benchmarks import plot
 

@@ -13,8 +13,8 @@ from sklearn.preprocessing import normalize
 
 from benchmarks.measure import Row, medians, time_and_memory
 from benchmarks.neighbors import GB
-from embedding_space.geometry import pi_inter, pi_intra, singular_values
-from embedding_space.retrieval import retrieval
+from dml_analysis.metrics.geometry import pi_inter, pi_intra, singular_values
+from dml_analysis.metrics.retrieval import retrieval
 
 DIMENSIONS, CLASSES = 128, 100
 QUERIES = 1000  # whose similarities pytorch-metric-learning has in memory at once

@@ -8,10 +8,10 @@ from torchvision import transforms
 
 from benchmarks.measure import Row, fastest, medians
 from benchmarks.saliency_maps import IMAGES, fresh_network, our_network
-from data.datasets import Item
-from reality_check.bn_inception import network_input
-from reality_check.embedding import SharedTrunk
-from reality_check.loading import Ready
+from dml_analysis.datasets.readers import Item
+from dml_analysis.networks.bn_inception import network_input
+from dml_analysis.networks.embedding import SharedTrunk
+from dml_analysis.networks.loading import Ready
 
 BATCH_SIZE = 10  # ours
 PLAIN_BATCH_SIZES = (10, 25, 50)  # of which the plain way gets its best

@@ -6,9 +6,9 @@ from benchmarks import neighbors, saliency_maps
 from benchmarks.map_pairs import LOSSES, random_maps
 from benchmarks.measure import time_and_memory
 from benchmarks.saliency_maps import DISTANCE, SIGMA
-from saliency.maps import MAPS_PER_PART
-from saliency.similarity import all_pairs
-from saliency.smoothgrad import gradients_in_batches, input_gradients, noisy_copies, saliency_map
+from dml_analysis.metrics.map_similarity import all_pairs
+from dml_analysis.metrics.smoothgrad import gradients_in_batches, input_gradients, noisy_copies, saliency_map
+from dml_analysis.saliency.saliency_maps import MAPS_PER_PART
 
 COLUMNS = "what along size seconds extra_gb".split()
 SAMPLES = 6  # of the saliency maps, whose time is proportional to it

@@ -12,11 +12,11 @@ from scipy.spatial.distance import jensenshannon
 from threadpoolctl import threadpool_limits
 
 from benchmarks.measure import Row, medians
-from common.array_files import Array
-from common.shelf import Shelf
-from saliency.comparisons import compare, kept_maps
-from saliency.maps import MAPS_PER_PART
-from saliency.similarity import all_pairs
+from dml_analysis.files.array_files import Array
+from dml_analysis.metrics.map_similarity import all_pairs
+from dml_analysis.saliency.map_comparisons import compare, kept_maps
+from dml_analysis.saliency.saliency_maps import MAPS_PER_PART
+from dml_analysis.store import Shelf
 
 LOSSES, IMAGES, SIDE = 15, 16, 227
 

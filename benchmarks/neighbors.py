@@ -7,10 +7,10 @@ import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
 from benchmarks.measure import Row, medians, time_and_memory
-from controls.label_permutations import permutation_null
-from properties.coarse_distances import queries_at_once
-from properties.nr_precision import nr_precision
-from utils import PROPERTIES
+from dml_analysis.metrics.coarse_distances import queries_at_once
+from dml_analysis.metrics.nr_precision import nr_precision
+from dml_analysis.metrics.permutation_null import permutation_null
+from dml_analysis.paper import PROPERTIES
 
 GB = 1e9
 DIMENSIONS = 128

@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.ticker import LogLocator
 
 from benchmarks.measure import CONTEST, exponent
-from common import figures
-from common.errors import InputError
+from dml_analysis import figures
+from dml_analysis.errors import InputError
 
 LEAST_SPAN = 10  # from the lower to the upper end of a curve's axis, lest what hardly grows look steep
 RATIOS = (

@@ -4,18 +4,18 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from common import csv_files
-from common.settings import PRECISIONS
-from data import datasets
-from data.datasets import property_codes
-from properties import embeddings
-from properties.scores import Scored, score
-from reality_check.networks import by_trunk, device_of, networks_of
-from reality_check.transforms import network_inputs
-from saliency import maps
-from saliency.similarity import all_pairs, fisher_mean
-from saliency.smoothgrad import saliency_map
-from utils import PROPERTIES
+from dml_analysis.config import PRECISIONS
+from dml_analysis.datasets import readers
+from dml_analysis.datasets.readers import property_codes
+from dml_analysis.files import csv_files
+from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean
+from dml_analysis.metrics.smoothgrad import saliency_map
+from dml_analysis.networks.specifications import by_trunk, device_of, networks_of
+from dml_analysis.networks.transforms import network_inputs
+from dml_analysis.paper import PROPERTIES
+from dml_analysis.properties import car_embeddings
+from dml_analysis.properties.property_scores import Scored, score
+from dml_analysis.saliency import saliency_maps
 
 COLUMNS = ("measure", "of", "precision", "value")
 
@@ -32,8 +32,8 @@ def measure(settings, images, cars, file):
 
 def map_rows(settings, precisions, images):
     """How alike the maps of a network are to its float32 maps, and those of two networks to each other."""
-    items = datasets.load_items(settings, settings.datasets[0], "test")
-    items = datasets.evenly_spaced(items, images)
+    items = readers.load_items(settings, settings.datasets[0], "test")
+    items = readers.evenly_spaced(items, images)
     found = {each: maps_of(settings._replace(precision=each), items) for each in precisions}
     for precision in precisions:
         same = [all_pairs(np.stack(pair), 2)[0][:, 0, 1] for pair in zip(found["float32"], found[precision])]
@@ -49,17 +49,17 @@ def maps_of(settings, items):
     """Saliency maps (networks, items, h, w) of the settings' networks, by their first protocol."""
     networks, found = networks_of(settings, settings.datasets[0], settings.folds[:1]), []
     for network in tqdm(networks, desc=f"saliency maps, {settings.precision}", unit="network"):
-        subject = maps.subject_of(network, network.load(device_of(network.settings)))
+        subject = saliency_maps.subject_of(network, network.load(device_of(network.settings)))
         images = zip(items, network_inputs(items, subject.ready.transform))
-        gradients = (maps.gradients_of(network, subject, [each])[0] for each in images)
+        gradients = (saliency_maps.gradients_of(network, subject, [each])[0] for each in images)
         found.append([saliency_map(each, settings.protocols[0].name) for each in gradients])
     return np.array(found)
 
 
 def table_6_rows(settings, precisions, cars):
     """The NR-Precision of every property among some of the cars, as the mean over the networks."""
-    items, table = datasets.chosen_cars(settings)
-    chosen = datasets.evenly_spaced(range(len(items)), cars)
+    items, table = readers.chosen_cars(settings)
+    chosen = readers.evenly_spaced(range(len(items)), cars)
     items, codes = [items[i] for i in chosen], property_codes(table)[chosen]
     for precision in precisions:
         scores = []
@@ -73,6 +73,6 @@ def embeddings_of(settings, items):
     """Yield (network, the embeddings (n, d) of the items) for the settings' networks of their first fold."""
     for group in by_trunk(networks_of(settings, settings.properties.networks, settings.folds[:1])):
         with tqdm(total=len(items), desc=f"embedding, {settings.precision}", unit="image") as bar:
-            shelves = [embeddings.shelf_of(network, items) for network in group]
-            arrays = embeddings.arrays_of(shelves, items, settings.properties.batch_size, bar.update)
+            shelves = [car_embeddings.shelf_of(network, items) for network in group]
+            arrays = car_embeddings.arrays_of(shelves, items, settings.properties.batch_size, bar.update)
         yield from zip(group, (each["embeddings"] for each in arrays))

@@ -5,8 +5,9 @@ import torch
 
 from benchmarks import embedding_measures, embeddings, growth, map_pairs, neighbors, saliency_maps, training_steps
 from benchmarks.measure import CONTEST
-from common import csv_files, machine
-from common.settings import PRECISIONS
+from dml_analysis import memory
+from dml_analysis.config import PRECISIONS
+from dml_analysis.files import csv_files
 
 
 def run(parts, folder):
@@ -17,7 +18,7 @@ def run(parts, folder):
     rows, file = list(_contests(parts)), folder / "results.csv"
     if rows:
         columns = ["processor", *rows[0]._fields, "ratio", "reached"]
-        name = f"{machine.processor()}, {torch.get_num_threads()} cores"
+        name = f"{memory.processor()}, {torch.get_num_threads()} cores"
         new = pd.DataFrame([(name, *row, row.ratio, row.reached) for row in rows], columns=columns)
         csv_files.write_table(file, merged(pd.read_csv(file) if file.exists() else new[:0], new))
         print(described(pd.read_csv(file)))

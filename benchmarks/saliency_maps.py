@@ -10,15 +10,11 @@ import torch
 from captum.attr import NoiseTunnel, Saliency
 
 from benchmarks.measure import Row, apart, fastest, medians
-from common.machine import keep_freed_memory
-from common.settings import Settings
-from data.images import open_image
-from reality_check.bn_inception import network_input, random_network
-from reality_check.distances import distance_function
-from reality_check.loading import for_inference
-from reality_check.modules import device_of, ready_for_inference
-from reality_check.transforms import black_input
-from saliency.smoothgrad import (
+from dml_analysis.checkout import ROOT
+from dml_analysis.config import Settings
+from dml_analysis.datasets.images import open_image
+from dml_analysis.memory import keep_freed_memory
+from dml_analysis.metrics.smoothgrad import (
     gradients_in_batches,
     input_gradients,
     noise_scale,
@@ -26,7 +22,11 @@ from saliency.smoothgrad import (
     saliency_map,
     scaled,
 )
-from utils import ROOT
+from dml_analysis.networks.bn_inception import network_input, random_network
+from dml_analysis.networks.distances import distance_function
+from dml_analysis.networks.loading import for_inference
+from dml_analysis.networks.modules import device_of, ready_for_inference
+from dml_analysis.networks.transforms import black_input
 
 SAMPLES, SIGMA, SEED = 50, 0.15, 0
 IMAGES = [ROOT / "data" / "sample_cars" / "images" / f"{frame}.jpg" for frame in range(1, 61)]

@@ -7,18 +7,18 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Row, medians
-from common.settings import load_settings
-from data.datasets import load_items
-from reality_check import fillers
-from reality_check.crop_of import measured_crop
-from reality_check.efficientnet_lite import lite0_160
-from reality_check.losses import training_loss
-from reality_check.modules import Embedder, EmbeddingNetwork, seeded
-from reality_check.run_training import readers
-from reality_check.runs import tuned_as
-from reality_check.training import Training, freeze, in_training_mode
-from reality_check.training_inputs import Images
-from utils import ROOT
+from dml_analysis.checkout import ROOT
+from dml_analysis.config import load_settings
+from dml_analysis.datasets.readers import load_items
+from dml_analysis.networks.crops import measured_crop
+from dml_analysis.networks.efficientnet_lite import lite0_160
+from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
+from dml_analysis.training.losses import training_loss
+from dml_analysis.training.roth import batch_samplers
+from dml_analysis.training.trainer import Training, freeze, in_training_mode
+from dml_analysis.training.training_inputs import Images
+from dml_analysis.training.training_loop import readers
+from dml_analysis.training.training_runs import tuned_as
 
 STEPS, SEED = 25, 0  # between two looks of the study
 STUDY, SAMPLE = (load_settings(ROOT / "settings" / name) for name in ("study.yaml", "demo.yaml"))
@@ -67,7 +67,7 @@ def _row(device, target, rounds):
     ours, bare = (a_training(options, model, len(classes), device) for _ in range(2))
     workers = readers(options, ours.device)
     inputs = Images(items, transform, measured_crop(transform), options, SEED, workers)
-    places = fillers.places(options, labels, 4, SEED)
+    places = batch_samplers.places(options, labels, 4, SEED)
     batches = [
         (images.to(device, memory_format=torch.channels_last), labels[places(iteration)].to(device))
         for iteration, images in enumerate(inputs.batches(places, 1, STEPS), 1)

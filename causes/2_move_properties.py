@@ -3,13 +3,14 @@
 Needs scenes: data/2_render_cars.py --counterfactuals (data/README.md).
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from causes import move
-from reality_check.stage_scripts import stage_script
+from dml_analysis.causes import embedding_shifts
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, move.embeddings_stage, move.maps_stage, then=move.write_ranks)
+    stage_script(
+        __doc__,
+        __file__,
+        embedding_shifts.embeddings_stage,
+        embedding_shifts.maps_stage,
+        then=embedding_shifts.write_ranks,
+    )

@@ -1,19 +1,14 @@
 """Draw what the other scripts of this folder have found: one figure for each question and protocol."""
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from causes import figures
+    from dml_analysis.causes import cause_figures
 
-    figures.draw(settings)
+    cause_figures.draw(settings)
 
 
 if __name__ == "__main__":

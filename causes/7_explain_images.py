@@ -4,14 +4,11 @@ Of any two images, given by their files, under the models of the settings or tho
 figures/<settings>/<protocol>/pair_<query>-<neighbour>.png, .pdf and .txt.
 """
 
-import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import InputError, run_script
-from common.machine import keep_freed_memory
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import InputError, run_script
+from dml_analysis.memory import keep_freed_memory
 
 
 def main():
@@ -23,20 +20,23 @@ def main():
     settings = settings_from(options)
     from tqdm import tqdm
 
-    from causes import figures, pairs
-    from reality_check.networks import loader
+    from dml_analysis.causes import cause_figures, explained_pairs
+    from dml_analysis.networks.specifications import loader
 
-    pair, networks = pairs.pair_of_files(options.query, options.neighbor), pairs.networks_asked(settings)
+    pair, networks = (
+        explained_pairs.pair_of_files(options.query, options.neighbor),
+        explained_pairs.networks_asked(settings),
+    )
     if not networks:
         raise InputError(f"settings {settings.name!r}: no trained model that has maps; see --models")
     good = set()
     for network in networks:
         network.check(good)
     load = loader(networks)
-    found = [pairs.maps_of_pair(each, load(each.path), pair, settings.protocols)
+    found = [explained_pairs.maps_of_pair(each, load(each.path), pair, settings.protocols)
              for each in tqdm(networks, unit="network")]  # fmt: skip
     for protocol, maps in zip(settings.protocols, zip(*found)):
-        figures.draw_pair(settings, protocol, pair, networks, maps)
+        cause_figures.draw_pair(settings, protocol, pair, networks, maps)
 
 
 if __name__ == "__main__":

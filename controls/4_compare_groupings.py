@@ -1,20 +1,15 @@
 """Do maps, embeddings and properties group the losses alike? Tests within and between groups, and Mantel tests."""
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from common import run_record
-    from controls import compared_groupings
+    from dml_analysis import provenance
+    from dml_analysis.controls import compared_groupings
 
-    run_record.record(settings, __file__)
+    provenance.record(settings, __file__)
     for protocol in settings.protocols:
         compared_groupings.write(settings, protocol)
         compared_groupings.show(settings, protocol)

@@ -1,12 +1,7 @@
 """Which conclusions survive another sigma, number of samples, base image or attribution?"""
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from controls import variations
-from reality_check.stage_scripts import stage_script
+from dml_analysis.controls import map_ablations
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, variations.stage)
+    stage_script(__doc__, __file__, map_ablations.stage)

@@ -4,21 +4,16 @@ Writes results/<settings>/<protocol>/tables/table<N>_bounds.csv, .md and .tex, a
 exist are shown as missing, and counted.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from common import run_record, tables
-    from controls.tables import entries
+    from dml_analysis import provenance, tables
+    from dml_analysis.controls.control_tables import entries
 
-    run_record.record(settings, __file__)
+    provenance.record(settings, __file__)
     tables.make(settings, entries(settings))
 
 

@@ -11,15 +11,12 @@ well, and what is still missing is printed.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-import utils
-from common.errors import InputError, run_script
-from common.settings import load_settings
-from data.sources import SOURCES
+from dml_analysis import checkout
+from dml_analysis.config import load_settings
+from dml_analysis.errors import InputError, run_script
+from dml_analysis.preparation.download_sources import SOURCES
 
 
 def _options():
@@ -29,7 +26,7 @@ def _options():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("given", nargs="*", metavar="NAME, FILE_OR_ADDRESS", help="what, and from where")
-    parser.add_argument("--settings", type=Path, default=utils.ROOT / "settings" / "paper.yaml", metavar="FILE",
+    parser.add_argument("--settings", type=Path, default=checkout.ROOT / "settings" / "paper.yaml", metavar="FILE",
                         help="whose paths say where things belong (default: settings/paper.yaml)")  # fmt: skip
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--download", action="store_true", help="fetch what of NAME has a known address")
@@ -51,7 +48,7 @@ def _options():
 def main():
     options = _options()
     settings = load_settings(options.settings)
-    from data import placing  # here, so that --help need not wait for pandas
+    from dml_analysis.preparation import placing  # here, so that --help need not wait for pandas
 
     if options.verify:
         placing.verify(settings, options.given)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
-import utils
-from common.errors import InputError, check_range, run_script
-from data.renderer import libraries
-from data.renderer.sampling import FRAMES_OF_A_SCENE
+from dml_analysis import checkout
+from dml_analysis.errors import InputError, check_range, run_script
+from dml_analysis.renderer import libraries
+from dml_analysis.renderer.sampling import FRAMES_OF_A_SCENE
 
 FRAMES = "1-100000"
 LAST_FRAME = 10**7
@@ -30,7 +30,7 @@ def _arguments():
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").split("\n\n")[0], epilog="example: %(prog)s --frames 1-600 --output /tmp/cars"
     )
-    output = utils.PATHS["RenderedCars"]
+    output = checkout.PATHS["RenderedCars"]
     parser.add_argument(
         "--output", type=Path, default=output, help="folder for samples.csv, images/ and masks/ [%(default)s]"
     )
@@ -77,7 +77,7 @@ def _frames(text):
 def _renderer():
     """The module that renders; only the environment of the renderer can import it."""
     try:
-        return importlib.import_module("data.renderer.frame_folder")
+        return importlib.import_module("dml_analysis.renderer.frame_folder")
     except ImportError as error:
         if advice := libraries.advice(error):
             raise InputError(advice) from None

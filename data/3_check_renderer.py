@@ -6,23 +6,22 @@ and figures/renderer/properties, a contact sheet with one row per property; exit
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-import utils
-from common.errors import run_script
+from dml_analysis import checkout
+from dml_analysis.errors import run_script
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    folder = utils.ROOT / "data" / "car_variations"
+    folder = checkout.ROOT / "data" / "car_variations"
     parser.add_argument("--folder", type=Path, default=folder, help="of the pictures [%(default)s]")
     arguments = parser.parse_args()
-    from data.renderer import check
+    from dml_analysis.datasets import renderer_check
 
-    check.check(arguments.folder, utils.PATHS["results"] / "renderer", utils.PATHS["figures"] / "renderer")
+    renderer_check.check(
+        arguments.folder, checkout.PATHS["results"] / "renderer", checkout.PATHS["figures"] / "renderer"
+    )
 
 
 if __name__ == "__main__":

@@ -6,13 +6,8 @@ tested in every fold; a network of a fold must not have seen them, nor chosen an
 adds its checksum, by which others can tell whether they have the same images.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
@@ -20,9 +15,9 @@ def main():
     parser.add_argument("--sha256", action="store_true", help="add the checksum of every file")
     options = parser.parse_args()
     settings = settings_from(options)
-    from data import datasets, image_lists
+    from dml_analysis.datasets import image_lists, readers
 
-    for dataset in dict.fromkeys([*settings.datasets, datasets.CARS]):
+    for dataset in dict.fromkeys([*settings.datasets, readers.CARS]):
         print(f"wrote {image_lists.write(settings, dataset, options.sha256)}")
 
 

@@ -5,13 +5,8 @@ retrieval (Recall@1, 2, 4, MAP@R, mAP, mAP@1000), clustering (NMI, F1), density 
 stopped goes on where it was; several processes may share the work.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from embedding_space import spaces
-from reality_check.stage_scripts import stage_script
+from dml_analysis.embedding_space import embedding_spaces
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, spaces.stage, spaces.looks_stage)
+    stage_script(__doc__, __file__, embedding_spaces.stage, embedding_spaces.looks_stage)

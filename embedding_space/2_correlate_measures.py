@@ -5,25 +5,20 @@ each with a 95% interval by the bootstrap over methods; prints those that Roth e
 and how spaces change in the course of the trainings.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from common import run_record
-    from embedding_space import correlated
+    from dml_analysis import provenance
+    from dml_analysis.embedding_space import measure_correlations
 
-    run_record.record(settings, __file__)
+    provenance.record(settings, __file__)
     for dataset in settings.datasets:
-        correlated.show(correlated.write(settings, dataset), dataset)
-        correlated.show_course(settings, dataset)
-        print(f"wrote {correlated.csv_file(settings, dataset)}")
+        measure_correlations.show(measure_correlations.write(settings, dataset), dataset)
+        measure_correlations.show_course(settings, dataset)
+        print(f"wrote {measure_correlations.csv_file(settings, dataset)}")
     if settings.note:
         print(settings.note)
 

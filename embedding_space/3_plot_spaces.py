@@ -3,20 +3,15 @@
 Writes figures/<settings>/correlations_<dataset> and spaces_<dataset> as .png and .pdf.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from embedding_space import figures  # matplotlib takes a second to load
+    from dml_analysis.embedding_space import embedding_space_figures  # matplotlib takes a second to load
 
-    figures.draw(settings)
+    embedding_space_figures.draw(settings)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,8 @@ Writes results/<settings>/embedding_space/toy.csv, a row per variant and seed, a
 singular value of every variant. It needs no images and no networks.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import InputError, run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import InputError, run_script
 
 
 def main():
@@ -20,15 +15,16 @@ def main():
     settings = settings_from(options)
     if not 1 <= options.seeds <= 1000:
         raise InputError(f"--seeds is {options.seeds}, but must be from 1 to 1000")
-    from common import csv_files, run_record
-    from embedding_space import spaces, toy, toy_figure
+    from dml_analysis import provenance
+    from dml_analysis.embedding_space import embedding_spaces, toy_example, toy_figure
+    from dml_analysis.files import csv_files
 
-    result = toy.train(toy.data(), toy.VARIANTS, range(options.seeds), settings.seed)
-    rows, file = list(toy.rows_of(result)), spaces.folder(settings) / "toy.csv"
-    csv_files.write(file, rows, toy.COLUMNS)
-    run_record.record(settings, __file__)
+    result = toy_example.train(toy_example.data(), toy_example.VARIANTS, range(options.seeds), settings.seed)
+    rows, file = list(toy_example.rows_of(result)), embedding_spaces.folder(settings) / "toy.csv"
+    csv_files.write(file, rows, toy_example.COLUMNS)
+    provenance.record(settings, __file__)
     print("second singular value by the sum of both, training points: mean over seeds, 95% interval")
-    for name, mean, low, high in toy.summary(rows):
+    for name, mean, low, high in toy_example.summary(rows):
         print(f"{name:28}{mean:6.2f}   {low:.2f} to {high:.2f}")
     print(f"wrote {file}")
     toy_figure.figure(settings.figures / "toy", result)

@@ -4,25 +4,20 @@ Reads what reality_check/2_train_models.py and 1_measure_spaces.py have made of 
 results/<settings>/factors.csv, a row per network, factor_changes.csv, with intervals over seeds, and figures/<settings>/factors.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__, sweeps=True).parse_args())
-    from common import run_record
-    from embedding_space import factors, figures
+    from dml_analysis import provenance
+    from dml_analysis.embedding_space import embedding_space_figures, training_factors
 
-    table = factors.write(settings)
-    run_record.record(settings, __file__)
-    factors.show(settings, table)
-    print(f"wrote {factors.runs_of_sweep(settings)} and {factors.changes_file(settings)}")
-    figures.draw_factors(settings)
+    table = training_factors.write(settings)
+    provenance.record(settings, __file__)
+    training_factors.show(settings, table)
+    print(f"wrote {training_factors.runs_of_sweep(settings)} and {training_factors.changes_file(settings)}")
+    embedding_space_figures.draw_factors(settings)
 
 
 if __name__ == "__main__":

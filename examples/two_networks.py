@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.datasets import property_codes
-from properties.nr_precision import nr_precision
-from reality_check.efficientnet_lite import lite0_160, lite2
-from reality_check.embedding import embeddings_of
-from saliency.two_networks import compare_networks
+from dml_analysis.datasets.readers import property_codes
+from dml_analysis.metrics.nr_precision import nr_precision
+from dml_analysis.networks.efficientnet_lite import lite0_160, lite2
+from dml_analysis.networks.embedding import embeddings_of
+from dml_analysis.saliency.two_networks import compare_networks
 
 
 def main(folder=Path("data/sample_cars"), maps=8, noise_samples=12):

@@ -6,13 +6,8 @@ A run that was stopped goes on where it was; several processes may share the wor
 and times some images, without writing anything.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from properties import embeddings
-from reality_check.stage_scripts import stage_script
+from dml_analysis.properties import car_embeddings
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, embeddings.stage)
+    stage_script(__doc__, __file__, car_embeddings.stage)

@@ -5,13 +5,8 @@ mann_whitney.csv (each two groups of models). Networks without embeddings are le
 Several processes may share the work. --dry-run tells how much there is to do and times a part, without writing anything.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from properties import scores
-from reality_check.stage_scripts import stage_script
+from dml_analysis.properties import property_scores
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, scores.stage)
+    stage_script(__doc__, __file__, property_scores.stage)

@@ -4,23 +4,18 @@ Writes results/<settings>/<protocol>/tables/table<N>.csv, .md and .tex. Cells wh
 missing, and counted.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from common import run_record, stages, tables
-    from properties import scores
-    from properties.tables import ENTRIES
+    from dml_analysis import provenance, stages, tables
+    from dml_analysis.properties import property_scores
+    from dml_analysis.properties.property_tables import ENTRIES
 
-    stages.refresh(scores.views, settings)
-    run_record.record(settings, __file__)
+    stages.refresh(property_scores.views, settings)
+    provenance.record(settings, __file__)
     tables.make(settings, ENTRIES)
 
 

@@ -4,19 +4,14 @@ The t-SNE coordinates are kept, and written to results/<settings>/properties/tsn
 figure4 as .png and .pdf.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from properties import tsne
-from reality_check.stage_scripts import stage_script
+from dml_analysis.properties import tsne
+from dml_analysis.scripts import stage_script
 
 
 def draw(settings):
-    from properties import figures  # matplotlib takes a second to load
+    from dml_analysis.properties import property_figures  # matplotlib takes a second to load
 
-    figures.draw(settings)
+    property_figures.draw(settings)
 
 
 if __name__ == "__main__":

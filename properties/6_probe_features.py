@@ -5,13 +5,8 @@ is judged by a classifier that has not seen it (cross-validation). Reads the fea
 "None"; writes results/<settings>/properties/linear_probe.csv and prints it.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from properties import probe
-from reality_check.stage_scripts import stage_script
+from dml_analysis.properties import linear_probe
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, probe.stage, then=probe.show)
+    stage_script(__doc__, __file__, linear_probe.stage, then=linear_probe.show)

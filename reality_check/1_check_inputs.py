@@ -5,13 +5,8 @@ missing or broken, so that a run of days does not find out later. --deep also re
 Networks that the settings have trained by 2_train_models.py may still be missing.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import InputError, run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import InputError, run_script
 
 
 def main():
@@ -19,17 +14,17 @@ def main():
     parser.add_argument("--deep", action="store_true", help="read every checkpoint and every image")
     options = parser.parse_args()
     settings = settings_from(options)
-    from reality_check import inputs
+    from dml_analysis.reality_check import input_checks
 
     rows = []
-    for row in inputs.checked(settings, options.deep):
+    for row in input_checks.checked(settings, options.deep):
         rows.append(row)
         print(f"{row.state:9}{row.kind} {row.name}{': ' if row.why else ''}{row.why}", flush=True)
-    inputs.write(settings, rows)
-    wrong = [row for row in rows if row.state in inputs.PROBLEMS]
+    input_checks.write(settings, rows)
+    wrong = [row for row in rows if row.state in input_checks.PROBLEMS]
     if wrong:
         raise InputError(f"{len(wrong)} inputs are missing or broken (see data/README.md), the first: {wrong[0].why}")
-    to_train = sum(row.state == inputs.TO_TRAIN for row in rows)
+    to_train = sum(row.state == input_checks.TO_TRAIN for row in rows)
     print(f"{to_train} networks are left to reality_check/2_train_models.py" if to_train else "all inputs exist")
 
 

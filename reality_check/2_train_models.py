@@ -8,14 +8,9 @@ validation classes. A run that was stopped goes on where it
 was; several processes may share the work.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from reality_check import trained_networks
-from reality_check.stage_scripts import stage_script
+from dml_analysis.scripts import stage_script
+from dml_analysis.training import training_stages
 
 if __name__ == "__main__":
-    stages = trained_networks.features_stage, trained_networks.trials_stage, trained_networks.networks_stage
+    stages = training_stages.features_stage, training_stages.trials_stage, training_stages.networks_stage
     stage_script(__doc__, __file__, *stages)

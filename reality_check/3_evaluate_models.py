@@ -5,13 +5,8 @@ about alike. Writes results/<settings>/reality_check/accuracy.csv and prints it.
 was; several processes may share the work.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from reality_check import accuracy
-from reality_check.stage_scripts import stage_script
+from dml_analysis.reality_check import accuracy
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
     stage_script(__doc__, __file__, accuracy.stage, then=accuracy.show)

@@ -5,13 +5,8 @@ class by class, and gains_<dataset>.csv, and prints the latter. A run that was s
 the work.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from reality_check import gains
-from reality_check.stage_scripts import stage_script
+from dml_analysis.reality_check import improvements
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, gains.stage, then=gains.show)
+    stage_script(__doc__, __file__, improvements.stage, then=improvements.show)

@@ -4,24 +4,20 @@ Writes figures/<settings>/classes_<dataset>, training_<dataset> and gains_<datas
 are drawn to be seen; nothing is chosen by them.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
-from common.stages import refresh
-from reality_check import gains, trained_networks
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
+from dml_analysis.reality_check import improvements
+from dml_analysis.stages import refresh
+from dml_analysis.training import training_stages
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
     settings = settings.whole._replace(datasets=settings.datasets)
     if settings.training is not None:
-        refresh(trained_networks.csv_views, settings)
-        refresh(gains.views, settings)
-    from reality_check import training_figures  # matplotlib takes a second to load
+        refresh(training_stages.csv_views, settings)
+        refresh(improvements.views, settings)
+    from dml_analysis.reality_check import training_figures  # matplotlib takes a second to load
 
     training_figures.draw(settings)
 

@@ -3,19 +3,14 @@
 Writes tables/all_tables.tex and compared_with_paper.csv of every protocol; exit status 1 if a table or figure is missing.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import InputError, run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import InputError, run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from common import tables
-    from report import compare_with_paper, contents
+    from dml_analysis import tables
+    from dml_analysis.report import contents, published_comparison
 
     files = contents.files(settings)
     for file in files:
@@ -25,7 +20,7 @@ def main():
         raise InputError(f"{len(missing)} results are missing, the first is {missing[0]}; run the numbered scripts")
     for protocol in settings.protocols:
         tables.write_document(contents.table_names(settings), tables.folder(settings, protocol))
-        print(compare_with_paper.write(settings, protocol))
+        print(published_comparison.write(settings, protocol))
     if settings.note:
         print(f"\n{settings.note} Their numbers are no results of the paper.")
 

@@ -5,18 +5,13 @@ controls, the figures, the saliency maps of some images, and the nearest neighbo
 some of these. What does not exist yet is left out; the page says which script makes it.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args()).whole
-    from report import page
+    from dml_analysis.report import page
 
     file = page.write(settings)
     print(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)")

@@ -7,17 +7,12 @@ does) and deleted, but for those that Figure 2 shows. A run that was stopped goe
 share the work. --dry-run tells how much there is to do and times one map, without writing anything.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from reality_check.stage_scripts import stage_script
-from saliency import comparisons, maps
+from dml_analysis.saliency import map_comparisons, saliency_maps
+from dml_analysis.scripts import stage_script
 
 
 def stage(settings):
-    return (maps.stage if settings.saliency.keep_maps else comparisons.stage_without_maps)(settings)
+    return (saliency_maps.stage if settings.saliency.keep_maps else map_comparisons.stage_without_maps)(settings)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,8 @@ stopped goes on where it was; several processes may share the work. --dry-run te
 part, without writing anything.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from reality_check.stage_scripts import stage_script
-from saliency import comparisons
+from dml_analysis.saliency import map_comparisons
+from dml_analysis.scripts import stage_script
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, comparisons.stage)
+    stage_script(__doc__, __file__, map_comparisons.stage)

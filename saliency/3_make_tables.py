@@ -4,24 +4,19 @@ Writes results/<settings>/<protocol>/tables/table<N>....csv, .md and .tex. Cells
 missing, and counted.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import narrowed, options_parser, settings_from
+from dml_analysis.config import narrowed, options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from common import run_record, stages, tables
-    from saliency import comparisons
-    from saliency.tables import entries
+    from dml_analysis import provenance, stages, tables
+    from dml_analysis.saliency import map_comparisons
+    from dml_analysis.saliency.saliency_tables import entries
 
     for dataset in settings.datasets:  # of which some may be gone
-        stages.refresh(comparisons.views, narrowed(settings, datasets=[dataset]))
-    run_record.record(settings, __file__)
+        stages.refresh(map_comparisons.views, narrowed(settings, datasets=[dataset]))
+    provenance.record(settings, __file__)
     tables.make(settings, entries(settings))
 
 

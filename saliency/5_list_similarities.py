@@ -4,20 +4,15 @@ One file for each protocol and dataset, results/<settings>/<protocol>/saliency/p
 loss_b and fold of the pairs, image_ids, and for each pair (rows) and image (columns) correlation and jsd.
 """
 
-import sys
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
-
-from common.errors import run_script
-from common.settings import options_parser, settings_from
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import run_script
 
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args()).whole
-    from saliency import per_image
+    from dml_analysis.saliency import per_image_similarity
 
-    for file in per_image.files(settings):
+    for file in per_image_similarity.files(settings):
         print(f"wrote {file}")
 
 

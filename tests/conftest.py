@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from data import contents, datasets
+from dml_analysis.datasets import image_digests, readers
 from tests import fake_data
 from tests.networks import make_trunk
 
@@ -32,7 +32,7 @@ def succeed(script, settings):
 
 def forget():
     """What a process remembers of images: after this, it is as a new one."""
-    for function in (contents._entry, contents._content, datasets._listed, datasets._rendered):
+    for function in (image_digests._entry, image_digests._content, readers._listed, readers._rendered):
         function.cache_clear()
 
 
@@ -42,7 +42,7 @@ def run_script(monkeypatch, capsys):
 
     def run(script, *options):
         monkeypatch.setattr(sys, "argv", [script, *options])
-        monkeypatch.setattr(sys, "path", [str(ROOT / script), *sys.path])  # the scripts replace its first entry
+        monkeypatch.setattr(sys, "path", [str((ROOT / script).parent), *sys.path])
         capsys.readouterr()
         forget()
         runpy.run_path(str(ROOT / script), run_name="__main__")

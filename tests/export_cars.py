@@ -15,8 +15,8 @@ sys.path[0] = str(ROOT)
 import bpy
 from mathutils import Matrix
 
-import utils
-from data.renderer import car_files, car_models, car_scene, car_shapes
+from dml_analysis import paper
+from dml_analysis.renderer import car_files, car_models, car_scene, car_shapes
 
 ENDINGS = (".glb", ".obj", ".blend")
 MOVED = Matrix.Translation((3, -2, 5)) @ Matrix.Rotation(radians(90), 4, "Z") @ Matrix.Scale(2, 4)
@@ -25,7 +25,7 @@ MOVED = Matrix.Translation((3, -2, 5)) @ Matrix.Rotation(radians(90), 4, "Z") @ 
 def main(folder):
     folder.mkdir(parents=True)
     rows = []
-    for number, model in enumerate(utils.CAR_MODELS):
+    for number, model in enumerate(paper.CAR_MODELS):
         file = folder / f"car{number}{ENDINGS[number % 3]}"
         bpy.ops.wm.read_factory_settings(use_empty=True)
         materials = car_scene.car_materials()

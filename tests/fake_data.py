@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 from PIL import Image, ImageDraw
 
-import utils
+from dml_analysis import paper
 
 # Of the settings that write_settings writes.
 TRAINING = {"frozen": "trunk", "learning_rate": 1e-4, "iterations": 10, "check_every": 5, "keep_embeddings": False}
@@ -25,11 +25,11 @@ def make_cars(folder, count, seed=0):
     (folder / "images").mkdir(parents=True, exist_ok=True)
     with open(folder / "samples.csv", "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["frame", *(prop.name for prop in utils.PROPERTIES)])
+        writer.writerow(["frame", *(prop.name for prop in paper.PROPERTIES)])
         for frame in range(1, count + 1):
-            values = {prop.name: rng.choice(prop.values) for prop in utils.PROPERTIES}
-            values["model"] = utils.CAR_MODELS[(frame - 1) % len(utils.CAR_MODELS)]
-            values["rotation_z"] = 90 * ((frame - 1) // len(utils.CAR_MODELS) % 4)
+            values = {prop.name: rng.choice(prop.values) for prop in paper.PROPERTIES}
+            values["model"] = paper.CAR_MODELS[(frame - 1) % len(paper.CAR_MODELS)]
+            values["rotation_z"] = 90 * ((frame - 1) // len(paper.CAR_MODELS) % 4)
             writer.writerow([frame, *values.values()])
             draw_car(values, rng).save(folder / "images" / f"{frame}.png")
 
@@ -72,7 +72,7 @@ def draw_car(values, rng):
 
     image = Image.new("RGB", (256, 256), color("bg_color"))
     draw = ImageDraw.Draw(image)
-    size = 30 + 12 * utils.CAR_MODELS.index(values["model"])
+    size = 30 + 12 * paper.CAR_MODELS.index(values["model"])
     left = 20 + values["rotation_z"] // 5 + rng.randrange(10)
     top = 60 + int(25 * values["camera_loc_z"])
     draw.rectangle([left, top, left + 100, top + size], fill=color("color"))

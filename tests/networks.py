@@ -4,10 +4,10 @@ import torch
 from torch import nn
 from torchvision import transforms
 
-from data.images import open_image
-from reality_check import checkpoints
-from reality_check.bn_inception import bninception_trunk, network_input
-from reality_check.modules import calibrate_batchnorm, seeded
+from dml_analysis.datasets.images import open_image
+from dml_analysis.networks import checkpoints
+from dml_analysis.networks.bn_inception import bninception_trunk, network_input
+from dml_analysis.networks.modules import calibrate_batchnorm, seeded
 
 CALIBRATED_ON = 20  # images
 OPEN_RELU = 2.5  # standard deviations by which the inputs of a seeded trunk's ReLUs are above zero on average

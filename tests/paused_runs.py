@@ -14,7 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from common import claims, csv_files, shelf, stages
+from dml_analysis import leases, stages, store
+from dml_analysis.files import csv_files
 
 
 def pause_everywhere(draw, longest):
@@ -30,7 +31,7 @@ def pause_everywhere(draw, longest):
 
         return paused
 
-    claimed = claims.claimed
+    claimed = leases.claimed
 
     @contextmanager
     def claimed_and_paused(*arguments):
@@ -38,8 +39,8 @@ def pause_everywhere(draw, longest):
             pause()
             yield ours
 
-    stages._made, shelf.Shelf.put, csv_files.write = map(before, (stages._made, shelf.Shelf.put, csv_files.write))
-    claims.claimed = claimed_and_paused
+    stages._made, store.Shelf.put, csv_files.write = map(before, (stages._made, store.Shelf.put, csv_files.write))
+    leases.claimed = claimed_and_paused
 
 
 def main(seed, longest, *words):

@@ -1,4 +1,4 @@
-"""A stage of squares, and a process that runs it: for tests of common/stages.py without anything long to compute.
+"""A stage of squares, and a process that runs it: for tests of dml_analysis/stages.py without anything long to compute.
 
 small_stage.py FOLDER [OPTION ...]: runs the stage on FOLDER. With --slow SECONDS each part takes so long; with --die NUMBER
 the process ends in the middle of that part, as if it were killed.
@@ -13,19 +13,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import utils
-from common.array_files import Array
-from common.errors import run_script
-from common.settings import Settings
-from common.shelf import Shelf
-from common.stages import Job, Stage, View, run
+from dml_analysis import checkout
+from dml_analysis.config import Settings
+from dml_analysis.errors import run_script
+from dml_analysis.files.array_files import Array
+from dml_analysis.stages import Job, Stage, View, run
+from dml_analysis.store import Shelf
 
 PARTS = [["0", "1", "2"], ["3", "4"], ["5"]]
 COLUMNS = {"power": str, "number": str, "value": float}
 
 
 def settings_of(folder):
-    paths = utils.PATHS | {"results": folder}
+    paths = checkout.PATHS | {"results": folder}
     return Settings("small", paths=paths)
 
 

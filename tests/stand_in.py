@@ -20,12 +20,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import utils
-from common.settings import DIMENSIONS
-from reality_check import bn_inception, checkpoints, modules, stand_ins
-from reality_check.architecture import BN_INCEPTION
-from reality_check.inputs import CONFIG_NAMES
-from reality_check.losses import training_loss
+from dml_analysis import mock_inputs, paper
+from dml_analysis.config import DIMENSIONS
+from dml_analysis.networks import bn_inception, checkpoints, modules
+from dml_analysis.networks.descriptions import BN_INCEPTION
+from dml_analysis.reality_check.input_checks import CONFIG_NAMES
+from dml_analysis.training.losses import training_loss
 from tests import fake_data
 from tests.networks import seeded_trunk
 
@@ -37,9 +37,9 @@ def make(folder, images=None, cars=None, trunks=4):
     the annotations list by default. trunks: how many different trunks the 168 checkpoints share.
     """
     data = folder / "data"
-    stand_ins.make_cars196(data / "Cars196", images)
-    stand_ins.make_cub200(data / "CUB_200_2011", images)
-    stand_ins.make_sop(data / "Stanford_Online_Products", images)
+    mock_inputs.make_cars196(data / "Cars196", images)
+    mock_inputs.make_cub200(data / "CUB_200_2011", images)
+    mock_inputs.make_sop(data / "Stanford_Online_Products", images)
     make_rendered_cars(data / "rendered_cars" / "3D cars dataset", cars)
     make_checkpoints(folder / "reality_check" / "models", trunks)
     (folder / "STAND_IN.txt").write_text(
@@ -55,10 +55,10 @@ def make_rendered_cars(folder, count):
     fake_data.make_cars(folder, count or 1)
     rng = random.Random("rows")
     with open(folder / "samples.csv", "a", newline="") as file:
-        for frame in range((count or 1) + 1, stand_ins.FRAMES + 1):
-            file.write(",".join(map(str, [frame, *(rng.choice(prop.values) for prop in utils.PROPERTIES)])) + "\n")
+        for frame in range((count or 1) + 1, mock_inputs.FRAMES + 1):
+            file.write(",".join(map(str, [frame, *(rng.choice(prop.values) for prop in paper.PROPERTIES)])) + "\n")
     if count is None:
-        stand_ins.link_frames(folder / "images")
+        mock_inputs.link_frames(folder / "images")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -73,10 +73,10 @@ def make_checkpoints(models, trunks):
         trunk = modules.calibrate_batchnorm(seeded_trunk(number), pictures)
         checkpoints.save(trunk.state_dict() if file != shared[-1] else imagenet_state(trunk), file)
     shared.pop().rename(models / "bn_inception-52deb4733.pth")
-    networks = [(model, dataset, fold) for model in utils.MODELS for dataset in model.runs for fold in utils.FOLDS]
+    networks = [(model, dataset, fold) for model in paper.MODELS for dataset in model.runs for fold in paper.FOLDS]
     for number, (model, dataset, fold) in enumerate(networks):
-        experiment = models / utils.experiment_folder(model, dataset)
-        saved = experiment / utils.FOLD_FOLDER.format(fold=fold) / "saved_models"
+        experiment = models / paper.experiment_folder(model, dataset)
+        saved = experiment / paper.FOLD_FOLDER.format(fold=fold) / "saved_models"
         embedder = modules.seeded(number, lambda: modules.Embedder(BN_INCEPTION.outputs, DIMENSIONS))
         checkpoints.save_checkpoint(saved, shared[number % trunks], embedder)
         write_config(experiment / "configs", model, dataset)
@@ -85,7 +85,7 @@ def make_checkpoints(models, trunks):
 
 
 def checkpoint_input(number):
-    return bn_inception.network_input(stand_ins.picture(random.Random(number)))
+    return bn_inception.network_input(mock_inputs.picture(random.Random(number)))
 
 
 def imagenet_state(trunk):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from common import array_files
-from common.array_files import Array
-from common.errors import InputError
+from dml_analysis.errors import InputError
+from dml_analysis.files import array_files
+from dml_analysis.files.array_files import Array
 
 MAPS = np.linspace(0, 1, 24, dtype=np.float16).reshape(2, 3, 4)
 

@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 from torchvision.transforms import InterpolationMode, functional
 
-from common.settings import AUGMENTATIONS
-from data.images import Crop
-from reality_check import augmentation, bn_inception, efficientnet_lite
-from reality_check.augmentation import KINDS, augmented
+from dml_analysis.config import AUGMENTATIONS
+from dml_analysis.datasets.images import Crop
+from dml_analysis.networks import bn_inception, efficientnet_lite
+from dml_analysis.training import augmentation
+from dml_analysis.training.augmentation import KINDS, augmented
 
 CROP = Crop(256, (227, 227))
 SMALL = Crop(183, (160, 160))

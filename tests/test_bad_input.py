@@ -28,9 +28,10 @@ import torch
 import yaml
 from PIL import Image
 
-from common.settings import load_settings
-from reality_check import sources, stand_ins
-from reality_check.networks import network_of
+from dml_analysis import mock_inputs
+from dml_analysis.config import load_settings
+from dml_analysis.networks import sources
+from dml_analysis.networks.specifications import network_of
 from tests import fake_data
 from tests.conftest import ROOT, first_embedder, snapshot
 
@@ -555,7 +556,7 @@ def cars(**fields):
 
     def annotations(file):
         (file.parent / "car_ims").mkdir()
-        stand_ins.annotations(file, **{name: np.array(values, dtype=object) for name, values in fields.items()})
+        mock_inputs.annotations(file, **{name: np.array(values, dtype=object) for name, values in fields.items()})
 
     return dataset("Cars196", **{"cars_annos.mat": annotations})
 
@@ -611,8 +612,8 @@ CASES += [
     ("car that leads out", MAPS, "'/etc/1.jpg' leads out of the dataset's folder", cars(relative_im_path=["/etc/1.jpg"], **{"class": [1]})),
     ("car twice", MAPS, "its annotations list an image twice", cars(relative_im_path=["car_ims/1.jpg"] * 2, **{"class": [1, 2]})),
     ("test without classes", MAPS, "cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat beside it",
-     dataset("Cars196", **{"devkit/cars_train_annos.mat": lambda file: stand_ins.annotations(file, fname=["1.jpg"], **{"class": [1]}),
-                           "devkit/cars_test_annos.mat": lambda file: stand_ins.annotations(file, fname=["1.jpg"], bbox_x1=[3])})),
+     dataset("Cars196", **{"devkit/cars_train_annos.mat": lambda file: mock_inputs.annotations(file, fname=["1.jpg"], **{"class": [1]}),
+                           "devkit/cars_test_annos.mat": lambda file: mock_inputs.annotations(file, fname=["1.jpg"], bbox_x1=[3])})),
     ("manifest that is a folder", PREPARE, "manifest.csv: not a manifest (a folder)", dataset("CUB200", **{"manifest.csv": Path.mkdir}), "CUB200"),
     ("manifest in binary", PREPARE, "manifest.csv: not a manifest", dataset("CUB200", **{"manifest.csv": bytes(range(256))}), "CUB200"),
     ("manifest of another table", PREPARE, "manifest.csv: not a manifest (column 'file' is missing)",

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks import measure, run
 from benchmarks.measure import Row
-from common import machine
-from utils import ROOT
+from dml_analysis import memory
+from dml_analysis.checkout import ROOT
 
 
 def test_ratios():
@@ -147,11 +147,11 @@ def test_figures(tmp_path):
      ("processor\t: 0\nmodel name\t: ARM\n", "ARM"), ("", "other"), (None, "other")],
 )  # fmt: skip
 def test_names_of_processors(tmp_path, monkeypatch, text, name):
-    monkeypatch.setattr(machine, "CPU_INFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(machine.platform, "processor", lambda: "other")
+    monkeypatch.setattr(memory, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(memory.platform, "processor", lambda: "other")
     if text is not None:
         (tmp_path / "cpuinfo").write_text(text)
-    assert machine.processor() == name
+    assert memory.processor() == name
 
 
 def test_a_table_of_several_processors(tmp_path, monkeypatch):

@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 
-import utils
-from common import claims
-from data import masks
-from data.renderer import camera, sampling
+from dml_analysis import leases, paper
+from dml_analysis.datasets import masks
+from dml_analysis.renderer import camera, sampling
 from tests import fake_data
 from tests.conftest import ROOT
 
@@ -176,7 +175,7 @@ def test_a_killed_run_goes_on(twelve, tmp_path):
     run.send_signal(signal.SIGKILL)
     run.wait()
     # As a run leaves it that is killed while writing.
-    (tmp_path / "images" / f".12.{claims.machine()}-{run.pid}.png").write_bytes(b"half an image")
+    (tmp_path / "images" / f".12.{leases.machine()}-{run.pid}.png").write_bytes(b"half an image")
     assert 3 <= len(images(tmp_path)) < 12 + 1
     render(tmp_path, "--frames", "1-12")
     assert images(tmp_path) == images(twelve)
@@ -229,7 +228,7 @@ def test_own_cars(own_cars, tmp_path):
     """They come out as the project's own: same place, size, direction and paint."""
     render(tmp_path / "own", "--frames", "1-15", "--car-models", str(own_cars))
     render(tmp_path / "ours", "--frames", "1-15")
-    assert {sampling.draw(frame, 0)["model"] for frame in range(1, 16)} == set(utils.CAR_MODELS)
+    assert {sampling.draw(frame, 0)["model"] for frame in range(1, 16)} == set(paper.CAR_MODELS)
     differing = []
     for frame in range(1, 16):
         ours, theirs = (

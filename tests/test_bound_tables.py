@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from common import csv_files
-from common.settings import Settings
-from common.tables import markdown
-from controls import bounds, tables
-from utils import PROTOCOLS, Model
+from dml_analysis.config import Settings
+from dml_analysis.controls import control_tables, noise_ceilings
+from dml_analysis.files import csv_files
+from dml_analysis.paper import PROTOCOLS, Model
+from dml_analysis.tables import markdown
 
 PAPER, RELEASED = PROTOCOLS["paper"], PROTOCOLS["released"]
 GROUPS = {"A": "Ranking", "B": "Ranking", "C": "Classification"}
@@ -43,18 +43,18 @@ def write(settings, without=()):
     ]  # no fold of the settings
     rows += [row("other loss, other fold", ("A", "0"), ("B", "1"), -0.9, -0.9)]
     rows += [
-        row("random weights", (name, fold), (bounds.RANDOM, ""), 0.1, math.nan)
+        row("random weights", (name, fold), (noise_ceilings.RANDOM, ""), 0.1, math.nan)
         for name in "ABC"
         for fold in "01"
         for _ in "12"
     ]
-    rows += [row("two random", (bounds.RANDOM, ""), (bounds.RANDOM, ""), 0.35, math.nan)]
+    rows += [row("two random", (noise_ceilings.RANDOM, ""), (noise_ceilings.RANDOM, ""), 0.35, math.nan)]
     rows = [each for each in rows if (each[0], each[1], each[4]) not in without]
-    csv_files.write(bounds.csv_file(settings, PAPER, "SyntheticCars"), rows, bounds.COLUMNS)
+    csv_files.write(noise_ceilings.csv_file(settings, PAPER, "SyntheticCars"), rows, noise_ceilings.COLUMNS)
 
 
 def texts(settings, number, corrected=False, protocol=PAPER):
-    table = tables.bounded(settings, protocol, f"table{number}_x", number, corrected)
+    table = control_tables.bounded(settings, protocol, f"table{number}_x", number, corrected)
     return table, [[cell.text for cell in cells] for cells in table.cells]
 
 

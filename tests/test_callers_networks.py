@@ -10,15 +10,16 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms
 
-from common.array_files import Array
-from common.settings import load_settings
-from common.shelf import Shelf, blocks
-from data import datasets
-from reality_check.embedding import embedded, embeddings_of
-from reality_check.networks import networks_of
-from saliency import comparisons, maps, smoothgrad
-from saliency.pair_explanations import explain_pair
-from saliency.two_networks import compare_networks
+from dml_analysis.config import load_settings
+from dml_analysis.datasets import readers
+from dml_analysis.files.array_files import Array
+from dml_analysis.metrics import smoothgrad
+from dml_analysis.networks.embedding import embedded, embeddings_of
+from dml_analysis.networks.specifications import networks_of
+from dml_analysis.saliency import map_comparisons, saliency_maps
+from dml_analysis.saliency.pair_explanations import explain_pair
+from dml_analysis.saliency.two_networks import compare_networks
+from dml_analysis.store import Shelf, blocks
 
 TO_TENSOR = transforms.Compose([transforms.Resize(24), transforms.CenterCrop(20), transforms.ToTensor()])
 
@@ -99,7 +100,7 @@ def test_a_network_whose_copies_are_not_its_own_is_refused(pictures):
 def test_scripts_show_a_network_one_batch_at_a_time(trained, monkeypatch, two_threads):
     settings = load_settings(trained / "tiny.yaml")
     network, at_work = networks_of(settings, "RenderedCars", [0])[0], threading.Lock()
-    items = datasets.load_items(settings, "RenderedCars", "test")[:5]
+    items = readers.load_items(settings, "RenderedCars", "test")[:5]
 
     def alone(function):
         def called(*arguments):
@@ -112,10 +113,10 @@ def test_scripts_show_a_network_one_batch_at_a_time(trained, monkeypatch, two_th
         return called
 
     monkeypatch.setattr(smoothgrad, "input_gradients", alone(smoothgrad.input_gradients))
-    make = maps.maker(settings, {"RenderedCars": items}, 1, [network])
-    make([maps.shelf_of(network, settings.protocols[0], items)], 0, lambda ticks: None)
+    make = saliency_maps.maker(settings, {"RenderedCars": items}, 1, [network])
+    make([saliency_maps.shelf_of(network, settings.protocols[0], items)], 0, lambda ticks: None)
     monkeypatch.setattr(
-        "reality_check.embedding.features_of", alone(lambda trunk, images: torch.ones(len(images), 1024))
+        "dml_analysis.networks.embedding.features_of", alone(lambda trunk, images: torch.ones(len(images), 1024))
     )
     embedded([(network, True)], items, 2, lambda ticks: None)
 
@@ -123,12 +124,12 @@ def test_scripts_show_a_network_one_batch_at_a_time(trained, monkeypatch, two_th
 def test_images_may_share_batches(trained):
     """The copies of several images go through the network together, where a batch has room for them: the same maps, but for rounding."""
     settings, found, sizes = load_settings(trained / "tiny.yaml"), {}, []
-    items = datasets.load_items(settings, "RenderedCars", "test")[:5]
+    items = readers.load_items(settings, "RenderedCars", "test")[:5]
     for batch_size in (2, 5):  # of two copies each: one image, or two
         changed = settings._replace(saliency=settings.saliency._replace(batch_size=batch_size))
         network = networks_of(changed, "RenderedCars", [0])[0]
-        make = maps.maker(changed, {"RenderedCars": items}, 1, [network])
-        shelf, ticks = maps.shelf_of(network, changed.protocols[0], items), []
+        make = saliency_maps.maker(changed, {"RenderedCars": items}, 1, [network])
+        shelf, ticks = saliency_maps.shelf_of(network, changed.protocols[0], items), []
         found[batch_size] = np.array(make([shelf], 0, ticks.append)[0]["maps"])
         sizes.append(ticks)
     assert sizes == [[1] * 5, [2, 2, 1]]
@@ -196,5 +197,5 @@ def test_parts_are_read_in_one_thread(tmp_path, monkeypatch):
     monkeypatch.setattr(np.lib.format, "read_array", noted)
     monkeypatch.setattr("numpy.lib._npyio_impl.format.read_array", noted)
     for number in range(100):
-        assert (comparisons.kept_maps(shelves, number) == np.float16(number / 200)).all()
+        assert (map_comparisons.kept_maps(shelves, number) == np.float16(number / 200)).all()
     assert readers == {threading.get_ident()}

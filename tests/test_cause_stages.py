@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-import utils
+from dml_analysis import checkout
 from tests import fake_data
 from tests.conftest import run_all
 
@@ -43,7 +43,7 @@ MODELS = [
 def studied(tmp_path_factory):
     """The settings file of a run of all of these scripts; tests leave it as it is."""
     folder = tmp_path_factory.mktemp("studied")
-    data = utils.ROOT / "data"
+    data = checkout.ROOT / "data"
     file = fake_data.write_settings(
         folder, models=MODELS, datasets=["SyntheticCars"], folds=[0], tables={3: "SyntheticCars"}, training=None,
         saliency={"images": 12, "noise_samples": 8, "noise_sigma": 0.15, "batch_size": 8},
@@ -118,7 +118,7 @@ def test_any_two_images_are_explained(studied, tmp_path, run_inside, fails):
     file = tmp_path / studied.name
     file.write_text(studied.read_text().replace(f"figures: {studied.parent}", f"figures: {tmp_path}"))
     images, script = (
-        [str(utils.ROOT / f"data/sample_cars/images/{n}.jpg") for n in (1, 2)],
+        [str(checkout.ROOT / f"data/sample_cars/images/{n}.jpg") for n in (1, 2)],
         "causes/7_explain_images.py",
     )
     run_inside(script, file, *images, "--models", "Whole", "Third")

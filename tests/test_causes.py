@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from causes import locate, wrong_neighbors
-from causes.movements import carried, changed_pixels, interval, movements, rank_correlation
-from causes.regions import REGIONS, Located, located, region_shares
-from data.images import Crop
-from data.masks import BACKDROP, CAR, GROUND
-from utils import Model
+from dml_analysis.causes import map_regions
+from dml_analysis.datasets.images import Crop
+from dml_analysis.datasets.masks import BACKDROP, CAR, GROUND
+from dml_analysis.metrics import wrong_neighbors
+from dml_analysis.metrics.map_mass import REGIONS, Located, located, region_shares
+from dml_analysis.metrics.shift_sizes import carried, changed_pixels, interval, movements, rank_correlation
+from dml_analysis.paper import Model
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -203,8 +204,8 @@ def rows_of_groups(backdrop, folds=1):
         return Located(mass, mass[:, ::-1], np.full_like(mass, 1 / 3))
 
     shelves = [SimpleNamespace(of=SimpleNamespace(network=each)) for each in networks]
-    names = list(locate.TESTS)
-    found = [dict(zip(names, row)) for row in locate.test_rows(share, settings, shelves, locate.TESTS)]
+    names = list(map_regions.TESTS)
+    found = [dict(zip(names, row)) for row in map_regions.test_rows(share, settings, shelves, map_regions.TESTS)]
     return {(row["unit"], row["measure"], row["region"]): row for row in found}
 
 

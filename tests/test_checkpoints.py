@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-import utils
-from common.errors import InputError
-from common.settings import load_settings
-from data.checkpoint_files import same_file_key, saved_models_folder, untrained_trunk_file
-from reality_check import checkpoints, loading, networks
-from reality_check.bn_inception import bninception_trunk
-from reality_check.modules import Embedder, ready_for_inference
-from reality_check.networks import network_of
+from dml_analysis import paper
+from dml_analysis.config import load_settings
+from dml_analysis.errors import InputError
+from dml_analysis.networks import checkpoints, loading, specifications
+from dml_analysis.networks.bn_inception import bninception_trunk
+from dml_analysis.networks.checkpoint_files import same_file_key, saved_models_folder, untrained_trunk_file
+from dml_analysis.networks.modules import Embedder, ready_for_inference
+from dml_analysis.networks.specifications import network_of
 
-CONTRASTIVE, NONE = utils.MODELS[0], utils.MODELS[-1]
+CONTRASTIVE, NONE = paper.MODELS[0], paper.MODELS[-1]
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def test_trunk_is_a_hard_link(trained):
 
 def test_networks_that_share_a_trunk(settings):
     """Hard links of one file are one trunk; a copy with the same bytes is taken for another."""
-    some = networks.networks_of(settings, "RenderedCars", [0])
-    assert [len(group) for group in networks.by_trunk(some)] == [3]
+    some = specifications.networks_of(settings, "RenderedCars", [0])
+    assert [len(group) for group in specifications.by_trunk(some)] == [3]
     file = some[0].files()[0]
     content = file.read_bytes()
     file.unlink()
     file.write_bytes(content)
-    assert [len(group) for group in networks.by_trunk(some)] == [1, 2]
+    assert [len(group) for group in specifications.by_trunk(some)] == [1, 2]
     assert len({network.made_of()["trunk"] for network in some}) == 1
 
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from reality_check import choices
-from reality_check.trained_networks import LOG
+from dml_analysis.reality_check import model_selection
+from dml_analysis.training.training_stages import LOG
 from tests import fake_data
 from tests.test_training import settings_for, tiles, whole  # noqa: F401
 
@@ -22,9 +22,9 @@ def test_by_hand():
         *looks("A", 1, (0, 0.1, 0.1, 0.1), (5, 0.3, 0.30, 0.2), (10, 0.4, 0.40, 0.3)),
         *looks("B", 0, (5, 0.1, 0.46, 0.2), (10, 0.2, 0.48, 0.4)), *looks("B", 1, (5, 0.1, 0.46, 0.2), (10, 0.2, 0.48, 0.4)),
     ]).reindex(columns=list(LOG))  # fmt: skip
-    rows = pd.DataFrame(choices.compared(log, ["B", "A", "C"]), columns=list(choices.COLUMNS)).set_index(
-        ["measure", "loss"]
-    )
+    rows = pd.DataFrame(
+        model_selection.compared(log, ["B", "A", "C"]), columns=list(model_selection.COLUMNS)
+    ).set_index(["measure", "loss"])
     assert [name for _, name in rows.index] == ["B", "A"] * 2
     # A at its best validation looks: (.5 + .4) / 2, and at its best on test: (.7 + .4) / 2; B both times .48
     a, b = rows.loc["precision_at_1", "A"], rows.loc["precision_at_1", "B"]
@@ -41,7 +41,7 @@ def test_the_script(whole, tiles, run_inside):  # noqa: F811
     rows = fake_data.read_rows(whole / "results/tiles/reality_check/choices_Tiles.csv")
     log = fake_data.read_rows(whole / "results/tiles/reality_check/training_log_Tiles.csv")
     assert [(row["loss"], row["measure"]) for row in rows] == [
-        (loss, measure) for measure in choices.MEASURES for loss in ("Contrastive", "ArcFace")]  # fmt: skip
+        (loss, measure) for measure in model_selection.MEASURES for loss in ("Contrastive", "ArcFace")]  # fmt: skip
     for row in rows:
         some = [float(look[f"test_{row['measure']}_only_shown"]) for look in log
                 if look["loss"] == row["loss"] and look["iteration"] != "0"]  # fmt: skip

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from common import claims
-from common.errors import InputError
+from dml_analysis import leases
+from dml_analysis.errors import InputError
 from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
 from tests.small_stage import settings_of
@@ -19,15 +19,15 @@ from tests.small_stage import settings_of
 ELSEWHERE = "elsewhere-0-0 17 abc"
 CLAIM = ".00001.claim"
 CODE = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from common.claims import claimed; from pathlib import Path\n"
+    "import sys; sys.path.insert(0, sys.argv[1]); from dml_analysis.leases import claimed; from pathlib import Path\n"
     "for number in (1, 2):\n"
     "    with claimed(Path(sys.argv[2]), number) as ours: print(ours)"
 )
-# A process of a machine of another name, whose leases are short: small_stage.py with claims.machine and LEASE set.
+# A process of a machine of another name, whose leases are short: small_stage.py with leases.machine and LEASE set.
 OF_MACHINE = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from common import claims\n"
-    "claims.machine = lambda name=sys.argv[2]: name\n"
-    "claims.LEASE, claims.RENEWAL = 2.0, 0.2; sys.argv = sys.argv[2:]\n"
+    "import sys; sys.path.insert(0, sys.argv[1]); from dml_analysis import leases\n"
+    "leases.machine = lambda name=sys.argv[2]: name\n"
+    "leases.LEASE, leases.RENEWAL = 2.0, 0.2; sys.argv = sys.argv[2:]\n"
     "from tests import small_stage; small_stage.main()"
 )
 
@@ -46,7 +46,7 @@ def write_claim(folder, owner, seconds_ago=0.0):
 
 
 def is_ours(folder, number=1):
-    with claims.claimed(folder, number) as ours:
+    with leases.claimed(folder, number) as ours:
         return ours
 
 
@@ -54,7 +54,7 @@ def is_ours(folder, number=1):
 # One claim.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_what_one_has_another_does_not_get(tmp_path):
-    with claims.claimed(tmp_path, 1) as ours:
+    with leases.claimed(tmp_path, 1) as ours:
         assert ours and others(tmp_path) == [False, True]
         assert not is_ours(tmp_path)  # not even this process, a second time
     assert others(tmp_path) == [True, True] and not list(tmp_path.iterdir())
@@ -62,16 +62,16 @@ def test_what_one_has_another_does_not_get(tmp_path):
 
 @pytest.mark.parametrize(
     "owner, seconds_ago, free",
-    [(ELSEWHERE, 0, False), (ELSEWHERE, claims.LEASE - 30, False), (ELSEWHERE, claims.LEASE + 30, True),
+    [(ELSEWHERE, 0, False), (ELSEWHERE, leases.LEASE - 30, False), (ELSEWHERE, leases.LEASE + 30, True),
      ("{machine} {dead} abc", 0, True), ("{machine} {alive} abc", 0, False), ("elsewhere {dead} abc", 0, False),
-     ("{machine} {alive} abc", claims.LEASE + 30, True), ("", 0, False), ("", claims.LEASE + 30, True),
+     ("{machine} {alive} abc", leases.LEASE + 30, True), ("", 0, False), ("", leases.LEASE + 30, True),
      ("{machine} nobody", 0, False)],
 )  # fmt: skip
 def test_whose_claim_is_abandoned(tmp_path, owner, seconds_ago, free):
     """That of this machine's dead at once, any other after a lease."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    write_claim(tmp_path, owner.format(machine=claims.machine(), dead=dead.pid, alive=os.getppid()), seconds_ago)
+    write_claim(tmp_path, owner.format(machine=leases.machine(), dead=dead.pid, alive=os.getppid()), seconds_ago)
     assert is_ours(tmp_path) is free
     assert [path.name for path in tmp_path.iterdir()] == ([] if free else [CLAIM])
 
@@ -80,16 +80,16 @@ def test_a_process_that_has_ended_is_dead_before_its_parent_asks(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
     ended.stdout.read()
     deadline = time.monotonic() + 10
-    while claims.lives(ended.pid) and time.monotonic() < deadline:
+    while leases.lives(ended.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not claims.lives(ended.pid)
+    assert not leases.lives(ended.pid)
     ended.wait()
     ended.stdout.close()
 
 
 def test_a_claim_is_renewed_while_it_is_held(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "RENEWAL", 0.05)
-    with claims.claimed(tmp_path, 1):
+    monkeypatch.setattr(leases, "RENEWAL", 0.05)
+    with leases.claimed(tmp_path, 1):
         os.utime(tmp_path / CLAIM, (1, 1))
         time.sleep(0.5)
         assert (tmp_path / CLAIM).stat().st_mtime > time.time() - 60
@@ -97,8 +97,8 @@ def test_a_claim_is_renewed_while_it_is_held(tmp_path, monkeypatch):
 
 def test_who_has_lost_a_claim_leaves_the_new_owners_alone(tmp_path, monkeypatch):
     """As after a sleep longer than a lease: neither renewed nor deleted."""
-    monkeypatch.setattr(claims, "RENEWAL", 0.05)
-    with claims.claimed(tmp_path, 1):
+    monkeypatch.setattr(leases, "RENEWAL", 0.05)
+    with leases.claimed(tmp_path, 1):
         write_claim(tmp_path, ELSEWHERE, seconds_ago=50)
         time.sleep(0.3)
     assert (tmp_path / CLAIM).read_text() == ELSEWHERE
@@ -107,7 +107,7 @@ def test_who_has_lost_a_claim_leaves_the_new_owners_alone(tmp_path, monkeypatch)
 
 def test_a_claim_that_was_taken_over_just_before_is_put_back(tmp_path, monkeypatch):
     """Between the look at an old claim and its removal somebody else has removed it, and made a new one."""
-    write_claim(tmp_path, ELSEWHERE, seconds_ago=claims.LEASE + 30)
+    write_claim(tmp_path, ELSEWHERE, seconds_ago=leases.LEASE + 30)
     rename = os.rename
 
     def overtaken(source, target):
@@ -125,7 +125,7 @@ def test_a_file_is_had_by_one_thread_at_a_time(tmp_path):
 
     def work():
         for _ in range(5):
-            with claims.locked(file):
+            with leases.locked(file):
                 inside.append(1)
                 most.append(len(inside))
                 time.sleep(0.005)
@@ -141,9 +141,9 @@ def test_a_file_is_had_by_one_thread_at_a_time(tmp_path):
 
 def test_tidy(tmp_path):
     """Abandoned claims go, others stay."""
-    write_claim(tmp_path, ELSEWHERE, seconds_ago=claims.LEASE + 30)
+    write_claim(tmp_path, ELSEWHERE, seconds_ago=leases.LEASE + 30)
     (tmp_path / ".00002.claim").write_text(ELSEWHERE)
-    claims.tidy(tmp_path)
+    leases.tidy(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".00002.claim"]
 
 
@@ -154,7 +154,7 @@ def test_a_run_tidies_up(tmp_path, alone):
         shelves = [small_stage.shelf_of(settings, power) for power in (2, 3)]
         for shelf, arrays in zip(shelves, small_stage.make(shelves, number, lambda ticks: None)):
             shelf.put(number, **arrays)
-            write_claim(shelf.folder, ELSEWHERE, seconds_ago=claims.LEASE + 30)
+            write_claim(shelf.folder, ELSEWHERE, seconds_ago=leases.LEASE + 30)
     assert parts_made(on_machine("b", settings.paths["results"])) == ["2"]
     assert list(snapshot(settings.results).values()) == alone and not list(settings.results.rglob(".*"))
 
@@ -163,7 +163,7 @@ def test_a_run_tidies_up(tmp_path, alone):
 # File systems.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_a_file_system_that_will_do(tmp_path):
-    claims.check(tmp_path / "new")
+    leases.check(tmp_path / "new")
     assert not list((tmp_path / "new").iterdir())
 
 
@@ -173,8 +173,8 @@ def creates_twice(file):
 
 
 BAD = {
-    "creates a file twice": lambda patch: patch.setattr(claims, "_created", creates_twice),
-    "keeps a file's old time": lambda patch: patch.setattr(claims, "_renew", lambda *_: None),
+    "creates a file twice": lambda patch: patch.setattr(leases, "_created", creates_twice),
+    "keeps a file's old time": lambda patch: patch.setattr(leases, "_renew", lambda *_: None),
     "does not rename": lambda patch: patch.setattr(os, "replace", lambda *_: None),
 }
 
@@ -183,7 +183,7 @@ BAD = {
 def test_a_file_system_that_will_not_do(tmp_path, monkeypatch, what):
     BAD[what](monkeypatch)
     with pytest.raises(InputError, match=f"{tmp_path}: its file system {what}"):
-        claims.check(tmp_path)
+        leases.check(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -237,6 +237,6 @@ def test_a_machine_that_is_gone(tmp_path, alone, how):
 
 def test_the_renderers_environment_has_what_claims_take():
     """It has the standard library alone."""
-    source = Path(claims.__file__).read_text(encoding="utf-8")
+    source = Path(leases.__file__).read_text(encoding="utf-8")
     found = {line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))}
-    assert found - {"common"} <= sys.stdlib_module_names and "common" in found
+    assert found - {"dml_analysis"} <= sys.stdlib_module_names and "dml_analysis" in found

@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from common import lanes
-from common.compiled import as_float64, bits_of, compiled, from_bits
+from dml_analysis.metrics import simd
+from dml_analysis.metrics.compiled import as_float64, bits_of, compiled, from_bits
 
 
 @compiled()
 def compared(numbers, begin, other):
-    return lanes.below(numbers, begin, other), lanes.at_most(numbers, begin, other), lanes.equal(numbers, begin, other)
+    return simd.below(numbers, begin, other), simd.at_most(numbers, begin, other), simd.equal(numbers, begin, other)
 
 
 @compiled()
 def counted(bits):
-    return lanes.count(bits), lanes.lowest(bits)
+    return simd.count(bits), simd.lowest(bits)
 
 
 @compiled()
 def added(table, rows, begin, end, wanted, counts):
-    lanes.add_equal(table, rows, begin, end, wanted, counts)
+    simd.add_equal(table, rows, begin, end, wanted, counts)
 
 
 @compiled()
@@ -60,7 +60,7 @@ def test_places_that_are_equal(dtype):
 
 
 def test_padded_length():
-    assert [lanes.padded_length(n) for n in (0, 1, 64, 65)] == [0, 64, 64, 128]
+    assert [simd.padded_length(n) for n in (0, 1, 64, 65)] == [0, 64, 64, 128]
 
 
 def test_float16_by_its_bits():

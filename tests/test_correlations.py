@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from embedding_space.correlations import _pearson, _ranks, _spearman, correlation
+from dml_analysis.metrics.correlations import _pearson, _ranks, _spearman, correlation
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=12)

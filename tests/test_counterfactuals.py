@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import scipy.stats
 
-import utils
-from common.errors import InputError
-from common.settings import Settings
-from data import counterfactuals
-from data.renderer import sampling
+from dml_analysis import checkout, paper
+from dml_analysis.config import Settings
+from dml_analysis.datasets import counterfactuals
+from dml_analysis.errors import InputError
+from dml_analysis.renderer import sampling
 from tests import fake_data
 
-SHIPPED = utils.ROOT / "data" / "sample_counterfactuals"
-NAMES = [each.name for each in utils.PROPERTIES]
+SHIPPED = checkout.ROOT / "data" / "sample_counterfactuals"
+NAMES = [each.name for each in paper.PROPERTIES]
 
 
 def test_each_frame_of_a_scene_changes_one_property():
@@ -23,13 +23,13 @@ def test_each_frame_of_a_scene_changes_one_property():
         for place, name in enumerate(NAMES, start=2):
             values = sampling.draw_counterfactual(place + 12 * scene, 0)
             assert [each for each in NAMES if values[each] != first[each]] == [name]
-            assert values[name] in utils.PROPERTIES[place - 2].values
+            assert values[name] in paper.PROPERTIES[place - 2].values
 
 
 def test_scenes_share_no_draw_with_other_frames_and_hang_on_the_seed():
     first = [sampling.draw_counterfactual(1 + 12 * scene, 0) for scene in range(300)]
     assert first != [sampling.draw_counterfactual(1 + 12 * scene, 1) for scene in range(300)]
-    for prop in utils.PROPERTIES:
+    for prop in paper.PROPERTIES:
         same = np.mean([a[prop.name] == sampling.draw(1 + i, 0)[prop.name] for i, a in enumerate(first)])
         assert abs(same - 1 / len(prop.values)) < 4 * np.sqrt(1 / len(prop.values) / 300), prop.name
 
@@ -37,7 +37,7 @@ def test_scenes_share_no_draw_with_other_frames_and_hang_on_the_seed():
 @pytest.mark.parametrize("place", range(11))
 def test_new_values_are_drawn_evenly(place):
     """How many steps a new value is from the old one, round the list: each number of steps equally often."""
-    values, steps = utils.PROPERTIES[place].values, []
+    values, steps = paper.PROPERTIES[place].values, []
     for scene in range(1500):
         old, new = (sampling.draw_counterfactual(frame + 12 * scene, 0)[NAMES[place]] for frame in (1, 2 + place))
         steps.append((values.index(new) - values.index(old)) % len(values))
@@ -56,7 +56,7 @@ def test_the_shipped_scenes_are_what_seed_0_draws():
 
 
 def settings_of(folder):
-    return Settings("test", paths=utils.PATHS | {counterfactuals.COUNTERFACTUALS: folder})
+    return Settings("test", paths=checkout.PATHS | {counterfactuals.COUNTERFACTUALS: folder})
 
 
 @pytest.fixture

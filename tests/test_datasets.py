@@ -8,16 +8,15 @@ import pytest
 from PIL import Image
 from torchvision import transforms
 
-import utils
-from common.errors import InputError
-from common.settings import Settings
-from data import datasets
-from data.images import check_header, cropped, open_image
-from properties.tables import ENTRIES
-from reality_check import stand_ins
-from reality_check.architecture import BN_INCEPTION
-from reality_check.bn_inception import network_input
-from reality_check.transforms import AHEAD, black_input, network_inputs
+from dml_analysis import checkout, mock_inputs, paper
+from dml_analysis.config import Settings
+from dml_analysis.datasets import readers
+from dml_analysis.datasets.images import check_header, cropped, open_image
+from dml_analysis.errors import InputError
+from dml_analysis.networks.bn_inception import network_input
+from dml_analysis.networks.descriptions import BN_INCEPTION
+from dml_analysis.networks.transforms import AHEAD, black_input, network_inputs
+from dml_analysis.properties.property_tables import ENTRIES
 from tests import fake_data
 from tests.conftest import forget
 
@@ -26,38 +25,38 @@ from tests.conftest import forget
 def settings(tmp_path, monkeypatch):
     """Settings whose datasets all live in tmp_path, with image counts that are not checked."""
     monkeypatch.setattr(
-        datasets, "SPLITS", {name: split._replace(images=None) for name, split in datasets.SPLITS.items()}
+        readers, "SPLITS", {name: split._replace(images=None) for name, split in readers.SPLITS.items()}
     )
-    return Settings("test", paths=utils.PATHS | dict.fromkeys(utils.DATASETS, tmp_path))
+    return Settings("test", paths=checkout.PATHS | dict.fromkeys(paper.DATASETS, tmp_path))
 
 
 def test_cars196_in_one_folder(settings, tmp_path):
     names = [f"car_ims/{i:06}.jpg" for i in range(1, 5)]
-    stand_ins.annotations(tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]})
-    items = datasets.load_items(settings, "Cars196", "test")
+    mock_inputs.annotations(tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]})
+    items = readers.load_items(settings, "Cars196", "test")
     assert [(item.image_id, item.label) for item in items] == [("car_ims/000003.jpg", 98), ("car_ims/000004.jpg", 195)]
     assert items[0].path == tmp_path / "car_ims/000003.jpg"
-    assert [item.label for item in datasets.load_items(settings, "Cars196", "validation", fold=0)] == [97]
-    assert [item.label for item in datasets.load_items(settings, "Cars196", "train", fold=0)] == [0]
+    assert [item.label for item in readers.load_items(settings, "Cars196", "validation", fold=0)] == [97]
+    assert [item.label for item in readers.load_items(settings, "Cars196", "train", fold=0)] == [0]
 
 
 def test_cars196_with_devkit(settings, tmp_path):
     for part, classes in [("train_annos", [1, 150]), ("test_annos_withlabels", [2, 151])]:
-        stand_ins.annotations(
+        mock_inputs.annotations(
             tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg", "00002.jpg"], **{"class": classes}
         )
-    ids = [item.image_id for item in datasets.load_items(settings, "Cars196", "test")]
+    ids = [item.image_id for item in readers.load_items(settings, "Cars196", "test")]
     assert ids == ["cars_train/00002.jpg", "cars_test/00002.jpg"]
 
 
 def test_cars196_as_kaggle_packs_it(settings, tmp_path):
     """Folders doubled, and cars_annos.mat beside them, whose images are those of the other layout."""
     for part, classes in [("train_annos", [150]), ("test_annos_withlabels", [151])]:
-        stand_ins.annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes})
-    stand_ins.annotations(tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]})
+        mock_inputs.annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes})
+    mock_inputs.annotations(tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]})
     for part in ("cars_train", "cars_test"):
         (tmp_path / part / part).mkdir(parents=True)
-    items = datasets.load_items(settings, "Cars196", "test")
+    items = readers.load_items(settings, "Cars196", "test")
     assert [item.image_id for item in items] == ["cars_train/00001.jpg", "cars_test/00001.jpg"]
     assert items[1].path == tmp_path / "cars_test/cars_test/00001.jpg"
 
@@ -65,7 +64,7 @@ def test_cars196_as_kaggle_packs_it(settings, tmp_path):
 def test_cub200(settings, tmp_path):
     (tmp_path / "images.txt").write_text("1 001.Albatross/a.jpg\n2 101.Pelican/b.jpg\n")
     (tmp_path / "image_class_labels.txt").write_text("1 1\n2 101\n")
-    (item,) = datasets.load_items(settings, "CUB200", "test")
+    (item,) = readers.load_items(settings, "CUB200", "test")
     assert item == ("101.Pelican/b.jpg", tmp_path / "images/101.Pelican/b.jpg", 100)
 
 
@@ -73,7 +72,7 @@ def test_sop(settings, tmp_path):
     header = "image_id class_id super_class_id path\n"
     (tmp_path / "Ebay_train.txt").write_text(header + "1 1 1 chair_final/1.JPG\n2 11318 1 chair_final/2.JPG\n")
     (tmp_path / "Ebay_test.txt").write_text(header + "3 11319 1 chair_final/3.JPG\n")
-    (item,) = datasets.load_items(settings, "SOP", "test")
+    (item,) = readers.load_items(settings, "SOP", "test")
     assert item == ("chair_final/3.JPG", tmp_path / "chair_final/3.JPG", 11318)
 
 
@@ -82,7 +81,7 @@ def test_sop(settings, tmp_path):
 )
 def test_validation_folds(settings, tmp_path, dataset, sizes):
     """The Reality Check's blocks, each inside the first half and apart from the others."""
-    split = datasets.split_of(settings, dataset)
+    split = readers.split_of(settings, dataset)
     blocks = [set(range(first, last)) for first, last in split.validation]
     assert [len(block) for block in blocks] == sizes
     assert len(set.union(*blocks)) == sum(sizes) and max(set.union(*blocks)) == split.training_classes - 1
@@ -107,13 +106,13 @@ def whole_cub200():
 @pytest.fixture
 def strict(tmp_path):
     """Settings that check the counts."""
-    return Settings("test", paths=utils.PATHS | dict.fromkeys(utils.DATASETS, tmp_path))
+    return Settings("test", paths=checkout.PATHS | dict.fromkeys(paper.DATASETS, tmp_path))
 
 
 def test_a_whole_dataset(strict, tmp_path):
     write_cub200(tmp_path, whole_cub200())
-    assert len(datasets.load_items(strict, "CUB200", "test")) == 5_924
-    assert {item.label for item in datasets.load_items(strict, "CUB200", "validation", fold=2)} == set(range(25, 50))
+    assert len(readers.load_items(strict, "CUB200", "test")) == 5_924
+    assert {item.label for item in readers.load_items(strict, "CUB200", "validation", fold=2)} == set(range(25, 50))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,7 @@ def test_a_whole_dataset(strict, tmp_path):
 def test_wrong_counts(strict, tmp_path, labels, message):
     write_cub200(tmp_path, labels)
     with pytest.raises(InputError, match=re.escape(message)) as error:
-        datasets.load_items(strict, "CUB200", "test")
+        readers.load_items(strict, "CUB200", "test")
     assert str(tmp_path) in str(error.value) and "--allow-partial" in str(error.value)
 
 
@@ -136,18 +135,18 @@ def test_part_of_a_dataset_if_asked_for(strict, tmp_path):
         file = tmp_path / "images" / f"{label:03}.Bird" / f"{number}.jpg"
         file.parent.mkdir(parents=True)
         file.touch()
-    items = datasets.load_items(strict._replace(allow_partial=True), "CUB200", "test")
+    items = readers.load_items(strict._replace(allow_partial=True), "CUB200", "test")
     assert [item.label for item in items] == [100, 102]
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     forget()
     with pytest.raises(InputError, match="none of the 4 images of CUB200 exists"):
-        datasets.load_items(strict._replace(allow_partial=True), "CUB200", "test")
+        readers.load_items(strict._replace(allow_partial=True), "CUB200", "test")
 
 
 def test_part_of_the_rendered_cars(strict, tmp_path):
     fake_data.make_cars(tmp_path, 6)
     (tmp_path / "images" / "4.png").unlink()
-    items, table = datasets.rendered_cars(strict._replace(allow_partial=True))
+    items, table = readers.rendered_cars(strict._replace(allow_partial=True))
     assert [item.image_id for item in items] == ["1", "2", "3", "5", "6"] and list(table.index) == [1, 2, 3, 5, 6]
 
 
@@ -157,14 +156,14 @@ def test_part_of_the_rendered_cars(strict, tmp_path):
 @pytest.mark.parametrize("inside", ["CUB_200_2011", "downloads/CUB_200_2011"])
 def test_a_folder_inside_the_folder(settings, tmp_path, inside):
     write_cub200(tmp_path / inside, [1, 101])
-    (item,) = datasets.load_items(settings, "CUB200", "test")
+    (item,) = readers.load_items(settings, "CUB200", "test")
     assert item.path == tmp_path / inside / "images" / "101.Bird" / "2.jpg"
 
 
 def test_names_with_spaces_and_letters_of_any_language(settings, tmp_path):
     (tmp_path / "images.txt").write_text("1 101.Bird/a b.jpg\n2 102.Vögel/Дрозд.jpg\n", encoding="utf-8")
     (tmp_path / "image_class_labels.txt").write_text("1 101\n2 102\n")
-    items = datasets.load_items(settings, "CUB200", "test")
+    items = readers.load_items(settings, "CUB200", "test")
     assert [item.image_id for item in items] == ["101.Bird/a b.jpg", "102.Vögel/Дрозд.jpg"]
 
 
@@ -172,18 +171,18 @@ def test_names_with_spaces_and_letters_of_any_language(settings, tmp_path):
                                            ("RenderedCars", "samples.csv")])  # fmt: skip
 def test_missing_dataset(settings, dataset, file):
     with pytest.raises(InputError, match=f"{file}: missing"):
-        datasets.load_items(settings, dataset, "test")
+        readers.load_items(settings, dataset, "test")
 
 
 def test_rendered_cars(settings, tmp_path):
     fake_data.make_cars(tmp_path, 60)
-    items, table = datasets.rendered_cars(settings)
+    items, table = readers.rendered_cars(settings)
     assert [item.image_id for item in items] == [str(frame) for frame in range(1, 61)]
-    assert list(table.columns) == [prop.name for prop in utils.PROPERTIES]
-    codes = datasets.property_codes(table)
+    assert list(table.columns) == [prop.name for prop in paper.PROPERTIES]
+    codes = readers.property_codes(table)
     same = table.sun_elevation.to_numpy()[:, None] == table.sun_elevation.to_numpy()
     np.testing.assert_array_equal(codes[:, 9, None] == codes[:, 9], same)
-    labels = {item.image_id: item.label for item in datasets.load_items(settings, "RenderedCars", "test")}
+    labels = {item.image_id: item.label for item in readers.load_items(settings, "RenderedCars", "test")}
     assert min(labels.values()) >= 24
     seen = table.loc[[int(i) for i in labels], "model"].unique()
     assert set(seen) <= {"Mercedes Benz 300sel", "Range Rover Evoque", "Tesla Model S"}  # the last three by name
@@ -201,16 +200,16 @@ def test_other_cars_declare_their_values(settings, tmp_path):
     for path in (tmp_path / "images").iterdir():
         if path.stem not in {row.split(",")[0] for row in rows}:
             path.unlink()
-    properties = datasets.car_properties(settings)
+    properties = readers.car_properties(settings)
     assert (
         properties[0].values == ("Tesla Model S", "Bus")
-        and properties[1:2] + properties[3:] == utils.PROPERTIES[1:2] + utils.PROPERTIES[3:]
+        and properties[1:2] + properties[3:] == paper.PROPERTIES[1:2] + paper.PROPERTIES[3:]
     )
-    assert properties[2].values == utils.PROPERTIES[2].values
-    split = datasets.split_of(settings, "RenderedCars")
+    assert properties[2].values == paper.PROPERTIES[2].values
+    split = readers.split_of(settings, "RenderedCars")
     assert split[2:] == (None, 8, 8, ((6, 8), (0, 2), (2, 4), (4, 6)))
-    table = datasets.rendered_cars(settings)[1]
-    tested = datasets.load_items(settings, "RenderedCars", "test")
+    table = readers.rendered_cars(settings)[1]
+    tested = readers.load_items(settings, "RenderedCars", "test")
     assert {table.model[int(item.image_id)] for item in tested} == {"Tesla Model S"}
     assert [item.label for item in tested] == [8 + table.rotation_z[int(item.image_id)] // 45 for item in tested]
     (table5,) = [entry for entry in ENTRIES if entry.name == "table5"]
@@ -226,8 +225,8 @@ def test_synthetic_cars(settings, tmp_path):
     rows = [",".join([row[0], models[number % 20], *row[2:]]) for number, row in enumerate(rows)]
     (tmp_path / "samples.csv").write_text("\n".join([lines[0], *rows]))
     (tmp_path / "properties.csv").write_text(f"property,values\nmodel,{'|'.join(models)}\n")
-    assert datasets.split_of(settings, "SyntheticCars")[2:] == (None, 10, 10, ((7, 10), (0, 2), (2, 5), (5, 7)))
-    parts = [datasets.load_items(settings, "SyntheticCars", part, 0) for part in ("train", "validation", "test")]
+    assert readers.split_of(settings, "SyntheticCars")[2:] == (None, 10, 10, ((7, 10), (0, 2), (2, 5), (5, 7)))
+    parts = [readers.load_items(settings, "SyntheticCars", part, 0) for part in ("train", "validation", "test")]
     labels = [[item.label for item in items] for items in parts]
     assert labels == [[*range(7)] * 2, [7, 8, 9] * 2, [*range(10, 20)] * 2]
     assert [item.image_id for item in parts[1]] == ["8", "9", "10", "28", "29", "30"]
@@ -236,7 +235,7 @@ def test_synthetic_cars(settings, tmp_path):
 def test_too_few_models_to_train_on(settings, tmp_path):
     fake_data.make_cars(tmp_path, 6)
     with pytest.raises(InputError, match="6 car models are too few to train and test on; 16 are the fewest"):
-        datasets.load_items(settings, "SyntheticCars", "test")
+        readers.load_items(settings, "SyntheticCars", "test")
 
 
 def own(settings, folder):
@@ -250,10 +249,10 @@ def test_a_dataset_of_ones_own(settings, tmp_path):
     (tmp_path / "mine/class00/about.txt").write_text("about it")
     (tmp_path / "mine/class00/.0.png").write_text("a shadow of macOS")
     (tmp_path / "mine/.cache").mkdir()
-    items = datasets.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
+    items = readers.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
     assert [item.label for item in items] == [label for label in range(8, 16) for _ in range(3)] + [16] * 3
     assert items[0].image_id == "class08/0.png" and items[0].path == tmp_path / "mine/class08/0.png"
-    validation = datasets.load_items(own(settings, tmp_path / "mine"), "Mine", "validation", 2)
+    validation = readers.load_items(own(settings, tmp_path / "mine"), "Mine", "validation", 2)
     assert {item.label for item in validation} == {2, 3}
 
 
@@ -267,7 +266,7 @@ def test_broken_datasets_of_ones_own(settings, tmp_path, spoil, message):
     fake_data.make_classes(tmp_path / "mine", images=1)
     spoil(tmp_path / "mine")
     with pytest.raises(InputError, match=message):
-        datasets.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
+        readers.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
 
 
 def test_the_authors_archive_as_it_comes(settings, tmp_path):
@@ -275,14 +274,14 @@ def test_the_authors_archive_as_it_comes(settings, tmp_path):
     fake_data.make_cars(archive, 12)
     for path in (archive / "images").iterdir():
         path.rename(path.with_stem(path.stem.zfill(6)))
-    items, table = datasets.rendered_cars(settings)
+    items, table = readers.rendered_cars(settings)
     assert [item.image_id for item in items] == [str(frame) for frame in range(1, 13)]
     assert items[2].path == archive / "images" / "000003.png" and table.index[2] == 3
 
 
 def test_evenly_spaced():
-    assert datasets.evenly_spaced(list(range(11)), 3) == [0, 5, 10]
-    assert datasets.evenly_spaced([1, 2], None) == datasets.evenly_spaced([1, 2], 9) == [1, 2]
+    assert readers.evenly_spaced(list(range(11)), 3) == [0, 5, 10]
+    assert readers.evenly_spaced([1, 2], None) == readers.evenly_spaced([1, 2], 9) == [1, 2]
 
 
 def test_network_input_is_bgr_less_the_mean():
@@ -338,7 +337,7 @@ def test_unreadable_images(tmp_path):
 
 def test_images_read_ahead_come_in_their_order(tmp_path):
     """More of them than are read ahead; a broken one is reported once it is its turn."""
-    items = [datasets.Item(str(i), tmp_path / f"{i}.png", 0) for i in range(AHEAD + 5)]
+    items = [readers.Item(str(i), tmp_path / f"{i}.png", 0) for i in range(AHEAD + 5)]
     for i, item in enumerate(items[:-1]):
         Image.new("RGB", (256, 256), (0, 0, i)).save(item.path)
     inputs = network_inputs(items, network_input)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from common import safe_files
+from dml_analysis.files import atomic_files
 from tests.conftest import ROOT, snapshot
 from tests.test_bad_input import EMBED, EVALUATE, MAPS, PLOT, PLOT_EMBEDDINGS, SCORE, SCORE_TABLES, TABLES, TRAIN
 
@@ -46,7 +46,7 @@ def fill(folder, leave):
 @pytest.fixture
 def unaware(monkeypatch):
     """Scripts do not see beforehand that the disk is too small, as if it were filled while they are at work."""
-    monkeypatch.setattr(safe_files, "free_space", lambda folder: 10**15)
+    monkeypatch.setattr(atomic_files, "free_space", lambda folder: 10**15)
 
 
 ANEW = {  # script -> what it has to make again
@@ -104,12 +104,11 @@ def test_read_only_disk(copy, disk, fails, script):
 def test_read_only_checkout(tmp_path, disk):
     """Without a place for compiled code, neither beside it nor in the home folder, it is compiled anew."""
     checkout = disk(tmp_path / "checkout", 10**8)
-    for name in ("common", "properties", "saliency"):
-        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "dml_analysis", checkout / "dml_analysis", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "utils.py", checkout)
     assert mounts("-o", "remount,ro", str(checkout))
     code = (
-        "import numpy as np; from properties.nr_precision import nr_precision\n"
+        "import numpy as np; from dml_analysis.metrics.nr_precision import nr_precision\n"
         "print(nr_precision(np.array([[0.0], [1], [5], [6]]), np.array([[0], [0], [1], [1]])).r_precision)"
     )
     environment = os.environ | {"HOME": str(checkout), "XDG_CACHE_HOME": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}

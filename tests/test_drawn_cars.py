@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from data.renderer import body_types, drawn_cars
-from data.renderer.body_types import BODY_TYPES
-from data.renderer.car_models import CARS, Blob, Line
-from data.renderer.car_outlines import WELL
+from dml_analysis.renderer import body_types, sampled_cars
+from dml_analysis.renderer.body_types import BODY_TYPES
+from dml_analysis.renderer.car_models import CARS, Blob, Line
+from dml_analysis.renderer.car_outlines import WELL
 
 COUNT = 96
 
@@ -16,7 +16,7 @@ COUNT = 96
 @pytest.fixture(scope="module")
 def cars():
     """Number -> Car, of seed 0."""
-    return {number: drawn_cars.drawn_car(number, 0) for number in range(1, COUNT + 1)}
+    return {number: sampled_cars.drawn_car(number, 0) for number in range(1, COUNT + 1)}
 
 
 def at(points, x):
@@ -38,13 +38,13 @@ def words(car):
 
 
 def test_a_car_depends_on_nothing_but_number_and_seed(cars):
-    assert drawn_cars.drawn_car(7, 0) == cars[7] != drawn_cars.drawn_car(7, 1)
-    assert drawn_cars.drawn_car(1000, 0)  # without the 999 before it
-    assert [drawn_cars.number_of(drawn_cars.name_of(number)) for number in (1, 96, 1000)] == [1, 96, 1000]
+    assert sampled_cars.drawn_car(7, 0) == cars[7] != sampled_cars.drawn_car(7, 1)
+    assert sampled_cars.drawn_car(1000, 0)  # without the 999 before it
+    assert [sampled_cars.number_of(sampled_cars.name_of(number)) for number in (1, 96, 1000)] == [1, 96, 1000]
 
 
 def test_every_body_type_comes_equally_often():
-    names = [drawn_cars.type_of(number, 0)[0] for number in range(1, COUNT + 1)]
+    names = [sampled_cars.type_of(number, 0)[0] for number in range(1, COUNT + 1)]
     assert {names.count(name) for name in BODY_TYPES} == {COUNT // len(BODY_TYPES)}
     assert set(names[: len(BODY_TYPES)]) == set(BODY_TYPES)
 
@@ -65,7 +65,7 @@ def test_none_is_one_of_the_six(cars):
 
 def test_draws_of_a_type_are_far_apart():
     for what in ("length", "nose", "a measure"):
-        parts = [drawn_cars.Draws(0, "saloon", turn).part(what) for turn in range(6)]
+        parts = [sampled_cars.Draws(0, "saloon", turn).part(what) for turn in range(6)]
         assert min(abs(a - b) for a, b in combinations(parts, 2)) > 0.015
         assert all(0 <= part < 1 for part in parts)
 
@@ -73,7 +73,7 @@ def test_draws_of_a_type_are_far_apart():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_wheels_are_where_wheels_belong(seed):
     for number in range(1, 201):
-        car = drawn_cars.drawn_car(number, seed)
+        car = sampled_cars.drawn_car(number, seed)
         well, (front, rear), half = WELL * car.wheel, car.axles, car.length / 2
         assert rear - well > -half and front + well < half and front - rear > 4 * car.wheel, number
         assert 0 < car.floor < car.wheel, number
@@ -84,7 +84,7 @@ def test_wheels_are_where_wheels_belong(seed):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_cabins_and_windows(seed):
     for number in range(1, 201):
-        car = drawn_cars.drawn_car(number, seed)
+        car = sampled_cars.drawn_car(number, seed)
         x = np.array(car.roof)[:, 0]
         assert (np.diff(x) > 0).all() and (np.diff(np.array(car.top)[:, 0]) > 0).all(), number
         assert -car.length / 2 < x[0] and x[-1] < car.length / 2, number
@@ -118,7 +118,7 @@ def test_parts_are_at_the_car(cars):
 def test_every_word_of_the_table_is_drawn():
     """For 1000 cars; a word that no car_parts knows would raise."""
     for number in range(1, 1001):
-        drawn_cars.drawn_car(number, 3)
+        sampled_cars.drawn_car(number, 3)
 
 
 def test_ranges_go_up():

@@ -10,10 +10,10 @@ from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
 from sklearn.metrics import average_precision_score
 
-from embedding_space import geometry, retrieval
-from embedding_space.clustering import agreement, clustering
-from embedding_space.geometry import decay_of, pi_inter, pi_intra, pi_ratio, singular_values, spectral_decay
-from embedding_space.measures import LABELS, measured
+from dml_analysis.metrics import geometry, retrieval
+from dml_analysis.metrics.clustering import agreement, clustering
+from dml_analysis.metrics.embedding_measures import LABELS, measured
+from dml_analysis.metrics.geometry import decay_of, pi_inter, pi_intra, pi_ratio, singular_values, spectral_decay
 
 RNG = np.random.default_rng(5)
 RANDOM, CLASSES = RNG.normal(size=(90, 12)) + 0.5, RNG.integers(0, 7, 90)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import csv_files
-from reality_check import accuracy
-from reality_check.accuracy import MEASURES, accuracies
+from dml_analysis.files import csv_files
+from dml_analysis.reality_check import accuracy
+from dml_analysis.reality_check.accuracy import MEASURES, accuracies
 
 
 def at(*degrees):

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.errors import InputError
-from common.settings import AUGMENTATIONS, FILLERS, load_settings, narrowed
-from embedding_space import factors
-from embedding_space.intervals import mean_interval
-from reality_check import augmentation, fillers
+from dml_analysis.checkout import ROOT
+from dml_analysis.config import AUGMENTATIONS, FILLERS, load_settings, narrowed
+from dml_analysis.embedding_space import training_factors
+from dml_analysis.errors import InputError
+from dml_analysis.metrics.intervals import mean_interval
+from dml_analysis.training import augmentation
+from dml_analysis.training.roth import batch_samplers
 from tests import fake_data
-from utils import ROOT
 
 SWEEP = {
     "seeds": [0, 3],
@@ -83,7 +84,8 @@ def test_changes_by_hand():
             row("size", "16", 0, "A", 0.6, 0.35), row("size", "16", 1, "A", 0.4, 0.15), row("size", "16", 0, "B", 0.1, 0.1),
             row("size", "16", 7, "B", 0.9, 0.9)]  # fmt: skip
     found = pd.DataFrame(
-        factors.changes(pd.DataFrame(rows, columns=list(factors.COLUMNS))), columns=list(factors.CHANGES)
+        training_factors.changes(pd.DataFrame(rows, columns=list(training_factors.COLUMNS))),
+        columns=list(training_factors.CHANGES),
     )
     found = found.set_index(["measure", "loss"])
     # A: +20% and 0%; B: -50%, its seed 7 has no base; all: mean of 10 and -50
@@ -96,7 +98,7 @@ def test_changes_by_hand():
 
 def test_settings_know_all_that_there_is():
     assert set(AUGMENTATIONS) == {*augmentation.KINDS, "none"}
-    assert set(FILLERS) == {"classes", "uniform", *fillers.CORESETS, *fillers.MATCHED}
+    assert set(FILLERS) == {"classes", "uniform", *batch_samplers.CORESETS, *batch_samplers.MATCHED}
 
 
 @pytest.mark.parametrize("name", ["factors", "study_factors", "roth"])

@@ -9,8 +9,8 @@ import pytest
 import scipy.linalg
 import scipy.stats
 
-from common.settings import BY_EMBEDDINGS, FILLERS
-from reality_check import fillers
+from dml_analysis.config import BY_EMBEDDINGS, FILLERS
+from dml_analysis.training.roth import batch_samplers
 
 LABELS = np.repeat(np.arange(30), 25)  # 750 images, more than a pool
 
@@ -35,7 +35,9 @@ def test_greedy_coreset_on_a_line():
     # 4 is 3. From 4: 10 (6); then 0 is 4, 1 is 3. From 10: 0; then 1 is 1, 4 is 4.
     orders = {0: (0, 10, 4, 1), 1: (1, 10, 4, 0), 4: (4, 10, 0, 1), 10: (10, 0, 4, 1)}
     pool = column(4, 0, 10, 1)
-    found = Counter(tuple(pool[fillers.greedy_coreset(pool, 4, generator(seed)), 0].astype(int)) for seed in range(200))
+    found = Counter(
+        tuple(pool[batch_samplers.greedy_coreset(pool, 4, generator(seed)), 0].astype(int)) for seed in range(200)
+    )
     assert set(found) == set(orders.values())
     assert min(found.values()) > 30  # of 200, each a quarter
 
@@ -43,7 +45,7 @@ def test_greedy_coreset_on_a_line():
 def test_greedy_coreset_goes_by_euclidean_distances():
     # From (0, 0) it is 5 to (3, 4), and 5.5 to (5.5, 0), though its coordinates add up to less
     pool = np.array([[0, 0], [3, 4], [5.5, 0]])
-    firsts = [fillers.greedy_coreset(pool, 2, generator(seed)).tolist() for seed in range(20)]
+    firsts = [batch_samplers.greedy_coreset(pool, 2, generator(seed)).tolist() for seed in range(20)]
     assert [0, 2] in firsts and [0, 1] not in firsts
 
 
@@ -65,14 +67,14 @@ def d2_probabilities(pool, draws=10**6):
 def test_d2_coreset_draws_with_the_probabilities_of_its_definition(pool):
     rng, draws, expected = generator(), 6000, d2_probabilities(pool)
     assert sum(expected.values()) == pytest.approx(1) and draws * min(expected.values()) > 5  # as the test asks
-    found = Counter(tuple(fillers.d2_coreset(pool, 3, rng).tolist()) for _ in range(draws))
+    found = Counter(tuple(batch_samplers.d2_coreset(pool, 3, rng).tolist()) for _ in range(draws))
     assert set(found) <= set(expected)
     test = scipy.stats.chisquare([found[order] for order in expected], [draws * p for p in expected.values()])
     assert test.pvalue > 0.01
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("choose", fillers.CORESETS.values())
+@pytest.mark.parametrize("choose", batch_samplers.CORESETS.values())
 def test_a_coreset_takes_a_point_once(choose):
     for pool in (
         points(40, 3),
@@ -97,8 +99,8 @@ def test_frechet_distance_by_hand():
     # are 5 apart, and of each deviation there is root 2/3 in the one and twice that in the other: 25 + 2 * 2/3.
     a = np.array([[1, 0], [-1, 0], [0, 2], [0, -2]])
     b = np.array([[5, 4], [1, 4], [3, 5], [3, 3]])
-    assert fillers.frechet_distance(a, b) == pytest.approx(25 + 4 / 3)
-    assert fillers.frechet_distance(a, a) == pytest.approx(0, abs=1e-12)
+    assert batch_samplers.frechet_distance(a, b) == pytest.approx(25 + 4 / 3)
+    assert batch_samplers.frechet_distance(a, a) == pytest.approx(0, abs=1e-12)
 
 
 def test_frechet_distance_of_oblique_gaussians():
@@ -106,17 +108,17 @@ def test_frechet_distance_of_oblique_gaussians():
     first, second = np.cov(a.T), np.cov(b.T)
     root = scipy.linalg.sqrtm(first @ second).real
     expected = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum() + np.trace(first + second - 2 * root)
-    assert fillers.frechet_distance(a, b) == pytest.approx(expected)
+    assert batch_samplers.frechet_distance(a, b) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("m, d", [(5, 64), (4, 1)])
 def test_frechet_distance_of_singular_covariances(m, d):
     some = points(m, d)
-    assert fillers.frechet_distance(some, some) == pytest.approx(0, abs=1e-10)
+    assert batch_samplers.frechet_distance(some, some) == pytest.approx(0, abs=1e-10)
     # All equal: what is left is the variance of the others, and the distance of the means, d * 3^2
     around = some - some.mean(axis=0)
     expected = d * 9 + np.trace(np.atleast_2d(np.cov(around.T)))
-    assert fillers.frechet_distance(around, np.full((7, d), 3.0)) == pytest.approx(expected)
+    assert batch_samplers.frechet_distance(around, np.full((7, d), 3.0)) == pytest.approx(expected)
 
 
 def test_distance_histogram_cost_by_hand():
@@ -125,8 +127,8 @@ def test_distance_histogram_cost_by_hand():
     # bins 0, 25 and 49; the batch's distance is in bin 0. The sums differ by 2/3 in 25 bins, by 1/3 in 24: 74/3 * .04.
     pool = column(0, 1, 3) * (0.6, 0.8)
     expected = 5 / 6 + (sqrt(14 / 9) - 1 / 2) + 75 * 74 / 3 * 0.04
-    assert fillers.distance_histogram_cost(pool)(pool[:2]) == pytest.approx(expected)
-    assert fillers.distance_histogram_cost(pool)(pool) == 0
+    assert batch_samplers.distance_histogram_cost(pool)(pool[:2]) == pytest.approx(expected)
+    assert batch_samplers.distance_histogram_cost(pool)(pool) == 0
 
 
 def histogram_cost(pool, batch):
@@ -141,19 +143,19 @@ def histogram_cost(pool, batch):
 
 def test_distance_histogram_cost_is_scipys():
     pool = points(60, 5)
-    cost = fillers.distance_histogram_cost(pool)
+    cost = batch_samplers.distance_histogram_cost(pool)
     for seed in range(5):
         batch = pool[generator(seed).choice(60, 12, replace=False)]
         assert cost(batch) == pytest.approx(histogram_cost(pool, batch))
 
 
-MATCHES = [("fid_matched", fillers.frechet_distance), ("distance_histogram_matched", histogram_cost)]
+MATCHES = [("fid_matched", batch_samplers.frechet_distance), ("distance_histogram_matched", histogram_cost)]
 
 
 @pytest.mark.parametrize("name, cost", MATCHES)
 def test_the_best_of_some_random_batches_is_taken(name, cost):
     """They are those that come one by one from the same random numbers."""
-    pool, labels, choose = points(60, 3), np.repeat(np.arange(10), 6), fillers.MATCHED[name]
+    pool, labels, choose = points(60, 3), np.repeat(np.arange(10), 6), batch_samplers.MATCHED[name]
     for seed in range(5):
         rng = generator(seed)
         tried = [choose(pool, labels, 12, 3, rng, tries=1) for _ in range(10)]
@@ -163,13 +165,13 @@ def test_the_best_of_some_random_batches_is_taken(name, cost):
         assert choose(pool, labels, 12, 3, generator(seed)).tolist() == best.tolist()
 
 
-@pytest.mark.parametrize("name", fillers.MATCHED)
+@pytest.mark.parametrize("name", batch_samplers.MATCHED)
 def test_a_batch_like_the_pool_is_found(name):
     """Classes 0 and 2 lie together, as 1 and 3 do: a batch of one of each is as the pool."""
     pool = np.array([[0, 0], [0, 2], [10, 0], [10, 2]] * 2, dtype=float)
     labels = np.repeat(np.arange(4), 2)
     for seed in range(10):
-        chosen = labels[fillers.MATCHED[name](pool, labels, 4, 2, generator(seed), tries=40)]
+        chosen = labels[batch_samplers.MATCHED[name](pool, labels, 4, 2, generator(seed), tries=40)]
         assert {each % 2 for each in chosen} == {0, 1} and len(set(chosen)) == 2
 
 
@@ -177,37 +179,37 @@ def test_a_batch_like_the_pool_is_found(name):
 # Batches.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_all_fillers_that_settings_know():
-    assert ("classes", "uniform", *fillers.CORESETS, *fillers.MATCHED) == FILLERS
-    assert BY_EMBEDDINGS == (*fillers.CORESETS, *fillers.MATCHED)
+    assert ("classes", "uniform", *batch_samplers.CORESETS, *batch_samplers.MATCHED) == FILLERS
+    assert BY_EMBEDDINGS == (*batch_samplers.CORESETS, *batch_samplers.MATCHED)
 
 
 def test_uniform_takes_any_image_once():
     rng, labels = generator(), np.arange(10) % 2
-    found = [fillers.uniform(labels, 4, rng) for _ in range(3000)]
+    found = [batch_samplers.uniform(labels, 4, rng) for _ in range(3000)]
     assert all(len(set(each)) == 4 for each in found)
     counts = Counter(np.concatenate(found).tolist())
     assert min(counts.values()) > 1100 and max(counts.values()) < 1300  # of 3000, .4; one deviation is 27
     assert {sum(labels[each]) for each in found} == {1, 2, 3}  # how many of a class is left to chance, but for none
-    assert len(fillers.uniform(labels, 32, rng)) == 32
+    assert len(batch_samplers.uniform(labels, 32, rng)) == 32
 
 
 def test_uniform_batches_are_not_of_one_class():
     labels = np.array([0] * 99 + [1])
-    assert all(99 in fillers.uniform(labels, 2, generator(seed)) for seed in range(20))
+    assert all(99 in batch_samplers.uniform(labels, 2, generator(seed)) for seed in range(20))
     for labels, size in (([1, 1, 1], 2), ([0, 1], 1)):
         with pytest.raises(ValueError, match="two classes"):
-            fillers.uniform(labels, size, generator())
+            batch_samplers.uniform(labels, size, generator())
 
 
 @pytest.mark.parametrize("labels", [LABELS, LABELS[:200]])
 @pytest.mark.parametrize("filler", BY_EMBEDDINGS)
 def test_a_batch_has_so_many_images_of_each_class(filler, labels):
     embeddings = points(len(labels), 8).astype(np.float32)
-    found = [fillers.filled(filler, embeddings, labels, 4, 32, seed) for seed in range(6)]
+    found = [batch_samplers.filled(filler, embeddings, labels, 4, 32, seed) for seed in range(6)]
     for places in found:
         counts = Counter(labels[places])
         assert len(places) == len(set(places)) == 32 and len(counts) > 1
-        if filler in fillers.MATCHED:
+        if filler in batch_samplers.MATCHED:
             assert sorted(counts.values()) == [4] * 8
         else:
             assert {each % 4 for each in counts.values()} == {0}
@@ -219,7 +221,7 @@ def test_a_batch_has_so_many_images_of_each_class(filler, labels):
 def test_a_batch_depends_on_the_generator_alone(filler):
     embeddings = points(750, 8)
     first, again, other = (
-        fillers.filled(filler, embeddings, LABELS, 4, 32, seed).tolist() for seed in (1, generator(1), 2)
+        batch_samplers.filled(filler, embeddings, LABELS, 4, 32, seed).tolist() for seed in (1, generator(1), 2)
     )
     assert first == again != other
 
@@ -233,8 +235,8 @@ def spied(monkeypatch, kind, name):
 
 @pytest.mark.parametrize("per_class, batch_size, n, size", [(4, 32, 750, 512), (4, 32, 200, 200), (1, 600, 750, 600)])
 def test_a_coreset_is_chosen_of_a_pool_of_random_images(monkeypatch, per_class, batch_size, n, size):
-    seen, embeddings = spied(monkeypatch, fillers.CORESETS, "greedy_coreset"), points(n, 3) * 7
-    places = fillers.filled("greedy_coreset", embeddings, LABELS[:n], per_class, batch_size, 0)
+    seen, embeddings = spied(monkeypatch, batch_samplers.CORESETS, "greedy_coreset"), points(n, 3) * 7
+    places = batch_samplers.filled("greedy_coreset", embeddings, LABELS[:n], per_class, batch_size, 0)
     ((pool, count, _),) = seen
     assert pool.shape == (size, 3) and count == batch_size // per_class and len(set(places)) == batch_size
     assert len(np.unique(pool, axis=0)) == size
@@ -253,8 +255,8 @@ def test_a_pool_to_match_is_made_class_by_class(monkeypatch, per_class, batch_si
     """How many classes of how many images it has."""
     # 512 / 2 = 256 times a class: each of the 30 eight times, and 16 of them once more. 512 / 32 = 16 classes, which have no
     # more than 25 images; 512 / 20 are 25 classes. Of 500 images all are the pool, and a batch of 600 takes one of 600.
-    seen = spied(monkeypatch, fillers.MATCHED, "fid_matched")
-    places = fillers.filled("fid_matched", points(n, 3), LABELS[:n], per_class, batch_size, 0)
+    seen = spied(monkeypatch, batch_samplers.MATCHED, "fid_matched")
+    places = batch_samplers.filled("fid_matched", points(n, 3), LABELS[:n], per_class, batch_size, 0)
     ((pool, labels, *_),) = seen
     assert Counter(Counter(labels).values()) == expected and len(places) == batch_size
     assert len(np.unique(pool, axis=0)) == len(pool) == len(labels)
@@ -264,16 +266,16 @@ def test_a_coreset_of_one_class_takes_in_another():
     """The point farthest from any of these is the other one of its class."""
     embeddings = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
     for seed in range(20):
-        places = fillers.filled("greedy_coreset", embeddings, [0, 0, 1, 1], 2, 4, seed)
+        places = batch_samplers.filled("greedy_coreset", embeddings, [0, 0, 1, 1], 2, 4, seed)
         assert sorted(places) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("filler", BY_EMBEDDINGS)
 def test_a_class_with_few_images_repeats_some(filler):
     labels = np.array([0, 0, 1, 1, 1, 1, 1])
-    places = fillers.filled(filler, points(7, 3), labels, 4, 8, 0)
+    places = batch_samplers.filled(filler, points(7, 3), labels, 4, 8, 0)
     assert Counter(labels[places]) == {0: 4, 1: 4} and len(set(places[labels[places] == 1])) == 4
-    places = fillers.filled(filler, points(4, 3), [0, 0, 1, 1], 2, 8, 0)  # a coreset has all of them
+    places = batch_samplers.filled(filler, points(4, 3), [0, 0, 1, 1], 2, 8, 0)  # a coreset has all of them
     assert sorted(Counter(places // 2).values()) == [4, 4]
 
 
@@ -283,14 +285,14 @@ def test_a_class_with_few_images_repeats_some(filler):
     [np.zeros((200, 1)), np.full((200, 5), 0.1), points(200, 300), np.eye(200), np.repeat(np.eye(8), 25, axis=0)],
 )
 def test_embeddings_that_tell_nothing_do_no_harm(filler, embeddings):
-    places = fillers.filled(filler, embeddings.astype(np.float32), LABELS[:200], 4, 24, 0)
+    places = batch_samplers.filled(filler, embeddings.astype(np.float32), LABELS[:200], 4, 24, 0)
     assert len(places) == len(set(places)) == 24 and len(set(LABELS[places])) > 1
 
 
 def test_of_equals_any_may_be_chosen():
     found = [
-        fillers.filled(name, np.zeros((200, 1)), LABELS[:200], 4, 24, seed)
-        for name in fillers.CORESETS
+        batch_samplers.filled(name, np.zeros((200, 1)), LABELS[:200], 4, 24, seed)
+        for name in batch_samplers.CORESETS
         for seed in range(20)
     ]
     assert len(set(np.concatenate(found))) > 190  # in 40 batches of 24; all but 1.2 are to be expected
@@ -305,4 +307,4 @@ def test_of_equals_any_may_be_chosen():
 )  # fmt: skip
 def test_what_makes_no_batch(filler, labels, per_class, batch_size, message):
     with pytest.raises(ValueError, match=message):
-        fillers.filled(filler, np.ones((750, 2)), labels, per_class, batch_size, 0)
+        batch_samplers.filled(filler, np.ones((750, 2)), labels, per_class, batch_size, 0)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from data.images import open_image
-from reality_check.bn_inception import network_input, random_network
-from reality_check.distances import distance_function
-from reality_check.modules import ready_for_inference
-from reality_check.transforms import black_input
-from saliency.similarity import pearson
-from saliency.smoothgrad import input_gradients, noisy_copies, saliency_map
-from utils import ROOT
+from dml_analysis.checkout import ROOT
+from dml_analysis.datasets.images import open_image
+from dml_analysis.metrics.map_similarity import pearson
+from dml_analysis.metrics.smoothgrad import input_gradients, noisy_copies, saliency_map
+from dml_analysis.networks.bn_inception import network_input, random_network
+from dml_analysis.networks.distances import distance_function
+from dml_analysis.networks.modules import ready_for_inference
+from dml_analysis.networks.transforms import black_input
 
 IMAGES = [ROOT / "data" / "sample_cars" / "images" / f"{frame}.jpg" for frame in range(1, 31)]
 SAMPLES = 6

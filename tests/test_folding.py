@@ -7,8 +7,8 @@ import timm
 import torch
 from torch import nn
 
-from reality_check.folding import with_folded_batchnorm
-from reality_check.modules import calibrate_batchnorm, seeded
+from dml_analysis.networks.folding import with_folded_batchnorm
+from dml_analysis.networks.modules import calibrate_batchnorm, seeded
 
 
 class Standardised(nn.Conv2d):

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.settings import load_settings
-from reality_check import gains, loading, training_figures
+from dml_analysis.config import load_settings
+from dml_analysis.networks import loading
+from dml_analysis.reality_check import improvements, training_figures
 from tests import fake_data
 from tests.test_training import settings_for, tiles, whole  # noqa: F401  (fixtures)
 
@@ -24,24 +25,24 @@ def test_map_at_r_of_classes_by_hand():
     (wrong), 10 (right): 1/4. At 12: 10, 0 and not 25, both wrong: 0. At 60: 70 (right), 25 (wrong): 1/2; so too at 70.
     """
     embeddings, labels = on_circle(0, 10, 25, 12, 60, 70), np.array([3, 3, 3, 5, 5, 5])
-    values = gains.map_at_r_of_classes(embeddings, labels)
+    values = improvements.map_at_r_of_classes(embeddings, labels)
     np.testing.assert_allclose(values, [(0.5 + 0.25 + 0.25) / 3, (0 + 0.5 + 0.5) / 3])
     order = [4, 0, 5, 2, 3, 1]
-    np.testing.assert_allclose(gains.map_at_r_of_classes(7 * embeddings[order], labels[order]), values)
+    np.testing.assert_allclose(improvements.map_at_r_of_classes(7 * embeddings[order], labels[order]), values)
 
 
 def test_bootstrap_interval():
     """Of the mean of two values, samples have one of three means; with many values it is that of the normal distribution."""
-    assert gains.bootstrap_interval([1, 1, 1], 0) == (1, 1)
-    assert gains.bootstrap_interval([0, 1], 0) == (0, 1)  # each end is the mean of a quarter of all samples
-    assert gains.bootstrap_interval([0, 1], 0, level=0.4) == (0.5, 0.5)
+    assert improvements.bootstrap_interval([1, 1, 1], 0) == (1, 1)
+    assert improvements.bootstrap_interval([0, 1], 0) == (0, 1)  # each end is the mean of a quarter of all samples
+    assert improvements.bootstrap_interval([0, 1], 0, level=0.4) == (0.5, 0.5)
     values = np.random.default_rng(1).normal(3, 2, 400)
-    low, high = gains.bootstrap_interval(values, 5)
+    low, high = improvements.bootstrap_interval(values, 5)
     half = 1.96 * values.std() / math.sqrt(400)
     assert low == pytest.approx(values.mean() - half, abs=0.02) and high == pytest.approx(
         values.mean() + half, abs=0.02
     )
-    assert gains.bootstrap_interval(values, 5) == (low, high) != gains.bootstrap_interval(values, 6)
+    assert improvements.bootstrap_interval(values, 5) == (low, high) != improvements.bootstrap_interval(values, 6)
 
 
 def classes(loss, kind, values, fold=0, part="validation", first=0):
@@ -50,13 +51,13 @@ def classes(loss, kind, values, fold=0, part="validation", first=0):
 
 
 def test_gains_are_over_the_same_classes_of_the_frozen_trunk():
-    start = gains.START
+    start = improvements.START
     rows = classes(start, start, [0.1, 0.2, 0.3]) + classes(start, start, [0.4], fold=1, first=3)
     rows += classes("A", "Ranking", [0.3, 0.4, 0.4]) + classes("A", "Ranking", [0.6], fold=1, first=3)
     rows += classes("B", "Classification", [0.0, 0.2, 0.5])
     rows += classes("C", "Classification", [0.5], fold=2, first=7)  # a fold of which the trunk has not been measured
-    found = gains.gains(pd.DataFrame(rows, columns=list(gains.CLASSES)), 0)
-    a, b = (dict(zip(gains.GAINS, row)) for row in found)
+    found = improvements.gains(pd.DataFrame(rows, columns=list(improvements.CLASSES)), 0)
+    a, b = (dict(zip(improvements.GAINS, row)) for row in found)
     assert (a["loss"], a["type"], a["n_folds"], a["n_classes"], a["clear"]) == ("A", "Ranking", 2, 4, "yes")
     assert (a["frozen_trunk"], a["trained"], a["gain"]) == pytest.approx((0.25, 0.425, 0.175))
     assert 0.1 <= a["low"] < a["gain"] < a["high"] <= 0.2
@@ -68,10 +69,10 @@ def test_folds_that_test_the_same_classes_count_once():
     """A class's gain is the mean over its folds: .1 and .3 of class 0, 0 and .2 of class 1."""
     rows = []
     for fold, values in enumerate(([0.2, 0.1], [0.4, 0.3])):
-        rows += classes(gains.START, gains.START, [0.1, 0.1], fold, "test")
+        rows += classes(improvements.START, improvements.START, [0.1, 0.1], fold, "test")
         rows += classes("A", "Ranking", values, fold, "test")
-    (row,) = gains.gains(pd.DataFrame(rows, columns=list(gains.CLASSES)), 0)
-    row = dict(zip(gains.GAINS, row))
+    (row,) = improvements.gains(pd.DataFrame(rows, columns=list(improvements.CLASSES)), 0)
+    row = dict(zip(improvements.GAINS, row))
     assert (row["part"], row["n_folds"], row["n_classes"]) == ("test", 2, 2)
     assert (row["gain"], row["low"], row["high"]) == pytest.approx((0.15, 0.1, 0.2))
 
@@ -86,7 +87,7 @@ def test_gains_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # no
     rows = fake_data.read_rows(folder / "classes_Tiles.csv")
     for part, expected in (("validation", {"6", "7"}), ("test", {str(label) for label in range(8, 16)})):
         some = [row for row in rows if row["part"] == part]
-        assert {row["loss"] for row in some} == {"Contrastive", "ArcFace", gains.START}
+        assert {row["loss"] for row in some} == {"Contrastive", "ArcFace", improvements.START}
         assert {row["class"] for row in some} == expected and {row["n_images"] for row in some} == {"6"}
         assert len(some) == 3 * len(expected)
     best = {row["loss"]: row for row in fake_data.read_rows(folder / "training_Tiles.csv")}

@@ -7,11 +7,9 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-import utils
-from common import csv_files
-from common.errors import MissingFile
-from common.settings import load_settings
-from controls.group_tests import (
+from dml_analysis import checkout, paper
+from dml_analysis.config import load_settings
+from dml_analysis.controls.group_tests import (
     CLAIMS,
     COLUMNS,
     HELD,
@@ -26,8 +24,10 @@ from controls.group_tests import (
     rows_of,
     scores_of,
 )
-from properties.scores import COLUMNS as SCORES
-from properties.scores import scores_file
+from dml_analysis.errors import MissingFile
+from dml_analysis.files import csv_files
+from dml_analysis.properties.property_scores import COLUMNS as SCORES
+from dml_analysis.properties.property_scores import scores_file
 from tests import fake_data
 
 GROUPS = "Ranking", "Classification"
@@ -204,7 +204,7 @@ def test_a_planted_difference_is_found():
     models = [(f"loss {i}", GROUPS[i >= 9]) for i in range(14)]
     table = pd.DataFrame(
         [(loss, group, fold, prop.name, rng.normal() + 3 * (prop.name == "camera_loc_z" and group == "Ranking"))
-         for loss, group in models for fold in "0123" for prop in utils.PROPERTIES], columns=list(FOLDED)
+         for loss, group in models for fold in "0123" for prop in paper.PROPERTIES], columns=list(FOLDED)
     )  # fmt: skip
     rows = rows_of(table, *GROUPS)
     for unit in ("loss_mean", "loss_fold"):
@@ -246,7 +246,8 @@ def test_published_table_6(published):
 
 def test_published_means_are_those_of_the_scores(published):
     means = csv_files.read(
-        utils.ROOT / "data" / "published" / "table6_means.csv", {"type": str, "property": str, "value": float}
+        checkout.ROOT / "dml_analysis" / "published" / "table6_means.csv",
+        {"type": str, "property": str, "value": float},
     )
     means = means.set_index(["type", "property"]).value
     for found in published[published.property != "sun_rotation"].itertuples():
@@ -260,7 +261,7 @@ def test_published_means_are_those_of_the_scores(published):
 def test_the_papers_claims():
     """All properties but car model and sun rotation differ; rotation and camera height are the ranking losses'."""
     claims = published_claims()
-    assert list(claims) == list(CLAIMS) and claims.property.tolist() == [prop.name for prop in utils.PROPERTIES]
+    assert list(claims) == list(CLAIMS) and claims.property.tolist() == [prop.name for prop in paper.PROPERTIES]
     more = {group: set(some.property) for group, some in claims.groupby("group")}
     assert more["Ranking"] == {"rotation_z", "camera_loc_z"} and more[""] == {"model", "sun_rotation"}
     assert (claims.group == "").tolist() == (claims.significant == "no").tolist() and len(more["Classification"]) == 7

@@ -9,10 +9,11 @@ import pytest
 import scipy.cluster.hierarchy
 import scipy.stats
 
-from common.errors import InputError
-from controls import compared_groupings, groupings
-from controls.group_tests import published_scores
-from controls.groupings import (
+from dml_analysis.controls import compared_groupings
+from dml_analysis.controls.group_tests import published_scores
+from dml_analysis.errors import InputError
+from dml_analysis.metrics import groupings
+from dml_analysis.metrics.groupings import (
     agreement,
     assignments,
     cophenetic,

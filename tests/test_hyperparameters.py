@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-import utils
-from properties.nr_precision import euclidean_coordinates
-from reality_check.bn_inception import bninception_trunk
-from reality_check.distances import distance_function
-from reality_check.hyperparameters import hyperparameters
-from reality_check.losses import training_loss
-from reality_check.modules import calibrate_batchnorm, features_of, seeded
+from dml_analysis import paper
+from dml_analysis.metrics.nr_precision import euclidean_coordinates
+from dml_analysis.networks.bn_inception import bninception_trunk
+from dml_analysis.networks.distances import distance_function
+from dml_analysis.networks.modules import calibrate_batchnorm, features_of, seeded
+from dml_analysis.training.hyperparameters import hyperparameters
+from dml_analysis.training.losses import training_loss
 
-TRAINED = [model for model in utils.MODELS if model.trained]
+TRAINED = [model for model in paper.MODELS if model.trained]
 
 
 @pytest.mark.parametrize("dataset", ["Cars196", "CUB200", "SOP"])
@@ -55,7 +55,7 @@ def test_calibration_tells_images_apart():
     assert spread[1] > 20 * spread[0] and not trunk.training
 
 
-@pytest.mark.parametrize("loss", utils.MODELS, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", paper.MODELS, ids=lambda loss: loss.name)
 def test_euclidean_coordinates_rank_as_the_distance(loss):
     embeddings = np.random.default_rng(0).normal(size=(30, 6)) * np.linspace(0.1, 5, 30)[:, None]
     distance = distance_function(loss.distance)
@@ -73,8 +73,8 @@ def test_euclidean_coordinates_rank_as_the_distance(loss):
                                                ("Triplet,Cars196,margin,", "Triplet,Cars196,margin,x", "is no number")])  # fmt: skip
 def test_hyperparameters_that_are_not_whole(monkeypatch, tmp_path, old, new, message):
     """A library's default is never taken for one that was found."""
-    from common.errors import InputError
-    from reality_check import hyperparameters as reader
+    from dml_analysis.errors import InputError
+    from dml_analysis.training import hyperparameters as reader
 
     text = reader.FILE.read_text()
     assert old in text

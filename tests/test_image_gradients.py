@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from reality_check.image_gradients import CappedInPlace, ImageConvolution, with_fast_image_gradients
-from reality_check.loading import for_inference
+from dml_analysis.networks.image_gradients import CappedInPlace, ImageConvolution, with_fast_image_gradients
+from dml_analysis.networks.loading import for_inference
 
 
 def gradients(network, images):

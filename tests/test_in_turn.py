@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from common import in_turn
+from dml_analysis import pipeline
 
 SAYS = "import os, sys\nopen('said.txt', 'a').write(' '.join([*sys.argv, os.environ.get('RANK', '')]) + '\\n')\n"
 SHARES = SAYS + "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])  # stage_script(\n"
@@ -26,13 +26,13 @@ def three_cores(tmp_path, monkeypatch):
     if sys.platform != "linux":
         pytest.skip("only Linux has copies")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
-    monkeypatch.setattr(in_turn, "GPU", tmp_path / "none")
+    monkeypatch.setattr(pipeline, "GPU", tmp_path / "none")
     return with_scripts(tmp_path, monkeypatch)
 
 
 def with_scripts(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(in_turn, "LIBRARIES", [])
+    monkeypatch.setattr(pipeline, "LIBRARIES", [])
     for name, content in ENDS.items():
         (folder / name).write_text(content)
     return folder
@@ -43,20 +43,20 @@ def said(folder):
 
 
 def test_all_in_their_order_with_the_options(folder, capfd):
-    assert in_turn.main(["one.py+", "wait", "two.py", "--", "--settings", "x.yaml"]) == 0
+    assert pipeline.main(["one.py+", "wait", "two.py", "--", "--settings", "x.yaml"]) == 0
     assert said(folder) == ["one.py --settings x.yaml", "two.py --settings x.yaml"]
     assert capfd.readouterr().out.splitlines() == ["python one.py --settings x.yaml", "python two.py --settings x.yaml"]
 
 
 @pytest.mark.parametrize("name, status", [("three.py", 3), ("text.py", 1), ("fails.py", 1)])
 def test_the_first_that_fails_is_the_last(folder, name, status, capfd):
-    assert in_turn.main(["one.py", name, "two.py"]) == status
+    assert pipeline.main(["one.py", name, "two.py"]) == status
     assert said(folder) == ["one.py", name]
     assert {"text.py": "wrong", "fails.py": "ZeroDivisionError"}.get(name, "") in capfd.readouterr().err
 
 
 def test_workers_share_a_stage_and_one_of_them_speaks(three_cores, capfd):
-    assert in_turn.main(["shares.py", "one.py"]) == 0
+    assert pipeline.main(["shares.py", "one.py"]) == 0
     assert sorted(said(three_cores)[:3]) == ["shares.py 0", "shares.py 1", "shares.py 2"] and said(three_cores)[3:] == [
         "one.py"
     ]
@@ -66,7 +66,7 @@ def test_workers_share_a_stage_and_one_of_them_speaks(three_cores, capfd):
 def test_some_run_beside_the_rest(three_cores, capfd):
     """The first of them ends only when one.py has run; the second waits for the first, and two.py for both."""
     (three_cores / "said.txt").touch()
-    assert in_turn.main(["waits.py+", "beside.py+", "one.py", "wait", "two.py"]) == 0
+    assert pipeline.main(["waits.py+", "beside.py+", "one.py", "wait", "two.py"]) == 0
     assert said(three_cores) == ["one.py", "waits.py", "beside.py", "two.py"]
     order = ["python one.py", "python waits.py", "waited", "python beside.py", "python two.py"]
     assert capfd.readouterr().out.splitlines() == order
@@ -74,19 +74,19 @@ def test_some_run_beside_the_rest(three_cores, capfd):
 
 def test_they_are_waited_for_in_the_end(three_cores, capfd):
     (three_cores / "said.txt").touch()
-    assert in_turn.main(["waits.py+", "one.py"]) == 0
+    assert pipeline.main(["waits.py+", "one.py"]) == 0
     assert said(three_cores) == ["one.py", "waits.py"] and "waited" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("last", [["wait", "two.py"], []])
 def test_one_of_them_that_fails_is_heard_and_the_last(three_cores, capfd, last):
-    assert in_turn.main(["text.py+", *last]) == 1
+    assert pipeline.main(["text.py+", *last]) == 1
     assert said(three_cores) == ["text.py"]
     assert capfd.readouterr().err.splitlines() == ["wrong"]
 
 
 def test_where_another_fails_they_are_waited_for(three_cores):
-    assert in_turn.main(["one.py", "waits.py+", "three.py", "two.py"]) == 3
+    assert pipeline.main(["one.py", "waits.py+", "three.py", "two.py"]) == 3
     assert sorted(said(three_cores)) == ["one.py", "three.py", "waits.py"]
 
 
@@ -94,18 +94,18 @@ def test_one_alone_keeps_the_threads_it_would_have(three_cores, monkeypatch):
     """Also where numba is allowed fewer than there are cores: more than those it refuses."""
     numba = pytest.importorskip("numba")
     monkeypatch.setattr(numba, "set_num_threads", lambda count: 1 / (count == 1))
-    assert in_turn.main(["one.py", "beside.py+"]) == 0
+    assert pipeline.main(["one.py", "beside.py+"]) == 0
     assert said(three_cores) == ["one.py", "beside.py"]
 
 
 def test_a_worker_that_fails_is_heard(three_cores, capfd):
-    assert in_turn.main(["second.py", "one.py"]) == 7
+    assert pipeline.main(["second.py", "one.py"]) == 7
     assert sorted(said(three_cores)) == ["second.py 0", "second.py 1", "second.py 2"]
     assert "rank 1 of 3" in capfd.readouterr().err
 
 
 def test_a_gpu_is_for_one(three_cores, monkeypatch):
-    monkeypatch.setattr(in_turn, "GPU", three_cores / "one.py")
+    monkeypatch.setattr(pipeline, "GPU", three_cores / "one.py")
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "1")
-    assert in_turn.main(["shares.py"]) == 0 and said(three_cores) == ["shares.py 0"]
+    assert pipeline.main(["shares.py"]) == 0 and said(three_cores) == ["shares.py 0"]

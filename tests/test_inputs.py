@@ -6,17 +6,17 @@ import pytest
 import torch
 import yaml
 
-import utils
-from common.errors import InputError
-from common.models import find
-from common.settings import load_settings
-from data.checkpoint_files import saved_models_folder
-from reality_check import inputs
-from reality_check.bn_inception import bninception_trunk
+from dml_analysis import paper
+from dml_analysis.config import load_settings
+from dml_analysis.errors import InputError
+from dml_analysis.methods import find
+from dml_analysis.networks.bn_inception import bninception_trunk
+from dml_analysis.networks.checkpoint_files import saved_models_folder
+from dml_analysis.reality_check import input_checks
 from tests import fake_data
 from tests.conftest import forget
 
-CONTRASTIVE, ARCFACE = (find(name, utils.MODELS) for name in ("Contrastive", "ArcFace"))
+CONTRASTIVE, ARCFACE = (find(name, paper.MODELS) for name in ("Contrastive", "ArcFace"))
 
 
 @pytest.fixture
@@ -26,19 +26,19 @@ def settings(project):
 
 def rows(settings, deep=False):
     forget()
-    return {(row.kind, row.name.split(",")[0]): row for row in inputs.checked(settings, deep)}
+    return {(row.kind, row.name.split(",")[0]): row for row in input_checks.checked(settings, deep)}
 
 
 def test_all_there(settings):
     found = rows(settings)
-    assert {row.state for row in found.values()} == {inputs.FOUND} and len(found) == 5
+    assert {row.state for row in found.values()} == {input_checks.FOUND} and len(found) == 5
     assert found["dataset", "RenderedCars"].why.endswith("classes") and found["rendered cars", ""].why == "96 images"
 
 
 def test_the_file(project, run_inside):
     assert "all inputs exist" in run_inside("reality_check/1_check_inputs.py", project / "tiny.yaml", "--deep")
     table = fake_data.read_rows(project / "results/tiny/inputs.csv")
-    assert [row["state"] for row in table] == ["found"] * 5 and list(table[0]) == list(inputs.Input._fields)
+    assert [row["state"] for row in table] == ["found"] * 5 and list(table[0]) == list(input_checks.Input._fields)
 
 
 def network_file(settings, part):
@@ -47,9 +47,9 @@ def network_file(settings, part):
 
 def test_a_missing_network(settings):
     network_file(settings, "embedder").unlink()
-    assert rows(settings)["network", "Contrastive"].state == inputs.TO_TRAIN
+    assert rows(settings)["network", "Contrastive"].state == input_checks.TO_TRAIN
     row = rows(settings._replace(training=None))["network", "Contrastive"]
-    assert row.state == inputs.MISSING and "embedder_best.pth: missing" in row.why
+    assert row.state == input_checks.MISSING and "embedder_best.pth: missing" in row.why
 
 
 @pytest.mark.parametrize("part", ["trunk", "embedder"])
@@ -58,9 +58,9 @@ def test_a_broken_network(settings, part):
     content = file.read_bytes()
     file.unlink()
     file.write_bytes(content[:-2000])
-    assert rows(settings)["network", "Contrastive"].state == inputs.FOUND  # a glance does not tell
+    assert rows(settings)["network", "Contrastive"].state == input_checks.FOUND  # a glance does not tell
     row = rows(settings, deep=True)["network", "Contrastive"]
-    assert row.state == inputs.BROKEN and f"{part}_best.pth: not a readable checkpoint" in row.why
+    assert row.state == input_checks.BROKEN and f"{part}_best.pth: not a readable checkpoint" in row.why
     file.write_bytes(b"")
     assert "empty" in rows(settings)["network", "Contrastive"].why
 
@@ -84,20 +84,20 @@ def config(settings, model, **blocks):
 def test_configurations(settings, blocks, message):
     folder = config(settings, CONTRASTIVE, **blocks)
     if message is None:
-        inputs.check_configs(folder, CONTRASTIVE, "Cars196")
+        input_checks.check_configs(folder, CONTRASTIVE, "Cars196")
     else:
         with pytest.raises(InputError, match=f"config.yaml: {message}"):
-            inputs.check_configs(folder, CONTRASTIVE, "Cars196")
+            input_checks.check_configs(folder, CONTRASTIVE, "Cars196")
 
 
 def test_every_loss_is_known_to_its_configuration(settings):
     """Each names its own class, and none passes for ArcFace."""
-    for model in utils.MODELS:
+    for model in paper.MODELS:
         if model.trained and model is not ARCFACE:
             folder = config(settings, model, loss_funcs={"metric_loss": "ArcFaceLoss"})
             with pytest.raises(InputError, match="names ArcFaceLoss"):
-                inputs.check_configs(folder, model, "Cars196")
-    inputs.check_configs(folder, ARCFACE, "Cars196")
+                input_checks.check_configs(folder, model, "Cars196")
+    input_checks.check_configs(folder, ARCFACE, "Cars196")
 
 
 def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
@@ -109,20 +109,20 @@ def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
         paths = settings.paths | {"imagenet_trunk": tmp_path / name}
         return rows(settings._replace(training=None, paths=paths))["trunk of None", "bn_inception"]
 
-    assert row(f"bn_inception-{hashlib.sha256(content).hexdigest()[:8]}.pth").state == inputs.FOUND
-    assert row("bn_inception.pth").state == inputs.FOUND  # promises nothing
+    assert row(f"bn_inception-{hashlib.sha256(content).hexdigest()[:8]}.pth").state == input_checks.FOUND
+    assert row("bn_inception.pth").state == input_checks.FOUND  # promises nothing
     wrong = row("bn_inception-52deb473.pth")
-    assert wrong.state == inputs.BROKEN and "its sha256 begins" in wrong.why
+    assert wrong.state == input_checks.BROKEN and "its sha256 begins" in wrong.why
 
 
 def test_images(settings):
     image = settings.paths["RenderedCars"] / "images" / "3.png"
     image.write_bytes(image.read_bytes()[:300])
-    assert rows(settings)["rendered cars", ""].state == inputs.FOUND
+    assert rows(settings)["rendered cars", ""].state == input_checks.FOUND
     row = rows(settings, deep=True)["rendered cars", ""]
-    assert row.state == inputs.BROKEN and "3.png: not a readable image" in row.why
+    assert row.state == input_checks.BROKEN and "3.png: not a readable image" in row.why
     image.unlink()
-    assert rows(settings)["rendered cars", ""].state == inputs.MISSING
+    assert rows(settings)["rendered cars", ""].state == input_checks.MISSING
 
 
 def test_exit_status(project, fails, capsys):

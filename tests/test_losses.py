@@ -11,16 +11,16 @@ import pytest
 import torch
 from pytorch_metric_learning import losses
 
-import utils
-from common.errors import InputError
-from reality_check.losses import training_loss
-from utils import Model
+from dml_analysis import paper
+from dml_analysis.errors import InputError
+from dml_analysis.paper import Model
+from dml_analysis.training.losses import training_loss
 
 ANGLES = (0, pi / 3, pi / 2, pi)
 LABELS = (0, 0, 1, 1)
 ROOT3 = sqrt(3)
 D12 = sqrt(2 - ROOT3)  # the distance between 60 and 90 degrees; the others are 1, root 2, 2, root 3, root 2
-MODELS = {model.name: model for model in utils.MODELS if model.trained}
+MODELS = {model.name: model for model in paper.MODELS if model.trained}
 
 
 def batch(length=2.0):

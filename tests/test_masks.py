@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import InputError
-from data import masks
-from data.masks import BACKDROP, CAR, GROUND
-from data.renderer import mask_files
+from dml_analysis.datasets import masks
+from dml_analysis.datasets.masks import BACKDROP, CAR, GROUND
+from dml_analysis.errors import InputError
+from dml_analysis.renderer import mask_files
 
 
 def scene_of(height, width):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from controls.needed import FEWEST, images_needed, least_difference, variances
+from dml_analysis.metrics.sample_size import FEWEST, images_needed, least_difference, variances
 
 
 def test_images_needed_by_hand():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from common import machine
-from properties import coarse_distances, neighbor_hits_torch
-from properties.nr_precision import nr_precision, prepared, query_hits
+from dml_analysis import memory
+from dml_analysis.metrics import coarse_distances, neighbor_hits_torch
+from dml_analysis.metrics.nr_precision import nr_precision, prepared, query_hits
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
 
@@ -178,7 +178,7 @@ def test_blocks_do_not_matter(monkeypatch):
     monkeypatch.setattr(coarse_distances, "BLOCK_BYTES", 2 * 100 * 7)  # seven queries at a time,
     monkeypatch.setattr(coarse_distances, "get_num_threads", lambda: 1)
     monkeypatch.setattr(coarse_distances, "LEAST_QUERIES", 1)
-    monkeypatch.setattr(machine, "cache_bytes", lambda level: 4 * 7 * 30)  # and products of thirty embeddings
+    monkeypatch.setattr(memory, "cache_bytes", lambda level: 4 * 7 * 30)  # and products of thirty embeddings
     monkeypatch.setattr(coarse_distances, "SAMPLE", 10)
     blocks = nr_precision(embeddings, labels)
     np.testing.assert_allclose(whole, blocks, rtol=1e-12)

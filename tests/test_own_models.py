@@ -12,13 +12,12 @@ import pytest
 import torch
 import yaml
 
-import utils
-from common import models
-from common.errors import InputError
-from common.settings import load_settings
-from data import datasets
+from dml_analysis import checkout, methods, paper
+from dml_analysis.config import load_settings
+from dml_analysis.datasets import readers
+from dml_analysis.errors import InputError
+from dml_analysis.networks import specifications
 from examples import two_networks
-from reality_check import networks
 from tests import fake_data
 from tests.conftest import AFTER_TRAINING, SCRIPTS, copied, run_all
 from tests.networks import tiny
@@ -33,7 +32,7 @@ FOLDS = {
 GIVEN = {"name": "Given", "group": "Mine", "embeddings": {"RenderedCars": "{folder}/cars_fold{{fold}}.npz"}}
 ELSEWHERE = {"name": "Elsewhere", "group": "Mine", "embeddings": {"SOP": "{folder}/products.npz"}}
 UNTRAINED = {"name": "Untrained", "group": "Mine", "trained": False, "network": "tests.networks:tiny"}
-EXAMPLES = [each for each in models.read_list("examples/models.yaml") if each != models.PAPER]
+EXAMPLES = [each for each in methods.read_list("examples/models.yaml") if each != methods.PAPER]
 NAMES = [
     "Contrastive",
     "ArcFace",
@@ -174,8 +173,8 @@ def test_groups_are_tested_pair_by_pair(made):
 
 
 def test_the_distance_of_ones_own_reaches_maps_and_neighbours(made, tmp_path):
-    from properties.scores import coordinates_of
-    from reality_check.distances import distance_function
+    from dml_analysis.networks.distances import distance_function
+    from dml_analysis.properties.property_scores import coordinates_of
 
     embeddings = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
     coordinates = coordinates_of(embeddings, "tests.networks:stretched")
@@ -209,7 +208,7 @@ def test_what_a_network_sees_is_recorded(made):
                  if each["of"] == "tests.networks:tiny" and each["crop"] == {"resized": 24, "size": [20, 20]}][:1]  # fmt: skip
     assert record["outputs"] == 5 and "CenterCrop(size=(20, 20))" in record["transform"]
     settings = load_settings(made / "tiny.yaml")
-    network = networks.network_of(settings, settings.models[3], "RenderedCars", 0)
+    network = specifications.network_of(settings, settings.models[3], "RenderedCars", 0)
     assert network.crop == (24, (20, 20)) and network.dimensions == 5 and network.fold == "all"
 
 
@@ -221,26 +220,26 @@ def test_only_what_is_new_is_computed(made, run_inside, capsys):
 
 
 def test_embeddings_are_those_of_the_file(made):
-    from properties import embeddings
+    from dml_analysis.properties import car_embeddings
 
     settings = load_settings(made / "tiny.yaml")
-    items = datasets.chosen_cars(settings)[0]
+    items = readers.chosen_cars(settings)[0]
     (network,) = [
-        each for each in embeddings.embedding_networks(settings) if each.name == "Given, RenderedCars, fold 1"
+        each for each in car_embeddings.embedding_networks(settings) if each.name == "Given, RenderedCars, fold 1"
     ]
     with np.load(made / "cars_fold1.npz") as file:
         rows = {str(image_id): row for image_id, row in zip(file["image_ids"], file["embeddings"])}
     expected = np.array([rows[item.image_id] for item in items], dtype=np.float32)
-    np.testing.assert_array_equal(embeddings.read(embeddings.shelf_of(network, items)), expected)
+    np.testing.assert_array_equal(car_embeddings.read(car_embeddings.shelf_of(network, items)), expected)
 
 
 def test_list_of_images(made):
     rows = pd.read_csv(made / "results/tiny/images_RenderedCars.csv")
     settings = load_settings(made / "tiny.yaml")
     assert len(rows) == 96 and set(rows.needed) == {"yes"}
-    for fold in utils.FOLDS:
+    for fold in paper.FOLDS:
         for part in ("train", "validation", "test"):
-            items = datasets.load_items(settings, "RenderedCars", part, fold)
+            items = readers.load_items(settings, "RenderedCars", part, fold)
             assert set(rows[rows[f"fold{fold}"] == part].image_id) == {int(item.image_id) for item in items}
 
 
@@ -310,19 +309,19 @@ def test_bad_entries(tmp_path, own, message):
 
 
 def test_the_models_of_the_readme(tmp_path):
-    (block,) = re.findall(r"```yaml\n(.*?)```", (utils.ROOT / "README.md").read_text(), re.S)
+    (block,) = re.findall(r"```yaml\n(.*?)```", (checkout.ROOT / "README.md").read_text(), re.S)
     settings = load_settings(fake_data.write_settings(tmp_path, **yaml.safe_load(block)))
     loss, given = settings.models[-2:]
-    network = networks.network_of(settings, loss, "Cars196", 2)
-    assert network.source.network == "timm:resnet50" and network.inputs() == [utils.ROOT / "runs/Cars196/fold2.pth"]
-    network = networks.network_of(settings, given, "Cars196", 1, "RenderedCars")
-    assert network.inputs() == [utils.ROOT / "theirs/renders_fold1.npz"] and given.per_fold and loss.per_fold
+    network = specifications.network_of(settings, loss, "Cars196", 2)
+    assert network.source.network == "timm:resnet50" and network.inputs() == [checkout.ROOT / "runs/Cars196/fold2.pth"]
+    network = specifications.network_of(settings, given, "Cars196", 1, "RenderedCars")
+    assert network.inputs() == [checkout.ROOT / "theirs/renders_fold1.npz"] and given.per_fold and loss.per_fold
 
 
 def test_models_from_a_file(tmp_path):
     (tmp_path / "models.yaml").write_text(yaml.safe_dump(["paper", TINY]))
     settings = load_settings(fake_data.write_settings(tmp_path, models=str(tmp_path / "models.yaml")))
-    assert [model.name for model in settings.models] == [*(model.name for model in utils.MODELS), "Tiny"]
+    assert [model.name for model in settings.models] == [*(model.name for model in paper.MODELS), "Tiny"]
     assert settings.models[-1].is_own and not settings.models[-1].per_fold and settings.models[-1].trained
 
 
@@ -375,7 +374,7 @@ def odd(project, monkeypatch):
     monkeypatch.delitem(sys.modules, "odd_networks", raising=False)
     (project / "odd_networks.py").write_text(BROKEN)
     monkeypatch.syspath_prepend(str(project))
-    networks.sources._fresh.cache_clear()
+    specifications.sources._fresh.cache_clear()
     return lambda function, **more: own_settings(project, TINY | {"network": f"odd_networks:{function}"} | more)
 
 
@@ -428,7 +427,7 @@ def test_distances_that_are_none(project, odd, fails, distance, message):
      ({"distance": "tests.networks:no_such_function"}, "tests.networks:no_such_function: cannot be imported")],
 )  # fmt: skip
 def test_what_cannot_be_found(project, fails, script, changes, message):
-    networks.sources._fresh.cache_clear()
+    specifications.sources._fresh.cache_clear()
     assert message in fails(script, own_settings(project, TINY | changes))
     assert not list((project / "results").rglob("*.npz"))
 
@@ -460,7 +459,7 @@ def test_the_classifier_of_a_timm_network(project, fails, run_inside):
     assert "r.pth: has a classifier, fc, of 6 outputs" in line and "`head: keep`" in line
     for head, dimensions in (("keep", 6), ("drop", 512)):
         settings = load_settings(own_settings(project, own | {"head": head}, paths=_paths(project)))
-        found = networks.network_of(settings, settings.models[3], "RenderedCars", 0)
+        found = specifications.network_of(settings, settings.models[3], "RenderedCars", 0)
         assert (found.dimensions, found.crop) == (dimensions, (48, (32, 32)))
 
 
@@ -494,13 +493,13 @@ def test_a_transform_that_changes_between_two_scripts(project, fails, run_inside
     monkeypatch.delitem(sys.modules, "turncoat", raising=False)
     monkeypatch.syspath_prepend(str(project))
     settings = own_settings(project, TINY | {"network": "turncoat:build"})
-    networks.sources._fresh.cache_clear()
+    specifications.sources._fresh.cache_clear()
     monkeypatch.setenv("TRANSFORM", "small_transform()")
     run_inside("saliency/1_compute_maps.py", settings, "--models", "Tiny")
     monkeypatch.setenv("TRANSFORM", change)
     assert "its transform makes something else of an image" in fails("properties/2_embed_cars.py", settings)
     (project / "results/tiny/networks.json").unlink()
-    networks.sources._fresh.cache_clear()
+    specifications.sources._fresh.cache_clear()
     assert "was made with " in fails("saliency/1_compute_maps.py", settings)
 
 
@@ -533,7 +532,7 @@ def test_bad_files_of_embeddings(project, fails, capsys, script, arrays, message
 # Examples.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_two_networks_without_settings(monkeypatch):
-    monkeypatch.chdir(utils.ROOT)
+    monkeypatch.chdir(checkout.ROOT)
     found = two_networks.main(maps=2, noise_samples=2)
     assert 0 < found.floor.correlation < found.between.correlation < 1
     assert all(found.floor.correlation < each.correlation < 1 for each in found.ceiling)

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import utils
-from common import csv_files
-from common.settings import load_settings
-from reality_check.networks import network_of
-from saliency import comparisons, maps
+from dml_analysis import paper
+from dml_analysis.config import load_settings
+from dml_analysis.files import csv_files
+from dml_analysis.networks.specifications import network_of
+from dml_analysis.saliency import map_comparisons, saliency_maps
 from tests import fake_data
 from tests.conftest import AFTER_TRAINING, SCRIPTS, run_command, snapshot
 from tests.networks import make_trunk
@@ -21,7 +21,7 @@ from tests.networks import make_trunk
 def test_results(finished):
     results = finished / "results" / "tiny"
     pairs = pd.read_csv(results / "paper/saliency/pairs_RenderedCars.csv", keep_default_na=False)
-    assert list(pairs.columns) == list(comparisons.COLUMNS)
+    assert list(pairs.columns) == list(map_comparisons.COLUMNS)
     assert len(pairs) == 6 and set(pairs.n_images) == {2}
     own = pairs.loss_a == pairs.loss_b
     assert (pairs.correlation_mean[own] == 1).all() and (pairs.jsd_mean[own] == 0).all()
@@ -31,7 +31,7 @@ def test_results(finished):
     assert list(scores.columns) == columns.split()
     assert len(scores) == 3 * 11 and set(scores.n_images) == {96} and set(scores.max_neighbors) == {"all"}
     probes = pd.read_csv(results / "properties" / "linear_probe.csv")
-    assert list(probes.property) == [prop.name for prop in utils.PROPERTIES] and set(probes.images) == {96}
+    assert list(probes.property) == [prop.name for prop in paper.PROPERTIES] and set(probes.images) == {96}
     assert probes.percent.between(0, 100).all() and (probes.percent - probes.chance).max() > 20  # colours are easy
     tests = pd.read_csv(results / "paper/properties/mann_whitney.csv")
     assert len(tests) == 11 * 2 * 2 and set(tests.unit) == {"loss_mean", "loss_fold"}
@@ -50,7 +50,7 @@ def test_results(finished):
 def maps_shelf(settings, model=0):
     """The shelf of the maps by the settings' first protocol."""
     network = network_of(settings, settings.models[model], "RenderedCars", settings.folds[0])
-    return maps.shelf_of(network, settings.protocols[0], maps.mapped_items(settings)["RenderedCars"])
+    return saliency_maps.shelf_of(network, settings.protocols[0], saliency_maps.mapped_items(settings)["RenderedCars"])
 
 
 def maps_in(shelf):
@@ -66,7 +66,7 @@ def test_maps_are_kept_with_their_ids(finished):
 
 
 def test_similarities_of_every_image_are_what_the_means_are_made_of(copy, run_inside):
-    from saliency.similarity import fisher_mean
+    from dml_analysis.metrics.map_similarity import fisher_mean
 
     run_inside("saliency/5_list_similarities.py", copy / "tiny.yaml")
     folder = copy / "results/tiny/paper/saliency"
@@ -151,7 +151,7 @@ def test_narrowed_runs_add_up(copy, run_inside, run_unfinished, stage):
 def test_both_protocols_in_one_run(copy, run_inside):
     """Gradients are computed once, and each protocol's results are those of a run of its own, byte for byte."""
     calls, results = {}, {}
-    gradients = maps.gradients_of
+    gradients = saliency_maps.gradients_of
     for protocol in ("paper", "released", ["paper", "released"]):
         name = "both" if isinstance(protocol, list) else protocol
         settings = fake_data.write_settings(copy, name, protocol=protocol, models=["Contrastive", "ArcFace"])
@@ -159,7 +159,9 @@ def test_both_protocols_in_one_run(copy, run_inside):
         with pytest.MonkeyPatch.context() as patch:
             counted = calls.setdefault(name, [])
             patch.setattr(
-                maps, "gradients_of", lambda *arguments, counted=counted: counted.append(1) or gradients(*arguments)
+                saliency_maps,
+                "gradients_of",
+                lambda *arguments, counted=counted: counted.append(1) or gradients(*arguments),
             )
             for script in (*(script for script in SCRIPTS if script.startswith("saliency")),
                            "properties/3_score_properties.py", "properties/4_make_tables.py"):  # fmt: skip
@@ -171,7 +173,7 @@ def test_both_protocols_in_one_run(copy, run_inside):
     assert results["both"] == apart and len(apart) > 60
     (pairs, released_pairs), (scores, released_scores) = [
         [csv_files.read(copy / "results/both" / name / file, columns) for name in ("paper", "released")]
-        for file, columns in (("saliency/pairs_RenderedCars.csv", comparisons.COLUMNS),
+        for file, columns in (("saliency/pairs_RenderedCars.csv", map_comparisons.COLUMNS),
                               ("properties/nr_precision.csv", dict.fromkeys("loss type fold property distance max_neighbors "
                                "n_images r_precision nr_precision".split(), str)))
     ]  # fmt: skip
@@ -185,8 +187,10 @@ def test_both_protocols_in_one_run(copy, run_inside):
 
 def test_the_base_of_the_divergence(tmp_path):
     random = np.random.default_rng(0).random((2, 3, 20, 20)).astype(np.float16)
-    paper, released = (comparisons.compare(list(random), each.jsd_base, int) for each in utils.PROTOCOLS.values())
-    (correlation, jsd), (released_correlation, released_jsd) = paper, released
+    of_paper, of_released = (
+        map_comparisons.compare(list(random), each.jsd_base, int) for each in paper.PROTOCOLS.values()
+    )
+    (correlation, jsd), (released_correlation, released_jsd) = of_paper, of_released
     np.testing.assert_allclose(released_jsd, jsd * np.log(2), rtol=1e-9)
     np.testing.assert_array_equal(released_correlation, correlation)
     expected = np.corrcoef(*random[:, 1].reshape(2, -1).astype(float))[0, 1]
@@ -226,7 +230,7 @@ def test_figure_3_is_the_same_from_fresh_and_from_kept_coordinates(copy, run_ins
 
 @pytest.mark.parametrize("count", [1, 6, 10, 11, 40])
 def test_every_value_has_a_colour_of_its_own(count):
-    from properties.figures import value_looks
+    from dml_analysis.properties.property_figures import value_looks
 
     for name in ("model", "rotation_z"):
         assert len({(*color, marker) for color, marker in value_looks(name, count)}) == count

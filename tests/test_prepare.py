@@ -18,11 +18,11 @@ from collections import namedtuple
 
 import pytest
 
-import utils
-from common import safe_files
-from data import archives, datasets, download
-from data.sources import SOURCES, File
-from reality_check import stand_ins
+from dml_analysis import mock_inputs, paper
+from dml_analysis.datasets import readers
+from dml_analysis.files import atomic_files
+from dml_analysis.preparation import archives, download
+from dml_analysis.preparation.download_sources import SOURCES, File
 from tests import fake_data
 from tests.conftest import ROOT
 from tests.local_server import Served, ftp_server, http_server
@@ -36,8 +36,8 @@ CUB = {f"CUB_200_2011/{name}": content for name, content in BIRDS.items()}
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Datasets of any size count as whole, no checksum is known, and nobody waits."""
-    anything = {name: split._replace(images=None) for name, split in datasets.SPLITS.items()}
-    monkeypatch.setattr(datasets, "SPLITS", anything)
+    anything = {name: split._replace(images=None) for name, split in readers.SPLITS.items()}
+    monkeypatch.setattr(readers, "SPLITS", anything)
     for name, source in SOURCES.items():
         files = tuple(file._replace(md5="", sha256="") for file in source.files)
         monkeypatch.setitem(SOURCES, name, source._replace(files=files))
@@ -46,7 +46,7 @@ def small(monkeypatch):
 
 @pytest.fixture
 def settings(tmp_path):
-    folders = {name: str(tmp_path / "data" / name) for name in [*utils.DATASETS, "models", "downloads"]}
+    folders = {name: str(tmp_path / "data" / name) for name in [*paper.DATASETS, "models", "downloads"]}
     trunk = {"imagenet_trunk": folders["models"] + "/trunk.pth"}
     return fake_data.write_settings(tmp_path, paths=folders | trunk)
 
@@ -187,7 +187,10 @@ def test_known_checksum_of_a_file_that_is_no_archive(refused, tmp_path, monkeypa
 
 
 def test_checksums_of_the_readme():
-    here, there = ((ROOT / file).read_text(encoding="utf-8") for file in ("data/README.md", "data/sources.py"))
+    here, there = (
+        (ROOT / file).read_text(encoding="utf-8")
+        for file in ("data/README.md", "dml_analysis/preparation/download_sources.py")
+    )
     checksums = set(re.findall(r"\b[0-9a-f]{32}\b", here))
     assert len(checksums) == 4 and checksums <= set(re.findall(r'md5="(\w+)"', there))
 
@@ -196,7 +199,7 @@ def test_cars196_in_one_folder(ready, tmp_path):
     images = {f"car_ims/{n}.jpg": b"car" for n in (1, 2)}
     output = ready("Cars196", tar(tmp_path / "car_ims.tgz", images))
     assert "not complete yet: " in output and "cars_train_annos.mat: missing" in output and "Kaggle" in output
-    stand_ins.annotations(tmp_path / "cars_annos (1).mat", relative_im_path=list(images), **{"class": [1, 196]})
+    mock_inputs.annotations(tmp_path / "cars_annos (1).mat", relative_im_path=list(images), **{"class": [1, 196]})
     assert "Cars196 is complete" in ready("Cars196", tmp_path / "cars_annos (1).mat")
     assert listed(tmp_path / "data/Cars196").keys() == {*images, "cars_annos.mat"}
 
@@ -204,14 +207,14 @@ def test_cars196_in_one_folder(ready, tmp_path):
 def test_cars196_in_parts(ready, tmp_path):
     """As it is found: folders doubled, the other layout's annotations beside, one file still elsewhere."""
     names = {"fname": ["1.jpg", "2.jpg"]}
-    train = stand_ins.annotations(tmp_path / "a.mat", **names, **{"class": [1, 150]})
+    train = mock_inputs.annotations(tmp_path / "a.mat", **names, **{"class": [1, 150]})
     images = {f"cars_{part}/cars_{part}/{n}.jpg": b"car" for part in ("train", "test") for n in (1, 2)}
     kaggle = zipped(tmp_path / "archive.zip", images | {"cars_annos.mat": train})
-    test = stand_ins.annotations(tmp_path / "b.mat", **names, bbox_x1=[1, 2])
+    test = mock_inputs.annotations(tmp_path / "b.mat", **names, bbox_x1=[1, 2])
     kit = {"car_devkit/devkit/cars_train_annos.mat": train, "car_devkit/devkit/cars_test_annos.mat": test}
     output = ready("Cars196", kaggle, tar(tmp_path / "car_devkit.tgz", kit))
     assert "not complete yet" in output and "put cars_test_annos_withlabels.mat beside it" in output
-    stand_ins.annotations(tmp_path / "cars_test_annos_withlabels.mat", **names, **{"class": [2, 151]})
+    mock_inputs.annotations(tmp_path / "cars_test_annos_withlabels.mat", **names, **{"class": [2, 151]})
     assert "Cars196 is complete" in ready("Cars196", tmp_path / "cars_test_annos_withlabels.mat")
     devkit = {f"devkit/cars_{part}.mat" for part in ("train_annos", "test_annos", "test_annos_withlabels")}
     expected = {f"cars_{part}/{n}.jpg" for part in ("train", "test") for n in (1, 2)} | devkit
@@ -230,7 +233,7 @@ def test_rendered_cars(ready, tmp_path):
 
 
 def test_broken_counts_are_an_error(refused, tmp_path, monkeypatch):
-    monkeypatch.setitem(datasets.SPLITS, "CUB200", datasets.SPLITS["CUB200"]._replace(images=11_788))
+    monkeypatch.setitem(readers.SPLITS, "CUB200", readers.SPLITS["CUB200"]._replace(images=11_788))
     assert "2 images listed, but CUB200 has 11788" in refused("CUB200", tar(tmp_path / "birds.tgz", CUB))
 
 
@@ -308,7 +311,7 @@ ODD = [(tar, {"l": link(tarfile.SYMTYPE)}, "link"), (tar, {"l": link(tarfile.LNK
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("pack, members, reason", ODD + [(p, {n: b""}, r) for p in (tar, zipped) for n, r in BAD_NAMES])
 def test_refused(refused, tmp_path, monkeypatch, pack, members, reason):
-    monkeypatch.setattr(safe_files, "SLACK", 10**6)
+    monkeypatch.setattr(atomic_files, "SLACK", 10**6)
     (tmp_path / "data/CUB200").mkdir(parents=True)
     (tmp_path / "data/CUB200/mine").write_text("mine")
     archive = pack(tmp_path / "birds", [*CUB.items(), *(members.items() if isinstance(members, dict) else members)])
@@ -405,7 +408,7 @@ def test_a_file_in_the_way_of_a_folder(refused, tmp_path):
 
 KILLED = """
 import os, runpy, signal, sys
-from data import archives
+from dml_analysis.preparation import archives
 owner, function, calls = {"write": (archives, "_write", 3), "move": (os, "rename", 2)}[sys.argv.pop(1)]
 real, left = getattr(owner, function), [calls]
 def kill(*arguments):
@@ -433,7 +436,7 @@ def test_killed(ready, settings, tmp_path, where, moved):
 def test_two_runs_at_once(refused, tmp_path):
     (tmp_path / "data/CUB200").mkdir(parents=True)
     claim = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from common.claims import claimed; from pathlib import Path\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); from dml_analysis.leases import claimed; from pathlib import Path\n"
         "with claimed(Path(sys.argv[2]), 0): print(flush=True); input()"
     )
     command = [sys.executable, "-c", claim, str(ROOT), tmp_path / "data/CUB200"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from properties.probe import right
+from dml_analysis.properties.linear_probe import right
 
 
 def test_what_is_there_is_read_off():

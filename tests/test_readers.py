@@ -8,10 +8,10 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from common import csv_files, safe_files, yaml_files
-from common.errors import InputError
-from common.settings import KINDS, Settings, load_settings
-from data import annotations
+from dml_analysis.config import KINDS, Settings, load_settings
+from dml_analysis.datasets import annotations
+from dml_analysis.errors import InputError
+from dml_analysis.files import atomic_files, csv_files, yaml_files
 
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
 many = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -159,7 +159,7 @@ def test_values_are_compared_as_numbers():
 def test_any_bytes_are_a_record_or_one_line(tmp_path_factory, content):
     file = tmp_path_factory.getbasetemp() / "any.json"
     file.write_bytes(content)
-    assert isinstance(in_one_line(lambda: safe_files.read_json(file)), dict | None)
+    assert isinstance(in_one_line(lambda: atomic_files.read_json(file)), dict | None)
 
 
 @many

@@ -11,10 +11,10 @@ import pytest
 import scipy.stats
 from PIL import Image
 
-import utils
-from common.errors import InputError
-from data import masks
-from data.renderer import camera, libraries, sampling, variations
+from dml_analysis import checkout, paper
+from dml_analysis.datasets import masks
+from dml_analysis.errors import InputError
+from dml_analysis.renderer import camera, libraries, sampling, variations
 from tests import fake_data
 
 SCRIPT = "data/2_render_cars.py"
@@ -39,12 +39,12 @@ def test_draws_depend_on_nothing_but_frame_and_seed(tmp_path):
 def codes():
     """(100,000, 11): which of its values each property has in the frames of the full dataset."""
     frames = [sampling.draw(frame, 0) for frame in range(1, 100_001)]
-    return np.array([[prop.values.index(frame[prop.name]) for prop in utils.PROPERTIES] for frame in frames])
+    return np.array([[prop.values.index(frame[prop.name]) for prop in paper.PROPERTIES] for frame in frames])
 
 
 @pytest.mark.parametrize("column", range(11))
 def test_every_value_is_drawn_equally_often(codes, column):
-    count, values = len(codes), len(utils.PROPERTIES[column].values)
+    count, values = len(codes), len(paper.PROPERTIES[column].values)
     counts = np.bincount(codes[:, column], minlength=values)
     error = np.sqrt(count * (1 - 1 / values) / values)
     assert len(counts) == values and abs(counts - count / values).max() < 4 * error
@@ -74,19 +74,19 @@ def size_of(folder):
      ("sample_synthetic_cars", 768, lambda frame, seed: sampling.draw_procedural(frame, seed, 48), 8e6)],
 )  # fmt: skip
 def test_the_shipped_samples_are_what_seed_0_draws(name, count, draw, most_bytes):
-    folder, frames = utils.ROOT / "data" / name, range(1, count + 1)
+    folder, frames = checkout.ROOT / "data" / name, range(1, count + 1)
     rows = fake_data.read_rows(folder / "samples.csv")
     assert [row["frame"] for row in rows] == [str(frame) for frame in frames]
     for row in rows:
         values = draw(int(row["frame"]), 0)
-        assert {p.name: row[p.name] for p in utils.PROPERTIES} == {key: str(value) for key, value in values.items()}
+        assert {p.name: row[p.name] for p in paper.PROPERTIES} == {key: str(value) for key, value in values.items()}
     assert {path.name for path in (folder / "images").iterdir()} == {f"{frame}.jpg" for frame in frames}
     assert {path.name for path in (folder / "masks").iterdir()} == {f"{frame}.png" for frame in frames}
     assert size_of(folder) < most_bytes
 
 
 def test_the_shipped_masks_are_small_and_have_all_three_parts():
-    folders = [utils.ROOT / "data" / name / "masks" for name in ("sample_cars", "sample_synthetic_cars")]
+    folders = [checkout.ROOT / "data" / name / "masks" for name in ("sample_cars", "sample_synthetic_cars")]
     assert sum(map(size_of, folders)) < 2e6
     for folder in folders:
         for frame in range(1, 601, 50):
@@ -103,7 +103,7 @@ def test_drawn_cars_take_turns_and_share_no_draw_with_the_six():
     fewer = [sampling.draw_procedural(frame, 0, 48) for frame in range(1, 193)]
     assert [v | {"model": ""} for v in first] == [v | {"model": ""} for v in fewer]
     six = [sampling.draw(frame, 0) for frame in range(1, 193)]
-    for prop in utils.PROPERTIES[1:]:
+    for prop in paper.PROPERTIES[1:]:
         same = np.mean([a[prop.name] == b[prop.name] for a, b in zip(first, six)])
         assert abs(same - 1 / len(prop.values)) < 4 * np.sqrt(1 / len(prop.values) / 192), prop.name
 
@@ -120,7 +120,7 @@ def test_samples_of_another_seed_are_refused(tmp_path):
 def test_columns_of_samples(tmp_path):
     write(tmp_path / "samples.csv", range(1, 2), 0)
     with open(tmp_path / "samples.csv", newline="") as file:
-        assert next(csv.reader(file)) == ["frame", *(prop.name for prop in utils.PROPERTIES)]
+        assert next(csv.reader(file)) == ["frame", *(prop.name for prop in paper.PROPERTIES)]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def drawn(values):
     picture[..., 0] *= 0.3 + 1.8 * values["bg_color_hue"]
     picture[..., 1] *= 0.3 + 0.9 * values["bg_color_sat"]
     picture[: round(SIDE * camera.horizon(values["camera_loc_z"]))] *= 1.2
-    top, left = 60 - 6 * utils.CAR_MODELS.index(values["model"]), 20 + values["rotation_z"] // 9
+    top, left = 60 - 6 * paper.CAR_MODELS.index(values["model"]), 20 + values["rotation_z"] // 9
     box = np.s_[top:85, left : left + 50]
     shadow = 55 - int(20 * np.sin(np.radians(values["sun_rotation"])))
     long = 8 if values["sun_elevation"] else 30
@@ -199,7 +199,7 @@ def without(name):
     return lambda values: drawn(values | {name: sampling.BASE[name]})
 
 
-@pytest.mark.parametrize("name", [prop.name for prop in utils.PROPERTIES])
+@pytest.mark.parametrize("name", [prop.name for prop in paper.PROPERTIES])
 def test_a_forgotten_property_is_noticed(name):
     wrong = [statement for statement, holds in variations.statements(table_of(without(name))) if not holds]
     assert wrong and all(statement.startswith(name) for statement in wrong)
@@ -266,8 +266,8 @@ def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
             (tmp_path / "cars" / folder).mkdir(parents=True, exist_ok=True)
             file = tmp_path / "cars" / folder / f"{number}.png"
             Image.fromarray((255 * array.clip(0, 1)).round().astype(np.uint8)).save(file)
-    monkeypatch.setitem(utils.PATHS, "results", tmp_path / "results")
-    monkeypatch.setitem(utils.PATHS, "figures", tmp_path / "figures")
+    monkeypatch.setitem(checkout.PATHS, "results", tmp_path / "results")
+    monkeypatch.setitem(checkout.PATHS, "figures", tmp_path / "figures")
     check = ("data/3_check_renderer.py", "--folder", str(tmp_path / "cars"))
     assert "WRONG" not in run_script(*check)
     assert len(fake_data.read_rows(tmp_path / "results/renderer/variations.csv")) == 85

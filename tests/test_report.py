@@ -12,27 +12,36 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-import utils
-from common import csv_files, tables
-from common.models import find
-from common.settings import Settings, TrainingSettings, load_settings
-from data import datasets
-from data.images import Crop, cropped, open_image
-from data.renderer import mask_files
-from embedding_space import correlated
-from properties import scores
-from report import browser, explained, explorer, figures, findings, page, pictures, published
-from report import tables as report_tables
-from report.outlines import outlines, path
-from report.section import Section
-from saliency import comparisons
-from saliency.similarity import fisher_mean
-from saliency.tables import Similarity
+from dml_analysis import checkout, paper, tables
+from dml_analysis.config import Settings, TrainingSettings, load_settings
+from dml_analysis.datasets import readers
+from dml_analysis.datasets.images import Crop, cropped, open_image
+from dml_analysis.embedding_space import measure_correlations
+from dml_analysis.files import csv_files
+from dml_analysis.methods import find
+from dml_analysis.metrics.map_similarity import fisher_mean
+from dml_analysis.properties import property_scores
+from dml_analysis.renderer import mask_files
+from dml_analysis.report import (
+    figure_section,
+    findings,
+    neighbor_explorer,
+    page,
+    pair_section,
+    pictures,
+    published_section,
+    saliency_browser,
+)
+from dml_analysis.report import table_section as report_tables
+from dml_analysis.report.outlines import outlines, path
+from dml_analysis.report.section import Section
+from dml_analysis.saliency import map_comparisons
+from dml_analysis.saliency.saliency_tables import Similarity
 from tests import fake_data
 from tests.conftest import copied, run_all
 
-PAPER, RELEASED = utils.PROTOCOLS.values()
-MODELS = [find(name, utils.MODELS) for name in ("Contrastive", "Triplet", "ArcFace", "CosFace", "None")]
+PAPER, RELEASED = paper.PROTOCOLS.values()
+MODELS = [find(name, paper.MODELS) for name in ("Contrastive", "Triplet", "ArcFace", "CosFace", "None")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--no-first-run", "--disable-quic"]  # fmt: skip
@@ -75,9 +84,9 @@ def test_nothing_is_said_of_what_there_is_not():
     assert findings.within_and_between({}, MODELS, "") is None and findings.untrained({}, MODELS, "") is None
     one_group = [model for model in MODELS if model.group == "Ranking"]
     assert findings.within_and_between(known(0.5, 0.5, 0.5), one_group, "") is None
-    assert findings.order(pd.DataFrame(columns=list(scores.COLUMNS)), MODELS) is None
-    assert findings.differences(pd.DataFrame(columns=list(scores.TEST_COLUMNS))) is None
-    assert findings.shapes(pd.DataFrame(columns=list(correlated.COLUMNS)), "D") is None
+    assert findings.order(pd.DataFrame(columns=list(property_scores.COLUMNS)), MODELS) is None
+    assert findings.differences(pd.DataFrame(columns=list(property_scores.TEST_COLUMNS))) is None
+    assert findings.shapes(pd.DataFrame(columns=list(measure_correlations.COLUMNS)), "D") is None
 
 
 def scored(*values):
@@ -183,7 +192,7 @@ def test_groups_of_rows_and_columns():
 
 def test_the_studys_numbers_beside(tmp_path):
     def write(name, *rows):
-        csv_files.write(tmp_path / name / "paper/compared_with_paper.csv", rows, published.COLUMNS)
+        csv_files.write(tmp_path / name / "paper/compared_with_paper.csv", rows, published_section.COLUMNS)
 
     write(
         "demo",
@@ -193,11 +202,14 @@ def test_the_studys_numbers_beside(tmp_path):
     write(
         "study", ("Table 3", "A", "B", "mean", 80.0, 70.0, -10.0, ""), ("Table 3", "A", "B", "std", 8.0, 7.0, -1.0, "")
     )
-    paths = utils.PATHS | {"results": tmp_path}
-    rows = published.rows_of(Settings("demo", [PAPER], paths=paths), PAPER)
+    paths = checkout.PATHS | {"results": tmp_path}
+    rows = published_section.rows_of(Settings("demo", [PAPER], paths=paths), PAPER)
     assert [row["ours"] for row in rows] == [50, 60] and [row["study"] for row in rows] == [70, None]
-    assert published.notes_of(rows) == {"Table 3": "Other networks."}
-    assert [row["study"] for row in published.rows_of(Settings("study", [PAPER], paths=paths), PAPER)] == [None, None]
+    assert published_section.notes_of(rows) == {"Table 3": "Other networks."}
+    assert [row["study"] for row in published_section.rows_of(Settings("study", [PAPER], paths=paths), PAPER)] == [
+        None,
+        None,
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -229,18 +241,18 @@ def test_outlines_of_a_ring_and_of_squares_that_touch():
 def test_the_car_as_the_network_sees_it():
     mask = np.full((100, 200), mask_files.GROUND, dtype=np.uint8)
     mask[:, 110:] = mask_files.CAR
-    seen = browser.car_seen(mask, Crop(100, (100, 100)))  # the middle, from 50 to 150
-    edge = round(0.6 * browser.PICTURE)
-    assert seen.shape == (browser.PICTURE,) * 2 and seen[:, edge:].all() and not seen[:, :edge].any()
+    seen = saliency_browser.car_seen(mask, Crop(100, (100, 100)))  # the middle, from 50 to 150
+    edge = round(0.6 * saliency_browser.PICTURE)
+    assert seen.shape == (saliency_browser.PICTURE,) * 2 and seen[:, edge:].all() and not seen[:, :edge].any()
 
 
 def test_a_sheet_of_maps():
     maps = [np.full((7, 7), float(value)) for value in (0, 0.5, 1, 0.25, 0.75, 1, 0.1)]
     maps[2][0, 0] = np.nan  # where a network sees nothing
     with np.errstate(invalid="raise"):
-        grey = np.asarray(browser.sheet(maps))
-    side = browser.SIDE
-    assert grey.shape == (2 * side, browser.COLUMNS * side)
+        grey = np.asarray(saliency_browser.sheet(maps))
+    side = saliency_browser.SIDE
+    assert grey.shape == (2 * side, saliency_browser.COLUMNS * side)
     assert [int(grey[side // 2, side // 2 + k * side]) for k in range(6)] == [0, 128, 255, 64, 191, 255]
     assert grey[side + 50, 50] == 26 and grey[0, 2 * side] == 0 and not grey[side:, side:].any()
 
@@ -255,18 +267,24 @@ def test_pictures():
 
 
 def test_titles_of_figures():
-    assert figures.title_of("figure2_more") == "Saliency maps of several images"
-    assert figures.title_of("gains_Cars196") == "What training gained, Cars196" and figures.title_of("own") == "own"
-    assert figures.title_of("needed_Cars196").endswith(", Cars196") and figures.title_of("pairs") == "Explained pairs"
+    assert figure_section.title_of("figure2_more") == "Saliency maps of several images"
+    assert (
+        figure_section.title_of("gains_Cars196") == "What training gained, Cars196"
+        and figure_section.title_of("own") == "own"
+    )
+    assert (
+        figure_section.title_of("needed_Cars196").endswith(", Cars196")
+        and figure_section.title_of("pairs") == "Explained pairs"
+    )
 
 
 def test_captions_are_those_beside_the_figures(tmp_path):
-    settings = Settings("demo", [PAPER], paths=utils.PATHS | {"figures": tmp_path}, training=TrainingSettings())
+    settings = Settings("demo", [PAPER], paths=checkout.PATHS | {"figures": tmp_path}, training=TrainingSettings())
     settings.figures.mkdir()
     for name in ("regions_D", "spaces_D", "spaces_E"):
         Image.new("RGB", (4, 3), "red").save(settings.figures / f"{name}.png")
     (settings.figures / "spaces_D.txt").write_text(f"What it shows,\nin two lines of <text>. {settings.note}\n")
-    html = str(figures.section(settings))
+    html = str(figure_section.section(settings))
     assert html.count("<figure") == 2  # that of a question stands under the question
     assert 'alt="What it shows, in two lines of &lt;text&gt;."' in html and 'alt="Embedding spaces, E"' in html
     assert "<strong>Embedding spaces, D.</strong> What it shows, in two lines of &lt;text&gt;.</figcaption>" in html
@@ -278,44 +296,47 @@ def test_captions_are_those_beside_the_figures(tmp_path):
 def test_agreement_is_the_mean_over_pairs_of_trained_models():
     nan = np.nan
     correlations = np.array([[0.2, 0.4, nan], [0.9, 0.1, 0.5], [nan, nan, nan]])  # of 0 and 1, 0 and 2, 1 and 2
-    with_untrained = browser.agreement(correlations, [True, False, True])
+    with_untrained = saliency_browser.agreement(correlations, [True, False, True])
     assert with_untrained[:2] == pytest.approx([0.4, 0.1]) and np.isnan(with_untrained[2])
-    assert np.isnan(browser.agreement(correlations, [True, False, False])).all()
-    found = browser.agreement(correlations, [True] * 3)
+    assert np.isnan(saliency_browser.agreement(correlations, [True, False, False])).all()
+    found = saliency_browser.agreement(correlations, [True] * 3)
     assert found[:2] == pytest.approx([0.3, 0.5]) and np.isnan(found[2])
-    assert browser._plain(found) == [0.3, 0.5, None]
+    assert saliency_browser._plain(found) == [0.3, 0.5, None]
 
 
 def test_correlations_of_images_are_those_of_the_pairs(reported):
     settings = load_settings(reported / "both.yaml")
-    for comparison in browser.first_comparisons(settings):
+    for comparison in saliency_browser.first_comparisons(settings):
         names, ids = (
             ["ArcFace", "Contrastive", "None"],
             [item.image_id for item in comparison.items],
         )  # in another order
-        correlation, jsd = browser.similarities(comparison, names, ids)
-        file = comparisons.pairs_file(settings, comparison.protocol, comparison.dataset)
-        pairs = csv_files.read(file, comparisons.COLUMNS, comparisons.KEY)
+        correlation, jsd = saliency_browser.similarities(comparison, names, ids)
+        file = map_comparisons.pairs_file(settings, comparison.protocol, comparison.dataset)
+        pairs = csv_files.read(file, map_comparisons.COLUMNS, map_comparisons.KEY)
         for place, names in enumerate([("ArcFace", "Contrastive"), ("ArcFace", "None"), ("Contrastive", "None")]):
             row = pairs[(pairs.loss_a.isin(names)) & pairs.loss_b.isin(names) & (pairs.loss_a != pairs.loss_b)].iloc[0]
             assert fisher_mean(correlation[:, place]) == pytest.approx(row.correlation_mean)
             assert jsd[:, place].mean() == pytest.approx(row.jsd_mean)
-        backwards = browser.similarities(comparison, ["ArcFace", "None"], ids[::-1])[0]
+        backwards = saliency_browser.similarities(comparison, ["ArcFace", "None"], ids[::-1])[0]
         assert backwards[:, 0].tolist() == correlation[::-1, 1].tolist()
 
 
 def test_nearest_neighbours_of_a_tiny_embedding():
     coordinates = np.array([[0, 0], [3, 0], [1, 0], [0, 2], [0, -2]])
-    assert explorer.nearest(coordinates, [0, 1], 3).tolist() == [[2, 3, 4], [2, 0, 3]]  # 3 and 4 are as far from 0
-    assert explorer.nearest(coordinates, [2], 8).tolist() == [[0, 1, 3, 4]]  # all others
-    assert explorer.nearest(np.zeros((3, 2)), [1], 2).tolist() == [[0, 2]]
+    assert neighbor_explorer.nearest(coordinates, [0, 1], 3).tolist() == [
+        [2, 3, 4],
+        [2, 0, 3],
+    ]  # 3 and 4 are as far from 0
+    assert neighbor_explorer.nearest(coordinates, [2], 8).tolist() == [[0, 1, 3, 4]]  # all others
+    assert neighbor_explorer.nearest(np.zeros((3, 2)), [1], 2).tolist() == [[0, 2]]
 
 
 def test_shares_and_chance():
     codes = np.array([[0, 0], [0, 1], [0, 2], [1, 0]])
-    assert explorer.shares(codes, [0, 3], np.array([[1, 2], [0, 1]])).tolist() == [0.5, 0.25]
+    assert neighbor_explorer.shares(codes, [0, 3], np.array([[1, 2], [0, 1]])).tolist() == [0.5, 0.25]
     # Of the three others: two have the first's model, and one its colour; none has the last's model
-    assert explorer.chance(codes, np.array([0, 3])) == pytest.approx(np.array([[2 / 3, 1 / 3], [0, 1 / 3]]))
+    assert neighbor_explorer.chance(codes, np.array([0, 3])) == pytest.approx(np.array([[2 / 3, 1 / 3], [0, 1 / 3]]))
 
 
 def test_a_section_whose_inputs_do_not_exist_says_what_to_run(trained, tmp_path):
@@ -363,11 +384,11 @@ def reported(finished, tmp_path_factory):
                "causes/6_plot_causes.py", "controls/1_bound_maps.py", "controls/2_bound_scores.py", "controls/3_test_groups.py",
                "controls/6_make_tables.py", "controls/7_plot_controls.py"]  # fmt: skip
     run_all(settings, scripts)
-    from report import compare_with_paper
+    from dml_analysis.report import published_comparison
 
     loaded = load_settings(settings)
     for protocol in loaded.protocols:
-        compare_with_paper.write(loaded, protocol)
+        published_comparison.write(loaded, protocol)
     run_all(settings, ["report/2_make_report.py"])
     return folder
 
@@ -587,7 +608,7 @@ def test_means_over_models_are_over_trained_ones(opened):
 def test_two_models_are_compared_by_click_and_by_key(opened, reported):
     shown = opened()
     settings = load_settings(reported / "both.yaml")
-    (comparison,) = [each for each in browser.first_comparisons(settings) if each.protocol.name == "paper"]
+    (comparison,) = [each for each in saliency_browser.first_comparisons(settings) if each.protocol.name == "paper"]
     ids = [each["id"] for each in data_of(shown, "browser")["images"]]
     assert ids == [item.image_id for item in comparison.items] and len(ids) == 4
     tile = {name: shown.locator(".tile", has_text=name) for name in ("Contrastive", "ArcFace", "None")}
@@ -606,7 +627,7 @@ def test_two_models_are_compared_by_click_and_by_key(opened, reported):
     for image in range(1, 4):
         shown.keyboard.press("ArrowRight")
         shown.wait_for_selector(f"#browser-view[data-shows='{ids[image]} paper 1 2']")
-    correlation, jsd = browser.similarities(comparison, ["ArcFace", "None"], ids)
+    correlation, jsd = saliency_browser.similarities(comparison, ["ArcFace", "None"], ids)
     assert text_of(shown, "#browser-correlation") == f"{correlation[3, 0]:.3f}".replace("-", "−")
     assert text_of(shown, "#browser-jsd") == f"{jsd[3, 0]:.4f}"
     assert shown.evaluate("document.getElementById('browser-difference').toDataURL()") != before
@@ -621,10 +642,10 @@ def test_maps_are_drawn_in_their_colours(opened, reported):
     address = shown.evaluate("document.getElementById('browser-a').toDataURL()")
     with Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))) as picture:
         drawn = np.asarray(picture.convert("RGB"), dtype=float).reshape(112, 4, 112, 4, 3).mean(axis=(1, 3))
-    comparison = browser.first_comparisons(load_settings(reported / "both.yaml"))[0]
+    comparison = saliency_browser.first_comparisons(load_settings(reported / "both.yaml"))[0]
     shelf = comparison.maps["Contrastive"]
-    values = np.asarray(browser.sheet([shelf.get(0)["maps"][0].astype(np.float32)]))[:112, :112]
-    magma = (255 * browser.figures.matplotlib.colormaps["magma"](values)[..., :3]).reshape(-1, 3)
+    values = np.asarray(saliency_browser.sheet([shelf.get(0)["maps"][0].astype(np.float32)]))[:112, :112]
+    magma = (255 * saliency_browser.figures.matplotlib.colormaps["magma"](values)[..., :3]).reshape(-1, 3)
     assert np.corrcoef(drawn.reshape(-1, 3).sum(axis=1), magma.sum(axis=1))[0, 1] > 0.95
     assert np.abs(drawn.reshape(-1, 3) - magma).mean() < 12
     before = shown.evaluate("document.getElementById('browser-a').toDataURL()")
@@ -648,7 +669,7 @@ def test_neighbours_and_what_they_share(opened, reported):
     car = data["cars"][data["queries"][1]]
     assert text_of(shown, "#explorer-about").startswith(f"Car {car['id']}:")
     assert shown.get_attribute("#explorer-view", "data-shows") == f"{car['id']} 0 1"
-    items, codes = scores.cars_of(load_settings(reported / "both.yaml"))
+    items, codes = property_scores.cars_of(load_settings(reported / "both.yaml"))
     places = {item.image_id: place for place, item in enumerate(items)}
     for side, model in (("a", data["models"][0]), ("b", data["models"][1])):
         neighbors = [data["cars"][each]["id"] for each in model["neighbors"][1]]
@@ -752,32 +773,36 @@ def test_a_neighbour_that_has_been_explained_is_marked_and_opens(opened):
 def halves_of(address):
     """Left and right half of a picture in the page."""
     with Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))) as picture:
-        assert picture.size == (2 * explained.SIDE, explained.SIDE)
+        assert picture.size == (2 * pair_section.SIDE, pair_section.SIDE)
         return np.split(np.asarray(picture.convert("RGB")), 2, axis=1)
 
 
 def coarse(picture):
     """A picture's means over squares of 8 pixels."""
-    return np.asarray(picture, dtype=float).reshape(explained.SIDE // 8, 8, explained.SIDE // 8, 8, 3).mean(axis=(1, 3))
+    return (
+        np.asarray(picture, dtype=float)
+        .reshape(pair_section.SIDE // 8, 8, pair_section.SIDE // 8, 8, 3)
+        .mean(axis=(1, 3))
+    )
 
 
 def test_pairs_in_the_page_are_those_that_were_explained(opened, reported):
     settings = load_settings(reported / "both.yaml")
-    chosen, shelves = explained.found(settings)
+    chosen, shelves = pair_section.found(settings)
     data, _ = explained_of(opened())
     ids = [each["id"] for each in data["cars"]]
     found = [(ids[data["queries"][each["query"]]], ids[each["neighbor"]]) for each in data["explained"]]
     assert found == [(pair.query.image_id, pair.neighbor.image_id) for pair in chosen]
     addresses = [data["cars"][each["neighbor"]]["address"] for each in data["explained"]]
-    assert addresses == [explorer._thumbnail(pair.neighbor) for pair in chosen] and len(set(addresses)) > 1
+    assert addresses == [neighbor_explorer._thumbnail(pair.neighbor) for pair in chosen] and len(set(addresses)) > 1
     for protocol, some in shelves.items():
         drawn = [halves_of(each["address"]) for each in data["explained"][2]["maps"][protocol]]
         for place, shelf in enumerate(some):
             seen = [np.asarray(cropped(open_image(item.path), shelf.of.network.crop)) for item in chosen[2]]
-            wanted = [explained.laid_over(*each) for each in zip(seen, shelf.read("maps")["maps"][2])]
+            wanted = [pair_section.laid_over(*each) for each in zip(seen, shelf.read("maps")["maps"][2])]
             for side in range(2):
                 off = [
-                    [np.abs(coarse(each) - coarse(explained.side_by_side([wanted[side]]))).mean() for each in both]
+                    [np.abs(coarse(each) - coarse(pair_section.side_by_side([wanted[side]]))).mean() for each in both]
                     for both in drawn
                 ]
                 assert off[place][side] == np.min(off) < 2, off  # of 255; compression blurs what is finer
@@ -787,14 +812,14 @@ def test_pairs_in_the_page_are_those_that_were_explained(opened, reported):
 
 def test_without_explained_pairs_there_is_no_list(finished):
     settings = load_settings(finished / "tiny.yaml")
-    html = str(explorer.section(settings))
-    assert explained.found(settings) == ([], {}) and "explorer-pairs" not in html and '"explained": []' in html
+    html = str(neighbor_explorer.section(settings))
+    assert pair_section.found(settings) == ([], {}) and "explorer-pairs" not in html and '"explained": []' in html
     assert "more above are of explained pairs" not in html and "marked <em>why</em>" not in html
 
 
 def test_a_map_is_laid_over_its_picture():
     picture = np.full((2, 2, 3), 100, dtype=np.uint8)
-    found = explained.laid_over(picture, np.array([[0, 1], [0, 0]], dtype=np.float16))
+    found = pair_section.laid_over(picture, np.array([[0, 1], [0, 0]], dtype=np.float16))
     assert found[0, 0].tolist() == [40, 40, 42]  # 0.4 * 100 + 0.6 * magma(0), which is (0, 0, 4)
     assert found[0, 1].tolist() == [191, 192, 155]  # 0.4 * 100 + 0.6 * magma(1), which is (252, 253, 191)
 
@@ -802,21 +827,22 @@ def test_a_map_is_laid_over_its_picture():
 def test_the_model_under_which_a_pair_is_opened():
     neighbors = [np.array([[5, 6, 7]]), np.array([[6, 7, 5]]), np.array([[7, 8, 9]])]
     assert (
-        explained.model_to_show(neighbors, 0, 7, {1, 2}) == 2 and explained.model_to_show(neighbors, 0, 7, {0, 1}) == 1
+        pair_section.model_to_show(neighbors, 0, 7, {1, 2}) == 2
+        and pair_section.model_to_show(neighbors, 0, 7, {0, 1}) == 1
     )
-    assert explained.model_to_show(neighbors, 0, 9, {0, 1}) == 2  # no model that was asked has it
-    assert explained.model_to_show(neighbors, 0, 4, {0, 1}) is None
+    assert pair_section.model_to_show(neighbors, 0, 9, {0, 1}) == 2  # no model that was asked has it
+    assert pair_section.model_to_show(neighbors, 0, 4, {0, 1}) is None
 
 
 def test_shares_are_those_of_evenly_spaced_cars(reported):
     settings = load_settings(reported / "both.yaml")
-    items, codes = scores.cars_of(settings)
-    queries = np.array(datasets.evenly_spaced(range(len(items)), explorer.QUERIES))
-    data = json.loads(str(explorer.section(settings)).split('id="explorer-data">')[1].split("</script>")[0])
+    items, codes = property_scores.cars_of(settings)
+    queries = np.array(readers.evenly_spaced(range(len(items)), neighbor_explorer.QUERIES))
+    data = json.loads(str(neighbor_explorer.section(settings)).split('id="explorer-data">')[1].split("</script>")[0])
     assert len(data["queries"]) > len(queries) or {items[i].image_id for i in queries} >= {
         data["cars"][i]["id"] for i in data["queries"]
     }
-    for name, shelf in explorer._shelves(settings, items).items():
+    for name, shelf in neighbor_explorer._shelves(settings, items).items():
         (model,) = [each for each in data["models"] if each["name"] == name]
-        wanted = explorer.shares(codes, queries, explorer._neighbors(shelf, queries))
+        wanted = neighbor_explorer.shares(codes, queries, neighbor_explorer._neighbors(shelf, queries))
         assert model["shares"] == pytest.approx(wanted, abs=5.1e-5)

@@ -4,20 +4,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import utils
-from causes import errors_at_rank_1, locate, move, randomization
-from causes.figures import regions_figure
-from common import csv_files
-from common.models import find
-from common.settings import Settings
-from controls import bounds, compared_groupings, figures, group_tests, score_controls, variations
-from properties import scores
-from report import causes, controls, findings, map_findings, questions, words
-from saliency.tables import Similarity
-from utils import PROPERTIES
+from dml_analysis import checkout, paper
+from dml_analysis.causes import embedding_shifts, map_regions, rank_1_errors, weight_randomization
+from dml_analysis.causes.cause_figures import regions_figure
+from dml_analysis.config import Settings
+from dml_analysis.controls import (
+    compared_groupings,
+    control_figures,
+    group_tests,
+    map_ablations,
+    noise_ceilings,
+    score_controls,
+)
+from dml_analysis.files import csv_files
+from dml_analysis.methods import find
+from dml_analysis.paper import PROPERTIES
+from dml_analysis.properties import property_scores
+from dml_analysis.report import captions, cause_section, control_section, findings, map_findings, questions
+from dml_analysis.saliency.saliency_tables import Similarity
 
-PAPER, RELEASED = utils.PROTOCOLS.values()
-MODELS = [find(name, utils.MODELS) for name in ("Contrastive", "Triplet", "ArcFace", "CosFace", "None")]
+PAPER, RELEASED = paper.PROTOCOLS.values()
+MODELS = [find(name, paper.MODELS) for name in ("Contrastive", "Triplet", "ArcFace", "CosFace", "None")]
 TYPE = {model.name: model.group for model in MODELS}
 NAMES = [prop.name for prop in PROPERTIES]
 NUMBERS = {"Contrastive": 1.0, "Triplet": 2.0, "ArcFace": 4.0, "CosFace": 6.0, "None": 7.0}
@@ -25,7 +32,7 @@ NUMBERS = {"Contrastive": 1.0, "Triplet": 2.0, "ArcFace": 4.0, "CosFace": 6.0, "
 
 @pytest.fixture
 def settings(tmp_path):
-    paths = utils.PATHS | {"results": tmp_path / "results", "figures": tmp_path / "figures"}
+    paths = checkout.PATHS | {"results": tmp_path / "results", "figures": tmp_path / "figures"}
     return Settings(
         "demo", [PAPER, RELEASED], models=MODELS, datasets=["D"], folds=[0, 1], tables={2: "D"}, paths=paths
     )
@@ -54,21 +61,25 @@ def each_network(folds=("0", "1")):
 # Words.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_numbers_as_they_are_printed():
-    assert [words.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)] == ["1.00", "−0.50", "0.00", "–"]
-    assert [words.p(value) for value in (0.0304, 0.001, 0.00099, 1e-5, np.nan)] == [
+    assert [captions.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)] == ["1.00", "−0.50", "0.00", "–"]
+    assert [captions.p(value) for value in (0.0304, 0.001, 0.00099, 1e-5, np.nan)] == [
         "0.030",
         "0.001",
         "0.001",
         "1e−05",
         "–",
     ]
-    assert words.signed(-0.0004, 3) == "+0.000" and words.signed(-0.1, 3) == "−0.100" and words.signed(0.1, 1) == "+0.1"
-    assert words.interval(1, -2, 3.25, 1) == "1.0 (−2.0 to 3.2)" and words.percent(0.5) == "50.0"
-    assert words.several(1, "image") == "1 image" and words.several(np.int64(1200), "image") == "1,200 images"
     assert (
-        words.folds([0]) == "fold 0"
-        and words.folds([0, 1]) == "folds 0, 1"
-        and words.folds(["all"]) == "one network for all folds"
+        captions.signed(-0.0004, 3) == "+0.000"
+        and captions.signed(-0.1, 3) == "−0.100"
+        and captions.signed(0.1, 1) == "+0.1"
+    )
+    assert captions.interval(1, -2, 3.25, 1) == "1.0 (−2.0 to 3.2)" and captions.percent(0.5) == "50.0"
+    assert captions.several(1, "image") == "1 image" and captions.several(np.int64(1200), "image") == "1,200 images"
+    assert (
+        captions.folds([0]) == "fold 0"
+        and captions.folds([0, 1]) == "folds 0, 1"
+        and captions.folds(["all"]) == "one network for all folds"
     )
 
 
@@ -76,7 +87,7 @@ def test_numbers_as_they_are_printed():
 # What is shown, and where.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_nothing_is_shown_of_what_there_is_not(settings):
-    for each in [*causes.QUESTIONS, *controls.QUESTIONS]:
+    for each in [*cause_section.QUESTIONS, *control_section.QUESTIONS]:
         assert [table for table in each.tables(settings, PAPER) if table.rows] == []
 
 
@@ -105,8 +116,8 @@ def test_regions(settings):
     mass = {"car": 0.5, "ground": 0.3, "backdrop": 0.2}
     rows = [each | {"region": region, "mass": share + 0.01 * NUMBERS[each["loss"]] * (1 if region == "car" else 0), "pixels": share - 0.1}
             for each in each_network() for region, share in mass.items()]  # fmt: skip
-    write(locate.csv_file(settings, PAPER, "D"), locate.COLUMNS, *rows)
-    table = only(causes.regions(settings, PAPER))
+    write(map_regions.csv_file(settings, PAPER, "D"), map_regions.COLUMNS, *rows)
+    table = only(cause_section.regions(settings, PAPER))
     assert table.heads == ["part of the picture", "pixels", "Ranking (2)", "Classification (2)", "None (1)"]
     assert table.rows == [
         ["car", "40.0", "51.5", "55.0", "57.0"],
@@ -115,11 +126,11 @@ def test_regions(settings):
     ]
     assert "7 images" in table.caption and "p," not in table.caption
     p_values = {"images": 0.04, "models": 0.5}
-    write(locate.tests_file(settings, PAPER, "D"), locate.TESTS,
+    write(map_regions.tests_file(settings, PAPER, "D"), map_regions.TESTS,
           *({"measure": measure, "region": region, "unit": unit, "group_a": "Ranking", "group_b": b, "n_a": 7 if unit == "images" else 2, "difference": 0,
              "n_b": 7 if unit == "images" else 3, "p_value": p if measure == "mass" and region == "car" and b != "None" else 0.9}
             for measure in ("mass", "highest") for b in ("None", "Classification") for region in mass for unit, p in p_values.items()))  # fmt: skip
-    table = only(causes.regions(settings, PAPER))
+    table = only(cause_section.regions(settings, PAPER))
     assert table.heads[-2:] == [f"p over {unit}, Ranking against Classification" for unit in ("images", "models")]
     assert [row[-2:] for row in table.rows] == [["0.040", "0.500"], ["0.900", "0.900"], ["0.900", "0.900"]]
     assert "each of 7 images" in table.caption and "test of 2 and 3 models" in table.caption
@@ -130,10 +141,10 @@ def test_movements(settings):
                     "n_mapped": 2 if each["fold"] == "0" else 0, "changed_pixels": 0.125,
                     "changed_mass": "" if each["fold"] == "1" else 0.75 if each["loss"] == "None" else 0.25}
             for each in each_network() for name in NAMES]  # fmt: skip
-    write(move.csv_file(settings, PAPER), move.COLUMNS, *rows)
+    write(embedding_shifts.csv_file(settings, PAPER), embedding_shifts.COLUMNS, *rows)
     ranks = [{"unit": "group", "loss": "", "type": "Ranking", "n_properties": 11, "spearman": -0.5, "p_value": 0.25},
              {"unit": "model", "loss": "Triplet", "type": "Ranking"}]  # fmt: skip
-    table = only(causes.movements(settings, PAPER))
+    table = only(cause_section.movements(settings, PAPER))
     assert table.heads[1:4] == ["Ranking (2)", "Classification (2)", "None (1)"]
     assert table.rows[0] == ["Car model", "2.50", "6.00", "8.00", "25.0", "12.5"]
     assert table.rows[10] == ["Sun rotation", "1.50", "5.00", "7.00", "25.0", "12.5"]
@@ -142,17 +153,17 @@ def test_movements(settings):
         and "mean over 2 scenes and 4 networks of trained models" in table.caption
         and "4 of 255" in table.caption
     )
-    write(move.ranks_file(settings, PAPER), move.RANKS, *ranks)
-    _, table = only(causes.movements(settings, PAPER), 2)
+    write(embedding_shifts.ranks_file(settings, PAPER), embedding_shifts.RANKS, *ranks)
+    _, table = only(cause_section.movements(settings, PAPER), 2)
     assert table.rows == [["Ranking", "−0.50", "0.250"]] and "11 properties" in table.caption
 
 
 def test_wrong_neighbors(settings):
     rows = [{"unit": unit, "loss": "", "type": kind, "property": name, "n_queries": 1200, "errors": errors, "excess": excess, "low": -0.01, "high": 0.5}
             for unit, kind, errors, excess in (("model", "Ranking", 0.9, 0.9), ("group", "Ranking", 0.25, 0.125), ("group", "None", 0.5, 0.25))
-            for name in errors_at_rank_1.OTHERS]  # fmt: skip
-    write(errors_at_rank_1.csv_file(settings, PAPER), errors_at_rank_1.COLUMNS, *rows)
-    table = only(causes.wrong_neighbors(settings, PAPER))
+            for name in rank_1_errors.OTHERS]  # fmt: skip
+    write(rank_1_errors.csv_file(settings, PAPER), rank_1_errors.COLUMNS, *rows)
+    table = only(cause_section.wrong_neighbors(settings, PAPER))
     assert table.heads == ["property", "Ranking", "None"] and len(table.rows) == 10
     assert table.rows[0] == ["Car rotation", "12.5 (−1.0 to 50.0)", "25.0 (−1.0 to 50.0)"]
     assert "of 1,200 queries: Ranking 25%, None 50%" in table.caption
@@ -161,17 +172,17 @@ def test_wrong_neighbors(settings):
 def test_random_weights_below_their_ceiling(settings):
     rows = [{"loss": name, "type": "Ranking", "fold": "0", "random_share": share, "n_images": 4, "correlation_mean": r}
             for name, share, r in (("Triplet", 0.01, 0.5), ("ArcFace", 0.01, 0.4), ("Triplet", 1, -0.1), ("ArcFace", 1, 0))]  # fmt: skip
-    write(randomization.csv_file(settings, PAPER, "D"), randomization.COLUMNS, *rows)
-    table = only(causes.random_weights(settings, PAPER))
+    write(weight_randomization.csv_file(settings, PAPER, "D"), weight_randomization.COLUMNS, *rows)
+    table = only(cause_section.random_weights(settings, PAPER))
     assert table.heads == ["random layers", "Triplet", "ArcFace"] and table.rows == [
         ["1%", "0.50", "0.40"],
         ["100%", "−0.10", "0.00"],
     ]
     assert "4 images" in table.caption and "fold 0" in table.caption and "ceiling" not in table.caption
-    write(bounds.csv_file(settings, PAPER, "D"), bounds.COLUMNS,
+    write(noise_ceilings.csv_file(settings, PAPER, "D"), noise_ceilings.COLUMNS,
           *({"kind": kind, "loss_a": "Triplet", "loss_b": "Triplet", "fold_a": fold, "n_images": 9, "correlation_mean": r}
             for kind, fold, r in (("other noise", "0", 0.75), ("other noise", "1", 0.1), ("same loss, other fold", "0", 0.2))))  # fmt: skip
-    table = only(causes.random_weights(settings, PAPER))
+    table = only(cause_section.random_weights(settings, PAPER))
     assert table.rows[0] == ["none, other noise", "0.75", "–"] and "the ceiling, over 9 images" in table.caption
 
 
@@ -191,8 +202,8 @@ def bounds_rows():
 
 
 def test_floor_and_ceiling(settings):
-    write(bounds.csv_file(settings, PAPER, "D"), bounds.COLUMNS, *bounds_rows())
-    table = only(controls.floor_and_ceiling(settings, PAPER))
+    write(noise_ceilings.csv_file(settings, PAPER, "D"), noise_ceilings.COLUMNS, *bounds_rows())
+    table = only(control_section.floor_and_ceiling(settings, PAPER))
     assert table.rows == [
         ["other noise", "2", "0.800", "0.810", "0.125"],
         ["“None”, other noise", "1", "0.100", "0.110", "0.125"],
@@ -206,13 +217,13 @@ def test_floor_and_ceiling(settings):
     ]
     assert "A row is of trained networks alone, unless it names an untrained one." in table.caption
     assert "on 4 images" in table.caption and "base 2" in table.caption and "two folds" not in table.caption
-    write(bounds.csv_file(settings, RELEASED, "D"), bounds.COLUMNS, *bounds_rows())
+    write(noise_ceilings.csv_file(settings, RELEASED, "D"), noise_ceilings.COLUMNS, *bounds_rows())
     write(
-        bounds.answer_file(settings, RELEASED, "D"),
-        bounds.ANSWER,
+        noise_ceilings.answer_file(settings, RELEASED, "D"),
+        noise_ceilings.ANSWER,
         {"p_value": 0.5, "same_loss": 0.5, "other_loss": 0.5},
     )
-    table = only(controls.floor_and_ceiling(settings, RELEASED))
+    table = only(control_section.floor_and_ceiling(settings, RELEASED))
     assert "base e" in table.caption and "two losses are as alike as two folds of one loss" in table.caption
 
 
@@ -222,7 +233,7 @@ def test_each_untrained_model_is_by_itself():
     table = pd.DataFrame(
         [{"kind": "other loss, same fold", "loss_a": a, "loss_b": b, "correlation_mean": r} for a, b, r in pairs]
     )
-    found = {kind: some.correlation_mean.tolist() for kind, some in bounds.kinds_of(table, models)}
+    found = {kind: some.correlation_mean.tolist() for kind, some in noise_ceilings.kinds_of(table, models)}
     assert found == {
         "other loss, same fold": [0.75],
         "a loss and “CosFace”, same fold": [0.5],
@@ -231,30 +242,30 @@ def test_each_untrained_model_is_by_itself():
 
 
 def test_figures_have_means_over_trained_networks(settings):
-    figure = figures.bounds_figure(settings, pd.DataFrame(bounds_rows()))
+    figure = control_figures.bounds_figure(settings, pd.DataFrame(bounds_rows()))
     bars = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "None"]
     assert bars == pytest.approx([0.8, 0.1, 0.6, 0.3, 0.5, 0.4, 0.2, 0.1, 0.9])
     assert figure.axes[0].get_yticklabels()[1].get_text() == "“None”, other noise (1)"
     labels = [each | {"property": name} for each in each_network() for name in NAMES]
     nulls = pd.DataFrame([each | {"null_mean": 100 * (each["loss"] == "None"), "null_std": 1.0} for each in labels])
     intervals = pd.DataFrame([each | {"low": 0.5, "high": 2, "nr_precision": 1} for each in labels])
-    grey = figures.nulls_figure(settings, nulls, intervals).axes[0].collections[0].get_paths()[0].get_extents()
+    grey = control_figures.nulls_figure(settings, nulls, intervals).axes[0].collections[0].get_paths()[0].get_extents()
     assert (grey.x0, grey.x1) == pytest.approx((-2.576, 2.576))
     regions = [each | {"region": name, "mass": 0.5, "pixels": 0.25 + 0.5 * (each["loss"] == "None")}
-               for each in each_network() for name in locate.REGIONS]  # fmt: skip
+               for each in each_network() for name in map_regions.REGIONS]  # fmt: skip
     dashed = [
         line for line in regions_figure(settings, pd.DataFrame(regions)).axes[0].lines if line.get_linestyle() == "--"
     ]
     assert dashed[0].get_xdata()[0] == pytest.approx(25)
-    write(locate.csv_file(settings, PAPER, "D"), locate.COLUMNS, *regions)
-    assert {row[1] for row in only(causes.regions(settings, PAPER)).rows} == {"25.0"}
+    write(map_regions.csv_file(settings, PAPER, "D"), map_regions.COLUMNS, *regions)
+    assert {row[1] for row in only(cause_section.regions(settings, PAPER)).rows} == {"25.0"}
 
 
 def test_chance_and_what_differences_can_be_told(settings):
     rows = [each | {"property": name, "n_images": 600, "permutations": 1000, "nr_precision": NUMBERS[each["loss"]], "null_mean": -0.02,
                     "null_std": 0.05, "p_value": 0.001 if each["loss"] != "Triplet" else 0.25} for each in each_network() for name in NAMES]  # fmt: skip
     write(score_controls.file_of(settings, PAPER, "nulls"), score_controls.NULLS, *rows)
-    table = only(controls.chance(settings, PAPER))
+    table = only(control_section.chance(settings, PAPER))
     assert table.rows[0] == ["Car model", "3.25", "−0.020", "0.050", "0.250", "–", "–"]  # without None
     assert (
         "8 networks" in table.caption
@@ -267,7 +278,7 @@ def test_chance_and_what_differences_can_be_told(settings):
     write(score_controls.file_of(settings, PAPER, "differences"), score_controls.DIFFERENCES, *told)
     write(score_controls.file_of(settings, PAPER, "orders"), score_controls.ORDERS,
           *({"loss": name, "type": TYPE[name], "n_images": n, "n_all": 600, "order_as_all": NUMBERS[name] / 10} for name in TYPE for n in (150, 100)))  # fmt: skip
-    table, orders = only(controls.chance(settings, PAPER), 2)
+    table, orders = only(control_section.chance(settings, PAPER), 2)
     assert table.rows[1][-2:] == ["12.00", "12"] and table.rows[2][-2:] == ["–", "–"]
     assert (
         "power of 80% on 600 queries and 2 folds, the median over 6 pairs" in table.caption
@@ -285,7 +296,7 @@ def rows_of_tests(p_holm=0.5):
 
 def test_tests_between_groups(settings):
     write(group_tests.files_of(settings, PAPER)[0], group_tests.COLUMNS, *rows_of_tests())
-    table = only(controls.tests(settings, PAPER))
+    table = only(control_section.tests(settings, PAPER))
     assert len(table.rows) == 11 and table.rows[0] == ["Car model", *["0.250", "0.500", "−0.50"] * 2]
     assert table.heads[1:4] == ["p, losses' means", "Holm, losses' means", "effect, losses' means"]
     assert (
@@ -301,7 +312,7 @@ def test_claims_that_hold(settings):
 
     write(group_tests.files_of(settings, PAPER)[1], group_tests.HELD, *rows("yes", "no", "not tested"))
     write(group_tests.files_of(settings, None)[1], group_tests.HELD, *rows("yes", "yes", "no"))
-    table = only(controls.claims(settings, PAPER))
+    table = only(control_section.claims(settings, PAPER))
     assert table.heads == ["numbers", "at 1%, not corrected", "at 5%, not corrected", "at 1%, Holm", "at 5%, Holm"]
     assert table.rows == [
         ["this run, losses' means, two-sided", *["1 of 3"] * 4],
@@ -319,7 +330,7 @@ def test_groupings(settings):
     write(compared_groupings.file_of(settings, PAPER, "mantel"), compared_groupings.MANTEL,
           *({"analysis_a": "maps", "analysis_b": "embeddings", "kind": kind, "n_models": 14, "correlation": r, "p_value": 0.5}
             for kind, r in (("pearson", 0.25), ("spearman", -0.75))))  # fmt: skip
-    table, mantel = only(controls.groupings(settings, PAPER), 2)
+    table, mantel = only(control_section.groupings(settings, PAPER), 2)
     assert table.rows == [["maps: mean correlation of maps", "−0.125", "0.049", "0.50", "0.25"]]
     assert "14 trained models" in table.caption and "2,002 assignments" in table.caption
     assert mantel.heads == [
@@ -333,19 +344,19 @@ def test_groupings(settings):
 
 
 def test_what_survives_other_settings(settings):
-    write(variations.csv_file(settings, PAPER, "D"), variations.COLUMNS,
+    write(map_ablations.csv_file(settings, PAPER, "D"), map_ablations.COLUMNS,
           {"sigma": 0.15, "samples": 50, "base": "black", "attribution": "SmoothGrad", "n_models": 14, "n_images": 8, "within": 0.5, "between": 0.25,
            "difference": 0.25, "p_value": 0.5, "order_as_own": 1},
           {"sigma": 0.3, "samples": 1, "base": "blurred", "attribution": "integrated gradients", "n_models": 14, "n_images": 8, "within": 0.125,
            "between": 0.25, "difference": -0.125, "p_value": "", "order_as_own": -0.5})  # fmt: skip
-    table = only(controls.survival(settings, PAPER))
+    table = only(control_section.survival(settings, PAPER))
     assert table.rows == [["SmoothGrad, black as base, σ 0.15, 50 samples", "0.500", "0.250", "0.250", "0.500", "1.00"],
                           ["integrated gradients, blurred as base, σ 0.3, 1 sample", "0.125", "0.250", "−0.125", "–", "−0.50"]]  # fmt: skip
     assert "14 models" in table.caption and "8 images" in table.caption
-    write(variations.needed_file(settings, PAPER, "D"), variations.NEEDED,
+    write(map_ablations.needed_file(settings, PAPER, "D"), map_ablations.NEEDED,
           *({"samples": samples, "images": images, "n_pairs": 91, "n_images": 8, "told_apart": share}
             for samples, images, share in ((50, 5, 0.25), (50, 1000, 1), (10, 5, 0.125), (10, 1000, 0.5))))  # fmt: skip
-    _, needed = only(controls.survival(settings, PAPER), 2)
+    _, needed = only(control_section.survival(settings, PAPER), 2)
     assert needed.heads == ["images", "10 noisy samples", "50 noisy samples"] and needed.rows == [
         ["5", "12", "25"],
         ["1,000", "50", "100"],
@@ -392,7 +403,7 @@ def test_the_permutation_test_of_groups_counts_if_it_is_of_this_number():
 
 
 def answer(same, other, p, floor=0.2, ceiling=0.6):
-    row = dict(zip(bounds.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, ceiling, floor)))
+    row = dict(zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, ceiling, floor)))
     return pd.DataFrame([row])
 
 
@@ -438,7 +449,7 @@ def test_the_null_of_the_first_property():
     "holm, left", [(0.5, "none of 11 are below 1%"), (0.009, "11 of 11 are below 1%"), (0.01, "none of 11 are")]
 )
 def test_how_many_differences_survive_holm(holm, left):
-    row = dict.fromkeys(scores.TEST_COLUMNS, 1) | {
+    row = dict.fromkeys(property_scores.TEST_COLUMNS, 1) | {
         "unit": "loss_mean",
         "alternative": "two-sided",
         "group_a": "Ranking",

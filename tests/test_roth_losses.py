@@ -13,11 +13,11 @@ from pytorch_metric_learning import losses, miners
 from pytorch_metric_learning.distances import SNRDistance
 from pytorch_metric_learning.miners import distance_weighted_miner
 
-from common.settings import load_settings
-from reality_check import roth_losses, roth_miners
-from reality_check.losses import check_loss, training_loss
-from reality_check.rho_regularization import RhoMiner, switched_pairs, switched_triplets
-from utils import ROOT
+from dml_analysis.checkout import ROOT
+from dml_analysis.config import load_settings
+from dml_analysis.training.losses import check_loss, training_loss
+from dml_analysis.training.roth import roth_losses, roth_miners
+from dml_analysis.training.roth.rho_regularization import RhoMiner, switched_pairs, switched_triplets
 
 ROOT3 = sqrt(3)
 D12 = sqrt(2 - ROOT3)  # the distance between 60 and 90 degrees; 0-1: 1, 0-2: root 2, 0-3: 2, 1-3: root 3, 2-3: root 2
@@ -516,7 +516,7 @@ PLAIN = {
 
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("miner, arguments", [(None, {}), ("DistanceWeightedMiner", {"cutoff": 0.5}),
-                                              ("reality_check.roth_miners:SemihardMiner", {"margin": 0.1}),
+                                              ("dml_analysis.training.roth.roth_miners:SemihardMiner", {"margin": 0.1}),
                                               ("MultiSimilarityMiner", {})])  # fmt: skip
 @pytest.mark.parametrize("form", ["push", "swap"])
 def test_a_rho_of_zero_is_the_plain_loss(name, miner, arguments, form):

@@ -4,16 +4,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from controls import label_permutations as module
-from controls.label_permutations import (
-    bootstrap,
-    null_summary,
-    permutation_null,
-    permuted,
-    query_scores,
-)
-from properties import coarse_distances
-from properties.nr_precision import nr_precision
+from dml_analysis.metrics import coarse_distances
+from dml_analysis.metrics import permutation_null as module
+from dml_analysis.metrics.nr_precision import nr_precision
+from dml_analysis.metrics.permutation_null import bootstrap, null_summary, permutation_null, permuted, query_scores
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
 EMBEDDINGS = {

@@ -12,9 +12,10 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from common import claims, safe_files, workers
-from common.errors import InputError, MissingFile, Unfinished
-from common.stages import Job, Stage, run
+from dml_analysis import leases, workers
+from dml_analysis.errors import InputError, MissingFile, Unfinished
+from dml_analysis.files import atomic_files
+from dml_analysis.stages import Job, Stage, run
 from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
 from tests.small_stage import make, settings_of, shelf_of, stage
@@ -213,7 +214,7 @@ def test_a_dry_run_times_one_job_of_each_kind(settings, capsys):
 
 
 def test_no_room_on_the_disk(settings, monkeypatch):
-    monkeypatch.setattr(safe_files, "free_space", lambda folder: 6 * 2 * 24 - 1)
+    monkeypatch.setattr(atomic_files, "free_space", lambda folder: 6 * 2 * 24 - 1)
     with pytest.raises(InputError, match="small: the squares to come take 0.0 GB, but only 0.0 GB are free"):
         run(stage(settings), settings, OPTIONS, small_stage.__file__)
     assert not settings.results.exists()
@@ -290,7 +291,7 @@ def test_what_a_kill_left_half_written_is_removed(settings):
     """By whoever writes the same file next; not what a process that lives, or one of another host, is writing."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    host, folder = claims.machine(), settings.results / "power2"
+    host, folder = leases.machine(), settings.results / "power2"
     folder.mkdir(parents=True)
     left = set()
     for stem, ending in (("00000", "npz"), ("made_of", "json")):
@@ -328,14 +329,14 @@ def test_the_last_of_the_workers_knows_that_all_exists(settings, monkeypatch):
 
 def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
     """What was made between the listing and the claim is not made again."""
-    made, claimed = [], claims.claimed
+    made, claimed = [], leases.claimed
 
     def overtaken(*arguments):
-        monkeypatch.setattr(claims, "claimed", claimed)
+        monkeypatch.setattr(leases, "claimed", claimed)
         assert ended(start(settings))[0][0] == 0
         return claimed(*arguments)
 
-    monkeypatch.setattr(claims, "claimed", overtaken)
+    monkeypatch.setattr(leases, "claimed", overtaken)
     counted = stage(settings, make=lambda shelves, number, tick: made.append(number) or make(shelves, number, tick))
     run(counted, settings, OPTIONS, small_stage.__file__)
     assert made == []
@@ -345,7 +346,7 @@ def test_a_view_that_is_overtaken(settings, tmp_path):
     """A process that has read its rows, and is slow to write them, does not overwrite newer ones."""
     code = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
-        "from common import csv_files; from tests import small_stage; write = csv_files.write\n"
+        "from dml_analysis.files import csv_files; from tests import small_stage; write = csv_files.write\n"
         "def slow(file, rows, columns): rows = list(rows); print('read', flush=True); time.sleep(2); write(file, rows, columns)\n"
         "csv_files.write = slow; sys.argv = sys.argv[1:]; small_stage.main()"
     )
@@ -361,8 +362,8 @@ def test_a_view_that_is_overtaken(settings, tmp_path):
 
 def test_who_has_everybodys_claims_loses_and_doubles_nothing(settings, monkeypatch):
     """Where claims do not hold, the same work is done twice, to the same result."""
-    monkeypatch.setattr(claims, "claimed", lambda *_: nullcontext(True))
-    monkeypatch.setattr(claims, "locked", lambda *_: nullcontext())
+    monkeypatch.setattr(leases, "claimed", lambda *_: nullcontext(True))
+    monkeypatch.setattr(leases, "locked", lambda *_: nullcontext())
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
     again = [shelf_of(settings, power) for power in (2, 3)]
     before = snapshot(settings.results)

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-import utils
-from properties.significance import mann_whitney
+from dml_analysis import checkout
+from dml_analysis.metrics.significance import mann_whitney
 
 
 def test_by_hand():
@@ -20,7 +20,7 @@ def test_exact_also_with_ties():
 
 
 def published(name):
-    table = pd.read_csv(utils.ROOT / "data" / "published" / "table6_nrprec.csv", keep_default_na=False)
+    table = pd.read_csv(checkout.ROOT / "dml_analysis" / "published" / "table6_nrprec.csv", keep_default_na=False)
     values = pd.to_numeric(table.value).fillna(0.82)  # the one blank cell, ProxyNCA's sun_rotation
     chosen = table.property == name
     return [values[chosen & (table.type == kind)] for kind in ("Ranking", "Classification")]

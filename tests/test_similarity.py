@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from saliency.similarity import all_pairs, fisher_mean, fisher_std, jensen_shannon, pearson
+from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std, jensen_shannon, pearson
 
 
 def test_pearson_by_hand():

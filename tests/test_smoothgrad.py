@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from reality_check.distances import distance_function
-from saliency.smoothgrad import (
+from dml_analysis.metrics.smoothgrad import (
     base_embedding,
     gradients_in_batches,
     input_gradients,
@@ -13,6 +12,7 @@ from saliency.smoothgrad import (
     saliency_map,
     scaled,
 )
+from dml_analysis.networks.distances import distance_function
 
 # Two samples, two channels, one row of two pixels
 GRADIENTS = np.array([[[[4.0, 1.0]], [[-2.0, 3.0]]], [[[-4.0, 3.0]], [[6.0, -1.0]]]])
@@ -30,7 +30,7 @@ class Linear(torch.nn.Module):
 
 
 def raw_map(protocol, monkeypatch):
-    monkeypatch.setattr("saliency.smoothgrad.scaled", lambda raw: raw)  # as it is, not clipped or scaled
+    monkeypatch.setattr("dml_analysis.metrics.smoothgrad.scaled", lambda raw: raw)  # as it is, not clipped or scaled
     return saliency_map(GRADIENTS, protocol)
 
 

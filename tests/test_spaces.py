@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.settings import load_settings
-from embedding_space import correlated, factors, measures, spaces
-from reality_check import networks, runs
-from reality_check.embedding import embedded
+from dml_analysis.config import load_settings
+from dml_analysis.embedding_space import embedding_spaces, measure_correlations, training_factors
+from dml_analysis.metrics import embedding_measures
+from dml_analysis.networks import specifications
+from dml_analysis.networks.embedding import embedded
+from dml_analysis.training import training_runs
 from tests import fake_data
 from tests.test_training import SCRIPT, WHOLE, settings_for, tiles  # noqa: F401
 
@@ -37,7 +39,7 @@ def rows_of(settings, name):
 
 def test_every_network_is_measured_on_both_parts(measured):
     rows = rows_of(measured, "embedding_space")
-    assert list(rows[0]) == list(spaces.SPACES)
+    assert list(rows[0]) == list(embedding_spaces.SPACES)
     assert {(row["loss"], row["part"]) for row in rows} == {
         (loss, part) for loss in ("Contrastive", "Triplet", "NTXent", "ArcFace", "None") for part in ("train", "test")}  # fmt: skip
     assert {(row["part"], row["n_images"], row["n_classes"]) for row in rows} == {
@@ -48,10 +50,10 @@ def test_every_network_is_measured_on_both_parts(measured):
 
 def test_the_numbers_are_those_of_the_network(measured):
     settings = load_settings(measured)
-    (network,) = (each for each in networks.networks_of(settings, "Tiles", [0]) if each.model.name == "Triplet")
-    for part, items, _ in spaces._spaces(settings, "Tiles"):
+    (network,) = (each for each in specifications.networks_of(settings, "Tiles", [0]) if each.model.name == "Triplet")
+    for part, items, _ in embedding_spaces._spaces(settings, "Tiles"):
         (array,) = embedded([(network, True)], items, 10, lambda ticks: None)
-        expected = measures.measured(array, np.array([item.label for item in items]), 0)
+        expected = embedding_measures.measured(array, np.array([item.label for item in items]), 0)
         (row,) = (
             row for row in rows_of(measured, "embedding_space") if (row["loss"], row["part"]) == ("Triplet", part)
         )
@@ -62,11 +64,13 @@ def test_the_numbers_are_those_of_the_network(measured):
 def test_every_look_is_measured_by_what_it_has_kept(measured):
     looks = rows_of(measured, "looks_Tiles")
     log = fake_data.read_rows(measured.parent / "results/tiles/reality_check/training_log_Tiles.csv")
-    assert len(looks) == 3 * len(log) and list(looks[0]) == list(spaces.LOOKS)
-    for shelf in spaces.look_shelves(load_settings(measured), "Tiles"):
+    assert len(looks) == 3 * len(log) and list(looks[0]) == list(embedding_spaces.LOOKS)
+    for shelf in embedding_spaces.look_shelves(load_settings(measured), "Tiles"):
         run, iteration, kept = shelf.of
-        for place, (part, items) in enumerate(runs.parts_of(run.network).items()):
-            expected = measures.measured(kept.get(place)["embeddings"], np.array([item.label for item in items]), 0)
+        for place, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
+            expected = embedding_measures.measured(
+                kept.get(place)["embeddings"], np.array([item.label for item in items]), 0
+            )
             wanted = {"loss": run.network.model.name, "iteration": str(iteration), "part": part}
             (row,) = (row for row in looks if wanted.items() <= row.items())
             for name in ("map_at_r", "pi_inter", "rho_1"):
@@ -109,7 +113,7 @@ def test_properties_stand_in_the_matrix(finished, run_inside):
 
     settings = finished / "tiny.yaml"
     run_all(settings, [MEASURE, CORRELATE])
-    rows = fake_data.read_rows(correlated.csv_file(load_settings(settings), "RenderedCars"))
+    rows = fake_data.read_rows(measure_correlations.csv_file(load_settings(settings), "RenderedCars"))
     assert {row["measure"] for row in rows if row["of"] == "cars, paper"} == {"model", "rotation_z", "color_hue", "color_sat", "color_val",
         "bg_color_hue", "bg_color_sat", "bg_color_val", "camera_loc_z", "sun_elevation", "sun_rotation"}  # fmt: skip
 
@@ -153,4 +157,4 @@ def test_nothing_to_compare(tiles, tmp_path, fails):  # noqa: F811
     assert "have no `sweep`" in fails(COMPARE, settings_for(tiles, tmp_path))
     settings = settings_for(tiles, tmp_path, "swept", sweep={"seeds": [0]})
     assert "no training of the sweep's base" in fails(COMPARE, settings)
-    assert factors.BASE == "base"
+    assert training_factors.BASE == "base"

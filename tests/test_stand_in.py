@@ -5,10 +5,9 @@ import re
 import pytest
 import yaml
 
-import utils
-from common.settings import load_settings
-from reality_check import stand_ins
-from reality_check.networks import by_trunk, networks_of
+from dml_analysis import checkout, mock_inputs
+from dml_analysis.config import load_settings
+from dml_analysis.networks.specifications import by_trunk, networks_of
 from tests import fake_data, stand_in
 from tests.conftest import ROOT
 
@@ -25,7 +24,7 @@ def everything(tmp_path_factory):
 def test_everything_is_found(everything, fails, name, networks):
     """By the paper's settings, but for the folders; the ImageNet file has the true one's name, but not its checksum."""
     settings = yaml.safe_load((ROOT / "settings" / f"{name}.yaml").read_text())
-    places = {key: path.relative_to(ROOT) for key, path in utils.PATHS.items()}
+    places = {key: path.relative_to(ROOT) for key, path in checkout.PATHS.items()}
     file = everything / f"{name}.yaml"
     file.write_text(yaml.safe_dump(settings | {"paths": {key: str(everything / path) for key, path in places.items()}}))
     message = fails("reality_check/1_check_inputs.py", file)
@@ -44,7 +43,7 @@ def test_everything_is_found(everything, fails, name, networks):
 def test_all_networks_of_the_paper_can_be_trained(everything, run_inside):
     """By settings/reality_check.yaml, as far as a dry run goes: images read, batches made, steps of the network timed."""
     settings = yaml.safe_load((ROOT / "settings" / "reality_check.yaml").read_text())
-    places = {key: str(everything / path.relative_to(ROOT)) for key, path in utils.PATHS.items()}
+    places = {key: str(everything / path.relative_to(ROOT)) for key, path in checkout.PATHS.items()}
     paths = places | {"models": str(everything / "trained")}
     file = everything / "reality_check.yaml"
     file.write_text(yaml.safe_dump(settings | {"paths": paths}))
@@ -64,7 +63,7 @@ def nothing(tmp_path):
     """paper.yaml and reality_check.yaml, whose paths lead nowhere."""
     for name in ("paper", "reality_check"):
         settings = yaml.safe_load((ROOT / "settings" / f"{name}.yaml").read_text())
-        paths = {key: str(tmp_path / key) for key in utils.PATHS}
+        paths = {key: str(tmp_path / key) for key in checkout.PATHS}
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(settings | {"paths": paths}))
     return tmp_path
 
@@ -101,6 +100,6 @@ def test_stand_ins_share_no_trunk(tmp_path):
     settings = load_settings(ROOT / "settings" / "paper.yaml")._replace(datasets=["CUB200"])
     settings = settings._replace(properties=settings.properties._replace(networks="CUB200"))
     settings = settings._replace(paths=settings.paths | {"models": tmp_path, "imagenet_trunk": tmp_path / "i.pth"})
-    stand_ins.make_networks(settings)
+    mock_inputs.make_networks(settings)
     sizes = sorted(len(group) for group in by_trunk(networks_of(settings, "CUB200", settings.folds)))
     assert sizes == [1] * 14 * 4 + [4]  # "None" has one trunk in all folds

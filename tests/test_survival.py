@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-import utils
-from common import errors, safe_files, shelf, stages
-from common.array_files import Array
-from common.settings import Settings, TrainingSettings, load_settings, narrowed
-from data import contents, datasets
-from data.datasets import Item
-from properties import embeddings
-from reality_check import bn_inception
-from reality_check.bn_inception import network_input
-from reality_check.networks import LayoutNetwork, network_of
-from saliency import comparisons, maps
-from saliency.comparisons import Comparison
+from dml_analysis import checkout, errors, paper, stages, store
+from dml_analysis.config import Settings, TrainingSettings, load_settings, narrowed
+from dml_analysis.datasets import image_digests, readers
+from dml_analysis.datasets.readers import Item
+from dml_analysis.files import atomic_files
+from dml_analysis.files.array_files import Array
+from dml_analysis.networks import bn_inception
+from dml_analysis.networks.bn_inception import network_input
+from dml_analysis.networks.specifications import LayoutNetwork, network_of
+from dml_analysis.properties import car_embeddings
+from dml_analysis.saliency import map_comparisons, saliency_maps
+from dml_analysis.saliency.map_comparisons import Comparison
 from tests import fake_data
 from tests.conftest import AFTER_TRAINING, ROOT, SCRIPTS, first_embedder, snapshot
 from tests.networks import make_trunk
@@ -80,7 +80,7 @@ def test_full_disk_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(np, "save", full)
 
     def main():
-        with safe_files.written_aside(tmp_path / "x.npy") as aside:
+        with atomic_files.written_aside(tmp_path / "x.npy") as aside:
             aside.touch()
             np.save(aside, np.zeros(3))
 
@@ -257,7 +257,7 @@ def test_conflicted_copies_beside_results(copy, run_inside, script):
 
 
 def test_a_file_of_the_same_size_and_time_is_not_read_again(copy, run_inside, monkeypatch):
-    from common import checksums
+    from dml_analysis import checksums
 
     read = []
     monkeypatch.setattr(checksums, "sha256", lambda file, *_: read.append(file))
@@ -271,8 +271,8 @@ def test_a_file_of_the_same_size_and_time_is_not_read_again(copy, run_inside, mo
 @pytest.fixture
 def small_parts(monkeypatch):
     """One image a part, and figures that show one image only."""
-    monkeypatch.setattr(maps, "MAPS_PER_PART", 1)
-    monkeypatch.setattr(maps, "SHOWN_IMAGES", 1)
+    monkeypatch.setattr(saliency_maps, "MAPS_PER_PART", 1)
+    monkeypatch.setattr(saliency_maps, "SHOWN_IMAGES", 1)
 
 
 SALIENCY = ("saliency/1_compute_maps.py", "saliency/2_compare_maps.py")
@@ -310,7 +310,7 @@ def test_maps_need_not_be_kept(project, run_inside, small_parts):
 def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_parts, monkeypatch, stopped_in):
     """Stopped in the middle of a part, and before all of its maps are deleted."""
     settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
-    saliency, owner = saliency_of(project, "deleted"), {"compare": comparisons, "discard": shelf.Shelf}[stopped_in]
+    saliency, owner = saliency_of(project, "deleted"), {"compare": map_comparisons, "discard": store.Shelf}[stopped_in]
     with monkeypatch.context() as patch:
         patch.setattr(owner, stopped_in, stop_at_call(2, getattr(owner, stopped_in)))
         with pytest.raises(SystemExit, match="stopped"):
@@ -414,20 +414,20 @@ def test_a_trunk_that_is_another_file(project, fails):
 
 def test_datasets_share_one_trunk(monkeypatch, tmp_path):
     """It is the same whichever of them is trained on first, or alone."""
-    monkeypatch.setattr(contents, "described", lambda settings, items: str(len(items)))
-    from reality_check import trunk_features
-    from reality_check.networks import trunk_source
-    from reality_check.runs import training_items
+    monkeypatch.setattr(image_digests, "described", lambda settings, items: str(len(items)))
+    from dml_analysis.networks.specifications import trunk_source
+    from dml_analysis.training import trunk_features
+    from dml_analysis.training.training_runs import training_items
 
     def items(settings, dataset, part, fold):
         return [Item(f"{dataset} {part} {i}", tmp_path, i) for i in range(9)]
 
-    monkeypatch.setattr(datasets, "load_items", items)
+    monkeypatch.setattr(readers, "load_items", items)
     settings = Settings("test", datasets=["SOP", "CUB200"], trunk="tests.networks:tiny", training=TrainingSettings())
     alone = narrowed(settings, datasets=["CUB200"])
     made_of = [trunk_features.trunk_made_of(each, trunk_source(each)) for each in (settings, alone)]
     assert made_of[0] == made_of[1]
-    shelves = [trunk_features.features_shelf(each, "CUB200", utils.MODELS[0], training_items(each, "CUB200"), "training")
+    shelves = [trunk_features.features_shelf(each, "CUB200", paper.MODELS[0], training_items(each, "CUB200"), "training")
                for each in (settings, alone)]  # fmt: skip
     assert shelves[0].made_of == shelves[1].made_of and shelves[0].folder == shelves[1].folder
 
@@ -437,14 +437,14 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
 # ---------------------------------------------------------------------------------------------------------------------
 def test_stopped_embeddings_go_on(project, run_inside, monkeypatch):
     """In parts of 40 images: what existed when the run was stopped is not computed again."""
-    monkeypatch.setattr(embeddings, "IMAGES_PER_PART", 40)
+    monkeypatch.setattr(car_embeddings, "IMAGES_PER_PART", 40)
     folder = project / "results/tiny/properties"
     run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
     whole = files_in(folder)
     assert len(parts_in(folder)) == 2 * 3
     shutil.rmtree(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(shelf.Shelf, "put", stop_at_call(4, shelf.Shelf.put))
+        patch.setattr(store.Shelf, "put", stop_at_call(4, store.Shelf.put))
         with pytest.raises(SystemExit, match="stopped"):
             run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
     assert len(parts_in(folder)) == 3
@@ -461,10 +461,13 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
     run_inside("properties/2_embed_cars.py", project / "tiny.yaml")
     assert len(seen) == 96
     settings = load_settings(project / "tiny.yaml")
-    items = datasets.chosen_cars(settings)[0]
-    found = [embeddings.read(embeddings.shelf_of(each, items)) for each in embeddings.embedding_networks(settings)]
-    features = embeddings.read(embeddings.features_shelf(settings, items))
-    for network, embedded in zip(embeddings.embedding_networks(settings), found):
+    items = readers.chosen_cars(settings)[0]
+    found = [
+        car_embeddings.read(car_embeddings.shelf_of(each, items))
+        for each in car_embeddings.embedding_networks(settings)
+    ]
+    features = car_embeddings.read(car_embeddings.features_shelf(settings, items))
+    for network, embedded in zip(car_embeddings.embedding_networks(settings), found):
         layer = network.embedder().net[0]
         expected = features @ layer.weight.numpy().T + layer.bias.numpy()
         np.testing.assert_allclose(embedded, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
@@ -472,31 +475,31 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
 
 def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatch):
     """Ten times the images take less than 1 kB of memory more for each."""
-    monkeypatch.setattr(contents, "described", lambda settings, items: str(len(items)))
+    monkeypatch.setattr(image_digests, "described", lambda settings, items: str(len(items)))
     monkeypatch.setattr(LayoutNetwork, "made_of", lambda network: {"trunk": network.model.name})
 
     def peak(parts):
-        settings = Settings("test", models=utils.MODELS[:3], paths=utils.PATHS | {"results": tmp_path / str(parts)})
-        items = [Item(str(i), tmp_path, 0) for i in range(parts * maps.MAPS_PER_PART)]
+        settings = Settings("test", models=paper.MODELS[:3], paths=checkout.PATHS | {"results": tmp_path / str(parts)})
+        items = [Item(str(i), tmp_path, 0) for i in range(parts * saliency_maps.MAPS_PER_PART)]
         networks = [network_of(settings, model, "SOP", 0) for model in settings.models]
         shelves = [each._replace(arrays={"maps": Array("f2", (20, 20))}) for each in
-                   (maps.shelf_of(network, settings.protocols[0], items) for network in networks)]  # fmt: skip
+                   (saliency_maps.shelf_of(network, settings.protocols[0], items) for network in networks)]  # fmt: skip
         for each, number in itertools.product(shelves, range(parts)):
-            each.put(number, maps=np.random.default_rng(number).random((maps.MAPS_PER_PART, 20, 20)))
+            each.put(number, maps=np.random.default_rng(number).random((saliency_maps.MAPS_PER_PART, 20, 20)))
         names = [model.name for model in settings.models]
         compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, shelves)), True)
-        job = stages.Job([compared.shelf_of(names)], functools.partial(comparisons.compare_kept, names))
+        job = stages.Job([compared.shelf_of(names)], functools.partial(map_comparisons.compare_kept, names))
         tracemalloc.start()
         stages.fill([(job, number) for number in range(parts)], "x", "y")
-        rows = list(comparisons.rows_of(compared))
-        assert {row[4] for row in rows} == {parts * maps.MAPS_PER_PART} and len(rows) == 6
+        rows = list(map_comparisons.rows_of(compared))
+        assert {row[4] for row in rows} == {parts * saliency_maps.MAPS_PER_PART} and len(rows) == 6
         return tracemalloc.get_traced_memory()[1]
 
     try:
         few, many = peak(2), peak(20)
     finally:
         tracemalloc.stop()
-    assert many - few < 1000 * 18 * maps.MAPS_PER_PART
+    assert many - few < 1000 * 18 * saliency_maps.MAPS_PER_PART
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -543,7 +546,7 @@ def test_dry_runs_of_what_needs_results(copy, run_inside):
 
 @pytest.mark.parametrize("script", ["saliency/1_compute_maps.py", "properties/2_embed_cars.py"])
 def test_a_disk_too_small(project, fails, script, monkeypatch):
-    monkeypatch.setattr(safe_files, "free_space", lambda folder: 1000)
+    monkeypatch.setattr(atomic_files, "free_space", lambda folder: 1000)
     before = sorted(project.rglob("*"))
     message = fails(script, project / "tiny.yaml")
     assert "results/tiny: the" in message and "to come take 0.0 GB, but only 0.0 GB are free there" in message
@@ -555,19 +558,19 @@ def test_storage_of_the_paper(tmp_path, monkeypatch):
     monkeypatch.setattr(LayoutNetwork, "made_of", lambda network: {"trunk": network.name})
     sizes = {"SOP": 60_502, "Cars196": 8_131, "CUB200": 5_924}
     items = {name: [Item(f"{name}{i}", tmp_path, 0) for i in range(size)] for name, size in sizes.items()}
-    monkeypatch.setattr(datasets, "load_items", lambda settings, dataset, split, fold: items[dataset])
-    monkeypatch.setattr(contents, "described", lambda settings, items: str(len(items)))
-    monkeypatch.setattr(datasets, "check_images", lambda items: None)
+    monkeypatch.setattr(readers, "load_items", lambda settings, dataset, split, fold: items[dataset])
+    monkeypatch.setattr(image_digests, "described", lambda settings, items: str(len(items)))
+    monkeypatch.setattr(readers, "check_images", lambda items: None)
 
     def gigabytes(make_stage, **changes):
-        stage = make_stage(Settings("test", paths=utils.PATHS | {"results": tmp_path}, **changes))
+        stage = make_stage(Settings("test", paths=checkout.PATHS | {"results": tmp_path}, **changes))
         todo = [(job, number) for job in stage.jobs for number in range(len(job.shelves[0].parts))]
         return stages._bytes(stage, todo) / 1e9
 
-    released = {"protocols": [utils.PROTOCOLS["released"]]}
-    assert gigabytes(maps.stage) == pytest.approx(461.0, abs=0.05)
-    assert gigabytes(maps.stage, **released) == pytest.approx(115.3, abs=0.05)
-    sop = {"models": utils.MODELS[:1], "datasets": ["SOP"], "folds": [0]}
-    assert gigabytes(maps.stage, **sop) == pytest.approx(6.2, abs=0.05)
-    assert gigabytes(comparisons.stage_without_maps, **sop) < 0.05
-    assert 1 < gigabytes(comparisons.stage_without_maps) < 2
+    released = {"protocols": [paper.PROTOCOLS["released"]]}
+    assert gigabytes(saliency_maps.stage) == pytest.approx(461.0, abs=0.05)
+    assert gigabytes(saliency_maps.stage, **released) == pytest.approx(115.3, abs=0.05)
+    sop = {"models": paper.MODELS[:1], "datasets": ["SOP"], "folds": [0]}
+    assert gigabytes(saliency_maps.stage, **sop) == pytest.approx(6.2, abs=0.05)
+    assert gigabytes(map_comparisons.stage_without_maps, **sop) < 0.05
+    assert 1 < gigabytes(map_comparisons.stage_without_maps) < 2

@@ -5,24 +5,22 @@ import itertools
 import pandas as pd
 import pytest
 
-import properties.tables
-import saliency.tables
-import utils
-from common import csv_files, tables
-from common.models import find
-from common.settings import Settings
-from properties import scores
-from report import compare_with_paper, contents
-from saliency import comparisons
+from dml_analysis import checkout, paper, tables
+from dml_analysis.config import Settings
+from dml_analysis.files import csv_files
+from dml_analysis.methods import find
+from dml_analysis.properties import property_scores, property_tables
+from dml_analysis.report import contents, published_comparison
+from dml_analysis.saliency import map_comparisons, saliency_tables
 
 NAMES = ["Contrastive", "Triplet", "ArcFace", "None"]
-MODELS = [find(name, utils.MODELS) for name in NAMES]
-PAPER, RELEASED = utils.PROTOCOLS.values()
+MODELS = [find(name, paper.MODELS) for name in NAMES]
+PAPER, RELEASED = paper.PROTOCOLS.values()
 
 
 @pytest.fixture
 def settings(tmp_path):
-    paths = utils.PATHS | {"results": tmp_path, "figures": tmp_path}
+    paths = checkout.PATHS | {"results": tmp_path, "figures": tmp_path}
     datasets = {2: "SOP", 3: "SOP", 4: "CUB200"}
     return Settings("test", [PAPER, RELEASED], models=MODELS, folds=[0, 1], paths=paths, tables=datasets)
 
@@ -36,7 +34,7 @@ def write_pairs(settings, without=()):
         mean = 1.0 if a == b else (0.6, 0.0)[fold] if {a, b} == {"Contrastive", "Triplet"} else 0.299
         rows.append(("SOP", fold, a, b, 10, mean, 0.0 if a == b else 0.119, 0.0 if a == b else 0.02, 0.01))
     for protocol in settings.protocols:
-        csv_files.write(comparisons.pairs_file(settings, protocol, "SOP"), rows, comparisons.COLUMNS)
+        csv_files.write(map_comparisons.pairs_file(settings, protocol, "SOP"), rows, map_comparisons.COLUMNS)
 
 
 def texts(table):
@@ -45,7 +43,7 @@ def texts(table):
 
 def test_full_table(settings):
     write_pairs(settings)
-    table = saliency.tables.full(settings, PAPER, "table2", 2, "correlation")
+    table = saliency_tables.full(settings, PAPER, "table2", 2, "correlation")
     assert table.rows == NAMES and table.row_groups == ["Ranking", "Ranking", "Classification", "None"]
     assert texts(table)[0] == ["100±0", "33±12", "30±12", "30±12"]  # Fisher: tanh(arctanh(0.6) / 2) = 1/3
     assert table.missing == 0 and table.records["mean"][1] == pytest.approx(1 / 3)
@@ -54,36 +52,36 @@ def test_full_table(settings):
 
 def test_released_takes_fold_0_and_truncates(settings):
     write_pairs(settings)
-    table = saliency.tables.full(settings, RELEASED, "table2", 2, "correlation")
+    table = saliency_tables.full(settings, RELEASED, "table2", 2, "correlation")
     assert texts(table)[0] == ["100±0", "60±11", "29±11", "29±11"]
 
 
 def test_condensed_table_averages_entries(settings):
     write_pairs(settings)
-    table = saliency.tables.condensed(settings, PAPER, "table3", 3, "correlation")
+    table = saliency_tables.condensed(settings, PAPER, "table3", 3, "correlation")
     assert table.rows == ["Ranking", "Classification", "None"]
     assert texts(table) == [["33±12", "30±12", "30±12"], ["30±12", "100±0", "30±12"], ["30±12", "30±12", "100±0"]]
-    assert texts(saliency.tables.condensed(settings, PAPER, "x", 3, "jsd"))[0][1] == "0.020±0.010"
+    assert texts(saliency_tables.condensed(settings, PAPER, "x", 3, "jsd"))[0][1] == "0.020±0.010"
 
 
 def test_missing_inputs_are_missing_cells(settings):
-    table = saliency.tables.full(settings, PAPER, "table4", 4, "correlation")  # no pairs file at all
+    table = saliency_tables.full(settings, PAPER, "table4", 4, "correlation")  # no pairs file at all
     assert table.missing == 16 and set(sum(texts(table), [])) == {"missing"}
     assert "16 of 16 cells are missing" in tables.full_caption(table, settings.note)
     write_pairs(settings, without=[(1, "Triplet", "ArcFace"), (0, "None", "None")])
-    table = saliency.tables.full(settings, PAPER, "table2", 2, "correlation")
+    table = saliency_tables.full(settings, PAPER, "table2", 2, "correlation")
     assert table.missing == 3  # the pair twice, and no made-up diagonal
     assert texts(table)[3][3] == texts(table)[1][2] == texts(table)[2][1] == "missing"
-    assert texts(saliency.tables.condensed(settings, PAPER, "x", 2, "correlation"))[0][1] == "missing"
+    assert texts(saliency_tables.condensed(settings, PAPER, "x", 2, "correlation"))[0][1] == "missing"
 
 
 def write_scores(settings, models=MODELS):
     rows = []
-    for model, fold, (j, prop) in itertools.product(models, (0, 1), enumerate(utils.PROPERTIES)):
+    for model, fold, (j, prop) in itertools.product(models, (0, 1), enumerate(paper.PROPERTIES)):
         value = j + 0.001 * fold + (5 if model.group == "Ranking" else 0)
         rows.append((model.name, model.group, fold, prop.name, model.distance, "all", 600, 0.5, value))
     for protocol in settings.protocols:
-        csv_files.write(scores.scores_file(settings, protocol), rows, scores.COLUMNS)
+        csv_files.write(property_scores.scores_file(settings, protocol), rows, property_scores.COLUMNS)
 
 
 def write_tests(settings, p_value):
@@ -93,21 +91,21 @@ def write_tests(settings, p_value):
         ("model", "loss_fold", "half two-sided", *groups, 0.5, 5.0, 0.0),
     ]
     for protocol in settings.protocols:
-        csv_files.write(scores.tests_file(settings, protocol), rows, scores.TEST_COLUMNS)
+        csv_files.write(property_scores.tests_file(settings, protocol), rows, property_scores.TEST_COLUMNS)
 
 
 def test_table_6(settings):
     write_scores(settings)
     write_tests(settings, 0.009)
-    table = properties.tables.nr_precision_table(settings, PAPER, "table6")
+    table = property_tables.nr_precision_table(settings, PAPER, "table6")
     assert table.rows == [*NAMES, "Ranking Mean", "Classification Mean"]
     assert texts(table)[0][:2] == ["5.00", "6.00"] and texts(table)[2][:4] == ["0.00", "1.00", "2.00", "3.00"]
     assert [cell.underline for cell in table.cells[2]][:4] == [False, False, False, True]  # above 2.576
     assert table.cells[4][0].bold and not table.cells[4][1].bold and not table.cells[5][0].bold
     write_tests(settings, 0.011)
-    assert not properties.tables.nr_precision_table(settings, PAPER, "table6").cells[4][0].bold
+    assert not property_tables.nr_precision_table(settings, PAPER, "table6").cells[4][0].bold
     write_tests(settings, 0.009)
-    released = properties.tables.nr_precision_table(settings, RELEASED, "table6")
+    released = property_tables.nr_precision_table(settings, RELEASED, "table6")
     assert not released.cells[4][0].bold  # its test is another row of the file
 
 
@@ -117,21 +115,21 @@ def test_table_6_of_other_groups(settings):
     groups = dict(zip(NAMES, ["A", "B", "C", "None"]))
     settings = settings._replace(models=[model._replace(group=groups[model.name]) for model in MODELS])
     rows = [("model", "loss_mean", "two-sided", "C", "B", 2, 2, 0, 0.001, 5.0, 0.0)]
-    csv_files.write(scores.tests_file(settings, PAPER), rows, scores.TEST_COLUMNS)
-    table = properties.tables.nr_precision_table(settings, PAPER, "table6")
+    csv_files.write(property_scores.tests_file(settings, PAPER), rows, property_scores.TEST_COLUMNS)
+    table = property_tables.nr_precision_table(settings, PAPER, "table6")
     assert table.rows[4:] == ["A Mean", "B Mean", "C Mean"] and table.row_groups[:4] == ["A", "B", "C", "None"]
     assert [row[0].bold for row in table.cells[4:]] == [False, False, True]
 
 
 def test_table_6_without_a_model(settings):
     write_scores(settings, MODELS[1:])
-    table = properties.tables.nr_precision_table(settings, PAPER, "table6")
+    table = property_tables.nr_precision_table(settings, PAPER, "table6")
     assert texts(table)[0] == ["missing"] * 11 and texts(table)[4] == ["missing"] * 11  # its group has no mean either
     assert table.missing == 22
 
 
 def make_tables(settings):
-    tables.make(settings, saliency.tables.entries(settings) + properties.tables.ENTRIES)
+    tables.make(settings, saliency_tables.entries(settings) + property_tables.ENTRIES)
 
 
 def test_files(settings):
@@ -165,9 +163,9 @@ def test_beside_the_paper(settings):
     write_pairs(settings)
     write_scores(settings)
     make_tables(settings)
-    compare_with_paper.write(settings, PAPER)
+    published_comparison.write(settings, PAPER)
     rows = pd.read_csv(settings.results / "paper/compared_with_paper.csv", keep_default_na=False)
-    assert list(rows.columns) == compare_with_paper.COLUMNS
+    assert list(rows.columns) == published_comparison.COLUMNS
     pair = rows[
         (rows.table == "Table 2")
         & (rows.row == "Contrastive")
@@ -183,16 +181,18 @@ def test_beside_the_paper(settings):
 
 
 def test_every_published_number_has_a_place(settings):
-    """The keys of data/published are those of our tables."""
+    """The keys of dml_analysis/published are those of our tables."""
     published = {
-        name: pd.read_csv(compare_with_paper.PUBLISHED / f"{name}.csv", keep_default_na=False, na_values={"value": ""})
+        name: pd.read_csv(
+            published_comparison.PUBLISHED / f"{name}.csv", keep_default_na=False, na_values={"value": ""}
+        )
         for name in ("table2_sop", "table3_cars196", "table6_nrprec")
     }
-    everything = settings._replace(models=utils.MODELS)
-    full, condensed, *_ = saliency.tables.entries(everything)
+    everything = settings._replace(models=paper.MODELS)
+    full, condensed, *_ = saliency_tables.entries(everything)
     ours = full.make(everything, PAPER, "table2").records
     assert len(published["table2_sop"].merge(ours, on=["loss_a", "loss_b"])) == len(published["table2_sop"]) == 225
     ours = condensed.make(everything, PAPER, "table3").records
     assert len(published["table3_cars196"].merge(ours, on=["group_a", "group_b"])) == 9
-    ours = properties.tables.nr_precision_table(everything, PAPER, "table6").records
+    ours = property_tables.nr_precision_table(everything, PAPER, "table6").records
     assert len(published["table6_nrprec"].merge(ours, on=["loss", "property"])) == 165

@@ -9,23 +9,23 @@ from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.reducers import MeanReducer
 from torch import nn
 
-from embedding_space import toy, toy_figure
+from dml_analysis.embedding_space import toy_example, toy_figure
 
-BY_NAME = {variant.name: variant for variant in toy.VARIANTS}
+BY_NAME = {variant.name: variant for variant in toy_example.VARIANTS}
 CLASSES = np.repeat(np.arange(4), 15)
 
 
 @pytest.fixture(scope="module")
 def rows():
     """Of 20 seeds, as the study's."""
-    return toy.rows(range(20), 0)
+    return toy_example.rows(range(20), 0)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Data, network and loss.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_data():
-    data = toy.data()
+    data = toy_example.data()
     assert data.train_classes.tolist() == data.test_classes.tolist() == CLASSES.tolist()
     assert (data.train[:, 0] == data.train[:, 1]).all()
     ends = data.train.reshape(4, 15, 2)[:, [0, -1], 0]
@@ -50,8 +50,8 @@ def test_data():
 )  # fmt: skip
 def test_losses_by_hand(loss, negative, value, of_positive, of_negative):
     points = torch.tensor([[0, 0], [0.3, 0.4], [0, negative]], dtype=torch.float64, requires_grad=True)
-    found = toy.distances(points)
-    cost = toy.LOSSES[loss](found[0, 1], found[0, 2], 0.1)
+    found = toy_example.distances(points)
+    cost = toy_example.LOSSES[loss](found[0, 1], found[0, 2], 0.1)
     cost.backward()
     assert cost.item() == pytest.approx(value)
     of_anchor = -np.add(of_positive, of_negative)
@@ -60,12 +60,12 @@ def test_losses_by_hand(loss, negative, value, of_positive, of_negative):
 
 def test_equal_points_have_no_gradient():
     points = torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
-    toy.distances(points).sum().backward()
+    toy_example.distances(points).sum().backward()
     assert points.grad.tolist() == [[0, 0], [0, 0]]
 
 
 def test_triplets_by_hand():
-    found = list(zip(*toy.triplets(np.array([5, 2, 5, 2, 1]))))
+    found = list(zip(*toy_example.triplets(np.array([5, 2, 5, 2, 1]))))
     # Positives: 0-2 and 1-3, either way; 4 is alone, and a negative only
     assert found == [(0, 2, 1), (0, 2, 3), (0, 2, 4), (1, 3, 0), (1, 3, 2), (1, 3, 4),
                      (2, 0, 1), (2, 0, 3), (2, 0, 4), (3, 1, 0), (3, 1, 2), (3, 1, 4)]  # fmt: skip
@@ -74,25 +74,25 @@ def test_triplets_by_hand():
 def test_others_of_class():
     classes = np.array([3, 1, 3, 0, 3, 1])
     anchors = np.repeat([0, 1, 2, 4, 5], 3000)
-    others = toy.others_of_class(anchors, classes, np.random.default_rng(0))
+    others = toy_example.others_of_class(anchors, classes, np.random.default_rng(0))
     assert (classes[others] == classes[anchors]).all() and (others != anchors).all()
     assert set(others[anchors == 1]) == {5} and set(others[anchors == 5]) == {1}
     # Half of 3000 each, with a standard deviation of 27
     assert np.bincount(others[anchors == 2]).tolist() == pytest.approx([1500, 0, 0, 0, 1500], abs=110)
     with pytest.raises(ValueError):
-        toy.others_of_class(np.array([3]), classes, np.random.default_rng(0))
+        toy_example.others_of_class(np.array([3]), classes, np.random.default_rng(0))
 
 
 def drawn(count, number=0):
-    generators = toy.generators(0, number)
-    return [toy.draw_batch(generators, CLASSES) for _ in range(count)]
+    generators = toy_example.generators(0, number)
+    return [toy_example.draw_batch(generators, CLASSES) for _ in range(count)]
 
 
 def test_share_of_switched_triplets():
     batches = drawn(100)
-    batch, _ = toy.joined(batches)
+    batch, _ = toy_example.joined(batches)
     for p in (0, 0.001, 0.2, 1):
-        found = toy.switched(batch.negatives, batch.others, batch.uniform, p)
+        found = toy_example.switched(batch.negatives, batch.others, batch.uniform, p)
         share = (found != batch.negatives).mean()
         assert share == pytest.approx(p, abs=4 * sqrt(p * (1 - p) / 220_000))  # four standard deviations
     # Of three points of a batch: 24 * 23 * 22 * 14 / 59 * 45 / 58 = 2236 triplets of a batch
@@ -105,7 +105,7 @@ def test_batches_and_what_they_switch_to():
     classes = CLASSES[first.points]
     anchors, others = divmod(first.others, 24)
     assert (classes[anchors] == classes[others]).all() and (anchors != others).all()
-    expected = toy.triplets(classes)
+    expected = toy_example.triplets(classes)
     assert divmod(first.positives, 24)[1].tolist() == expected[1].tolist()
     assert divmod(first.negatives, 24)[1].tolist() == expected[2].tolist()
     assert anchors.tolist() == divmod(first.positives, 24)[0].tolist() == divmod(first.negatives, 24)[0].tolist()
@@ -130,15 +130,15 @@ def library_loss(variant, embeddings, batch):
 
 def library_training(data, variant, number, seed, iterations):
     """Embeddings (60, 2) of training and of test points by one network of PyTorch's own layers."""
-    generators = toy.generators(seed, number)
+    generators = toy_example.generators(seed, number)
     network = nn.Sequential(nn.Linear(2, 30), nn.ReLU(), nn.Linear(30, 30), nn.ReLU(), nn.Linear(30, 2)).double()
     with torch.no_grad():
-        for layer, (weights, biases) in zip(network[::2], toy.initial_parameters(generators["network"])):
+        for layer, (weights, biases) in zip(network[::2], toy_example.initial_parameters(generators["network"])):
             layer.weight.copy_(torch.from_numpy(weights.T))
             layer.bias.copy_(torch.from_numpy(biases[0]))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
     for _ in range(iterations):
-        batch = toy.draw_batch(generators, data.train_classes)
+        batch = toy_example.draw_batch(generators, data.train_classes)
         optimizer.zero_grad()
         embeddings = nn.functional.normalize(network(torch.from_numpy(data.train[batch.points])))
         library_loss(variant, embeddings, batch).backward()
@@ -150,32 +150,32 @@ def library_training(data, variant, number, seed, iterations):
 
 @pytest.mark.parametrize("name", ["push only, p = .001", "swap, p = .2", "triplet loss, swap, p = .2"])
 def test_training_is_that_of_pytorch(name):
-    data, variant = toy.data(), BY_NAME[name]
-    found = toy.train(data, [variant], [4], 7, iterations=5)
+    data, variant = toy_example.data(), BY_NAME[name]
+    found = toy_example.train(data, [variant], [4], 7, iterations=5)
     train, test = library_training(data, variant, 4, 7, 5)
     assert found.train[0, 0] == pytest.approx(train, abs=1e-9)
     assert found.test[0, 0] == pytest.approx(test, abs=1e-9)
 
 
 def test_runs_do_not_depend_on_others():
-    data = toy.data()
-    together = toy.train(data, toy.VARIANTS, [0, 1, 2], 3, iterations=30)
-    alone = toy.train(data, toy.VARIANTS[4:5], [2], 3, iterations=30)
+    data = toy_example.data()
+    together = toy_example.train(data, toy_example.VARIANTS, [0, 1, 2], 3, iterations=30)
+    alone = toy_example.train(data, toy_example.VARIANTS[4:5], [2], 3, iterations=30)
     assert alone.train[0, 0] == pytest.approx(together.train[4, 2], abs=1e-9)
     assert alone.test[0, 0] == pytest.approx(together.test[4, 2], abs=1e-9)
-    other = toy.train(data, toy.VARIANTS[4:5], [2], 4, iterations=30)  # another seed of the study
+    other = toy_example.train(data, toy_example.VARIANTS[4:5], [2], 4, iterations=30)  # another seed of the study
     assert abs(other.train - alone.train).max() > 0.01
 
 
 def test_variants_of_a_seed_begin_alike():
-    found = toy.train(toy.data(), toy.VARIANTS, [0, 1], 0, iterations=0).train
+    found = toy_example.train(toy_example.data(), toy_example.VARIANTS, [0, 1], 0, iterations=0).train
     assert found.shape == (7, 2, 60, 2)
     assert (found == found[0]).all() and abs(found[0, 0] - found[0, 1]).max() > 0.01
     assert np.linalg.norm(found, axis=-1) == pytest.approx(np.ones((7, 2, 60)))
 
 
 def test_initial_parameters_are_as_wide_as_those_of_pytorch():
-    found = toy.initial_parameters(np.random.default_rng(0))
+    found = toy_example.initial_parameters(np.random.default_rng(0))
     torch.manual_seed(0)
     for (weights, biases), (rows, columns) in zip(found, [(2, 30), (30, 30), (30, 2)]):
         layer = nn.Linear(rows, columns)
@@ -188,14 +188,14 @@ def test_threads_are_given_back():
     before = torch.get_num_threads()
     torch.set_num_threads(before + 1)
     try:
-        toy.train(toy.data(), toy.VARIANTS[:1], [0], 0, iterations=1)
+        toy_example.train(toy_example.data(), toy_example.VARIANTS[:1], [0], 0, iterations=1)
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
 
 
 def test_names_say_the_probability():
-    for variant in toy.VARIANTS:
+    for variant in toy_example.VARIANTS:
         assert variant.p == float(variant.name.partition("p = ")[2] or 0)
 
 
@@ -206,28 +206,28 @@ def test_measured_by_hand():
     # Twice (1, 0), once (0, 1) and once (0, -1): both singular values root 2, so a flat spectrum
     flat = np.array([[1, 0], [1, 0], [0, 1], [0, -1]])
     # The two at (1, 0) are of one class and nearest to each other; the two others are not: 2 of 4
-    assert toy.measured(flat, [0, 0, 1, 1]) == pytest.approx((0.5, 0.5, 0, 0.5), abs=1e-12)
+    assert toy_example.measured(flat, [0, 0, 1, 1]) == pytest.approx((0.5, 0.5, 0, 0.5), abs=1e-12)
     # Three and one: root 3 and 1, shares r / (1 + r) and 1 / (1 + r); the mean of -log(2 s) of both
     r = sqrt(3)
     rho = -log(4 * r / (1 + r) ** 2) / 2
     points = np.array([[1, 0], [1, 0], [1, 0], [0, 1]])
     # Equally near points of another class count as nearer, and the last has none of its class as near: 0 of 4
-    assert toy.measured(points, [0, 1, 0, 1]) == pytest.approx((r / (1 + r), 1 / (1 + r), rho, 0))
+    assert toy_example.measured(points, [0, 1, 0, 1]) == pytest.approx((r / (1 + r), 1 / (1 + r), rho, 0))
 
 
 def test_rows():
-    data = toy.data()
+    data = toy_example.data()
     spaces = np.zeros((2, 3, 60, 2))
     spaces[..., 0] = 1
     spaces[1, 2, :15] = (0, 1)  # 45 and 15 points: singular values root 45 and root 15
-    result = toy.Result(data, toy.VARIANTS[:2], (5, 6, 8), spaces, spaces[::-1, ::-1])
-    found = list(toy.rows_of(result))
+    result = toy_example.Result(data, toy_example.VARIANTS[:2], (5, 6, 8), spaces, spaces[::-1, ::-1])
+    found = list(toy_example.rows_of(result))
     assert [row[:2] for row in found] == [
         (variant, number) for variant in ("plain", "push only, p = 0") for number in (5, 6, 8)
     ]
-    assert all(len(row) == len(toy.COLUMNS) for row in found)
-    train = dict(zip(toy.COLUMNS, found[-1]))
-    test = dict(zip(toy.COLUMNS, found[0]))
+    assert all(len(row) == len(toy_example.COLUMNS) for row in found)
+    train = dict(zip(toy_example.COLUMNS, found[-1]))
+    test = dict(zip(toy_example.COLUMNS, found[0]))
     assert train["s2"] == test["test_s2"] == pytest.approx(1 / (1 + sqrt(3)))
     assert train["recall_at_1"] == test["test_recall_at_1"] == 0.25  # the first class alone
     assert train["test_s2"] == test["s2"] == 0 and test["rho"] == float("inf")
@@ -235,16 +235,16 @@ def test_rows():
 
 def test_summary_by_hand():
     rows = [("a", 0, 0.9, 0.1), ("b", 0, 0.5, 0.5), ("a", 1, 0.7, 0.3), ("b", 1, 0.5, 0.5)]
-    (a, *values), b = toy.summary(rows)
+    (a, *values), b = toy_example.summary(rows)
     # Mean .2, deviation .1414 of two: t(.975; 1) = 12.7062 times .1
     assert a == "a" and values == pytest.approx([0.2, 0.2 - 1.27062, 0.2 + 1.27062])
     assert b == ("b", 0.5, 0.5, 0.5)
-    assert toy.summary(rows, "s1")[0][1] == pytest.approx(0.8)
+    assert toy_example.summary(rows, "s1")[0][1] == pytest.approx(0.8)
 
 
 def test_where_the_effect_comes_from(rows):
     """Roth et al. have about .11 without and .40 with regularisation; here, with evenly spaced points, .099 and .449."""
-    s2 = {name: mean for name, mean, _, _ in toy.summary(rows)}
+    s2 = {name: mean for name, mean, _, _ in toy_example.summary(rows)}
     # The pull is all that makes it: without it the spectrum is flat though nothing, or next to nothing, is switched.
     assert 0.07 < s2["plain"] < 0.14
     assert s2["push only, p = 0"] > 0.36 and s2["push only, p = .001"] > 0.36  # measured: .445, .449
@@ -258,7 +258,7 @@ def test_where_the_effect_comes_from(rows):
 
 
 def test_all_learn_to_tell_the_training_classes_apart(rows):
-    assert all(mean > 0.97 for _, mean, _, _ in toy.summary(rows, "recall_at_1"))
+    assert all(mean > 0.97 for _, mean, _, _ in toy_example.summary(rows, "recall_at_1"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -275,11 +275,11 @@ def test_turned_up():
 
 
 def test_figure(tmp_path):
-    result = toy.train(toy.data(), toy.VARIANTS, [3, 5], 0, iterations=1)
+    result = toy_example.train(toy_example.data(), toy_example.VARIANTS, [3, 5], 0, iterations=1)
     toy_figure.figure(tmp_path / "toy", result)
     assert {file.name for file in tmp_path.iterdir()} == {"toy.png", "toy.pdf", "toy.txt"}
     axes = toy_figure.panels(result).axes
-    for variant, axis in zip(toy.VARIANTS, axes[1:8], strict=True):
+    for variant, axis in zip(toy_example.VARIANTS, axes[1:8], strict=True):
         assert axis.get_title() == f"{variant.name}\n({variant.source})"
         shown = [points.get_offsets() for points in axis.collections]
         radii = [np.linalg.norm(points, axis=1).mean() for points in shown]
@@ -287,4 +287,4 @@ def test_figure(tmp_path):
         bottom, top = axis.get_ylim()
         assert all(bottom < points[:, 1].min() and points[:, 1].max() < top for points in shown)
     means = [line.get_xdata()[0] for line in axes[8].lines[1::2]]
-    assert means == pytest.approx([mean for _, mean, _, _ in toy.summary(list(toy.rows_of(result)))])
+    assert means == pytest.approx([mean for _, mean, _, _ in toy_example.summary(list(toy_example.rows_of(result)))])

@@ -11,22 +11,23 @@ import torch
 import yaml
 from PIL import Image
 
-import utils
-from common.errors import InputError
-from common.settings import AUGMENTATIONS, TrainingSettings, load_settings
-from data.datasets import Item
-from data.decoded import FORKS, Decoded
-from data.images import Crop
-from reality_check import batches, bn_inception, efficientnet_lite, run_training, runs
-from reality_check.losses import TrainingLoss, training_loss
-from reality_check.modules import Embedder, EmbeddingNetwork, seeded
-from reality_check.training import Standardised, Training, for_raw_features, freeze
-from reality_check.training_inputs import Images
+from dml_analysis import paper
+from dml_analysis.config import AUGMENTATIONS, TrainingSettings, load_settings
+from dml_analysis.datasets.images import Crop
+from dml_analysis.datasets.readers import Item
+from dml_analysis.errors import InputError
+from dml_analysis.networks import bn_inception, efficientnet_lite
+from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
+from dml_analysis.training import batch_sampler, training_loop, training_runs
+from dml_analysis.training.decoded_images import FORKS, Decoded
+from dml_analysis.training.losses import TrainingLoss, training_loss
+from dml_analysis.training.trainer import Standardised, Training, for_raw_features, freeze
+from dml_analysis.training.training_inputs import Images
 from tests import fake_data
 from tests.networks import Infinite, tiny_trunk
 
 SCRIPT = "reality_check/2_train_models.py"
-TRAINED = [model for model in utils.MODELS if model.trained]
+TRAINED = [model for model in paper.MODELS if model.trained]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -36,7 +37,7 @@ LABELS = np.repeat(np.arange(9), 7)
 
 
 def test_the_original_sampler_goes_through_all_classes():
-    made = batches.Batches(LABELS, 4, 32, "original", seed=1)
+    made = batch_sampler.Batches(LABELS, 4, 32, "original", seed=1)
     row = np.concatenate([made.of(iteration) for iteration in range(1, 10)])  # 288 images are 8 passes of 36
     for number in range(8):
         some = row[36 * number : 36 * number + 36]
@@ -48,7 +49,7 @@ def test_the_original_sampler_goes_through_all_classes():
 
 
 def test_the_strict_sampler_takes_so_many_of_each():
-    made = batches.Batches(LABELS, 4, 32, "strict", seed=1)
+    made = batch_sampler.Batches(LABELS, 4, 32, "strict", seed=1)
     for iteration in range(1, 20):
         assert sorted(Counter(LABELS[made.of(iteration)]).values()) == [4] * 8
         assert len(set(made.of(iteration))) == 32
@@ -57,14 +58,14 @@ def test_the_strict_sampler_takes_so_many_of_each():
 
 @pytest.mark.parametrize("sampler", ["original", "strict"])
 def test_a_batch_depends_on_its_number_and_the_seed_alone(sampler):
-    made, again, other = (batches.Batches(LABELS, 4, 32, sampler, seed) for seed in (1, 1, 2))
+    made, again, other = (batch_sampler.Batches(LABELS, 4, 32, sampler, seed) for seed in (1, 1, 2))
     assert made.of(5).tolist() == again.of(5).tolist() != other.of(5).tolist()
     made.of(1)
     assert made.of(5).tolist() == again.of(5).tolist()
 
 
 def test_classes_with_few_images_repeat_some():
-    made = batches.Batches([0, 0, 1, 1, 2, 2], 4, 8, "original", seed=0)
+    made = batch_sampler.Batches([0, 0, 1, 1, 2, 2], 4, 8, "original", seed=0)
     assert set(made.of(1)) <= set(range(6)) and len(made.of(1)) == 8
 
 
@@ -85,14 +86,16 @@ NAMES = {label: f"class {label}" for label in range(20)}
 )  # fmt: skip
 def test_batches_that_cannot_be(labels, per_class, batch_size, sampler, message):
     with pytest.raises(InputError, match=message):
-        batches.check("A", labels, NAMES, per_class, batch_size, sampler)
+        batch_sampler.check("A", labels, NAMES, per_class, batch_size, sampler)
 
 
 @pytest.mark.parametrize("per_class, sampler", [(4, "original"), (1, "original"), (4, "strict")])
 def test_batches_that_can_be(per_class, sampler):
-    batches.check("A", LABELS, NAMES, per_class, 32, sampler)
-    batches.check("A", [0, 0, 1, 1, 2, 2, 2, 2], NAMES, per_class, 12, "original")  # of two classes it repeats images
-    batches.check("A", LABELS[:56], NAMES, 4, 8, "original")  # a pass of 8 classes is four whole batches
+    batch_sampler.check("A", LABELS, NAMES, per_class, 32, sampler)
+    batch_sampler.check(
+        "A", [0, 0, 1, 1, 2, 2, 2, 2], NAMES, per_class, 12, "original"
+    )  # of two classes it repeats images
+    batch_sampler.check("A", LABELS[:56], NAMES, 4, 8, "original")  # a pass of 8 classes is four whole batches
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -215,7 +218,7 @@ def test_every_loss_is_trained_with_its_own_parameters(model):
     assert decay <= ({0} if model.name.startswith("Margin") else {1e-4})
     assert training.optimizers[0].defaults["weight_decay"] == 1e-4
     if after:
-        rate = next(v for k, v in runs.hyperparameters(model, "Cars196").items() if k.endswith("_lr"))
+        rate = next(v for k, v in training_runs.hyperparameters(model, "Cars196").items() if k.endswith("_lr"))
         assert training.optimizers[1].param_groups[0]["lr"] == rate
 
 
@@ -311,7 +314,7 @@ def test_the_number_of_features_without_weight_is_said_once(capsys):
     features = torch.rand(40, 5)
     features[:, 2:4], features[:, 4] = 0, features[:, 4] / 100
     for _ in range(2):
-        run_training._standardised(network, features)
+        training_loop._standardised(network, features)
     (line,) = capsys.readouterr().out.splitlines()
     assert line == (
         "Tiles, fold 1: of 5 features of timm:tiny, 2 do not vary over the 40 training images and get no weight; "
@@ -320,7 +323,7 @@ def test_the_number_of_features_without_weight_is_said_once(capsys):
     with pytest.raises(
         InputError, match="^timm:tiny: the trunk gives the same features for all training images; check its w"
     ):
-        run_training._standardised(network, torch.ones(3, 2))
+        training_loop._standardised(network, torch.ones(3, 2))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -375,15 +378,15 @@ def test_what_a_training_leaves(whole):
 
 def test_embeddings_are_kept_at_every_look(whole, tiles):
     settings = load_settings(whole / "tiles.yaml")
-    (shelf, _) = runs.chosen_shelves(settings)
-    parts = runs.parts_of(shelf.of.network)
+    (shelf, _) = training_runs.chosen_shelves(settings)
+    parts = training_runs.parts_of(shelf.of.network)
     assert [len(items) for items in parts.values()] == [36, 12, 48]
-    kept = {iteration: runs.looks_shelf(shelf, iteration, parts) for iteration in (0, 2, 4, 6)}
+    kept = {iteration: training_runs.looks_shelf(shelf, iteration, parts) for iteration in (0, 2, 4, 6)}
     for looks in kept.values():
         assert looks.is_whole() and looks.get(1)["embeddings"].shape == (12, 128)
     assert not np.array_equal(kept[0].get(2)["embeddings"], kept[6].get(2)["embeddings"])
     # Those of the best look are what the network of that checkpoint gives.
-    from reality_check.embedding import embedded
+    from dml_analysis.networks.embedding import embedded
 
     best = int(shelf.read()["iteration"][0])
     (array,) = embedded([(shelf.of.network, True)], parts["test"], 10, lambda ticks: None)
@@ -402,14 +405,14 @@ def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
 )  # fmt: skip
 def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside, monkeypatch, changes):
     """Stopped before its first step, after a look, and twice between two looks, once with steps lost that came after the state."""
-    monkeypatch.setattr(run_training, "EPOCH", 2)
+    monkeypatch.setattr(training_loop, "EPOCH", 2)
     training = WHOLE | {"iterations": 9, "check_every": 3} | changes
     folders = [tmp_path / name for name in ("whole", "stopped")]
     for folder in folders:
         folder.mkdir()
     whole, stopped = (settings_for(tiles, folder, training=training) for folder in folders)
     run_inside(SCRIPT, whole)
-    step, stops = run_training._step, [0, 3, 4, 5]
+    step, stops = training_loop._step, [0, 3, 4, 5]
 
     def step_or_stop(work, images, places):
         if work.shelf.of.network.model.name == "ArcFace" and stops and work.training.iteration == stops[0]:
@@ -417,7 +420,7 @@ def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside
             raise KeyboardInterrupt
         return step(work, images, places)
 
-    monkeypatch.setattr(run_training, "_step", step_or_stop)
+    monkeypatch.setattr(training_loop, "_step", step_or_stop)
     for left in (3, 2, 1, 0):
         with pytest.raises(SystemExit, match="stopped"):
             run_inside(SCRIPT, stopped)
@@ -444,7 +447,7 @@ def test_all_losses_train_and_their_checkpoints_load(tiles, tmp_path, run_inside
     run_inside(SCRIPT, settings)
     assert len(networks(tmp_path)) == 28
     good = set()
-    for shelf in runs.chosen_shelves(load_settings(settings)):
+    for shelf in training_runs.chosen_shelves(load_settings(settings)):
         shelf.of.network.check(good)
     assert len(good) == (1 if frozen == "trunk" else 14)
     output = run_inside("reality_check/3_evaluate_models.py", settings)
@@ -463,7 +466,7 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
         best = max(tried, key=lambda row: float(row["validation_map_at_r"]))
         assert taken["learning_rate"] == best["learning_rate"] and taken["chosen"] == best["chosen"] == "yes"
         assert [row["chosen"] for row in tried].count("no") == 1
-    for shelf in runs.chosen_shelves(load_settings(settings)):
+    for shelf in training_runs.chosen_shelves(load_settings(settings)):
         for source, file in zip(shelf.of.files(), shelf.of.network.files()):
             assert source.read_bytes() == file.read_bytes()
 
@@ -472,13 +475,16 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
 def test_the_better_rate_by_validation_classes_is_chosen(tiles, tmp_path, scores):
     rates = [0.003, 0.001]
     settings = load_settings(settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": rates}, folds=[0, 1]))
-    trials = runs.trials_of(settings, settings.models[0], "Tiles")
-    assert runs.chosen_rate(settings, settings.models[0], "Tiles") is None and runs.chosen_shelves(settings) == []
+    trials = training_runs.trials_of(settings, settings.models[0], "Tiles")
+    assert (
+        training_runs.chosen_rate(settings, settings.models[0], "Tiles") is None
+        and training_runs.chosen_shelves(settings) == []
+    )
     for shelf, score in zip(trials, scores, strict=True):
         shelf.put(0, validation_map_at_r=[score], iteration=[2])
     best = rates[int(np.argmax(scores))]
-    assert runs.chosen_rate(settings, settings.models[0], "Tiles") == best
-    chosen = runs.chosen_shelves(settings)
+    assert training_runs.chosen_rate(settings, settings.models[0], "Tiles") == best
+    chosen = training_runs.chosen_shelves(settings)
     assert [(shelf.of.network.fold, shelf.of.rate) for shelf in chosen] == [(0, best), (1, best)]
 
 
@@ -486,12 +492,12 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
     training = WHOLE | {"learning_rate": [0.003, 0.001], "iterations": 2}
     settings = load_settings(settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"]))
     run_inside(SCRIPT, tmp_path / "tiles.yaml")
-    (other,) = {0.003, 0.001} - {runs.chosen_rate(settings, settings.models[0], "Tiles")}
+    (other,) = {0.003, 0.001} - {training_runs.chosen_rate(settings, settings.models[0], "Tiles")}
     before = networks(tmp_path)
     training["learning_rate"] = other
     settings = settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
     run_inside(SCRIPT, settings)
-    (shelf,) = runs.chosen_shelves(load_settings(settings))
+    (shelf,) = training_runs.chosen_shelves(load_settings(settings))
     assert networks(tmp_path) != before
     assert [file.read_bytes() for file in shelf.of.network.files()] == [file.read_bytes() for file in shelf.of.files()]
 
@@ -556,16 +562,16 @@ def test_what_cannot_be_trained(tiles, tmp_path, fails, changes, spoil, message)
 
 
 def test_a_broken_state_is_told(tiles, tmp_path, fails, run_inside, monkeypatch):
-    settings, save = settings_for(tiles, tmp_path), run_training._save
+    settings, save = settings_for(tiles, tmp_path), training_loop._save
 
     def save_and_stop(*given):
         save(*given)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_training, "_save", save_and_stop)
+    monkeypatch.setattr(training_loop, "_save", save_and_stop)
     with pytest.raises(SystemExit, match="stopped"):
         run_inside(SCRIPT, settings)
-    monkeypatch.setattr(run_training, "_save", save)
+    monkeypatch.setattr(training_loop, "_save", save)
     other = settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": 0.003, "weight_decay": 0.1})
     assert "was made with weight_decay = its default, but now weight_decay = 0.1" in fails(SCRIPT, other)
     (file,) = (tmp_path / "models").rglob("state.pth")

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 import torch
 
-import utils
-from common import models, run_record, safe_files
-from common import settings as reader
-from common.errors import InputError
-from common.seeds import derived_seed
+from dml_analysis import checkout, methods, paper, provenance
+from dml_analysis import config as reader
+from dml_analysis.errors import InputError
+from dml_analysis.files import atomic_files
+from dml_analysis.seeds import derived_seed
 from tests import fake_data
 
-PUBLISHED = utils.ROOT / "data" / "published"
+PUBLISHED = checkout.ROOT / "dml_analysis" / "published"
 
 
 def published(name):
@@ -24,30 +24,30 @@ def published(name):
 
 def test_models_are_those_of_table_1():
     table = published("table1_losses.csv")
-    assert [model.name for model in utils.MODELS] == table.loss.tolist()
-    for model, row in zip(utils.MODELS[:-1], table.itertuples()):
+    assert [model.name for model in paper.MODELS] == table.loss.tolist()
+    for model, row in zip(paper.MODELS[:-1], table.itertuples()):
         assert (str(model.year), model.group, model.distance) == (str(row.year), row.type, row.distance)
 
 
 def test_grouped_models_have_the_order_of_table_6():
-    names = [model.name for model in models.grouped(utils.MODELS)]
+    names = [model.name for model in methods.grouped(paper.MODELS)]
     assert names == published("table6_nrprec.csv").loss.unique().tolist()
 
 
 def test_groups_are_those_of_the_models_in_their_order():
-    some = [model._replace(group=group) for model, group in zip(utils.MODELS, ["B", "A", "B"])] + utils.MODELS[-1:]
-    assert models.groups(some) == ["B", "A", "None"] and models.trained_groups(some) == ["B", "A"]
-    assert [model.group for model in models.grouped(some)] == ["B", "B", "A", "None"]
+    some = [model._replace(group=group) for model, group in zip(paper.MODELS, ["B", "A", "B"])] + paper.MODELS[-1:]
+    assert methods.groups(some) == ["B", "A", "None"] and methods.trained_groups(some) == ["B", "A"]
+    assert [model.group for model in methods.grouped(some)] == ["B", "B", "A", "None"]
 
 
 def test_untrained_models_count_only_where_their_group_has_no_other():
-    some = [model._replace(group="A", trained=trained) for model, trained in zip(utils.MODELS, (True, False, True))]
-    assert models.counted(some, "A") == [some[0], some[2]] and models.counted(some[1:2], "A") == some[1:2]
+    some = [model._replace(group="A", trained=trained) for model, trained in zip(paper.MODELS, (True, False, True))]
+    assert methods.counted(some, "A") == [some[0], some[2]] and methods.counted(some[1:2], "A") == some[1:2]
 
 
 def test_properties_are_those_of_table_5():
     table = published("table5_properties.csv")
-    ours = [(p.name, p.label, "|".join(map(str, p.values))) for p in utils.PROPERTIES]
+    ours = [(p.name, p.label, "|".join(map(str, p.values))) for p in paper.PROPERTIES]
     assert ours == list(table[["property", "label", "values"]].itertuples(index=False, name=None))
 
 
@@ -61,17 +61,17 @@ def test_properties_are_those_of_table_5():
      ("ArcFace", "SOP", "sop_arcface49_reproduction0")],
 )  # fmt: skip
 def test_experiment_folders(loss, dataset, folder):
-    assert utils.experiment_folder(models.find(loss, utils.MODELS), dataset) == folder
+    assert paper.experiment_folder(methods.find(loss, paper.MODELS), dataset) == folder
 
 
 def test_there_are_42_experiments():
-    trained = [model for model in utils.MODELS if model.trained]
-    assert len({utils.experiment_folder(loss, d) for loss in trained for d in ("SOP", "Cars196", "CUB200")}) == 42
+    trained = [model for model in paper.MODELS if model.trained]
+    assert len({paper.experiment_folder(loss, d) for loss in trained for d in ("SOP", "Cars196", "CUB200")}) == 42
 
 
 def test_slugs_are_distinct():
-    assert models.slug("Margin / class") == "margin_class"
-    assert len({models.slug(loss.name) for loss in utils.MODELS}) == len(utils.MODELS)
+    assert methods.slug("Margin / class") == "margin_class"
+    assert len({methods.slug(loss.name) for loss in paper.MODELS}) == len(paper.MODELS)
 
 
 def test_seeds_come_from_their_purpose():
@@ -83,8 +83,8 @@ def test_seeds_come_from_their_purpose():
 
 @pytest.mark.parametrize("name", ["paper", "released", "reality_check", "demo", "study"])
 def test_shipped_settings_load(name):
-    settings = reader.load_settings(utils.ROOT / "settings" / f"{name}.yaml")
-    assert settings.name == name and settings.models == utils.MODELS
+    settings = reader.load_settings(checkout.ROOT / "settings" / f"{name}.yaml")
+    assert settings.name == name and settings.models == paper.MODELS
     folds = [settings.table_folds(protocol) for protocol in settings.protocols]
     both, all_four = [[0, 1], [0]], [[0, 1, 2, 3]]
     assert folds == {"released": [[0]], "demo": both, "study": both}.get(name, all_four)
@@ -93,7 +93,7 @@ def test_shipped_settings_load(name):
 
 def test_the_reality_checks_training_is_the_default():
     """Its settings spell out all of it, but for how many processes read images."""
-    training = reader.load_settings(utils.ROOT / "settings" / "reality_check.yaml").training
+    training = reader.load_settings(checkout.ROOT / "settings" / "reality_check.yaml").training
     assert training == reader.TrainingSettings(workers=training.workers)
     rhythms = {name: training.rhythm(name) for name in ("Cars196", "CUB200", "SOP")}
     assert rhythms == {"Cars196": (500, 1500), "CUB200": (200, 1000), "SOP": (2000, 4000)}
@@ -102,9 +102,9 @@ def test_the_reality_checks_training_is_the_default():
 def test_the_papers_settings_are_the_defaults():
     """paper.yaml spells them out, and released.yaml says what differs."""
     default = reader.Settings("paper")
-    assert reader.load_settings(utils.ROOT / "settings" / "paper.yaml") == default
-    released = reader.load_settings(utils.ROOT / "settings" / "released.yaml")
-    assert released == default._replace(name="released", protocols=[utils.PROTOCOLS["released"]])
+    assert reader.load_settings(checkout.ROOT / "settings" / "paper.yaml") == default
+    released = reader.load_settings(checkout.ROOT / "settings" / "released.yaml")
+    assert released == default._replace(name="released", protocols=[paper.PROTOCOLS["released"]])
 
 
 def test_protocols_in_a_list(tmp_path):
@@ -114,7 +114,7 @@ def test_protocols_in_a_list(tmp_path):
 
 def test_models_by_name_and_all_of_the_papers(tmp_path):
     settings = reader.load_settings(fake_data.write_settings(tmp_path, models=["None", "paper"]))
-    assert [model.name for model in settings.models] == ["None", *(model.name for model in utils.MODELS[:-1])]
+    assert [model.name for model in settings.models] == ["None", *(model.name for model in paper.MODELS[:-1])]
 
 
 def test_narrowed_settings_know_the_whole_run(tmp_path):
@@ -146,8 +146,8 @@ def test_bad_settings(tmp_path, change, message):
 
 def test_half_a_file_is_never_left(tmp_path):
     file = tmp_path / "deep" / "result.csv"
-    safe_files.write_text(file, "whole")
-    with pytest.raises(RuntimeError), safe_files.written_aside(file) as aside:
+    atomic_files.write_text(file, "whole")
+    with pytest.raises(RuntimeError), atomic_files.written_aside(file) as aside:
         aside.write_text("ha")
         raise RuntimeError
     assert file.read_text() == "whole"
@@ -157,7 +157,7 @@ def test_half_a_file_is_never_left(tmp_path):
 def test_the_record_of_a_run(tmp_path):
     settings = reader.load_settings(fake_data.write_settings(tmp_path))
     for script in ("1_compute_maps.py", "2_compare_maps.py"):
-        run_record.record(settings, utils.ROOT / "saliency" / script, "cpu")
+        provenance.record(settings, checkout.ROOT / "saliency" / script, "cpu")
     record = json.loads((settings.results / "run.json").read_text())
     assert set(record["scripts"]) == {"saliency/1_compute_maps.py", "saliency/2_compare_maps.py"}
     assert record["scripts"]["saliency/1_compute_maps.py"]["versions"]["torch"]
@@ -165,43 +165,51 @@ def test_the_record_of_a_run(tmp_path):
     assert record["settings"]["saliency"]["noise_samples"] == 2 and record["settings"]["protocols"] == ["paper"]
     (settings.results / "run.json").write_text("{")
     with pytest.raises(InputError, match="run.json: not readable"):
-        run_record.record(settings, utils.ROOT / "saliency" / "1_compute_maps.py")
+        provenance.record(settings, checkout.ROOT / "saliency" / "1_compute_maps.py")
 
 
-def test_floors():
-    """Data flows one way, and so do imports: no folder imports from one above it, nor from its neighbour."""
-    floors = [
-        "utils",
-        "common",
-        "data",
-        "reality_check",
-        "saliency properties",
-        "embedding_space",
-        "causes controls",
-        "report",
-        "benchmarks examples",
-        "tests",
-    ]
-    floor_of = {name: number for number, names in enumerate(floors) for name in names.split()}
-    files = [utils.ROOT / "utils.py", *(file for name in floor_of for file in (utils.ROOT / name).rglob("*.py"))]
-    assert len(files) > 60
-    for file in files:
-        place = file.relative_to(utils.ROOT).parts[0].removesuffix(".py")
+LAYERS = """errors seeds memory threads paper checkout
+imports schema workers leases
+files pipeline
+tables figures store checksums provenance cluster
+methods sweeps
+config
+stages
+renderer
+datasets
+networks
+preparation mock_inputs metrics
+scripts
+saliency properties training
+reality_check
+embedding_space
+causes controls
+report"""
+
+
+def test_imports_go_one_way():
+    """Data flows one way, and so do imports: no part of the package imports from a later line, nor from its neighbours."""
+    layer_of = {name: number for number, names in enumerate(LAYERS.splitlines()) for name in names.split()}
+    package = checkout.ROOT / "dml_analysis"
+    parts = {file.relative_to(package).parts[0].removesuffix(".py") for file in package.rglob("*.py")} - {"__init__"}
+    assert parts == layer_of.keys()
+    for file in package.rglob("*.py"):
+        here = file.relative_to(package).parts[0].removesuffix(".py")
         for name in imported(file):
-            below = name == place or floor_of.get(name, -1) < floor_of[place]
-            assert below, f"{file.relative_to(utils.ROOT)} imports from {name}"
+            assert name == here or layer_of[name] < layer_of[here], f"{file.relative_to(checkout.ROOT)} imports {name}"
 
 
 def imported(file):
-    """The first parts of all names of modules that a file imports, wherever in it."""
+    """The parts of the package that a file imports from, wherever in it."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            yield node.module.split(".")[0]
-        elif isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.startswith("dml_analysis") for alias in node.names), file
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("dml_analysis"):
+            _, *parts = node.module.split(".")
+            yield from parts[:1] or (alias.name for alias in node.names)
 
 
 def test_no_module_has_its_scripts_name():
-    scripts = list(utils.ROOT.glob("[a-z]*/[0-9]_*.py"))
+    scripts = list(checkout.ROOT.glob("[a-z]*/[0-9]_*.py"))
     assert len(scripts) > 15
     assert not [file for file in scripts if file.with_name(file.name[2:]).exists()]

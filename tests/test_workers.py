@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from common import cluster, workers
-from common.errors import InputError
-from common.settings import ClusterSettings, load_settings
-from common.workers import DONE, FAILED, PENDING, RUNNING, Seen
+from dml_analysis import cluster, workers
+from dml_analysis.config import ClusterSettings, load_settings
+from dml_analysis.errors import InputError
+from dml_analysis.workers import DONE, FAILED, PENDING, RUNNING, Seen
 from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
 from tests.small_stage import settings_of
@@ -102,8 +102,8 @@ def test_the_gpu_of_a_worker(monkeypatch):
     """torchrun's workers see all GPUs, and each takes its own; others take the first that they see."""
     import torch
 
-    from common.settings import Settings
-    from reality_check import modules
+    from dml_analysis.config import Settings
+    from dml_analysis.networks import modules
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -253,7 +253,7 @@ def test_what_a_task_leaves(tmp_path, monkeypatch, code, failed):
     script = tmp_path / "script.py"
     script.write_text(f"import os, sys\nprint(sys.argv[1], os.environ['RANK'], os.environ['WORLD_SIZE'])\n{code}\n")
     task = cluster.ScriptTask([str(script), "--x"], 1, 3, str(tmp_path))
-    command = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); from common.cluster import ScriptTask; "
+    command = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); from dml_analysis.cluster import ScriptTask; "
                "ScriptTask([sys.argv[2], '--x'], 1, 3, sys.argv[3])()", ROOT, script, tmp_path]  # fmt: skip
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.stdout.startswith("--x 1 3\n") and (ended.returncode != 0) is failed

@@ -22,7 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from common.safe_files import read_json
+from dml_analysis.files.atomic_files import read_json
 from tests import fake_data
 from tests.slurm import small_cluster
 

@@ -1,1 +1,0 @@
-"""Controls: floors, ceilings, nulls and tests beside the numbers of the analyses."""

@@ -1,1 +1,0 @@
-"""The generator of rendered cars, with Blender, and the check of what it renders."""

@@ -1,0 +1,1 @@
+"""Baselines, noise ceilings, permutation nulls, intervals and tests."""

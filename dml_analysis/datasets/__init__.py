@@ -1,0 +1,1 @@
+"""Images, classes and properties, and which of them are for training and for testing."""

@@ -1,0 +1,177 @@
+"""The measures of the embedding spaces of all networks, and of all looks of their trainings: two stages, two kinds of CSV.
+
+A space is that of a network's own training images or of test images, both as whoever uses the network would show them to it.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from dml_analysis.datasets import image_digests, readers
+from dml_analysis.errors import InputError, MissingFile
+from dml_analysis.files import csv_files
+from dml_analysis.files.array_files import Array
+from dml_analysis.metrics.embedding_measures import ARRAYS, COLUMNS, measured
+from dml_analysis.networks.specifications import ALL_FOLDS, by_trunk, network_stage, networks_of
+from dml_analysis.seeds import derived_seed, described
+from dml_analysis.stages import Job, Stage, View
+from dml_analysis.store import Shelf
+from dml_analysis.training import training_runs
+from dml_analysis.training.training_stages import LOG, looks_file
+
+PART = csv_files.one_of(training_runs.PARTS)
+SIZES = {"n_images": int, "n_classes": int}
+SPACES = {"loss": str, "type": str, "dataset": str, "fold": str, "part": PART, **SIZES, **COLUMNS}
+LOOKS = {"loss": str, "type": str, "dataset": str, "fold": int, "learning_rate": float, "iteration": int, "part": PART,
+         **SIZES, **COLUMNS}  # fmt: skip
+ARRAYS_OF = dict.fromkeys(SIZES, Array("i8")) | ARRAYS
+
+
+def folder(settings):
+    return settings.results / "embedding_space"
+
+
+def _measures(embeddings, labels, seed, where):
+    """The arrays of a row: see measures.measured. Raises InputError, beginning with `where`, if there is nothing to measure."""
+    try:
+        values = measured(embeddings, labels, seed)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
+    return {"n_images": len(labels), "n_classes": len(set(labels)), **values}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Networks.
+# ---------------------------------------------------------------------------------------------------------------------
+def spaces_file(settings):
+    return folder(settings) / "embedding_space.csv"
+
+
+def _spaces(settings, dataset):
+    """Yield (part, items, networks): which networks are measured on which images.
+
+    Somebody else's embeddings are of test images alone. A network for all folds has seen all that is not for testing.
+    """
+    networks = networks_of(settings, dataset, settings.folds)
+    yield "test", readers.some_items(settings, dataset, "test"), networks
+    networks = [network for network in networks if network.has_maps]
+    for fold in dict.fromkeys(network.fold for network in networks):
+        parts, number = (("train", "validation"), 0) if fold == ALL_FOLDS else (("train",), fold)
+        items = [item for part in parts for item in readers.some_items(settings, dataset, part, number)]
+        yield "train", items, [network for network in networks if network.fold == fold]
+
+
+def shelf_of(network, part, items):
+    """The measures of a network on the images of a part, in a single row."""
+    settings = network.settings
+    made_of = {"images": image_digests.described(settings, items), "classes": described([item.label for item in items])}
+    labels = network.labels | {"part": part}
+    return Shelf(folder(settings) / "spaces" / part / network.path, made_of | network.made_of(), [[network.name]],
+                 ARRAYS_OF, network, labels)  # fmt: skip
+
+
+def stage(settings):
+    """The measures of all networks, on their training images and on test images."""
+    spaces = [space for dataset in settings.datasets for space in _spaces(settings, dataset)]
+    jobs = [
+        Job([shelf_of(each, part, items) for each in group], partial(make, items), len(items))
+        for part, items, networks in spaces for group in by_trunk(networks)
+    ]  # fmt: skip
+    networks = {network.path: network for _, _, some in spaces for network in some}
+    return network_stage("embedding spaces", "image", jobs, networks.values(), [items for _, items, _ in spaces],
+                         lambda shelf: [shelf.of], views=views(settings))  # fmt: skip
+
+
+def make(items, shelves, number, tick):
+    """The measures of networks that share a trunk; see Job.make."""
+    from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
+
+    wanted = [(shelf.of, True) for shelf in shelves]
+    arrays = embedded(wanted, items, shelves[0].of.settings.properties.batch_size, tick)
+    labels, found = np.array([item.label for item in items]), []
+    for shelf, array in zip(shelves, arrays):
+        network, part = shelf.of, shelf.labels["part"]
+        seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
+        values = _measures(array, labels, seed, f"{network.name}, {part} images")
+        found.append({name: [value] for name, value in values.items()})
+    return found
+
+
+def views(settings):
+    """embedding_space.csv, of the whole run but for datasets that are not there."""
+    whole, shelves = settings.whole, []
+    for dataset in whole.datasets:
+        try:
+            spaces = list(_spaces(whole, dataset))
+        except MissingFile:
+            continue
+        shelves += [shelf_of(network, part, items) for part, items, networks in spaces
+                    for network in networks if network.is_known()]  # fmt: skip
+    return [View(spaces_file(settings), SPACES, shelves)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Looks: the same networks in the course of their training.
+# ---------------------------------------------------------------------------------------------------------------------
+class Look(NamedTuple):
+    """A run at an iteration; of the embeddings that it kept there."""
+
+    run: training_runs.Run
+    iteration: int
+    kept: Shelf  # runs.looks_shelf
+
+
+def file_of_looks(settings, dataset):
+    return folder(settings) / f"looks_{dataset}.csv"
+
+
+def look_shelves(settings, dataset):
+    """The measures of every look of the runs whose networks were taken, a row for each part of the images."""
+    log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
+    shelves = []
+    for run_shelf in training_runs.chosen_shelves(settings._replace(datasets=[dataset])):
+        run, parts = run_shelf.of, training_runs.parts_of(run_shelf.of.network)
+        network = run.network
+        of_run = (log.loss == network.model.name) & (log.fold == network.fold) & (log.learning_rate == run.rate)
+        for iteration in log[of_run].iteration:
+            kept = training_runs.looks_shelf(run_shelf, int(iteration), parts)
+            classes = {f"{part} classes": described([item.label for item in items]) for part, items in parts.items()}
+            at = folder(settings) / "looks" / network.path / f"rate{run.rate:g}" / f"iteration{iteration}"
+            shelves.append(Shelf(at, {"embeddings": kept.fingerprint, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
+                                 Look(run, int(iteration), kept), run.labels | {"iteration": int(iteration)}))  # fmt: skip
+    return shelves
+
+
+def keeps_looks(settings):
+    return settings.training is not None and settings.training.keep_embeddings
+
+
+def looks_stage(settings):
+    """The measures of all looks, of settings that train networks and keep the looks' embeddings."""
+    if not keeps_looks(settings):
+        return Stage("looks at trainings", "look", [])
+    shelves = [shelf for dataset in settings.datasets for shelf in look_shelves(settings, dataset)]
+    jobs = [Job([shelf], make_look) for shelf in shelves if shelf.of.kept.is_whole()]
+    lacking = [shelf for shelf in shelves if not shelf.of.kept.is_whole()]
+    what = f"no embeddings of {len(lacking)} looks, the first is {lacking[0].of.kept.folder}" if lacking else ""
+    return Stage("looks at trainings", "look", jobs, look_views(settings), lacking=what)
+
+
+def make_look(shelves, number, tick):
+    """The measures of a look; see Job.make."""
+    (shelf,), rows = shelves, []
+    (run, iteration, kept), network = shelf.of, shelf.of.run.network
+    for place, (part, items) in enumerate(training_runs.parts_of(network).items()):
+        embeddings = kept.get(place)["embeddings"].astype(np.float32)
+        seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
+        labels = np.array([item.label for item in items])
+        rows.append(_measures(embeddings, labels, seed, f"{run.name}, iteration {iteration}, {part} images"))
+        tick(1)
+    return [{name: [row[name] for row in rows] for name in ARRAYS_OF}]
+
+
+def look_views(settings):
+    """looks_<dataset>.csv, of all models and folds."""
+    return [View(file_of_looks(settings, dataset), LOOKS, look_shelves(settings.whole, dataset))
+            for dataset in settings.datasets]  # fmt: skip

@@ -1,0 +1,44 @@
+"""All measures of an embedding space, by name: how well it retrieves and clusters, and what shape it has."""
+
+import numpy as np
+
+from dml_analysis.files import csv_files
+from dml_analysis.files.array_files import Array
+
+# name -> how figures and tables call it
+PERFORMANCE = {
+    "recall_at_1": "Recall@1",
+    "recall_at_2": "Recall@2",
+    "recall_at_4": "Recall@4",
+    "map_at_r": "MAP@R",
+    "mean_ap": "mAP",
+    "mean_ap_1000": "mAP@1000",
+    "nmi": "NMI",
+    "f1": "F1",
+}
+DECAYS = {f"{'reverse_' * reverse}rho_{m}": (m, reverse) for reverse in (False, True) for m in (1, 2, 10)}
+SHAPE = {"pi_intra": "π intra", "pi_inter": "π inter", "pi_ratio": "π ratio"} | {
+    name: f"ρ@{m}{' reverse' * reverse}" for name, (m, reverse) in DECAYS.items()
+}
+LABELS = PERFORMANCE | SHAPE
+ARRAYS = dict.fromkeys(PERFORMANCE, Array("f8", low=0, high=1)) | dict.fromkeys(SHAPE, Array("f8", finite=False))
+COLUMNS = dict.fromkeys(PERFORMANCE, csv_files.between(0, 1)) | dict.fromkeys(SHAPE, csv_files.number_or_infinite)
+
+
+def measured(embeddings, labels, seed):
+    """Name -> value of all measures of embeddings (n, d) with class labels (n,).
+
+    seed: of k-means. A decay that drops more singular values than there are is NaN. Raises ValueError if no class has two
+    images, or an embedding is zero or not finite.
+    """
+    from dml_analysis.metrics.clustering import clustering  # scikit-learn and compiled code take seconds to load
+    from dml_analysis.metrics.geometry import decay_of, pi_inter, pi_intra, ratio, singular_values
+    from dml_analysis.metrics.retrieval import retrieval
+
+    spectrum = singular_values(embeddings)
+    intra, inter = pi_intra(embeddings, labels), pi_inter(embeddings, labels)
+    decays = {
+        name: decay_of(spectrum, m, reverse) if m <= len(spectrum) else np.nan for name, (m, reverse) in DECAYS.items()
+    }
+    scores = retrieval(embeddings, labels)._asdict() | clustering(embeddings, labels, seed)._asdict()
+    return scores | {"pi_intra": intra, "pi_inter": inter, "pi_ratio": ratio(intra, inter)} | decays

@@ -1,0 +1,114 @@
+"""How alike two saliency maps are, and how such values are averaged (paper, section 3.1). All on NumPy arrays."""
+
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+
+from dml_analysis.metrics.pair_sums import LN2, map_sums, pair_sums
+
+PIXELS = (-2, -1)
+
+
+def pearson(a, b):
+    """Pearson correlation of maps (..., H, W) with (..., H, W); leading axes broadcast, the result has their shape.
+
+    In [-1, 1]. A constant map has no correlation: NaN. Identical maps give exactly 1.
+    """
+    a, b = _centred(a), _centred(b)
+    # The root of the product, not the product of the roots: so identical maps give exactly 1.
+    with np.errstate(invalid="ignore"):
+        return np.clip(_dot(a, b) / np.sqrt(_dot(a, a) * _dot(b, b)), -1, 1)
+
+
+def jensen_shannon(a, b, base):
+    """Jensen-Shannon divergence (not its root, the distance) of maps (..., H, W) and (..., H, W) of values >= 0.
+
+    Each map is divided by its sum. Leading axes broadcast. In [0, log_base(2)], so in [0, 1] for base 2. A map that
+    sums to zero is no distribution: NaN. Raises ValueError on a negative value.
+    """
+    a, b = _distribution(a), _distribution(b)
+    # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2, with H the entropy
+    divergence = _entropy((a + b) / 2) - (_entropy(a) + _entropy(b)) / 2
+    return np.clip(divergence, 0, LN2) / np.log(base)  # rounding can leave these bounds
+
+
+def all_pairs(maps, base):
+    """(correlation, jsd), each (n, l, l): `pearson` and `jensen_shannon` of all pairs of maps (l, n, H, W) of an image.
+
+    A network with itself has correlation 1 and divergence 0, unless they are undefined. NaN maps have NaN for both.
+    Raises ValueError on a negative value.
+    """
+    maps = np.asarray(maps).reshape(*np.shape(maps)[:2], -1)
+    maps = maps.view(np.uint16) if maps.dtype == np.float16 else maps
+    totals, constant, negative = map_sums(maps)
+    if negative.any():
+        raise ValueError("a saliency map has negative values, so it is no distribution")
+    dots, logs = pair_sums(maps, totals)
+    squares, entropies = (np.einsum("naa->na", sums) for sums in (dots, logs))
+    squares = np.where(constant.T, np.nan, squares)  # lest rounding give it a pattern of its own
+    with np.errstate(invalid="ignore"):
+        # The root of the product, not the product of the roots: so identical maps give exactly 1.
+        correlation = np.clip(dots / np.sqrt(squares[:, :, None] * squares[:, None, :]), -1, 1)
+    # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2; rounding can leave these bounds
+    jsd = np.clip((entropies[:, :, None] + entropies[:, None, :]) / 2 - logs, 0, LN2) / np.log(base)
+    return _symmetric(correlation), _symmetric(jsd)
+
+
+def _symmetric(upper):
+    """Matrices (n, l, l) whose lower triangle is that of the upper one."""
+    rows, columns = np.tril_indices(upper.shape[-1], -1)
+    upper[:, rows, columns] = upper[:, columns, rows]
+    return upper
+
+
+def fisher_mean(r, axis=-1):
+    """Mean of correlations by Fisher's z: tanh(mean(arctanh(r))). NaN values are left out.
+
+    r = 1 has an infinite z, so one perfect correlation makes the mean 1; with r = -1 beside it the mean is NaN.
+    """
+    with _quiet():
+        return np.tanh(np.nanmean(np.arctanh(np.asarray(r, dtype=np.float64)), axis=axis))
+
+
+def fisher_std(r, axis=-1):
+    """The "±" of the paper's tables: tanh of the standard deviation (ddof 0) of arctanh(r). NaN values are left out.
+
+    Equal correlations have 0, also r = 1 throughout; r = ±1 among others has no finite spread: NaN.
+    """
+    with _quiet():
+        z = np.arctanh(np.asarray(r, dtype=np.float64))
+        alike = np.nanmax(z, axis=axis) == np.nanmin(z, axis=axis)
+        return np.where(alike, 0.0, np.tanh(np.nanstd(z, axis=axis)))
+
+
+def _centred(maps):
+    """Maps less their means; a constant map becomes NaN, lest rounding give it a pattern of its own."""
+    maps = np.asarray(maps, dtype=np.float64)
+    constant = maps.max(axis=PIXELS, keepdims=True) == maps.min(axis=PIXELS, keepdims=True)
+    return np.where(constant, np.nan, maps - maps.mean(axis=PIXELS, keepdims=True))
+
+
+def _dot(a, b):
+    return np.einsum("...hw,...hw->...", a, b)
+
+
+def _distribution(maps):
+    maps = np.asarray(maps, dtype=np.float64)
+    if (maps < 0).any():
+        raise ValueError("a saliency map has negative values, so it is no distribution")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return maps / maps.sum(axis=PIXELS, keepdims=True)
+
+
+def _entropy(p):
+    """Entropy in nats of distributions (..., H, W); 0 log 0 is 0."""
+    return -np.sum(p * np.log(np.where(p > 0, p, 1)), axis=PIXELS)
+
+
+@contextmanager
+def _quiet():
+    """NaN and infinity are answers here, not accidents."""
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield

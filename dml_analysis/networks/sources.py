@@ -1,0 +1,135 @@
+"""Where a network comes from that is not in the Reality Check's layout, or a trunk; and what is known of it without torch.
+
+What takes torch is in loading.py: to build it, and to describe it. Its description is kept in results/<settings>/
+networks.json, so that scripts which only ask for shapes need not build it again.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from dml_analysis import checksums, imports, schema
+from dml_analysis.config import BN_INCEPTION
+from dml_analysis.datasets import embedding_files
+from dml_analysis.datasets.images import Crop
+from dml_analysis.errors import refused
+from dml_analysis.files import atomic_files
+from dml_analysis.methods import TIMM
+from dml_analysis.networks import descriptions
+from dml_analysis.networks.descriptions import Description
+from dml_analysis.seeds import derived_seed, fingerprint
+
+# Of what networks.json says of a network.
+SIDE, TEXT = schema.whole(1, 10**5), schema.word(re.compile(".*", re.DOTALL), "a text")
+SIDES = schema.Kind(
+    lambda value: isinstance(value, list) and len(value) == 2 and all(map(SIDE.fits, value)), "two numbers of pixels"
+)
+WRITTEN = {"of": TEXT, "outputs": schema.whole(1, 10**7), "transform": TEXT, "transformed": TEXT, "weights": TEXT}
+CROP = {"resized": schema.either(SIDE, SIDES), "size": SIDES}
+
+
+class Source(NamedTuple):
+    """What builds a network (`module:function`, `timm:name` or bn_inception), and the file of its weights."""
+
+    network: str
+    checkpoint: Path | None = None
+    head: str = ""  # of a timm network with a classifier: "keep" or "drop" it
+    crop: tuple | None = None  # of a timm network: (shorter side, size of the middle) instead of timm's own
+    seed: int | None = None  # of a network with random weights
+
+    def inputs(self):
+        """The files that tell it from another."""
+        code = [imports.code_file(self.network)] if self.has_code() else []
+        return code + [self.checkpoint] * bool(self.checkpoint)
+
+    def has_code(self):
+        """Whether its code is a file that somebody may change, other than a library's."""
+        return self.network != BN_INCEPTION and not self.network.startswith(TIMM)
+
+    def made_of(self, settings):
+        """Its fingerprints, for the made_of of results. Raises MissingFile if a file is missing and was never read."""
+        made_of = {"network": self.network}
+        if self.has_code():
+            made_of["code"] = checksums.short(settings, imports.code_file(self.network))
+        if self.checkpoint:
+            made_of["checkpoint"] = checksums.short(settings, self.checkpoint)
+        options = {"head": self.head, "crop": self.crop, "random weights, seed": self.seed}
+        return made_of | {name: value for name, value in options.items() if value not in ("", None)}
+
+    def description(self, settings):
+        """Its Description. Raises InputError if it cannot be built, or is not what a network has to be."""
+        return descriptions.BN_INCEPTION if self.network == BN_INCEPTION else described(settings, self)
+
+    def describe(self):
+        from dml_analysis.networks import loading  # torch takes seconds to load
+
+        return loading.describe(self)
+
+
+class EmbeddingFile(NamedTuple):
+    """A file of embeddings, instead of a network."""
+
+    file: Path
+
+    def inputs(self):
+        return [self.file]
+
+    def made_of(self, settings):
+        return {"embeddings": checksums.short(settings, self.file)}
+
+    def description(self, settings):
+        return described(settings, self)
+
+    def describe(self):
+        return Description(embedding_files.read(self.file).shape[1], None)
+
+
+def random_seed(settings, name):
+    """The seed of the weights of a model that has random ones."""
+    return derived_seed(settings.seed, "weights", name)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# networks.json
+# ---------------------------------------------------------------------------------------------------------------------
+def described(settings, source):
+    """The Description of a source, from networks.json if it is there."""
+    key = _key(settings, source)
+    kept = atomic_files.read_record(_file(settings)).get(key)
+    return _read(settings, source, kept) if kept else _fresh(source, key)
+
+
+@cache
+def _fresh(source, key):
+    found = source.describe()
+    print(f"{source[0]}: {found.in_words()}")
+    return found
+
+
+def keep(settings, some):
+    """Write the descriptions of these sources to networks.json, beside those of others."""
+    found = {_key(settings, each): _written(each, each.description(settings)) for each in some}
+    atomic_files.add_to_record(_file(settings), found)
+
+
+def _key(settings, source):
+    return fingerprint(source.made_of(settings))
+
+
+def _file(settings):
+    return settings.results / "networks.json"
+
+
+def _written(source, found):
+    return {"of": str(source[0]), **found._asdict(), "crop": found.crop and found.crop._asdict()}
+
+
+def _read(settings, source, kept):
+    with refused(_file(settings), "what a script has written", "delete it"):
+        crop = schema.one_of([None]) if isinstance(source, EmbeddingFile) else CROP
+        schema.check(str(_file(settings)), kept, WRITTEN | {"crop": crop})
+        crop = kept["crop"] and Crop(
+            **{name: tuple(n) if isinstance(n, list) else n for name, n in kept["crop"].items()}
+        )
+        return Description(**{name: kept[name] for name in Description._fields} | {"crop": crop})

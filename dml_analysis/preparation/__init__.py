@@ -1,0 +1,1 @@
+"""Getting the datasets into place."""

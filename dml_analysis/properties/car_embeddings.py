@@ -1,0 +1,100 @@
+"""The embeddings of the rendered cars, and the features of the untrained trunk: their shelves, and how a part is made."""
+
+from functools import partial
+from pathlib import Path
+
+from dml_analysis.datasets import image_digests, readers
+from dml_analysis.errors import InputError
+from dml_analysis.files.array_files import Array
+from dml_analysis.networks.specifications import by_trunk, network_stage, networks_of
+from dml_analysis.stages import Job
+from dml_analysis.store import Shelf, blocks
+
+IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
+
+
+def embedding_networks(settings):
+    """The networks that embed the rendered cars."""
+    return networks_of(settings, settings.properties.networks, settings.folds, readers.CARS)
+
+
+def shelf_of(network, items, kind=Path("properties", "embeddings")):
+    """The embeddings (d,) of one network, not normalised, a row for each of the items; kind: the folder of all such."""
+    made_of = {"images": image_digests.described(network.settings, items), **network.made_of()}
+    folder = network.settings.results / kind / network.path
+    return Shelf(folder, made_of, _parts(items), {"embeddings": Array("f4", (network.dimensions,))}, network)
+
+
+def whole_shelves(settings, items):
+    """(whole shelves of embeddings, a line that says what else there should be; empty if nothing). InputError if there are none."""
+    networks = embedding_networks(settings)
+    known = [shelf_of(network, items) for network in networks if network.is_known()]
+    shelves = [shelf for shelf in known if shelf.is_whole()]
+    if not shelves:
+        folder = settings.results / "properties" / "embeddings"
+        raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
+    there = {shelf.of.name for shelf in shelves}
+    names = "; ".join(network.name for network in networks if network.name not in there)
+    return shelves, f"no whole embeddings of {names}; run properties/2_embed_cars.py" if names else ""
+
+
+def features_shelf_of(network, items):
+    """The features (f,) that the trunk of an untrained network gives, which is the same trunk in all folds."""
+    made_of = {"images": image_digests.described(network.settings, items), **network.made_of()}
+    del made_of["embedder"]
+    folder = network.settings.results / "properties" / "features"
+    return Shelf(folder, made_of, _parts(items), {"features": Array("f4", (network.features,))}, network)
+
+
+def features_shelf(settings, items):
+    """The same of the settings' untrained model, "None". Raises InputError if they have none."""
+    untrained = [network for network in embedding_networks(settings.whole) if network.model.is_none]
+    if not untrained:
+        raise InputError(f"settings {settings.name!r}: `models` has no untrained one; add None")
+    return features_shelf_of(untrained[0], items)
+
+
+def _parts(items):
+    return [readers.ids_of(some) for some in blocks(items, IMAGES_PER_PART)]
+
+
+def read(shelf):
+    """All rows of a shelf of embeddings or features, (n, d). Raises InputError if it is broken."""
+    (array,) = shelf.read().values()
+    return array
+
+
+def check(shelves, todo):
+    """Raise InputError if embeddings that are on these shelves are broken; see Stage.check."""
+    for shelf in shelves:
+        read(shelf)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The stage.
+# ---------------------------------------------------------------------------------------------------------------------
+def stage(settings):
+    """The embeddings by all networks; those that share a trunk are made together."""
+    items, embedding = readers.chosen_cars(settings)[0], embedding_networks(settings)
+    jobs = [Job(_shelves(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
+    return network_stage("embeddings", "image", jobs, embedding, [items], lambda shelf: [shelf.of])
+
+
+def _shelves(group, items):
+    """The shelves of networks that share a trunk; if that is the untrained one, its features' as well."""
+    untrained = [network for network in group if network.model.is_none]
+    return [shelf_of(network, items) for network in group] + [features_shelf_of(each, items) for each in untrained[:1]]
+
+
+def make(settings, items, shelves, number, tick):
+    """A part of what networks make of images that share a trunk; see Job.make."""
+    return arrays_of(shelves, blocks(items, IMAGES_PER_PART)[number], settings.properties.batch_size, tick)
+
+
+def arrays_of(shelves, items, batch_size, tick):
+    """The arrays of these items for each of the shelves, whose networks share a trunk."""
+    from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
+
+    wanted = [(shelf.of, "embeddings" in shelf.arrays) for shelf in shelves]
+    arrays = embedded(wanted, items, batch_size, tick)
+    return [{name: array} for shelf, array in zip(shelves, arrays) for name in shelf.arrays]

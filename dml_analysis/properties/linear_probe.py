@@ -1,0 +1,75 @@
+"""Linear probes of a trunk's features."""
+
+from functools import partial
+
+import numpy as np
+
+from dml_analysis.config import unlike_defaults
+from dml_analysis.errors import InputError
+from dml_analysis.files import csv_files
+from dml_analysis.files.array_files import Array
+from dml_analysis.paper import PROPERTIES
+from dml_analysis.properties import car_embeddings
+from dml_analysis.properties.property_scores import cars_of
+from dml_analysis.seeds import derived_seed, fingerprint
+from dml_analysis.stages import Job, Stage, View
+from dml_analysis.store import Shelf
+
+FIFTHS = 5  # of the images; each is judged by a probe of the other four
+PENALTIES = np.logspace(0, 6, 13)  # of which the probe takes the best by leave-one-out inside these four
+COLUMNS = {"property": str, "label": str, "values": int, "images": int, "chance": float, "percent": float,
+           "standard_error": float}  # fmt: skip
+
+
+def right(features, codes, seed):
+    """(n,) booleans: which rows of features (n, d) a linear classifier that has not seen them gives their code (n,).
+
+    Raises ValueError if there are too few rows to leave some out, or if all have the same code.
+    """
+    from sklearn.linear_model import RidgeClassifierCV  # slow to import
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if len(codes) < 2 * FIFTHS or len(set(codes)) < 2:
+        raise ValueError(f"a probe needs at least {2 * FIFTHS} images and two values")
+    probe = make_pipeline(StandardScaler(), RidgeClassifierCV(PENALTIES))
+    fifths = KFold(FIFTHS, shuffle=True, random_state=seed)
+    return cross_val_predict(probe, features, codes, cv=fifths) == codes
+
+
+def csv_file(settings):
+    return settings.results / "properties" / "linear_probe.csv"
+
+
+def stage(settings):
+    """A probe of the untrained trunk's features for each property. Raises InputError if the features are not whole."""
+    items, codes = cars_of(settings)
+    features = car_embeddings.features_shelf(settings, items)
+    if not features.is_whole():
+        raise InputError(f"{features.folder}: not whole; run properties/2_embed_cars.py first")
+    made_of = {"features": features.fingerprint, "properties": fingerprint(codes.tolist())}
+    made_of |= unlike_defaults(settings, "seed")
+    arrays = {name: Array({str: "U40", int: "i8", float: "f8"}[kind]) for name, kind in list(COLUMNS.items())[1:]}
+    shelf = Shelf(settings.results / "properties" / "probes", made_of, [[prop.name] for prop in PROPERTIES], arrays)
+    view = View(csv_file(settings), COLUMNS, [shelf])
+    return Stage("probes", "probe", [Job([shelf], partial(make, settings, features, codes))], [view])
+
+
+def make(settings, features, codes, shelves, number, tick):
+    """The probe of a property; see Job.make."""
+    (name, label, _), codes = PROPERTIES[number], codes[:, number]
+    try:
+        hits = right(car_embeddings.read(features), codes, derived_seed(settings.seed, "linear probe", name) % 2**32)
+    except ValueError as error:
+        raise InputError(f"{settings.paths['RenderedCars']}: {name}: {error}") from None
+    tick(1)
+    shares = np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
+    row = (label, codes.max() + 1, len(codes), *(100 * shares).round(1))
+    return [{column: [value] for column, value in zip(list(COLUMNS)[1:], row)}]
+
+
+def show(settings):
+    """Print linear_probe.csv."""
+    for row in csv_files.read_rows(csv_file(settings), COLUMNS, key=["property"]):
+        print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")

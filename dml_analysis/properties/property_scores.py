@@ -1,0 +1,181 @@
+"""How embeddings cluster by every property of the rendered cars, by NR-Precision, and tests between groups of models."""
+
+from functools import partial
+from itertools import combinations, product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dml_analysis.datasets import readers
+from dml_analysis.datasets.readers import property_codes
+from dml_analysis.files import csv_files
+from dml_analysis.files.array_files import Array
+from dml_analysis.imports import is_name
+from dml_analysis.methods import trained_groups
+from dml_analysis.metrics.significance import ALTERNATIVES, mann_whitney
+from dml_analysis.networks.specifications import Network, code_of, device_of
+from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.properties import car_embeddings
+from dml_analysis.seeds import fingerprint
+from dml_analysis.stages import Job, Stage, View, rows_of
+from dml_analysis.store import Shelf
+
+RAW_DISTANCE = "Euclidean, raw embeddings"
+UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
+KEY = ("loss", "fold", "property")
+COLUMNS = {"loss": str, "type": str, "fold": str, "property": csv_files.one_of([prop.name for prop in PROPERTIES]),
+           "distance": str, "max_neighbors": str, "n_images": int, "r_precision": csv_files.between(0, 1),
+           "nr_precision": float}  # fmt: skip
+TEST_KEY = ("property", "unit", "alternative", "group_a", "group_b")
+TEST_COLUMNS = {"property": COLUMNS["property"], "unit": csv_files.one_of(UNITS), "alternative": csv_files.one_of(ALTERNATIVES),
+                "group_a": str, "group_b": str, "n_a": int, "n_b": int, "u": float, "p_value": csv_files.between(0, 1),
+                "mean_a": float, "mean_b": float}  # fmt: skip
+
+
+class Scored(NamedTuple):
+    """What a shelf of scores is of."""
+
+    network: Network
+    protocol: Protocol
+
+
+def shelf_of(network, protocol, embedded, codes):
+    """The scores of a network by a protocol, a row for each property.
+
+    embedded: the shelf of its embeddings; codes (n, k): which value of each property their images have.
+    """
+    distance = network.model.distance if protocol.own_distance else RAW_DISTANCE
+    measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
+    made_of = {"embeddings": embedded.fingerprint, "properties": fingerprint(codes.tolist()), **measured}
+    made_of |= code_of(network.settings, distance)
+    arrays = {
+        "n_images": Array("i8"),
+        "r_precision": Array("f8", finite=False, low=0, high=1),
+        "nr_precision": Array("f8", finite=False),
+    }
+    folder, parts = network.settings.results / protocol.name / "properties" / "scores", [[p.name for p in PROPERTIES]]
+    scored, labels = Scored(network, protocol), network.labels | measured
+    return Shelf(folder / network.path, made_of, parts, arrays, scored, labels)
+
+
+def cars_of(settings):
+    """(items, codes (n, k)) of the rendered cars."""
+    items, table = readers.chosen_cars(settings)
+    return items, property_codes(table)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The stage.
+# ---------------------------------------------------------------------------------------------------------------------
+def stage(settings):
+    """The scores of all networks that have embeddings."""
+    (items, codes), jobs = cars_of(settings), []
+    sources, lacking = car_embeddings.whole_shelves(settings, items)
+    for embedded in sources:
+        work = partial(make, embedded, codes), 1, partial(try_block, embedded, codes)
+        jobs += [Job([shelf_of(embedded.of, protocol, embedded, codes)], *work) for protocol in settings.protocols]
+    check, device = partial(car_embeddings.check, sources), partial(float64_device, settings)
+    return Stage("scores", "score", jobs, views(settings), check=check, device=device, lacking=lacking)
+
+
+def make(embedded, codes, shelves, number, tick):
+    """The scores of a network; see Job.make."""
+    (shelf,) = shelves
+    precision = score(car_embeddings.read(embedded), codes, shelf.of, float64_device(shelf.of.network.settings))
+    tick(len(precision.r_precision))
+    return [{"n_images": [len(codes)] * codes.shape[1], **precision._asdict()}]
+
+
+def score(embedded, codes, scored, device="cpu"):
+    """The Precision of embeddings (n, d) and codes (n, k), by what is Scored."""
+    from dml_analysis.metrics.nr_precision import nr_precision  # compiled code takes a second to load
+
+    return nr_precision(coordinates_by(*scored, embedded), codes, scored.protocol.max_neighbors, device=device)
+
+
+def coordinates_by(network, protocol, embedded):
+    """Coordinates (n, k) whose Euclidean distances order neighbours as the protocol has it for a network's embeddings (n, d)."""
+    return coordinates_of(embedded, network.model.distance) if protocol.own_distance else embedded
+
+
+def coordinates_of(embedded, distance):
+    """Coordinates (n, k) whose Euclidean distances order neighbours as a distance, of Table 1 or module:function, does."""
+    if is_name(distance):
+        from dml_analysis.networks.distances import coordinates  # torch takes seconds to load
+
+        return coordinates(distance, embedded)
+    from dml_analysis.metrics.nr_precision import euclidean_coordinates
+
+    return euclidean_coordinates(embedded, distance)
+
+
+def float64_device(settings):
+    """The name of the device that the settings ask for, or of the CPU if that one has no float64."""
+    device = device_of(settings)
+    return "cpu" if device == "mps" else device
+
+
+def try_block(embedded, codes, shelves, number, tick):
+    """The scores of as many queries as are looked at together, which is a share of the work."""
+    from dml_analysis.metrics.coarse_distances import queries_at_once
+    from dml_analysis.metrics.nr_precision import nr_precision
+
+    (n, k), array = codes.shape, car_embeddings.read(embedded)
+    scored, queries = shelves[0].of, np.arange(min(queries_at_once(n), n))
+    nr_precision(array[:50], codes[:50])  # so that it is compiled
+    tick(1)
+    device = float64_device(scored.network.settings)
+    nr_precision(array, codes, scored.protocol.max_neighbors, queries, device)
+    tick(k * len(queries) / n)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# CSV files.
+# ---------------------------------------------------------------------------------------------------------------------
+def scores_file(settings, protocol):
+    return settings.results / protocol.name / "properties" / "nr_precision.csv"
+
+
+def tests_file(settings, protocol):
+    return settings.results / protocol.name / "properties" / "mann_whitney.csv"
+
+
+def views(settings):
+    """nr_precision.csv and mann_whitney.csv of the whole run, by every protocol."""
+    (items, codes), found = cars_of(settings.whole), []
+    known = [network for network in car_embeddings.embedding_networks(settings.whole) if network.is_known()]
+    for protocol in settings.protocols:
+        shelves = [shelf_of(each, protocol, car_embeddings.shelf_of(each, items), codes) for each in known]
+        found.append(View(scores_file(settings, protocol), COLUMNS, shelves))
+        found.append(View(tests_file(settings, protocol), TEST_COLUMNS, shelves, test_rows))
+    return found
+
+
+def test_rows(shelves, _):
+    """Mann-Whitney tests of every property between any two groups of trained models, by both units and alternatives.
+
+    A property is left out where a group has no scores, or a score is NaN.
+    """
+    shelves = [shelf for shelf in shelves if shelf.of.network.model.trained]
+    groups = trained_groups([shelf.of.network.model for shelf in shelves])
+    scores = pd.DataFrame(rows_of(shelves, COLUMNS), columns=list(COLUMNS))
+    for prop in PROPERTIES:
+        of_property = scores[scores.property == prop.name]
+        for (group_a, group_b), unit in product(combinations(groups, 2), UNITS):
+            a, b = (observations(of_property, group, unit) for group in (group_a, group_b))
+            if a.isna().any() or b.isna().any():
+                continue
+            for alternative in ALTERNATIVES:
+                test = mann_whitney(a, b, alternative)
+                yield prop.name, unit, alternative, group_a, group_b, len(a), len(b), *test, a.mean(), b.mean()
+
+
+def observations(scores, group, unit):
+    """The NR-Precisions of one group: one per model and fold, or a mean over the folds per model."""
+    chosen = scores[scores.type == group]
+    return (
+        chosen.groupby("loss").nr_precision.agg(lambda s: s.mean(skipna=False))
+        if unit == "loss_mean"
+        else chosen.nr_precision
+    )

@@ -1,0 +1,148 @@
+"""Tables 1, 5 and 6: the losses, the properties, and how embeddings cluster by them."""
+
+import pandas as pd
+
+from dml_analysis.datasets.readers import CARS, car_properties
+from dml_analysis.files import csv_files
+from dml_analysis.methods import about_own, grouped, trained_groups
+from dml_analysis.networks.specifications import ALL_FOLDS
+from dml_analysis.paper import PROPERTIES
+from dml_analysis.properties.property_scores import COLUMNS as SCORE_COLUMNS
+from dml_analysis.properties.property_scores import KEY, TEST_COLUMNS, TEST_KEY, scores_file, tests_file
+from dml_analysis.tables import MISSING_CELL, Cell, Entry, Table
+
+SIGNIFICANT = 2.576  # the paper's threshold for underlining; see the README on what it does and does not say
+NOT_GIVEN = "not given"  # in the cells of a model by embeddings, where it has none of the rendered cars
+LEVEL = 0.01  # of the Mann-Whitney test that puts a mean in bold
+COLUMN_GROUPS = ["Car", "Car", *["Car Color"] * 3, *["Background Color"] * 3, "", "Sun", "Sun"]
+COLUMNS = [
+    "Model", "Rotation", "Hue", "Saturation", "Value", "Hue", "Saturation", "Value",
+    "Camera Height", "Elevation", "Rotation",
+]  # fmt: skip
+
+
+def models_table(settings, protocol, name):
+    """Table 1."""
+    models = settings.models
+    rows = [(model.name, model.year, model.group, model.distance) for model in models]
+    records = pd.DataFrame(rows, columns=["loss", "year", "type", "distance"])
+    records["year"] = records["year"].astype("Int64")
+    shown = [("", "", "") if model.is_none else row[1:] for model, row in zip(models, rows)]
+    cells = [[Cell(str(text or "")) for text in row] for row in shown]
+    caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance.' + about_own(
+        models, ""
+    )
+    names = [model.name for model in models]
+    return Table(name, caption, [], ["Year", "Loss type", "Distance/Similarity"], [], names, cells, records, False)
+
+
+def properties_table(settings, protocol, name):
+    """Table 5."""
+    properties = car_properties(settings)
+    texts = [", ".join(printed_value(prop.name, value) for value in prop.values) for prop in properties]
+    labels = [prop.label for prop in properties]
+    records = pd.DataFrame(
+        [(prop.name, prop.label, "|".join(map(str, prop.values))) for prop in properties],
+        columns=["property", "label", "values"],
+    )
+    caption = "Properties of the rendered cars and their possible values; every image draws each uniformly at random."
+    return Table(name, caption, [], ["Possible values"], [], labels, [[Cell(text)] for text in texts], records, False)
+
+
+def printed_value(name, value):
+    """A property's value as Table 5 has it."""
+    return f"{value}°" if name in ("rotation_z", "sun_elevation", "sun_rotation") else str(value)
+
+
+def nr_precision_table(settings, protocol, name):
+    """Table 6: NR-Precision of every model and property, averaged over the folds, and the means of the groups.
+
+    Underlined above the paper's threshold; of two groups' means the larger is bold where they differ significantly by the
+    protocol's Mann-Whitney test.
+    """
+    scores = csv_files.read(scores_file(settings, protocol), SCORE_COLUMNS, KEY)
+    models, names = grouped(settings.models), trained_groups(settings.models)
+    values = {(model.name, p.name): _fold_mean(settings, scores, model, p) for model in models for p in PROPERTIES}
+    cells = [[_score_cell(values[model.name, p.name]) for p in PROPERTIES] for model in models]
+    records = [(m.name, m.group, p.name, value if (value := values[m.name, p.name]) != NOT_GIVEN else None)
+               for m in models for p in PROPERTIES]  # fmt: skip
+    means, bold = group_means(models, values), significantly_larger(settings, protocol)
+    for group in names:
+        cells.append([_mean_cell(means[group, p.name], (group, p.name) in bold) for p in PROPERTIES])
+        records += [(f"{group} Mean", group, p.name, means[group, p.name]) for p in PROPERTIES]
+    return Table(
+        name,
+        _caption(settings, protocol, scores),
+        COLUMN_GROUPS,
+        COLUMNS,
+        [*(model.group for model in models), *("Mean" for _ in names)],
+        [*(model.name for model in models), *(f"{group} Mean" for group in names)],
+        cells,
+        pd.DataFrame(records, columns=["loss", "type", "property", "value"]),
+    )
+
+
+def _fold_mean(settings, scores, model, prop):
+    """Mean NR-Precision over the settings' folds; None if one is missing or undefined, NOT_GIVEN if there can be none."""
+    if model.embeddings and CARS not in model.embeddings:
+        return NOT_GIVEN
+    folds = [str(fold) for fold in settings.folds] if model.per_fold else [ALL_FOLDS]
+    rows = scores[(scores.loss == model.name) & (scores.property == prop.name) & scores.fold.isin(folds)]
+    complete = len(rows) == len(folds) and rows.nr_precision.notna().all()
+    return float(rows.nr_precision.mean()) if complete else None
+
+
+def group_means(models, values):
+    """(group, property) -> mean over the group's trained models; None if one is missing."""
+    means = {}
+    for group in trained_groups(models):
+        for prop in PROPERTIES:
+            column = [values[model.name, prop.name] for model in models if model.group == group and model.trained]
+            column = [value for value in column if value != NOT_GIVEN] or [None]
+            means[group, prop.name] = None if None in column else sum(column) / len(column)
+    return means
+
+
+def significantly_larger(settings, protocol):
+    """The (group, property) whose mean is significantly larger than another group's, by the protocol's test."""
+    tests = csv_files.read(tests_file(settings, protocol), TEST_COLUMNS, TEST_KEY)
+    chosen = tests[(tests.unit == protocol.test_unit) & (tests.alternative == protocol.test_alternative)]
+    return {
+        (row.group_a if row.mean_a > row.mean_b else row.group_b, row.property)
+        for row in chosen[chosen.p_value < LEVEL].itertuples()
+    }
+
+
+def _score_cell(value):
+    if value is None or value == NOT_GIVEN:
+        return MISSING_CELL if value is None else Cell(NOT_GIVEN)
+    return Cell(_two_digits(value), value, underline=value > SIGNIFICANT)
+
+
+def _mean_cell(value, bold):
+    return MISSING_CELL if value is None else Cell(_two_digits(value), None, bold=bold)
+
+
+def _two_digits(value):
+    return f"{round(value, 2) + 0.0:.2f}"  # adding zero turns -0.0 into 0.0
+
+
+def _caption(settings, protocol, scores):
+    numbers = sorted(set(scores.n_images))
+    n = " to ".join(f"{number:,}" for number in dict.fromkeys(numbers[:1] + numbers[-1:])) or "no"
+    limit = f"at most {protocol.max_neighbors} neighbours" if protocol.max_neighbors else "all R neighbours"
+    distance = "each loss's own distance" if protocol.own_distance else "Euclidean distance of raw embeddings"
+    unit = "loss" if protocol.test_unit == "loss_mean" else "loss and fold"
+    return (
+        f"NR-Precisions for {n} rendered car images, networks trained on {settings.properties.networks}. "
+        f"Underlined: above {SIGNIFICANT}. Bold: the larger mean where the loss types differ (Mann-Whitney at 1%, one "
+        f"value per {unit}, {protocol.test_alternative}). Protocol {protocol.name}: {limit}, {distance}; "
+        f"mean over fold {', '.join(map(str, settings.folds))}.{about_own(settings.models, '')}"
+    )
+
+
+ENTRIES = [
+    Entry("table1", models_table),
+    Entry("table5", properties_table),
+    Entry("table6", nr_precision_table),
+]

@@ -1,0 +1,1 @@
+"""Inputs, accuracies and trainings."""

@@ -1,0 +1,113 @@
+"""How well networks retrieve images of the right class from their test sets: the Reality Check's three measures."""
+
+from functools import partial
+from itertools import chain
+
+from dml_analysis.datasets import image_digests, readers
+from dml_analysis.errors import MissingFile
+from dml_analysis.files import csv_files
+from dml_analysis.files.array_files import Array
+from dml_analysis.networks.specifications import by_trunk, network_stage, networks_of
+from dml_analysis.seeds import described
+from dml_analysis.stages import Job, View
+from dml_analysis.store import Shelf
+
+MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
+COLUMNS = {"loss": str, "dataset": str, "fold": str, "type": str, "n_images": int, "n_classes": int,
+           **dict.fromkeys(MEASURES, csv_files.between(0, 1))}  # fmt: skip
+QUERIES_AT_ONCE = 1024
+
+
+def accuracies(embeddings, labels):
+    """Measure -> its value for embeddings (n, d) with class labels (n,), each image the query of all others.
+
+    Neighbours are by cosine similarity, as the Reality Check tests on normalised embeddings; images alone in their class
+    are no queries.
+    """
+    import torch  # it takes seconds to load
+    from pytorch_metric_learning.distances import CosineSimilarity
+    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+    from pytorch_metric_learning.utils.inference import CustomKNN
+
+    calculator = AccuracyCalculator(
+        include=MEASURES,
+        k="max_bin_count",
+        knn_func=CustomKNN(CosineSimilarity(), batch_size=QUERIES_AT_ONCE),
+        device=torch.device("cpu"),
+    )
+    return calculator.get_accuracy(torch.as_tensor(embeddings), torch.as_tensor(labels))
+
+
+def csv_file(settings):
+    return settings.results / "reality_check" / "accuracy.csv"
+
+
+def shelf_of(network, items):
+    """The accuracy of one network, in a single row."""
+    classes = [item.label for item in items]
+    made_of = {
+        "images": image_digests.described(network.settings, items),
+        "classes": described(classes),
+        **network.made_of(),
+    }
+    arrays = {"n_images": Array("i8"), "n_classes": Array("i8"), **dict.fromkeys(MEASURES, Array("f8", low=0, high=1))}
+    folder = network.settings.results / "reality_check" / "accuracy" / network.path
+    return Shelf(folder, made_of, [[network.name]], arrays, network, network.labels)
+
+
+def stage(settings):
+    """The accuracy of all networks, each on the test images of its dataset."""
+    items = {dataset: readers.some_items(settings, dataset, "test") for dataset in settings.datasets}
+    tested = {dataset: networks_of(settings, dataset, settings.folds) for dataset in items}
+    jobs = [
+        Job([shelf_of(each, items[name]) for each in group], partial(make, settings, items[name]), len(items[name]))
+        for name in items for group in by_trunk(tested[name])
+    ]  # fmt: skip
+    networks = chain(*tested.values())
+    return network_stage(
+        "accuracies", "image", jobs, networks, items.values(), lambda shelf: [shelf.of], views=views(settings)
+    )
+
+
+def make(settings, items, shelves, number, tick):
+    """The accuracies of networks that share a trunk; see Job.make."""
+    from dml_analysis.networks.embedding import embedded
+
+    wanted = [(shelf.of, True) for shelf in shelves]
+    arrays = embedded(wanted, items, settings.properties.batch_size, tick)
+    labels = [item.label for item in items]
+    sizes = {"n_images": [len(labels)], "n_classes": [len(set(labels))]}
+    return [
+        sizes | {measure: [value] for measure, value in accuracies(embeddings, labels).items()} for embeddings in arrays
+    ]
+
+
+def views(settings):
+    """accuracy.csv, of the whole run."""
+    whole, shelves = settings.whole, []
+    for dataset in sorted(whole.datasets):
+        known = [network for network in networks_of(whole, dataset, whole.folds) if network.is_known()]
+        known.sort(key=lambda network: (whole.models.index(network.model), network.fold))
+        try:
+            items = readers.load_items(whole, dataset, "test")
+            shelves += [shelf_of(network, items) for network in known]
+        except MissingFile:  # a dataset that is gone, or has not come yet
+            some = [shelf_of(network, []) for network in known]
+            shelves += [shelf._replace(made_of=shelf.recorded() or {}) for shelf in some]
+    return [View(csv_file(settings), COLUMNS, shelves)]
+
+
+def show(settings):
+    """Print accuracy.csv, averaged over the folds."""
+    print(summary(csv_files.read(csv_file(settings), COLUMNS, key=["loss", "dataset", "fold"])))
+    if settings.note:
+        print(settings.note)
+
+
+def summary(table):
+    """One line per dataset and model: the measures in percent, as mean over the folds."""
+    lines = [f"{'dataset':14}{'model':26}{'folds':>6}{'P@1':>8}{'RP':>8}{'MAP@R':>8}"]
+    for (dataset, name), rows in table.groupby(["dataset", "loss"], sort=False):
+        means = "".join(f"{100 * rows[measure].mean():8.2f}" for measure in MEASURES)
+        lines.append(f"{dataset:14}{name:26}{len(rows):6}{means}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Saliency maps of all networks, compared pair by pair: Tables 2-4, Figure 2."""

@@ -1,0 +1,328 @@
+"""The similarity of every pair of networks' maps: per image on shelves, averaged over images in pairs_<dataset>.csv.
+
+A shelf of comparisons has an array for each pair of networks, and grows as there are maps of more. All goes part by part,
+so that memory does not grow with the number of images.
+"""
+
+from functools import partial
+from itertools import combinations_with_replacement
+from typing import NamedTuple
+
+import numpy as np
+
+from dml_analysis.config import Settings
+from dml_analysis.datasets import image_digests, readers
+from dml_analysis.datasets.images import size_of
+from dml_analysis.errors import InputError, MissingFile
+from dml_analysis.files import csv_files
+from dml_analysis.files.array_files import Array
+from dml_analysis.methods import slug
+from dml_analysis.metrics.map_alignment import brought_together, laid_on_grid, scaled
+from dml_analysis.networks.specifications import ALL_FOLDS, network_stage, networks_of
+from dml_analysis.paper import Protocol
+from dml_analysis.saliency import saliency_maps
+from dml_analysis.seeds import fingerprint
+from dml_analysis.stages import Job, Stage, View
+from dml_analysis.store import Shelf
+
+IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
+KEY = ("dataset", "fold", "loss_a", "loss_b")
+COLUMNS = {
+    **dict.fromkeys(KEY, str),
+    "n_images": int,
+    "correlation_mean": csv_files.between(-1, 1),
+    "correlation_std": csv_files.between(0, 1),
+    "jsd_mean": csv_files.between(0, 1),
+    "jsd_std": csv_files.between(0, 1),
+}
+
+
+class Comparison(NamedTuple):
+    """What is compared: the maps of a dataset's images, in a fold, by a protocol."""
+
+    settings: Settings
+    protocol: Protocol
+    dataset: str
+    fold: int
+    items: list
+    maps: dict  # name of a model -> the shelf of its network's maps; of all networks of the whole run that are known
+    is_first: bool  # of all folds that are compared
+
+    def fold_of(self, pair):
+        """The fold of a pair of models' networks: ALL_FOLDS if both have one for all."""
+        folds = {self.maps[name].of.network.fold for name in pair} - {ALL_FOLDS}
+        return folds.pop() if folds else ALL_FOLDS
+
+    def arrays_of(self, names):
+        """(name, name) -> the name of their array, which tells by which maps it was made, not in which order.
+
+        Two models that have one network each for all folds are a pair of the first fold alone.
+        """
+        names = [name for name in self.maps if name in names]
+        arrays = {}
+        for pair in combinations_with_replacement(names, 2):
+            if self.fold_of(pair) == ALL_FOLDS and not self.is_first:
+                continue
+            a, b = sorted(pair)
+            made_of = fingerprint([self.maps[a].fingerprint, self.maps[b].fingerprint])
+            arrays[pair] = f"{slug(a)}-{slug(b)}-{made_of}"
+        return arrays
+
+    def shelf_of(self, names):
+        """The shelf of correlation and JSD of every pair, a row for each image, which must have those of these models."""
+        made_of = {"images": image_digests.described(self.settings, self.items), "jsd_base": self.protocol.jsd_base}
+        folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"
+        parts = [readers.ids_of(some) for some in saliency_maps.parts_of(self.items)]
+        arrays = {name: Array("f8", (2,), finite=False, low=-1, high=1) for name in self.arrays_of(self.maps).values()}
+        wanted = tuple(self.arrays_of(names).values())
+        return Shelf(folder / self.dataset / f"fold{self.fold}", made_of, parts, arrays, self, wanted=wanted)
+
+    def image_sizes(self, number):
+        """(width, height) of the images of a part."""
+        return [size_of(item.path) for item in saliency_maps.parts_of(self.items)[number]]
+
+    def is_shown(self, name, number):
+        """Whether figures show a model's maps of this part."""
+        shown = self.is_first or self.maps[name].of.network.fold == ALL_FOLDS
+        return (
+            shown
+            and self.dataset == self.settings.whole.shown_dataset
+            and number in saliency_maps.shown_parts(self.items)
+        )
+
+
+def comparisons_of(settings, items):
+    """All comparisons of a run; items: dataset -> list."""
+    found = []
+    for dataset in settings.datasets:
+        for fold in settings.folds:
+            mapped = [
+                each for each in networks_of(settings.whole, dataset, [fold]) if each.has_maps and each.is_known()
+            ]
+            for protocol in saliency_maps.protocols_of(settings, fold):
+                shelves = {n.model.name: saliency_maps.shelf_of(n, protocol, items[dataset]) for n in mapped}
+                is_first = fold == settings.whole.table_folds(protocol)[0]
+                found.append(Comparison(settings, protocol, dataset, fold, items[dataset], shelves, is_first))
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The stage where maps are kept.
+# ---------------------------------------------------------------------------------------------------------------------
+def stage(settings):
+    """The comparison of all networks whose maps are whole, also of those that a narrowed run leaves out."""
+    settings.check_table_folds()
+    items, jobs, lacking = saliency_maps.mapped_items(settings), [], {}
+    saliency_maps.check_any(settings, saliency_maps.networks_of(settings))
+    asked = [model.name for model in settings.models if not model.embeddings]
+    for comparison in comparisons_of(settings, items):
+        ready = [name for name, each in comparison.maps.items() if each.is_whole()]
+        compared, common = comparison.arrays_of(asked), comparison.shelf_of(()).common()
+        gone = {name for pair, array in compared.items() if array not in common for name in pair} - set(ready)
+        lacking |= dict.fromkeys(name for name in asked if name in gone or name not in comparison.maps)
+        jobs += [Job([comparison.shelf_of(ready)], partial(compare_kept, ready))] if ready else []
+    if len(lacking) == len(asked) and not jobs:
+        folder = settings.results / settings.protocols[0].name / "saliency" / "maps"
+        raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
+    what = f"the maps of {', '.join(lacking)} are not whole; run saliency/1_compute_maps.py" if lacking else ""
+    return Stage("comparisons", "image", jobs, views(settings, items), lacking=what)
+
+
+def compare_kept(names, shelves, number, tick):
+    """A part of the comparison, from the models' maps on their shelves; see Job.make."""
+    kept = kept_maps([shelves[0].of.maps[name] for name in names], number)
+    return [compared(shelves[0].of, names, kept, number, tick)]
+
+
+def kept_maps(shelves, number):
+    """The maps (l, n, h, w) of a part from each of l shelves, or a list of them if they differ in size, float16.
+
+    The part after it is asked for, too.
+    """
+    sizes = [(len(shelf.parts[number]), *shelf.arrays["maps"].shape) for shelf in shelves]
+    if len(set(sizes)) == 1:  # at once: to ask for memory takes longer than to read
+        found = np.empty((len(shelves), *sizes[0]), np.float16)
+    else:
+        found = [np.empty(size, np.float16) for size in sizes]
+
+    for shelf, room in zip(shelves, found):
+        maps = shelf.get(number, "maps", rooms={"maps": room})["maps"]
+        if maps is not room:
+            room[...] = maps
+        shelf.read_ahead(number + 1)
+    return found
+
+
+def compared(comparison, names, some, number, tick):
+    """The arrays (n, 2), correlation and JSD, of all pairs of these models, whose maps (n, h, w) of a part are given."""
+    seen = [comparison.maps[name].of.network.crop for name in names]
+    images = comparison.image_sizes(number) if len(set(seen)) > 1 else ()
+    correlation, jsd = compare(some, comparison.protocol.jsd_base, tick, seen, images)
+    places = {name: place for place, name in enumerate(names)}
+    return {
+        array: np.stack([each[:, places[a], places[b]] for each in (correlation, jsd)], axis=1)
+        for (a, b), array in comparison.arrays_of(names).items()
+    }
+
+
+def compare(some, jsd_base, tick, crops=None, image_sizes=()):
+    """(correlation, JSD), each (n, l, l), of all pairs of maps (l, n, h, w), or of a list of l arrays (n, h, w).
+
+    crops: what part of the n images each of the l networks sees; image_sizes: (width, height) of these, if crops differ.
+    """
+    from dml_analysis.metrics.map_similarity import all_pairs  # compiled code takes a second to load
+
+    crops, n = crops or [None] * len(some), len(some[0])
+    found = np.full((2, n, len(some), len(some)), np.nan)
+    for start in range(0, n, IMAGES_AT_ONCE):
+        now = range(n)[start : start + IMAGES_AT_ONCE]
+        for first, second in combinations_with_replacement(dict.fromkeys(crops), 2):
+            a, b = ([place for place, crop in enumerate(crops) if crop == each] for each in (first, second))
+            if first == second:
+                if len(a) == len(some) and isinstance(some, np.ndarray):
+                    stack = some[:, now.start : now.stop]
+                else:
+                    stack = np.array([some[place][now.start : now.stop] for place in a])
+                values = np.array(all_pairs(stack, jsd_base))
+                found[np.ix_((0, 1), now, a, a)] = values
+            else:
+                stacks = [on_one_grid(some, crops, a + b, image, image_sizes[image]) for image in now]
+                values = np.concatenate([np.array(all_pairs(stack, jsd_base)) for stack in stacks], axis=1)
+                across = values[:, :, : len(a), len(a) :]
+                found[np.ix_((0, 1), now, a, b)] = across
+                found[np.ix_((0, 1), now, b, a)] = across.swapaxes(2, 3)
+        tick(len(now))
+    return found
+
+
+def on_one_grid(some, crops, places, image, image_size):
+    """(l, 1, H, W): the maps at these places, of one or two crops, of the image at this place, as far as both see it."""
+    different = list(dict.fromkeys(crops[place] for place in places))
+    if len(different) == 1:
+        return np.array([some[place][image] for place in places])[:, None]
+    part, grid = brought_together(different, image_size)
+    laid = [scaled(laid_on_grid(some[place][image], crops[place], image_size, part, grid)) for place in places]
+    return np.array(laid)[:, None]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The stage where maps are not kept.
+# ---------------------------------------------------------------------------------------------------------------------
+def stage_without_maps(settings):
+    """The comparison of the settings' networks, whose maps are made for it and deleted as soon as they are compared."""
+    settings.check_table_folds()
+    items, mapped = saliency_maps.mapped_items(settings), saliency_maps.networks_of(settings)
+    saliency_maps.check_any(settings, mapped)
+    names = [model.name for model in settings.models if not model.embeddings]
+    make_maps, together = saliency_maps.maker(settings, items, remembered=len(names)), {}
+    for network in mapped:
+        network.made_of()  # raises MissingFile, where what is known already would pass over a network
+    for comparison in comparisons_of(settings, items):  # by all protocols from the same gradients
+        together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.shelf_of(names))
+    jobs = [
+        # What takes long are the maps, of which a trial writes none.
+        Job(shelves, partial(compare_and_discard, names, make_maps), len(names), partial(try_maps, names[0], make_maps))
+        for shelves in together.values()
+    ]
+    # The maps that the figures show, and those of a part while it is compared
+    room = (saliency_maps.SHOWN_IMAGES + 1) * sum(
+        saliency_maps.shelf_of(each, protocol, items[mapped[0].dataset]).bytes(0)
+        for each in mapped[: len(names)]
+        for protocol in settings.protocols
+    )
+    return network_stage(
+        "compared saliency maps",
+        "map",
+        jobs,
+        mapped,
+        items.values(),
+        lambda shelf: [shelf.of.maps[name].of.network for name in names],
+        views=views(settings, items),
+        extra_bytes=room,
+    )
+
+
+def try_maps(name, make_maps, shelves, number, tick):
+    """The maps of one network, by all protocols."""
+    make_maps([shelf.of.maps[name] for shelf in shelves], number, tick)
+
+
+def compare_and_discard(names, make_maps, shelves, number, tick):
+    """A part of the comparison by some protocols, for which its maps are made; then away with them; see Job.make."""
+    found = [maps_of_network([shelf.of.maps[name] for shelf in shelves], make_maps, number, tick) for name in names]
+    results = [compared(shelf.of, names, some, number, lambda ticks: None) for shelf, some in zip(shelves, zip(*found))]
+    for shelf, name in ((shelf, name) for shelf in shelves for name in names):
+        if not shelf.of.is_shown(name, number):
+            shelf.of.maps[name].discard(number)
+    return results
+
+
+def maps_of_network(shelves, make_maps, number, tick):
+    """The maps (n, h, w) of a part by each protocol: those that exist, and for the others new ones, put on their shelves.
+
+    They are kept in memory, as a process that compares other models may delete these.
+    """
+    found = {shelf.folder: _if_exists(shelf, number) for shelf in shelves}
+    lacking = [shelf for shelf in shelves if found[shelf.folder] is None]
+    for shelf, arrays in zip(lacking, make_maps(lacking, number, tick) if lacking else ()):
+        shelf.put(number, **arrays)
+        found[shelf.folder] = np.array(arrays["maps"], dtype=shelf.arrays["maps"].dtype)  # as it is read again
+    if not lacking:
+        tick(len(shelves[0].parts[number]))
+    return list(found.values())
+
+
+def _if_exists(shelf, number):
+    try:
+        return shelf.get(number)["maps"]
+    except MissingFile:
+        return None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Averaged over the images.
+# ---------------------------------------------------------------------------------------------------------------------
+def pairs_file(settings, protocol, dataset):
+    return settings.results / protocol.name / "saliency" / f"pairs_{dataset}.csv"
+
+
+def views(settings, items=None):
+    """pairs_<dataset>.csv of the settings' datasets, with all folds and models of the whole run.
+
+    items: dataset -> list, if they are known already.
+    """
+    whole, files = settings.whole._replace(datasets=settings.datasets), {}
+    for each in comparisons_of(whole, items or saliency_maps.mapped_items(whole)):
+        files.setdefault(pairs_file(settings, each.protocol, each.dataset), []).append(each)
+    return [
+        View(file, COLUMNS, [shelf for each in some for shelf in (each.shelf_of(()), *each.maps.values())],
+             lambda whole, columns, some=some: (row for each in some for row in rows_of(each)))
+        for file, some in files.items()
+    ]  # fmt: skip
+
+
+def rows_of(comparison):
+    """One row per pair of networks that is compared on all images: mean and std over these, and their number.
+
+    Of all values only those of one network are in memory at a time: some hundred bytes an image.
+    """
+    from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std
+
+    shelf = comparison.shelf_of(())
+    common = shelf.common()
+    arrays = {pair: array for pair, array in comparison.arrays_of(comparison.maps).items() if array in common}
+    for first in comparison.maps:
+        of_first = {b: array for (a, b), array in arrays.items() if a == first}
+        values = shelf.read(*of_first.values()) if of_first else {}
+        for second, array in of_first.items():
+            r, divergence = values[array][~np.isnan(values[array]).any(axis=1)].T
+            if len(r):
+                numbers = fisher_mean(r), fisher_std(r), divergence.mean(), divergence.std()
+                yield (
+                    comparison.dataset,
+                    comparison.fold_of((first, second)),
+                    first,
+                    second,
+                    len(r),
+                    *map(float, numbers),
+                )

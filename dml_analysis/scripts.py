@@ -1,0 +1,85 @@
+"""All that a numbered script does to make stages: its command line, its settings, its exit status."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from dml_analysis import cluster, provenance, workers
+from dml_analysis.config import options_parser, settings_from
+from dml_analysis.errors import InputError, MissingFile, run_script
+from dml_analysis.memory import keep_freed_memory
+from dml_analysis.mock_inputs import settings_with_stand_ins
+from dml_analysis.stages import check_views, run
+
+
+def stage_script(description, script, *stages_of, then=None):
+    """All that a numbered script does to make stages: its command line, its settings, its exit status.
+
+    stages_of: functions of settings, called one after the other; then: one that is called with the settings in the end.
+    With --dry-run inputs that do not exist are stood in for.
+    """
+
+    def main():
+        keep_freed_memory()
+        options = options_parser(description, long=True).parse_args()
+        _check_options(options)
+        settings = settings_from(options)
+        try:
+            whole = _run_all(stages_of, settings, settings, options, script)
+        except MissingFile as missing:
+            if not options.dry_run or settings.sweep:
+                raise
+            print(f"{missing}\nSo this is reckoned by stand-ins for what is missing, as if nothing had been made yet.")
+            with tempfile.TemporaryDirectory() as folder:
+                stood_in = settings_with_stand_ins(settings, Path(folder))
+                whole = _run_all(stages_of, stood_in, settings, options, script)
+        for variant in settings.variants if then and whole else ():
+            then(variant)
+
+    run_script(main)
+
+
+def _check_options(options):
+    """Raise InputError for options that contradict each other, or cannot be had here: before inputs are looked at, which may take minutes."""
+    if options.wait and options.executor != "slurm":
+        raise InputError("--wait: goes with --executor slurm; without it a script waits anyway")
+    if options.devices and options.executor == "slurm":
+        raise InputError("--devices: is for this machine; what a job array's tasks get says `cluster` in the settings")
+    if options.executor == "slurm" and not options.dry_run and not workers.is_one_of_several():
+        cluster.check()
+
+
+def _run_all(stages_of, settings, told, options, script):
+    """Run the stages of the settings; told: the settings that what is printed is about. Returns whether all exists."""
+    stages_of_all = [partial(_of_variants, stage_of, settings, script) for stage_of in stages_of]
+    for stage_of in stages_of_all if len(stages_of) > 1 else ():
+        check_views(stage_of())  # of all, before the first makes anything
+    for number, stage_of in enumerate(stages_of_all, 1):
+        whole = run(stage_of(), told, options, script, last=number == len(stages_of_all))
+    return whole
+
+
+def _of_variants(stage_of, settings, script):
+    """The stage of the settings; of a sweep those of all its runs in one, so that processes share them all."""
+    stages = [stage_of(variant) for variant in settings.variants]
+    return stages[0] if len(stages) == 1 else _joined(stages, settings.variants, script)
+
+
+def _joined(stages, settings, script):
+    """Stages of a kind, each with its settings, as one."""
+
+    def keep():
+        for stage, each in zip(stages, settings):
+            stage.keep()
+            provenance.record(each, script, stage.device())
+
+    def check(todo):
+        for stage in stages:
+            if some := [(job, number) for job, number in todo if any(job is each for each in stage.jobs)]:
+                stage.check(some)
+
+    lacking = [stage.lacking for stage in stages if stage.lacking]
+    return stages[0]._replace(
+        jobs=[job for stage in stages for job in stage.jobs], views=[view for stage in stages for view in stage.views],
+        keep=keep, check=check, extra_bytes=sum(stage.extra_bytes for stage in stages), lacking="; ".join(lacking[:3]),
+    )  # fmt: skip

@@ -1,0 +1,297 @@
+"""The one way in which results come to be: shelves keep them, stages say how to make them, `run` makes what is missing.
+
+CSV files are views of shelves: written whole, from whole shelves, never added to.
+
+A new stage needs a function that lists its shelves, a function that makes a part, and a numbered script.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from dml_analysis import cluster, leases, provenance, threads, workers
+from dml_analysis.errors import InputError, MissingFile, Unfinished
+from dml_analysis.files import atomic_files, csv_files
+
+PAUSE = 0.5  # seconds between two looks at what other processes are at
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Stages.
+# ---------------------------------------------------------------------------------------------------------------------
+class Job(NamedTuple):
+    """Shelves that are filled together, part by part, because they come from the same work on the same rows."""
+
+    shelves: list
+    # make(shelves, number, tick) returns the arrays, name -> array, of this part for each of these shelves, which are all
+    # of the job's or some; it calls tick(n) whenever n ticks of the work are done.
+    make: Callable
+    ticks_per_row: int = 1
+    trial: Callable | None = None  # what --dry-run times in the place of make, where that is long or writes
+    kind: tuple = ()  # a tick takes all jobs of one kind about as long
+
+    def ticks_of(self, number):
+        return self.ticks_per_row * len(self.shelves[0].parts[number])
+
+
+def no_trial(shelves, number, tick):
+    """A trial where nothing can be timed beforehand."""
+
+
+def rows_of(shelves, columns):
+    """One row of a CSV file for each row of the shelves: their labels and arrays, and in any other column the row's name."""
+    for shelf in shelves:
+        arrays = shelf.read()
+        for place, row in enumerate(shelf.rows):
+            values = shelf.labels | {name: array[place] for name, array in arrays.items()}
+            yield [values.get(column, row) for column in columns]
+
+
+class View(NamedTuple):
+    """A CSV file that shows what is on shelves."""
+
+    file: Path
+    columns: dict  # name -> str, int or float
+    shelves: list  # of the whole run, not only of what a narrowed one was asked for
+    rows: Callable = rows_of  # rows(whole shelves, columns)
+
+    def write(self):
+        with leases.locked(self.file):  # or what is read from shelves now would overwrite what another reads later
+            whole = [shelf for shelf in self.shelves if shelf.is_whole()]
+            csv_files.write(self.file, self.rows(whole, self.columns), self.columns)
+        print(f"wrote {self.file}")
+
+
+def _nothing(*_):
+    """No check, nothing to keep."""
+
+
+class Stage(NamedTuple):
+    """All that a script makes."""
+
+    what: str  # e.g. "saliency maps"
+    unit: str  # what a tick is, e.g. "map"
+    jobs: list
+    views: list = ()  # View, or anything else that has `shelves` and can `write`
+    keep: Callable = _nothing  # keeps what is known of the inputs, for when they are gone
+    check: Callable = _nothing  # check(todo), of (job, number): raises InputError where an input of these is bad
+    device: Callable = lambda: "cpu"  # returns the name of the device that works
+    extra_bytes: int = 0  # that it takes on disk beside its shelves,
+    hint: str = ""  # and what to do where the disk is too small
+    about_time: str = ""  # what --dry-run says of the time
+    lacking: str = ""  # what the script was asked for and cannot make yet, and what to do about it
+
+
+def run(stage, settings, options, script, last=True):
+    """Make what is missing of a stage, together with other processes that may be at it, then write its views.
+
+    Ends only once all that was asked for exists; one of several workers need not wait for the others at a script's last
+    stage. Raises Unfinished where it does not exist: with --no-wait, if other processes are still at some of it; where it was
+    given to a cluster; or where something that it is made of is lacking. Returns whether all exists.
+    """
+    check_views(stage)
+    todo = [(job, number) for job in stage.jobs for number in _missing(job)]
+    if options.dry_run and stage.jobs:
+        print(_described(stage, settings, todo))
+        if seconds := _seconds(todo):
+            each = seconds / sum(job.ticks_of(number) for job, number in todo)
+            a_tick = f"{'an' if stage.unit[0] in 'aeiou' else 'a'} {stage.unit} (timed just now, {stage.device()})"
+            print(f"time: {seconds / 3600:,.2f} hours, at {each:.3g} s {a_tick}{stage.about_time}")
+    if options.dry_run:
+        return False
+    left, why = [], ""
+    if todo:
+        print(_described(stage, settings, todo))
+        _check_room(stage, settings, todo)
+        stage.check(todo)
+        stage.keep()
+        leases.check(settings.results)
+        left, why = _work(stage, todo, settings, options, script, last)
+    elif stage.jobs:
+        print(f"all {stage.what} exist")
+    for view in stage.views:
+        view.write()
+    if left and why:
+        raise Unfinished(f"{stage.what}: {why}")
+    if stage.lacking:
+        raise Unfinished(f"{stage.what}: {stage.lacking}")
+    return not left
+
+
+def _work(stage, todo, settings, options, script, last):
+    """Make what is to do, here or by several workers. Returns (what is left, why in a line; "" where that is no matter)."""
+    alone, folder = not workers.is_one_of_several(), settings.results / "workers" / Path(script).stem
+    if alone and options.executor == "slurm":
+        return _by_cluster(stage, todo, settings.cluster, options, folder, last)
+    if alone and options.devices:
+        return _by_devices(stage, todo, workers.devices_from(options.devices), folder)
+    provenance.record(settings, script, stage.device())
+    left = fill(workers.own_share_first(todo), stage.what, stage.unit, wait=not options.no_wait and (alone or not last))
+    why = f"other processes are at {len(left)} parts; run the same command again"
+    return left, why if alone or options.no_wait else ""
+
+
+def _by_devices(stage, todo, devices, folder):
+    """See _work: by a process for each of the devices."""
+    local = workers.Local(devices, folder)
+    try:
+        return _watched(stage, todo, local.look)
+    finally:
+        local.stop()
+
+
+def _by_cluster(stage, todo, options, asked, folder, last):
+    """See _work: by a job array, which may be at it already."""
+    tasks = min(options.tasks, len(todo)) if last else options.tasks
+    command = [word for word in sys.argv if word != "--wait"]  # the same job, whoever watches it
+    array = cluster.at_work(folder, command) or cluster.submit(options, tasks, folder, command)
+    print(f"job {array.job}, of {array.tasks} tasks, is at it; its logs are in {array.folder}")
+    if asked.wait:
+        return _watched(stage, todo, array.look)
+    return todo, f"given to job {array.job}; the same command again takes what is made, and with --wait watches the job"
+
+
+def _watched(stage, todo, look):
+    """See _work: by workers who are watched until they have ended."""
+    left = list(todo)
+
+    def missing():
+        left[:] = [each for each in left if _lacks(*each)]
+        return len(left)
+
+    failed = workers.watch(look, missing, stage.what)
+    who = f"{', '.join(failed)} failed" if failed else "no worker failed, though"
+    return left, f"{missing()} parts are missing; {who}; run the same command again"
+
+
+def _lacks(job, number):
+    return any(shelf.lacks(number) for shelf in job.shelves)
+
+
+def check_views(stage):
+    """Raise InputError if a view would mix results of different making."""
+    for view in stage.views:
+        for shelf in view.shelves:
+            shelf.check()
+
+
+def refresh(views_of, settings):
+    """Write CSV files anew from what is on their shelves now, before something else is made of them.
+
+    views_of: a function of settings. Raises InputError if shelves were made with something else than what the settings
+    say now. Where inputs are gone, so that nobody can tell, the CSV files are taken as they are.
+    """
+    try:
+        views = views_of(settings)
+    except MissingFile:
+        return
+    for shelf in (shelf for view in views for shelf in view.shelves):
+        shelf.check()
+    for view in views:
+        if any(shelf.recorded() is not None for shelf in view.shelves):  # or someone has brought the CSV file alone
+            view.write()
+
+
+def fill(todo, what, unit, wait=True):
+    """Make the parts of todo, a list of (job, number), but those that other processes are at; with `wait` until all exist.
+
+    Where a process that was at a part has ended without making it, the part is made here. Returns what is left.
+    """
+    with tqdm(total=sum(job.ticks_of(number) for job, number in todo), desc=what, unit=unit, smoothing=0.05) as bar:
+        left = [each for each in todo if not _made(*each, bar)]
+        while left and wait:
+            bar.set_description(f"{what}, waiting for other processes")
+            time.sleep(PAUSE)
+            left = [each for each in left if not _made(*each, bar)]
+    for folder in {shelf.folder for job, _ in todo for shelf in job.shelves}:
+        leases.tidy(folder)
+    # Looked at anew: of workers that wait for none, the last to end is to see that all exists.
+    return [each for each in left if _lacks(*each)]
+
+
+def _made(job, number, bar):
+    """Make a part on those of the job's shelves that lack it and that nobody else is at; whether all have it then."""
+    done = bar.n
+    with ExitStack() as held:
+        ours = [shelf for shelf in job.shelves
+                if shelf.lacks(number) and held.enter_context(leases.claimed(shelf.folder, number))]  # fmt: skip
+        ours = [shelf for shelf in ours if shelf.lacks(number)]  # it may have been made just before the claim
+        if ours:
+            with threads.kept():
+                made = job.make(ours, number, bar.update)
+            for shelf, arrays in zip(ours, made, strict=True):
+                shelf.put(number, **arrays)
+    if _lacks(job, number):
+        bar.update(done - bar.n)
+        return False
+    bar.update(done + job.ticks_of(number) - bar.n)
+    return True
+
+
+def _missing(job):
+    return sorted({number for shelf in job.shelves for number in shelf.missing()})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is to do.
+# ---------------------------------------------------------------------------------------------------------------------
+def _described(stage, settings, todo):
+    """Lines that say how much there is to do."""
+    ticks, free = sum(job.ticks_of(number) for job, number in todo), atomic_files.free_space(settings.results)
+    return (
+        f"{stage.what}: {ticks:,} {stage.unit}s to do, in {len(todo):,} parts\n"
+        f"disk: {_bytes(stage, todo) / 1e9:,.1f} GB in {settings.results} ({free / 1e9:,.1f} GB free)"
+    )
+
+
+class _Enough(Exception):
+    """Ends a trial."""
+
+
+def _seconds(todo):
+    """How long todo takes, by the first job of each kind; 0 if there is nothing to time, or a kind that cannot be timed."""
+    kinds = {job.kind: (job, number) for job, number in reversed(todo)}
+    per_tick = {kind: _seconds_per_tick(*first) for kind, first in kinds.items()}
+    if not all(per_tick.values()):
+        return 0
+    return sum(per_tick[job.kind] * job.ticks_of(number) for job, number in todo)
+
+
+def _seconds_per_tick(job, number):
+    """How long a tick of a part takes; 0 without ticks.
+
+    The first one has to load things, so time is taken from its end to that of the second, or of a part that has only one from its
+    beginning.
+    """
+    moments = [(time.perf_counter(), 0)]
+
+    def tick(ticks):
+        moments.append((time.perf_counter(), ticks))
+        if len(moments) == 3:
+            raise _Enough
+
+    with suppress(_Enough):
+        (job.trial or job.make)(job.shelves, number, tick)
+    moments = moments[-2:]
+    (begin, _), (end, _) = moments[0], moments[-1]
+    return (end - begin) / (sum(ticks for _, ticks in moments[1:]) or 1)
+
+
+def _bytes(stage, todo):
+    missing = [(shelf, number) for job, number in todo for shelf in job.shelves if shelf.lacks(number)]
+    return stage.extra_bytes + sum(shelf.bytes(number) for shelf, number in missing)
+
+
+def _check_room(stage, settings, todo):
+    """Raise InputError if the disk has less room than the results take."""
+    need, free = _bytes(stage, todo), atomic_files.free_space(settings.results)
+    if need > free:
+        raise InputError(
+            f"{settings.results}: the {stage.what} to come take {need / 1e9:,.1f} GB, but only {free / 1e9:,.1f} GB are free "
+            f"there; make room, or set another `results` in the paths of the settings{stage.hint}"
+        )

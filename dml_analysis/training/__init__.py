@@ -1,0 +1,1 @@
+"""Training of networks by the Reality Check's protocol."""

@@ -1,0 +1,1 @@
+"""Losses, miners, batch samplers and regularisation of Roth et al."""

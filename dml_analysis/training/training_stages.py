@@ -1,0 +1,258 @@
+"""The networks that are trained here: the stages that make their runs, and what is written of these.
+
+The checkpoints in the Reality Check's layout are links to the best weights of the runs.
+"""
+
+import filecmp
+from functools import partial
+from itertools import product
+from typing import NamedTuple
+
+from dml_analysis import checksums, threads
+from dml_analysis.config import BY_EMBEDDINGS, Settings
+from dml_analysis.datasets import image_digests, readers
+from dml_analysis.datasets.images import check_header
+from dml_analysis.errors import InputError
+from dml_analysis.files import csv_files
+from dml_analysis.methods import find
+from dml_analysis.networks import checkpoint_files, sources, specifications
+from dml_analysis.networks.specifications import start_source
+from dml_analysis.stages import Job, Stage, View, no_trial
+from dml_analysis.store import Shelf
+from dml_analysis.training import batch_sampler, trunk_features
+from dml_analysis.training.training_runs import (
+    LOOKS,
+    PARTS,
+    all_shelves,
+    chosen_rate,
+    chosen_shelves,
+    features_of,
+    parts_of,
+    trained_networks,
+    training_items,
+    trials_of,
+    tuned_as,
+)
+
+FEWEST_CLASSES = 2  # to train on, and to validate by
+RUNS = {"loss": str, "type": str, "dataset": str, "fold": int, "learning_rate": float, "iteration": int,
+        "validation_map_at_r": csv_files.between(0, 1), "chosen": csv_files.one_of(["yes", "no"])}  # fmt: skip
+LOG = {"loss": str, "type": str, "dataset": str, "fold": int, "learning_rate": float, **LOOKS}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Stages.
+# ---------------------------------------------------------------------------------------------------------------------
+def _check_classes(settings, dataset):
+    training_items(settings, dataset)  # of settings that train nothing it says so
+    for fold, part in product(settings.folds, PARTS[:2]):
+        classes = [item.label for item in readers.some_items(settings, dataset, part, fold)]
+        if len(set(classes)) < FEWEST_CLASSES:
+            raise InputError(f"{settings.paths[dataset]}: fold {fold} has fewer than {FEWEST_CLASSES} {part} classes")
+        if len(set(classes)) == len(classes):
+            raise InputError(f"{settings.paths[dataset]}: no {part} class of fold {fold} has two images")
+
+
+def features_stage(settings):
+    """Where trunks are frozen, their features of all images. Raises InputError if there are no classes to train on."""
+    for dataset in settings.datasets:
+        _check_classes(settings, dataset)
+    if settings.training.frozen != "trunk":
+        return trunk_features.features_stage(settings, [])
+    found = [shelf for network in trained_networks(settings) for shelf in features_of(network)]
+    return trunk_features.features_stage(settings, list({shelf.folder: shelf for shelf in found}.values()))
+
+
+def trials_stage(settings):
+    """Where there are several learning rates: the runs by which one is chosen."""
+    if len(settings.training.learning_rates) == 1:
+        return _stage(settings, "trials of learning rates", [], [])
+    names = dict.fromkeys((each.model.name, each.dataset) for each in trained_networks(settings))
+    shelves = [shelf for name, dataset in names for shelf in trials_of(settings, find(name, settings.models), dataset)]
+    others = len(trained_networks(settings)) - len({shelf.of.network.path for shelf in shelves})
+    after = f"; then come {others} networks of other folds, each as long as a trial" if others > 0 else ""
+    return _stage(settings, "trials of learning rates", shelves, [], after)
+
+
+def networks_stage(settings):
+    """The networks, their checkpoints, and the CSV files of all runs."""
+    shelves, whole = chosen_shelves(settings), _whole(settings)
+    checkpoints = [Checkpoint(shelf) for shelf in chosen_shelves(whole)]
+    views = [*csv_views(settings), StartTrunk(settings), *checkpoints, Tidied(all_shelves(whole))]
+    return _stage(settings, "networks", shelves, views)
+
+
+def _whole(settings):
+    """The whole run of the settings, but for datasets that it is not asked for, which may not be there yet."""
+    return settings.whole._replace(datasets=settings.datasets)
+
+
+def _stage(settings, what, shelves, views, after=""):
+    trial = no_trial if settings.training.frozen == "trunk" else _try_out  # there may be no features yet
+    jobs = [Job([shelf], _make, settings.training.iterations, trial, _kind(shelf)) for shelf in shelves]
+    return Stage(what, "iteration", jobs, views, partial(_keep, settings, shelves), partial(_check, shelves),
+                 partial(specifications.device_of, settings), hint="; or set keep_embeddings: false",
+                 extra_bytes=sum(_bytes(shelf) for shelf in shelves if not shelf.is_whole()),
+                 about_time=f": for as many iterations as there may be, with the looks between them{after}")  # fmt: skip
+
+
+def _kind(shelf):
+    """What decides how long an iteration takes, with its share of the looks."""
+    network = shelf.of.network
+    return network.dataset, start_source(network.settings, network.model).network
+
+
+def _make(shelves, number, tick):
+    """A run; see Job.make."""
+    from dml_analysis.training import training_loop  # torch takes seconds to load
+
+    with _threads_for(shelves[0]):
+        return training_loop.make(shelves[0], tick)
+
+
+def _try_out(shelves, number, tick):
+    """Some of its steps; see Job.trial."""
+    from dml_analysis.training import training_loop
+
+    with _threads_for(shelves[0]):
+        training_loop.try_out(shelves[0], tick)
+
+
+def _threads_for(shelf):
+    """Embedders alone are trained with one thread: more gain nothing, and what is trained would depend on how many there are."""
+    return threads.one() if shelf.of.network.settings.training.frozen == "trunk" else threads.kept()
+
+
+def _bytes(shelf):
+    """How much the embeddings of the looks take that a run has at least."""
+    settings, network = shelf.of.network.settings, shelf.of.network
+    every, patience = settings.training.rhythm(network.dataset)
+    images = sum(map(len, parts_of(network).values())) if settings.training.keep_embeddings else 0
+    return images * settings.dimensions * 2 * (1 + min(settings.training.iterations, patience) // every)
+
+
+def _keep(settings, shelves):
+    """What is known of the images and of the trunks, for when they are gone."""
+    for dataset in settings.datasets:
+        image_digests.keep(settings, [training_items(settings, dataset)])
+    sources.keep(settings, {start_source(settings, shelf.of.network.model) for shelf in shelves})
+    checksums.keep(
+        settings, {file for shelf in shelves for file in start_source(settings, shelf.of.network.model).inputs()}
+    )
+
+
+def _check(shelves, todo):
+    """Raise InputError, before anything is trained, if a batch cannot be made, a loss not be built, or an image is missing."""
+    from dml_analysis.training.losses import check_loss, training_loss  # slow to import
+    from dml_analysis.training.training_loop import adapted
+
+    for shelf in shelves:
+        network = shelf.of.network
+        settings, parts = network.settings, parts_of(network)
+        kit = training_loss(network.model, tuned_as(settings, network.dataset), FEWEST_CLASSES, settings.dimensions)
+        kit = adapted(kit, settings.training, shelf.of.name)
+        check_loss(network.model, kit, settings.dimensions)
+        labels = [item.label for item in parts["train"]]
+        names = {item.label: f"the class of {item.path}" for item in parts["train"]}
+        training = settings.training
+        sampler = "strict" if training.filler in BY_EMBEDDINGS else training.sampler
+        batch_sampler.check(shelf.of.name, labels, names, kit.images_per_class, training.batch_size, sampler)
+    lists = {shelf.of.network.dataset: parts_of(shelf.of.network) for shelf in shelves}
+    for dataset in lists:
+        readers.some_items(shelves[0].of.network.settings, dataset, "test")
+    readers.check_images([item for parts in lists.values() for items in parts.values() for item in items], check_header)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is written of runs: CSV files, checkpoints.
+# ---------------------------------------------------------------------------------------------------------------------
+def runs_file(settings, dataset):
+    return settings.results / "reality_check" / f"training_{dataset}.csv"
+
+
+def looks_file(settings, dataset):
+    return settings.results / "reality_check" / f"training_log_{dataset}.csv"
+
+
+def read_looks(settings, dataset):
+    """The rows of training_log_<dataset>.csv, with a column `chosen`: whether their run's learning rate is the network's."""
+    runs = csv_files.read(runs_file(settings, dataset), RUNS, key=["loss", "fold", "learning_rate"])
+    log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
+    return log.merge(runs[["loss", "fold", "learning_rate", "chosen"]])
+
+
+def csv_views(settings):
+    """training_<dataset>.csv, a row per run, and training_log_<dataset>.csv, a row per look, of all models and folds."""
+    views = []
+    for dataset in settings.datasets:
+        shelves = all_shelves(settings.whole._replace(datasets=[dataset]))
+        views += [View(runs_file(settings, dataset), RUNS, shelves, _run_rows),
+                  View(looks_file(settings, dataset), LOG, shelves, _log_rows)]  # fmt: skip
+    return views
+
+
+def _run_rows(shelves, columns):
+    for shelf in shelves:
+        rate = chosen_rate(shelf.of.network.settings, shelf.of.network.model, shelf.of.network.dataset)
+        values = shelf.labels | {name: array[0] for name, array in shelf.read().items()}
+        values["chosen"] = "yes" if shelf.of.rate == rate else "no"
+        yield [values[column] for column in columns]
+
+
+def _log_rows(shelves, columns):
+    for shelf in shelves:
+        for row in csv_files.read_rows(shelf.of.log_file, LOOKS):
+            yield [(shelf.labels | row)[column] for column in columns]
+
+
+class Tidied(NamedTuple):
+    """Like View: of runs that have come to their end, the state from which a stopped one goes on is deleted."""
+
+    shelves: list
+
+    def write(self):
+        for shelf in self.shelves:
+            if shelf.is_whole():
+                shelf.of.state_file.unlink(missing_ok=True)
+
+
+class StartTrunk(NamedTuple):
+    """The trunk that all networks begin with, which "None" has: like View, written where it does not exist."""
+
+    settings: Settings
+    shelves: tuple = ()
+
+    def write(self):
+        for model in self.settings.whole.models:
+            if model.is_none:
+                trunk_features.start_trunk(self.settings, model)
+
+
+def _is_same(file, source):
+    """Whether a checkpoint is what a run has left; of a run whose weights are gone it is what there is."""
+    if not (file.is_file() and source.is_file()):
+        return file.is_file()
+    return file.samefile(source) or filecmp.cmp(file, source, shallow=False)
+
+
+class Checkpoint(NamedTuple):
+    """The checkpoint of a network: like View, written from its run where it is not that of the run."""
+
+    shelf: Shelf
+
+    @property
+    def shelves(self):
+        return [self.shelf]
+
+    def write(self):
+        from dml_analysis.networks import checkpoints
+
+        if not self.shelf.is_whole():
+            return
+        run = self.shelf.of
+        for file, source in zip(run.network.files(), run.files()):
+            if not _is_same(file, source):
+                if run.network.settings.training.frozen == "trunk":
+                    trunk_features.start_trunk(run.network.settings, run.network.model)
+                checkpoint_files.check_exist([source])
+                checkpoints.link(source, file)
