@@ -64,7 +64,7 @@ test-slurm: $(VENV)/installed-for-tests
 lint: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m deptry .
+	$(RUN) -m deptry . --config deptry.toml
 
 format: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check --fix .
