@@ -13,6 +13,7 @@ from sklearn.preprocessing import normalize
 
 from benchmarks.measure import Row, medians, time_and_memory
 from benchmarks.neighbors import GB
+from dml_analysis.metrics.coordinates import unit
 from dml_analysis.metrics.geometry import pi_inter, pi_intra, singular_values
 from dml_analysis.metrics.retrieval import retrieval
 
@@ -80,8 +81,8 @@ def shape(n=10_000, rounds=9):
 # ---------------------------------------------------------------------------------------------------------------------
 def our_retrieval(n):
     embeddings, labels = embedded_classes(n)
-    retrieval(embeddings[:500], labels[:500])  # so that it is compiled
-    return lambda: retrieval(embeddings, labels)
+    retrieval(unit(embeddings[:500]), labels[:500])  # so that it is compiled
+    return lambda: retrieval(unit(embeddings), labels)
 
 
 def neighbor_lists(n):

@@ -18,6 +18,10 @@ class InputError(Exception):
     """Something the user gave is wrong: the message is one line that names the file or setting and what to do."""
 
 
+class Unmeasured(InputError):
+    """Some of what was asked for cannot be made of what there is; the rest is made, and each has had its line on stderr."""
+
+
 class MissingFile(InputError):
     """A file that the user has to provide does not exist."""
 

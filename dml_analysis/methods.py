@@ -8,10 +8,10 @@ from dml_analysis import schema
 from dml_analysis.checkout import ROOT
 from dml_analysis.errors import InputError
 from dml_analysis.imports import NAME, is_name
-from dml_analysis.paper import DATASETS, MODELS, Model
+from dml_analysis.paper import DATASETS, MODELS, RAW_EUCLIDEAN, Model
 
 PAPER = "paper"  # the word for all of the paper's in the settings
-DISTANCES = list(dict.fromkeys(model.distance for model in MODELS))
+DISTANCES = [*dict.fromkeys(model.distance for model in MODELS), RAW_EUCLIDEAN]
 TIMM = "timm:"
 MOST = 500
 TAKEN = ("missing", "undefined", "no maps", "not given")  # what cells of tables say

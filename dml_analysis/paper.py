@@ -14,7 +14,7 @@ class Model(NamedTuple):
     name: str  # as printed in the paper's tables
     year: int | None
     group: str  # what tables condense models by, and tests compare; the paper has groups of losses
-    distance: str  # as printed in Table 1, or module:function; "None" is compared by Euclidean distance
+    distance: str  # as printed in Table 1, RAW_EUCLIDEAN, or module:function; "None" is compared by Euclidean distance
     key: str = ""  # how the Reality Check spells the loss in its experiment names
     runs: dict = {}  # dataset -> number in the experiment's name
     trained: bool = True  # False: no loss has trained it, so it counts in no mean of its group
@@ -58,6 +58,9 @@ class Model(NamedTuple):
 def _runs(cars196, cub200, sop):
     return {"Cars196": cars196, "CUB200": cub200, "SOP": sop}
 
+
+# All distances of Table 1 normalise embeddings to unit length first. This one is for models of one's own, and does not.
+RAW_EUCLIDEAN = "Raw Euclidean Distance"
 
 # In the order of Table 1. Settings take these or some of them; the order of their groups is that of all tables.
 MODELS = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dml_analysis import cluster, provenance, workers
 from dml_analysis.config import options_parser, settings_from
-from dml_analysis.errors import InputError, MissingFile, run_script
+from dml_analysis.errors import InputError, MissingFile, Unmeasured, run_script
 from dml_analysis.memory import keep_freed_memory
 from dml_analysis.mock_inputs import settings_with_stand_ins
 from dml_analysis.stages import check_views, run
@@ -54,8 +54,14 @@ def _run_all(stages_of, settings, told, options, script):
     stages_of_all = [partial(_of_variants, stage_of, settings, script) for stage_of in stages_of]
     for stage_of in stages_of_all if len(stages_of) > 1 else ():
         check_views(stage_of())  # of all, before the first makes anything
+    unmeasured = None
     for number, stage_of in enumerate(stages_of_all, 1):
-        whole = run(stage_of(), told, options, script, last=number == len(stages_of_all))
+        try:
+            whole = run(stage_of(), told, options, script, last=number == len(stages_of_all))
+        except Unmeasured as error:
+            unmeasured = unmeasured or error
+    if unmeasured:
+        raise unmeasured
     return whole
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from dml_analysis import cluster, leases, provenance, threads, workers
-from dml_analysis.errors import InputError, MissingFile, Unfinished
+from dml_analysis.errors import InputError, MissingFile, Unfinished, Unmeasured, printable
 from dml_analysis.files import atomic_files, csv_files
 
 PAUSE = 0.5  # seconds between two looks at what other processes are at
@@ -29,7 +29,8 @@ class Job(NamedTuple):
 
     shelves: list
     # make(shelves, number, tick) returns the arrays, name -> array, of this part for each of these shelves, which are all
-    # of the job's or some; it calls tick(n) whenever n ticks of the work are done.
+    # of the job's or some; it calls tick(n) whenever n ticks of the work are done. In place of a shelf's arrays it may return
+    # an InputError, which says why there are none; the others are made all the same.
     make: Callable
     ticks_per_row: int = 1
     trial: Callable | None = None  # what --dry-run times in the place of make, where that is long or writes
@@ -92,7 +93,8 @@ def run(stage, settings, options, script, last=True):
 
     Ends only once all that was asked for exists; one of several workers need not wait for the others at a script's last
     stage. Raises Unfinished where it does not exist: with --no-wait, if other processes are still at some of it; where it was
-    given to a cluster; or where something that it is made of is lacking. Returns whether all exists.
+    given to a cluster; or where something that it is made of is lacking. Raises Unmeasured, once all else is made, where there
+    are shelves that `make` gives an InputError for. Returns whether all exists.
     """
     check_views(stage)
     todo = [(job, number) for job in stage.jobs for number in _missing(job)]
@@ -104,18 +106,22 @@ def run(stage, settings, options, script, last=True):
             print(f"time: {seconds / 3600:,.2f} hours, at {each:.3g} s {a_tick}{stage.about_time}")
     if options.dry_run:
         return False
-    left, why = [], ""
+    left, why, problems = [], "", {}
     if todo:
         print(_described(stage, settings, todo))
         _check_room(stage, settings, todo)
         stage.check(todo)
         stage.keep()
         leases.check(settings.results)
-        left, why = _work(stage, todo, settings, options, script, last)
+        left, why, problems = _work(stage, todo, settings, options, script, last)
     elif stage.jobs:
         print(f"all {stage.what} exist")
     for view in stage.views:
         view.write()
+    for problem in problems.values():
+        print(f"not measured: {printable(problem)}", file=sys.stderr)
+    if problems:
+        raise Unmeasured(f"{stage.what}: {len(problems)} could not be measured, see above; the others are")
     if left and why:
         raise Unfinished(f"{stage.what}: {why}")
     if stage.lacking:
@@ -124,16 +130,21 @@ def run(stage, settings, options, script, last=True):
 
 
 def _work(stage, todo, settings, options, script, last):
-    """Make what is to do, here or by several workers. Returns (what is left, why in a line; "" where that is no matter)."""
+    """Make what is to do, here or by several workers.
+
+    Returns (what is left, why in a line, or "" where that is no matter, problems as of `fill`).
+    """
     alone, folder = not workers.is_one_of_several(), settings.results / "workers" / Path(script).stem
     if alone and options.executor == "slurm":
-        return _by_cluster(stage, todo, settings.cluster, options, folder, last)
+        return *_by_cluster(stage, todo, settings.cluster, options, folder, last), {}
     if alone and options.devices:
-        return _by_devices(stage, todo, workers.devices_from(options.devices), folder)
+        return *_by_devices(stage, todo, workers.devices_from(options.devices), folder), {}
     provenance.record(settings, script, stage.device())
-    left = fill(workers.own_share_first(todo), stage.what, stage.unit, wait=not options.no_wait and (alone or not last))
+    left, problems = fill(
+        workers.own_share_first(todo), stage.what, stage.unit, wait=not options.no_wait and (alone or not last)
+    )
     why = f"other processes are at {len(left)} parts; run the same command again"
-    return left, why if alone or options.no_wait else ""
+    return left, why if alone or options.no_wait else "", problems
 
 
 def _by_devices(stage, todo, devices, folder):
@@ -200,33 +211,41 @@ def refresh(views_of, settings):
 def fill(todo, what, unit, wait=True):
     """Make the parts of todo, a list of (job, number), but those that other processes are at; with `wait` until all exist.
 
-    Where a process that was at a part has ended without making it, the part is made here. Returns what is left.
+    Where a process that was at a part has ended without making it, the part is made here. Returns (what is left, problems: the
+    folder of a shelf that cannot be made -> why).
     """
+    problems = {}
     with tqdm(total=sum(job.ticks_of(number) for job, number in todo), desc=what, unit=unit, smoothing=0.05) as bar:
-        left = [each for each in todo if not _made(*each, bar)]
+        left = [each for each in todo if not _made(*each, bar, problems)]
         while left and wait:
             bar.set_description(f"{what}, waiting for other processes")
             time.sleep(PAUSE)
-            left = [each for each in left if not _made(*each, bar)]
+            left = [each for each in left if not _made(*each, bar, problems)]
     for folder in {shelf.folder for job, _ in todo for shelf in job.shelves}:
         leases.tidy(folder)
     # Looked at anew: of workers that wait for none, the last to end is to see that all exists.
-    return [each for each in left if _lacks(*each)]
+    return [each for each in left if _lacks(*each)], problems
 
 
-def _made(job, number, bar):
-    """Make a part on those of the job's shelves that lack it and that nobody else is at; whether all have it then."""
+def _made(job, number, bar, problems):
+    """Make a part on those of the job's shelves that lack it and that nobody else is at; whether all have it then.
+
+    A shelf that cannot be made goes into `problems` and counts as made.
+    """
     done = bar.n
     with ExitStack() as held:
         ours = [shelf for shelf in job.shelves
-                if shelf.lacks(number) and held.enter_context(leases.claimed(shelf.folder, number))]  # fmt: skip
+                if shelf.folder not in problems and shelf.lacks(number) and held.enter_context(leases.claimed(shelf.folder, number))]  # fmt: skip
         ours = [shelf for shelf in ours if shelf.lacks(number)]  # it may have been made just before the claim
         if ours:
             with threads.kept():
                 made = job.make(ours, number, bar.update)
             for shelf, arrays in zip(ours, made, strict=True):
-                shelf.put(number, **arrays)
-    if _lacks(job, number):
+                if isinstance(arrays, InputError):
+                    problems[shelf.folder] = str(arrays)
+                else:
+                    shelf.put(number, **arrays)
+    if any(shelf.folder not in problems and shelf.lacks(number) for shelf in job.shelves):
         bar.update(done - bar.n)
         return False
     bar.update(done + job.ticks_of(number) - bar.n)

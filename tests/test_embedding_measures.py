@@ -4,16 +4,18 @@ import math
 
 import numpy as np
 import pytest
-import torch
-from pytorch_metric_learning.distances import CosineSimilarity
-from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
-from pytorch_metric_learning.utils.inference import CustomKNN
-from sklearn.metrics import average_precision_score
 
-from dml_analysis.metrics import geometry, retrieval
 from dml_analysis.metrics.clustering import agreement, clustering
 from dml_analysis.metrics.embedding_measures import LABELS, measured
-from dml_analysis.metrics.geometry import decay_of, pi_inter, pi_intra, pi_ratio, singular_values, spectral_decay
+from dml_analysis.metrics.geometry import (
+    ZeroMean,
+    decay_of,
+    pi_inter,
+    pi_intra,
+    pi_ratio,
+    singular_values,
+    spectral_decay,
+)
 
 RNG = np.random.default_rng(5)
 RANDOM, CLASSES = RNG.normal(size=(90, 12)) + 0.5, RNG.integers(0, 7, 90)
@@ -113,93 +115,11 @@ def test_embeddings_without_a_direction(bad, words):
         pi_intra,
         pi_inter,
         lambda x, y: singular_values(x),
-        retrieval.retrieval,
+        lambda x, y: measured(x, y, 0),
         lambda x, y: clustering(x, y, 0),
     ):
         with pytest.raises(ValueError, match=words):
             measure(np.array([[1.0, 2], bad, [1, 1], [2, 1]]), [0, 0, 1, 1])
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Retrieval.
-# ---------------------------------------------------------------------------------------------------------------------
-def ranks(embeddings, labels):
-    return [row.tolist() for row in retrieval.ranks_of_matches(embeddings, labels)]
-
-
-def test_ranks_by_hand():
-    """On a circle, classes 0 0 0 1 1 2 at 0, 10, 50, 20, 90 and 15 degrees; the last is alone, and comes between the others."""
-    found = ranks(on_circle(0, 10, 50, 20, 90, 15), [0, 0, 0, 1, 1, 2])
-    # from 0: 10, 15, 20, 50, 90; from 10: 15, (0, 20 alike), 50, 90; from 50: 20, 15, (10, 90 alike), 0
-    # from 20: 15, 10, 0, 50, 90; from 90: 50, 20, ...
-    assert found == [[1, 4], [3, 4], [4, 5], [5], [2]]
-
-
-def test_measures_by_hand():
-    """Ranks 1 and 4 of two matches: MAP@R (1 / 1) / 2; mAP (1 + 2 / 4) / 2; 3 and 4: 0 and (1 / 3 + 2 / 4) / 2."""
-    assert retrieval._of_query(np.array([1, 4])) == pytest.approx([1, 1, 1, 0.5, 0.75, 0.75])
-    assert retrieval._of_query(np.array([3, 4])) == pytest.approx([0, 0, 1, 0, 5 / 12, 5 / 12])
-    # 1,001 matches, all in the first ranks but one: 1000 / 1000 of the first thousand
-    assert retrieval._of_query(np.array([*range(1, 1001), 5000]))[-1] == 1
-    assert retrieval._of_query(np.array([2, 1001]))[-1] == pytest.approx(0.25)
-    found = retrieval.retrieval(on_circle(0, 10, 50, 20, 90, 15), [0, 0, 0, 1, 1, 2])
-    # [1, 4], [3, 4], [4, 5], [5], [2]: mAP .75, 5/12, (1/4 + 2/5) / 2, 1/5, 1/2
-    assert found == pytest.approx((1 / 5, 2 / 5, 4 / 5, 0.1, np.mean([0.75, 5 / 12, 0.325, 0.2, 0.5]),) + (np.mean([0.75, 5 / 12, 0.325, 0.2, 0.5]),))  # fmt: skip
-
-
-def test_the_same_embedding_for_all_retrieves_nothing():
-    labels = np.repeat([0, 1, 2], 4)
-    assert ranks(np.ones((12, 3)), labels) == [[9, 10, 11]] * 12
-    assert retrieval.retrieval(np.ones((12, 3)), labels).recall_at_4 == 0
-
-
-def test_copies_tie_wherever_they_stand():
-    """A product of matrices rounds the cosines of copies differently, by their place; at this size some did retrieve."""
-    labels = np.arange(5003) % 1250
-    copies = np.tile(np.random.default_rng(1).normal(size=128), (5003, 1))
-    found = retrieval.ranks_of_matches(copies, labels)
-    # 1250 classes, three of them of 5 images, the others of 4: after all other classes come 3 or 4 matches
-    assert {tuple(row) for row in found} == {(5000, 5001, 5002), (4999, 5000, 5001, 5002)}
-
-
-def test_ties_between_matches_and_with_others():
-    """Two matches as close as each other take turns; another class's copy of the query is before its match."""
-    assert ranks(on_circle(0, 30, -30, 90), [0, 0, 0, 1])[0] == [1, 2]
-    assert ranks(on_circle(0, 0, 10), [0, 1, 0]) == [[2], [2]]
-
-
-@pytest.mark.parametrize("block", [8 * 90 * 90, 8 * 90 * 7, 1])
-def test_against_other_libraries(block, monkeypatch):
-    monkeypatch.setattr(retrieval, "BLOCK_BYTES", block)
-    labels = np.where(np.arange(90) < 2, [50, 51] * 45, CLASSES)  # two images are alone
-    found = retrieval.retrieval(RANDOM, labels)
-    names = ("precision_at_1", "mean_average_precision_at_r", "mean_average_precision")
-    calculator = AccuracyCalculator(names, k=89, knn_func=CustomKNN(CosineSimilarity()), device=torch.device("cpu"))
-    theirs = calculator.get_accuracy(torch.as_tensor(RANDOM), torch.as_tensor(labels))
-    assert (found.recall_at_1, found.map_at_r, found.mean_ap) == pytest.approx([theirs[name] for name in names])
-    cosines, queries = (
-        geometry.unit(RANDOM) @ geometry.unit(RANDOM).T,
-        [i for i in range(90) if (labels == labels[i]).sum() > 1],
-    )
-    others = [np.delete(np.arange(90), i) for i in queries]
-    precisions = [
-        average_precision_score(labels[some] == labels[i], cosines[i, some]) for i, some in zip(queries, others)
-    ]
-    assert found.mean_ap == pytest.approx(np.mean(precisions))
-    for k, value in zip((1, 2, 4), found):
-        nearest = [some[np.argsort(-cosines[i, some])[:k]] for i, some in zip(queries, others)]
-        assert value == pytest.approx(np.mean([labels[i] in labels[some] for i, some in zip(queries, nearest)]))
-
-
-def test_each_embedding_has_a_label():
-    for labels in ([0, 0], [0, 0, 0, 0]):
-        with pytest.raises(ValueError, match=f"3 embeddings, but {len(labels)} labels"):
-            retrieval.retrieval(np.eye(3), labels)
-
-
-def test_there_must_be_a_query():
-    with pytest.raises(ValueError, match="no class has two images"):
-        retrieval.retrieval(np.eye(3), [0, 1, 2])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -242,3 +162,18 @@ def test_all_measures_by_name():
         and found["nmi"] == clustering(RANDOM, CLASSES, 0).nmi
     )
     assert np.isnan(measured(RANDOM[:, :4], CLASSES, 0)["rho_10"])
+
+
+def test_measures_need_a_query():
+    with pytest.raises(ValueError, match="no class has two images"):
+        measured(np.eye(3), np.arange(3), 0)
+
+
+@pytest.mark.parametrize("degrees", [(10, 190), (77, 257), (0, 120, 240)])
+def test_a_class_whose_mean_is_zero(degrees):
+    """Opposite directions; what rounding leaves of their sum is no direction."""
+    points, labels = on_circle(20, 30, *degrees), np.array([4, 4] + [7] * len(degrees))
+    with pytest.raises(ZeroMean, match="the mean of class 7 is zero"):
+        pi_inter(points, labels)
+    with pytest.raises(ZeroMean):
+        measured(points, labels, 0)

@@ -48,14 +48,6 @@ def test_measures_without_queries_are_left_open(tmp_path):
     assert "nan" in accuracy.summary(table)
 
 
-def test_queries_in_blocks_give_the_same(monkeypatch):
-    random = np.random.default_rng(0)
-    embeddings, labels = random.normal(size=(50, 8)).astype(np.float32), random.integers(0, 5, 50)
-    whole = accuracies(embeddings, labels)
-    monkeypatch.setattr(accuracy, "QUERIES_AT_ONCE", 7)
-    assert accuracies(embeddings, labels) == pytest.approx(whole)
-
-
 def test_script(project, run_inside):
     output = run_inside("reality_check/3_evaluate_models.py", project / "tiny.yaml")
     table = pd.read_csv(project / "results/tiny/reality_check/accuracy.csv", keep_default_na=False)

@@ -2,14 +2,19 @@
 
 import math
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from dml_analysis.config import load_settings
-from dml_analysis.networks import loading
+from dml_analysis.datasets.readers import Item
+from dml_analysis.errors import InputError
+from dml_analysis.networks import embedding, loading
 from dml_analysis.reality_check import improvements, training_figures
+from dml_analysis.training import training_loop
 from tests import fake_data
 from tests.test_training import settings_for, tiles, whole  # noqa: F401  (fixtures)
 
@@ -29,6 +34,28 @@ def test_map_at_r_of_classes_by_hand():
     np.testing.assert_allclose(values, [(0.5 + 0.25 + 0.25) / 3, (0 + 0.5 + 0.5) / 3])
     order = [4, 0, 5, 2, 3, 1]
     np.testing.assert_allclose(improvements.map_at_r_of_classes(7 * embeddings[order], labels[order]), values)
+
+
+def test_a_network_with_a_zero_embedding_has_no_gain(monkeypatch):
+    """Its images are named; the other networks on the same trunk are measured."""
+    items = [Item(f"car{place}", Path("x"), place // 2) for place in range(4)]
+    arrays = [on_circle(0, 10, 50, 60), on_circle(0, 10, 50, 60) * [[1], [1], [0], [1]]]
+    monkeypatch.setattr(embedding, "embedded", lambda *_: arrays)
+    settings = SimpleNamespace(properties=SimpleNamespace(batch_size=1))
+    shelves = [SimpleNamespace(of=SimpleNamespace(model=SimpleNamespace(is_none=False), name=name)) for name in "ab"]
+    good, bad = improvements.make(settings, items, shelves, 0, None)
+    assert good["map_at_r"].tolist() == [1, 1] and good["n_images"].tolist() == [2, 2]
+    assert isinstance(bad, InputError) and str(bad).startswith("b: the embedding of image car2 is zero")
+
+
+def test_a_look_with_a_zero_embedding_ends_the_training():
+    items = [Item(f"car{place}", Path("x"), 0) for place in range(2)]
+    work = SimpleNamespace(parts={"validation": items}, shelf=SimpleNamespace(of=SimpleNamespace(name="Mine, fold 0")),
+                           training=SimpleNamespace(iteration=7))  # fmt: skip
+    with pytest.raises(
+        InputError, match="Mine, fold 0, iteration 7, validation images: the embedding of image car1 is"
+    ):
+        training_loop._accuracies(work, np.array([[1.0, 2], [0, 0]]), "validation")
 
 
 def test_bootstrap_interval():

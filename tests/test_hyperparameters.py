@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dml_analysis import paper
-from dml_analysis.metrics.nr_precision import euclidean_coordinates
+from dml_analysis.metrics.coordinates import euclidean_coordinates
 from dml_analysis.networks.bn_inception import bninception_trunk
 from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.modules import calibrate_batchnorm, features_of, seeded

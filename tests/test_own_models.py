@@ -3,8 +3,10 @@
 import hashlib
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.networks import specifications
 from examples import two_networks
 from tests import fake_data
-from tests.conftest import AFTER_TRAINING, SCRIPTS, copied, run_all
+from tests.conftest import AFTER_TRAINING, ROOT, SCRIPTS, copied, run_all
 from tests.networks import tiny
 
 TINY = {"name": "Tiny", "group": "Mine", "distance": "tests.networks:stretched", "network": "tests.networks:tiny"}
@@ -173,8 +175,8 @@ def test_groups_are_tested_pair_by_pair(made):
 
 
 def test_the_distance_of_ones_own_reaches_maps_and_neighbours(made, tmp_path):
+    from dml_analysis.metrics.coordinates import coordinates_of
     from dml_analysis.networks.distances import distance_function
-    from dml_analysis.properties.property_scores import coordinates_of
 
     embeddings = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
     coordinates = coordinates_of(embeddings, "tests.networks:stretched")
@@ -263,6 +265,67 @@ def test_own_models_instead_of_the_papers(project, run_inside):
     table6 = (project / "results/own/paper/tables/table6.md").read_text()
     assert "| Mine | Tiny |" in table6 and "| Mean | Mine Mean |" in table6 and "missing" not in table6
     assert pd.read_csv(project / "results/own/properties/tsne.csv").loss.unique().tolist() == ["Tiny"]
+
+
+def test_a_network_with_a_zero_embedding_is_left_out(project, capfd):
+    """Accuracies and spaces name image, network and, for a mean, class; they measure the other networks, and raw distances."""
+    ids = np.arange(1, 97)
+    arrays = {name: np.random.default_rng(0).normal(size=(96, 7)) for name in ("good", "zero", "mean")}
+    settings = fake_data.write_settings(project, "given", training=None)
+    items = readers.load_items(load_settings(settings), "RenderedCars", "test")
+    zero, label = int(items[5].image_id), items[0].label
+    arrays["zero"][zero - 1] = 0
+    members = [int(item.image_id) - 1 for item in items if item.label == label]
+    arrays["mean"][members] = [[(-1) ** place, 0, 0, 0, 0, 0, 0] for place in range(len(members))]
+    assert len(members) % 2 == 0
+    for name, array in arrays.items():
+        np.savez(project / f"{name}.npz", embeddings=array, image_ids=ids)
+    given = {"Zero": ("zero", "Euclidean Distance"), "Good": ("good", "Euclidean Distance"), "Mean": ("mean", "Cosine Similarity"),
+             "Raw": ("zero", "Raw Euclidean Distance"), "Good, raw": ("good", "Raw Euclidean Distance")}  # fmt: skip
+    entries = [{"name": name, "group": "Mine", "distance": distance, "embeddings": {"RenderedCars": str(project / f"{file}.npz")}}
+               for name, (file, distance) in given.items()]  # fmt: skip
+    settings = fake_data.write_settings(project, "given", models=entries, training=None)
+
+    def fails(script):
+        assert subprocess.run([sys.executable, ROOT / script, "--settings", settings]).returncode == 1
+        return [line for line in capfd.readouterr().err.splitlines() if line.startswith(("not measured", "error"))]
+
+    words = f"the embedding of image {zero} is zero, so it has no direction; check the network's weights"
+    assert fails("reality_check/3_evaluate_models.py") == [
+        f"not measured: Zero, RenderedCars: {words}",
+        "error: accuracies: 1 could not be measured, see above; the others are",
+    ]
+    table = pd.read_csv(project / "results/given/reality_check/accuracy.csv").set_index("loss")
+    assert list(table.index) == ["Good", "Mean", "Raw", "Good, raw"]
+    assert table.loc["Good", "r_precision"] != table.loc["Good, raw", "r_precision"]
+    assert fails("embedding_space/1_measure_spaces.py") == [
+        f"not measured: Zero, RenderedCars, test images: {words}",
+        f"not measured: Mean, RenderedCars, test images: the mean of class {label} is zero, so it has no direction; check the network's weights",
+        f"not measured: Raw, RenderedCars, test images: {words}",
+        "error: embedding spaces: 3 could not be measured, see above; the others are",
+    ]
+    spaces = pd.read_csv(project / "results/given/embedding_space/embedding_space.csv").set_index("loss")
+    assert list(spaces.index) == ["Good", "Good, raw"] and spaces.map_at_r.nunique() == 1  # by cosine
+    assert spaces.loc["Good", "map_at_r"] == table.loc["Good", "mean_average_precision_at_r"]
+
+
+def test_the_raw_distance_reaches_maps_neighbours_and_captions():
+    from dml_analysis.networks.distances import distance_function
+    from dml_analysis.properties.property_scores import coordinates_of
+    from dml_analysis.properties.property_tables import models_table
+
+    array = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    np.testing.assert_array_equal(coordinates_of(array, paper.RAW_EUCLIDEAN), array)
+    a, b = torch.tensor([[3.0, 4.0]], requires_grad=True), torch.zeros(1, 2)
+    distance = distance_function(paper.RAW_EUCLIDEAN)(a, b)
+    assert distance.item() == 5
+    (gradient,) = torch.autograd.grad(distance.sum(), a)
+    np.testing.assert_allclose(gradient[0].numpy(), [0.6, 0.8], rtol=1e-6)
+    own = methods.models_from(
+        [{"name": "Mine", "group": "x", "network": "a:b", "distance": paper.RAW_EUCLIDEAN}, "None"]
+    )
+    caption = models_table(SimpleNamespace(models=own), None, "table1").caption
+    assert "Distances are of embeddings of unit length (embeddings as they are: Mine)." in caption
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dml_analysis import leases, workers
-from dml_analysis.errors import InputError, MissingFile, Unfinished
+from dml_analysis.errors import InputError, MissingFile, Unfinished, Unmeasured
 from dml_analysis.files import atomic_files
 from dml_analysis.stages import Job, Stage, run
 from tests import fake_data, small_stage
@@ -224,6 +224,29 @@ def test_what_is_lacking_is_said_after_the_rest_is_made(settings):
     with pytest.raises(Unfinished, match="squares: no sevens"):
         run(stage(settings)._replace(lacking="no sevens"), settings, OPTIONS, small_stage.__file__)
     assert shelf_of(settings, 2).is_whole() and (settings.results / "powers.csv").is_file()
+
+
+@pytest.mark.parametrize("no_wait", [False, True])
+def test_what_cannot_be_made_does_not_stop_the_rest(settings, capsys, no_wait):
+    """A line for each shelf at the end; its rows are missing, and the next run tries again, this shelf alone."""
+    begun = []
+
+    def partly(shelves, number, tick):
+        begun.append([shelf.of for shelf in shelves])
+        arrays = make(shelves, number, tick)
+        return [InputError("no\nthirds") if shelf.of == 3 else each for shelf, each in zip(shelves, arrays)]
+
+    options = argparse.Namespace(**vars(OPTIONS) | {"no_wait": no_wait})
+    for expected in ([[2, 3], [2], [2]], [[3]]):
+        begun.clear()
+        with pytest.raises(Unmeasured, match="squares: 1 could not be measured, see above; the others are"):
+            run(stage(settings, make=partly), settings, options, small_stage.__file__)
+        assert begun == expected and "not measured: no\\nthirds\n" in capsys.readouterr().err
+    assert shelf_of(settings, 2).is_whole() and shelf_of(settings, 3).missing() == [0, 1, 2]
+    rows = fake_data.read_rows(settings.results / "powers.csv")
+    assert [row["power"] for row in rows] == ["2"] * 6
+    run(stage(settings), settings, options, small_stage.__file__)
+    assert shelf_of(settings, 3).is_whole()
 
 
 def test_what_is_gone_while_it_is_not_needed(whole):

@@ -151,3 +151,4 @@ def test_a_black_image_without_a_direction():
     with pytest.raises(ValueError, match="embedding of the black image is zero"):
         base_embedding(network, torch.zeros(3, 2, 2))
     assert base_embedding(network, torch.ones(3, 2, 2)).shape == (1, 3)
+    assert not base_embedding(network, torch.zeros(3, 2, 2), normalised=False).any()  # as raw distances have it

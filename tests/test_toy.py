@@ -211,8 +211,9 @@ def test_measured_by_hand():
     r = sqrt(3)
     rho = -log(4 * r / (1 + r) ** 2) / 2
     points = np.array([[1, 0], [1, 0], [1, 0], [0, 1]])
-    # Equally near points of another class count as nearer, and the last has none of its class as near: 0 of 4
-    assert toy_example.measured(points, [0, 1, 0, 1]) == pytest.approx((r / (1 + r), 1 / (1 + r), rho, 0))
+    # Of two equally near points the first and third have one of their class, the last has one of three, the second none
+    recall = (1 / 2 + 0 + 1 / 2 + 1 / 3) / 4
+    assert toy_example.measured(points, [0, 1, 0, 1]) == pytest.approx((r / (1 + r), 1 / (1 + r), rho, recall))
 
 
 def test_rows():
@@ -229,7 +230,8 @@ def test_rows():
     train = dict(zip(toy_example.COLUMNS, found[-1]))
     test = dict(zip(toy_example.COLUMNS, found[0]))
     assert train["s2"] == test["test_s2"] == pytest.approx(1 / (1 + sqrt(3)))
-    assert train["recall_at_1"] == test["test_recall_at_1"] == 0.25  # the first class alone
+    # Always for the first class; the 45 points of the three others are one, and 14 of 44 are of the query's class
+    assert train["recall_at_1"] == test["test_recall_at_1"] == pytest.approx((1 + 3 * 14 / 44) / 4)
     assert train["test_s2"] == test["s2"] == 0 and test["rho"] == float("inf")
 
 

@@ -10,6 +10,7 @@ from dml_analysis.datasets.images import open_image
 from dml_analysis.datasets.readers import CARS, MODEL, Item, chosen_cars, evenly_spaced
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
+from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.networks.specifications import loader, network_stage, networks_of
 from dml_analysis.properties import car_embeddings
 from dml_analysis.saliency import saliency_maps
@@ -126,6 +127,6 @@ def gradients_of(network, ready, pair):
     distance = distance_function(network.model.distance)
     try:
         return pair_gradients(ready.module, *inputs, distance, options.noise_samples, options.noise_sigma, seeds,
-                              options.batch_size)  # fmt: skip
+                              options.batch_size, normalises(network.model.distance))  # fmt: skip
     except ValueError as error:
         raise InputError(f"{network.name}: {pair.query.path}: {error}; check the network's weights") from None

@@ -12,8 +12,11 @@ from dml_analysis.datasets import image_digests, readers
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
+from dml_analysis.metrics.coordinates import ZeroEmbedding
 from dml_analysis.metrics.embedding_measures import ARRAYS, COLUMNS, measured
+from dml_analysis.metrics.geometry import ZeroMean
 from dml_analysis.networks.specifications import ALL_FOLDS, by_trunk, network_stage, networks_of
+from dml_analysis.reality_check.accuracy import TIES, no_direction
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, Stage, View
 from dml_analysis.store import Shelf
@@ -32,12 +35,17 @@ def folder(settings):
     return settings.results / "embedding_space"
 
 
-def _measures(embeddings, labels, seed, where):
-    """The arrays of a row: see measures.measured. Raises InputError, beginning with `where`, if there is nothing to measure."""
+def _measures(embeddings, items, seed, where):
+    """The arrays of a row: see measures.measured; if they cannot be measured, an InputError that begins with `where`."""
+    labels = np.array([item.label for item in items])
     try:
         values = measured(embeddings, labels, seed)
+    except ZeroEmbedding as error:
+        return no_direction(where, items, error)
+    except ZeroMean as error:
+        return InputError(f"{where}: {error}; check the network's weights")
     except ValueError as error:
-        raise InputError(f"{where}: {error}") from None
+        return InputError(f"{where}: {error}")
     return {"n_images": len(labels), "n_classes": len(set(labels)), **values}
 
 
@@ -66,6 +74,7 @@ def shelf_of(network, part, items):
     """The measures of a network on the images of a part, in a single row."""
     settings = network.settings
     made_of = {"images": image_digests.described(settings, items), "classes": described([item.label for item in items])}
+    made_of |= {"ties": TIES}
     labels = network.labels | {"part": part}
     return Shelf(folder(settings) / "spaces" / part / network.path, made_of | network.made_of(), [[network.name]],
                  ARRAYS_OF, network, labels)  # fmt: skip
@@ -89,12 +98,14 @@ def make(items, shelves, number, tick):
 
     wanted = [(shelf.of, True) for shelf in shelves]
     arrays = embedded(wanted, items, shelves[0].of.settings.properties.batch_size, tick)
-    labels, found = np.array([item.label for item in items]), []
+    found = []
     for shelf, array in zip(shelves, arrays):
         network, part = shelf.of, shelf.labels["part"]
         seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
-        values = _measures(array, labels, seed, f"{network.name}, {part} images")
-        found.append({name: [value] for name, value in values.items()})
+        values = _measures(array, items, seed, f"{network.name}, {part} images")
+        if not isinstance(values, InputError):
+            values = {name: [value] for name, value in values.items()}
+        found.append(values)
     return found
 
 
@@ -138,7 +149,7 @@ def look_shelves(settings, dataset):
             kept = training_runs.looks_shelf(run_shelf, int(iteration), parts)
             classes = {f"{part} classes": described([item.label for item in items]) for part, items in parts.items()}
             at = folder(settings) / "looks" / network.path / f"rate{run.rate:g}" / f"iteration{iteration}"
-            shelves.append(Shelf(at, {"embeddings": kept.fingerprint, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
+            shelves.append(Shelf(at, {"embeddings": kept.fingerprint, "ties": TIES, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
                                  Look(run, int(iteration), kept), run.labels | {"iteration": int(iteration)}))  # fmt: skip
     return shelves
 
@@ -165,9 +176,10 @@ def make_look(shelves, number, tick):
     for place, (part, items) in enumerate(training_runs.parts_of(network).items()):
         embeddings = kept.get(place)["embeddings"].astype(np.float32)
         seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
-        labels = np.array([item.label for item in items])
-        rows.append(_measures(embeddings, labels, seed, f"{run.name}, iteration {iteration}, {part} images"))
+        rows.append(_measures(embeddings, items, seed, f"{run.name}, iteration {iteration}, {part} images"))
         tick(1)
+    if problem := next((row for row in rows if isinstance(row, InputError)), None):
+        return [problem]
     return [{name: [row[name] for row in rows] for name in ARRAYS_OF}]
 
 

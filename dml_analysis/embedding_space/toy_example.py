@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from dml_analysis.files import csv_files
+from dml_analysis.metrics.coordinates import unit
 from dml_analysis.metrics.geometry import decay_of, singular_values
 from dml_analysis.metrics.intervals import mean_interval
 from dml_analysis.metrics.retrieval import retrieval
@@ -246,7 +247,7 @@ def measured(embeddings, classes):
     s: the singular values, not centred, divided by their sum; rho: KL(uniform || s) in nats, 0 for a flat spectrum.
     """
     values = singular_values(embeddings)
-    return *(values / values.sum()).tolist(), decay_of(values), float(retrieval(embeddings, classes).recall_at_1)
+    return *(values / values.sum()).tolist(), decay_of(values), float(retrieval(unit(embeddings), classes).recall_at_1)
 
 
 def rows_of(result):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dml_analysis.metrics.geometry import unit
+from dml_analysis.metrics.coordinates import unit
 
 
 class Clustering(NamedTuple):
@@ -16,7 +16,7 @@ class Clustering(NamedTuple):
 def clustering(embeddings, labels, seed):
     """The Clustering of embeddings (n, d) with class labels (n,): k-means, once, with as many clusters as there are classes.
 
-    On embeddings of length 1; what is random in it follows from the seed. Raises ValueError as geometry.unit does.
+    On embeddings of length 1; what is random in it follows from the seed. Raises ValueError as coordinates.unit does.
     """
     from sklearn.cluster import KMeans
 

@@ -28,17 +28,25 @@ COLUMNS = dict.fromkeys(PERFORMANCE, csv_files.between(0, 1)) | dict.fromkeys(SH
 def measured(embeddings, labels, seed):
     """Name -> value of all measures of embeddings (n, d) with class labels (n,).
 
+    All are of embeddings brought to unit length, as in Roth et al., whatever the model's distance; retrieval is by cosine.
     seed: of k-means. A decay that drops more singular values than there are is NaN. Raises ValueError if no class has two
-    images, or an embedding is zero or not finite.
+    images, an embedding is zero (ZeroEmbedding) or not finite, or the mean of a class is zero (ZeroMean).
     """
     from dml_analysis.metrics.clustering import clustering  # scikit-learn and compiled code take seconds to load
+    from dml_analysis.metrics.coordinates import unit
     from dml_analysis.metrics.geometry import decay_of, pi_inter, pi_intra, ratio, singular_values
     from dml_analysis.metrics.retrieval import retrieval
 
+    if np.unique(labels, return_counts=True)[1].max() < 2:
+        raise ValueError("no class has two images")
     spectrum = singular_values(embeddings)
     intra, inter = pi_intra(embeddings, labels), pi_inter(embeddings, labels)
     decays = {
         name: decay_of(spectrum, m, reverse) if m <= len(spectrum) else np.nan for name, (m, reverse) in DECAYS.items()
     }
-    scores = retrieval(embeddings, labels)._asdict() | clustering(embeddings, labels, seed)._asdict()
-    return scores | {"pi_intra": intra, "pi_inter": inter, "pi_ratio": ratio(intra, inter)} | decays
+    scores = retrieval(unit(embeddings), labels)._asdict() | clustering(embeddings, labels, seed)._asdict()
+    return (
+        {name: scores[name] for name in PERFORMANCE}
+        | {"pi_intra": intra, "pi_inter": inter, "pi_ratio": ratio(intra, inter)}
+        | decays
+    )

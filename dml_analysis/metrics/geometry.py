@@ -6,16 +6,15 @@ All is of embeddings brought to length 1, in float64.
 import numpy as np
 from scipy.sparse import csr_array
 
+from dml_analysis.metrics.coordinates import unit
 
-def unit(embeddings):
-    """Embeddings (n, d), each divided by its length. Raises ValueError if one is zero or not finite."""
-    embeddings = np.asarray(embeddings, dtype=np.float64)
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all():
-        raise ValueError("an embedding has NaN or infinite numbers")
-    if (lengths == 0).any():
-        raise ValueError("an embedding is zero, which has no direction")
-    return embeddings / lengths
+
+class ZeroMean(ValueError):
+    """The mean of a class is zero, so that it has no direction."""
+
+    def __init__(self, label):
+        super().__init__(f"the mean of class {label} is zero, so it has no direction")
+        self.label = label
 
 
 def pi_intra(embeddings, labels):
@@ -31,11 +30,16 @@ def pi_intra(embeddings, labels):
 def pi_inter(embeddings, labels):
     """Mean cosine distance of two class means, which are those of the embeddings, brought to length 1 again.
 
-    NaN with one class. Raises ValueError as `unit` does, also of a class whose mean is zero.
+    NaN with one class. Raises ValueError as `unit` does, and ZeroMean if that of a class is zero but for rounding.
     """
-    sums, _ = _class_sums(unit(embeddings), labels)
+    embeddings = unit(embeddings)
+    sums, counts = _class_sums(embeddings, labels)
     if len(sums) < 2:
         return np.nan
+    # A sum of m vectors of length 1, d numbers each, is off by no more than m (m + d) eps.
+    zero = np.linalg.norm(sums, axis=1) <= counts * (counts + embeddings.shape[1]) * np.finfo(np.float64).eps
+    if zero.any():
+        raise ZeroMean(np.unique(labels)[zero.argmax()])
     return float(_mean_distance(unit(sums).sum(axis=0), len(sums)))
 
 

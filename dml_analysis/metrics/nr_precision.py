@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dml_analysis.metrics.coarse_distances import in_blocks, space_of
+from dml_analysis.metrics.coordinates import scaled
 from dml_analysis.metrics.neighbor_hits import neighbor_hits
 from dml_analysis.metrics.simd import padded_length
 
@@ -31,7 +32,7 @@ def nr_precision(embeddings, labels, max_neighbors=None, queries=None, device="c
     """R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
 
     embeddings: (n, d) floats; labels: (n, k) integers, labels[i, j] being image i's value of property j. For another
-    distance give coordinates in which it is Euclidean (euclidean_coordinates).
+    distance give coordinates in which it is Euclidean (dml_analysis.metrics.coordinates).
 
     For a query with c images of its value among n, the R = min(c - 1, max_neighbors) nearest other images are looked
     at. h of them share the value; then R-Precision is h / R, and NR-Precision (h - R p) / sqrt(R p (1 - p)) with
@@ -90,21 +91,6 @@ def _hits(embeddings, queries, codes, neighbors):
     return hits
 
 
-def euclidean_coordinates(embeddings, name):
-    """Coordinates (n, d) whose Euclidean distances order the neighbours of every query as the named distance does.
-
-    All distances of Table 1 normalise embeddings to unit length. On the unit sphere cosine, dot product, Euclidean and
-    squared Euclidean distance agree in order. The SNR distance var(a - b) / var(a) has a denominator that is the same
-    for all neighbours of the query a, and var(a - b) is the squared Euclidean distance of a and b with each embedding's
-    mean over its dimensions taken off.
-    """
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    coordinates = embeddings / np.maximum(norms, np.finfo(embeddings.dtype).tiny)
-    if name == "SNR Distance":
-        coordinates = coordinates - coordinates.mean(axis=1, keepdims=True)
-    return coordinates
-
-
 def prepared(embeddings, labels, max_neighbors=None):
     """What nr_precision computes with, as Prepared; arguments, and what is raised, as there."""
     embeddings, labels = _checked(embeddings, labels, max_neighbors)
@@ -124,15 +110,7 @@ def _checked(embeddings, labels, max_neighbors):
         raise ValueError("embeddings contain NaN or infinite values")
     if max_neighbors is not None and max_neighbors < 1:
         raise ValueError(f"max_neighbors is {max_neighbors}, but at least one neighbour is needed")
-    # Neither changes the order of distances. A power of two as the unit keeps squares from running over; centring keeps
-    # the digits that a large common offset would cost, by a rounded mean, so that numbers on a grid keep their ties.
-    embeddings = np.ldexp(embeddings.astype(np.float64), -_exponent(embeddings))
-    embeddings -= np.round(embeddings.mean(axis=0) * 1024) / 1024
-    return np.ldexp(embeddings, -_exponent(embeddings)), labels
-
-
-def _exponent(numbers):
-    return np.frexp(np.abs(numbers).max())[1]
+    return scaled(embeddings), labels
 
 
 def _mean_of_queries(values, neighbors):

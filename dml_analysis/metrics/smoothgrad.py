@@ -44,13 +44,14 @@ def scaled(raw):
 
 
 @torch.no_grad()
-def base_embedding(network, black):
-    """The embedding (1, d) of the black image (C, H, W), which images are compared with.
+def base_embedding(network, black, normalised=True):
+    """Return the embedding (1, d) of the black image (C, H, W), which images are compared with.
 
-    Raises ValueError if it is zero: it has no direction, and distances normalise embeddings.
+    normalised: whether the distance normalises embeddings (coordinates.normalises). If so, raises ValueError if the embedding
+    is zero, as it has no direction.
     """
     base = network(black[None].to(place_of(network), memory_format=torch.channels_last))
-    if not base.any():
+    if normalised and not base.any():
         raise ValueError("the embedding of the black image is zero, so that no distance to it is defined")
     return base
 

@@ -1,21 +1,24 @@
-"""The distances of models, for training and saliency maps: those of Table 1, and any that somebody else has written."""
+"""The distances of models as functions of torch, for saliency maps; coordinates.py has what orders neighbours by them."""
 
 import torch
 from pytorch_metric_learning import distances
 
 from dml_analysis.errors import InputError, one_line
 from dml_analysis.imports import imported, is_name
+from dml_analysis.paper import RAW_EUCLIDEAN
 
 EXACT = "donot_use_mm_for_euclid_dist"  # products would cost digits
 
 
 def distance_function(name):
-    """The distance or similarity named in Table 1, from pytorch-metric-learning; normalises its embeddings.
+    """Return the distance or similarity of this name: called with (n, d) and (m, d), it gives (n, m).
 
-    Called with (n, d) and (m, d) it gives (n, m). For "SNR Distance" the first argument is the anchor. A name of the form
-    module:function is that of a function from embeddings (n, d) to coordinates (n, k): then it is the Euclidean distance
-    between these.
+    Those of Table 1, from pytorch-metric-learning, normalise embeddings to unit length first; RAW_EUCLIDEAN takes them as
+    they are. For "SNR Distance" the first argument is the anchor. A name of the form module:function is that of a function
+    from embeddings (n, d), as they are, to coordinates (n, k): then it is the Euclidean distance between these.
     """
+    if name == RAW_EUCLIDEAN:
+        return lambda a, b: torch.cdist(a, b, compute_mode=EXACT)
     if is_name(name):
         return lambda a, b: torch.cdist(_coordinates(name, a), _coordinates(name, b), compute_mode=EXACT)
     return {

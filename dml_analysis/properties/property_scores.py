@@ -11,8 +11,8 @@ from dml_analysis.datasets import readers
 from dml_analysis.datasets.readers import property_codes
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
-from dml_analysis.imports import is_name
 from dml_analysis.methods import trained_groups
+from dml_analysis.metrics.coordinates import coordinates_of
 from dml_analysis.metrics.significance import ALTERNATIVES, mann_whitney
 from dml_analysis.networks.specifications import Network, code_of, device_of
 from dml_analysis.paper import PROPERTIES, Protocol
@@ -97,17 +97,6 @@ def score(embedded, codes, scored, device="cpu"):
 def coordinates_by(network, protocol, embedded):
     """Coordinates (n, k) whose Euclidean distances order neighbours as the protocol has it for a network's embeddings (n, d)."""
     return coordinates_of(embedded, network.model.distance) if protocol.own_distance else embedded
-
-
-def coordinates_of(embedded, distance):
-    """Coordinates (n, k) whose Euclidean distances order neighbours as a distance, of Table 1 or module:function, does."""
-    if is_name(distance):
-        from dml_analysis.networks.distances import coordinates  # torch takes seconds to load
-
-        return coordinates(distance, embedded)
-    from dml_analysis.metrics.nr_precision import euclidean_coordinates
-
-    return euclidean_coordinates(embedded, distance)
 
 
 def float64_device(settings):

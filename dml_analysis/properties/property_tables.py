@@ -5,6 +5,7 @@ import pandas as pd
 from dml_analysis.datasets.readers import CARS, car_properties
 from dml_analysis.files import csv_files
 from dml_analysis.methods import about_own, grouped, trained_groups
+from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties.property_scores import COLUMNS as SCORE_COLUMNS
@@ -29,11 +30,16 @@ def models_table(settings, protocol, name):
     records["year"] = records["year"].astype("Int64")
     shown = [("", "", "") if model.is_none else row[1:] for model, row in zip(models, rows)]
     cells = [[Cell(str(text or "")) for text in row] for row in shown]
-    caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance.' + about_own(
-        models, ""
-    )
+    caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance. '
+    caption += f"Distances are {_of_what(models)}.{about_own(models, '')}"
     names = [model.name for model in models]
     return Table(name, caption, [], ["Year", "Loss type", "Distance/Similarity"], [], names, cells, records, False)
+
+
+def _of_what(models):
+    """Which embeddings the models' own distances are of, for captions."""
+    raw = ", ".join(model.name for model in models if not normalises(model.distance))
+    return "of embeddings of unit length" + (f" (embeddings as they are: {raw})" if raw else "")
 
 
 def properties_table(settings, protocol, name):
@@ -131,7 +137,8 @@ def _caption(settings, protocol, scores):
     numbers = sorted(set(scores.n_images))
     n = " to ".join(f"{number:,}" for number in dict.fromkeys(numbers[:1] + numbers[-1:])) or "no"
     limit = f"at most {protocol.max_neighbors} neighbours" if protocol.max_neighbors else "all R neighbours"
-    distance = "each loss's own distance" if protocol.own_distance else "Euclidean distance of raw embeddings"
+    own = f"each loss's own distance, {_of_what(settings.models)}"
+    distance = own if protocol.own_distance else "Euclidean distance of raw embeddings"
     unit = "loss" if protocol.test_unit == "loss_mean" else "loss and fold"
     return (
         f"NR-Precisions for {n} rendered car images, networks trained on {settings.properties.networks}. "

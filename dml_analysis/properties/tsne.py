@@ -8,6 +8,7 @@ from dml_analysis.config import FEWEST_TSNE_IMAGES, unlike_defaults
 from dml_analysis.datasets import readers
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
+from dml_analysis.metrics.coordinates import coordinates_of
 from dml_analysis.networks.specifications import code_of
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import derived_seed, described
@@ -61,8 +62,6 @@ def stage(settings):
 def make(embedded, shelves, number, tick):
     """The coordinates; see Job.make."""
     from sklearn.manifold import TSNE  # slow to import
-
-    from dml_analysis.properties.property_scores import coordinates_of
 
     (shelf,) = shelves
     network, rows = shelf.of, {image_id: row for row, image_id in enumerate(embedded.rows)}

@@ -1,13 +1,14 @@
-"""How well networks retrieve images of the right class from their test sets: the Reality Check's three measures."""
+"""How well networks retrieve images of the right class from their test sets: Precision@1, R-Precision and MAP@R."""
 
 from functools import partial
 from itertools import chain
 
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.errors import MissingFile
+from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
-from dml_analysis.networks.specifications import by_trunk, network_stage, networks_of
+from dml_analysis.metrics.coordinates import ZeroEmbedding, coordinates_of, normalises, unit
+from dml_analysis.networks.specifications import by_trunk, code_of, network_stage, networks_of
 from dml_analysis.seeds import described
 from dml_analysis.stages import Job, View
 from dml_analysis.store import Shelf
@@ -15,27 +16,29 @@ from dml_analysis.store import Shelf
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
 COLUMNS = {"loss": str, "dataset": str, "fold": str, "type": str, "n_images": int, "n_classes": int,
            **dict.fromkeys(MEASURES, csv_files.between(0, 1))}  # fmt: skip
-QUERIES_AT_ONCE = 1024
+COSINE = "Cosine Similarity"
+TIES = "expectation over their orders"  # for the made_of of results: those of old had other rules
 
 
-def accuracies(embeddings, labels):
-    """Measure -> its value for embeddings (n, d) with class labels (n,), each image the query of all others.
+def accuracies(embeddings, labels, distance=COSINE):
+    """Return measure -> value for embeddings (n, d) with class labels (n,), each image the query of all others.
 
-    Neighbours are by cosine similarity, as the Reality Check tests on normalised embeddings; images alone in their class
-    are no queries.
+    Neighbours are by the named distance (coordinates.coordinates_of), as in NR-Precision under protocol `paper`. The Reality
+    Check tests on normalised embeddings by cosine; of Table 1's distances all but SNR rank alike. Images that are alone in
+    their class are no queries; without queries all is NaN. Raises ZeroEmbedding for one that the distance would normalise.
     """
-    import torch  # it takes seconds to load
-    from pytorch_metric_learning.distances import CosineSimilarity
-    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
-    from pytorch_metric_learning.utils.inference import CustomKNN
+    from dml_analysis.metrics.retrieval import retrieval  # compiled code takes seconds to load
 
-    calculator = AccuracyCalculator(
-        include=MEASURES,
-        k="max_bin_count",
-        knn_func=CustomKNN(CosineSimilarity(), batch_size=QUERIES_AT_ONCE),
-        device=torch.device("cpu"),
+    found = retrieval(coordinates_of(unit(embeddings) if normalises(distance) else embeddings, distance), labels)
+    return dict(zip(MEASURES, (found.recall_at_1, found.r_precision, found.map_at_r)))
+
+
+def no_direction(name, items, error):
+    """Return the InputError for a network, by its name, that gives a zero embedding (ZeroEmbedding) for one of these items."""
+    return InputError(
+        f"{name}: the embedding of image {items[error.row].image_id} is zero, so it has no direction; "
+        "check the network's weights"
     )
-    return calculator.get_accuracy(torch.as_tensor(embeddings), torch.as_tensor(labels))
 
 
 def csv_file(settings):
@@ -48,6 +51,9 @@ def shelf_of(network, items):
     made_of = {
         "images": image_digests.described(network.settings, items),
         "classes": described(classes),
+        "ties": TIES,
+        "distance": network.model.distance,
+        **code_of(network.settings, network.model.distance),
         **network.made_of(),
     }
     arrays = {"n_images": Array("i8"), "n_classes": Array("i8"), **dict.fromkeys(MEASURES, Array("f8", low=0, high=1))}
@@ -76,10 +82,15 @@ def make(settings, items, shelves, number, tick):
     wanted = [(shelf.of, True) for shelf in shelves]
     arrays = embedded(wanted, items, settings.properties.batch_size, tick)
     labels = [item.label for item in items]
-    sizes = {"n_images": [len(labels)], "n_classes": [len(set(labels))]}
-    return [
-        sizes | {measure: [value] for measure, value in accuracies(embeddings, labels).items()} for embeddings in arrays
-    ]
+    sizes, found = {"n_images": [len(labels)], "n_classes": [len(set(labels))]}, []
+    for shelf, embeddings in zip(shelves, arrays):
+        try:
+            values = accuracies(embeddings, labels, shelf.of.model.distance)
+        except ZeroEmbedding as error:
+            found.append(no_direction(shelf.of.name, items, error))
+        else:
+            found.append(sizes | {measure: [value] for measure, value in values.items()})
+    return found
 
 
 def views(settings):
@@ -99,6 +110,9 @@ def views(settings):
 
 def show(settings):
     """Print accuracy.csv, averaged over the folds."""
+    print(
+        "Neighbours by each model's distance. Those of Table 1 normalise embeddings, and all but SNR rank as cosine does."
+    )
     print(summary(csv_files.read(csv_file(settings), COLUMNS, key=["loss", "dataset", "fold"])))
     if settings.note:
         print(settings.note)

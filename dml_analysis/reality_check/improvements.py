@@ -13,7 +13,9 @@ from dml_analysis.datasets import image_digests, readers
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
+from dml_analysis.metrics.coordinates import ZeroEmbedding, unit
 from dml_analysis.networks.specifications import LayoutNetwork, by_trunk, network_stage, networks_of
+from dml_analysis.reality_check.accuracy import TIES, no_direction
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, View
 from dml_analysis.store import Shelf
@@ -34,19 +36,18 @@ GAINS = {**KEY, "n_folds": int, "n_classes": int, "frozen_trunk": SHARE, "traine
 # Maths.
 # ---------------------------------------------------------------------------------------------------------------------
 def map_at_r_of_classes(embeddings, labels):
-    """MAP@R of each class that has two images or more, as its images' mean, in the order of their labels.
+    """Return MAP@R of each class that has two images or more, as its images' mean, in the order of their labels.
 
-    embeddings (n, d), labels (n,); each image is the query of all others, neighbours are by cosine similarity.
+    embeddings (n, d), labels (n,); each image is the query of all others. Neighbours are by cosine, whatever the model's
+    distance: as in the Reality Check's model selection, and as features of a frozen trunk have no loss's distance. Raises
+    ZeroEmbedding if an embedding is zero.
     """
-    import torch  # it takes seconds to load
-    from pytorch_metric_learning.distances import CosineSimilarity
-    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
-    from pytorch_metric_learning.utils.inference import CustomKNN
+    from dml_analysis.metrics.retrieval import Retrieval, retrieval_of_queries  # compiled code takes seconds to load
 
-    name, knn = "mean_average_precision_at_r", CustomKNN(CosineSimilarity(), batch_size=1024)
-    calculator = AccuracyCalculator((name,), k="max_bin_count", knn_func=knn, return_per_class=True,
-                                    device=torch.device("cpu"))  # fmt: skip
-    return np.array(calculator.get_accuracy(torch.as_tensor(embeddings), torch.as_tensor(labels))[name])
+    labels = np.asarray(labels)
+    values = retrieval_of_queries(unit(embeddings), labels)[:, Retrieval._fields.index("map_at_r")]
+    means = np.array([values[labels == label].mean() for label in np.unique(labels)])
+    return means[~np.isnan(means)]
 
 
 def bootstrap_interval(values, seed, resamples=RESAMPLES, level=LEVEL):
@@ -70,11 +71,8 @@ def items_of(settings, dataset, fold, part):
 def shelf_of(network, items, part):
     """MAP@R of a network on a part's images, a row for each class; of "None" that of its trunk's features."""
     labels, is_start = [item.label for item in items], network.model.is_none
-    made_of = {
-        "images": image_digests.described(network.settings, items),
-        "classes": described(labels),
-        **network.made_of(),
-    }
+    made_of = {"images": image_digests.described(network.settings, items), "classes": described(labels), "ties": TIES}
+    made_of |= network.made_of()
     names = {"part": part} | ({"loss": START, "type": START} if is_start else {})
     if is_start:
         del made_of["embedder"]
@@ -119,7 +117,13 @@ def make(settings, items, shelves, number, tick):
     arrays = embedded(wanted, items, settings.properties.batch_size, tick)
     labels = np.array([item.label for item in items])
     counts = np.unique(labels, return_counts=True)[1]
-    return [{"map_at_r": map_at_r_of_classes(array, labels), "n_images": counts} for array in arrays]
+    found = []
+    for shelf, array in zip(shelves, arrays):
+        try:
+            found.append({"map_at_r": map_at_r_of_classes(array, labels), "n_images": counts})
+        except ZeroEmbedding as error:
+            found.append(no_direction(shelf.of.name, items, error))
+    return found
 
 
 def views(settings):

@@ -5,6 +5,7 @@ import numpy as np
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
 from dml_analysis.methods import grouped
+from dml_analysis.metrics.coordinates import coordinates_of
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.properties.property_tables import printed_value
@@ -66,7 +67,7 @@ def _shelves(settings, items):
 
 
 def _neighbors(shelf, queries):
-    coordinates = property_scores.coordinates_of(car_embeddings.read(shelf), shelf.of.model.distance)
+    coordinates = coordinates_of(car_embeddings.read(shelf), shelf.of.model.distance)
     return nearest(coordinates, queries, NEIGHBORS)
 
 

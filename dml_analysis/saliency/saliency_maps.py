@@ -11,6 +11,7 @@ from dml_analysis.config import unlike_defaults
 from dml_analysis.datasets import image_digests, readers
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
+from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.networks import specifications
 from dml_analysis.networks.specifications import ALL_FOLDS, Network, code_of, device_of, loader, network_stage
 from dml_analysis.paper import Protocol
@@ -213,7 +214,7 @@ def subject_of(network, ready):
 
     black = black_input(ready.transform)
     try:
-        return Subject(ready, black, base_embedding(ready.module, black))
+        return Subject(ready, black, base_embedding(ready.module, black, normalises(network.model.distance)))
     except ValueError as error:
         raise InputError(f"{network.name}: {error}; take another transform or network") from None
 
@@ -258,7 +259,7 @@ def gradients_of(network, subject, images, condition=OWN):
     found = []
     for item, image in images:
         compared = base_image(condition.base, image, subject.black.to(base.device))
-        other = base_embedding(module, compared)
+        other = base_embedding(module, compared, normalises(network.model.distance))
         if condition.attribution == INTEGRATED:
             steps = condition.noise_samples or network.settings.saliency.noise_samples
             found.append(integrated_gradients(module, image, compared, other, distance, steps, size))

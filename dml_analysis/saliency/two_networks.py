@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from dml_analysis.datasets.images import open_image
+from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std
 from dml_analysis.metrics.smoothgrad import base_embedding, gradients_in_batches, noisy_copies, saliency_map
 from dml_analysis.networks.crops import measured_crop
@@ -81,7 +82,7 @@ def _compared(networks, transforms, images, distance, protocol, noise_samples, n
 def maps_of(network, inputs, black, seeds, distance, protocol, noise_samples, noise_sigma):
     """The saliency maps, a list of (h, w), of transformed images (n, 3, h, w); seeds: of each image's noise."""
     measure, maps = distance_function(distance), []
-    base = base_embedding(network, black)
+    base = base_embedding(network, black, normalises(distance))
     for image, seed in zip(inputs, seeds):
         copies = noisy_copies(image.to(base.device), noise_samples, noise_sigma, seed)
         maps.append(saliency_map(gradients_in_batches(network, copies, base, measure, BATCH_SIZE), protocol))

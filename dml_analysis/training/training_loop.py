@@ -12,10 +12,11 @@ from tqdm import tqdm
 from dml_analysis.config import BY_EMBEDDINGS
 from dml_analysis.errors import InputError, refused
 from dml_analysis.files import csv_files
+from dml_analysis.metrics.coordinates import ZeroEmbedding
 from dml_analysis.networks import checkpoints
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, device_of, make_repeatable, seeded
 from dml_analysis.networks.specifications import start_source
-from dml_analysis.reality_check.accuracy import accuracies
+from dml_analysis.reality_check.accuracy import accuracies, no_direction
 from dml_analysis.seeds import derived_seed
 from dml_analysis.store import Shelf
 from dml_analysis.training import trunk_features
@@ -207,7 +208,12 @@ def _accuracies(work, embeddings, part):
         raise InputError(
             f"{work.shelf.of.name}: embeddings are not finite after iteration {work.training.iteration}; set a smaller learning_rate"
         )
-    return accuracies(embeddings, [item.label for item in work.parts[part]])
+    items = work.parts[part]
+    try:  # by cosine for all models, as the Reality Check chooses the best look
+        return accuracies(embeddings, [item.label for item in items])
+    except ZeroEmbedding as error:
+        where = f"{work.shelf.of.name}, iteration {work.training.iteration}, {part} images"
+        raise no_direction(where, items, error) from None
 
 
 def _save(work, log, losses):
