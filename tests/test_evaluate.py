@@ -27,21 +27,21 @@ def test_by_hand():
     90: 120, 40 -> hit, miss: 1, 1/2, 1/2
     120: 90, 40 -> hit, miss: 1, 1/2, 1/2
     """
-    values = accuracies(at(0, 10, 40, 25, 90, 120), [0, 0, 0, 1, 1, 1])
+    values = accuracies(at(0, 10, 40, 25, 90, 120), [0, 0, 0, 1, 1, 1], "Cosine Similarity")
     assert values["precision_at_1"] == pytest.approx(4 / 6)
     assert values["r_precision"] == pytest.approx(2.5 / 6)
     assert values["mean_average_precision_at_r"] == pytest.approx(2.25 / 6)
 
 
 def test_an_image_alone_in_its_class_is_no_query():
-    values = accuracies(at(0, 10, 5), [0, 0, 1])
+    values = accuracies(at(0, 10, 5), [0, 0, 1], "Cosine Similarity")
     assert values["precision_at_1"] == 0  # both see the lone one first
-    assert accuracies(at(0, 1, 5), [0, 0, 1])["precision_at_1"] == 1
+    assert accuracies(at(0, 1, 5), [0, 0, 1], "Cosine Similarity")["precision_at_1"] == 1
 
 
 def test_measures_without_queries_are_left_open(tmp_path):
     """Where every image is alone in its class there is no number, also after reading the file again."""
-    row = ("None", "SOP", 0, "None", 2, 2, *accuracies(at(0, 10), [0, 1]).values())
+    row = ("None", "SOP", 0, "None", 2, 2, *accuracies(at(0, 10), [0, 1], "Cosine Similarity").values())
     csv_files.write(tmp_path / "accuracy.csv", [row], accuracy.COLUMNS)
     table = csv_files.read(tmp_path / "accuracy.csv", accuracy.COLUMNS)
     assert table[list(MEASURES)].isna().all(axis=None) and table.loss[0] == "None"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dml_analysis import checkout
 from dml_analysis.config import load_settings
 from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
@@ -143,7 +144,7 @@ def test_without_none_there_is_nothing_to_gain_over(whole, tiles, run_inside, fa
 
 
 def test_published_values_stand_beside_the_same_network_and_dataset_alone(tiles, tmp_path):  # noqa: F811
-    settings = load_settings(training_figures.ROOT / "settings/reality_check.yaml")
+    settings = load_settings(checkout.ROOT / "settings/reality_check.yaml")
     found = training_figures._published(settings, "CUB200")
     assert len(found) == 13 and 0 < min(found.values()) and max(found.values()) < 1 and "FastAP" not in found
     assert training_figures._published(settings, "SyntheticCars") == {}

@@ -14,9 +14,15 @@ from sklearn.metrics import average_precision_score
 from dml_analysis.metrics import retrieval as module
 from dml_analysis.metrics.coordinates import ZeroEmbedding, unit
 from dml_analysis.metrics.nr_precision import nr_precision
-from dml_analysis.metrics.retrieval import Retrieval, expected_scores, retrieval, retrieval_of_queries, tied_groups
+from dml_analysis.metrics.retrieval import (
+    Retrieval,
+    expected_scores,
+    retrieval,
+    retrieval_of_queries,
+    retrieval_scores,
+    tied_groups,
+)
 from dml_analysis.paper import RAW_EUCLIDEAN
-from dml_analysis.reality_check.accuracy import accuracies
 
 RNG = np.random.default_rng(5)
 RANDOM, CLASSES = RNG.normal(size=(90, 12)) + 0.5, RNG.integers(0, 7, 90)
@@ -112,10 +118,10 @@ def test_the_same_embedding_for_all_is_chance():
 @pytest.mark.parametrize("distance", ["Cosine Similarity", "SNR Distance", RAW_EUCLIDEAN])
 def test_the_order_of_images_makes_no_difference(distance):
     """Signs in 16 dimensions have few distances, so most images tie."""
-    whole = accuracies(SIGNS, QUARTERS, distance)
+    whole = retrieval_scores(SIGNS, QUARTERS, distance)
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(600)
-        assert accuracies(SIGNS[order], QUARTERS[order], distance) == pytest.approx(whole, rel=1e-12)
+        assert retrieval_scores(SIGNS[order], QUARTERS[order], distance) == pytest.approx(whole, rel=1e-12)
     reverse = retrieval_of_queries(SIGNS[::-1], QUARTERS[::-1])[::-1]
     np.testing.assert_allclose(reverse, retrieval_of_queries(SIGNS, QUARTERS), rtol=1e-12)
 
@@ -160,7 +166,7 @@ def test_against_other_libraries(block, monkeypatch):
     found = retrieval(unit(RANDOM), LONE)
     ours = (found.recall_at_1, found.r_precision, found.map_at_r, found.mean_ap)
     assert ours == pytest.approx([theirs[name] for name in names])
-    assert list(accuracies(RANDOM, LONE).values()) == pytest.approx(ours[:3])
+    assert retrieval_scores(RANDOM, LONE) == pytest.approx(found)
     cosines, queries = unit(RANDOM) @ unit(RANDOM).T, [i for i in range(90) if (LONE == LONE[i]).sum() > 1]
     others = [np.delete(np.arange(90), i) for i in queries]
     precisions = [average_precision_score(LONE[some] == LONE[i], cosines[i, some]) for i, some in zip(queries, others)]
@@ -181,7 +187,7 @@ def test_raw_and_normalised_distances():
     """From 1 degree, length 1: by angle 0 degrees at length 9 is nearest, by raw distance 60 degrees at length 1."""
     angles, lengths = np.radians([1, 0, 60, 180]), np.array([1, 9, 1, 9])
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * lengths[:, None]
-    first = {name: accuracies(points[:3], [0, 0, 1], name)["precision_at_1"] for name in ("Euclidean Distance", RAW_EUCLIDEAN)}  # fmt: skip
+    first = {name: retrieval_scores(points[:3], [0, 0, 1], name).recall_at_1 for name in ("Euclidean Distance", RAW_EUCLIDEAN)}  # fmt: skip
     # By raw distance the second image's nearest is the first one as well (8.0 against 8.5), and the first's is the third.
     assert first == {"Euclidean Distance": 1, RAW_EUCLIDEAN: 0.5}
 
@@ -196,7 +202,7 @@ def test_snr_takes_off_the_mean():
         by_loop.append(np.argsort(ratios)[1])
     labels = np.array([0, 0, 1, 1])
     expected = np.mean(labels[by_loop] == labels)
-    assert accuracies(points, labels, "SNR Distance")["precision_at_1"] == expected
+    assert retrieval_scores(points, labels, "SNR Distance").recall_at_1 == expected
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -230,7 +236,7 @@ def test_zero_embeddings():
     points = np.array([[1.0, 2], [0, 0], [1, 1], [2, 1]])
     for distance in ("Cosine Similarity", "SNR Distance", "Squared Euclidean"):
         with pytest.raises(ZeroEmbedding, match="embedding 1 is zero") as error:
-            accuracies(points, [0, 0, 1, 1], distance)
+            retrieval_scores(points, [0, 0, 1, 1], distance)
         assert error.value.row == 1
     # The last's nearest is of its class; the third's is the first or the last, which tie.
-    assert accuracies(points, [0, 0, 1, 1], RAW_EUCLIDEAN)["precision_at_1"] == pytest.approx((1 + 1 / 2) / 4)
+    assert retrieval_scores(points, [0, 0, 1, 1], RAW_EUCLIDEAN).recall_at_1 == pytest.approx((1 + 1 / 2) / 4)

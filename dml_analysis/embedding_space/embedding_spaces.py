@@ -15,8 +15,7 @@ from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import ZeroEmbedding
 from dml_analysis.metrics.embedding_measures import ARRAYS, COLUMNS, measured
 from dml_analysis.metrics.geometry import ZeroMean
-from dml_analysis.networks.specifications import ALL_FOLDS, by_trunk, network_stage, networks_of
-from dml_analysis.reality_check.accuracy import TIES, no_direction
+from dml_analysis.networks.specifications import ALL_FOLDS, by_trunk, network_stage, networks_of, no_direction
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, Stage, View
 from dml_analysis.store import Shelf
@@ -74,7 +73,7 @@ def shelf_of(network, part, items):
     """The measures of a network on the images of a part, in a single row."""
     settings = network.settings
     made_of = {"images": image_digests.described(settings, items), "classes": described([item.label for item in items])}
-    made_of |= {"ties": TIES}
+    made_of |= {}
     labels = network.labels | {"part": part}
     return Shelf(folder(settings) / "spaces" / part / network.path, made_of | network.made_of(), [[network.name]],
                  ARRAYS_OF, network, labels)  # fmt: skip
@@ -149,7 +148,7 @@ def look_shelves(settings, dataset):
             kept = training_runs.looks_shelf(run_shelf, int(iteration), parts)
             classes = {f"{part} classes": described([item.label for item in items]) for part, items in parts.items()}
             at = folder(settings) / "looks" / network.path / f"rate{run.rate:g}" / f"iteration{iteration}"
-            shelves.append(Shelf(at, {"embeddings": kept.fingerprint, "ties": TIES, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
+            shelves.append(Shelf(at, {"embeddings": kept.fingerprint, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
                                  Look(run, int(iteration), kept), run.labels | {"iteration": int(iteration)}))  # fmt: skip
     return shelves
 

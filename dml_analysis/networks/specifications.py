@@ -294,6 +294,14 @@ def check_distance(network):
         distances.check(network.model.distance, some, gradients=network.has_maps)
 
 
+def no_direction(name, items, error):
+    """Return the InputError for a network, by its name, that gives a zero embedding (ZeroEmbedding) for one of these items."""
+    return InputError(
+        f"{name}: the embedding of image {items[error.row].image_id} is zero, so it has no direction; "
+        "check the network's weights"
+    )
+
+
 def by_trunk(networks):
     """The networks in groups whose trunk is the same file, in the order of their first."""
     groups = {}

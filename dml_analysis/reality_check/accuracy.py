@@ -4,11 +4,11 @@ from functools import partial
 from itertools import chain
 
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.errors import InputError, MissingFile
+from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
-from dml_analysis.metrics.coordinates import ZeroEmbedding, coordinates_of, normalises, unit
-from dml_analysis.networks.specifications import by_trunk, code_of, network_stage, networks_of
+from dml_analysis.metrics.coordinates import ZeroEmbedding
+from dml_analysis.networks.specifications import by_trunk, code_of, network_stage, networks_of, no_direction
 from dml_analysis.seeds import described
 from dml_analysis.stages import Job, View
 from dml_analysis.store import Shelf
@@ -16,29 +16,14 @@ from dml_analysis.store import Shelf
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
 COLUMNS = {"loss": str, "dataset": str, "fold": str, "type": str, "n_images": int, "n_classes": int,
            **dict.fromkeys(MEASURES, csv_files.between(0, 1))}  # fmt: skip
-COSINE = "Cosine Similarity"
-TIES = "expectation over their orders"  # for the made_of of results: those of old had other rules
 
 
-def accuracies(embeddings, labels, distance=COSINE):
-    """Return measure -> value for embeddings (n, d) with class labels (n,), each image the query of all others.
+def accuracies(embeddings, labels, distance):
+    """Return measure -> value for embeddings (n, d) with class labels (n,); see retrieval_scores."""
+    from dml_analysis.metrics.retrieval import retrieval_scores  # compiled code takes seconds to load
 
-    Neighbours are by the named distance (coordinates.coordinates_of), as in NR-Precision under protocol `paper`. The Reality
-    Check tests on normalised embeddings by cosine; of Table 1's distances all but SNR rank alike. Images that are alone in
-    their class are no queries; without queries all is NaN. Raises ZeroEmbedding for one that the distance would normalise.
-    """
-    from dml_analysis.metrics.retrieval import retrieval  # compiled code takes seconds to load
-
-    found = retrieval(coordinates_of(unit(embeddings) if normalises(distance) else embeddings, distance), labels)
+    found = retrieval_scores(embeddings, labels, distance)
     return dict(zip(MEASURES, (found.recall_at_1, found.r_precision, found.map_at_r)))
-
-
-def no_direction(name, items, error):
-    """Return the InputError for a network, by its name, that gives a zero embedding (ZeroEmbedding) for one of these items."""
-    return InputError(
-        f"{name}: the embedding of image {items[error.row].image_id} is zero, so it has no direction; "
-        "check the network's weights"
-    )
 
 
 def csv_file(settings):
@@ -51,7 +36,6 @@ def shelf_of(network, items):
     made_of = {
         "images": image_digests.described(network.settings, items),
         "classes": described(classes),
-        "ties": TIES,
         "distance": network.model.distance,
         **code_of(network.settings, network.model.distance),
         **network.made_of(),

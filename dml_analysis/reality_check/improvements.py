@@ -14,8 +14,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import ZeroEmbedding, unit
-from dml_analysis.networks.specifications import LayoutNetwork, by_trunk, network_stage, networks_of
-from dml_analysis.reality_check.accuracy import TIES, no_direction
+from dml_analysis.networks.specifications import LayoutNetwork, by_trunk, network_stage, networks_of, no_direction
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, View
 from dml_analysis.store import Shelf
@@ -71,7 +70,10 @@ def items_of(settings, dataset, fold, part):
 def shelf_of(network, items, part):
     """MAP@R of a network on a part's images, a row for each class; of "None" that of its trunk's features."""
     labels, is_start = [item.label for item in items], network.model.is_none
-    made_of = {"images": image_digests.described(network.settings, items), "classes": described(labels), "ties": TIES}
+    made_of = {
+        "images": image_digests.described(network.settings, items),
+        "classes": described(labels),
+    }
     made_of |= network.made_of()
     names = {"part": part} | ({"loss": START, "type": START} if is_start else {})
     if is_start:

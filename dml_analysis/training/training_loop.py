@@ -13,10 +13,10 @@ from dml_analysis.config import BY_EMBEDDINGS
 from dml_analysis.errors import InputError, refused
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.coordinates import ZeroEmbedding
+from dml_analysis.metrics.retrieval import retrieval_scores
 from dml_analysis.networks import checkpoints
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, device_of, make_repeatable, seeded
-from dml_analysis.networks.specifications import start_source
-from dml_analysis.reality_check.accuracy import accuracies, no_direction
+from dml_analysis.networks.specifications import no_direction, start_source
 from dml_analysis.seeds import derived_seed
 from dml_analysis.store import Shelf
 from dml_analysis.training import trunk_features
@@ -176,12 +176,12 @@ def _look(work, losses, started):
     training, kept = work.training, {}
     kept["validation"] = _embedded(work, "validation")
     validation = _accuracies(work, kept["validation"], "validation")
-    best = training.iteration > 0 and training.look(validation["mean_average_precision_at_r"])
+    best = training.iteration > 0 and training.look(validation.map_at_r)
     row = {
         "iteration": training.iteration,
         "training_loss": float(np.mean(losses)) if losses else None,
-        "validation_precision_at_1": validation["precision_at_1"],
-        "validation_map_at_r": validation["mean_average_precision_at_r"],
+        "validation_precision_at_1": validation.recall_at_1,
+        "validation_map_at_r": validation.map_at_r,
         "best": "yes" if best else "no",
         **{f"{name}_rate": rate for name, rate in training.rates.items()},
         "seconds": time.perf_counter() - started,
@@ -194,8 +194,8 @@ def _look(work, losses, started):
     shelf = looks_shelf(work.shelf, training.iteration, work.parts)
     for place, part in enumerate(work.parts):
         shelf.put(place, embeddings=kept[part])
-    return row | {"test_precision_at_1_only_shown": test["precision_at_1"],
-                  "test_map_at_r_only_shown": test["mean_average_precision_at_r"]}  # fmt: skip
+    return row | {"test_precision_at_1_only_shown": test.recall_at_1,
+                  "test_map_at_r_only_shown": test.map_at_r}  # fmt: skip
 
 
 def _embedded(work, part):
@@ -210,7 +210,7 @@ def _accuracies(work, embeddings, part):
         )
     items = work.parts[part]
     try:  # by cosine for all models, as the Reality Check chooses the best look
-        return accuracies(embeddings, [item.label for item in items])
+        return retrieval_scores(embeddings, [item.label for item in items])
     except ZeroEmbedding as error:
         where = f"{work.shelf.of.name}, iteration {work.training.iteration}, {part} images"
         raise no_direction(where, items, error) from None
