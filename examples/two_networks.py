@@ -11,7 +11,7 @@ from dml_analysis.datasets.readers import property_codes
 from dml_analysis.metrics.nr_precision import nr_precision
 from dml_analysis.networks.efficientnet_lite import lite0_160, lite2
 from dml_analysis.networks.embedding import embeddings_of
-from dml_analysis.saliency.two_networks import compare_networks
+from dml_analysis.saliency.network_comparison import compare_networks
 
 
 def main(folder=Path("data/sample_cars"), maps=8, noise_samples=12):
@@ -22,8 +22,10 @@ def main(folder=Path("data/sample_cars"), maps=8, noise_samples=12):
         (first, second), (first_transform, second_transform), images[:maps], noise_samples=noise_samples
     )
     print(f"correlation of maps {found.between.correlation:.2f}, divergence {found.between.jsd:.3f}")
-    print(f"the same network with other noise {found.ceiling[0].correlation:.2f}, {found.ceiling[1].correlation:.2f}")
-    print(f"random networks {found.floor.correlation:.2f}")
+    print(
+        f"the same network with other noise {found.noise_ceilings[0].correlation:.2f}, {found.noise_ceilings[1].correlation:.2f}"
+    )
+    print(f"random networks {found.random_weights_baseline.correlation:.2f}")
     embeddings = embeddings_of(first, first_transform, images)
     print(nr_precision(embeddings, property_codes(table)).nr_precision.round(2))
     return found

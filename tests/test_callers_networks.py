@@ -17,8 +17,8 @@ from dml_analysis.metrics import smoothgrad
 from dml_analysis.networks.embedding import embedded, embeddings_of
 from dml_analysis.networks.specifications import networks_of
 from dml_analysis.saliency import map_comparisons, saliency_maps
+from dml_analysis.saliency.network_comparison import compare_networks
 from dml_analysis.saliency.pair_explanations import explain_pair
-from dml_analysis.saliency.two_networks import compare_networks
 from dml_analysis.store import Shelf, blocks
 
 TO_TENSOR = transforms.Compose([transforms.Resize(24), transforms.CenterCrop(20), transforms.ToTensor()])

@@ -597,5 +597,5 @@ def test_bad_files_of_embeddings(project, fails, capsys, script, arrays, message
 def test_two_networks_without_settings(monkeypatch):
     monkeypatch.chdir(checkout.ROOT)
     found = two_networks.main(maps=2, noise_samples=2)
-    assert 0 < found.floor.correlation < found.between.correlation < 1
-    assert all(found.floor.correlation < each.correlation < 1 for each in found.ceiling)
+    assert 0 < found.random_weights_baseline.correlation < found.between.correlation < 1
+    assert all(found.random_weights_baseline.correlation < each.correlation < 1 for each in found.noise_ceilings)

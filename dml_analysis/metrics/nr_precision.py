@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from dml_analysis.metrics.coarse_distances import in_blocks, space_of
 from dml_analysis.metrics.coordinates import scaled
@@ -28,8 +29,14 @@ class Prepared(NamedTuple):
     neighbors: np.ndarray  # (n, k), R
 
 
-def nr_precision(embeddings, labels, max_neighbors=None, queries=None, device="cpu"):
-    """R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
+def nr_precision(
+    embeddings: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, "n k"],
+    max_neighbors: int | None = None,
+    queries: Int[np.ndarray, " q"] | None = None,
+    device: str = "cpu",
+) -> Precision:
+    """Return R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
 
     embeddings: (n, d) floats; labels: (n, k) integers, labels[i, j] being image i's value of property j. For another
     distance give coordinates in which it is Euclidean (dml_analysis.metrics.coordinates).
@@ -49,7 +56,11 @@ def nr_precision(embeddings, labels, max_neighbors=None, queries=None, device="c
     device: a torch device; any but the CPU must have float64.
 
     Memory is bounded: a float64 and a float32 copy of the embeddings, and a block of distances of two bytes.
-    Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
+    Source: Kobs et al., Eq. 4 and 5. Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
+
+    >>> embeddings, labels = np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> nr_precision(embeddings, labels)
+    Precision(r_precision=array([1., 0.]), nr_precision=array([ 1., -1.]))
     """
     found = query_hits(embeddings, labels, max_neighbors, queries, device)
     return Precision(*(_mean_of_queries(each, found.neighbors) for each in scores_of_hits(*found)))

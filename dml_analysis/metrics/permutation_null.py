@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 from numba import get_num_threads
 
 from dml_analysis.metrics.coarse_distances import in_blocks, space_of
@@ -37,8 +38,14 @@ class Summary(NamedTuple):
 # ---------------------------------------------------------------------------------------------------------------------
 # Permuted labels.
 # ---------------------------------------------------------------------------------------------------------------------
-def permutation_null(embeddings, labels, permutations, seed, max_neighbors=None):
-    """The Null of nr_precision(embeddings, labels, max_neighbors): its scores after permutations of the labels.
+def permutation_null(
+    embeddings: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, "n k"],
+    permutations: int,
+    seed: int,
+    max_neighbors: int | None = None,
+) -> Null:
+    """Return the Null of nr_precision(embeddings, labels, max_neighbors): its scores after permutations of the labels.
 
     embeddings (n, d) and labels (n, k) are those of nr_precision. Each property is permuted over the images by itself;
     the embeddings stay. Row i of the scores is what nr_precision gives for labels each column j of which is
@@ -54,7 +61,13 @@ def permutation_null(embeddings, labels, permutations, seed, max_neighbors=None)
       properties have 255 values or more;
     - hits: 8 * permutations bytes for each value of each property, for each thread.
 
-    Raises ValueError as nr_precision does, and for fewer permutations than one.
+    Source: a permutation test in the place of the paper's threshold 2.576, which is for the z-score of a single query. Raises ValueError
+    as nr_precision does, and for fewer permutations than one.
+
+    >>> embeddings, labels = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60)[:, None] % 3
+    >>> null = permutation_null(embeddings, labels, permutations=50, seed=0).nr_precision
+    >>> null.shape, round(float(null.mean()), 1)
+    ((50, 1), -0.1)
     """
     if permutations < 1:
         raise ValueError(f"permutations is {permutations}, but at least one is needed")

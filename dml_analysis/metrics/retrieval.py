@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from dml_analysis.metrics.compiled import compiled
 from dml_analysis.metrics.coordinates import coordinates_of, normalises, scaled, unit
@@ -30,17 +31,23 @@ class Retrieval(NamedTuple):
     mean_ap_1000: float
 
 
-def retrieval_scores(embeddings, labels, distance="Cosine Similarity"):
+def retrieval_scores(
+    embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], distance: str = "Cosine Similarity"
+) -> Retrieval:
     """Return the Retrieval of embeddings (n, d) with class labels (n,), each image the query of all others.
 
     Neighbours are by the named distance: one of Table 1, "Raw Euclidean Distance" or module:function. All of Table 1's but SNR rank
     neighbours alike, as all normalise embeddings; the Reality Check tests by cosine. NaN without queries. Raises ZeroEmbedding for an
-    embedding that the distance would normalise, ValueError as retrieval_of_queries.
+    embedding that the distance would normalise, ValueError as retrieval_of_queries. Source: Musgrave et al., "A Metric Learning Reality
+    Check" (ECCV 2020), for R-Precision and MAP@R.
+
+    >>> retrieval_scores(np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]]), np.array([0, 0, 1, 1])).map_at_r
+    1.0
     """
     return retrieval(coordinates_of(unit(embeddings) if normalises(distance) else embeddings, distance), labels)
 
 
-def retrieval(coordinates, labels):
+def retrieval(coordinates: Float[np.ndarray, "n k"], labels: Shaped[np.ndarray, " n"]) -> Retrieval:
     """Return the Retrieval of coordinates (n, k) with class labels (n,): means over all queries, NaN if there is none.
 
     Neighbours are by Euclidean distance; coordinates.coordinates_of has coordinates for other distances. Each image is the
@@ -51,7 +58,9 @@ def retrieval(coordinates, labels):
     return Retrieval(*scores.mean(axis=0).tolist()) if len(scores) else Retrieval(*[np.nan] * len(Retrieval._fields))
 
 
-def retrieval_of_queries(coordinates, labels):
+def retrieval_of_queries(
+    coordinates: Float[np.ndarray, "n k"], labels: Shaped[np.ndarray, " n"]
+) -> Float[np.ndarray, "n 7"]:
     """Return the fields of Retrieval for every image as the query, (n, 7); NaN for an image that is alone in its class.
 
     A query's R matches are the other images of its class. Precision at a rank is the share of matches up to it. Then

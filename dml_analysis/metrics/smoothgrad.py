@@ -1,6 +1,8 @@
 """Saliency maps: which pixels move an image's embedding away from that of a black image (paper, section 3.1)."""
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
 from dml_analysis.networks.modules import place_of
 from dml_analysis.paper import PROTOCOLS
@@ -8,16 +10,23 @@ from dml_analysis.paper import PROTOCOLS
 CLIP_QUANTILE = 0.99
 
 
-def saliency_map(gradients, protocol):
-    """The saliency map (H, W), float64 in [0, 1], of gradients (samples, channels, H, W) at noisy copies of one image.
-
-    gradients: an array, or a tensor, which is averaged on the device that it is on; the map is a NumPy array.
+def saliency_map(
+    gradients: Float[np.ndarray, "samples channels h w"] | Float[torch.Tensor, "samples channels h w"], protocol: str
+) -> Float[np.ndarray, "h w"]:
+    """Return the saliency map, float64 in [0, 1], of gradients at noisy copies of one image.
 
     protocol "paper" (Eq. 2 and the text after it): mean over the samples, absolute value, mean over the channels.
     protocol "released": per sample the mean over the channels, absolute value, then the sum over the samples.
-    Both then clip above the 99th percentile and scale to [0, 1]. A gradient that is the same everywhere gives zeros.
+    Both then clip above the 99th percentile and scale to [0, 1]. A gradient that is the same everywhere gives zeros. A tensor is
+    averaged on the device that it is on.
 
-    Raises ValueError on another protocol, another shape, or gradients that are not finite.
+    Source: Kobs et al., section 3.1. Raises ValueError on another protocol, another shape, or gradients that are not finite.
+
+    >>> gradients = np.zeros((2, 3, 2, 2))
+    >>> gradients[:, :, 0, 1] = 1
+    >>> saliency_map(gradients, "released")
+    array([[0., 1.],
+           [0., 0.]])
     """
     gradients = torch.as_tensor(gradients)
     # MPS has no float64; torch adds up channels that lie next to each other several times as slowly.

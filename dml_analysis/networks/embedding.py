@@ -1,9 +1,13 @@
 """Embeddings of many images by many networks whose trunk is the same: they share its forward pass."""
 
+from collections.abc import Callable, Sequence
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import nn
 
 from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
@@ -30,10 +34,20 @@ def embedded(wanted, items, batch_size, tick):
     return arrays
 
 
-def embeddings_of(network, transform, paths, batch_size=10):
-    """The embeddings (n, d) of image files by a network, a torch.nn.Module, in eval mode; it is left as it was.
+def embeddings_of(
+    network: nn.Module, transform: Callable, paths: Sequence[str | PathLike], batch_size: int = 10
+) -> Float[np.ndarray, "n d"]:
+    """Return the embeddings of image files, as the network gives them: float32, not normalised.
 
-    Raises InputError on an image that cannot be read.
+    network: images (n, 3, h, w) to embeddings (n, d); it works in eval mode, and is left as it was. transform: from an RGB image of PIL
+    to a tensor (3, h, w). Images are read as the Reality Check read them: RGB, an EXIF rotation ignored. Source: Musgrave et al., "A
+    Metric Learning Reality Check" (ECCV 2020). Raises InputError on an image that cannot be read.
+
+    >>> import torch, torchvision
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 8))
+    >>> transform = torchvision.transforms.Compose([torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()])
+    >>> embeddings_of(network, transform, [f"data/sample_cars/images/{frame}.jpg" for frame in (1, 2, 3)]).shape
+    (3, 8)
     """
     items = [Item(str(path), Path(path), 0) for path in paths]
     with in_eval_mode(network):

@@ -1,5 +1,12 @@
 """What makes two images alike to a network: the pixels of both that move the distance between their embeddings."""
 
+from collections.abc import Callable
+from os import PathLike
+
+import numpy as np
+from jaxtyping import Float
+from torch import nn
+
 from dml_analysis.datasets.images import open_image
 from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.metrics.smoothgrad import base_embedding, gradients_in_batches, noisy_copies, saliency_map
@@ -31,18 +38,34 @@ def pair_gradients(network, query, neighbor, distance, samples, sigma, seeds, ba
     return at_query, gradients_in_batches(network, copies, of_query, from_query, batch_size)
 
 
-def explain_pair(network, transform, query, neighbor, distance="Euclidean Distance", protocol="paper", noise_samples=50,
-                 noise_sigma=0.15, seed=0):  # fmt: skip
-    """The saliency maps (h, w), in [0, 1], of the distance between two images' embeddings: of the query, of the neighbour.
+def explain_pair(
+    network: nn.Module,
+    transform: Callable,
+    query: str | PathLike,
+    neighbor: str | PathLike,
+    distance: str = "Euclidean Distance",
+    protocol: str = "paper",
+    noise_samples: int = 50,
+    noise_sigma: float = 0.15,
+    seed: int = 0,
+) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+    """Return two saliency maps, in [0, 1]: which pixels of the query and of its neighbor move the distance of their embeddings.
 
-    network: a torch.nn.Module, images (n, 3, h, w) to embeddings (n, d), which works in eval mode and is left as it was; transform:
-    from an RGB image of PIL to a tensor (3, h, w); query, neighbor: paths; distance: see distance_function; protocol: "paper" or
-    "released". Raises InputError on an image that cannot be read, and ValueError if the network gives zeros for one and the distance
-    normalises.
+    query, neighbor: paths of images. All else is as in network_comparison.smoothgrad. Source: Kobs et al., section 3.1, with the other
+    image in the place of the black one. Raises InputError on an image that cannot be read, and ValueError on another protocol, gradients
+    that are not finite, or an embedding that is zero while the distance normalises.
+
+    >>> import torch, torchvision
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 30 * 30, 8))
+    >>> transform = torchvision.transforms.Compose([torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()])
+    >>> query, neighbor = (f"data/sample_cars/images/{frame}.jpg" for frame in (1, 2))
+    >>> [map.shape for map in explain_pair(network, transform, query, neighbor, noise_samples=5)]
+    [(32, 32), (32, 32)]
     """
     inputs = [transform(open_image(path)) for path in (query, neighbor)]
     seeds = [derived_seed(seed, which) for which in ("query", "neighbor")]
     with in_eval_mode(network):
         gradients = pair_gradients(network, *inputs, distance_function(distance), noise_samples, noise_sigma, seeds,
                                    normalised=normalises(distance))  # fmt: skip
-    return tuple(saliency_map(each, protocol) for each in gradients)
+    at_query, at_neighbor = (saliency_map(each, protocol) for each in gradients)
+    return at_query, at_neighbor
