@@ -36,12 +36,12 @@ class ScriptTask(NamedTuple):
 
     command: list
     rank: int
-    count: int
+    workers: int
     folder: str  # of the array
 
     def __call__(self):
         """Run it. Raises RuntimeError if the script does not end well."""
-        os.environ.update(workers.environment(self.rank, self.count))
+        os.environ.update(workers.environment(self.rank, self.workers))
         sys.argv, status = list(self.command), 0
         try:
             runpy.run_path(self.command[0], run_name="__main__")

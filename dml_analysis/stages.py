@@ -7,7 +7,7 @@ A new stage needs a function that lists its shelves, a function that makes a par
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -78,7 +78,7 @@ class Stage(NamedTuple):
     what: str  # e.g. "saliency maps"
     unit: str  # what a tick is, e.g. "map"
     jobs: list
-    views: list = ()  # View, or anything else that has `shelves` and can `write`
+    views: Sequence = ()  # View, or anything else that has `shelves` and can `write`
     keep: Callable = _nothing  # keeps what is known of the inputs, for when they are gone
     check: Callable = _nothing  # check(todo), of (job, number): raises InputError where an input of these is bad
     device: Callable = lambda: "cpu"  # returns the name of the device that works

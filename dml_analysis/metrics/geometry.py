@@ -88,7 +88,7 @@ def _class_sums(
     return members @ embeddings, np.bincount(place)
 
 
-def _mean_distance(sums: Float[np.ndarray, "*c d"], counts: Float[np.ndarray, "*c"]) -> Float[np.ndarray, "*c"]:
+def _mean_distance(sums: Float[np.ndarray, "*c d"], counts: Float[np.ndarray, "*c"] | int) -> Float[np.ndarray, "*c"]:
     """Mean of 1 - cos over all pairs of m vectors of length 1 with this sum: their cosines add up to (|sum|^2 - m) / 2."""
     return 1 - ((sums**2).sum(axis=-1) - counts) / (counts * (counts - 1))
 

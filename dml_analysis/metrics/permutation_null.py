@@ -75,8 +75,8 @@ def permutation_null(
     firsts = [np.unique(column, return_index=True)[1] for column in codes]  # an image of each value
     counts = [column[first] for column, first in zip(counts.T, firsts)]  # (v,) for each property
     ranks = [column[first] for column, first in zip(neighbors.T, firsts)]
-    labels = [_all_permuted(column, permutations, seed, j) for j, column in enumerate(codes)]
-    totals = _total_hits(embeddings, labels, ranks)
+    permuted_codes = [_all_permuted(column, permutations, seed, j) for j, column in enumerate(codes)]
+    totals = _total_hits(embeddings, permuted_codes, ranks)
     scores = [_scores(total[:permutations], *of_property) for total, *of_property in zip(totals, counts, ranks)]
     return Null(*np.stack(scores, axis=-1))
 

@@ -62,10 +62,10 @@ def explain_pair(
     >>> [map.shape for map in explain_pair(network, transform, query, neighbor, noise_samples=5)]
     [(32, 32), (32, 32)]
     """
-    inputs = [transform(open_image(path)) for path in (query, neighbor)]
+    first, second = (transform(open_image(path)) for path in (query, neighbor))
     seeds = [derived_seed(seed, which) for which in ("query", "neighbor")]
     with in_eval_mode(network):
-        gradients = pair_gradients(network, *inputs, distance_function(distance), noise_samples, noise_sigma, seeds,
+        gradients = pair_gradients(network, first, second, distance_function(distance), noise_samples, noise_sigma, seeds,
                                    normalised=normalises(distance))  # fmt: skip
     at_query, at_neighbor = (saliency_map(each, protocol) for each in gradients)
     return at_query, at_neighbor

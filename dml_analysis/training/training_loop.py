@@ -120,7 +120,8 @@ def make(shelf, tick):
     """Make the run of a shelf, from where it was stopped if it was; returns its arrays. tick(n) is called after n iterations."""
     shelf.begin()
     work = _begin(shelf)
-    training, log, losses = work.training, *_loaded(work)
+    log, losses = _loaded(work)
+    training = work.training
     every, patience = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
     last = training.options.iterations
     tick(training.iteration)
