@@ -1,8 +1,8 @@
-"""Evaluate every network on its test set: Precision@1, R-Precision and MAP@R, as pytorch-metric-learning defines them.
+"""Evaluate every network on its test set: Precision@1, R-Precision and MAP@R, by the distance of its model.
 
 Not needed for any table of the paper; it shows that checkpoints and images were read rightly, and that the losses perform
-about alike. Writes results/<settings>/reality_check/accuracy.csv and prints it. A run that was stopped goes on where it
-was; several processes may share the work.
+about alike. Images that tie count by the expectation over their orders. Writes results/<settings>/reality_check/accuracy.csv
+and prints it. A run that was stopped goes on where it was; several processes may share the work.
 """
 
 from dml_analysis.reality_check import accuracy
