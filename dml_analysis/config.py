@@ -499,7 +499,7 @@ def options_parser(description, long=False, sweeps=False):
     parser.set_defaults(sweeps=sweeps or long)
     if long:
         parser.add_argument("--dry-run", action="store_true",
-                            help="only say what is to do, how long it takes and how much disk")  # fmt: skip
+                            help="print what is missing and how much disk it takes, then exit")  # fmt: skip
         parser.add_argument("--no-wait", action="store_true",
                             help="do not wait for what other processes are at: end with status 3 and say what is left")  # fmt: skip
         parser.add_argument("--devices", metavar="LIST",

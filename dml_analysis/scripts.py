@@ -1,14 +1,11 @@
 """All that a numbered script does to make stages: its command line, its settings, its exit status."""
 
-import tempfile
 from functools import partial
-from pathlib import Path
 
 from dml_analysis import cluster, provenance, workers
 from dml_analysis.config import options_parser, settings_from
-from dml_analysis.errors import InputError, MissingFile, Unmeasured, run_script
+from dml_analysis.errors import InputError, Unmeasured, run_script
 from dml_analysis.memory import keep_freed_memory
-from dml_analysis.mock_inputs import settings_with_stand_ins
 from dml_analysis.stages import check_views, run
 
 
@@ -16,7 +13,6 @@ def stage_script(description, script, *stages_of, then=None):
     """All that a numbered script does to make stages: its command line, its settings, its exit status.
 
     stages_of: functions of settings, called one after the other; then: one that is called with the settings in the end.
-    With --dry-run inputs that do not exist are stood in for.
     """
 
     def main():
@@ -24,15 +20,7 @@ def stage_script(description, script, *stages_of, then=None):
         options = options_parser(description, long=True).parse_args()
         _check_options(options)
         settings = settings_from(options)
-        try:
-            whole = _run_all(stages_of, settings, settings, options, script)
-        except MissingFile as missing:
-            if not options.dry_run or settings.sweep:
-                raise
-            print(f"{missing}\nSo this is reckoned by stand-ins for what is missing, as if nothing had been made yet.")
-            with tempfile.TemporaryDirectory() as folder:
-                stood_in = settings_with_stand_ins(settings, Path(folder))
-                whole = _run_all(stages_of, stood_in, settings, options, script)
+        whole = _run_all(stages_of, settings, options, script)
         for variant in settings.variants if then and whole else ():
             then(variant)
 
@@ -49,15 +37,15 @@ def _check_options(options):
         cluster.check()
 
 
-def _run_all(stages_of, settings, told, options, script):
-    """Run the stages of the settings; told: the settings that what is printed is about. Returns whether all exists."""
+def _run_all(stages_of, settings, options, script):
+    """Run the stages of the settings. Returns whether all exists."""
     stages_of_all = [partial(_of_variants, stage_of, settings, script) for stage_of in stages_of]
     for stage_of in stages_of_all if len(stages_of) > 1 else ():
         check_views(stage_of())  # of all, before the first makes anything
     unmeasured = None
     for number, stage_of in enumerate(stages_of_all, 1):
         try:
-            whole = run(stage_of(), told, options, script, last=number == len(stages_of_all))
+            whole = run(stage_of(), settings, options, script, last=number == len(stages_of_all))
         except Unmeasured as error:
             unmeasured = unmeasured or error
     if unmeasured:

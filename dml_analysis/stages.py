@@ -8,7 +8,7 @@ A new stage needs a function that lists its shelves, a function that makes a par
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,15 +33,9 @@ class Job(NamedTuple):
     # an InputError, which says why there are none; the others are made all the same.
     make: Callable
     ticks_per_row: int = 1
-    trial: Callable | None = None  # what --dry-run times in the place of make, where that is long or writes
-    kind: tuple = ()  # a tick takes all jobs of one kind about as long
 
     def ticks_of(self, number):
         return self.ticks_per_row * len(self.shelves[0].parts[number])
-
-
-def no_trial(shelves, number, tick):
-    """A trial where nothing can be timed beforehand."""
 
 
 def rows_of(shelves, columns):
@@ -84,7 +78,6 @@ class Stage(NamedTuple):
     device: Callable = lambda: "cpu"  # returns the name of the device that works
     extra_bytes: int = 0  # that it takes on disk beside its shelves,
     hint: str = ""  # and what to do where the disk is too small
-    about_time: str = ""  # what --dry-run says of the time
     lacking: str = ""  # what the script was asked for and cannot make yet, and what to do about it
 
 
@@ -100,10 +93,6 @@ def run(stage, settings, options, script, last=True):
     todo = [(job, number) for job in stage.jobs for number in _missing(job)]
     if options.dry_run and stage.jobs:
         print(_described(stage, settings, todo))
-        if seconds := _seconds(todo):
-            each = seconds / sum(job.ticks_of(number) for job, number in todo)
-            a_tick = f"{'an' if stage.unit[0] in 'aeiou' else 'a'} {stage.unit} (timed just now, {stage.device()})"
-            print(f"time: {seconds / 3600:,.2f} hours, at {each:.3g} s {a_tick}{stage.about_time}")
     if options.dry_run:
         return False
     left, why, problems = [], "", {}
@@ -266,39 +255,6 @@ def _described(stage, settings, todo):
         f"{stage.what}: {ticks:,} {stage.unit}s to do, in {len(todo):,} parts\n"
         f"disk: {_bytes(stage, todo) / 1e9:,.1f} GB in {settings.results} ({free / 1e9:,.1f} GB free)"
     )
-
-
-class _Enough(Exception):
-    """Ends a trial."""
-
-
-def _seconds(todo):
-    """How long todo takes, by the first job of each kind; 0 if there is nothing to time, or a kind that cannot be timed."""
-    kinds = {job.kind: (job, number) for job, number in reversed(todo)}
-    per_tick = {kind: _seconds_per_tick(*first) for kind, first in kinds.items()}
-    if not all(per_tick.values()):
-        return 0
-    return sum(per_tick[job.kind] * job.ticks_of(number) for job, number in todo)
-
-
-def _seconds_per_tick(job, number):
-    """How long a tick of a part takes; 0 without ticks.
-
-    The first one has to load things, so time is taken from its end to that of the second, or of a part that has only one from its
-    beginning.
-    """
-    moments = [(time.perf_counter(), 0)]
-
-    def tick(ticks):
-        moments.append((time.perf_counter(), ticks))
-        if len(moments) == 3:
-            raise _Enough
-
-    with suppress(_Enough):
-        (job.trial or job.make)(job.shelves, number, tick)
-    moments = moments[-2:]
-    (begin, _), (end, _) = moments[0], moments[-1]
-    return (end - begin) / (sum(ticks for _, ticks in moments[1:]) or 1)
 
 
 def _bytes(stage, todo):

@@ -2,8 +2,7 @@
 
 Keeps the embeddings, not normalised, in results/<settings>/properties/embeddings/<dataset>/fold<k>/<model>, and the
 features of the untrained trunk of "None" in properties/features. Networks that share a trunk file share its forward pass.
-A run that was stopped goes on where it was; several processes may share the work. --dry-run tells how much there is to do
-and times some images, without writing anything.
+A run that was stopped goes on where it was; several processes may share the work.
 """
 
 from dml_analysis.properties import car_embeddings

@@ -2,7 +2,7 @@
 
 Writes to results/<settings>/<protocol>/properties: nr_precision.csv (one row per model, fold and property) and
 mann_whitney.csv (each two groups of models). Networks without embeddings are left out and named, and the exit status is 3.
-Several processes may share the work. --dry-run tells how much there is to do and times a part, without writing anything.
+Several processes may share the work.
 """
 
 from dml_analysis.properties import property_scores

@@ -4,7 +4,7 @@ Keeps them in results/<settings>/<protocol>/saliency/maps/<dataset>/fold<k>/<mod
 protocols, the gradients are computed once for all. Protocol "released" needs fold 0 only, so only its maps are computed.
 With `keep_maps: false` the maps of all models are compared as soon as a part of the images has them (as 2_compare_maps.py
 does) and deleted, but for those that Figure 2 shows. A run that was stopped goes on where it was; several processes may
-share the work. --dry-run tells how much there is to do and times one map, without writing anything.
+share the work.
 """
 
 from dml_analysis.saliency import map_comparisons, saliency_maps

@@ -2,8 +2,7 @@
 
 Keeps the values of every image in results/<settings>/<protocol>/saliency/comparisons, and writes their means to
 pairs_<dataset>.csv. Models whose maps are not whole are left out and named, and the exit status is 3. A run that was
-stopped goes on where it was; several processes may share the work. --dry-run tells how much there is to do and times a
-part, without writing anything.
+stopped goes on where it was; several processes may share the work.
 """
 
 from dml_analysis.saliency import map_comparisons

@@ -20,13 +20,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dml_analysis import mock_inputs, paper
+from dml_analysis import paper
 from dml_analysis.config import DIMENSIONS
 from dml_analysis.networks import bn_inception, checkpoints, modules
 from dml_analysis.networks.descriptions import BN_INCEPTION
 from dml_analysis.reality_check.input_checks import CONFIG_NAMES
 from dml_analysis.training.losses import training_loss
-from tests import fake_data
+from tests import fake_data, mock_inputs
 from tests.networks import seeded_trunk
 
 

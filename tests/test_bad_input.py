@@ -28,11 +28,10 @@ import torch
 import yaml
 from PIL import Image
 
-from dml_analysis import mock_inputs
 from dml_analysis.config import load_settings
 from dml_analysis.networks import sources
 from dml_analysis.networks.specifications import network_of
-from tests import fake_data
+from tests import fake_data, mock_inputs
 from tests.conftest import ROOT, first_embedder, snapshot
 
 PREPARE, LIST = "data/1_prepare.py", "data/4_list_images.py"

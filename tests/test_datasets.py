@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from torchvision import transforms
 
-from dml_analysis import checkout, mock_inputs, paper
+from dml_analysis import checkout, paper
 from dml_analysis.config import Settings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import check_header, cropped, open_image
@@ -17,7 +17,7 @@ from dml_analysis.networks.bn_inception import network_input
 from dml_analysis.networks.descriptions import BN_INCEPTION
 from dml_analysis.networks.transforms import AHEAD, black_input, network_inputs
 from dml_analysis.properties.property_tables import ENTRIES
-from tests import fake_data
+from tests import fake_data, mock_inputs
 from tests.conftest import forget
 
 

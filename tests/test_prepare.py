@@ -18,12 +18,12 @@ from collections import namedtuple
 
 import pytest
 
-from dml_analysis import mock_inputs, paper
+from dml_analysis import paper
 from dml_analysis.datasets import readers
 from dml_analysis.files import atomic_files
 from dml_analysis.preparation import archives, download
 from dml_analysis.preparation.download_sources import SOURCES, File
-from tests import fake_data
+from tests import fake_data, mock_inputs
 from tests.conftest import ROOT
 from tests.local_server import Served, ftp_server, http_server
 

@@ -381,7 +381,7 @@ def test_pairs_whose_maps_are_gone(copy, run_inside, run_unfinished):
 
 def test_a_narrowed_dry_run_and_a_missing_checkpoint(project, run_inside, fails):
     settings = fake_data.write_settings(project, saliency=FOUR_IMAGES | {"keep_maps": False})
-    assert "s a map" in run_inside(SALIENCY[0], settings, "--models", "ArcFace", "--dry-run")
+    assert "maps to do" in run_inside(SALIENCY[0], settings, "--models", "ArcFace", "--dry-run")
     first_embedder(project).unlink()
     assert "embedder_best.pth: missing" in fails(SALIENCY[0], settings)
 
@@ -506,20 +506,19 @@ def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatc
 # What is said before the work begins.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_dry_runs(project, run_inside):
-    """How much there is to do, gigabytes and hours, and nothing is written."""
+    """How much there is to do, in gigabytes too, and nothing is written."""
     settings, before = project / "tiny.yaml", sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
     assert "saliency maps: 6 maps to do, in 3 parts" in text and "GB free" in text
-    assert re.search(r"time: \d+\.\d\d hours, at [\d.]+ s a map \(timed just now, cpu\)", text)
     for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 parts"),
                          ("reality_check/3_evaluate_models.py", "accuracies: 48 images to do, in 1 parts")):  # fmt: skip
         text = run_inside(script, settings, "--dry-run")
-        assert said in text and "time: 0.00 hours" in text
+        assert said in text
     assert sorted(project.rglob("*")) == before
     settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
     before = sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
-    assert "compared saliency maps: 12 maps to do, in 1 parts" in text and "s a map" in text
+    assert "compared saliency maps: 12 maps to do, in 1 parts" in text
     assert sorted(project.rglob("*")) == before
 
 
@@ -538,9 +537,9 @@ def test_dry_runs_of_what_needs_results(copy, run_inside):
     shutil.rmtree(results / "properties/scores")
     before = snapshot(copy / "results")
     text = run_inside("saliency/2_compare_maps.py", settings, "--dry-run")
-    assert "comparisons: 2 images to do, in 1 parts" in text and "s an image (timed just now, cpu)" in text
+    assert "comparisons: 2 images to do, in 1 parts" in text
     text = run_inside("properties/3_score_properties.py", settings, "--dry-run")
-    assert "scores: 33 scores to do, in 3 parts" in text and "s a score" in text
+    assert "scores: 33 scores to do, in 3 parts" in text
     assert snapshot(copy / "results") == before
 
 

@@ -529,9 +529,9 @@ def test_losses_of_ones_own(tiles, tmp_path, run_inside):
         assert (tmp_path / f"figures/tiles/{name}.png").is_file()
 
 
-def test_a_dry_run_times_steps_and_writes_nothing(tiles, tmp_path, run_inside):
+def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
     output = run_inside(SCRIPT, settings_for(tiles, tmp_path), "--dry-run")
-    assert "networks: 12 iterations to do, in 2 parts" in output and "s an iteration" in output
+    assert "networks: 12 iterations to do, in 2 parts" in output
     assert not (tmp_path / "models").exists()
 
 

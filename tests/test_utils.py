@@ -178,7 +178,7 @@ stages
 renderer
 datasets
 networks
-preparation mock_inputs metrics
+preparation metrics
 scripts
 saliency properties training
 reality_check

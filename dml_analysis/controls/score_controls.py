@@ -78,9 +78,9 @@ def stage(settings):
     for embedded, protocol in product(sources, settings.protocols):
         scored = property_scores.shelf_of(embedded.of, protocol, embedded, codes)
         jobs += [
-            Job([scores_shelf(scored, items)], partial(make_scores, embedded, codes), kind=("scores",)),
-            Job([null_shelf(scored)], partial(make_null, embedded, codes), kind=("nulls",)),
-            Job([order_shelf(scored, len(items))], partial(make_orders, embedded, codes), kind=("orders",)),
+            Job([scores_shelf(scored, items)], partial(make_scores, embedded, codes)),
+            Job([null_shelf(scored)], partial(make_null, embedded, codes)),
+            Job([order_shelf(scored, len(items))], partial(make_orders, embedded, codes)),
         ]
     return Stage("controls of scores", "row", jobs, views(settings), lacking=lacking)
 

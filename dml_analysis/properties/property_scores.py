@@ -4,7 +4,6 @@ from functools import partial
 from itertools import combinations, product
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from dml_analysis.datasets import readers
@@ -73,8 +72,8 @@ def stage(settings):
     (items, codes), jobs = cars_of(settings), []
     sources, lacking = car_embeddings.whole_shelves(settings, items)
     for embedded in sources:
-        work = partial(make, embedded, codes), 1, partial(try_block, embedded, codes)
-        jobs += [Job([shelf_of(embedded.of, protocol, embedded, codes)], *work) for protocol in settings.protocols]
+        work = partial(make, embedded, codes)
+        jobs += [Job([shelf_of(embedded.of, protocol, embedded, codes)], work) for protocol in settings.protocols]
     check, device = partial(car_embeddings.check, sources), partial(float64_device, settings)
     return Stage("scores", "score", jobs, views(settings), check=check, device=device, lacking=lacking)
 
@@ -103,20 +102,6 @@ def float64_device(settings):
     """The name of the device that the settings ask for, or of the CPU if that one has no float64."""
     device = device_of(settings)
     return "cpu" if device == "mps" else device
-
-
-def try_block(embedded, codes, shelves, number, tick):
-    """The scores of as many queries as are looked at together, which is a share of the work."""
-    from dml_analysis.metrics.coarse_distances import queries_at_once
-    from dml_analysis.metrics.nr_precision import nr_precision
-
-    (n, k), array = codes.shape, car_embeddings.read(embedded)
-    scored, queries = shelves[0].of, np.arange(min(queries_at_once(n), n))
-    nr_precision(array[:50], codes[:50])  # so that it is compiled
-    tick(1)
-    device = float64_device(scored.network.settings)
-    nr_precision(array, codes, scored.protocol.max_neighbors, queries, device)
-    tick(k * len(queries) / n)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -219,11 +219,7 @@ def stage_without_maps(settings):
         network.made_of()  # raises MissingFile, where what is known already would pass over a network
     for comparison in comparisons_of(settings, items):  # by all protocols from the same gradients
         together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.shelf_of(names))
-    jobs = [
-        # What takes long are the maps, of which a trial writes none.
-        Job(shelves, partial(compare_and_discard, names, make_maps), len(names), partial(try_maps, names[0], make_maps))
-        for shelves in together.values()
-    ]
+    jobs = [Job(shelves, partial(compare_and_discard, names, make_maps), len(names)) for shelves in together.values()]
     # The maps that the figures show, and those of a part while it is compared
     room = (saliency_maps.SHOWN_IMAGES + 1) * sum(
         saliency_maps.shelf_of(each, protocol, items[mapped[0].dataset]).bytes(0)
@@ -240,11 +236,6 @@ def stage_without_maps(settings):
         views=views(settings, items),
         extra_bytes=room,
     )
-
-
-def try_maps(name, make_maps, shelves, number, tick):
-    """The maps of one network, by all protocols."""
-    make_maps([shelf.of.maps[name] for shelf in shelves], number, tick)
 
 
 def compare_and_discard(names, make_maps, shelves, number, tick):

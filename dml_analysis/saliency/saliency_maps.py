@@ -133,7 +133,6 @@ def stage(settings):
         Job(
             [shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)],
             make,
-            kind=(each.source.network,),
         )
         for each in mapped
     ]

@@ -1,6 +1,5 @@
 """How a run is made: from the images of a fold to its best weights, with a look at the validation classes now and then."""
 
-import math
 import time
 from functools import cache, partial
 from typing import NamedTuple
@@ -140,20 +139,6 @@ def make(shelf, tick):
         _save(work, log, losses)
     _write_weights(work, log)
     return [{"validation_map_at_r": [training.best.score], "iteration": [training.best.iteration]}]
-
-
-def try_out(shelf, tick):
-    """Some steps of a run, of which nothing is kept, to be timed; each with its share of the images that looks embed."""
-    work = _begin(shelf)
-    parts = work.parts if work.training.options.keep_embeddings else ("validation",)
-    items = [item for part in parts for item in work.parts[part]]
-    every, _ = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
-    places = work.places(np.zeros((len(work.labels), 1)))
-    for images in work.inputs.batches(places, 1, 3):
-        _step(work, images, places(work.training.iteration + 1))
-        for some in work.inputs.whole(items[: math.ceil(len(items) / every)]):
-            work.training.embedded(some)
-        tick(1)
 
 
 def _places(work, log):

@@ -17,7 +17,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.methods import find
 from dml_analysis.networks import checkpoint_files, sources, specifications
 from dml_analysis.networks.specifications import start_source
-from dml_analysis.stages import Job, Stage, View, no_trial
+from dml_analysis.stages import Job, Stage, View
 from dml_analysis.store import Shelf
 from dml_analysis.training import batch_sampler, trunk_features
 from dml_analysis.training.training_runs import (
@@ -69,9 +69,7 @@ def trials_stage(settings):
         return _stage(settings, "trials of learning rates", [], [])
     names = dict.fromkeys((each.model.name, each.dataset) for each in trained_networks(settings))
     shelves = [shelf for name, dataset in names for shelf in trials_of(settings, find(name, settings.models), dataset)]
-    others = len(trained_networks(settings)) - len({shelf.of.network.path for shelf in shelves})
-    after = f"; then come {others} networks of other folds, each as long as a trial" if others > 0 else ""
-    return _stage(settings, "trials of learning rates", shelves, [], after)
+    return _stage(settings, "trials of learning rates", shelves, [])
 
 
 def networks_stage(settings):
@@ -87,19 +85,11 @@ def _whole(settings):
     return settings.whole._replace(datasets=settings.datasets)
 
 
-def _stage(settings, what, shelves, views, after=""):
-    trial = no_trial if settings.training.frozen == "trunk" else _try_out  # there may be no features yet
-    jobs = [Job([shelf], _make, settings.training.iterations, trial, _kind(shelf)) for shelf in shelves]
+def _stage(settings, what, shelves, views):
+    jobs = [Job([shelf], _make, settings.training.iterations) for shelf in shelves]
     return Stage(what, "iteration", jobs, views, partial(_keep, settings, shelves), partial(_check, shelves),
                  partial(specifications.device_of, settings), hint="; or set keep_embeddings: false",
-                 extra_bytes=sum(_bytes(shelf) for shelf in shelves if not shelf.is_whole()),
-                 about_time=f": for as many iterations as there may be, with the looks between them{after}")  # fmt: skip
-
-
-def _kind(shelf):
-    """What decides how long an iteration takes, with its share of the looks."""
-    network = shelf.of.network
-    return network.dataset, start_source(network.settings, network.model).network
+                 extra_bytes=sum(_bytes(shelf) for shelf in shelves if not shelf.is_whole()))  # fmt: skip
 
 
 def _make(shelves, number, tick):
@@ -108,14 +98,6 @@ def _make(shelves, number, tick):
 
     with _threads_for(shelves[0]):
         return training_loop.make(shelves[0], tick)
-
-
-def _try_out(shelves, number, tick):
-    """Some of its steps; see Job.trial."""
-    from dml_analysis.training import training_loop
-
-    with _threads_for(shelves[0]):
-        training_loop.try_out(shelves[0], tick)
 
 
 def _threads_for(shelf):

@@ -9,7 +9,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.networks import checkpoint_files, sources, specifications
 from dml_analysis.networks.specifications import seen, start_source
-from dml_analysis.stages import Job, Stage, no_trial
+from dml_analysis.stages import Job, Stage
 from dml_analysis.store import Shelf, blocks
 
 BATCH_SIZE = 25  # no setting: rounding depends on it, and training makes other networks of other rounding
@@ -78,7 +78,7 @@ def features_shelf(settings, dataset, model, items, name):
 
 def features_stage(settings, shelves):
     """The features on these shelves."""
-    jobs = [Job([shelf], partial(_make, settings), trial=no_trial) for shelf in shelves]  # a trial would make the trunk
+    jobs = [Job([shelf], partial(_make, settings)) for shelf in shelves]
     items = [item for shelf in shelves for item in shelf.of[1]]
     return Stage("trunk features", "image", jobs, keep=partial(_keep, settings, shelves),
                  check=lambda todo: readers.check_images(items), device=partial(specifications.device_of, settings))  # fmt: skip

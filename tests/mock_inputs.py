@@ -1,52 +1,19 @@
-"""Stand-ins for inputs that are not there yet, in their true formats, counts and names: by these a dry run says what a run will
-take before anything of it is fetched.
+"""Datasets in their true formats, counts and names, with pictures of a few colours; most files are other names of one."""
 
-Pictures are of a few colours, checkpoints random, and most files other names of one. No number that is made of them means
-anything.
-"""
-
-import csv
 import os
 import random
-from functools import partial
 
 import numpy as np
 import scipy.io
 from PIL import Image
 
-from dml_analysis import paper
-from dml_analysis.config import BN_INCEPTION
-from dml_analysis.datasets.readers import CARS, SPLITS, evenly_spaced
-from dml_analysis.networks.sources import Source
-from dml_analysis.networks.specifications import LayoutNetwork, networks_of
+from dml_analysis.datasets.readers import SPLITS, evenly_spaced
 
 SOP_KINDS = "bicycle cabinet chair coffee_maker fan kettle lamp mug sofa stapler table toaster".split()
 LINKS = 20_000  # names of one file, of which file systems allow only so many
 FRAMES = 100_000  # of the authors' rendered cars
 
 
-def settings_with_stand_ins(settings, folder):
-    """The settings, whose datasets and networks that do not exist are stood in for in a folder; results are there, too."""
-    paths = settings.paths | {"results": folder / "results"}
-    for dataset, make in (MAKERS | {CARS: make_rendered_cars}).items():
-        if dataset in wanted_datasets(settings) and not paths[dataset].exists():
-            paths[dataset] = folder / dataset
-            make(paths[dataset])
-    paths |= {"models": folder / "models", "imagenet_trunk": folder / "models" / "imagenet_trunk.pth"}
-    whole = settings.unnarrowed and settings.unnarrowed._replace(paths=paths)
-    stood_in = settings._replace(paths=paths, unnarrowed=whole)
-    make_networks(stood_in)
-    return stood_in
-
-
-def wanted_datasets(settings):
-    """Those that any script may ask for."""
-    return {*settings.datasets, settings.properties.networks, CARS}
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Datasets.
-# ---------------------------------------------------------------------------------------------------------------------
 def labels_of(dataset):
     """A class (from 1) for every image of a dataset, in order, with its true numbers of images and of test images."""
     split = SPLITS[dataset]
@@ -127,19 +94,6 @@ def annotations(file, extra=None, **fields):
     return file.read_bytes()
 
 
-def make_rendered_cars(folder):
-    """As many frames as the authors', of random properties; they are one picture."""
-    rng = random.Random("rows")
-    (folder / "images").mkdir(parents=True)
-    with open(folder / "samples.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["frame", *(prop.name for prop in paper.PROPERTIES)])
-        writer.writerows(
-            [frame, *(rng.choice(prop.values) for prop in paper.PROPERTIES)] for frame in range(1, FRAMES + 1)
-        )
-    link_frames(folder / "images", picture(rng))
-
-
 def link_frames(folder, drawn=None):
     """Give the picture of frame 1, which is drawn here or there already, the names of all frames."""
     if drawn is not None:
@@ -150,52 +104,3 @@ def link_frames(folder, drawn=None):
             first.write_bytes((folder / "1.png").read_bytes())
         else:
             os.link(first, folder / f"{frame}.png")
-
-
-MAKERS = {"Cars196": make_cars196, "CUB200": make_cub200, "SOP": make_sop}
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Networks.
-# ---------------------------------------------------------------------------------------------------------------------
-def make_networks(settings):
-    """Checkpoints of all networks in the Reality Check's layout that the settings' models have: random weights.
-
-    Only those of each dataset's first network can be loaded, as a dry run times no other; the others' files are empty. They are
-    no links to one file, or networks would be taken to share a trunk.
-    """
-    if settings.trunk == BN_INCEPTION:  # with whose weights trainings begin
-        _save_trunk(Source(BN_INCEPTION), settings.paths["imagenet_trunk"])
-    datasets = dict.fromkeys([*settings.datasets, settings.properties.networks])
-    for dataset in datasets:
-        networks = [each for each in networks_of(settings, dataset, settings.folds) if isinstance(each, LayoutNetwork)]
-        for number, network in enumerate(networks):
-            trunk, embedder = network.files()
-            if number == 0 or embedder is None:
-                _save(network, trunk, embedder)
-            else:
-                trunk.parent.mkdir(parents=True, exist_ok=True)
-                for file in (trunk, embedder):
-                    file.touch()
-
-
-def _save(network, trunk, embedder):
-    """Write a network's two files; embedder: None where it has none."""
-    from dml_analysis.networks import (
-        checkpoints,
-        modules,  # torch takes seconds to load
-    )
-
-    _save_trunk(network.source, trunk)
-    if embedder:
-        module = modules.seeded(0, partial(modules.Embedder, network.features, network.dimensions))
-        checkpoints.save(module.state_dict(), embedder)
-
-
-def _save_trunk(source, file):
-    """Write random weights of a source, if the file does not exist."""
-    from dml_analysis.networks import checkpoints, loading, modules
-
-    if not file.exists():
-        module, _ = modules.seeded(0, partial(loading.build, source))
-        checkpoints.save(module.state_dict(), file)
