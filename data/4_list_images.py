@@ -11,7 +11,7 @@ from dml_analysis.errors import run_script
 
 
 def main():
-    parser = options_parser(__doc__)
+    parser = options_parser(__doc__, narrowing=["datasets"])
     parser.add_argument("--sha256", action="store_true", help="add the checksum of every file")
     options = parser.parse_args()
     settings = settings_from(options)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from dml_analysis import schema, sweeps
 from dml_analysis.checkout import PATHS, ROOT
 from dml_analysis.errors import InputError
+from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.imports import NAME
 from dml_analysis.methods import PAPER, TIMM, find, models_from, read_list
-from dml_analysis.paper import DATASETS, FOLDS, MODELS, PROTOCOLS, dataset_of
+from dml_analysis.paper import DATASETS, FOLDS, MODELS, PROTOCOLS, as_printed, dataset_of
 
 PRECISIONS = ("float32", "tf32", "bf16")
 TSNE_MODEL = "Contrastive"  # the paper's, in Figure 3
@@ -189,7 +190,8 @@ class Settings(NamedTuple):
         if self.training is not None:
             trunk = self.trunk.split(".")[-1]
             what = f"embedders over a frozen {trunk}" if self.training.frozen == "trunk" else f"{trunk}, all of it"
-            notes.append(f"Networks trained here, not the Reality Check's: {what}, on {', '.join(self.datasets)}.")
+            datasets = ", ".join(self.whole.datasets)
+            notes.append(f"Networks trained here, not the Reality Check's: {what}, on {datasets}.")
         own = [model for model in self.whole.models if model.is_own]
         named = [f"{model.name} ({model.network or model.loss or 'given embeddings'})" for model in own]
         return " ".join(notes + ([f"Not of the paper: {', '.join(named)}."] if named else []))
@@ -232,7 +234,10 @@ IMAGES = schema.either(schema.whole(1), schema.one_of([ALL]))
 BATCH_SIZE = schema.whole(1, 10**5)
 PATH = schema.word(re.compile(r"(?=.*\S)[^\0\n]+"), "a path")
 TEXT = schema.word(re.compile(".+"), "a word")
-WORD = schema.word(re.compile(r"[A-Za-z]\w{0,39}"), "a word of letters, digits and _")
+WORD = schema.Kind(
+    lambda value: isinstance(value, str) and re.fullmatch(r"[A-Za-z]\w{0,39}", value) and value not in MISSING_WORDS,
+    "a word of letters, digits and _, not one such as NA that reads as a missing value in CSV files",
+)
 OPTION = schema.word(re.compile("[a-z][a-z-]{0,39}"), "an option of sbatch")
 RATE = schema.above(0, 10)
 BLOCKS = {
@@ -249,7 +254,7 @@ KINDS = {
         lambda value: (
             isinstance(value, list) and value and all(map(WORD.fits, value)) and len(set(value)) == len(value)
         ),
-        f"a list, each once, of {', '.join(DATASETS)} and names of datasets of your own",
+        f"a list, each once, of {', '.join(DATASETS)} and names of datasets of your own (letters, digits and _, not NA or the like)",
     ),
     "folds": schema.several_of(FOLDS),
     "trunk": schema.word(
@@ -395,6 +400,8 @@ def _own_paths(datasets):
 
 
 def _meant(key, value):
+    if key == "tsne_model":
+        return as_printed(value)
     return None if key in ("images", "scenes") and value == ALL else value
 
 
@@ -473,7 +480,9 @@ def narrowed(settings, models=None, datasets=None, folds=None):
         return list(dict.fromkeys(wanted)) if wanted else offered
 
     return settings._replace(
-        models=[find(name, settings.models) for name in dict.fromkeys(models)] if models else settings.models,
+        models=[find(name, settings.models) for name in dict.fromkeys(map(as_printed, models))]
+        if models
+        else settings.models,
         datasets=chosen(datasets, settings.datasets, "dataset"),
         folds=chosen(folds, settings.folds, "fold"),
         unnarrowed=settings.whole,
@@ -483,20 +492,29 @@ def narrowed(settings, models=None, datasets=None, folds=None):
     )
 
 
-def options_parser(description, long=False, sweeps=False):
+NARROWING = ("models", "datasets", "folds")  # the options by which a script does a part of what the settings say
+
+
+def options_parser(description, long=False, sweeps=False, narrowing=()):
     """The options that every numbered script shares; with `long` also those of scripts that make results.
 
+    Tables, figures and statistics are about the whole settings. So only these take options of NARROWING: long scripts, whose
+    results add up; scripts that write files of their own for each dataset, datasets; and those that write nothing of a run.
     sweeps: whether it takes settings that describe several runs, as all long ones do.
     """
+    narrowing = NARROWING if long else narrowing
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
                         help="what to run and how (default: settings/paper.yaml)")  # fmt: skip
-    parser.add_argument("--models", "--losses", nargs="+", metavar="MODEL",
-                        help='only these models, e.g. --models Triplet "Margin / class"')  # fmt: skip
-    parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
-    parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
+    if "models" in narrowing:
+        parser.add_argument("--models", "--losses", nargs="+", metavar="MODEL",
+                            help='only these models, e.g. --models Triplet "Margin / class"')  # fmt: skip
+    if "datasets" in narrowing:
+        parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
+    if "folds" in narrowing:
+        parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
     parser.add_argument("--allow-partial", action="store_true", help="take of a dataset what exists")
-    parser.set_defaults(sweeps=sweeps or long)
+    parser.set_defaults(sweeps=sweeps or long, **dict.fromkeys(NARROWING))
     if long:
         parser.add_argument("--dry-run", action="store_true",
                             help="print what is missing and how much disk it takes, then exit")  # fmt: skip

@@ -7,14 +7,24 @@ from pathlib import Path
 from dml_analysis import schema
 from dml_analysis.checkout import ROOT
 from dml_analysis.errors import InputError
+from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.imports import NAME, is_name
-from dml_analysis.paper import DATASETS, MODELS, RAW_EUCLIDEAN, Model
+from dml_analysis.paper import DATASETS, MODELS, NONE, RAW_EUCLIDEAN, UNTRAINED, Model, as_printed
 
 PAPER = "paper"  # the word for all of the paper's in the settings
 DISTANCES = [*dict.fromkeys(model.distance for model in MODELS), RAW_EUCLIDEAN]
 TIMM = "timm:"
+ALL = "all"  # in CSV files in the place of a loss, where a row is of all
 MOST = 500
-TAKEN = ("missing", "undefined", "no maps", "not given")  # what cells of tables say
+TAKEN = (
+    "missing",
+    "undefined",
+    "no maps",
+    "not given",
+    ALL,
+    "random weights",
+)  # what cells of tables and CSV files say
+TAKEN_NAMES = (ALL, "random weights", UNTRAINED)  # what CSV files have in the place of a loss
 LONGEST = 80  # bytes of a name in those of files, two of which make that of an array
 TEXT = schema.word(re.compile(".*", re.DOTALL), "a word")
 CLASS = re.compile(rf"[A-Za-z_]\w*|{NAME.pattern}")
@@ -70,15 +80,19 @@ def models_from(given):
             models.append(_own(each))
         elif not isinstance(each, str):
             raise InputError(f"models: {schema.shown(each)} is neither a name nor a block of `key: value` lines")
-        elif each in names:
+        elif as_printed(each) in names:
             raise InputError(f"models: {each!r} is there twice; keep one")
         else:
-            names.append(each)
-            models += [find(name, MODELS) for name in ([m.name for m in MODELS] if each == PAPER else [each])]
+            names.append(as_printed(each))
+            models += MODELS if each == PAPER else [find(each, MODELS)]
     # One that is named beside "paper" comes where it is named first.
     models = [each for place, each in enumerate(models) if each.is_own or each not in models[:place]]
     for model in models:
-        if model.name in (f"{group} Mean" for group in groups(models)) or model.group in TAKEN:
+        if (
+            model.name in (f"{group} Mean" for group in groups(models))
+            or model.group in TAKEN
+            or (model.is_own and model.name in TAKEN_NAMES)
+        ):
             raise InputError(
                 f"models: {model.name!r} of group {model.group!r}: tables have a word for this; name it otherwise"
             )
@@ -95,12 +109,15 @@ def _own(entry):
     name = entry.get("name", "")
     where = f"models: {schema.shown(name)}"
     schema.check(where, entry, KEYS)
+    for key in ("name", "group"):
+        if key in entry and entry[key].strip() in MISSING_WORDS - {""}:
+            raise InputError(f"{where}: {key} {entry[key]!r} reads as a missing value in CSV files; name it otherwise")
     if not slug(name) or not name.isprintable() or name == PAPER or len(slug(name).encode()) > LONGEST:
         raise InputError(f"{where}: give each a name with letters or digits, at most {LONGEST}, other than {PAPER!r}")
     model = Model(**{"year": None, "group": "", "distance": DISTANCES[0], **_paths_as_given(where, entry)})
     if model.is_random:
         model = model._replace(trained=False)
-    model = model._replace(group=model.group.strip() if model.group or model.trained else "None")
+    model = model._replace(group=as_printed(model.group.strip()) if model.group or model.trained else NONE)
     if not model.group.isprintable() or not model.group:
         raise InputError(f"{where}: name its `group`, such as Ranking, Classification or one of your own")
     if bool(model.network or model.loss) == bool(model.embeddings):
@@ -167,9 +184,9 @@ def read_list(text):
 def find(name, models):
     """The model of that name. Raises InputError if there is none."""
     known = {model.name: model for model in models}
-    if name not in known:
+    if as_printed(name) not in known:
         raise InputError(f"unknown model {name!r}; known: {', '.join(known)}")
-    return known[name]
+    return known[as_printed(name)]
 
 
 def groups(models):

@@ -62,6 +62,21 @@ def _runs(cars196, cub200, sop):
 # All distances of Table 1 normalise embeddings to unit length first. This one is for models of one's own, and does not.
 RAW_EUCLIDEAN = "Raw Euclidean Distance"
 
+# The network without training, and its group, as tables print it and as CSV files spell it: there pandas.read_csv would
+# take "None" for a missing value. Settings and --models take both.
+NONE, UNTRAINED = "None", "Untrained"
+
+
+def as_printed(name):
+    """The name of a model or a group as tables print it."""
+    return NONE if name == UNTRAINED else name
+
+
+def as_in_files(name):
+    """The same as CSV files spell it."""
+    return UNTRAINED if name == NONE else name
+
+
 # In the order of Table 1. Settings take these or some of them; the order of their groups is that of all tables.
 MODELS = [
     Model("Contrastive", 2006, "Ranking", "Euclidean Distance", "contrastive", _runs(46, 41, 21)),
@@ -78,7 +93,7 @@ MODELS = [
     Model("Multi Similarity", 2019, "Ranking", "Cosine Similarity", "multi_similarity", _runs(22, 9, 6)),
     Model("Multi Similarity + Miner", 2019, "Ranking", "Cosine Similarity", "multi_similarity_with_ms_miner", _runs(38, 45, 36)),
     Model("SoftTriple", 2019, "Classification", "Cosine Similarity", "soft_triple", _runs(14, 46, 18)),
-    Model("None", None, "None", "Euclidean Distance", "none", {}, trained=False),
+    Model(NONE, None, NONE, "Euclidean Distance", "none", {}, trained=False),
 ]  # fmt: skip
 
 
@@ -121,6 +136,8 @@ class Property(NamedTuple):
     name: str  # column of samples.csv
     label: str  # as printed in Table 5
     values: tuple  # the possible values; each image draws one uniformly and independently
+    column: str = ""  # the head of its column in Table 6; by default the label
+    column_group: str = ""  # what Table 6 prints over this and its neighbours' columns
 
 
 CAR_MODELS = (
@@ -130,17 +147,17 @@ DEGREES = tuple(range(0, 360, 45))
 HUES = tuple(i / 10 for i in range(10))  # one turn of a Hue/Saturation/Value node is 0 to 1
 FACTORS = tuple(i / 4 for i in range(9))  # the node's saturation and value are factors, 1 leaves the colour as it is
 PROPERTIES = [
-    Property("model", "Car model", CAR_MODELS),
-    Property("rotation_z", "Car rotation", DEGREES),
-    Property("color_hue", "Car color hue", HUES),
-    Property("color_sat", "Car color saturation", FACTORS),
-    Property("color_val", "Car color value", FACTORS),
-    Property("bg_color_hue", "Background color hue", HUES),
-    Property("bg_color_sat", "Background color saturation", FACTORS),
-    Property("bg_color_val", "Background color value", FACTORS),
-    Property("camera_loc_z", "Camera height", (0.5, 1.5, 2.5, 3.5)),  # metres
-    Property("sun_elevation", "Sun elevation", (0, 45, 90)),  # degrees
-    Property("sun_rotation", "Sun rotation", DEGREES),
+    Property("model", "Car model", CAR_MODELS, "Model", "Car"),
+    Property("rotation_z", "Car rotation", DEGREES, "Rotation", "Car"),
+    Property("color_hue", "Car color hue", HUES, "Hue", "Car Color"),
+    Property("color_sat", "Car color saturation", FACTORS, "Saturation", "Car Color"),
+    Property("color_val", "Car color value", FACTORS, "Value", "Car Color"),
+    Property("bg_color_hue", "Background color hue", HUES, "Hue", "Background Color"),
+    Property("bg_color_sat", "Background color saturation", FACTORS, "Saturation", "Background Color"),
+    Property("bg_color_val", "Background color value", FACTORS, "Value", "Background Color"),
+    Property("camera_loc_z", "Camera height", (0.5, 1.5, 2.5, 3.5), "Camera Height"),  # metres
+    Property("sun_elevation", "Sun elevation", (0, 45, 90), "Elevation", "Sun"),  # degrees
+    Property("sun_rotation", "Sun rotation", DEGREES, "Rotation", "Sun"),
 ]
 
 

@@ -5,10 +5,14 @@ from typing import NamedTuple
 
 from dml_analysis import schema
 from dml_analysis.errors import InputError
+from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.methods import slug
 
 BASE = "base"  # in the place of a factor and of its value: the file as it stands
-NAME = schema.word(re.compile(r"[\w .,+-]{1,60}"), "a name of letters, digits, blanks and . , + -")
+NAME = schema.Kind(
+    lambda value: isinstance(value, str) and re.fullmatch(r"[\w .,+-]{1,60}", value) and value not in MISSING_WORDS,
+    "a name of letters, digits, blanks and . , + -, not one such as NA that reads as a missing value in CSV files",
+)
 MOST = 1000  # runs
 
 

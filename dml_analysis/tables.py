@@ -68,10 +68,25 @@ def make(settings, entries):
 
 def write(table, stem, note):
     """Write the table to <stem>.csv, .md and .tex; note: what there is to know about the networks."""
+    check_shape(table)
     caption = full_caption(table, note)
     csv_files.write_table(stem.with_suffix(".csv"), table.records)
     atomic_files.write_text(stem.with_suffix(".md"), markdown(table, caption))
     atomic_files.write_text(stem.with_suffix(".tex"), latex(table, caption))
+
+
+def check_shape(table):
+    """Raise ValueError unless every row and column of cells has its head, and where there are groups, its group."""
+    n_rows, n_columns = len(table.rows), len(table.columns)
+    if (
+        len(table.cells) != n_rows
+        or any(len(row) != n_columns for row in table.cells)
+        or len(table.row_groups) not in (0, n_rows)
+        or len(table.column_groups) not in (0, n_columns)
+    ):
+        raise ValueError(
+            f"{table.name}: its heads do not fit its cells, {[len(row) for row in table.cells]} in its rows"
+        )
 
 
 def full_caption(table, note):

@@ -10,7 +10,7 @@ from dml_analysis.errors import run_script
 
 
 def main():
-    settings = settings_from(options_parser(__doc__).parse_args())
+    settings = settings_from(options_parser(__doc__, narrowing=["datasets"]).parse_args())
     from dml_analysis import provenance
     from dml_analysis.embedding_space import measure_correlations
 

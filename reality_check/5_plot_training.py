@@ -12,8 +12,7 @@ from dml_analysis.training import training_stages
 
 
 def main():
-    settings = settings_from(options_parser(__doc__).parse_args())
-    settings = settings.whole._replace(datasets=settings.datasets)
+    settings = settings_from(options_parser(__doc__, narrowing=["datasets"]).parse_args())
     if settings.training is not None:
         refresh(training_stages.csv_views, settings)
         refresh(improvements.views, settings)

@@ -10,7 +10,7 @@ from dml_analysis.errors import run_script
 
 
 def main():
-    settings = settings_from(options_parser(__doc__).parse_args()).whole
+    settings = settings_from(options_parser(__doc__).parse_args())
     from dml_analysis.report import page
 
     file = page.write(settings)

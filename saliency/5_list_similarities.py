@@ -1,7 +1,7 @@
 """Write the similarity of every pair of networks' maps on every image, for statistics of one's own.
 
 One file for each protocol and dataset, results/<settings>/<protocol>/saliency/per_image_<dataset>.npz, with the arrays loss_a,
-loss_b and fold of the pairs, image_ids, and for each pair (rows) and image (columns) correlation and jsd.
+loss_b and fold of the pairs (as in pairs_<dataset>.csv), image_ids, and for each pair (rows) and image (columns) correlation and jsd.
 """
 
 from dml_analysis.config import options_parser, settings_from
@@ -9,7 +9,7 @@ from dml_analysis.errors import run_script
 
 
 def main():
-    settings = settings_from(options_parser(__doc__).parse_args()).whole
+    settings = settings_from(options_parser(__doc__).parse_args())
     from dml_analysis.saliency import per_image_similarity
 
     for file in per_image_similarity.files(settings):

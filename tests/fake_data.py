@@ -6,10 +6,12 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 from PIL import Image, ImageDraw
 
 from dml_analysis import paper
+from dml_analysis.files import csv_files
 
 # Of the settings that write_settings writes.
 TRAINING = {"frozen": "trunk", "learning_rate": 1e-4, "iterations": 10, "check_every": 5, "keep_embeddings": False}
@@ -50,6 +52,25 @@ def read_rows(file):
     """The rows of a CSV file as dictionaries of texts."""
     with open(file, newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
+
+
+# Columns that say what a row is about, beside those of names of models; a row may be of no dataset.
+ABOUT = ("dataset", "kind", "unit", "property", "measure", "region", "analysis", "analysis_a", "analysis_b", "factor",
+         "part", "image_id", "variation", "points", "of", "performance")  # fmt: skip
+
+
+def check_csv_files(folder):
+    """Assert that plain pandas.read_csv reads all CSV files below a folder as they are meant; returns them by their path.
+
+    No name is a missing value, and a fold is a whole number.
+    """
+    found = {file.relative_to(folder).as_posix(): pd.read_csv(file) for file in sorted(Path(folder).rglob("*.csv"))}
+    for file, table in found.items():
+        for column in table.columns.intersection([*csv_files.NAMES, *ABOUT]):
+            assert table[column].notna().all(), (file, column)
+        for column in table.columns.intersection(["fold", "fold_a", "fold_b"]):
+            assert table.empty or table[column].dtype == np.int64, (file, column)
+    return found
 
 
 def timeless(files):

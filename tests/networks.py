@@ -51,6 +51,22 @@ def tiny_too():
     return nn.Sequential(*layers), small_transform()
 
 
+class Signs(nn.Module):
+    """A layer and the signs of what it gives, which no small change of an image moves."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3 * 20 * 20, 6)
+
+    def forward(self, images):
+        return torch.sign(self.layer(images.flatten(1)))
+
+
+def signs():
+    torch.manual_seed(7)
+    return Signs(), small_transform()
+
+
 def stretched(embeddings):
     """Coordinates for a distance of one's own: the second direction counts three times as much."""
     return embeddings * torch.tensor([1.0, 3.0] + [1.0] * (embeddings.shape[1] - 2), dtype=embeddings.dtype)

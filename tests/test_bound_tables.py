@@ -7,6 +7,7 @@ import pytest
 from dml_analysis.config import Settings
 from dml_analysis.controls import control_tables, noise_ceilings
 from dml_analysis.files import csv_files
+from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROTOCOLS, Model
 from dml_analysis.tables import markdown
 
@@ -24,7 +25,7 @@ def settings(tmp_path):
 
 def row(kind, a, b, mean, corrected, std=0.1, images=12):
     """A row of the CSV file; a, b: (loss, fold)."""
-    labels = [[name, GROUPS.get(name, ""), fold] for name, fold in (a, b)]
+    labels = [[name, GROUPS.get(name, noise_ceilings.RANDOM), fold] for name, fold in (a, b)]
     return [kind, *labels[0], *labels[1], images, mean, std, corrected, 0.5, 0.1]
 
 
@@ -32,23 +33,23 @@ def write(settings, without=()):
     rows = [
         row("other noise", (name, fold), (name, fold), value, 1)
         for name, value in zip("ABC", (0.9, 0.8, 0.7))
-        for fold in "01"
+        for fold in (0, 1)
     ]
-    rows += [row("same loss, other fold", (name, "0"), (name, "1"), 0.6, 0.75) for name in "ABC"]
+    rows += [row("same loss, other fold", (name, 0), (name, 1), 0.6, 0.75) for name in "ABC"]
     rows += [row("other loss, same fold", (a, fold), (b, fold), *values) for a, b, some in
              (("A", "B", [(0.2, 0.3), (0.6, 0.9)]), ("A", "C", [(0.5, 1.1), (0.5, 0.9)]), ("B", "C", [(0.3, 0.5), (0.3, 0.5)]))
-             for fold, values in zip("01", some)]  # fmt: skip
+             for fold, values in enumerate(some)]  # fmt: skip
     rows += [
-        row("same loss, other fold", (name, "0"), (name, "2"), -0.9, -0.9) for name in "ABC"
+        row("same loss, other fold", (name, 0), (name, 2), -0.9, -0.9) for name in "ABC"
     ]  # no fold of the settings
-    rows += [row("other loss, other fold", ("A", "0"), ("B", "1"), -0.9, -0.9)]
+    rows += [row("other loss, other fold", ("A", 0), ("B", 1), -0.9, -0.9)]
     rows += [
-        row("random weights", (name, fold), (noise_ceilings.RANDOM, ""), 0.1, math.nan)
+        row("random weights", (name, fold), (noise_ceilings.RANDOM, ALL_FOLDS), 0.1, math.nan)
         for name in "ABC"
-        for fold in "01"
+        for fold in (0, 1)
         for _ in "12"
     ]
-    rows += [row("two random", (noise_ceilings.RANDOM, ""), (noise_ceilings.RANDOM, ""), 0.35, math.nan)]
+    rows += [row("two random", (noise_ceilings.RANDOM, ALL_FOLDS), (noise_ceilings.RANDOM, ALL_FOLDS), 0.35, math.nan)]
     rows = [each for each in rows if (each[0], each[1], each[4]) not in without]
     csv_files.write(noise_ceilings.csv_file(settings, PAPER, "SyntheticCars"), rows, noise_ceilings.COLUMNS)
 

@@ -58,6 +58,17 @@ def studied(tmp_path_factory):
     return file
 
 
+def test_csv_files_are_read_as_they_are_meant(studied):
+    found = fake_data.check_csv_files(studied.parent / "results")
+    names = [model["name"] for model in MODELS]
+    bounds = found["tiny/paper/controls/bounds_SyntheticCars.csv"]
+    assert set(bounds.loss_a) == set(bounds.loss_b) == set(bounds.type_b) - {"Ranking", "Classification"} | set(names)
+    assert set(bounds.fold_b[bounds.loss_b == "random weights"]) == {-1} and set(
+        bounds.fold_b[bounds.loss_b == "Third"]
+    ) == {-1}
+    assert found["tiny/paper/causes/wrong_neighbors.csv"].loss.unique().tolist() == [*names, "all"]
+
+
 def rows_of(settings, name):
     return fake_data.read_rows(settings.parent / "results/tiny/paper" / f"{name}.csv")
 
@@ -97,7 +108,7 @@ def test_it_does_not_move_with_the_car(studied):
 def test_ranks_are_of_all_models_and_groups(studied):
     rows = rows_of(studied, "causes/movement_ranks")
     assert [(row["unit"], row["loss"], row["type"]) for row in rows] == [
-        *(("model", model["name"], model["group"]) for model in MODELS), ("group", "", "Ranking"), ("group", "", "Classification")]  # fmt: skip
+        *(("model", model["name"], model["group"]) for model in MODELS), ("group", "all", "Ranking"), ("group", "all", "Classification")]  # fmt: skip
     assert all(-1 <= float(row["spearman"]) <= 1 and row["n_properties"] == "11" for row in rows)
 
 

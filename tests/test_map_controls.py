@@ -11,6 +11,7 @@ from dml_analysis.controls import noise_ceilings
 from dml_analysis.metrics.disattenuation import corrected, matching
 from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.modules import layers_in_order, randomised
+from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import Model
 from dml_analysis.saliency.map_settings import BASES, OWN, Condition, base_image, integrated_gradients
 from dml_analysis.saliency.pair_explanations import explain_pair, pair_gradients
@@ -248,18 +249,18 @@ def by_kind(a, b):
     return 1 if a is b and a else values[noise_ceilings.kind_of(a, b)]
 
 
-TWO_FOLDS = [network(name, fold) for name in "ABC" for fold in ("0", "1")]
+TWO_FOLDS = [network(name, fold) for name in "ABC" for fold in (0, 1)]
 
 
 def test_rows_of_bounds_by_hand():
-    found = compared([network("A", "0"), network("B", "0"), network("B", "1"), None], by_kind, [0.9, 0.4, 0.7])
+    found = compared([network("A", 0), network("B", 0), network("B", 1), None], by_kind, [0.9, 0.4, 0.7])
     rows = {(row[0], row[1], row[3], row[4], row[6]): row[7:] for row in noise_ceilings.rows_from(found)}
-    assert rows["other noise", "A", "0", "A", "0"][1:4] == pytest.approx([0.9, 0, 1])
-    assert rows["other loss, same fold", "A", "0", "B", "0"][:4] == pytest.approx(
+    assert rows["other noise", "A", 0, "A", 0][1:4] == pytest.approx([0.9, 0, 1])
+    assert rows["other loss, same fold", "A", 0, "B", 0][:4] == pytest.approx(
         [4, 0.5, 0, 0.5 / 0.6]
     )  # sqrt(.9 * .4) = .6
-    assert rows["same loss, other fold", "B", "0", "B", "1"][3] == pytest.approx(0.6 / np.sqrt(0.28))
-    assert np.isnan(rows["random weights", "A", "0", noise_ceilings.RANDOM, ""][3]) and len(rows) == 9
+    assert rows["same loss, other fold", "B", 0, "B", 1][3] == pytest.approx(0.6 / np.sqrt(0.28))
+    assert np.isnan(rows["random weights", "A", 0, noise_ceilings.RANDOM, ALL_FOLDS][3]) and len(rows) == 9
     assert {row[4] for row in rows.values()} == {
         0.5,
         0.9,
@@ -269,12 +270,12 @@ def test_rows_of_bounds_by_hand():
 
 
 def test_a_network_for_all_folds_is_in_every_fold():
-    assert noise_ceilings.kind_of(network("A", "all"), network("B", "1")) == "other loss, same fold"
-    assert noise_ceilings.kind_of(network("A", "0"), network("B", "1")) == "other loss, other fold"
+    assert noise_ceilings.kind_of(network("A", ALL_FOLDS), network("B", 1)) == "other loss, same fold"
+    assert noise_ceilings.kind_of(network("A", 0), network("B", 1)) == "other loss, other fold"
 
 
 def test_losses_and_folds_by_hand():
-    networks = [*TWO_FOLDS, network("None", "0", trained=False), network("None", "1", trained=False), None]
+    networks = [*TWO_FOLDS, network("None", 0, trained=False), network("None", 1, trained=False), None]
     names = dict(zip(noise_ceilings.ANSWER, noise_ceilings.answer_from(compared(networks, by_kind, [0.9] * 8), seed=0)))
     # Pairs of one fold, .5, and those of the untrained do not count. Three losses can be matched in six ways.
     assert names["same_loss"] == pytest.approx(0.6) and names["other_loss"] == pytest.approx(0.4)
@@ -287,6 +288,6 @@ def test_losses_and_folds_by_hand():
 def test_losses_and_folds_take_two_of_both():
     assert noise_ceilings.answer_from(compared(TWO_FOLDS[:2], by_kind, [0.9] * 2), seed=0) is None
     assert noise_ceilings.answer_from(compared(TWO_FOLDS[::2], by_kind, [0.9] * 3), seed=0) is None
-    lacking = compared([*TWO_FOLDS[:4], network("C", "0")], by_kind, [0.9] * 5)
+    lacking = compared([*TWO_FOLDS[:4], network("C", 0)], by_kind, [0.9] * 5)
     answer = noise_ceilings.answer_from(lacking, seed=0)
     assert answer[0] == 2 and np.isnan(answer[-1])  # C lacks a fold; there are no random weights

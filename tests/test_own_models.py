@@ -33,7 +33,7 @@ FOLDS = {
 }
 GIVEN = {"name": "Given", "group": "Mine", "embeddings": {"RenderedCars": "{folder}/cars_fold{{fold}}.npz"}}
 ELSEWHERE = {"name": "Elsewhere", "group": "Mine", "embeddings": {"SOP": "{folder}/products.npz"}}
-UNTRAINED = {"name": "Untrained", "group": "Mine", "trained": False, "network": "tests.networks:tiny"}
+UNTRAINED = {"name": "Fresh", "group": "Mine", "trained": False, "network": "tests.networks:tiny"}
 EXAMPLES = [each for each in methods.read_list("examples/models.yaml") if each != methods.PAPER]
 NAMES = [
     "Contrastive",
@@ -43,10 +43,11 @@ NAMES = [
     "Tiny per fold",
     "Given",
     "Elsewhere",
-    "Untrained",
+    "Fresh",
     *(each["name"] for each in EXAMPLES),
 ]
-ONCE = "Tiny, Elsewhere, Untrained, EfficientNet-Lite2, Mean colours, Random weights 1, Random weights 2"
+IN_FILES = set(map(paper.as_in_files, NAMES))
+ONCE = "Tiny, Elsewhere, Fresh, EfficientNet-Lite2, Mean colours, Random weights 1, Random weights 2"
 
 
 def entry(base, folder, **changes):
@@ -86,7 +87,7 @@ def made(trained, tmp_path_factory):
 
 
 def table(made, name):
-    return pd.read_csv(made / "results/tiny/paper/tables" / f"{name}.csv", keep_default_na=False, na_values=[""])
+    return pd.read_csv(made / "results/tiny/paper/tables" / f"{name}.csv")
 
 
 def markdown(made, name):
@@ -100,14 +101,14 @@ def cells(made, name, row):
 
 def test_rows_and_columns(made):
     full, scores = table(made, "table2"), table(made, "table6")
-    assert set(full.loss_a) == set(full.loss_b) == set(NAMES)
-    assert set(scores.loss) == {*NAMES, "Ranking Mean", "Classification Mean", "Mine Mean"}
+    assert set(full.loss_a) == set(full.loss_b) == IN_FILES
+    assert set(scores.loss) == {*IN_FILES, "Ranking Mean", "Classification Mean", "Mine Mean"}
     assert cells(made, "table1", "Tiny") == ["", "Mine", "tests.networks:stretched"]
     condensed = table(made, "table3")
     assert set(condensed.group_a) == {
         "Ranking",
         "Classification",
-        "None",
+        "Untrained",
         "Mine",
         "Other networks",
         "Ceiling and floor",
@@ -115,12 +116,19 @@ def test_rows_and_columns(made):
     assert not condensed["mean"].isna().any()
 
 
+def test_csv_files_are_read_as_they_are_meant(made):
+    """Also where some networks are for all folds, and others not."""
+    found = fake_data.check_csv_files(made / "results")
+    spaces = found["tiny/embedding_space/embedding_space.csv"].set_index("loss").fold
+    assert set(spaces["Tiny"]) == {-1} and set(spaces["Untrained"]) == {0, 1}
+
+
 def test_cells_that_have_no_number_say_why(made):
     assert set(cells(made, "table2", "Given")) == {"no maps"}
     assert set(cells(made, "table6", "Elsewhere")) == {"not given"}
     assert "missing" not in markdown(made, "table2") + markdown(made, "table6") + markdown(made, "table3")
     assert "Given by embeddings, which have no gradients, hence no maps: Given, Elsewhere." in markdown(made, "table2")
-    others = "Tiny, Untrained, EfficientNet-Lite2, Mean colours, Random weights 1, Random weights 2, Tiny per fold"
+    others = "Tiny, Fresh, EfficientNet-Lite2, Mean colours, Random weights 1, Random weights 2, Tiny per fold"
     caption = markdown(made, "table2").splitlines()[0]
     assert set(caption.split("whose averages are more alike: ")[1].split(".")[0].split(", ")) == set(others.split(", "))
 
@@ -130,23 +138,20 @@ def test_one_network_for_all_folds_counts_once(made):
     results = made / "results/tiny"
     scores = pd.read_csv(results / "paper/properties/nr_precision.csv")
     folds = scores.groupby("loss", sort=False).fold.unique().map(list).to_dict()
-    assert folds["Tiny"] == ["all"] and folds["Tiny per fold"] == folds["Given"] == ["0", "1"]
-    accuracy = pd.read_csv(results / "reality_check/accuracy.csv", keep_default_na=False)
+    assert folds["Tiny"] == [-1] and folds["Tiny per fold"] == folds["Given"] == [0, 1]
+    accuracy = pd.read_csv(results / "reality_check/accuracy.csv")
     assert accuracy.loss.value_counts().to_dict() == dict(
-        zip([name for name in NAMES if name != "Elsewhere"], (2, 2, 2, 1, 2, 2, 1, 1, 1, 2, 1, 1))
+        zip([paper.as_in_files(name) for name in NAMES if name != "Elsewhere"], (2, 2, 2, 1, 2, 2, 1, 1, 1, 2, 1, 1))
     )
     pairs = pd.read_csv(results / "paper/saliency/pairs_RenderedCars.csv")
     between = pairs.set_index(["loss_a", "loss_b"]).sort_index().fold
-    assert list(between.loc[[("Tiny", "Tiny")]]) == ["all"] and list(between.loc[[("Contrastive", "Tiny")]]) == [
-        "0",
-        "1",
-    ]
+    assert list(between.loc[[("Tiny", "Tiny")]]) == [-1] and list(between.loc[[("Contrastive", "Tiny")]]) == [0, 1]
     tests = pd.read_csv(results / "paper/properties/mann_whitney.csv")
     mine = tests[(tests.group_a == "Ranking") & (tests.group_b == "Mine") & (tests.property == "model")]
     assert set(zip(mine.unit, mine.n_a, mine.n_b)) == {("loss_mean", 2, 2), ("loss_fold", 4, 3)}
     assert f"One network for all folds, which counts once: {ONCE}." in markdown(made, "table6")
     means = (
-        scores[(scores.type == "Mine") & (scores.loss != "Untrained") & (scores.property == "model")]
+        scores[(scores.type == "Mine") & (scores.loss != "Fresh") & (scores.property == "model")]
         .groupby("loss")
         .nr_precision.mean()
     )
@@ -156,7 +161,7 @@ def test_one_network_for_all_folds_counts_once(made):
 
 def test_the_ceiling_of_the_example(made):
     """The same network under another name: as accurate, and as alike as its noise allows."""
-    accuracy = pd.read_csv(made / "results/tiny/reality_check/accuracy.csv", keep_default_na=False).set_index("loss")
+    accuracy = pd.read_csv(made / "results/tiny/reality_check/accuracy.csv").set_index("loss")
     pd.testing.assert_frame_equal(
         accuracy.loc[["Contrastive"]].reset_index(drop=True).drop(columns="type"),
         accuracy.loc[["Contrastive, other noise"]].reset_index(drop=True).drop(columns="type"),
@@ -211,7 +216,7 @@ def test_what_a_network_sees_is_recorded(made):
     assert record["outputs"] == 5 and "CenterCrop(size=(20, 20))" in record["transform"]
     settings = load_settings(made / "tiny.yaml")
     network = specifications.network_of(settings, settings.models[3], "RenderedCars", 0)
-    assert network.crop == (24, (20, 20)) and network.dimensions == 5 and network.fold == "all"
+    assert network.crop == (24, (20, 20)) and network.dimensions == 5 and network.fold == -1
 
 
 def test_only_what_is_new_is_computed(made, run_inside, capsys):
@@ -326,6 +331,37 @@ def test_the_raw_distance_reaches_maps_neighbours_and_captions():
     )
     caption = models_table(SimpleNamespace(models=own), None, "table1").caption
     assert "Distances are of embeddings of unit length (embeddings as they are: Mine)." in caption
+
+
+@pytest.mark.parametrize("keep_maps", [True, False])
+def test_constant_maps_are_named_wherever_they_are(project, run_inside, keep_maps):
+    """A network whose embeddings no small change moves: when its maps are made and compared, in the table and in the figure."""
+    own = [entry(TINY, project), {"name": "Signs", "group": "Mine", "network": "tests.networks:signs"}]
+    options = fake_data.SALIENCY | {"keep_maps": keep_maps}
+    settings = fake_data.write_settings(
+        project, "own", models=own, training=None, saliency=options, protocol=["paper", "released"]
+    )
+    line = "Signs, RenderedCars: saliency maps that are constant, as gradients are zero or alike: 2 of 2 by protocol paper and 2 of 2 by protocol released;"
+    for script in SCRIPTS[2:6]:
+        output = run_inside(script, settings) if keep_maps or "compare" not in script else ""
+        assert output.count("that are constant") == output.count(line) == int(script in SCRIPTS[2:4] and bool(output))
+        if script == SCRIPTS[2]:
+            assert (line in run_inside(script, settings)) == (
+                not keep_maps
+            )  # of maps that a run makes; or of its CSV file
+    pairs = pd.read_csv(project / "results/own/paper/saliency/pairs_RenderedCars.csv").set_index(["loss_a", "loss_b"])
+    assert pairs.loc[("Signs", "Signs"), ["n_images", "n_undefined"]].tolist() == [0, 2]
+    assert pairs.loc[("Tiny", "Tiny"), ["n_images", "n_undefined", "correlation_mean"]].tolist() == [2, 0, 1]
+    assert pairs.loc[("Tiny", "Signs")].correlation_mean is not None and np.isnan(
+        pairs.loc[("Tiny", "Signs")].correlation_mean
+    )
+    table = (project / "results/own/paper/tables/table2.md").read_text()
+    assert "| Mine | Tiny | 100±0 | undefined |" in table and "Signs (2 of 2)." in table and "missing" not in table
+    for name, shown in (("figure2", 1), ("figure2_more", 2)):
+        caption = " ".join((project / "figures/own/paper" / f"{name}.txt").read_text().split())
+        assert (
+            f"Constant maps, black here, as their gradients are zero or alike: Signs ({shown} of {shown})." in caption
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

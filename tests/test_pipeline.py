@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dml_analysis import paper
+from dml_analysis import checkout, paper
 from dml_analysis.config import load_settings
 from dml_analysis.files import csv_files
 from dml_analysis.networks.specifications import network_of
@@ -20,13 +20,13 @@ from tests.networks import make_trunk
 
 def test_results(finished):
     results = finished / "results" / "tiny"
-    pairs = pd.read_csv(results / "paper/saliency/pairs_RenderedCars.csv", keep_default_na=False)
+    pairs = pd.read_csv(results / "paper/saliency/pairs_RenderedCars.csv")
     assert list(pairs.columns) == list(map_comparisons.COLUMNS)
     assert len(pairs) == 6 and set(pairs.n_images) == {2}
     own = pairs.loss_a == pairs.loss_b
     assert (pairs.correlation_mean[own] == 1).all() and (pairs.jsd_mean[own] == 0).all()
     assert pairs.correlation_mean[~own].between(0.05, 0.95).all() and pairs.jsd_mean[~own].between(0.001, 0.5).all()
-    scores = pd.read_csv(results / "paper/properties/nr_precision.csv", keep_default_na=False)
+    scores = pd.read_csv(results / "paper/properties/nr_precision.csv")
     columns = "loss type fold property distance max_neighbors n_images r_precision nr_precision"
     assert list(scores.columns) == columns.split()
     assert len(scores) == 3 * 11 and set(scores.n_images) == {96} and set(scores.max_neighbors) == {"all"}
@@ -45,6 +45,29 @@ def test_results(finished):
         with Image.open(finished / "figures" / "tiny" / f"{name}.png") as image:
             assert min(image.size) > 300 and len(image.convert("L").resize((64, 64)).getcolors()) > 10
         assert (finished / "figures" / "tiny" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_csv_files_are_read_as_they_are_meant(finished):
+    """By plain pandas.read_csv: the untrained network is in none of them a missing value."""
+    found = {
+        name.removeprefix("tiny/"): table for name, table in fake_data.check_csv_files(finished / "results").items()
+    }
+    models = {"Contrastive", "ArcFace", "Untrained"}
+    means = {"Ranking Mean", "Classification Mean"}
+    for name in ("reality_check/accuracy.csv", "embedding_space/embedding_space.csv", "paper/properties/nr_precision.csv",
+                 "paper/tables/table1.csv"):  # fmt: skip
+        assert set(found[name].loss) == models, name
+    for name in ("paper/saliency/pairs_RenderedCars.csv", "paper/tables/table2.csv"):
+        assert set(found[name].loss_a) | set(found[name].loss_b) == models, name
+    assert set(found["paper/tables/table3.csv"].group_a) == {"Ranking", "Classification", "Untrained"}
+    assert set(found["paper/tables/table6.csv"].loss) == models | means
+    assert set(found["paper/properties/nr_precision.csv"].type) == {"Ranking", "Classification", "Untrained"}
+    compared = found["paper/compared_with_paper.csv"]
+    assert set(compared.row) == models | means | {"Ranking", "Classification"}
+    assert len(found) > 20
+    for name in ("table2", "table3", "table6"):  # as the paper prints it
+        assert "None" in (finished / "results/tiny/paper/tables" / f"{name}.md").read_text()
+        assert "Untrained" not in (finished / "results/tiny/paper/tables" / f"{name}.tex").read_text()
 
 
 def maps_shelf(settings, model=0):
@@ -79,7 +102,7 @@ def test_similarities_of_every_image_are_what_the_means_are_made_of(copy, run_in
     pairs = fake_data.read_rows(folder / "pairs_RenderedCars.csv")
     assert len(of_pair) == len(pairs) == 6
     for row in pairs:
-        r, jsd = of_pair[row["fold"], row["loss_a"], row["loss_b"]]
+        r, jsd = of_pair[int(row["fold"]), row["loss_a"], row["loss_b"]]
         assert fisher_mean(r.astype(float)) == pytest.approx(float(row["correlation_mean"]), abs=1e-5)
         assert jsd.mean() == pytest.approx(float(row["jsd_mean"]), abs=1e-6)
 
@@ -210,12 +233,61 @@ def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_insid
     assert status == 1 and "MISSING  network ArcFace" in output and errors.startswith("error: 3 inputs")
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, *AFTER_TRAINING, "reality_check/2_train_models.py"])
+NUMBERED = sorted(
+    file.relative_to(checkout.ROOT).as_posix()
+    for folder in (
+        "benchmarks",
+        "causes",
+        "controls",
+        "data",
+        "embedding_space",
+        "properties",
+        "reality_check",
+        "report",
+        "saliency",
+    )
+    for file in (checkout.ROOT / folder).glob("[0-9]_*.py")
+    if "options_parser(" in file.read_text() or "stage_script(" in file.read_text()
+)
+NARROWED = ("--models", "--datasets", "--folds")
+# Of scripts that make no results of a run, or files of their own for each dataset.
+NARROWED_BY = dict.fromkeys(
+    ("causes/7_explain_images.py", "benchmarks/3_measure_precision.py", "reality_check/1_check_inputs.py"), NARROWED
+)
+NARROWED_BY |= dict.fromkeys(("data/4_list_images.py", "embedding_space/2_correlate_measures.py", "embedding_space/3_plot_spaces.py",
+                              "reality_check/5_plot_training.py", "reality_check/6_compare_choices.py"), ("--datasets",))  # fmt: skip
+
+
+@pytest.mark.parametrize("script", NUMBERED)
 def test_help(script, run_script, capsys):
+    """Scripts that make tables, figures or statistics are about the whole settings: no option makes them of a part."""
     with pytest.raises(SystemExit) as stop:
         run_script(script, "--help")
     text = capsys.readouterr().out
-    assert stop.value.code == 0 and "--settings" in text and "--models" in text
+    assert stop.value.code == 0 and "--settings" in text
+    is_long = "stage_script(" in (checkout.ROOT / script).read_text()
+    expected = NARROWED if is_long else NARROWED_BY.get(script, ())
+    assert tuple(option for option in NARROWED if f"[{option} " in text) == expected
+
+
+def test_tables_and_figures_are_of_the_whole_settings(copy, run_inside, capsys):
+    """An option that would narrow them is refused before anything is written; that of a long script narrows them not."""
+    before = snapshot(copy / "results") | snapshot(copy / "figures")
+    for script in (
+        "saliency/3_make_tables.py",
+        "saliency/4_plot_maps.py",
+        "properties/4_make_tables.py",
+        "report/1_list_results.py",
+    ):
+        for option in (["--models", "ArcFace"], ["--folds", "0"], ["--datasets", "RenderedCars"]):
+            with pytest.raises(SystemExit) as stop:
+                run_inside(script, copy / "tiny.yaml", *option)
+            assert stop.value.code == 2 and f"unrecognized arguments: {' '.join(option)}" in capsys.readouterr().err
+    for script in ("properties/5_plot_embeddings.py", "properties/3_score_properties.py", "saliency/2_compare_maps.py",
+                   "reality_check/4_measure_gains.py", "embedding_space/1_measure_spaces.py"):  # fmt: skip
+        run_inside(script, copy / "tiny.yaml", "--models", "ArcFace", "None")
+    run_inside("reality_check/1_check_inputs.py", copy / "tiny.yaml", "--models", "ArcFace")
+    assert snapshot(copy / "results") | snapshot(copy / "figures") == before
 
 
 def test_figure_3_is_the_same_from_fresh_and_from_kept_coordinates(copy, run_inside):

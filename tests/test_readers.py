@@ -3,6 +3,7 @@
 import json
 import string
 
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
@@ -110,6 +111,26 @@ def test_what_is_written_is_read(tmp_path_factory, rows):
     csv_files.write(file, rows, COLUMNS)
     found = list(csv_files.read(file, COLUMNS).itertuples(index=False, name=None))
     assert [tuple(map(repr, row)) for row in found] == [(repr(a), repr(b), repr(c)) for a, b, c in rows]
+
+
+def test_names_are_written_so_that_pandas_reads_them(tmp_path):
+    columns = {"loss": str, "type_b": str, "note": str}
+    csv_files.write(tmp_path / "a.csv", [("None", "None", "None"), ("ArcFace", "Ranking", "x")], columns)
+    assert (tmp_path / "a.csv").read_text() == "loss,type_b,note\nUntrained,Untrained,None\nArcFace,Ranking,x\n"
+    assert csv_files.read(tmp_path / "a.csv", columns).loss.tolist() == ["None", "ArcFace"]
+    for text in ("None", "", "NA"):
+        (tmp_path / "a.csv").write_text(f"loss,type_b,note\nArcFace,{text},x\n")
+        with pytest.raises(InputError, match=f"line 2, column type_b: '{text}' reads as a missing value"):
+            csv_files.read(tmp_path / "a.csv", columns)
+
+
+def test_words_for_missing_values_are_those_of_pandas(tmp_path):
+    words = sorted(csv_files.MISSING_WORDS)
+    (tmp_path / "a.csv").write_text("word,x\n" + "".join(f"{word},x\n" for word in [*words, "Untrained", "all"]))
+    assert pd.read_csv(tmp_path / "a.csv").word.isna().tolist() == [True] * len(words) + [False, False]
+    from pandas._libs.parsers import STR_NA_VALUES
+
+    assert csv_files.MISSING_WORDS == STR_NA_VALUES
 
 
 @many

@@ -93,9 +93,9 @@ def scored(*values):
     """Scores of model, rotation, sun elevation and sun rotation for Contrastive and ArcFace, in two folds each, and of None."""
     names = ("model", "rotation_z", "sun_elevation", "sun_rotation")
     rows = [{"loss": loss, "fold": fold, "property": name, "nr_precision": value, "n_images": 1200}
-            for loss, some in zip(("Contrastive", "ArcFace"), values) for fold, shift in (("0", -0.5), ("1", 0.5))
+            for loss, some in zip(("Contrastive", "ArcFace"), values) for fold, shift in ((0, -0.5), (1, 0.5))
             for name, value in zip(names, np.add(some, shift))]  # fmt: skip
-    rows += [{"loss": "None", "fold": "0", "property": name, "nr_precision": 99.0, "n_images": 1200} for name in names]
+    rows += [{"loss": "None", "fold": 0, "property": name, "nr_precision": 99.0, "n_images": 1200} for name in names]
     return pd.DataFrame(rows)
 
 

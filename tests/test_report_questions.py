@@ -18,6 +18,7 @@ from dml_analysis.controls import (
 )
 from dml_analysis.files import csv_files
 from dml_analysis.methods import find
+from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import property_scores
 from dml_analysis.report import captions, cause_section, control_section, findings, map_findings, questions
@@ -53,7 +54,7 @@ def only(tables, number=1):
     return tables[0] if number == 1 else tables
 
 
-def each_network(folds=("0", "1")):
+def each_network(folds=(0, 1)):
     return [{"loss": name, "type": TYPE[name], "fold": fold, "n_images": 7} for name in TYPE for fold in folds]
 
 
@@ -79,7 +80,7 @@ def test_numbers_as_they_are_printed():
     assert (
         captions.folds([0]) == "fold 0"
         and captions.folds([0, 1]) == "folds 0, 1"
-        and captions.folds(["all"]) == "one network for all folds"
+        and captions.folds([ALL_FOLDS]) == "one network for all folds"
     )
 
 
@@ -137,12 +138,12 @@ def test_regions(settings):
 
 
 def test_movements(settings):
-    rows = [each | {"property": name, "n_scenes": 20, "movement": NUMBERS[each["loss"]] + (name == "model") + (0.5 if each["fold"] == "1" else -0.5),
-                    "n_mapped": 2 if each["fold"] == "0" else 0, "changed_pixels": 0.125,
-                    "changed_mass": "" if each["fold"] == "1" else 0.75 if each["loss"] == "None" else 0.25}
+    rows = [each | {"property": name, "n_scenes": 20, "movement": NUMBERS[each["loss"]] + (name == "model") + (0.5 if each["fold"] == 1 else -0.5),
+                    "n_mapped": 2 if each["fold"] == 0 else 0, "changed_pixels": 0.125,
+                    "changed_mass": "" if each["fold"] == 1 else 0.75 if each["loss"] == "None" else 0.25}
             for each in each_network() for name in NAMES]  # fmt: skip
     write(embedding_shifts.csv_file(settings, PAPER), embedding_shifts.COLUMNS, *rows)
-    ranks = [{"unit": "group", "loss": "", "type": "Ranking", "n_properties": 11, "spearman": -0.5, "p_value": 0.25},
+    ranks = [{"unit": "group", "loss": "all", "type": "Ranking", "n_properties": 11, "spearman": -0.5, "p_value": 0.25},
              {"unit": "model", "loss": "Triplet", "type": "Ranking"}]  # fmt: skip
     table = only(cause_section.movements(settings, PAPER))
     assert table.heads[1:4] == ["Ranking (2)", "Classification (2)", "None (1)"]
@@ -159,7 +160,7 @@ def test_movements(settings):
 
 
 def test_wrong_neighbors(settings):
-    rows = [{"unit": unit, "loss": "", "type": kind, "property": name, "n_queries": 1200, "errors": errors, "excess": excess, "low": -0.01, "high": 0.5}
+    rows = [{"unit": unit, "loss": "all", "type": kind, "property": name, "n_queries": 1200, "errors": errors, "excess": excess, "low": -0.01, "high": 0.5}
             for unit, kind, errors, excess in (("model", "Ranking", 0.9, 0.9), ("group", "Ranking", 0.25, 0.125), ("group", "None", 0.5, 0.25))
             for name in rank_1_errors.OTHERS]  # fmt: skip
     write(rank_1_errors.csv_file(settings, PAPER), rank_1_errors.COLUMNS, *rows)
@@ -170,7 +171,7 @@ def test_wrong_neighbors(settings):
 
 
 def test_random_weights_below_their_ceiling(settings):
-    rows = [{"loss": name, "type": "Ranking", "fold": "0", "random_share": share, "n_images": 4, "correlation_mean": r}
+    rows = [{"loss": name, "type": "Ranking", "fold": 0, "random_share": share, "n_images": 4, "correlation_mean": r}
             for name, share, r in (("Triplet", 0.01, 0.5), ("ArcFace", 0.01, 0.4), ("Triplet", 1, -0.1), ("ArcFace", 1, 0))]  # fmt: skip
     write(weight_randomization.csv_file(settings, PAPER, "D"), weight_randomization.COLUMNS, *rows)
     table = only(cause_section.random_weights(settings, PAPER))
@@ -181,7 +182,7 @@ def test_random_weights_below_their_ceiling(settings):
     assert "4 images" in table.caption and "fold 0" in table.caption and "ceiling" not in table.caption
     write(noise_ceilings.csv_file(settings, PAPER, "D"), noise_ceilings.COLUMNS,
           *({"kind": kind, "loss_a": "Triplet", "loss_b": "Triplet", "fold_a": fold, "n_images": 9, "correlation_mean": r}
-            for kind, fold, r in (("other noise", "0", 0.75), ("other noise", "1", 0.1), ("same loss, other fold", "0", 0.2))))  # fmt: skip
+            for kind, fold, r in (("other noise", 0, 0.75), ("other noise", 1, 0.1), ("same loss, other fold", 0, 0.2))))  # fmt: skip
     table = only(cause_section.random_weights(settings, PAPER))
     assert table.rows[0] == ["none, other noise", "0.75", "–"] and "the ceiling, over 9 images" in table.caption
 
@@ -435,7 +436,7 @@ def test_losses_and_folds_without_two_folds_or_random_weights():
 
 
 def test_the_null_of_the_first_property():
-    scored = pd.DataFrame([{"loss": "Triplet", "fold": "0", "property": name, "nr_precision": value, "n_images": 9}
+    scored = pd.DataFrame([{"loss": "Triplet", "fold": 0, "property": name, "nr_precision": value, "n_images": 9}
                            for name, value in zip(NAMES, range(11))])  # fmt: skip
     nulls = pd.DataFrame([{"loss": loss, "property": name, "null_mean": mean if name == NAMES[-1] else 5, "null_std": 0.05, "permutations": 1000}
                           for name in NAMES for loss, mean in (("Triplet", -0.02), ("ArcFace", 0.04), ("None", 9))])  # fmt: skip

@@ -20,8 +20,8 @@ def test_exact_also_with_ties():
 
 
 def published(name):
-    table = pd.read_csv(checkout.ROOT / "dml_analysis" / "published" / "table6_nrprec.csv", keep_default_na=False)
-    values = pd.to_numeric(table.value).fillna(0.82)  # the one blank cell, ProxyNCA's sun_rotation
+    table = pd.read_csv(checkout.ROOT / "dml_analysis" / "published" / "table6_nrprec.csv")
+    values = table.value.fillna(0.82)  # the one blank cell, ProxyNCA's sun_rotation
     chosen = table.property == name
     return [values[chosen & (table.type == kind)] for kind in ("Ranking", "Classification")]
 

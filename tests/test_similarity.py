@@ -82,6 +82,7 @@ def test_fisher_at_the_edges():
     assert fisher_mean([1.0, 0.5]) == 1 and np.isnan(fisher_std([1.0, 0.5]))
     assert np.isnan(fisher_mean([1.0, -1.0]))
     assert fisher_mean([0.3]) == pytest.approx(0.3) and fisher_std([0.3]) == 0
+    assert np.isnan(fisher_mean([])) and np.isnan(fisher_std([])) and np.isnan(fisher_std(np.zeros((2, 0)))).all()
     assert fisher_mean([0.6, np.nan, 0.0]) == pytest.approx(1 / 3)
     assert np.isnan(fisher_mean([np.nan]))
     np.testing.assert_allclose(fisher_mean([[0.6, 0.0], [0.2, 0.2]]), [1 / 3, 0.2])

@@ -41,7 +41,7 @@ def test_every_network_is_measured_on_both_parts(measured):
     rows = rows_of(measured, "embedding_space")
     assert list(rows[0]) == list(embedding_spaces.SPACES)
     assert {(row["loss"], row["part"]) for row in rows} == {
-        (loss, part) for loss in ("Contrastive", "Triplet", "NTXent", "ArcFace", "None") for part in ("train", "test")}  # fmt: skip
+        (loss, part) for loss in ("Contrastive", "Triplet", "NTXent", "ArcFace", "Untrained") for part in ("train", "test")}  # fmt: skip
     assert {(row["part"], row["n_images"], row["n_classes"]) for row in rows} == {
         ("test", "48", "8"),
         ("train", "36", "6"),
@@ -85,7 +85,7 @@ def test_correlations_are_over_trained_models(measured):
         (row["points"], row["kind"], row["measure"], row["of"], row["performance"]): float(row["correlation"] or "nan")
         for row in rows
     }
-    table = [row for row in rows_of(measured, "embedding_space") if row["loss"] != "None"]
+    table = [row for row in rows_of(measured, "embedding_space") if row["loss"] != "Untrained"]
     x = [float(row["rho_2"]) for row in table if row["part"] == "train"]
     y = [float(row["recall_at_1"]) for row in table if row["part"] == "test"]
     assert found["methods", "pearson", "rho_2", "train", "recall_at_1"] == pytest.approx(

@@ -32,7 +32,7 @@ def write_pairs(settings, without=()):
         if (fold, a, b) in without:
             continue
         mean = 1.0 if a == b else (0.6, 0.0)[fold] if {a, b} == {"Contrastive", "Triplet"} else 0.299
-        rows.append(("SOP", fold, a, b, 10, mean, 0.0 if a == b else 0.119, 0.0 if a == b else 0.02, 0.01))
+        rows.append(("SOP", fold, a, b, 10, 0, mean, 0.0 if a == b else 0.119, 0.0 if a == b else 0.02, 0.01))
     for protocol in settings.protocols:
         csv_files.write(map_comparisons.pairs_file(settings, protocol, "SOP"), rows, map_comparisons.COLUMNS)
 
@@ -75,6 +75,32 @@ def test_missing_inputs_are_missing_cells(settings):
     assert texts(saliency_tables.condensed(settings, PAPER, "x", 2, "correlation"))[0][1] == "missing"
 
 
+def test_constant_maps_are_named_and_what_they_leave_undefined(settings):
+    """ArcFace has no pattern in fold 1 at all, Triplet none on three of ten images of fold 0."""
+    nothing = (0, 10, *[float("nan")] * 4)
+    rows = []
+    for fold, (a, b) in itertools.product((0, 1), itertools.combinations_with_replacement(NAMES, 2)):
+        left_out = 3 if fold == 0 and "Triplet" in (a, b) else 0
+        numbers = (10 - left_out, left_out, 0.299, 0.1, 0.02, 0.01)
+        rows.append(("SOP", fold, a, b, *(nothing if fold == 1 and "ArcFace" in (a, b) else numbers)))
+    csv_files.write(map_comparisons.pairs_file(settings, PAPER, "SOP"), rows, map_comparisons.COLUMNS)
+    note = "Constant maps, which have no correlation or divergence and are left out: Triplet (3 of 20), ArcFace (10 of 20)."
+    for form, places in ((saliency_tables.full, (2,)), (saliency_tables.condensed, (1,))):
+        for measure in ("correlation", "jsd"):
+            table = form(settings, PAPER, "x", 2, measure)
+            found = texts(table)
+            for i, j in itertools.product(range(len(found)), repeat=2):
+                assert (found[i][j] == "undefined") == (i in places or j in places)
+            assert note in table.caption and "; 7 to 10 images;" in table.caption and not table.missing
+            assert "missing" not in tables.full_caption(table, "")
+    assert "Constant" not in saliency_tables.full(settings, RELEASED, "x", 2, "correlation").caption
+    known = saliency_tables.similarities(saliency_tables.Subject("", settings, PAPER, "SOP", "correlation"))
+    assert (
+        len(known) == 16
+        and {pair for pair in known if "ArcFace" in pair} == known.keys() - saliency_tables.defined(known).keys()
+    )
+
+
 def write_scores(settings, models=MODELS):
     rows = []
     for model, fold, (j, prop) in itertools.product(models, (0, 1), enumerate(paper.PROPERTIES)):
@@ -107,6 +133,39 @@ def test_table_6(settings):
     write_tests(settings, 0.009)
     released = property_tables.nr_precision_table(settings, RELEASED, "table6")
     assert not released.cells[4][0].bold  # its test is another row of the file
+
+
+def test_a_property_more_is_a_column_more(settings, monkeypatch):
+    """With its head, in every file; by itself it stands under no group of columns."""
+    more = paper.Property("wheel_size", "Wheel size", (1, 2))
+    monkeypatch.setattr(property_tables, "PROPERTIES", [*paper.PROPERTIES, more])
+    monkeypatch.setitem(property_scores.COLUMNS, "property", str)
+    write_scores(settings)
+    table = property_tables.nr_precision_table(settings, PAPER, "table6")
+    assert table.columns[-2:] == ["Rotation", "Wheel size"] and table.column_groups[-2:] == ["Sun", ""]
+    assert texts(table)[0][-2:] == ["15.00", "missing"]
+    tables.write(table, settings.results / "table6", "")
+    lines = (settings.results / "table6.md").read_text().splitlines()[2:]
+    assert {line.count("|") for line in lines} == {1 + 2 + 12} and "| Sun: Rotation | Wheel size |" in lines[0]
+    (line,) = [line for line in (settings.results / "table6.tex").read_text().splitlines() if "Camera Height" in line]
+    assert line.count("&") == 1 + 12 and "Wheel size" in line
+    rows = pd.read_csv(settings.results / "table6.csv")
+    assert rows.property.value_counts()["wheel_size"] == len(table.rows)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"columns": ["a"]}, {"rows": ["a", "b", "c"]}, {"column_groups": ["a"]}, {"row_groups": ["a"]},
+     {"cells": [[tables.Cell("1")] * 2, [tables.Cell("1")] * 3]}],
+)  # fmt: skip
+def test_heads_that_do_not_fit_the_cells_are_no_table(tmp_path, change):
+    table = tables.Table(
+        "x", "", ["", ""], ["a", "b"], ["", ""], ["a", "b"], [[tables.Cell("1")] * 2] * 2, pd.DataFrame()
+    )
+    tables.write(table, tmp_path / "x", "")
+    with pytest.raises(ValueError, match="its heads do not fit its cells"):
+        tables.write(table._replace(**change), tmp_path / "y", "")
+    assert not list(tmp_path.glob("y*"))
 
 
 def test_table_6_of_other_groups(settings):
@@ -164,7 +223,7 @@ def test_beside_the_paper(settings):
     write_scores(settings)
     make_tables(settings)
     published_comparison.write(settings, PAPER)
-    rows = pd.read_csv(settings.results / "paper/compared_with_paper.csv", keep_default_na=False)
+    rows = pd.read_csv(settings.results / "paper/compared_with_paper.csv", keep_default_na=False)  # a note may be empty
     assert list(rows.columns) == published_comparison.COLUMNS
     pair = rows[
         (rows.table == "Table 2")
@@ -183,10 +242,12 @@ def test_beside_the_paper(settings):
 def test_every_published_number_has_a_place(settings):
     """The keys of dml_analysis/published are those of our tables."""
     published = {
-        name: pd.read_csv(
-            published_comparison.PUBLISHED / f"{name}.csv", keep_default_na=False, na_values={"value": ""}
+        name: csv_files.read(published_comparison.PUBLISHED / f"{name}.csv", columns)
+        for name, columns in (
+            ("table2_sop", {"loss_a": str, "loss_b": str, "mean": float, "std": float}),
+            ("table3_cars196", {"group_a": str, "group_b": str, "mean": float, "std": float}),
+            ("table6_nrprec", published_comparison.SCORES),
         )
-        for name in ("table2_sop", "table3_cars196", "table6_nrprec")
     }
     everything = settings._replace(models=paper.MODELS)
     full, condensed, *_ = saliency_tables.entries(everything)

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -19,19 +20,20 @@ PUBLISHED = checkout.ROOT / "dml_analysis" / "published"
 
 
 def published(name):
-    return pd.read_csv(PUBLISHED / name, keep_default_na=False)
+    return pd.read_csv(PUBLISHED / name)
 
 
 def test_models_are_those_of_table_1():
     table = published("table1_losses.csv")
-    assert [model.name for model in paper.MODELS] == table.loss.tolist()
+    assert [model.name for model in paper.MODELS] == table.loss.map(paper.as_printed).tolist()
     for model, row in zip(paper.MODELS[:-1], table.itertuples()):
-        assert (str(model.year), model.group, model.distance) == (str(row.year), row.type, row.distance)
+        assert (model.year, model.group, model.distance) == (row.year, row.type, row.distance)
+    assert table.loss.iloc[-1] == table.type.iloc[-1] == "Untrained"
 
 
 def test_grouped_models_have_the_order_of_table_6():
     names = [model.name for model in methods.grouped(paper.MODELS)]
-    assert names == published("table6_nrprec.csv").loss.unique().tolist()
+    assert names == published("table6_nrprec.csv").loss.map(paper.as_printed).unique().tolist()
 
 
 def test_groups_are_those_of_the_models_in_their_order():
@@ -117,10 +119,33 @@ def test_models_by_name_and_all_of_the_papers(tmp_path):
     assert [model.name for model in settings.models] == ["None", *(model.name for model in paper.MODELS[:-1])]
 
 
+def test_the_untrained_network_has_two_spellings(tmp_path):
+    """The one of tables, and the one of CSV files, which pandas does not take for a missing value."""
+    kinds = [
+        reader.load_settings(fake_data.write_settings(tmp_path, models=["ArcFace", name]))
+        for name in ("None", "Untrained")
+    ]
+    assert kinds[0].models == kinds[1].models == [methods.find("ArcFace", paper.MODELS), paper.MODELS[-1]]
+    for name in ("None", "Untrained"):
+        assert reader.narrowed(kinds[0], models=["Untrained", name]).models == paper.MODELS[-1:]
+    properties = {"networks": "RenderedCars", "tsne_model": "Untrained"}
+    settings = reader.load_settings(fake_data.write_settings(tmp_path, properties=properties))
+    assert settings.properties.tsne_model == "None"
+    own = {"name": "Fresh", "group": "Untrained", "trained": False, "network": "a:b"}
+    settings = reader.load_settings(fake_data.write_settings(tmp_path, models=["None", own]))
+    assert methods.groups(settings.models) == ["None"]
+
+
+def test_published_and_kept_results_are_read_as_they_are_meant():
+    for folder in (PUBLISHED, checkout.ROOT / "results" / "study", checkout.ROOT / "results" / "study_factors"):
+        assert fake_data.check_csv_files(folder)
+
+
 def test_narrowed_settings_know_the_whole_run(tmp_path):
-    settings = reader.load_settings(fake_data.write_settings(tmp_path, folds=[0, 1]))
+    settings = reader.load_settings(fake_data.write_settings(tmp_path, folds=[0, 1], datasets=["RenderedCars", "SOP"]))
     narrow = reader.narrowed(settings, models=["ArcFace", "ArcFace"], folds=[1])
     assert [model.name for model in narrow.models] == ["ArcFace"] and narrow.folds == [1]
+    assert reader.narrowed(settings, datasets=["RenderedCars"]).note == settings.note
     assert narrow.whole == settings and reader.narrowed(narrow, folds=[1]).whole == settings
 
 
@@ -213,3 +238,26 @@ def test_no_module_has_its_scripts_name():
     scripts = list(checkout.ROOT.glob("[a-z]*/[0-9]_*.py"))
     assert len(scripts) > 15
     assert not [file for file in scripts if file.with_name(file.name[2:]).exists()]
+
+
+def test_random_numbers_and_folders_go_by_the_old_spellings(tmp_path):
+    """Of the network that CSV files call Untrained, and of one for all folds, whose fold is -1 there."""
+    from dml_analysis.metrics.smoothgrad import noisy_copies
+    from dml_analysis.networks.specifications import network_of
+    from dml_analysis.saliency import saliency_maps
+
+    own = {"name": "Once", "group": "Mine", "network": "tests.networks:tiny"}
+    settings = reader.load_settings(fake_data.write_settings(tmp_path, models=["None", own]))
+    item, image = SimpleNamespace(image_id="7"), torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    for model, path, purpose, seed in zip(
+        settings.models,
+        ("RenderedCars/fold1/none", "RenderedCars/all_folds/once"),
+        (("None", "RenderedCars", 1), ("Once", "RenderedCars", "all")),
+        (5352892607522829077, 4377977813564639350),
+    ):
+        network = network_of(settings, model, "RenderedCars", 1)
+        assert network.path.as_posix() == path and network.name.startswith(f"{purpose[0]}, RenderedCars")
+        assert derived_seed(0, "saliency noise", *purpose, "7") == seed
+        expected = noisy_copies(image, 2, 0.15, seed)
+        assert torch.equal(saliency_maps.copies_of(network, item, image), expected)
+    assert network.fold == -1 and network.labels["fold"] == -1

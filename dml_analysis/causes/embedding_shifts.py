@@ -13,7 +13,7 @@ from dml_analysis.datasets.counterfactuals import COUNTERFACTUALS
 from dml_analysis.datasets.images import cropped, open_image
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
-from dml_analysis.methods import counted, groups
+from dml_analysis.methods import ALL, counted, groups
 from dml_analysis.metrics.shift_sizes import carried, changed_pixels, interval, movements, rank_correlation
 from dml_analysis.networks.specifications import by_trunk, network_stage, networks_of
 from dml_analysis.paper import PROPERTIES
@@ -26,7 +26,7 @@ from dml_analysis.stages import Job, Stage, View
 SCENES = Condition("scenes")  # the run's own maps, but of scenes
 EMBEDDINGS = Path("causes", "embeddings")
 NAMES = [each.name for each in PROPERTIES]
-COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": str, "property": csv_files.one_of(NAMES), "n_scenes": int,
+COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": int, "property": csv_files.one_of(NAMES), "n_scenes": int,
            "movement": float, "low": float, "high": float, "n_mapped": int, "changed_mass": float,
            "changed_pixels": float}  # fmt: skip
 RANKS = {"unit": csv_files.one_of(["model", "group"]), "loss": str, "type": str, "n_properties": int,
@@ -156,7 +156,7 @@ def _rank_rows(models, moved, scored):
     """A row for each model and each group; see means_of_models."""
     both = [model for model in models if model.name in moved.index and model.name in scored.index]
     units = [("model", model.name, model.group, [model.name]) for model in both]
-    units += [("group", "", group, [model.name for model in counted(both, group)]) for group in groups(both)]
+    units += [("group", ALL, group, [model.name for model in counted(both, group)]) for group in groups(both)]
     for unit, name, group, names in units:
         a, b = (table.loc[names].mean() for table in (moved, scored))
         yield [unit, name, group, len(NAMES), *rank_correlation(a, b)]

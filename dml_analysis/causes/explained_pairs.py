@@ -121,7 +121,7 @@ def gradients_of(network, ready, pair):
     from dml_analysis.saliency.pair_explanations import pair_gradients
 
     settings, options = network.settings, network.settings.saliency
-    purpose = ("pair noise", network.model.name, network.dataset, network.fold, pair.name)
+    purpose = ("pair noise", network.model.name, network.dataset, network.fold_name, pair.name)
     seeds = [derived_seed(settings.seed, *purpose, which) for which in ("query", "neighbor")]
     inputs = network_inputs(pair, ready.transform)
     distance = distance_function(network.model.distance)

@@ -18,7 +18,7 @@ from dml_analysis.stages import Stage, View
 UNITS = ("images", "models")
 REGION = csv_files.one_of(list(REGIONS))
 SHARE = csv_files.between(0, 1)
-COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": str, "region": REGION, "n_images": int, "mass": SHARE,
+COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": int, "region": REGION, "n_images": int, "mass": SHARE,
            "highest": SHARE, "pixels": SHARE}  # fmt: skip
 TESTS = {"measure": csv_files.one_of(["mass", "highest"]), "region": REGION, "unit": csv_files.one_of(UNITS), "group_a": str,
          "group_b": str, "n_a": int, "n_b": int, "mean_a": SHARE, "mean_b": SHARE, "difference": csv_files.between(-1, 1),

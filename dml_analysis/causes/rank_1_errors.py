@@ -6,7 +6,7 @@ import numpy as np
 
 from dml_analysis.datasets.readers import MODEL
 from dml_analysis.files import csv_files
-from dml_analysis.methods import counted, groups
+from dml_analysis.methods import ALL, counted, groups
 from dml_analysis.metrics.wrong_neighbors import chance, excesses, mean_and_interval, nearest
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
@@ -48,7 +48,7 @@ def rows_of(settings, protocol, codes, shelves, columns):
         found.setdefault(shelf.of.model.name, []).append(excesses(neighbors_of(shelf, protocol), codes, COLUMN))
     models = [model for model in settings.models if model.name in found]
     units = [("model", model.name, model.group, [model]) for model in models]
-    units += [("group", "", group, counted(models, group)) for group in groups(models)]
+    units += [("group", ALL, group, counted(models, group)) for group in groups(models)]
     expected, seed = chance(codes, COLUMN), derived_seed(settings.seed, "wrong neighbors")
     for unit, name, group, some in units:
         values = np.array([each for model in some for each in found[model.name]])

@@ -8,14 +8,14 @@ from functools import partial
 from dml_analysis.datasets.readers import evenly_spaced, ids_of
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
-from dml_analysis.networks.specifications import network_stage
+from dml_analysis.networks.specifications import ALL_FOLDS, network_stage
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.map_settings import Condition
 from dml_analysis.stages import Job, View
 
 SHARES = (0.01, 0.25, 0.5, 0.75, 1.0)  # of the layers; the first is the last layer alone, an embedder
 CONDITIONS = [Condition(f"random_{round(100 * share)}", random_share=share) for share in SHARES]
-COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": str, "random_share": csv_files.between(0, 1), "n_images": int,
+COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": int, "random_share": csv_files.between(0, 1), "n_images": int,
            "correlation_mean": csv_files.between(-1, 1), "correlation_std": csv_files.between(0, 1)}  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def stage(settings):
     networks = networks_asked(whole, dataset)
     make = saliency_maps.maker(settings, {dataset: items}, 1, networks)
     for network in networks:
-        protocols = [each for each in settings.protocols if network.fold in (*settings.table_folds(each), "all")]
+        protocols = [each for each in settings.protocols if network.fold in (*settings.table_folds(each), ALL_FOLDS)]
         jobs += [
             Job([saliency_maps.shelf_of(network, each, items, condition) for each in protocols], make)
             for condition in CONDITIONS

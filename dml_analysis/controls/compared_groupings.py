@@ -35,13 +35,15 @@ def similarities(settings, protocol):
     Of trained models alone, as profiles are told apart by how they differ from the mean of those that are compared.
     """
     dataset = settings.properties.networks
-    of_maps = saliency_tables.similarities(saliency_tables.Subject("", settings, protocol, dataset, "correlation"))
-    by_name, folds = _embeddings(settings), [str(fold) for fold in settings.folds]
+    of_maps = saliency_tables.defined(
+        saliency_tables.similarities(saliency_tables.Subject("", settings, protocol, dataset, "correlation"))
+    )
+    by_name = _embeddings(settings)
     hint = "run properties/3_score_properties.py first"
     scored = csv_files.table(
         property_scores.scores_file(settings, protocol), property_scores.COLUMNS, list(property_scores.KEY), hint
     )
-    profiles = scored[scored.fold.isin([*folds, ALL_FOLDS])].pivot_table("nr_precision", "loss", "property")
+    profiles = scored[scored.fold.isin([*settings.folds, ALL_FOLDS])].pivot_table("nr_precision", "loss", "property")
     models = [model for model in grouped(settings.models) if model.trained
               and (model.name, model.name) in of_maps and model.name in by_name and model.name in profiles.index]  # fmt: skip
     names = [model.name for model in models]

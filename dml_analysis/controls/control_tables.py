@@ -77,7 +77,7 @@ def _subjects(settings, form):
 
 def _known(settings, protocol, dataset, corrected):
     """(kind, names of the losses) -> Similarity, averaged over the folds that the protocol's tables use."""
-    folds = [*map(str, settings.table_folds(protocol)), ALL_FOLDS, ""]  # "": of random weights
+    folds = [*settings.table_folds(protocol), ALL_FOLDS]
     table = csv_files.read(noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS)
     table = table[table.fold_a.isin(folds) & table.fold_b.isin(folds)]
     found = {}
@@ -120,7 +120,8 @@ def _cell(entry, protocol, corrected):
 
 
 def _caption(settings, protocol, number, kinds, pairs, corrected):
-    numbers = {entry.n_images for row in pairs for entry in row if isinstance(entry, Similarity)}
+    entries = [entry for row in pairs for entry in row if isinstance(entry, Similarity)]
+    numbers = {entry.n_images for entry in entries if np.isfinite(entry.mean)}
     what = (
         "corrected for attenuation: divided by the root of both networks' ceilings"
         if corrected

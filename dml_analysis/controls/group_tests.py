@@ -14,6 +14,7 @@ from dml_analysis.properties.property_scores import UNITS, observations, scores_
 
 ALTERNATIVES = ("two-sided", *ONE_SIDED)
 TESTS = ("two-sided", "one-sided")  # of a claim: its one-sided test is that of the side which it names
+NEITHER = "neither"  # in the place of the group of which a claim says that it has more
 CORRECTIONS = ("none", "holm")
 LEVELS = (0.01, 0.05)
 PUBLISHED = Path(__file__).parents[1] / "published"
@@ -117,8 +118,8 @@ def claims_held(rows, claims):
     Raises ValueError unless the rows are of the claims' two groups.
     """
     groups = rows[["group_a", "group_b"]].drop_duplicates()
-    if len(groups) != 1 or set(groups.iloc[0]) != set(claims.group) - {""}:
-        raise ValueError(f"the claims are about the groups {' and '.join(sorted(set(claims.group) - {''}))}")
+    if len(groups) != 1 or set(groups.iloc[0]) != set(claims.group) - {NEITHER}:
+        raise ValueError(f"the claims are about the groups {' and '.join(sorted(set(claims.group) - {NEITHER}))}")
     found = []
     for unit in rows.unit.unique():
         tests = rows[rows.unit == unit].set_index(["property", "alternative"])
@@ -165,7 +166,7 @@ def published_scores():
 
 
 def published_claims():
-    """What the paper's text says of Table 6, a table of CLAIMS; no group where it finds no difference."""
+    """What the paper's text says of Table 6, a table of CLAIMS; NEITHER group where it finds no difference."""
     return csv_files.read(PUBLISHED / "claims.csv", CLAIMS, key=["property"])
 
 

@@ -25,10 +25,10 @@ from dml_analysis.stages import Job, View
 OTHER_NOISE = Condition("other_noise", draw=1)
 KINDS = ("other noise", "same loss, other fold", "other loss, same fold", "other loss, other fold", "random weights",
          "two random")  # fmt: skip
-RANDOM = "random weights"  # in the place of a loss
+RANDOM = "random weights"  # in the place of a loss and of its type
 R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
-COLUMNS = {"kind": csv_files.one_of(KINDS), "loss_a": str, "type_a": str, "fold_a": str, "loss_b": str, "type_b": str,
-           "fold_b": str, "n_images": int, "correlation_mean": R, "correlation_std": SHARE, "corrected": float,
+COLUMNS = {"kind": csv_files.one_of(KINDS), "loss_a": str, "type_a": str, "fold_a": int, "loss_b": str, "type_b": str,
+           "fold_b": int, "n_images": int, "correlation_mean": R, "correlation_std": SHARE, "corrected": float,
            "jsd_mean": SHARE, "jsd_std": SHARE}  # fmt: skip
 ANSWER = {"n_losses": int, "n_folds": int, "n_images": int, "same_loss": R, "other_loss": R, "low": float, "high": float,
           "p_value": SHARE, "ceiling": R, "floor": R}  # fmt: skip
@@ -206,7 +206,7 @@ def _named(kind, untrained):
 
 
 def _labels(network):
-    return [network.model.name, network.model.group, network.fold] if network else [RANDOM, "", ""]
+    return [network.model.name, network.model.group, network.fold] if network else [RANDOM, RANDOM, ALL_FOLDS]
 
 
 def _means(values, factor):

@@ -24,7 +24,7 @@ NAMES = [each.name for each in PROPERTIES]
 PROPERTY, SHARE = csv_files.one_of(NAMES), csv_files.between(0, 1)
 NULL = {"r_precision": SHARE, "r_null_mean": SHARE, "r_null_std": float, "r_p_value": SHARE, "nr_precision": float,
         "null_mean": float, "null_std": float, "p_value": SHARE}  # fmt: skip
-NULLS = {"loss": str, "type": str, "dataset": str, "fold": str, "property": PROPERTY, "max_neighbors": str, "n_images": int,
+NULLS = {"loss": str, "type": str, "dataset": str, "fold": int, "property": PROPERTY, "max_neighbors": str, "n_images": int,
          "permutations": int, **NULL}  # fmt: skip
 INTERVALS = {"loss": str, "type": str, "property": PROPERTY, "n_images": int, "n_folds": int, "nr_precision": float,
              "low": float, "high": float, "low_folds": float, "high_folds": float}  # fmt: skip

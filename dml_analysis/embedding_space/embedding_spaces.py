@@ -24,7 +24,7 @@ from dml_analysis.training.training_stages import LOG, looks_file
 
 PART = csv_files.one_of(training_runs.PARTS)
 SIZES = {"n_images": int, "n_classes": int}
-SPACES = {"loss": str, "type": str, "dataset": str, "fold": str, "part": PART, **SIZES, **COLUMNS}
+SPACES = {"loss": str, "type": str, "dataset": str, "fold": int, "part": PART, **SIZES, **COLUMNS}
 LOOKS = {"loss": str, "type": str, "dataset": str, "fold": int, "learning_rate": float, "iteration": int, "part": PART,
          **SIZES, **COLUMNS}  # fmt: skip
 ARRAYS_OF = dict.fromkeys(SIZES, Array("i8")) | ARRAYS

@@ -8,6 +8,7 @@ import numpy as np
 from dml_analysis.embedding_space import embedding_spaces
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
+from dml_analysis.methods import ALL
 from dml_analysis.metrics.intervals import mean_interval
 from dml_analysis.sweeps import BASE
 from dml_analysis.training.training_stages import read_looks
@@ -15,7 +16,6 @@ from dml_analysis.training.training_stages import read_looks
 SHARE = csv_files.between(0, 1)
 RUN = ["loss", "type", "dataset", "fold"]
 OF_SPACE = ("rho_2", "pi_ratio")  # of training images
-ALL = "all"  # in the place of a loss
 COLUMNS = {"factor": str, "value": str, "seed": int, "loss": str, "type": str, "dataset": str, "fold": int, "iteration": int,
            "validation_map_at_r": SHARE, "recall_at_1": SHARE, "map_at_r": SHARE, "best_recall_at_1_on_test": SHARE,
            **dict.fromkeys(OF_SPACE, float)}  # fmt: skip
@@ -52,7 +52,7 @@ def changes(table):
             for (loss, kind), values in of_losses:
                 yield (factor, value, loss, kind, len(values), 1, measure, *mean_interval(values))
             means = of_losses.mean()
-            yield (factor, value, ALL, "", some.seed.nunique(), len(means), measure, *mean_interval(means))
+            yield (factor, value, ALL, ALL, some.seed.nunique(), len(means), measure, *mean_interval(means))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

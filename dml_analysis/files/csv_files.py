@@ -11,7 +11,14 @@ import re
 
 from dml_analysis.errors import refused
 from dml_analysis.files import atomic_files
+from dml_analysis.paper import as_in_files, as_printed
 
+# The columns that name models and groups of models, where "None" is spelled UNTRAINED.
+NAMES = ("loss", "loss_a", "loss_b", "type", "type_a", "type_b", "group", "group_a", "group_b", "row", "column")
+# What pandas.read_csv takes for a missing value.
+MISSING_WORDS = frozenset(
+    ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
+     "NaN", "None", "n/a", "nan", "null"))  # fmt: skip
 WHAT, HINT = "what a script has written", "run the script that writes it"
 WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -42,6 +49,13 @@ def number_or_nothing(text):
 def number_or_infinite(text):
     """The same, or infinity."""
     return float("inf") if text == "inf" else number_or_nothing(text)
+
+
+def name_of(text):
+    """A model or a group, as settings name it."""
+    if text in MISSING_WORDS:
+        raise ValueError(f"{text!r} reads as a missing value")
+    return as_printed(text)
 
 
 def between(low, high):
@@ -77,7 +91,7 @@ KINDS = {str: str, int: whole, float: number_or_nothing}
 # Reading.
 # ---------------------------------------------------------------------------------------------------------------------
 def read_columns(file, columns, key=(), others=False, delimiter=",", what=WHAT, hint=HINT):
-    """Name -> list of values, for the named columns (name -> kind) of a CSV file.
+    """Name -> list of values, for the named columns (name -> kind) of a CSV file; texts of NAMES are as `name_of` reads them.
 
     key: the columns that together tell each row from the others. others: whether the file is somebody else's, which may have
     more columns, in any order, and no end of line in the end. Raises InputError, naming the line and the column, if the file holds anything else; what, hint: as for refused.
@@ -110,7 +124,7 @@ def _check_header(header, columns, others):
 
 def _converted(name, kind, cells, lines):
     """The values of a column; each text is looked at once."""
-    convert, values = KINDS.get(kind, kind), {}
+    convert, values = name_of if name in NAMES and kind is str else KINDS.get(kind, kind), {}
     for line, cell in zip(lines, cells):
         if cell not in values:
             try:
@@ -165,5 +179,6 @@ def write(file, rows, columns):
 
 
 def write_table(file, table):
-    """Write a pandas.DataFrame."""
-    atomic_files.write_text(file, table.to_csv(index=False))
+    """Write a pandas.DataFrame; "None" in columns of NAMES becomes UNTRAINED."""
+    spelled = {name: table[name].map(as_in_files) for name in NAMES if name in table}
+    atomic_files.write_text(file, table.assign(**spelled).to_csv(index=False))

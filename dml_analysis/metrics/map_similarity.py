@@ -88,23 +88,29 @@ def fisher_mean(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray
 def fisher_std(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:
     """Return the "±" of the paper's tables: tanh of the standard deviation (ddof 0) of arctanh(r). NaN values are left out.
 
-    Equal correlations have 0, also r = 1 throughout; r = ±1 among others has no finite spread: NaN. Source: Kobs et al., Tables 2-4.
-    Raises numpy.exceptions.AxisError on an axis that there is not.
+    Equal correlations have 0, also r = 1 throughout; r = ±1 among others has no finite spread: NaN. So have no values. Source: Kobs et
+    al., Tables 2-4. Raises numpy.exceptions.AxisError on an axis that there is not.
 
     >>> round(float(fisher_std([0.0, 0.8])), 3)
     0.5
     """
     with _quiet():
         z = np.arctanh(np.asarray(r, dtype=np.float64))
+        if not z.shape[axis]:
+            return np.nanmean(z, axis=axis)
         alike = np.nanmax(z, axis=axis) == np.nanmin(z, axis=axis)
         return np.where(alike, 0.0, np.tanh(np.nanstd(z, axis=axis)))
+
+
+def constant(maps):
+    """Whether each of some maps (..., H, W) is the same everywhere, so that it has no correlation and, being zero, no divergence."""
+    return np.max(maps, axis=PIXELS) == np.min(maps, axis=PIXELS)
 
 
 def _centred(maps):
     """Maps less their means; a constant map becomes NaN, lest rounding give it a pattern of its own."""
     maps = np.asarray(maps, dtype=np.float64)
-    constant = maps.max(axis=PIXELS, keepdims=True) == maps.min(axis=PIXELS, keepdims=True)
-    return np.where(constant, np.nan, maps - maps.mean(axis=PIXELS, keepdims=True))
+    return np.where(constant(maps)[..., None, None], np.nan, maps - maps.mean(axis=PIXELS, keepdims=True))
 
 
 def _dot(a, b):

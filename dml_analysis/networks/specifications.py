@@ -23,7 +23,7 @@ from dml_analysis.networks.sources import EmbeddingFile, Source
 from dml_analysis.paper import Model
 from dml_analysis.stages import Stage
 
-ALL_FOLDS = "all"  # in the place of a fold: the model has one network for all of them
+ALL_FOLDS = -1  # in the place of a fold, also in CSV files: the model has one network for all of them
 
 
 class Network(NamedTuple):
@@ -32,12 +32,17 @@ class Network(NamedTuple):
     settings: Settings
     model: Model
     dataset: str
-    fold: int | str
+    fold: int  # or ALL_FOLDS
     images: str  # the dataset whose images it is shown
 
     @property
     def name(self):
         return f"{self.model.name}, {self.dataset}" + (f", fold {self.fold}" if self.fold != ALL_FOLDS else "")
+
+    @property
+    def fold_name(self):
+        """Its fold in words and in the purpose of random numbers."""
+        return "all" if self.fold == ALL_FOLDS else self.fold
 
     @property
     def labels(self):

@@ -58,7 +58,7 @@ def stage(settings):
 
 def make(settings, features, codes, shelves, number, tick):
     """The probe of a property; see Job.make."""
-    (name, label, _), codes = PROPERTIES[number], codes[:, number]
+    (name, label, *_), codes = PROPERTIES[number], codes[:, number]
     try:
         hits = right(car_embeddings.read(features), codes, derived_seed(settings.seed, "linear probe", name) % 2**32)
     except ValueError as error:

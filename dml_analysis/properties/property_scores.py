@@ -23,7 +23,7 @@ from dml_analysis.store import Shelf
 RAW_DISTANCE = "Euclidean, raw embeddings"
 UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
 KEY = ("loss", "fold", "property")
-COLUMNS = {"loss": str, "type": str, "fold": str, "property": csv_files.one_of([prop.name for prop in PROPERTIES]),
+COLUMNS = {"loss": str, "type": str, "fold": int, "property": csv_files.one_of([prop.name for prop in PROPERTIES]),
            "distance": str, "max_neighbors": str, "n_images": int, "r_precision": csv_files.between(0, 1),
            "nr_precision": float}  # fmt: skip
 TEST_KEY = ("property", "unit", "alternative", "group_a", "group_b")

@@ -15,11 +15,6 @@ from dml_analysis.tables import MISSING_CELL, Cell, Entry, Table
 SIGNIFICANT = 2.576  # the paper's threshold for underlining; see the README on what it does and does not say
 NOT_GIVEN = "not given"  # in the cells of a model by embeddings, where it has none of the rendered cars
 LEVEL = 0.01  # of the Mann-Whitney test that puts a mean in bold
-COLUMN_GROUPS = ["Car", "Car", *["Car Color"] * 3, *["Background Color"] * 3, "", "Sun", "Sun"]
-COLUMNS = [
-    "Model", "Rotation", "Hue", "Saturation", "Value", "Hue", "Saturation", "Value",
-    "Camera Height", "Elevation", "Rotation",
-]  # fmt: skip
 
 
 def models_table(settings, protocol, name):
@@ -79,8 +74,8 @@ def nr_precision_table(settings, protocol, name):
     return Table(
         name,
         _caption(settings, protocol, scores),
-        COLUMN_GROUPS,
-        COLUMNS,
+        [p.column_group for p in PROPERTIES],
+        [p.column or p.label for p in PROPERTIES],
         [*(model.group for model in models), *("Mean" for _ in names)],
         [*(model.name for model in models), *(f"{group} Mean" for group in names)],
         cells,
@@ -92,7 +87,7 @@ def _fold_mean(settings, scores, model, prop):
     """Mean NR-Precision over the settings' folds; None if one is missing or undefined, NOT_GIVEN if there can be none."""
     if model.embeddings and CARS not in model.embeddings:
         return NOT_GIVEN
-    folds = [str(fold) for fold in settings.folds] if model.per_fold else [ALL_FOLDS]
+    folds = settings.folds if model.per_fold else [ALL_FOLDS]
     rows = scores[(scores.loss == model.name) & (scores.property == prop.name) & scores.fold.isin(folds)]
     complete = len(rows) == len(folds) and rows.nr_precision.notna().all()
     return float(rows.nr_precision.mean()) if complete else None

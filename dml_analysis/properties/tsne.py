@@ -15,7 +15,7 @@ from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, Stage, View
 from dml_analysis.store import Shelf
 
-COLUMNS = {"image_id": str, "loss": str, "fold": str, "x": float, "y": float}
+COLUMNS = {"image_id": str, "loss": str, "fold": int, "x": float, "y": float}
 
 
 def csv_file(settings):
@@ -69,7 +69,7 @@ def make(embedded, shelves, number, tick):
     chosen = coordinates[[rows[image_id] for image_id in shelf.rows]]
     if not np.isfinite(chosen).all() or not np.ptp(chosen, axis=0).any():
         raise InputError(f"{network.name}: its embeddings are all alike, or zero; set another properties: tsne_model")
-    seed = derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold) % 2**32
+    seed = derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold_name) % 2**32
     perplexity = min(30, (len(chosen) - 1) / 3)
     init = "pca" if chosen.shape[1] > 1 else "random"
     x, y = TSNE(random_state=seed, init=init, perplexity=perplexity).fit_transform(chosen).T

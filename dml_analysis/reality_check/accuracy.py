@@ -14,7 +14,7 @@ from dml_analysis.stages import Job, View
 from dml_analysis.store import Shelf
 
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
-COLUMNS = {"loss": str, "dataset": str, "fold": str, "type": str, "n_images": int, "n_classes": int,
+COLUMNS = {"loss": str, "dataset": str, "fold": int, "type": str, "n_images": int, "n_classes": int,
            **dict.fromkeys(MEASURES, csv_files.between(0, 1))}  # fmt: skip
 
 

@@ -58,10 +58,8 @@ def compared(a, b, digits, more, less, same):
 
 
 def folds(names):
-    names = list(map(str, names))
-    if names == [ALL_FOLDS]:
-        return "one network for all folds"
-    return f"fold{'s' * (len(names) > 1)} {', '.join(names)}"
+    names = ["all" if name == ALL_FOLDS else str(name) for name in names]
+    return "one network for all folds" if names == ["all"] else f"fold{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
 def of_all(some, all_of_them):

@@ -15,7 +15,7 @@ from dml_analysis.report import captions
 from dml_analysis.report.captions import Finding, number, several
 from dml_analysis.report.map_findings import limits_of, losses_and_folds, untrained, within_and_between
 from dml_analysis.report.section import rendered, run_first
-from dml_analysis.saliency.saliency_tables import Subject, similarities
+from dml_analysis.saliency.saliency_tables import Subject, defined, similarities
 
 FIRST = 3  # properties that the sentence about their order names
 SHAPES = {"pi_ratio": "density", "rho_2": "spectral decay"}
@@ -34,7 +34,7 @@ def of_run(settings, protocol):
 
     read = csv_files.read
     dataset, folds, models = settings.shown_dataset, settings.table_folds(protocol), settings.models
-    known = similarities(Subject("", settings, protocol, dataset, "correlation"))
+    known = defined(similarities(Subject("", settings, protocol, dataset, "correlation")))
     where = f"of {dataset}; {captions.folds(folds)}"
     grouped = read(compared_groupings.file_of(settings, protocol, "groupings"), compared_groupings.GROUPS, ["analysis"])
     limits = limits_of(read(noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS), models)

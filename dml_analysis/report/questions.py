@@ -39,12 +39,19 @@ def _answers(settings, protocol, questions):
     """The questions to which there is a table or a figure, each with these."""
     drawn, found = [file for name, file in figure_section.files_of(settings) if name == protocol.name], []
     for each in questions:
-        tables = [table for table in each.tables(settings, protocol) if table.rows]
+        tables = [checked(table) for table in each.tables(settings, protocol) if table.rows]
         files = [file for file in drawn if file.stem.startswith(each.figures)] if each.figures else []
         if tables or files:
             shown = [] if each.elsewhere else [figure_section.described(settings, file) for file in files]
             found.append(each._asdict() | {"tables": tables, "figures": shown})
     return found
+
+
+def checked(table):
+    """The Table. Raises ValueError unless each of its rows has a cell for each of its heads."""
+    if any(len(row) != len(table.heads) for row in table.rows):
+        raise ValueError(f"heads {table.heads} do not fit rows of {sorted({len(row) for row in table.rows})} cells")
+    return table
 
 
 def by_group(settings, table, column, by):

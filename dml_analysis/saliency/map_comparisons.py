@@ -28,8 +28,12 @@ from dml_analysis.store import Shelf
 IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
 KEY = ("dataset", "fold", "loss_a", "loss_b")
 COLUMNS = {
-    **dict.fromkeys(KEY, str),
+    "dataset": str,
+    "fold": int,
+    "loss_a": str,
+    "loss_b": str,
     "n_images": int,
+    "n_undefined": int,
     "correlation_mean": csv_files.between(-1, 1),
     "correlation_std": csv_files.between(0, 1),
     "jsd_mean": csv_files.between(0, 1),
@@ -125,7 +129,7 @@ def stage(settings):
         folder = settings.results / settings.protocols[0].name / "saliency" / "maps"
         raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
     what = f"the maps of {', '.join(lacking)} are not whole; run saliency/1_compute_maps.py" if lacking else ""
-    return Stage("comparisons", "image", jobs, views(settings, items), lacking=what)
+    return Stage("comparisons", "image", jobs, views_with_lines(settings, items), lacking=what)
 
 
 def compare_kept(names, shelves, number, tick):
@@ -233,7 +237,7 @@ def stage_without_maps(settings):
         mapped,
         items.values(),
         lambda shelf: [shelf.of.maps[name].of.network for name in names],
-        views=views(settings, items),
+        views=views_with_lines(settings, items),
         extra_bytes=room,
     )
 
@@ -292,8 +296,33 @@ def views(settings, items=None):
     ]  # fmt: skip
 
 
+def views_with_lines(settings, items):
+    """The same, and lines about constant maps."""
+    return [*views(settings, items), ConstantMapsCompared(settings)]
+
+
+class ConstantMapsCompared(NamedTuple):
+    """In the place of a View: a line for each network that has constant maps, by pairs_<dataset>.csv of the settings."""
+
+    settings: Settings
+    shelves: tuple = ()
+
+    def write(self):
+        counts = {}
+        for dataset in self.settings.datasets:
+            for protocol in self.settings.protocols:
+                table = csv_files.read(pairs_file(self.settings, protocol, dataset), COLUMNS, KEY)
+                for row in table[(table.loss_a == table.loss_b) & (table.n_undefined > 0)].itertuples():
+                    name = f"{row.loss_a}, {dataset}" + (f", fold {row.fold}" if row.fold != ALL_FOLDS else "")
+                    counts.setdefault(name, {})[protocol.name] = row.n_undefined, row.n_undefined + row.n_images
+        for name, of_network in counts.items():
+            print(saliency_maps.about_constant(name, of_network))
+
+
 def rows_of(comparison):
     """One row per pair of networks that is compared on all images: mean and std over these, and their number.
+
+    Images of which a map is constant have no correlation: they are counted as n_undefined, and left out of all else.
 
     Of all values only those of one network are in memory at a time: some hundred bytes an image.
     """
@@ -307,13 +336,15 @@ def rows_of(comparison):
         values = shelf.read(*of_first.values()) if of_first else {}
         for second, array in of_first.items():
             r, divergence = values[array][~np.isnan(values[array]).any(axis=1)].T
+            numbers = [np.nan] * 4
             if len(r):
                 numbers = fisher_mean(r), fisher_std(r), divergence.mean(), divergence.std()
-                yield (
-                    comparison.dataset,
-                    comparison.fold_of((first, second)),
-                    first,
-                    second,
-                    len(r),
-                    *map(float, numbers),
-                )
+            yield (
+                comparison.dataset,
+                comparison.fold_of((first, second)),
+                first,
+                second,
+                len(r),
+                len(values[array]) - len(r),
+                *map(float, numbers),
+            )

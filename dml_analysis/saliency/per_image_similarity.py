@@ -4,13 +4,15 @@ import numpy as np
 
 from dml_analysis.errors import InputError
 from dml_analysis.files import array_files
+from dml_analysis.paper import as_in_files
 from dml_analysis.saliency import map_comparisons, saliency_maps
 
 
 def files(settings):
     """Write a file for every protocol and dataset of the settings; yields its path.
 
-    Its arrays: loss_a, loss_b and fold (k,), a row for each pair of networks; image_ids (n,); correlation and jsd (k, n),
+    Its arrays: loss_a, loss_b and fold (k,), a row for each pair of networks, spelled as in
+    pairs_<dataset>.csv; image_ids (n,); correlation and jsd (k, n),
     float32, NaN where a map is constant. Raises InputError if not all pairs have been compared.
     """
     items, found = saliency_maps.mapped_items(settings), {}
@@ -32,7 +34,7 @@ def _arrays(some):
             raise InputError(f"{shelf.folder}: not all maps are compared; run saliency/2_compare_maps.py first")
         read = shelf.read(*arrays.values())
         for pair, array in arrays.items():
-            rows.append((*pair, str(each.fold_of(pair))))
+            rows.append((*map(as_in_files, pair), each.fold_of(pair)))
             values.append(read[array].astype(np.float32))
     loss_a, loss_b, fold = (np.array(column) for column in zip(*rows))
     correlation, jsd = np.moveaxis(np.array(values), 2, 0)

@@ -44,16 +44,23 @@ def _draw(settings, protocol, items, shelves):
             raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
         network, images = shelves[0].of.network, {item.image_id: open_image(item.path) for item in shown}
         pictures = [cropped(image, network.crop) for image in images.values()]
-        figure = make(
-            settings.models, shown, pictures, _read(shelves, {key: each.size for key, each in images.items()})
-        )
-        shows = {"dataset": network.dataset, "fold": network.fold, "images": readers.ids_of(shown)}
+        found = _read(shelves, {key: each.size for key, each in images.items()})
+        figure = make(settings.models, shown, pictures, found)
+        shows = {"dataset": network.dataset, "fold": network.fold_name, "images": readers.ids_of(shown)}
         shows |= {"protocol": protocol.name, "maps": {each.of.network.model.name: each.fingerprint for each in shelves}}
         caption = (
-            f"Saliency maps of {count} test image{'s' * (count > 1)} of {network.dataset} under every model, fold {network.fold}, "
+            f"Saliency maps of {count} test image{'s' * (count > 1)} of {network.dataset} under every model, fold {network.fold_name}, "
             f"protocol {protocol.name}: what moves the image's embedding away from that of a black image."
         )
+        caption += about_constant(found)
         figures.draw(settings, settings.figures / protocol.name / name, figure, shows, caption)
+
+
+def about_constant(found):
+    """What a caption has to say of constant maps, which are drawn black; found: name of a model -> image id -> map."""
+    counts = {name: sum(np.nanmax(each) == np.nanmin(each) for each in some.values()) for name, some in found.items()}
+    named = ", ".join(f"{name} ({count} of {len(found[name])})" for name, count in counts.items() if count)
+    return f" Constant maps, black here, as their gradients are zero or alike: {named}." if named else ""
 
 
 def _shown(items, shelves, count):

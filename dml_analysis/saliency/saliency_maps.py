@@ -136,7 +136,35 @@ def stage(settings):
         )
         for each in mapped
     ]
-    return network_stage("saliency maps", "map", jobs, mapped, items.values(), loads, hint=HINT)
+    made = [(shelf, shelf.missing()) for job in jobs for shelf in job.shelves]
+    return network_stage(
+        "saliency maps", "map", jobs, mapped, items.values(), loads, views=[ConstantMapsMade(made)], hint=HINT
+    )
+
+
+class ConstantMapsMade(NamedTuple):
+    """In the place of a View: a line for each network that has constant maps among those that a run has made."""
+
+    made: list  # (shelf, numbers of the parts that it lacked before)
+    shelves: tuple = ()
+
+    def write(self):
+        from dml_analysis.metrics.map_similarity import constant
+
+        counts = {}
+        for shelf, numbers in self.made:
+            network, protocol, _ = shelf.of
+            some = [constant(shelf.get(number)["maps"]) for number in numbers if not shelf.lacks(number)]
+            if some and np.concatenate(some).any():
+                counts.setdefault(network.name, {})[protocol.name] = np.concatenate(some)
+        for name, of_network in counts.items():
+            print(about_constant(name, {protocol: (each.sum(), len(each)) for protocol, each in of_network.items()}))
+
+
+def about_constant(name, counts):
+    """A line that says how many maps of a network are constant; counts: name of a protocol -> (of these, of all)."""
+    numbers = " and ".join(f"{some} of {n} by protocol {protocol}" for protocol, (some, n) in counts.items())
+    return f"{name}: saliency maps that are constant, as gradients are zero or alike: {numbers}; these correlate with nothing"
 
 
 def check_any(settings, mapped):
@@ -229,7 +257,7 @@ def _random(network, ready, condition, items):
     from dml_analysis.networks.modules import randomised
     from dml_analysis.networks.transforms import network_inputs
 
-    purpose = ("random weights", network.model.name, network.dataset, network.fold, condition.random_draw)
+    purpose = ("random weights", network.model.name, network.dataset, network.fold_name, condition.random_draw)
     images = torch.stack(list(network_inputs(items[:CALIBRATED_ON], ready.transform)))
     seed = derived_seed(network.settings.seed, *purpose)
     try:
@@ -276,7 +304,14 @@ def copies_of(network, item, image, condition=OWN):
     options = network.settings.saliency
     samples, sigma = condition.noise_samples or options.noise_samples, condition.noise_sigma or options.noise_sigma
     # Noise of its own for every network and image: shared noise would make any two networks look more alike.
-    purpose = ("saliency noise", network.model.name, network.dataset, network.fold, item.image_id, *condition.purpose)
+    purpose = (
+        "saliency noise",
+        network.model.name,
+        network.dataset,
+        network.fold_name,
+        item.image_id,
+        *condition.purpose,
+    )
     return noisy_copies(image, samples, sigma, derived_seed(network.settings.seed, *purpose))
 
 

@@ -23,7 +23,7 @@ SHORT_NAMES = {
     "Normalized Softmax": "N. Softmax",
 }
 NO_MAPS = "no maps"  # in the cell of a model that is given by embeddings
-UNDEFINED = "undefined"  # where two maps are the same, whose correlations have no spread
+UNDEFINED = "undefined"  # where maps are constant, or two are the same, whose correlations have no spread
 TITLES = {"correlation": "Correlations", "jsd": "Jensen-Shannon divergences"}
 
 
@@ -82,26 +82,35 @@ def similarities(subject):
     """(name, name) -> Similarity from pairs_<dataset>.csv, averaged over the folds that the protocol's tables use.
 
     Correlations are averaged by Fisher's z, all else plainly. A pair that lacks a fold is left out; one of two models with
-    one network each for all folds has a single value.
+    one network each for all folds has a single value. NaN where a fold has no number, as maps of all images are constant.
     """
-    _, settings, protocol, dataset, measure = subject
-    folds = [str(fold) for fold in settings.table_folds(protocol)]
-    table = csv_files.read(pairs_file(settings, protocol, dataset), COLUMNS, KEY)
-    table = table[table.fold.isin([*folds, ALL_FOLDS])]
-    found = {}
+    measure, folds = subject.measure, subject.settings.table_folds(subject.protocol)
+    table, found = _rows_of(subject), {}
     for (a, b), rows in table.groupby(["loss_a", "loss_b"], sort=False):
         if len(rows) == len(folds) or ALL_FOLDS in set(rows.fold):
             means = rows[f"{measure}_mean"]
             mean = fisher_mean(means) if measure == "correlation" else means.mean()
-            found[a, b] = found[b, a] = Similarity(
-                float(mean), float(rows[f"{measure}_std"].mean()), int(rows.n_images.min())
-            )
+            mean, std = (np.nan, np.nan) if means.isna().any() else (mean, rows[f"{measure}_std"].mean())
+            found[a, b] = found[b, a] = Similarity(float(mean), float(std), int(rows.n_images.min()))
     return found
+
+
+def _rows_of(subject):
+    """The rows of pairs_<dataset>.csv that a table is made of."""
+    _, settings, protocol, dataset, _ = subject
+    table = csv_files.read(pairs_file(settings, protocol, dataset), COLUMNS, KEY)
+    return table[table.fold.isin([*settings.table_folds(protocol), ALL_FOLDS])]
+
+
+def defined(known):
+    """The Similarities, of those that `similarities` gives, that are numbers; a network with constant maps alone has none."""
+    return {pair: found for pair, found in known.items() if np.isfinite(found.mean)}
 
 
 def _table(subject, title, row_groups, labels, pairs, records):
     name, settings, protocol, _, measure = subject
-    numbers = sorted({entry.n_images for row in pairs for entry in row if isinstance(entry, Similarity)})
+    numbers = sorted({entry.n_images for row in pairs for entry in row
+                      if isinstance(entry, Similarity) and np.isfinite(entry.mean)})  # fmt: skip
     images = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0]) if numbers else "no"
     folds = ", ".join(map(str, settings.table_folds(protocol)))
     unit = (
@@ -110,6 +119,7 @@ def _table(subject, title, row_groups, labels, pairs, records):
     base = "" if measure == "correlation" else f"Logarithm to base {'2' if protocol.jsd_base == 2 else 'e'}. "
     caption = f"{title} {unit} {base}Protocol {protocol.name}; {images} images; mean over fold {folds}."
     caption += about_own(settings.models, "have no gradients, hence no maps") + _about_grids(settings, subject.dataset)
+    caption += _about_constant(subject)
     same = [[row == column for column in range(len(labels))] for row in range(len(labels))]
     cells = [[_cell(entry, subject, s) for entry, s in zip(*rows)] for rows in zip(pairs, same)]
     return Table(name, caption, row_groups, labels, row_groups, labels, cells, records)
@@ -124,6 +134,18 @@ def _about_grids(settings, dataset):
     if not others:
         return ""
     return f" Of other size, and so compared on a coarser grid, whose averages are more alike: {others}."
+
+
+def _about_constant(subject):
+    """What a caption has to say of constant maps, network by network, its folds together."""
+    rows, known = _rows_of(subject), [model.name for model in subject.settings.models]
+    of_networks = rows[(rows.loss_a == rows.loss_b) & rows.loss_a.isin(known)]
+    counts = of_networks.groupby("loss_a", sort=False)[["n_undefined", "n_images"]].sum()
+    counts = counts[counts.n_undefined > 0]
+    named = ", ".join(
+        f"{row.Index} ({row.n_undefined} of {row.n_undefined + row.n_images})" for row in counts.itertuples()
+    )
+    return f" Constant maps, which have no correlation or divergence and are left out: {named}." if named else ""
 
 
 def _cell(entry, subject, on_diagonal):
