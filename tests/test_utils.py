@@ -193,22 +193,16 @@ def test_the_record_of_a_run(tmp_path):
         provenance.record(settings, checkout.ROOT / "saliency" / "1_compute_maps.py")
 
 
-LAYERS = """errors seeds memory threads paper checkout
-imports schema workers leases
+LAYERS = """checkout errors memory paper seeds threads
+imports leases schema workers
 files pipeline
-tables figures store checksums provenance cluster
-methods sweeps
-config
-stages
-renderer
-datasets
-networks
-preparation metrics
-scripts
-saliency properties training
-reality_check
-embedding_space
-causes controls
+checksums cluster figures methods provenance store tables
+renderer stages sweeps
+config datasets
+networks scripts
+metrics preparation
+properties saliency training
+causes controls embedding_space reality_check
 report"""
 
 
