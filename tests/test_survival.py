@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from dml_analysis import checkout, errors, paper, stages, store
+from dml_analysis import checkout, errors, paper, stages
+from dml_analysis.store import Shelf
 from dml_analysis.config import Settings, TrainingSettings, load_settings, narrowed
 from dml_analysis.datasets import image_digests, readers
 from dml_analysis.datasets.readers import Item
@@ -310,7 +311,7 @@ def test_maps_need_not_be_kept(project, run_inside, small_parts):
 def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_parts, monkeypatch, stopped_in):
     """Stopped in the middle of a part, and before all of its maps are deleted."""
     settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
-    saliency, owner = saliency_of(project, "deleted"), {"compare": map_comparisons, "discard": store.Shelf}[stopped_in]
+    saliency, owner = saliency_of(project, "deleted"), {"compare": map_comparisons, "discard": Shelf}[stopped_in]
     with monkeypatch.context() as patch:
         patch.setattr(owner, stopped_in, stop_at_call(2, getattr(owner, stopped_in)))
         with pytest.raises(SystemExit, match="stopped"):
@@ -444,7 +445,7 @@ def test_stopped_embeddings_go_on(project, run_inside, monkeypatch):
     assert len(parts_in(folder)) == 2 * 3
     shutil.rmtree(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(store.Shelf, "put", stop_at_call(4, store.Shelf.put))
+        patch.setattr(Shelf, "put", stop_at_call(4, Shelf.put))
         with pytest.raises(SystemExit, match="stopped"):
             run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
     assert len(parts_in(folder)) == 3
