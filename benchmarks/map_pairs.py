@@ -16,7 +16,7 @@ from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.map_similarity import all_pairs
 from dml_analysis.saliency.map_comparisons import compare, kept_maps
 from dml_analysis.saliency.saliency_maps import MAPS_PER_PART
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 LOSSES, IMAGES, SIDE = 15, 16, 227
 
@@ -61,22 +61,22 @@ def rows(rounds=15):
 
 
 def from_disk(rounds=7, parts=2):
-    """The comparison of maps on shelves, beside its two halves alone: reading them, from the disk's cache, and comparing them.
+    """The comparison of maps on stores, beside its two halves alone: reading them, from the disk's cache, and comparing them.
 
     Theirs is the slower of the two.
     """
     maps, images = random_maps(LOSSES, MAPS_PER_PART).astype(np.float16), [str(each) for each in range(MAPS_PER_PART)]
     with tempfile.TemporaryDirectory() as folder:
         arrays = {"maps": Array("f2", (SIDE, SIDE), low=0, high=1)}
-        shelves = [Shelf(Path(folder) / str(loss), {}, [images] * parts, arrays) for loss in range(LOSSES)]
+        stores = [ResultStore(Path(folder) / str(loss), {}, [images] * parts, arrays) for loss in range(LOSSES)]
         for number in range(parts):
-            for shelf, of_loss in zip(shelves, maps):
-                shelf.put(number, maps=of_loss)
+            for store, of_loss in zip(stores, maps):
+                store.put(number, maps=of_loss)
         numbers, tick = range(parts), lambda images: None
-        in_memory = [kept_maps(shelves, number) for number in numbers]
+        in_memory = [kept_maps(stores, number) for number in numbers]
         runs = {
-            "both": lambda: [compare(kept_maps(shelves, number), 2, tick) for number in numbers],
-            "read": lambda: [kept_maps(shelves, number) for number in numbers],
+            "both": lambda: [compare(kept_maps(stores, number), 2, tick) for number in numbers],
+            "read": lambda: [kept_maps(stores, number) for number in numbers],
             "compare": lambda: [compare(some, 2, tick) for some in in_memory],
         }
         medians(runs, 1)

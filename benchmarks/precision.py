@@ -73,6 +73,6 @@ def embeddings_of(settings, items):
     """Yield (network, the embeddings (n, d) of the items) for the settings' networks of their first fold."""
     for group in by_trunk(networks_of(settings, settings.properties.networks, settings.folds[:1])):
         with tqdm(total=len(items), desc=f"embedding, {settings.precision}", unit="image") as bar:
-            shelves = [car_embeddings.shelf_of(network, items) for network in group]
-            arrays = car_embeddings.arrays_of(shelves, items, settings.properties.batch_size, bar.update)
+            stores = [car_embeddings.store_of(network, items) for network in group]
+            arrays = car_embeddings.arrays_of(stores, items, settings.properties.batch_size, bar.update)
         yield from zip(group, (each["embeddings"] for each in arrays))

@@ -1,6 +1,6 @@
 """How a number came about: results/<settings>/run.json says with which settings, code and versions each script ran.
 
-It is a record for people. What results may stand beside each other is a matter of what they are made of (shelf.py).
+It is a record for people. What results may stand beside each other is a matter of what they are made of (store.py).
 """
 
 import datetime

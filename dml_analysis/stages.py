@@ -1,8 +1,8 @@
-"""The one way in which results come to be: shelves keep them, stages say how to make them, `run` makes what is missing.
+"""The one way in which results come to be: stores keep them, stages say how to make them, `run` makes what is missing.
 
-CSV files are views of shelves: written whole, from whole shelves, never added to.
+CSV files are views of stores: written whole, from whole stores, never added to.
 
-A new stage needs a function that lists its shelves, a function that makes a part, and a numbered script.
+A new stage needs a function that lists its stores, a function that makes a part, and a numbered script.
 """
 
 import sys
@@ -25,39 +25,39 @@ PAUSE = 0.5  # seconds between two looks at what other processes are at
 # Stages.
 # ---------------------------------------------------------------------------------------------------------------------
 class Job(NamedTuple):
-    """Shelves that are filled together, part by part, because they come from the same work on the same rows."""
+    """Stores that are filled together, part by part, because they come from the same work on the same rows."""
 
-    shelves: list
-    # make(shelves, number, tick) returns the arrays, name -> array, of this part for each of these shelves, which are all
-    # of the job's or some; it calls tick(n) whenever n ticks of the work are done. In place of a shelf's arrays it may return
+    stores: list
+    # make(stores, number, tick) returns the arrays, name -> array, of this part for each of these stores, which are all
+    # of the job's or some; it calls tick(n) whenever n ticks of the work are done. In place of a store's arrays it may return
     # an InputError, which says why there are none; the others are made all the same.
     make: Callable
     ticks_per_row: int = 1
 
     def ticks_of(self, number):
-        return self.ticks_per_row * len(self.shelves[0].parts[number])
+        return self.ticks_per_row * len(self.stores[0].parts[number])
 
 
-def rows_of(shelves, columns):
-    """One row of a CSV file for each row of the shelves: their labels and arrays, and in any other column the row's name."""
-    for shelf in shelves:
-        arrays = shelf.read()
-        for place, row in enumerate(shelf.rows):
-            values = shelf.labels | {name: array[place] for name, array in arrays.items()}
+def rows_of(stores, columns):
+    """One row of a CSV file for each row of the stores: their labels and arrays, and in any other column the row's name."""
+    for store in stores:
+        arrays = store.read()
+        for place, row in enumerate(store.rows):
+            values = store.labels | {name: array[place] for name, array in arrays.items()}
             yield [values.get(column, row) for column in columns]
 
 
 class View(NamedTuple):
-    """A CSV file that shows what is on shelves."""
+    """A CSV file that shows what is on stores."""
 
     file: Path
     columns: dict  # name -> str, int or float
-    shelves: list  # of the whole run, not only of what a narrowed one was asked for
-    rows: Callable = rows_of  # rows(whole shelves, columns)
+    stores: list  # of the whole run, not only of what a narrowed one was asked for
+    rows: Callable = rows_of  # rows(whole stores, columns)
 
     def write(self):
-        with leases.locked(self.file):  # or what is read from shelves now would overwrite what another reads later
-            whole = [shelf for shelf in self.shelves if shelf.is_whole()]
+        with leases.locked(self.file):  # or what is read from stores now would overwrite what another reads later
+            whole = [store for store in self.stores if store.is_complete()]
             csv_files.write(self.file, self.rows(whole, self.columns), self.columns)
         print(f"wrote {self.file}")
 
@@ -72,11 +72,11 @@ class Stage(NamedTuple):
     what: str  # e.g. "saliency maps"
     unit: str  # what a tick is, e.g. "map"
     jobs: list
-    views: Sequence = ()  # View, or anything else that has `shelves` and can `write`
+    views: Sequence = ()  # View, or anything else that has `stores` and can `write`
     keep: Callable = _nothing  # keeps what is known of the inputs, for when they are gone
     check: Callable = _nothing  # check(todo), of (job, number): raises InputError where an input of these is bad
     device: Callable = lambda: "cpu"  # returns the name of the device that works
-    extra_bytes: int = 0  # that it takes on disk beside its shelves,
+    extra_bytes: int = 0  # that it takes on disk beside its stores,
     hint: str = ""  # and what to do where the disk is too small
     lacking: str = ""  # what the script was asked for and cannot make yet, and what to do about it
 
@@ -87,7 +87,7 @@ def run(stage, settings, options, script, last=True):
     Ends only once all that was asked for exists; one of several workers need not wait for the others at a script's last
     stage. Raises Unfinished where it does not exist: with --no-wait, if other processes are still at some of it; where it was
     given to a cluster; or where something that it is made of is lacking. Raises Unmeasured, once all else is made, where there
-    are shelves that `make` gives an InputError for. Returns whether all exists.
+    are stores that `make` gives an InputError for. Returns whether all exists.
     """
     check_views(stage)
     todo = [(job, number) for job in stage.jobs for number in _missing(job)]
@@ -170,30 +170,30 @@ def _watched(stage, todo, look):
 
 
 def _lacks(job, number):
-    return any(shelf.lacks(number) for shelf in job.shelves)
+    return any(store.lacks(number) for store in job.stores)
 
 
 def check_views(stage):
     """Raise InputError if a view would mix results of different making."""
     for view in stage.views:
-        for shelf in view.shelves:
-            shelf.check()
+        for store in view.stores:
+            store.check()
 
 
 def refresh(views_of, settings):
-    """Write CSV files anew from what is on their shelves now, before something else is made of them.
+    """Write CSV files anew from what is on their stores now, before something else is made of them.
 
-    views_of: a function of settings. Raises InputError if shelves were made with something else than what the settings
+    views_of: a function of settings. Raises InputError if stores were made with something else than what the settings
     say now. Where inputs are gone, so that nobody can tell, the CSV files are taken as they are.
     """
     try:
         views = views_of(settings)
     except MissingFile:
         return
-    for shelf in (shelf for view in views for shelf in view.shelves):
-        shelf.check()
+    for store in (store for view in views for store in view.stores):
+        store.check()
     for view in views:
-        if any(shelf.recorded() is not None for shelf in view.shelves):  # or someone has brought the CSV file alone
+        if any(store.recorded() is not None for store in view.stores):  # or someone has brought the CSV file alone
             view.write()
 
 
@@ -201,7 +201,7 @@ def fill(todo, what, unit, wait=True):
     """Make the parts of todo, a list of (job, number), but those that other processes are at; with `wait` until all exist.
 
     Where a process that was at a part has ended without making it, the part is made here. Returns (what is left, problems: the
-    folder of a shelf that cannot be made -> why).
+    folder of a store that cannot be made -> why).
     """
     problems = {}
     with tqdm(total=sum(job.ticks_of(number) for job, number in todo), desc=what, unit=unit, smoothing=0.05) as bar:
@@ -210,31 +210,31 @@ def fill(todo, what, unit, wait=True):
             bar.set_description(f"{what}, waiting for other processes")
             time.sleep(PAUSE)
             left = [each for each in left if not _made(*each, bar, problems)]
-    for folder in {shelf.folder for job, _ in todo for shelf in job.shelves}:
+    for folder in {store.folder for job, _ in todo for store in job.stores}:
         leases.tidy(folder)
     # Looked at anew: of workers that wait for none, the last to end is to see that all exists.
     return [each for each in left if _lacks(*each)], problems
 
 
 def _made(job, number, bar, problems):
-    """Make a part on those of the job's shelves that lack it and that nobody else is at; whether all have it then.
+    """Make a part on those of the job's stores that lack it and that nobody else is at; whether all have it then.
 
-    A shelf that cannot be made goes into `problems` and counts as made.
+    A store that cannot be made goes into `problems` and counts as made.
     """
     done = bar.n
     with ExitStack() as held:
-        ours = [shelf for shelf in job.shelves
-                if shelf.folder not in problems and shelf.lacks(number) and held.enter_context(leases.claimed(shelf.folder, number))]  # fmt: skip
-        ours = [shelf for shelf in ours if shelf.lacks(number)]  # it may have been made just before the claim
+        ours = [store for store in job.stores
+                if store.folder not in problems and store.lacks(number) and held.enter_context(leases.claimed(store.folder, number))]  # fmt: skip
+        ours = [store for store in ours if store.lacks(number)]  # it may have been made just before the claim
         if ours:
             with threads.kept():
                 made = job.make(ours, number, bar.update)
-            for shelf, arrays in zip(ours, made, strict=True):
+            for store, arrays in zip(ours, made, strict=True):
                 if isinstance(arrays, InputError):
-                    problems[shelf.folder] = str(arrays)
+                    problems[store.folder] = str(arrays)
                 else:
-                    shelf.put(number, **arrays)
-    if any(shelf.folder not in problems and shelf.lacks(number) for shelf in job.shelves):
+                    store.put(number, **arrays)
+    if any(store.folder not in problems and store.lacks(number) for store in job.stores):
         bar.update(done - bar.n)
         return False
     bar.update(done + job.ticks_of(number) - bar.n)
@@ -242,7 +242,7 @@ def _made(job, number, bar, problems):
 
 
 def _missing(job):
-    return sorted({number for shelf in job.shelves for number in shelf.missing()})
+    return sorted({number for store in job.stores for number in store.missing()})
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -258,8 +258,8 @@ def _described(stage, settings, todo):
 
 
 def _bytes(stage, todo):
-    missing = [(shelf, number) for job, number in todo for shelf in job.shelves if shelf.lacks(number)]
-    return stage.extra_bytes + sum(shelf.bytes(number) for shelf, number in missing)
+    missing = [(store, number) for job, number in todo for store in job.stores if store.lacks(number)]
+    return stage.extra_bytes + sum(store.bytes(number) for store, number in missing)
 
 
 def _check_room(stage, settings, todo):

@@ -1,8 +1,8 @@
-"""Shelves: folders that keep results.
+"""Stores: folders that keep results.
 
-made_of.json says what its numbers were made of, 00000.npz, 00001.npz, ... are its parts. Each part has some named rows
+provenance.json says what its numbers were made of, 00000.npz, 00001.npz, ... are its parts. Each part has some named rows
 (images, properties, ...) and arrays with an entry for each of these rows. A part exists whole or not at all, and depends on
-nothing but what the shelf is made of; so a run can be stopped at any moment, and any number of processes can fill a shelf
+nothing but what the store is made of; so a run can be stopped at any moment, and any number of processes can fill a store
 together.
 """
 
@@ -19,21 +19,23 @@ from dml_analysis.files import array_files, atomic_files
 from dml_analysis.seeds import fingerprint
 
 
-class Shelf(NamedTuple):
+class ResultStore(NamedTuple):
     """A folder of parts. All of its parts are made of the same."""
 
     folder: Path
-    made_of: dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
+    provenance: (
+        dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
+    )
     parts: list  # of lists: the names of each part's rows
     arrays: dict  # name -> array_files.Array; all that a part may have
     of: object = None  # what its numbers are about, such as a network; only for whoever makes or reads them
     labels: dict = {}  # the same for CSV files: column -> value
-    wanted: tuple = ()  # of a shelf that grows by arrays: the names of those that a part must have now
+    wanted: tuple = ()  # of a store that grows by arrays: the names of those that a part must have now
 
     @property
     def fingerprint(self):
-        """What it is made of in a word, for the made_of of shelves that are made of this one."""
-        return fingerprint(_plain(self.made_of))
+        """What it is made of in a word, for the provenance of stores that are made of this one."""
+        return fingerprint(_plain(self.provenance))
 
     @property
     def rows(self):
@@ -44,16 +46,16 @@ class Shelf(NamedTuple):
         """Raise InputError, naming what differs, if the folder has parts that were made of something else."""
         recorded = self.recorded()
         if recorded is None and any(self.folder.glob("[0-9]*.npz")):
-            raise InputError(f"{self.folder}: has parts, but no made_of.json to say what of; delete that folder")
-        for key, (then, now) in differences(recorded, _plain(self.made_of)).items() if recorded is not None else ():
+            raise InputError(f"{self.folder}: has parts, but no provenance.json to say what of; delete that folder")
+        for key, (then, now) in differences(recorded, _plain(self.provenance)).items() if recorded is not None else ():
             raise InputError(
                 f"{self.folder}: was made with {key} = {then}, but now {key} = {now}; put back what it was made with, "
                 "delete that folder, or give the settings file a new name"
             )
 
     def recorded(self):
-        """What made_of.json says; None if it does not exist."""
-        file = self.folder / "made_of.json"
+        """What provenance.json says; None if it does not exist."""
+        file = self.folder / "provenance.json"
         return atomic_files.read_json(file) if file.exists() else None
 
     def missing(self):
@@ -61,7 +63,7 @@ class Shelf(NamedTuple):
         self.check()
         return [number for number in range(len(self.parts)) if self.lacks(number)]
 
-    def is_whole(self):
+    def is_complete(self):
         return not self.missing()
 
     def lacks(self, number):
@@ -81,10 +83,10 @@ class Shelf(NamedTuple):
 
     def begin(self):
         """Write down what its parts will be made of. Raises InputError as check does."""
-        with leases.locked(self.folder / "made_of.json"):
+        with leases.locked(self.folder / "provenance.json"):
             self.check()
             if self.recorded() is None:
-                atomic_files.write_json(self.folder / "made_of.json", _plain(self.made_of))
+                atomic_files.write_json(self.folder / "provenance.json", _plain(self.provenance))
 
     def put(self, number, **arrays):
         """Write a part, keeping arrays that it has already; before the first, what it is made of. Raises InputError as check does."""
@@ -154,13 +156,13 @@ class Shelf(NamedTuple):
         return self.folder / f"{number:05d}.npz"
 
 
-def _plain(made_of):
+def _plain(provenance):
     """As JSON has it: tuples are lists there."""
-    return json.loads(json.dumps(made_of))
+    return json.loads(json.dumps(provenance))
 
 
 def differences(then, now):
-    """Key -> (value then, value now) where two made_of differ; a key that one of them lacks is at its default there."""
+    """Key -> (value then, value now) where two provenance differ; a key that one of them lacks is at its default there."""
     default = "its default"
     return {key: (then.get(key, default), now.get(key, default)) for key in then | now if then.get(key) != now.get(key)}
 

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from dml_analysis import leases, stages
-from dml_analysis.store import Shelf
 from dml_analysis.files import csv_files
+from dml_analysis.store import ResultStore
 
 
 def pause_everywhere(draw, longest):
@@ -40,7 +40,7 @@ def pause_everywhere(draw, longest):
             pause()
             yield ours
 
-    stages._made, Shelf.put, csv_files.write = map(before, (stages._made, Shelf.put, csv_files.write))
+    stages._made, ResultStore.put, csv_files.write = map(before, (stages._made, ResultStore.put, csv_files.write))
     leases.claimed = claimed_and_paused
 
 

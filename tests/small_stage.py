@@ -18,7 +18,7 @@ from dml_analysis.config import Settings
 from dml_analysis.errors import run_script
 from dml_analysis.files.array_files import Array
 from dml_analysis.stages import Job, Stage, View, run
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 PARTS = [["0", "1", "2"], ["3", "4"], ["5"]]
 COLUMNS = {"power": str, "number": str, "value": float}
@@ -29,25 +29,25 @@ def settings_of(folder):
     return Settings("small", paths=paths)
 
 
-def shelf_of(settings, power, parts=PARTS, **changes):
-    made_of = {"power": power, "numbers": [row for part in parts for row in part]} | changes
+def store_of(settings, power, parts=PARTS, **changes):
+    provenance = {"power": power, "numbers": [row for part in parts for row in part]} | changes
     arrays = {"value": Array("f8"), "digits": Array("i8", (2,))}
-    return Shelf(settings.results / f"power{power}", made_of, parts, arrays, power, {"power": power})
+    return ResultStore(settings.results / f"power{power}", provenance, parts, arrays, power, {"power": power})
 
 
-def make(shelves, number, tick):
+def make(stores, number, tick):
     found = []
-    for shelf in shelves:
-        values = [float(row) ** shelf.of for row in shelf.parts[number]]
+    for store in stores:
+        values = [float(row) ** store.of for row in store.parts[number]]
         found.append({"value": values, "digits": [(value // 10, value % 10) for value in values]})
-    tick(len(shelves[0].parts[number]))
+    tick(len(stores[0].parts[number]))
     return found
 
 
-def stage(settings, powers=(2, 3), make=make, **made_of):
-    shelves = [shelf_of(settings, power, **made_of) for power in (2, 3)]
-    jobs = [Job([shelf for shelf in shelves if shelf.of in powers], make)]
-    return Stage("squares", "number", jobs, [View(settings.results / "powers.csv", COLUMNS, shelves)])
+def stage(settings, powers=(2, 3), make=make, **provenance):
+    stores = [store_of(settings, power, **provenance) for power in (2, 3)]
+    jobs = [Job([store for store in stores if store.of in powers], make)]
+    return Stage("squares", "number", jobs, [View(settings.results / "powers.csv", COLUMNS, stores)])
 
 
 def main():
@@ -63,12 +63,12 @@ def main():
     parser.add_argument("--executor", default="local")
     options = parser.parse_args()
 
-    def make_slowly(shelves, number, tick):
+    def make_slowly(stores, number, tick):
         print(f"making {number}", flush=True)
         time.sleep(options.slow)
         if number == options.die:
             os._exit(9)
-        return make(shelves, number, tick)
+        return make(stores, number, tick)
 
     settings = settings_of(options.folder)
     run(stage(settings, options.powers, make_slowly), settings, options, ROOT / "tests" / "small_stage.py")

@@ -649,7 +649,7 @@ COMPARED, SCORED = "paper/saliency/comparisons/RenderedCars/fold0", "paper/prope
 
 
 def part(name, without="paper/properties/scores", **changes):
-    """Other arrays in the first part of a shelf; what was made of it is deleted."""
+    """Other arrays in the first part of a store; what was made of it is deleted."""
 
     def spoil(folder):
         file = folder / "results/tiny" / name / "00000.npz"
@@ -722,8 +722,8 @@ AFTER += [
     ("embeddings that are a folder", SCORE, f"{NO_PART} (a folder)",
      lambda folder: result(f"{EMBEDDED}/00000.npz", Path.mkdir)(folder) or shutil.rmtree(folder / "results/tiny/paper/properties/scores")),
     ("scores of an older version", SCORE_TABLES, NO_PART, bytes_of(f"{SCORED}/00000.npz", lambda content: older_version(), "paper/tables")),
-    ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has parts, but no made_of.json to say what of",
-     lambda folder: (folder / "results/tiny" / EMBEDDED / "made_of.json").unlink()),
+    ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has parts, but no provenance.json to say what of",
+     lambda folder: (folder / "results/tiny" / EMBEDDED / "provenance.json").unlink()),
     ("cut maps", COMPARE, NO_PART, bytes_of(f"{MAPPED}/00000.npz", lambda content: content[:9000], COMPARED)),
     ("maps of another size", PLOT, f"{NO_PART} (maps is float16 (2, 9, 9), not float16 (2, 227, 227))", part(MAPPED, maps=lambda array: array[:, :9, :9])),
     ("maps below zero", COMPARE, f"{NO_PART} (maps has values that are not between 0 and 1)", part(MAPPED, COMPARED, maps=lambda array: array - 1)),
@@ -733,13 +733,13 @@ AFTER += [
     ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "its embeddings are all alike, or zero",
      part("properties/embeddings/RenderedCars/fold0/contrastive", "properties/tsne", embeddings=lambda array: array * 0)),
     ("cut comparisons", COMPARE, "00000.npz: not a readable part", bytes_of(f"{COMPARED}/00000.npz", lambda content: content[:900], MAPPED)),
-    ("half of what maps are made of", MAPS, "made_of.json: not readable", bytes_of(f"{MAPPED}/made_of.json", lambda content: content[:30])),
-    ("list of what maps are made of", MAPS, "made_of.json: not readable (no dictionary)", bytes_of(f"{MAPPED}/made_of.json", lambda content: b"[1]")),
-    ("what maps are made of, as a folder", MAPS, "made_of.json: not readable (a folder)", result(f"{MAPPED}/made_of.json", Path.mkdir)),
-    ("key of what maps are made of twice", MAPS, "made_of.json: not readable (a key stands twice)",
-     bytes_of(f"{MAPPED}/made_of.json", lambda content: content.replace(b"{", b'{"trunk": "", ', 1))),
-    ("NaN among what maps are made of", MAPS, "made_of.json: not readable (NaN is no number)",
-     bytes_of(f"{MAPPED}/made_of.json", lambda content: content.replace(b"{", b'{"a": NaN, ', 1))),
+    ("half of what maps are made of", MAPS, "provenance.json: not readable", bytes_of(f"{MAPPED}/provenance.json", lambda content: content[:30])),
+    ("list of what maps are made of", MAPS, "provenance.json: not readable (no dictionary)", bytes_of(f"{MAPPED}/provenance.json", lambda content: b"[1]")),
+    ("what maps are made of, as a folder", MAPS, "provenance.json: not readable (a folder)", result(f"{MAPPED}/provenance.json", Path.mkdir)),
+    ("key of what maps are made of twice", MAPS, "provenance.json: not readable (a key stands twice)",
+     bytes_of(f"{MAPPED}/provenance.json", lambda content: content.replace(b"{", b'{"trunk": "", ', 1))),
+    ("NaN among what maps are made of", MAPS, "provenance.json: not readable (NaN is no number)",
+     bytes_of(f"{MAPPED}/provenance.json", lambda content: content.replace(b"{", b'{"a": NaN, ', 1))),
     ("checksums of another form", EVALUATE, "files.json: a must be a block", result("files.json", lambda file: file.write_text('{"a": 1}'))),
     ("checksums that are empty", EVALUATE, "sha256 is '', but must be 64 hexadecimal digits", bytes_of(
         "files.json", lambda content: re.sub(rb'"sha256": "[^"]*"', b'"sha256": ""', content))),

@@ -19,7 +19,7 @@ from dml_analysis.networks.specifications import networks_of
 from dml_analysis.saliency import map_comparisons, saliency_maps
 from dml_analysis.saliency.network_comparison import compare_networks
 from dml_analysis.saliency.pair_explanations import explain_pair
-from dml_analysis.store import Shelf, blocks
+from dml_analysis.store import ResultStore, blocks
 
 TO_TENSOR = transforms.Compose([transforms.Resize(24), transforms.CenterCrop(20), transforms.ToTensor()])
 
@@ -114,7 +114,7 @@ def test_scripts_show_a_network_one_batch_at_a_time(trained, monkeypatch, two_th
 
     monkeypatch.setattr(smoothgrad, "input_gradients", alone(smoothgrad.input_gradients))
     make = saliency_maps.maker(settings, {"RenderedCars": items}, 1, [network])
-    make([saliency_maps.shelf_of(network, settings.protocols[0], items)], 0, lambda ticks: None)
+    make([saliency_maps.store_of(network, settings.protocols[0], items)], 0, lambda ticks: None)
     monkeypatch.setattr(
         "dml_analysis.networks.embedding.features_of", alone(lambda trunk, images: torch.ones(len(images), 1024))
     )
@@ -129,8 +129,8 @@ def test_images_may_share_batches(trained):
         changed = settings._replace(saliency=settings.saliency._replace(batch_size=batch_size))
         network = networks_of(changed, "RenderedCars", [0])[0]
         make = saliency_maps.maker(changed, {"RenderedCars": items}, 1, [network])
-        shelf, ticks = saliency_maps.shelf_of(network, changed.protocols[0], items), []
-        found[batch_size] = np.array(make([shelf], 0, ticks.append)[0]["maps"])
+        store, ticks = saliency_maps.store_of(network, changed.protocols[0], items), []
+        found[batch_size] = np.array(make([store], 0, ticks.append)[0]["maps"])
         sizes.append(ticks)
     assert sizes == [[1] * 5, [2, 2, 1]]
     assert np.abs(found[2] - found[5]).mean() < 1e-3 and np.corrcoef(found[2].ravel(), found[5].ravel())[0, 1] > 0.9999
@@ -184,10 +184,10 @@ def test_parts_are_read_in_one_thread(tmp_path, monkeypatch):
     """NumPy parses the header of each array by `ast`, which is not safe in threads on Python 3.11 (cpython issue 106905)."""
     ids, readers = [str(i) for i in range(200)], set()
     arrays = {"maps": Array("f2", (2, 3), low=0, high=1)}
-    shelves = [Shelf(tmp_path / name, {"of": name}, blocks(ids, 2), arrays) for name in "abcdef"]
-    for shelf in shelves:
-        for number, part in enumerate(shelf.parts):
-            shelf.put(number, maps=np.full((len(part), 2, 3), number / 200))
+    stores = [ResultStore(tmp_path / name, {"of": name}, blocks(ids, 2), arrays) for name in "abcdef"]
+    for store in stores:
+        for number, part in enumerate(store.parts):
+            store.put(number, maps=np.full((len(part), 2, 3), number / 200))
     parse = np.lib.format.read_array
 
     def noted(*arguments, **options):
@@ -197,5 +197,5 @@ def test_parts_are_read_in_one_thread(tmp_path, monkeypatch):
     monkeypatch.setattr(np.lib.format, "read_array", noted)
     monkeypatch.setattr("numpy.lib._npyio_impl.format.read_array", noted)
     for number in range(100):
-        assert (map_comparisons.kept_maps(shelves, number) == np.float16(number / 200)).all()
+        assert (map_comparisons.kept_maps(stores, number) == np.float16(number / 200)).all()
     assert readers == {threading.get_ident()}

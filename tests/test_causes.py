@@ -188,7 +188,7 @@ def test_networks_count_alike():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Groups of models: shelves of made-up shares, of which the backdrop's is planted.
+# Groups of models: stores of made-up shares, of which the backdrop's is planted.
 # ---------------------------------------------------------------------------------------------------------------------
 def rows_of_groups(backdrop, folds=1):
     """(unit, measure, region) -> row of locate.test_rows; backdrop: name of a model -> the share (images,) of its maps."""
@@ -198,14 +198,14 @@ def rows_of_groups(backdrop, folds=1):
     settings = SimpleNamespace(whole=SimpleNamespace(models=models))
     networks = [SimpleNamespace(model=model, fold=fold) for model in models for fold in range(folds)]
 
-    def share(shelf):
-        of_backdrop = np.asarray(backdrop[shelf.of.network.model.name]) + 0.02 * shelf.of.network.fold
+    def share(store):
+        of_backdrop = np.asarray(backdrop[store.of.network.model.name]) + 0.02 * store.of.network.fold
         mass = np.stack([0.75 * (1 - of_backdrop), 0.25 * (1 - of_backdrop), of_backdrop], axis=1)
         return Located(mass, mass[:, ::-1], np.full_like(mass, 1 / 3))
 
-    shelves = [SimpleNamespace(of=SimpleNamespace(network=each)) for each in networks]
+    stores = [SimpleNamespace(of=SimpleNamespace(network=each)) for each in networks]
     names = list(map_regions.TESTS)
-    found = [dict(zip(names, row)) for row in map_regions.test_rows(share, settings, shelves, map_regions.TESTS)]
+    found = [dict(zip(names, row)) for row in map_regions.test_rows(share, settings, stores, map_regions.TESTS)]
     return {(row["unit"], row["measure"], row["region"]): row for row in found}
 
 

@@ -54,7 +54,7 @@ def test_networks_that_share_a_trunk(settings):
     file.unlink()
     file.write_bytes(content)
     assert [len(group) for group in specifications.by_trunk(some)] == [1, 2]
-    assert len({network.made_of()["trunk"] for network in some}) == 1
+    assert len({network.provenance()["trunk"] for network in some}) == 1
 
 
 def test_network_embeds(settings):

@@ -151,10 +151,10 @@ def test_a_run_tidies_up(tmp_path, alone):
     """A process that was killed when it had made its part, before it gave up its claim, leaves that to the next run."""
     settings = settings_of(tmp_path / "shared")
     for number in (0, 1):
-        shelves = [small_stage.shelf_of(settings, power) for power in (2, 3)]
-        for shelf, arrays in zip(shelves, small_stage.make(shelves, number, lambda ticks: None)):
-            shelf.put(number, **arrays)
-            write_claim(shelf.folder, ELSEWHERE, seconds_ago=leases.LEASE + 30)
+        stores = [small_stage.store_of(settings, power) for power in (2, 3)]
+        for store, arrays in zip(stores, small_stage.make(stores, number, lambda ticks: None)):
+            store.put(number, **arrays)
+            write_claim(store.folder, ELSEWHERE, seconds_ago=leases.LEASE + 30)
     assert parts_made(on_machine("b", settings.paths["results"])) == ["2"]
     assert list(snapshot(settings.results).values()) == alone and not list(settings.results.rglob(".*"))
 

@@ -58,7 +58,7 @@ def test_script(project, run_inside):
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "loss,dataset\nContrastive\n"])
 def test_the_file_is_a_view(copy, run_inside, text):
-    """Whatever has become of it, the next run writes it from what is on the shelves."""
+    """Whatever has become of it, the next run writes it from what is on the stores."""
     file = copy / "results/tiny/reality_check/accuracy.csv"
     whole = file.read_bytes()
     file.write_text(text)

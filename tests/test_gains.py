@@ -43,15 +43,15 @@ def test_a_network_with_a_zero_embedding_has_no_gain(monkeypatch):
     arrays = [on_circle(0, 10, 50, 60), on_circle(0, 10, 50, 60) * [[1], [1], [0], [1]]]
     monkeypatch.setattr(embedding, "embedded", lambda *_: arrays)
     settings = SimpleNamespace(properties=SimpleNamespace(batch_size=1))
-    shelves = [SimpleNamespace(of=SimpleNamespace(model=SimpleNamespace(is_none=False), name=name)) for name in "ab"]
-    good, bad = improvements.make(settings, items, shelves, 0, None)
+    stores = [SimpleNamespace(of=SimpleNamespace(model=SimpleNamespace(is_none=False), name=name)) for name in "ab"]
+    good, bad = improvements.make(settings, items, stores, 0, None)
     assert good["map_at_r"].tolist() == [1, 1] and good["n_images"].tolist() == [2, 2]
     assert isinstance(bad, InputError) and str(bad).startswith("b: the embedding of image car2 is zero")
 
 
 def test_a_look_with_a_zero_embedding_ends_the_training():
     items = [Item(f"car{place}", Path("x"), 0) for place in range(2)]
-    work = SimpleNamespace(parts={"validation": items}, shelf=SimpleNamespace(of=SimpleNamespace(name="Mine, fold 0")),
+    work = SimpleNamespace(parts={"validation": items}, store=SimpleNamespace(of=SimpleNamespace(name="Mine, fold 0")),
                            training=SimpleNamespace(iteration=7))  # fmt: skip
     with pytest.raises(
         InputError, match="Mine, fold 0, iteration 7, validation images: the embedding of image car1 is"

@@ -22,12 +22,12 @@ from tests.networks import small_transform
 # Conditions.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_the_runs_own_condition_changes_nothing():
-    assert OWN.made_of() == {} and OWN.purpose == () and Condition("elsewhere").made_of() == {}
+    assert OWN.provenance() == {} and OWN.purpose == () and Condition("elsewhere").provenance() == {}
 
 
 def test_conditions_are_told_apart_and_noise_only_where_it_is_another():
-    assert Condition("a", draw=1).made_of() == {"draw here": 1} and Condition("a", draw=1).purpose == ("draw 1",)
-    assert Condition("a", noise_sigma=0.3).purpose == () != Condition("a", noise_sigma=0.3).made_of()
+    assert Condition("a", draw=1).provenance() == {"draw here": 1} and Condition("a", draw=1).purpose == ("draw 1",)
+    assert Condition("a", noise_sigma=0.3).purpose == () != Condition("a", noise_sigma=0.3).provenance()
     purposes = [Condition(random_share=share, random_draw=draw).purpose for share in (0.25, 1.0) for draw in (0, 1)]
     assert len(set(purposes)) == 4
 

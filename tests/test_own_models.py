@@ -237,7 +237,7 @@ def test_embeddings_are_those_of_the_file(made):
     with np.load(made / "cars_fold1.npz") as file:
         rows = {str(image_id): row for image_id, row in zip(file["image_ids"], file["embeddings"])}
     expected = np.array([rows[item.image_id] for item in items], dtype=np.float32)
-    np.testing.assert_array_equal(car_embeddings.read(car_embeddings.shelf_of(network, items)), expected)
+    np.testing.assert_array_equal(car_embeddings.read(car_embeddings.store_of(network, items)), expected)
 
 
 def test_list_of_images(made):

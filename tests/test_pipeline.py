@@ -70,32 +70,32 @@ def test_csv_files_are_read_as_they_are_meant(finished):
         assert "Untrained" not in (finished / "results/tiny/paper/tables" / f"{name}.tex").read_text()
 
 
-def maps_shelf(settings, model=0):
-    """The shelf of the maps by the settings' first protocol."""
+def maps_store(settings, model=0):
+    """The store of the maps by the settings' first protocol."""
     network = network_of(settings, settings.models[model], "RenderedCars", settings.folds[0])
-    return saliency_maps.shelf_of(network, settings.protocols[0], saliency_maps.mapped_items(settings)["RenderedCars"])
+    return saliency_maps.store_of(network, settings.protocols[0], saliency_maps.mapped_items(settings)["RenderedCars"])
 
 
-def maps_in(shelf):
-    return dict(zip(shelf.rows, shelf.read()["maps"]))
+def maps_in(store):
+    return dict(zip(store.rows, store.read()["maps"]))
 
 
 def test_maps_are_kept_with_their_ids(finished):
-    found = maps_in(maps_shelf(load_settings(finished / "tiny.yaml")))
+    found = maps_in(maps_store(load_settings(finished / "tiny.yaml")))
     assert len(found) == 2
     for each in found.values():
         assert each.dtype == np.float16 and each.shape == (227, 227)
         assert each.min() == 0 and each.max() == 1
 
 
-def test_similarities_of_every_image_are_what_the_means_are_made_of(copy, run_inside):
+def test_similarities_of_every_image_are_what_the_means_are_provenance(copy, run_inside):
     from dml_analysis.metrics.map_similarity import fisher_mean
 
     run_inside("saliency/5_list_similarities.py", copy / "tiny.yaml")
     folder = copy / "results/tiny/paper/saliency"
     with np.load(folder / "per_image_RenderedCars.npz", allow_pickle=False) as file:
         found = dict(file)
-    items = maps_shelf(load_settings(copy / "tiny.yaml")).rows
+    items = maps_store(load_settings(copy / "tiny.yaml")).rows
     assert found["image_ids"].tolist() == items and found["correlation"].dtype == np.float32
     rows = zip(found["fold"], found["loss_a"], found["loss_b"], found["correlation"], found["jsd"])
     of_pair = {(fold, a, b): (r, jsd) for fold, a, b, r, jsd in rows}
@@ -127,11 +127,11 @@ def test_a_map_depends_on_nothing_but_its_purpose(copy, run_inside):
         shutil.rmtree(copy / "results")
         settings = fake_data.write_settings(copy, saliency={"noise_samples": 2, "batch_size": 2} | options)
         run_inside("saliency/1_compute_maps.py", settings, "--models", "ArcFace")
-        shelf = maps_shelf(load_settings(settings), 1)
-        assert [path.name for path in shelf.folder.parent.iterdir()] == ["arcface"]
-        return maps_in(shelf)
+        store = maps_store(load_settings(settings), 1)
+        assert [path.name for path in store.folder.parent.iterdir()] == ["arcface"]
+        return maps_in(store)
 
-    first = maps_in(maps_shelf(load_settings(copy / "tiny.yaml"), 1))
+    first = maps_in(maps_store(load_settings(copy / "tiny.yaml"), 1))
     more = maps_after(images=3)
     shared = set(first) & set(more)
     assert len(more) == 3 and len(shared) == 2  # evenly spaced images: the first and the last stay
@@ -146,7 +146,7 @@ def test_a_map_depends_on_nothing_but_its_purpose(copy, run_inside):
 def test_a_stopped_run_goes_on_to_the_same_bytes(copy, run_inside):
     """With one network's maps not there yet, and the half-written file that a killed run leaves beside them."""
     settings = load_settings(copy / "tiny.yaml")
-    file, others = (maps_shelf(settings, model).folder / "00000.npz" for model in (1, 0))
+    file, others = (maps_store(settings, model).folder / "00000.npz" for model in (1, 0))
     whole, untouched = file.read_bytes(), others.stat().st_mtime_ns
     file.rename(file.with_name(".00000.123.npz"))
     file.with_name(".00000.123.npz").write_bytes(whole[:1000])

@@ -593,7 +593,7 @@ def test_a_part_from_another_address(fetching, server, refused, body, tmp_path):
     assert fetching()[1] == [0]
 
 
-def test_a_part_that_is_whole_already(fetching, body, tmp_path):
+def test_a_part_that_is_complete_already(fetching, body, tmp_path):
     fetching(fails=True, cut=len(body), cuts=99, length=len(body) + 1, ranges=False)
     assert (tmp_path / "data/downloads/CUB200/CUB_200_2011.tgz.part").read_bytes() == body
     _, given, left = fetching()

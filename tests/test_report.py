@@ -634,7 +634,7 @@ def test_two_models_are_compared_by_click_and_by_key(opened, reported):
 
 
 def test_maps_are_drawn_in_their_colours(opened, reported):
-    """The large map, without image and outline, has the colours of magma at the values of the map on its shelf."""
+    """The large map, without image and outline, has the colours of magma at the values of the map on its store."""
     shown = opened()
     shown.locator("#browser-opacity").evaluate("each => { each.value = 100; each.dispatchEvent(new Event('input')) }")
     shown.uncheck("#browser-outline")
@@ -643,8 +643,8 @@ def test_maps_are_drawn_in_their_colours(opened, reported):
     with Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))) as picture:
         drawn = np.asarray(picture.convert("RGB"), dtype=float).reshape(112, 4, 112, 4, 3).mean(axis=(1, 3))
     comparison = saliency_browser.first_comparisons(load_settings(reported / "both.yaml"))[0]
-    shelf = comparison.maps["Contrastive"]
-    values = np.asarray(saliency_browser.sheet([shelf.get(0)["maps"][0].astype(np.float32)]))[:112, :112]
+    store = comparison.maps["Contrastive"]
+    values = np.asarray(saliency_browser.sheet([store.get(0)["maps"][0].astype(np.float32)]))[:112, :112]
     magma = (255 * saliency_browser.figures.matplotlib.colormaps["magma"](values)[..., :3]).reshape(-1, 3)
     assert np.corrcoef(drawn.reshape(-1, 3).sum(axis=1), magma.sum(axis=1))[0, 1] > 0.95
     assert np.abs(drawn.reshape(-1, 3) - magma).mean() < 12
@@ -788,18 +788,18 @@ def coarse(picture):
 
 def test_pairs_in_the_page_are_those_that_were_explained(opened, reported):
     settings = load_settings(reported / "both.yaml")
-    chosen, shelves = pair_section.found(settings)
+    chosen, stores = pair_section.found(settings)
     data, _ = explained_of(opened())
     ids = [each["id"] for each in data["cars"]]
     found = [(ids[data["queries"][each["query"]]], ids[each["neighbor"]]) for each in data["explained"]]
     assert found == [(pair.query.image_id, pair.neighbor.image_id) for pair in chosen]
     addresses = [data["cars"][each["neighbor"]]["address"] for each in data["explained"]]
     assert addresses == [neighbor_explorer._thumbnail(pair.neighbor) for pair in chosen] and len(set(addresses)) > 1
-    for protocol, some in shelves.items():
+    for protocol, some in stores.items():
         drawn = [halves_of(each["address"]) for each in data["explained"][2]["maps"][protocol]]
-        for place, shelf in enumerate(some):
-            seen = [np.asarray(cropped(open_image(item.path), shelf.of.network.crop)) for item in chosen[2]]
-            wanted = [pair_section.laid_over(*each) for each in zip(seen, shelf.read("maps")["maps"][2])]
+        for place, store in enumerate(some):
+            seen = [np.asarray(cropped(open_image(item.path), store.of.network.crop)) for item in chosen[2]]
+            wanted = [pair_section.laid_over(*each) for each in zip(seen, store.read("maps")["maps"][2])]
             for side in range(2):
                 off = [
                     [np.abs(coarse(each) - coarse(pair_section.side_by_side([wanted[side]]))).mean() for each in both]
@@ -807,7 +807,7 @@ def test_pairs_in_the_page_are_those_that_were_explained(opened, reported):
                 ]
                 assert off[place][side] == np.min(off) < 2, off  # of 255; compression blurs what is finer
     names = {each["model"] for each in data["explained"][0]["maps"]["paper"]}
-    assert names == {shelf.of.network.model.name for shelf in shelves["paper"]}
+    assert names == {store.of.network.model.name for store in stores["paper"]}
 
 
 def test_without_explained_pairs_there_is_no_list(finished):
@@ -842,7 +842,7 @@ def test_shares_are_those_of_evenly_spaced_cars(reported):
     assert len(data["queries"]) > len(queries) or {items[i].image_id for i in queries} >= {
         data["cars"][i]["id"] for i in data["queries"]
     }
-    for name, shelf in neighbor_explorer._shelves(settings, items).items():
+    for name, store in neighbor_explorer._stores(settings, items).items():
         (model,) = [each for each in data["models"] if each["name"] == name]
-        wanted = neighbor_explorer.shares(codes, queries, neighbor_explorer._neighbors(shelf, queries))
+        wanted = neighbor_explorer.shares(codes, queries, neighbor_explorer._neighbors(store, queries))
         assert model["shares"] == pytest.approx(wanted, abs=5.1e-5)

@@ -65,8 +65,8 @@ def test_every_look_is_measured_by_what_it_has_kept(measured):
     looks = rows_of(measured, "looks_Tiles")
     log = fake_data.read_rows(measured.parent / "results/tiles/reality_check/training_log_Tiles.csv")
     assert len(looks) == 3 * len(log) and list(looks[0]) == list(embedding_spaces.LOOKS)
-    for shelf in embedding_spaces.look_shelves(load_settings(measured), "Tiles"):
-        run, iteration, kept = shelf.of
+    for store in embedding_spaces.look_stores(load_settings(measured), "Tiles"):
+        run, iteration, kept = store.of
         for place, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
             expected = embedding_measures.measured(
                 kept.get(place)["embeddings"], np.array([item.label for item in items]), 0

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from dml_analysis import checkout, errors, paper, stages
-from dml_analysis.store import Shelf
 from dml_analysis.config import Settings, TrainingSettings, load_settings, narrowed
 from dml_analysis.datasets import image_digests, readers
 from dml_analysis.datasets.readers import Item
@@ -25,6 +24,7 @@ from dml_analysis.networks.specifications import LayoutNetwork, network_of
 from dml_analysis.properties import car_embeddings
 from dml_analysis.saliency import map_comparisons, saliency_maps
 from dml_analysis.saliency.map_comparisons import Comparison
+from dml_analysis.store import ResultStore
 from tests import fake_data
 from tests.conftest import AFTER_TRAINING, ROOT, SCRIPTS, first_embedder, snapshot
 from tests.networks import make_trunk
@@ -36,7 +36,7 @@ def files_in(folder):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Several processes at once. The windows between two processes are tried one by one in test_shelf.py.
+# Several processes at once. The windows between two processes are tried one by one in test_store.py.
 # ---------------------------------------------------------------------------------------------------------------------
 def started_together(count, settings, scripts):
     """Processes that run the scripts one after the other, with pauses wherever another may come between."""
@@ -136,7 +136,7 @@ def test_a_checkpoint_that_is_gone_does_not_keep_others_from_being_made(copy, ru
 @pytest.mark.parametrize("script, name", [("saliency/3_make_tables.py", "saliency/pairs_RenderedCars.csv"),
                                           ("properties/4_make_tables.py", "properties/nr_precision.csv")])  # fmt: skip
 def test_a_csv_file_that_was_brought_alone(copy, run_inside, script, name):
-    """It is not overwritten by what shelves do not have."""
+    """It is not overwritten by what stores do not have."""
     file = copy / "results/tiny/paper" / name
     content = file.read_bytes()
     for folder in ("paper/saliency/maps", "paper/saliency/comparisons", "paper/properties/scores"):
@@ -162,7 +162,7 @@ def test_tables_can_be_made_where_the_inputs_are_not(copy, run_inside, script):
     ],
 )
 @pytest.mark.parametrize("lines", [slice(0, -1), slice(0, 1), [0, 1, 1]])
-def test_tables_are_made_from_what_is_on_shelves(copy, run_inside, script, name, lines):
+def test_tables_are_made_from_what_is_on_stores(copy, run_inside, script, name, lines):
     """Not from a CSV file that has lost a row, or got one twice."""
     before, file = snapshot(copy / "results"), copy / f"results/tiny/paper/{name}.csv"
     rows = file.read_text().splitlines(keepends=True)
@@ -311,7 +311,7 @@ def test_maps_need_not_be_kept(project, run_inside, small_parts):
 def test_a_stopped_run_without_kept_maps_goes_on(project, run_inside, small_parts, monkeypatch, stopped_in):
     """Stopped in the middle of a part, and before all of its maps are deleted."""
     settings = fake_data.write_settings(project, "deleted", saliency=FOUR_IMAGES | {"keep_maps": False})
-    saliency, owner = saliency_of(project, "deleted"), {"compare": map_comparisons, "discard": Shelf}[stopped_in]
+    saliency, owner = saliency_of(project, "deleted"), {"compare": map_comparisons, "discard": ResultStore}[stopped_in]
     with monkeypatch.context() as patch:
         patch.setattr(owner, stopped_in, stop_at_call(2, getattr(owner, stopped_in)))
         with pytest.raises(SystemExit, match="stopped"):
@@ -426,11 +426,11 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
     monkeypatch.setattr(readers, "load_items", items)
     settings = Settings("test", datasets=["SOP", "CUB200"], trunk="tests.networks:tiny", training=TrainingSettings())
     alone = narrowed(settings, datasets=["CUB200"])
-    made_of = [trunk_features.trunk_made_of(each, trunk_source(each)) for each in (settings, alone)]
-    assert made_of[0] == made_of[1]
-    shelves = [trunk_features.features_shelf(each, "CUB200", paper.MODELS[0], training_items(each, "CUB200"), "training")
+    provenance = [trunk_features.trunk_provenance(each, trunk_source(each)) for each in (settings, alone)]
+    assert provenance[0] == provenance[1]
+    stores = [trunk_features.features_store(each, "CUB200", paper.MODELS[0], training_items(each, "CUB200"), "training")
                for each in (settings, alone)]  # fmt: skip
-    assert shelves[0].made_of == shelves[1].made_of and shelves[0].folder == shelves[1].folder
+    assert stores[0].provenance == stores[1].provenance and stores[0].folder == stores[1].folder
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -445,7 +445,7 @@ def test_stopped_embeddings_go_on(project, run_inside, monkeypatch):
     assert len(parts_in(folder)) == 2 * 3
     shutil.rmtree(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(Shelf, "put", stop_at_call(4, Shelf.put))
+        patch.setattr(ResultStore, "put", stop_at_call(4, ResultStore.put))
         with pytest.raises(SystemExit, match="stopped"):
             run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
     assert len(parts_in(folder)) == 3
@@ -464,10 +464,10 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
     settings = load_settings(project / "tiny.yaml")
     items = readers.chosen_cars(settings)[0]
     found = [
-        car_embeddings.read(car_embeddings.shelf_of(each, items))
+        car_embeddings.read(car_embeddings.store_of(each, items))
         for each in car_embeddings.embedding_networks(settings)
     ]
-    features = car_embeddings.read(car_embeddings.features_shelf(settings, items))
+    features = car_embeddings.read(car_embeddings.features_store(settings, items))
     for network, embedded in zip(car_embeddings.embedding_networks(settings), found):
         layer = network.embedder().net[0]
         expected = features @ layer.weight.numpy().T + layer.bias.numpy()
@@ -477,19 +477,19 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
 def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatch):
     """Ten times the images take less than 1 kB of memory more for each."""
     monkeypatch.setattr(image_digests, "described", lambda settings, items: str(len(items)))
-    monkeypatch.setattr(LayoutNetwork, "made_of", lambda network: {"trunk": network.model.name})
+    monkeypatch.setattr(LayoutNetwork, "provenance", lambda network: {"trunk": network.model.name})
 
     def peak(parts):
         settings = Settings("test", models=paper.MODELS[:3], paths=checkout.PATHS | {"results": tmp_path / str(parts)})
         items = [Item(str(i), tmp_path, 0) for i in range(parts * saliency_maps.MAPS_PER_PART)]
         networks = [network_of(settings, model, "SOP", 0) for model in settings.models]
-        shelves = [each._replace(arrays={"maps": Array("f2", (20, 20))}) for each in
-                   (saliency_maps.shelf_of(network, settings.protocols[0], items) for network in networks)]  # fmt: skip
-        for each, number in itertools.product(shelves, range(parts)):
+        stores = [each._replace(arrays={"maps": Array("f2", (20, 20))}) for each in
+                   (saliency_maps.store_of(network, settings.protocols[0], items) for network in networks)]  # fmt: skip
+        for each, number in itertools.product(stores, range(parts)):
             each.put(number, maps=np.random.default_rng(number).random((saliency_maps.MAPS_PER_PART, 20, 20)))
         names = [model.name for model in settings.models]
-        compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, shelves)), True)
-        job = stages.Job([compared.shelf_of(names)], functools.partial(map_comparisons.compare_kept, names))
+        compared = Comparison(settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, stores)), True)
+        job = stages.Job([compared.store_of(names)], functools.partial(map_comparisons.compare_kept, names))
         tracemalloc.start()
         stages.fill([(job, number) for number in range(parts)], "x", "y")
         rows = list(map_comparisons.rows_of(compared))
@@ -555,7 +555,7 @@ def test_a_disk_too_small(project, fails, script, monkeypatch):
 
 def test_storage_of_the_paper(tmp_path, monkeypatch):
     """461 GB and 115 GB, and 6.2 GB for SOP per model and fold; without kept maps next to nothing."""
-    monkeypatch.setattr(LayoutNetwork, "made_of", lambda network: {"trunk": network.name})
+    monkeypatch.setattr(LayoutNetwork, "provenance", lambda network: {"trunk": network.name})
     sizes = {"SOP": 60_502, "Cars196": 8_131, "CUB200": 5_924}
     items = {name: [Item(f"{name}{i}", tmp_path, 0) for i in range(size)] for name, size in sizes.items()}
     monkeypatch.setattr(readers, "load_items", lambda settings, dataset, split, fold: items[dataset])
@@ -564,7 +564,7 @@ def test_storage_of_the_paper(tmp_path, monkeypatch):
 
     def gigabytes(make_stage, **changes):
         stage = make_stage(Settings("test", paths=checkout.PATHS | {"results": tmp_path}, **changes))
-        todo = [(job, number) for job in stage.jobs for number in range(len(job.shelves[0].parts))]
+        todo = [(job, number) for job in stage.jobs for number in range(len(job.stores[0].parts))]
         return stages._bytes(stage, todo) / 1e9
 
     released = {"protocols": [paper.PROTOCOLS["released"]]}

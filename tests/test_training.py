@@ -378,18 +378,18 @@ def test_what_a_training_leaves(whole):
 
 def test_embeddings_are_kept_at_every_look(whole, tiles):
     settings = load_settings(whole / "tiles.yaml")
-    (shelf, _) = training_runs.chosen_shelves(settings)
-    parts = training_runs.parts_of(shelf.of.network)
+    (store, _) = training_runs.chosen_stores(settings)
+    parts = training_runs.parts_of(store.of.network)
     assert [len(items) for items in parts.values()] == [36, 12, 48]
-    kept = {iteration: training_runs.looks_shelf(shelf, iteration, parts) for iteration in (0, 2, 4, 6)}
+    kept = {iteration: training_runs.looks_store(store, iteration, parts) for iteration in (0, 2, 4, 6)}
     for looks in kept.values():
-        assert looks.is_whole() and looks.get(1)["embeddings"].shape == (12, 128)
+        assert looks.is_complete() and looks.get(1)["embeddings"].shape == (12, 128)
     assert not np.array_equal(kept[0].get(2)["embeddings"], kept[6].get(2)["embeddings"])
     # Those of the best look are what the network of that checkpoint gives.
     from dml_analysis.networks.embedding import embedded
 
-    best = int(shelf.read()["iteration"][0])
-    (array,) = embedded([(shelf.of.network, True)], parts["test"], 10, lambda ticks: None)
+    best = int(store.read()["iteration"][0])
+    (array,) = embedded([(store.of.network, True)], parts["test"], 10, lambda ticks: None)
     np.testing.assert_allclose(kept[best].get(2)["embeddings"], array, atol=2e-3)
 
 
@@ -415,7 +415,7 @@ def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside
     step, stops = training_loop._step, [0, 3, 4, 5]
 
     def step_or_stop(work, images, places):
-        if work.shelf.of.network.model.name == "ArcFace" and stops and work.training.iteration == stops[0]:
+        if work.store.of.network.model.name == "ArcFace" and stops and work.training.iteration == stops[0]:
             del stops[0]
             raise KeyboardInterrupt
         return step(work, images, places)
@@ -447,8 +447,8 @@ def test_all_losses_train_and_their_checkpoints_load(tiles, tmp_path, run_inside
     run_inside(SCRIPT, settings)
     assert len(networks(tmp_path)) == 28
     good = set()
-    for shelf in training_runs.chosen_shelves(load_settings(settings)):
-        shelf.of.network.check(good)
+    for store in training_runs.chosen_stores(load_settings(settings)):
+        store.of.network.check(good)
     assert len(good) == (1 if frozen == "trunk" else 14)
     output = run_inside("reality_check/3_evaluate_models.py", settings)
     assert output.count("Tiles ") == 15
@@ -466,8 +466,8 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
         best = max(tried, key=lambda row: float(row["validation_map_at_r"]))
         assert taken["learning_rate"] == best["learning_rate"] and taken["chosen"] == best["chosen"] == "yes"
         assert [row["chosen"] for row in tried].count("no") == 1
-    for shelf in training_runs.chosen_shelves(load_settings(settings)):
-        for source, file in zip(shelf.of.files(), shelf.of.network.files()):
+    for store in training_runs.chosen_stores(load_settings(settings)):
+        for source, file in zip(store.of.files(), store.of.network.files()):
             assert source.read_bytes() == file.read_bytes()
 
 
@@ -478,14 +478,14 @@ def test_the_better_rate_by_validation_classes_is_chosen(tiles, tmp_path, scores
     trials = training_runs.trials_of(settings, settings.models[0], "Tiles")
     assert (
         training_runs.chosen_rate(settings, settings.models[0], "Tiles") is None
-        and training_runs.chosen_shelves(settings) == []
+        and training_runs.chosen_stores(settings) == []
     )
-    for shelf, score in zip(trials, scores, strict=True):
-        shelf.put(0, validation_map_at_r=[score], iteration=[2])
+    for store, score in zip(trials, scores, strict=True):
+        store.put(0, validation_map_at_r=[score], iteration=[2])
     best = rates[int(np.argmax(scores))]
     assert training_runs.chosen_rate(settings, settings.models[0], "Tiles") == best
-    chosen = training_runs.chosen_shelves(settings)
-    assert [(shelf.of.network.fold, shelf.of.rate) for shelf in chosen] == [(0, best), (1, best)]
+    chosen = training_runs.chosen_stores(settings)
+    assert [(store.of.network.fold, store.of.rate) for store in chosen] == [(0, best), (1, best)]
 
 
 def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
@@ -497,9 +497,9 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
     training["learning_rate"] = other
     settings = settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
     run_inside(SCRIPT, settings)
-    (shelf,) = training_runs.chosen_shelves(load_settings(settings))
+    (store,) = training_runs.chosen_stores(load_settings(settings))
     assert networks(tmp_path) != before
-    assert [file.read_bytes() for file in shelf.of.network.files()] == [file.read_bytes() for file in shelf.of.files()]
+    assert [file.read_bytes() for file in store.of.network.files()] == [file.read_bytes() for file in store.of.files()]
 
 
 def test_one_dataset_of_several(tiles, tmp_path, run_inside, fails):

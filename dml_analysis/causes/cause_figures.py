@@ -219,8 +219,8 @@ def random_figure(settings, table):
 # ---------------------------------------------------------------------------------------------------------------------
 def _draw_pairs(settings, protocol):
     chosen = explained_pairs.chosen_pairs(settings)
-    shelves = [shelf for shelf in explained_pairs.shelves_of(settings, chosen)[protocol] if shelf.is_whole()]
-    if not shelves:
+    stores = [store for store in explained_pairs.stores_of(settings, chosen)[protocol] if store.is_complete()]
+    if not stores:
         raise MissingFile(
             f"{settings.results / protocol.name / 'causes' / 'pairs'}: no pairs; run causes/4_explain_pairs.py"
         )
@@ -228,7 +228,7 @@ def _draw_pairs(settings, protocol):
         "Queries and the wrong car that is nearest to each under one of these models: the pixels of both that move the distance "
         "between their embeddings, under each model."
     )
-    networks, maps = [shelf.of.network for shelf in shelves], [shelf.read("maps")["maps"] for shelf in shelves]
+    networks, maps = [store.of.network for store in stores], [store.read("maps")["maps"] for store in stores]
     drawn = pairs_figure(chosen[:MOST_PAIRS], networks, maps)
     figures.draw_by_protocol(settings, protocol, "pairs", drawn, caption)
 

@@ -63,9 +63,9 @@ def embeddings_stage(settings):
     items, networks = counterfactuals.items_of(scenes_of(settings)), networks_shown(settings)
     make = partial(car_embeddings.make, settings, items)
     jobs = [
-        Job([car_embeddings.shelf_of(each, items, EMBEDDINGS) for each in group], make) for group in by_trunk(networks)
+        Job([car_embeddings.store_of(each, items, EMBEDDINGS) for each in group], make) for group in by_trunk(networks)
     ]
-    return network_stage("embeddings of scenes", "image", jobs, networks, [items], lambda shelf: [shelf.of])
+    return network_stage("embeddings of scenes", "image", jobs, networks, [items], lambda store: [store.of])
 
 
 def maps_stage(settings):
@@ -73,7 +73,7 @@ def maps_stage(settings):
     items = mapped_items(settings)
     mapped = [each for each in networks_shown(settings) if each.has_maps and saliency_maps.protocols_of_network(each)]
     make = saliency_maps.maker(settings, {COUNTERFACTUALS: items}, 1, mapped)
-    jobs = [Job([saliency_maps.shelf_of(each, protocol, items, SCENES) for protocol in saliency_maps.protocols_of_network(each)], make)
+    jobs = [Job([saliency_maps.store_of(each, protocol, items, SCENES) for protocol in saliency_maps.protocols_of_network(each)], make)
             for each in mapped]  # fmt: skip
     if not jobs:
         return Stage("maps of scenes", "map", [], views(settings))
@@ -88,20 +88,20 @@ def views(settings):
     whole = settings.whole
     some = scenes_of(whole)
     items = counterfactuals.items_of(some)
-    shelves = [car_embeddings.shelf_of(each, items, EMBEDDINGS) for each in networks_shown(whole) if each.is_known()]
-    return [View(csv_file(settings, protocol), COLUMNS, shelves, partial(rows_of, whole, protocol, some))
+    stores = [car_embeddings.store_of(each, items, EMBEDDINGS) for each in networks_shown(whole) if each.is_known()]
+    return [View(csv_file(settings, protocol), COLUMNS, stores, partial(rows_of, whole, protocol, some))
             for protocol in settings.protocols]  # fmt: skip
 
 
-def rows_of(settings, protocol, some, shelves, columns):
+def rows_of(settings, protocol, some, stores, columns):
     """A row for each network and property."""
     mapped = mapped_items(settings)
-    for shelf in shelves:
-        network = shelf.of
-        moved = moved_by(network, protocol, car_embeddings.read(shelf))
+    for store in stores:
+        network = store.of
+        moved = moved_by(network, protocol, car_embeddings.read(store))
         low, high = interval(moved, derived_seed(settings.seed, "scenes"))  # the same draws of scenes for all networks
         carries, n_mapped = np.full((2, len(NAMES)), np.nan), 0
-        if network.has_maps and (kept := saliency_maps.shelf_of(network, protocol, mapped, SCENES)).is_whole():
+        if network.has_maps and (kept := saliency_maps.store_of(network, protocol, mapped, SCENES)).is_complete():
             carries, n_mapped = carried_by(kept, some[: len(mapped)]), len(mapped)
         for place, name in enumerate(NAMES):
             yield [*network.labels.values(), name, len(some), moved[:, place].mean(), low[place], high[place], n_mapped,
@@ -118,10 +118,10 @@ def moved_by(network, protocol, embedded):
         raise InputError(f"{network.name}: embeddings of scenes: {error}") from None
 
 
-def carried_by(shelf, some):
+def carried_by(store, some):
     """(2, p): the means over scenes of what movements.carried gives for the maps of these scenes' first frames."""
-    found, crop = [], shelf.of.network.crop
-    for scene, saliency in zip(some, shelf.read("maps")["maps"]):
+    found, crop = [], store.of.network.crop
+    for scene, saliency in zip(some, store.read("maps")["maps"]):
         base = picture(scene.base, crop)
         found.append([carried(saliency, changed_pixels(base, picture(item, crop))) for item in scene.changed.values()])
     return np.nanmean(found, axis=0).T

@@ -17,7 +17,7 @@ from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.saliency_maps import Mapped
 from dml_analysis.seeds import derived_seed, fingerprint
 from dml_analysis.stages import Job
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 HINT = "run properties/2_embed_cars.py first"
 
@@ -47,10 +47,10 @@ def chosen_pairs(settings):
     models, networks, count = table[MODEL].to_numpy(), networks_asked(settings), settings.causes.pairs
     found, used = [], set()
     for place, network in enumerate(networks):
-        shelf = car_embeddings.shelf_of(network, items)
-        if not shelf.is_whole():
-            raise InputError(f"{shelf.folder}: no whole embeddings of {network.name}; {HINT}")
-        neighbors = rank_1_errors.neighbors_of(shelf, settings.protocols[0])
+        store = car_embeddings.store_of(network, items)
+        if not store.is_complete():
+            raise InputError(f"{store.folder}: no whole embeddings of {network.name}; {HINT}")
+        neighbors = rank_1_errors.neighbors_of(store, settings.protocols[0])
         wrong = [i for i in np.flatnonzero(models[neighbors] != models) if i not in used]
         some = evenly_spaced(wrong, len(range(place, count, len(networks))))
         used |= set(some)
@@ -58,20 +58,20 @@ def chosen_pairs(settings):
     return [some[turn] for turn in range(count) for some in found if turn < len(some)]
 
 
-def shelf_of(network, protocol, pairs):
+def store_of(network, protocol, pairs):
     """The maps (2, h, w), of query and neighbour, of each pair."""
     settings = network.settings
-    made_of = saliency_maps.made_of_maps(network, protocol, [item for pair in pairs for item in pair])
-    made_of |= {"pairs": fingerprint([pair.name for pair in pairs])}
+    provenance = saliency_maps.provenance_maps(network, protocol, [item for pair in pairs for item in pair])
+    provenance |= {"pairs": fingerprint([pair.name for pair in pairs])}
     folder = settings.results / protocol.name / "causes" / "pairs" / network.path
     arrays = {"maps": Array("f2", (2, *network.crop.size), low=0, high=1)}
-    return Shelf(folder, made_of, [[pair.name for pair in pairs]], arrays, Mapped(network, protocol))
+    return ResultStore(folder, provenance, [[pair.name for pair in pairs]], arrays, Mapped(network, protocol))
 
 
-def shelves_of(settings, pairs):
-    """Protocol -> the shelves of all networks that are asked."""
+def stores_of(settings, pairs):
+    """Protocol -> the stores of all networks that are asked."""
     networks = networks_asked(settings)
-    return {protocol: [shelf_of(each, protocol, pairs) for each in networks] for protocol in settings.protocols}
+    return {protocol: [store_of(each, protocol, pairs) for each in networks] for protocol in settings.protocols}
 
 
 def stage(settings):
@@ -82,14 +82,14 @@ def stage(settings):
             f"settings {settings.name!r}: no network retrieves a wrong car, so there is no pair to explain"
         )
     make = partial(make_maps, pairs, loader(networks))
-    jobs = [Job([shelf_of(each, protocol, pairs) for protocol in settings.protocols], make) for each in networks]
+    jobs = [Job([store_of(each, protocol, pairs) for protocol in settings.protocols], make) for each in networks]
     items = [item for pair in pairs for item in pair]
     return network_stage("explained pairs", "pair", jobs, networks, [items], saliency_maps.loads)
 
 
-def make_maps(pairs, load, shelves, number, tick):
+def make_maps(pairs, load, stores, number, tick):
     """The maps of all pairs under a network, by some protocols; see Job.make."""
-    network, protocols = shelves[0].of.network, [shelf.of.protocol for shelf in shelves]
+    network, protocols = stores[0].of.network, [store.of.protocol for store in stores]
     ready, found = load(network.path), []
     for pair in pairs:
         found.append(maps_of_pair(network, ready, pair, protocols))

@@ -45,54 +45,54 @@ def has_masks(settings, dataset):
 
 
 def stage(settings):
-    """No shelves, as all of it takes seconds: views of the kept maps of all datasets that have masks."""
+    """No stores, as all of it takes seconds: views of the kept maps of all datasets that have masks."""
     settings.check_table_folds()
     with_masks = [dataset for dataset in settings.datasets if has_masks(settings, dataset)]
     if not with_masks:
         raise InputError(f"settings {settings.name!r}: no dataset has masks; only rendered cars do (data/README.md)")
     items, views, found = saliency_maps.mapped_items(settings._replace(datasets=with_masks)), [], []
     for dataset, protocol in ((dataset, protocol) for dataset in with_masks for protocol in settings.protocols):
-        shelves = saliency_maps.kept(settings.whole, protocol, dataset, items[dataset])
-        found += shelves
+        stores = saliency_maps.kept(settings.whole, protocol, dataset, items[dataset])
+        found += stores
         share = looker(items[dataset])
-        views.append(View(csv_file(settings, protocol, dataset), COLUMNS, shelves, partial(rows_of, share)))
-        views.append(View(tests_file(settings, protocol, dataset), TESTS, shelves, partial(test_rows, share, settings)))
+        views.append(View(csv_file(settings, protocol, dataset), COLUMNS, stores, partial(rows_of, share)))
+        views.append(View(tests_file(settings, protocol, dataset), TESTS, stores, partial(test_rows, share, settings)))
     return Stage("locations of maps", "map", [], views, lacking=saliency_maps.lacking(found))
 
 
 def looker(items):
-    """share(shelf): the Located of a shelf of maps of these items; each shelf is looked at once."""
+    """share(store): the Located of a store of maps of these items; each store is looked at once."""
     found = {}
 
     @cache
     def regions(number, crop):
         return [region_shares(mask, crop) for mask in masks_of(saliency_maps.parts_of(items)[number])]
 
-    def share(shelf):
-        if shelf.folder not in found:
-            parts = range(len(shelf.parts))
-            some = [located(shelf.get(number)["maps"], regions(number, shelf.of.network.crop)) for number in parts]
-            found[shelf.folder] = type(some[0])(*map(np.concatenate, zip(*some)))
-        return found[shelf.folder]
+    def share(store):
+        if store.folder not in found:
+            parts = range(len(store.parts))
+            some = [located(store.get(number)["maps"], regions(number, store.of.network.crop)) for number in parts]
+            found[store.folder] = type(some[0])(*map(np.concatenate, zip(*some)))
+        return found[store.folder]
 
     return share
 
 
-def rows_of(share, shelves, columns):
+def rows_of(share, stores, columns):
     """A row for each network and region: means over the images."""
-    for shelf in shelves:
-        found, labels = share(shelf), shelf.of.network.labels
+    for store in stores:
+        found, labels = share(store), store.of.network.labels
         means = [np.nanmean(each, axis=0) for each in found]
         for place, region in enumerate(REGIONS):
             n = int(np.isfinite(found.mass[:, place]).sum())
             yield [*labels.values(), region, n, *(mean[place] for mean in means)]
 
 
-def test_rows(share, settings, shelves, columns):
+def test_rows(share, settings, stores, columns):
     """Of every two groups: whether one has more of its maps in a region."""
     found = {}
-    for shelf in shelves:
-        found.setdefault(shelf.of.network.model.name, []).append(share(shelf))
+    for store in stores:
+        found.setdefault(store.of.network.model.name, []).append(share(store))
     for measure in ("mass", "highest"):
         # (models, images, regions), a model's folds averaged
         values = {model: np.mean([getattr(each, measure) for each in some], axis=0) for model, some in found.items()}

@@ -27,25 +27,25 @@ def csv_file(settings, protocol):
 
 
 def stage(settings):
-    """No shelves, as all of it takes seconds: views of the embeddings of the rendered cars."""
+    """No stores, as all of it takes seconds: views of the embeddings of the rendered cars."""
     whole = settings.whole
     items, codes = property_scores.cars_of(whole)
-    shelves, _ = car_embeddings.whole_shelves(whole, items)
-    views = [View(csv_file(settings, protocol), COLUMNS, shelves, partial(rows_of, whole, protocol, codes))
+    stores, _ = car_embeddings.whole_stores(whole, items)
+    views = [View(csv_file(settings, protocol), COLUMNS, stores, partial(rows_of, whole, protocol, codes))
              for protocol in settings.protocols]  # fmt: skip
     return Stage("wrong neighbours", "network", [], views)
 
 
-def neighbors_of(shelf, protocol):
+def neighbors_of(store, protocol):
     """(n,): the nearest other car of each, under a network, by the protocol's distance."""
-    return nearest(property_scores.coordinates_by(shelf.of, protocol, car_embeddings.read(shelf)))
+    return nearest(property_scores.coordinates_by(store.of, protocol, car_embeddings.read(store)))
 
 
-def rows_of(settings, protocol, codes, shelves, columns):
+def rows_of(settings, protocol, codes, stores, columns):
     """A row for each model and property, over its folds, and for each group, over its models' networks."""
     found = {}
-    for shelf in shelves:
-        found.setdefault(shelf.of.model.name, []).append(excesses(neighbors_of(shelf, protocol), codes, COLUMN))
+    for store in stores:
+        found.setdefault(store.of.model.name, []).append(excesses(neighbors_of(store, protocol), codes, COLUMN))
     models = [model for model in settings.models if model.name in found]
     units = [("model", model.name, model.group, [model]) for model in models]
     units += [("group", ALL, group, counted(models, group)) for group in groups(models)]

@@ -34,13 +34,13 @@ def stage(settings):
     for network in networks:
         protocols = [each for each in settings.protocols if network.fold in (*settings.table_folds(each), ALL_FOLDS)]
         jobs += [
-            Job([saliency_maps.shelf_of(network, each, items, condition) for each in protocols], make)
+            Job([saliency_maps.store_of(network, each, items, condition) for each in protocols], make)
             for condition in CONDITIONS
         ]
     for protocol in settings.protocols:
-        kept = [saliency_maps.shelf_of(each, protocol, everything) for each in networks if each.is_known()]
+        kept = [saliency_maps.store_of(each, protocol, everything) for each in networks if each.is_known()]
         random = [
-            saliency_maps.shelf_of(each.of.network, protocol, items, condition)
+            saliency_maps.store_of(each.of.network, protocol, items, condition)
             for each in kept
             for condition in CONDITIONS
         ]
@@ -57,16 +57,16 @@ def networks_asked(settings, dataset):
     return evenly_spaced(found, settings.causes.randomised_models)
 
 
-def rows_of(everything, items, shelves, columns):
+def rows_of(everything, items, stores, columns):
     """A row for each network and share: how its maps correlate with those of the intact network, over the images."""
     from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std, pearson
 
     intact = {}
-    for shelf in shelves:
-        network, protocol, condition = shelf.of
+    for store in stores:
+        network, protocol, condition = store.of
         if network.path not in intact:
             intact[network.path] = saliency_maps.some_maps(
-                saliency_maps.shelf_of(network, protocol, everything), ids_of(items)
+                saliency_maps.store_of(network, protocol, everything), ids_of(items)
             )
-        r = pearson(intact[network.path], shelf.read("maps")["maps"])
+        r = pearson(intact[network.path], store.read("maps")["maps"])
         yield [*network.labels.values(), condition.random_share, len(r), fisher_mean(r), fisher_std(r)]

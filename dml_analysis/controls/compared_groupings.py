@@ -64,8 +64,8 @@ def similarities(settings, protocol):
 def _embeddings(settings):
     """Name of a model -> its embeddings (n, d) of the rendered cars, one array for each fold; of those that are whole."""
     found = {}
-    for shelf in car_embeddings.whole_shelves(settings, property_scores.cars_of(settings)[0])[0]:
-        found.setdefault(shelf.of.model.name, []).append(car_embeddings.read(shelf))
+    for store in car_embeddings.whole_stores(settings, property_scores.cars_of(settings)[0])[0]:
+        found.setdefault(store.of.model.name, []).append(car_embeddings.read(store))
     return found
 
 

@@ -69,27 +69,27 @@ def stage(settings):
     everything = saliency_maps.mapped_items(settings._replace(datasets=[dataset]))[dataset]
     items, networks = noise_ceilings.items_of(settings, everything), networks_asked(settings, dataset)
     if what := saliency_maps.lacking(
-        [saliency_maps.shelf_of(each, p, everything) for each in networks for p in settings.protocols]
+        [saliency_maps.store_of(each, p, everything) for each in networks for p in settings.protocols]
     ):
         raise InputError(f"settings {settings.name!r}: {what}")
     make = saliency_maps.maker(settings, {dataset: items}, 1, networks)
     for network in networks:
         for variation in variations_of(settings):
-            shelves = [
-                saliency_maps.shelf_of(network, p, items, each)
+            stores = [
+                saliency_maps.store_of(network, p, items, each)
                 for p in settings.protocols
                 for each in variation.conditions
             ]
-            jobs.append(Job(shelves, make))
+            jobs.append(Job(stores, make))
     for protocol in settings.protocols:
         known = [each for each in networks_asked(whole, dataset) if each.is_known()]
-        shelves = [saliency_maps.shelf_of(each, protocol, items, condition) for variation in variations_of(settings)
+        stores = [saliency_maps.store_of(each, protocol, items, condition) for variation in variations_of(settings)
                    for condition in variation.conditions for each in known]  # fmt: skip
-        noise = [saliency_maps.shelf_of(each, protocol, items, condition) for condition in noise_ceilings.noise_conditions(settings)
+        noise = [saliency_maps.store_of(each, protocol, items, condition) for condition in noise_ceilings.noise_conditions(settings)
                  for each in known]  # fmt: skip
         of_all, of_some = (partial(each, whole, everything, items) for each in (rows_of, needed_rows))
-        views.append(View(csv_file(settings, protocol, dataset), COLUMNS, shelves, of_all))
-        views.append(View(needed_file(settings, protocol, dataset), NEEDED, [*shelves, *noise], of_some))
+        views.append(View(csv_file(settings, protocol, dataset), COLUMNS, stores, of_all))
+        views.append(View(needed_file(settings, protocol, dataset), NEEDED, [*stores, *noise], of_some))
     return network_stage("varied maps", "map", jobs, networks, [items], saliency_maps.loads, views=views)
 
 
@@ -102,39 +102,39 @@ def networks_asked(settings, dataset):
 # ---------------------------------------------------------------------------------------------------------------------
 # The CSV file.
 # ---------------------------------------------------------------------------------------------------------------------
-def rows_of(settings, everything, items, shelves, columns):
+def rows_of(settings, everything, items, stores, columns):
     """A row for each variation whose maps are whole under all networks, the settings' own way first."""
     by_condition = {}
-    for shelf in shelves:
-        by_condition.setdefault(shelf.of.condition, []).append(shelf)
+    for store in stores:
+        by_condition.setdefault(store.of.condition, []).append(store)
     most = max(map(len, by_condition.values()), default=0)
     whole = {condition: some for condition, some in by_condition.items() if len(some) == most}
     if not whole:
         return
     first = next(iter(whole.values()))
     own_maps = [
-        saliency_maps.some_maps(saliency_maps.shelf_of(each.of.network, each.of.protocol, everything), ids_of(items))
+        saliency_maps.some_maps(saliency_maps.store_of(each.of.network, each.of.protocol, everything), ids_of(items))
         for each in first
     ]
     own = similarity(first, items, own_maps)
     yield _row(settings, "own", OWN, first, own, own, len(items))
     named = {condition: variation.name for variation in variations_of(settings) for condition in variation.conditions}
     for condition, some in whole.items():
-        found = similarity(some, items, [shelf.read("maps")["maps"] for shelf in some])
+        found = similarity(some, items, [store.read("maps")["maps"] for store in some])
         yield _row(settings, named[condition], condition, some, found, own, len(items))
 
 
-def similarity(shelves, items, some):
+def similarity(stores, items, some):
     """(l, l): the correlation of every two networks' maps (n, h, w), mean over the images by Fisher's z."""
-    crops = [shelf.of.network.crop for shelf in shelves]
+    crops = [store.of.network.crop for store in stores]
     sizes = [size_of(item.path) for item in items] if len(set(crops)) > 1 else ()
-    r, _ = map_comparisons.compare(some, shelves[0].of.protocol.jsd_base, lambda ticks: None, crops, sizes)
+    r, _ = map_comparisons.compare(some, stores[0].of.protocol.jsd_base, lambda ticks: None, crops, sizes)
     found = fisher_mean(r, axis=0)
     return np.where(np.eye(len(found), dtype=bool), 1, found)
 
 
-def _row(settings, name, condition, shelves, found, own, n_images):
-    models = [shelf.of.network.model for shelf in shelves]
+def _row(settings, name, condition, stores, found, own, n_images):
+    models = [store.of.network.model for store in stores]
     of = [model.group for model in models]
     upper = np.triu_indices(len(of), 1)
     same = np.equal.outer(of, of)[upper]
@@ -155,16 +155,16 @@ def _row(settings, name, condition, shelves, found, own, n_images):
 # ---------------------------------------------------------------------------------------------------------------------
 # How many images it takes.
 # ---------------------------------------------------------------------------------------------------------------------
-def needed_rows(settings, everything, items, shelves, columns):
+def needed_rows(settings, everything, items, stores, columns):
     """How many images it takes to tell two models' maps apart, by the number of samples.
 
     Two models are told apart if their maps are less alike than each one's own under other noise, by Fisher's z.
     """
     usual = settings.saliency.noise_samples
     for samples in [usual, *settings.controls.varied_samples]:
-        noise = [each for each in shelves
+        noise = [each for each in stores
                  if each.of.condition.draw and (each.of.condition.noise_samples or usual) == samples]  # fmt: skip
-        first = _first_maps(settings, everything, items, shelves, noise, samples)
+        first = _first_maps(settings, everything, items, stores, noise, samples)
         if not 1 < len(noise) == len(first) or len({each.of.network.crop for each in noise}) > 1:
             continue
         ceilings = np.arctanh([pearson(a, b.read("maps")["maps"]) for a, b in zip(first, noise)])
@@ -181,15 +181,15 @@ def needed_rows(settings, everything, items, shelves, columns):
             yield [samples, len(needs), len(differences), count, (needs <= count).mean()]
 
 
-def _first_maps(settings, everything, items, shelves, noise, samples):
+def _first_maps(settings, everything, items, stores, noise, samples):
     """The maps (n, h, w) under the run's own noise, of each network that has such under other noise."""
     if samples == settings.saliency.noise_samples:
         return [
             saliency_maps.some_maps(
-                saliency_maps.shelf_of(each.of.network, each.of.protocol, everything), ids_of(items)
+                saliency_maps.store_of(each.of.network, each.of.protocol, everything), ids_of(items)
             )
             for each in noise
         ]
-    return [each.read("maps")["maps"] for each in shelves
+    return [each.read("maps")["maps"] for each in stores
             if each.of.condition._replace(name="", noise_samples=None) == OWN
             and each.of.condition.noise_samples == samples]  # fmt: skip

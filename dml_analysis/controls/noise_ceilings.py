@@ -60,8 +60,8 @@ def stage(settings):
     """Maps of some images under other noise, by all networks, and under random weights, by one network's architecture."""
     settings.check_table_folds()
     everything, jobs, views, mapped, lists = saliency_maps.mapped_items(settings), [], [], [], []
-    kept = [shelf for protocol in settings.protocols for dataset in settings.datasets
-            for shelf in saliency_maps.kept(settings, protocol, dataset, everything[dataset])]  # fmt: skip
+    kept = [store for protocol in settings.protocols for dataset in settings.datasets
+            for store in saliency_maps.kept(settings, protocol, dataset, everything[dataset])]  # fmt: skip
     if what := saliency_maps.lacking(kept):
         raise InputError(f"settings {settings.name!r}: {what}")
     for dataset in settings.datasets:
@@ -72,11 +72,11 @@ def stage(settings):
             protocols = saliency_maps.protocols_of_network(network)
             conditions = noise_conditions(settings)
             jobs.append(
-                Job([saliency_maps.shelf_of(network, p, items, c) for p in protocols for c in conditions], make)
+                Job([saliency_maps.store_of(network, p, items, c) for p in protocols for c in conditions], make)
             )
         for condition in random_conditions(settings):
             network = drawn_from(networks)
-            jobs.append(Job([saliency_maps.shelf_of(network, p, items, condition) for p in settings.protocols], make))
+            jobs.append(Job([saliency_maps.store_of(network, p, items, condition) for p in settings.protocols], make))
         mapped, lists = mapped + networks, [*lists, items]
         for protocol in settings.protocols:
             views += views_of(settings.whole, protocol, dataset, everything[dataset])
@@ -104,15 +104,15 @@ def views_of(settings, protocol, dataset, everything):
     """bounds_<dataset>.csv and folds_against_losses_<dataset>.csv."""
     items = items_of(settings, everything)
     networks = [each.of.network for each in saliency_maps.kept(settings, protocol, dataset, everything)]
-    shelves = [saliency_maps.shelf_of(each, protocol, items, OTHER_NOISE) for each in networks]
-    shelves += [
-        saliency_maps.shelf_of(drawn_from(networks), protocol, items, each)
+    stores = [saliency_maps.store_of(each, protocol, items, OTHER_NOISE) for each in networks]
+    stores += [
+        saliency_maps.store_of(drawn_from(networks), protocol, items, each)
         for each in random_conditions(settings)
         if networks
     ]
     rows, answer = (partial(each, settings, items, everything) for each in (rows_of, answer_of))
-    return [View(csv_file(settings, protocol, dataset), COLUMNS, shelves, rows),
-            View(answer_file(settings, protocol, dataset), ANSWER, shelves, answer)]  # fmt: skip
+    return [View(csv_file(settings, protocol, dataset), COLUMNS, stores, rows),
+            View(answer_file(settings, protocol, dataset), ANSWER, stores, answer)]  # fmt: skip
 
 
 class Compared(NamedTuple):
@@ -129,13 +129,13 @@ class Compared(NamedTuple):
         return np.concatenate([found, np.full(len(self.networks) - len(found), np.nan)])
 
 
-def compare(items, everything, shelves):
-    """The Compared of the run's own maps of these items, and those on shelves: under other noise, and of random weights."""
-    protocol, ids = shelves[0].of.protocol, ids_of(items)
-    noise = [shelf for shelf in shelves if shelf.of.condition == OTHER_NOISE]
-    random = [shelf for shelf in shelves if shelf.of.condition != OTHER_NOISE]
+def compare(items, everything, stores):
+    """The Compared of the run's own maps of these items, and those on stores: under other noise, and of random weights."""
+    protocol, ids = stores[0].of.protocol, ids_of(items)
+    noise = [store for store in stores if store.of.condition == OTHER_NOISE]
+    random = [store for store in stores if store.of.condition != OTHER_NOISE]
     own = [
-        saliency_maps.some_maps(saliency_maps.shelf_of(each.of.network, protocol, everything), ids) for each in noise
+        saliency_maps.some_maps(saliency_maps.store_of(each.of.network, protocol, everything), ids) for each in noise
     ]
     some, crops = (
         own + [each.read("maps")["maps"] for each in random],
@@ -148,11 +148,11 @@ def compare(items, everything, shelves):
     return Compared([each.of.network for each in noise] + [None] * len(random), pairs, np.moveaxis(ceilings, 0, 2))
 
 
-def rows_of(settings, items, everything, shelves, columns):
+def rows_of(settings, items, everything, stores, columns):
     """A row for each network with itself under other noise, and for each pair: means over the images."""
-    if not any(shelf.of.condition == OTHER_NOISE for shelf in shelves):
+    if not any(store.of.condition == OTHER_NOISE for store in stores):
         return
-    yield from rows_from(compare(items, everything, shelves))
+    yield from rows_from(compare(items, everything, stores))
 
 
 def rows_from(found):
@@ -223,11 +223,11 @@ def _means(values, factor):
     ]
 
 
-def answer_of(settings, items, everything, shelves, columns):
+def answer_of(settings, items, everything, stores, columns):
     """The row of folds_against_losses_<dataset>.csv; none where there is one fold, or one trained loss."""
-    if not any(shelf.of.condition == OTHER_NOISE for shelf in shelves):
+    if not any(store.of.condition == OTHER_NOISE for store in stores):
         return
-    if answer := answer_from(compare(items, everything, shelves), derived_seed(settings.seed, "matching losses")):
+    if answer := answer_from(compare(items, everything, stores), derived_seed(settings.seed, "matching losses")):
         yield answer
 
 

@@ -1,4 +1,4 @@
-"""Nulls, intervals and smallest differences beside the NR-Precision of all networks: two shelves for each, three CSV files.
+"""Nulls, intervals and smallest differences beside the NR-Precision of all networks: two stores for each, three CSV files.
 
 A network's z-scores of every query are kept, so that folds and models can be compared query by query.
 """
@@ -18,7 +18,7 @@ from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.seeds import derived_seed
 from dml_analysis.stages import Job, Stage, View
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 NAMES = [each.name for each in PROPERTIES]
 PROPERTY, SHARE = csv_files.one_of(NAMES), csv_files.between(0, 1)
@@ -40,32 +40,32 @@ def file_of(settings, protocol, name):
     return settings.results / protocol.name / "controls" / f"{name}.csv"
 
 
-def scores_shelf(scored, items):
-    """The z-score (k,) of every query, from the shelf of a network's scores; a row for each image."""
+def scores_store(scored, items):
+    """The z-score (k,) of every query, from the store of a network's scores; a row for each image."""
     settings = scored.of.network.settings
     folder = settings.results / scored.of.protocol.name / "controls" / "query_scores" / scored.of.network.path
     arrays = {"scores": Array("f4", (len(NAMES),), finite=False)}
-    return Shelf(folder, {"scores": scored.fingerprint}, [ids_of(items)], arrays, scored.of, scored.labels)
+    return ResultStore(folder, {"scores": scored.fingerprint}, [ids_of(items)], arrays, scored.of, scored.labels)
 
 
-def null_shelf(scored):
-    """What permuted labels give, from the shelf of a network's scores; a row for each property."""
+def null_store(scored):
+    """What permuted labels give, from the store of a network's scores; a row for each property."""
     settings, permutations = scored.of.network.settings, scored.of.network.settings.controls.permutations
     folder = settings.results / scored.of.protocol.name / "controls" / "nulls" / scored.of.network.path
-    made_of = {"scores": scored.fingerprint, "permutations": permutations, **unlike_defaults(settings, "seed")}
+    provenance = {"scores": scored.fingerprint, "permutations": permutations, **unlike_defaults(settings, "seed")}
     labels = scored.labels | {"permutations": permutations}
     arrays = dict.fromkeys(NULL, Array("f8", finite=False)) | {"n_images": Array("i8")}
-    return Shelf(folder, made_of, [NAMES], arrays, scored.of, labels)
+    return ResultStore(folder, provenance, [NAMES], arrays, scored.of, labels)
 
 
-def order_shelf(scored, n):
+def order_store(scored, n):
     """NR-Precision (k,) among fewer images, evenly spaced over all; a row for each number of images, all of them last."""
     settings = scored.of.network.settings
     folder = settings.results / scored.of.protocol.name / "controls" / "orders" / scored.of.network.path
     numbers = sorted({min(n, max(FEWEST, n // part)) for part in PARTS} | {n})
     arrays = {"nr_precision": Array("f8", (len(NAMES),), finite=False)}
     parts = [[str(number)] for number in numbers]
-    return Shelf(folder, {"scores": scored.fingerprint}, parts, arrays, scored.of, scored.labels)
+    return ResultStore(folder, {"scores": scored.fingerprint}, parts, arrays, scored.of, scored.labels)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -74,31 +74,31 @@ def order_shelf(scored, n):
 def stage(settings):
     """Nulls and z-scores of all networks that have scores."""
     (items, codes), jobs = property_scores.cars_of(settings), []
-    sources, lacking = car_embeddings.whole_shelves(settings, items)
+    sources, lacking = car_embeddings.whole_stores(settings, items)
     for embedded, protocol in product(sources, settings.protocols):
-        scored = property_scores.shelf_of(embedded.of, protocol, embedded, codes)
+        scored = property_scores.store_of(embedded.of, protocol, embedded, codes)
         jobs += [
-            Job([scores_shelf(scored, items)], partial(make_scores, embedded, codes)),
-            Job([null_shelf(scored)], partial(make_null, embedded, codes)),
-            Job([order_shelf(scored, len(items))], partial(make_orders, embedded, codes)),
+            Job([scores_store(scored, items)], partial(make_scores, embedded, codes)),
+            Job([null_store(scored)], partial(make_null, embedded, codes)),
+            Job([order_store(scored, len(items))], partial(make_orders, embedded, codes)),
         ]
     return Stage("controls of scores", "row", jobs, views(settings), lacking=lacking)
 
 
-def make_scores(embedded, codes, shelves, number, tick):
+def make_scores(embedded, codes, stores, number, tick):
     """The z-scores of all queries of a network; see Job.make."""
-    (shelf,) = shelves
-    coordinates, cap = subject(embedded, shelf.of)
+    (store,) = stores
+    coordinates, cap = subject(embedded, store.of)
     found = permutation_null.query_scores(coordinates, codes, cap)
     tick(len(codes))
     return [{"scores": found}]
 
 
-def make_null(embedded, codes, shelves, number, tick):
+def make_null(embedded, codes, stores, number, tick):
     """The null of every property, for a network; see Job.make."""
-    (shelf,), (network, protocol) = shelves, shelves[0].of
-    coordinates, cap = subject(embedded, shelf.of)
-    observed = property_scores.score(car_embeddings.read(embedded), codes, shelf.of)
+    (store,), (network, protocol) = stores, stores[0].of
+    coordinates, cap = subject(embedded, store.of)
+    observed = property_scores.score(car_embeddings.read(embedded), codes, store.of)
     seed = derived_seed(network.settings.seed, "null", protocol.name, *network.path.parts)
     null = permutation_null.permutation_null(coordinates, codes, network.settings.controls.permutations, seed, cap)
     found = {"n_images": [len(codes)] * len(NAMES)}
@@ -111,11 +111,11 @@ def make_null(embedded, codes, shelves, number, tick):
     return [found]
 
 
-def make_orders(embedded, codes, shelves, number, tick):
+def make_orders(embedded, codes, stores, number, tick):
     """The NR-Precision of a network among some images; see Job.make."""
-    (shelf,) = shelves
-    chosen = evenly_spaced(range(len(codes)), int(shelf.parts[number][0]))
-    found = property_scores.score(car_embeddings.read(embedded)[chosen], codes[chosen], shelf.of)
+    (store,) = stores
+    chosen = evenly_spaced(range(len(codes)), int(store.parts[number][0]))
+    found = property_scores.score(car_embeddings.read(embedded)[chosen], codes[chosen], store.of)
     tick(1)
     return [{"nr_precision": [found.nr_precision]}]
 
@@ -135,34 +135,34 @@ def views(settings):
     known = [each for each in car_embeddings.embedding_networks(whole) if each.is_known()]
     for protocol in settings.protocols:
         scored = [
-            property_scores.shelf_of(each, protocol, car_embeddings.shelf_of(each, items), codes) for each in known
+            property_scores.store_of(each, protocol, car_embeddings.store_of(each, items), codes) for each in known
         ]
-        queries = [scores_shelf(each, items) for each in scored]
-        found += [View(file_of(settings, protocol, "nulls"), NULLS, [null_shelf(each) for each in scored]),
+        queries = [scores_store(each, items) for each in scored]
+        found += [View(file_of(settings, protocol, "nulls"), NULLS, [null_store(each) for each in scored]),
                   View(file_of(settings, protocol, "intervals"), INTERVALS, queries, partial(interval_rows, whole)),
                   View(file_of(settings, protocol, "differences"), DIFFERENCES, queries, difference_rows),
-                  View(file_of(settings, protocol, "orders"), ORDERS, [order_shelf(each, len(items)) for each in scored],
+                  View(file_of(settings, protocol, "orders"), ORDERS, [order_store(each, len(items)) for each in scored],
                        order_rows)]  # fmt: skip
     return found
 
 
-def by_model(shelves):
-    """Name of a model -> its shelves, one for each fold."""
+def by_model(stores):
+    """Name of a model -> its stores, one for each fold."""
     found = {}
-    for shelf in shelves:
-        found.setdefault(shelf.of.network.model.name, []).append(shelf)
+    for store in stores:
+        found.setdefault(store.of.network.model.name, []).append(store)
     return found
 
 
 def read(some):
     """The z-scores (folds, n, k) of a model."""
-    return np.stack([shelf.read("scores")["scores"] for shelf in some]).astype(np.float64)
+    return np.stack([store.read("scores")["scores"] for store in some]).astype(np.float64)
 
 
-def interval_rows(settings, shelves, columns):
+def interval_rows(settings, stores, columns):
     """A row for each model and property: the mean over its folds, with intervals over queries, and over queries and folds."""
     seed = derived_seed(settings.seed, "bootstrap of queries")  # the same draws for all models, which are compared
-    for name, some in by_model(shelves).items():
+    for name, some in by_model(stores).items():
         found = read(some)
         intervals = [permutation_null.bootstrap(found, seed, over=over) if over == "queries" or len(some) > 1 else
                      np.full((len(NAMES), 2), np.nan) for over in permutation_null.OVER]  # fmt: skip
@@ -172,13 +172,13 @@ def interval_rows(settings, shelves, columns):
             yield [name, some[0].labels["type"], prop, found.shape[1], len(some), means[place], *of_property]
 
 
-def difference_rows(shelves, columns):
+def difference_rows(stores, columns):
     """How small a difference of two trained models can be told, a row for each property and number of queries and folds.
 
     least: the median over all pairs of models; told_apart: the share of pairs whose difference, as it is here, is at least that.
     The variance over folds is the mean of all pairs', as two folds say little of one.
     """
-    models = [read(some) for some in by_model(shelves).values() if some[0].of.network.model.trained]
+    models = [read(some) for some in by_model(stores).values() if some[0].of.network.model.trained]
     if len(models) < 2 or len({len(each) for each in models}) > 1:
         return
     pairs = [a - b for a, b in combinations(models, 2)]
@@ -194,11 +194,11 @@ def difference_rows(shelves, columns):
                 yield [prop, n, queries, count, len(pairs), np.median(column), (found[:, place] >= column).mean()]
 
 
-def order_rows(shelves, columns):
+def order_rows(stores, columns):
     """Is the order of the properties by NR-Precision that of all images where they are fewer? A row for each model and number."""
-    for some in by_model(shelves).values():
+    for some in by_model(stores).values():
         found = np.mean(
-            [shelf.read("nr_precision")["nr_precision"] for shelf in some], axis=0
+            [store.read("nr_precision")["nr_precision"] for store in some], axis=0
         )  # (numbers, k), all images last
         numbers = some[0].rows
         for number, row in zip(numbers[:-1], found):

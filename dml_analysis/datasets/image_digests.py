@@ -24,7 +24,7 @@ ENTRY = {"state": WORD, "content": WORD}
 
 
 def described(settings, items):
-    """How many images the items have, and which, for the made_of of results; of images that are gone, what is kept.
+    """How many images the items have, and which, for the provenance of results; of images that are gone, what is kept.
 
     Raises MissingFile if an image is missing and was never read, and InputError if it cannot be read.
     """

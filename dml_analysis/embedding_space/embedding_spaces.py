@@ -18,7 +18,7 @@ from dml_analysis.metrics.geometry import ZeroMean
 from dml_analysis.networks.specifications import ALL_FOLDS, by_trunk, network_stage, networks_of, no_direction
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, Stage, View
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 from dml_analysis.training import training_runs
 from dml_analysis.training.training_stages import LOG, looks_file
 
@@ -69,13 +69,16 @@ def _spaces(settings, dataset):
         yield "train", items, [network for network in networks if network.fold == fold]
 
 
-def shelf_of(network, part, items):
+def store_of(network, part, items):
     """The measures of a network on the images of a part, in a single row."""
     settings = network.settings
-    made_of = {"images": image_digests.described(settings, items), "classes": described([item.label for item in items])}
-    made_of |= {}
+    provenance = {
+        "images": image_digests.described(settings, items),
+        "classes": described([item.label for item in items]),
+    }
+    provenance |= {}
     labels = network.labels | {"part": part}
-    return Shelf(folder(settings) / "spaces" / part / network.path, made_of | network.made_of(), [[network.name]],
+    return ResultStore(folder(settings) / "spaces" / part / network.path, provenance | network.provenance(), [[network.name]],
                  ARRAYS_OF, network, labels)  # fmt: skip
 
 
@@ -83,23 +86,23 @@ def stage(settings):
     """The measures of all networks, on their training images and on test images."""
     spaces = [space for dataset in settings.datasets for space in _spaces(settings, dataset)]
     jobs = [
-        Job([shelf_of(each, part, items) for each in group], partial(make, items), len(items))
+        Job([store_of(each, part, items) for each in group], partial(make, items), len(items))
         for part, items, networks in spaces for group in by_trunk(networks)
     ]  # fmt: skip
     networks = {network.path: network for _, _, some in spaces for network in some}
     return network_stage("embedding spaces", "image", jobs, networks.values(), [items for _, items, _ in spaces],
-                         lambda shelf: [shelf.of], views=views(settings))  # fmt: skip
+                         lambda store: [store.of], views=views(settings))  # fmt: skip
 
 
-def make(items, shelves, number, tick):
+def make(items, stores, number, tick):
     """The measures of networks that share a trunk; see Job.make."""
     from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
 
-    wanted = [(shelf.of, True) for shelf in shelves]
-    arrays = embedded(wanted, items, shelves[0].of.settings.properties.batch_size, tick)
+    wanted = [(store.of, True) for store in stores]
+    arrays = embedded(wanted, items, stores[0].of.settings.properties.batch_size, tick)
     found = []
-    for shelf, array in zip(shelves, arrays):
-        network, part = shelf.of, shelf.labels["part"]
+    for store, array in zip(stores, arrays):
+        network, part = store.of, store.labels["part"]
         seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
         values = _measures(array, items, seed, f"{network.name}, {part} images")
         if not isinstance(values, InputError):
@@ -110,15 +113,15 @@ def make(items, shelves, number, tick):
 
 def views(settings):
     """embedding_space.csv, of the whole run but for datasets that are not there."""
-    whole, shelves = settings.whole, []
+    whole, stores = settings.whole, []
     for dataset in whole.datasets:
         try:
             spaces = list(_spaces(whole, dataset))
         except MissingFile:
             continue
-        shelves += [shelf_of(network, part, items) for part, items, networks in spaces
+        stores += [store_of(network, part, items) for part, items, networks in spaces
                     for network in networks if network.is_known()]  # fmt: skip
-    return [View(spaces_file(settings), SPACES, shelves)]
+    return [View(spaces_file(settings), SPACES, stores)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -129,28 +132,28 @@ class Look(NamedTuple):
 
     run: training_runs.Run
     iteration: int
-    kept: Shelf  # runs.looks_shelf
+    kept: ResultStore  # runs.looks_store
 
 
 def file_of_looks(settings, dataset):
     return folder(settings) / f"looks_{dataset}.csv"
 
 
-def look_shelves(settings, dataset):
+def look_stores(settings, dataset):
     """The measures of every look of the runs whose networks were taken, a row for each part of the images."""
     log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
-    shelves = []
-    for run_shelf in training_runs.chosen_shelves(settings._replace(datasets=[dataset])):
-        run, parts = run_shelf.of, training_runs.parts_of(run_shelf.of.network)
+    stores = []
+    for run_store in training_runs.chosen_stores(settings._replace(datasets=[dataset])):
+        run, parts = run_store.of, training_runs.parts_of(run_store.of.network)
         network = run.network
         of_run = (log.loss == network.model.name) & (log.fold == network.fold) & (log.learning_rate == run.rate)
         for iteration in log[of_run].iteration:
-            kept = training_runs.looks_shelf(run_shelf, int(iteration), parts)
+            kept = training_runs.looks_store(run_store, int(iteration), parts)
             classes = {f"{part} classes": described([item.label for item in items]) for part, items in parts.items()}
             at = folder(settings) / "looks" / network.path / f"rate{run.rate:g}" / f"iteration{iteration}"
-            shelves.append(Shelf(at, {"embeddings": kept.fingerprint, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
+            stores.append(ResultStore(at, {"embeddings": kept.fingerprint, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
                                  Look(run, int(iteration), kept), run.labels | {"iteration": int(iteration)}))  # fmt: skip
-    return shelves
+    return stores
 
 
 def keeps_looks(settings):
@@ -161,17 +164,17 @@ def looks_stage(settings):
     """The measures of all looks, of settings that train networks and keep the looks' embeddings."""
     if not keeps_looks(settings):
         return Stage("looks at trainings", "look", [])
-    shelves = [shelf for dataset in settings.datasets for shelf in look_shelves(settings, dataset)]
-    jobs = [Job([shelf], make_look) for shelf in shelves if shelf.of.kept.is_whole()]
-    lacking = [shelf for shelf in shelves if not shelf.of.kept.is_whole()]
+    stores = [store for dataset in settings.datasets for store in look_stores(settings, dataset)]
+    jobs = [Job([store], make_look) for store in stores if store.of.kept.is_complete()]
+    lacking = [store for store in stores if not store.of.kept.is_complete()]
     what = f"no embeddings of {len(lacking)} looks, the first is {lacking[0].of.kept.folder}" if lacking else ""
     return Stage("looks at trainings", "look", jobs, look_views(settings), lacking=what)
 
 
-def make_look(shelves, number, tick):
+def make_look(stores, number, tick):
     """The measures of a look; see Job.make."""
-    (shelf,), rows = shelves, []
-    (run, iteration, kept), network = shelf.of, shelf.of.run.network
+    (store,), rows = stores, []
+    (run, iteration, kept), network = store.of, store.of.run.network
     for place, (part, items) in enumerate(training_runs.parts_of(network).items()):
         embeddings = kept.get(place)["embeddings"].astype(np.float32)
         seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
@@ -184,5 +187,5 @@ def make_look(shelves, number, tick):
 
 def look_views(settings):
     """looks_<dataset>.csv, of all models and folds."""
-    return [View(file_of_looks(settings, dataset), LOOKS, look_shelves(settings.whole, dataset))
+    return [View(file_of_looks(settings, dataset), LOOKS, look_stores(settings.whole, dataset))
             for dataset in settings.datasets]  # fmt: skip

@@ -47,15 +47,15 @@ class Source(NamedTuple):
         """Whether its code is a file that somebody may change, other than a library's."""
         return self.network != BN_INCEPTION and not self.network.startswith(TIMM)
 
-    def made_of(self, settings):
-        """Its fingerprints, for the made_of of results. Raises MissingFile if a file is missing and was never read."""
-        made_of = {"network": self.network}
+    def provenance(self, settings):
+        """Its fingerprints, for the provenance of results. Raises MissingFile if a file is missing and was never read."""
+        provenance = {"network": self.network}
         if self.has_code():
-            made_of["code"] = checksums.short(settings, imports.code_file(self.network))
+            provenance["code"] = checksums.short(settings, imports.code_file(self.network))
         if self.checkpoint:
-            made_of["checkpoint"] = checksums.short(settings, self.checkpoint)
+            provenance["checkpoint"] = checksums.short(settings, self.checkpoint)
         options = {"head": self.head, "crop": self.crop, "random weights, seed": self.seed}
-        return made_of | {name: value for name, value in options.items() if value not in ("", None)}
+        return provenance | {name: value for name, value in options.items() if value not in ("", None)}
 
     def description(self, settings):
         """Its Description. Raises InputError if it cannot be built, or is not what a network has to be."""
@@ -75,7 +75,7 @@ class EmbeddingFile(NamedTuple):
     def inputs(self):
         return [self.file]
 
-    def made_of(self, settings):
+    def provenance(self, settings):
         return {"embeddings": checksums.short(settings, self.file)}
 
     def description(self, settings):
@@ -114,7 +114,7 @@ def keep(settings, some):
 
 
 def _key(settings, source):
-    return fingerprint(source.made_of(settings))
+    return fingerprint(source.provenance(settings))
 
 
 def _file(settings):

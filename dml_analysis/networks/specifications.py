@@ -74,7 +74,7 @@ class Network(NamedTuple):
     def is_known(self):
         """Whether its files exist, or did when results were made of them."""
         try:
-            return bool(self.made_of())
+            return bool(self.provenance())
         except MissingFile:
             return False
 
@@ -109,8 +109,8 @@ class LayoutNetwork(Network):
         trunk = self.files()[0]
         return checkpoint_files.same_file_key(trunk) if trunk.is_file() else (str(trunk),)
 
-    def made_of(self):
-        """Its fingerprints, for the made_of of its results. Raises MissingFile if a file is missing and was never read."""
+    def provenance(self):
+        """Its fingerprints, for the provenance of its results. Raises MissingFile if a file is missing and was never read."""
         trunk, embedder = self.files()
         random = f"random, seed {self.settings.seed}, fold {self.fold}"
         return {
@@ -122,11 +122,11 @@ class LayoutNetwork(Network):
         }
 
     def _architecture(self):
-        """For made_of, where it is not the paper's: results of old did not say so."""
+        """For provenance, where it is not the paper's: results of old did not say so."""
         if self.source.network == BN_INCEPTION:
             return {}
-        made_of = self.source._replace(checkpoint=None).made_of(self.settings)
-        return made_of | seen(self.source.description(self.settings))
+        provenance = self.source._replace(checkpoint=None).provenance(self.settings)
+        return provenance | seen(self.source.description(self.settings))
 
     def check(self, good):
         """Read its files. Raises InputError if one is missing or broken. good: a set of what was found good before."""
@@ -185,10 +185,10 @@ class NamedNetwork(Network):
         """It shares its forward pass with nobody."""
         return self.path
 
-    def made_of(self):
-        made_of = self.source.made_of(self.settings)
+    def provenance(self):
+        provenance = self.source.provenance(self.settings)
         found = self.source.description(self.settings)
-        return made_of | seen(found) | {"weights": found.weights} | unlike_defaults(self.settings, "precision")
+        return provenance | seen(found) | {"weights": found.weights} | unlike_defaults(self.settings, "precision")
 
     def check(self, good):
         from dml_analysis.networks import loading
@@ -229,8 +229,8 @@ class GivenEmbeddings(Network):
     def trunk_key(self):
         return self.path
 
-    def made_of(self):
-        return self.source.made_of(self.settings)
+    def provenance(self):
+        return self.source.provenance(self.settings)
 
     def check(self, good):
         """Whether the file has all images that any script asks it for."""
@@ -248,7 +248,7 @@ class GivenEmbeddings(Network):
 
 
 def seen(described):
-    """For made_of: what goes into a network."""
+    """For provenance: what goes into a network."""
     return {"crop seen": described.crop._asdict(), "transformed": described.transformed}
 
 
@@ -282,7 +282,7 @@ def networks_of(settings, dataset, folds, images=None):
 
 
 def code_of(settings, distance):
-    """For the made_of of results that hang on a distance: the code of one that is module:function."""
+    """For the provenance of results that hang on a distance: the code of one that is module:function."""
     return (
         {"distance's code": checksums.short(settings, imports.code_file(distance))} if imports.is_name(distance) else {}
     )
@@ -346,7 +346,7 @@ def device_of(settings):
 def network_stage(what, unit, jobs, networks, lists, loads, **more):
     """A Stage whose jobs load some of these networks, and show them the images of these items.
 
-    loads: a function from a shelf to the networks that it takes to make it; more: the Stage's other fields.
+    loads: a function from a store to the networks that it takes to make it; more: the Stage's other fields.
     """
     networks, items = list(networks), list(chain(*lists))
     if not networks:
@@ -367,8 +367,8 @@ def _keep(networks, lists):
 
 def check(loads, items, todo):
     """Read the checkpoints that todo takes, and the beginning of all images; the first InputError stops a run."""
-    lacking = [shelf for job, number in todo for shelf in job.shelves if shelf.lacks(number)]
-    networks = {network.path: network for shelf in lacking for network in loads(shelf)}
+    lacking = [store for job, number in todo for store in job.stores if store.lacks(number)]
+    networks = {network.path: network for store in lacking for network in loads(store)}
     good = set()
     for network in networks.values():
         network.check(good)

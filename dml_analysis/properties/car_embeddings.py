@@ -1,4 +1,4 @@
-"""The embeddings of the rendered cars, and the features of the untrained trunk: their shelves, and how a part is made."""
+"""The embeddings of the rendered cars, and the features of the untrained trunk: their stores, and how a part is made."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.networks.specifications import by_trunk, network_stage, networks_of
 from dml_analysis.stages import Job
-from dml_analysis.store import Shelf, blocks
+from dml_analysis.store import ResultStore, blocks
 
 IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
 
@@ -18,56 +18,56 @@ def embedding_networks(settings):
     return networks_of(settings, settings.properties.networks, settings.folds, readers.CARS)
 
 
-def shelf_of(network, items, kind=Path("properties", "embeddings")):
+def store_of(network, items, kind=Path("properties", "embeddings")):
     """The embeddings (d,) of one network, not normalised, a row for each of the items; kind: the folder of all such."""
-    made_of = {"images": image_digests.described(network.settings, items), **network.made_of()}
+    provenance = {"images": image_digests.described(network.settings, items), **network.provenance()}
     folder = network.settings.results / kind / network.path
-    return Shelf(folder, made_of, _parts(items), {"embeddings": Array("f4", (network.dimensions,))}, network)
+    return ResultStore(folder, provenance, _parts(items), {"embeddings": Array("f4", (network.dimensions,))}, network)
 
 
-def whole_shelves(settings, items):
-    """(whole shelves of embeddings, a line that says what else there should be; empty if nothing). InputError if there are none."""
+def whole_stores(settings, items):
+    """(whole stores of embeddings, a line that says what else there should be; empty if nothing). InputError if there are none."""
     networks = embedding_networks(settings)
-    known = [shelf_of(network, items) for network in networks if network.is_known()]
-    shelves = [shelf for shelf in known if shelf.is_whole()]
-    if not shelves:
+    known = [store_of(network, items) for network in networks if network.is_known()]
+    stores = [store for store in known if store.is_complete()]
+    if not stores:
         folder = settings.results / "properties" / "embeddings"
         raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
-    there = {shelf.of.name for shelf in shelves}
+    there = {store.of.name for store in stores}
     names = "; ".join(network.name for network in networks if network.name not in there)
-    return shelves, f"no whole embeddings of {names}; run properties/2_embed_cars.py" if names else ""
+    return stores, f"no whole embeddings of {names}; run properties/2_embed_cars.py" if names else ""
 
 
-def features_shelf_of(network, items):
+def features_store_of(network, items):
     """The features (f,) that the trunk of an untrained network gives, which is the same trunk in all folds."""
-    made_of = {"images": image_digests.described(network.settings, items), **network.made_of()}
-    del made_of["embedder"]
+    provenance = {"images": image_digests.described(network.settings, items), **network.provenance()}
+    del provenance["embedder"]
     folder = network.settings.results / "properties" / "features"
-    return Shelf(folder, made_of, _parts(items), {"features": Array("f4", (network.features,))}, network)
+    return ResultStore(folder, provenance, _parts(items), {"features": Array("f4", (network.features,))}, network)
 
 
-def features_shelf(settings, items):
+def features_store(settings, items):
     """The same of the settings' untrained model, "None". Raises InputError if they have none."""
     untrained = [network for network in embedding_networks(settings.whole) if network.model.is_none]
     if not untrained:
         raise InputError(f"settings {settings.name!r}: `models` has no untrained one; add None")
-    return features_shelf_of(untrained[0], items)
+    return features_store_of(untrained[0], items)
 
 
 def _parts(items):
     return [readers.ids_of(some) for some in blocks(items, IMAGES_PER_PART)]
 
 
-def read(shelf):
-    """All rows of a shelf of embeddings or features, (n, d). Raises InputError if it is broken."""
-    (array,) = shelf.read().values()
+def read(store):
+    """All rows of a store of embeddings or features, (n, d). Raises InputError if it is broken."""
+    (array,) = store.read().values()
     return array
 
 
-def check(shelves, todo):
-    """Raise InputError if embeddings that are on these shelves are broken; see Stage.check."""
-    for shelf in shelves:
-        read(shelf)
+def check(stores, todo):
+    """Raise InputError if embeddings that are on these stores are broken; see Stage.check."""
+    for store in stores:
+        read(store)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -76,25 +76,25 @@ def check(shelves, todo):
 def stage(settings):
     """The embeddings by all networks; those that share a trunk are made together."""
     items, embedding = readers.chosen_cars(settings)[0], embedding_networks(settings)
-    jobs = [Job(_shelves(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
-    return network_stage("embeddings", "image", jobs, embedding, [items], lambda shelf: [shelf.of])
+    jobs = [Job(_stores(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
+    return network_stage("embeddings", "image", jobs, embedding, [items], lambda store: [store.of])
 
 
-def _shelves(group, items):
-    """The shelves of networks that share a trunk; if that is the untrained one, its features' as well."""
+def _stores(group, items):
+    """The stores of networks that share a trunk; if that is the untrained one, its features' as well."""
     untrained = [network for network in group if network.model.is_none]
-    return [shelf_of(network, items) for network in group] + [features_shelf_of(each, items) for each in untrained[:1]]
+    return [store_of(network, items) for network in group] + [features_store_of(each, items) for each in untrained[:1]]
 
 
-def make(settings, items, shelves, number, tick):
+def make(settings, items, stores, number, tick):
     """A part of what networks make of images that share a trunk; see Job.make."""
-    return arrays_of(shelves, blocks(items, IMAGES_PER_PART)[number], settings.properties.batch_size, tick)
+    return arrays_of(stores, blocks(items, IMAGES_PER_PART)[number], settings.properties.batch_size, tick)
 
 
-def arrays_of(shelves, items, batch_size, tick):
-    """The arrays of these items for each of the shelves, whose networks share a trunk."""
+def arrays_of(stores, items, batch_size, tick):
+    """The arrays of these items for each of the stores, whose networks share a trunk."""
     from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
 
-    wanted = [(shelf.of, "embeddings" in shelf.arrays) for shelf in shelves]
+    wanted = [(store.of, "embeddings" in store.arrays) for store in stores]
     arrays = embedded(wanted, items, batch_size, tick)
-    return [{name: array} for shelf, array in zip(shelves, arrays) for name in shelf.arrays]
+    return [{name: array} for store, array in zip(stores, arrays) for name in store.arrays]

@@ -13,7 +13,7 @@ from dml_analysis.properties import car_embeddings
 from dml_analysis.properties.property_scores import cars_of
 from dml_analysis.seeds import derived_seed, fingerprint
 from dml_analysis.stages import Job, Stage, View
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 FIFTHS = 5  # of the images; each is judged by a probe of the other four
 PENALTIES = np.logspace(0, 6, 13)  # of which the probe takes the best by leave-one-out inside these four
@@ -45,18 +45,20 @@ def csv_file(settings):
 def stage(settings):
     """A probe of the untrained trunk's features for each property. Raises InputError if the features are not whole."""
     items, codes = cars_of(settings)
-    features = car_embeddings.features_shelf(settings, items)
-    if not features.is_whole():
+    features = car_embeddings.features_store(settings, items)
+    if not features.is_complete():
         raise InputError(f"{features.folder}: not whole; run properties/2_embed_cars.py first")
-    made_of = {"features": features.fingerprint, "properties": fingerprint(codes.tolist())}
-    made_of |= unlike_defaults(settings, "seed")
+    provenance = {"features": features.fingerprint, "properties": fingerprint(codes.tolist())}
+    provenance |= unlike_defaults(settings, "seed")
     arrays = {name: Array({str: "U40", int: "i8", float: "f8"}[kind]) for name, kind in list(COLUMNS.items())[1:]}
-    shelf = Shelf(settings.results / "properties" / "probes", made_of, [[prop.name] for prop in PROPERTIES], arrays)
-    view = View(csv_file(settings), COLUMNS, [shelf])
-    return Stage("probes", "probe", [Job([shelf], partial(make, settings, features, codes))], [view])
+    store = ResultStore(
+        settings.results / "properties" / "probes", provenance, [[prop.name] for prop in PROPERTIES], arrays
+    )
+    view = View(csv_file(settings), COLUMNS, [store])
+    return Stage("probes", "probe", [Job([store], partial(make, settings, features, codes))], [view])
 
 
-def make(settings, features, codes, shelves, number, tick):
+def make(settings, features, codes, stores, number, tick):
     """The probe of a property; see Job.make."""
     (name, label, *_), codes = PROPERTIES[number], codes[:, number]
     try:

@@ -18,7 +18,7 @@ from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import fingerprint
 from dml_analysis.stages import Job, Stage, View, rows_of
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
 UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
@@ -33,21 +33,21 @@ TEST_COLUMNS = {"property": COLUMNS["property"], "unit": csv_files.one_of(UNITS)
 
 
 class Scored(NamedTuple):
-    """What a shelf of scores is of."""
+    """What a store of scores is of."""
 
     network: Network
     protocol: Protocol
 
 
-def shelf_of(network, protocol, embedded, codes):
+def store_of(network, protocol, embedded, codes):
     """The scores of a network by a protocol, a row for each property.
 
-    embedded: the shelf of its embeddings; codes (n, k): which value of each property their images have.
+    embedded: the store of its embeddings; codes (n, k): which value of each property their images have.
     """
     distance = network.model.distance if protocol.own_distance else RAW_DISTANCE
     measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
-    made_of = {"embeddings": embedded.fingerprint, "properties": fingerprint(codes.tolist()), **measured}
-    made_of |= code_of(network.settings, distance)
+    provenance = {"embeddings": embedded.fingerprint, "properties": fingerprint(codes.tolist()), **measured}
+    provenance |= code_of(network.settings, distance)
     arrays = {
         "n_images": Array("i8"),
         "r_precision": Array("f8", finite=False, low=0, high=1),
@@ -55,7 +55,7 @@ def shelf_of(network, protocol, embedded, codes):
     }
     folder, parts = network.settings.results / protocol.name / "properties" / "scores", [[p.name for p in PROPERTIES]]
     scored, labels = Scored(network, protocol), network.labels | measured
-    return Shelf(folder / network.path, made_of, parts, arrays, scored, labels)
+    return ResultStore(folder / network.path, provenance, parts, arrays, scored, labels)
 
 
 def cars_of(settings):
@@ -70,18 +70,18 @@ def cars_of(settings):
 def stage(settings):
     """The scores of all networks that have embeddings."""
     (items, codes), jobs = cars_of(settings), []
-    sources, lacking = car_embeddings.whole_shelves(settings, items)
+    sources, lacking = car_embeddings.whole_stores(settings, items)
     for embedded in sources:
         work = partial(make, embedded, codes)
-        jobs += [Job([shelf_of(embedded.of, protocol, embedded, codes)], work) for protocol in settings.protocols]
+        jobs += [Job([store_of(embedded.of, protocol, embedded, codes)], work) for protocol in settings.protocols]
     check, device = partial(car_embeddings.check, sources), partial(float64_device, settings)
     return Stage("scores", "score", jobs, views(settings), check=check, device=device, lacking=lacking)
 
 
-def make(embedded, codes, shelves, number, tick):
+def make(embedded, codes, stores, number, tick):
     """The scores of a network; see Job.make."""
-    (shelf,) = shelves
-    precision = score(car_embeddings.read(embedded), codes, shelf.of, float64_device(shelf.of.network.settings))
+    (store,) = stores
+    precision = score(car_embeddings.read(embedded), codes, store.of, float64_device(store.of.network.settings))
     tick(len(precision.r_precision))
     return [{"n_images": [len(codes)] * codes.shape[1], **precision._asdict()}]
 
@@ -120,20 +120,20 @@ def views(settings):
     (items, codes), found = cars_of(settings.whole), []
     known = [network for network in car_embeddings.embedding_networks(settings.whole) if network.is_known()]
     for protocol in settings.protocols:
-        shelves = [shelf_of(each, protocol, car_embeddings.shelf_of(each, items), codes) for each in known]
-        found.append(View(scores_file(settings, protocol), COLUMNS, shelves))
-        found.append(View(tests_file(settings, protocol), TEST_COLUMNS, shelves, test_rows))
+        stores = [store_of(each, protocol, car_embeddings.store_of(each, items), codes) for each in known]
+        found.append(View(scores_file(settings, protocol), COLUMNS, stores))
+        found.append(View(tests_file(settings, protocol), TEST_COLUMNS, stores, test_rows))
     return found
 
 
-def test_rows(shelves, _):
+def test_rows(stores, _):
     """Mann-Whitney tests of every property between any two groups of trained models, by both units and alternatives.
 
     A property is left out where a group has no scores, or a score is NaN.
     """
-    shelves = [shelf for shelf in shelves if shelf.of.network.model.trained]
-    groups = trained_groups([shelf.of.network.model for shelf in shelves])
-    scores = pd.DataFrame(rows_of(shelves, COLUMNS), columns=list(COLUMNS))
+    stores = [store for store in stores if store.of.network.model.trained]
+    groups = trained_groups([store.of.network.model for store in stores])
+    scores = pd.DataFrame(rows_of(stores, COLUMNS), columns=list(COLUMNS))
     for prop in PROPERTIES:
         of_property = scores[scores.property == prop.name]
         for (group_a, group_b), unit in product(combinations(groups, 2), UNITS):

@@ -13,7 +13,7 @@ from dml_analysis.networks.specifications import code_of
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, Stage, View
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 COLUMNS = {"image_id": str, "loss": str, "fold": int, "x": float, "y": float}
 
@@ -22,16 +22,16 @@ def csv_file(settings):
     return settings.results / "properties" / "tsne.csv"
 
 
-def shelf_of(settings):
+def store_of(settings):
     """The coordinates (x, y) of some rendered cars, by the embeddings of the network that the settings name."""
     options = settings.properties
     items, network = readers.chosen_cars(settings)[0], shown_network(settings)
     shown = readers.ids_of(readers.evenly_spaced(items, options.tsne_images))
-    made_of = {"embeddings": car_embeddings.shelf_of(network, items).fingerprint, "images": described(shown)}
-    made_of |= {"distance": network.model.distance, **code_of(settings, network.model.distance)}
-    made_of |= unlike_defaults(settings, "seed")
+    provenance = {"embeddings": car_embeddings.store_of(network, items).fingerprint, "images": described(shown)}
+    provenance |= {"distance": network.model.distance, **code_of(settings, network.model.distance)}
+    provenance |= unlike_defaults(settings, "seed")
     arrays = {"x": Array("f4"), "y": Array("f4")}
-    return Shelf(settings.results / "properties" / "tsne", made_of, [shown], arrays, network, network.labels)
+    return ResultStore(settings.results / "properties" / "tsne", provenance, [shown], arrays, network, network.labels)
 
 
 def shown_network(settings):
@@ -45,28 +45,28 @@ def shown_network(settings):
 
 def stage(settings):
     """The coordinates. Raises InputError if the embeddings are not whole."""
-    shelf = shelf_of(settings)
-    embedded = car_embeddings.shelf_of(shelf.of, readers.chosen_cars(settings)[0])
-    if len(shelf.rows) < FEWEST_TSNE_IMAGES:
+    store = store_of(settings)
+    embedded = car_embeddings.store_of(store.of, readers.chosen_cars(settings)[0])
+    if len(store.rows) < FEWEST_TSNE_IMAGES:
         raise InputError(
-            f"{settings.paths[readers.CARS]}: t-SNE takes at least {FEWEST_TSNE_IMAGES} images, not {len(shelf.rows)}"
+            f"{settings.paths[readers.CARS]}: t-SNE takes at least {FEWEST_TSNE_IMAGES} images, not {len(store.rows)}"
         )
-    if not embedded.is_whole():
+    if not embedded.is_complete():
         raise InputError(
-            f"{embedded.folder}: not whole; run properties/2_embed_cars.py (tsne_model is {shelf.of.model.name!r})"
+            f"{embedded.folder}: not whole; run properties/2_embed_cars.py (tsne_model is {store.of.model.name!r})"
         )
-    view = View(csv_file(settings), COLUMNS, [shelf])
-    return Stage("t-SNE coordinates", "image", [Job([shelf], partial(make, embedded))], [view])
+    view = View(csv_file(settings), COLUMNS, [store])
+    return Stage("t-SNE coordinates", "image", [Job([store], partial(make, embedded))], [view])
 
 
-def make(embedded, shelves, number, tick):
+def make(embedded, stores, number, tick):
     """The coordinates; see Job.make."""
     from sklearn.manifold import TSNE  # slow to import
 
-    (shelf,) = shelves
-    network, rows = shelf.of, {image_id: row for row, image_id in enumerate(embedded.rows)}
+    (store,) = stores
+    network, rows = store.of, {image_id: row for row, image_id in enumerate(embedded.rows)}
     coordinates = coordinates_of(car_embeddings.read(embedded), network.model.distance)
-    chosen = coordinates[[rows[image_id] for image_id in shelf.rows]]
+    chosen = coordinates[[rows[image_id] for image_id in store.rows]]
     if not np.isfinite(chosen).all() or not np.ptp(chosen, axis=0).any():
         raise InputError(f"{network.name}: its embeddings are all alike, or zero; set another properties: tsne_model")
     seed = derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold_name) % 2**32

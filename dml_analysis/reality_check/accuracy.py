@@ -11,7 +11,7 @@ from dml_analysis.metrics.coordinates import ZeroEmbedding
 from dml_analysis.networks.specifications import by_trunk, code_of, network_stage, networks_of, no_direction
 from dml_analysis.seeds import described
 from dml_analysis.stages import Job, View
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
 COLUMNS = {"loss": str, "dataset": str, "fold": int, "type": str, "n_images": int, "n_classes": int,
@@ -30,19 +30,19 @@ def csv_file(settings):
     return settings.results / "reality_check" / "accuracy.csv"
 
 
-def shelf_of(network, items):
+def store_of(network, items):
     """The accuracy of one network, in a single row."""
     classes = [item.label for item in items]
-    made_of = {
+    provenance = {
         "images": image_digests.described(network.settings, items),
         "classes": described(classes),
         "distance": network.model.distance,
         **code_of(network.settings, network.model.distance),
-        **network.made_of(),
+        **network.provenance(),
     }
     arrays = {"n_images": Array("i8"), "n_classes": Array("i8"), **dict.fromkeys(MEASURES, Array("f8", low=0, high=1))}
     folder = network.settings.results / "reality_check" / "accuracy" / network.path
-    return Shelf(folder, made_of, [[network.name]], arrays, network, network.labels)
+    return ResultStore(folder, provenance, [[network.name]], arrays, network, network.labels)
 
 
 def stage(settings):
@@ -50,28 +50,28 @@ def stage(settings):
     items = {dataset: readers.some_items(settings, dataset, "test") for dataset in settings.datasets}
     tested = {dataset: networks_of(settings, dataset, settings.folds) for dataset in items}
     jobs = [
-        Job([shelf_of(each, items[name]) for each in group], partial(make, settings, items[name]), len(items[name]))
+        Job([store_of(each, items[name]) for each in group], partial(make, settings, items[name]), len(items[name]))
         for name in items for group in by_trunk(tested[name])
     ]  # fmt: skip
     networks = chain(*tested.values())
     return network_stage(
-        "accuracies", "image", jobs, networks, items.values(), lambda shelf: [shelf.of], views=views(settings)
+        "accuracies", "image", jobs, networks, items.values(), lambda store: [store.of], views=views(settings)
     )
 
 
-def make(settings, items, shelves, number, tick):
+def make(settings, items, stores, number, tick):
     """The accuracies of networks that share a trunk; see Job.make."""
     from dml_analysis.networks.embedding import embedded
 
-    wanted = [(shelf.of, True) for shelf in shelves]
+    wanted = [(store.of, True) for store in stores]
     arrays = embedded(wanted, items, settings.properties.batch_size, tick)
     labels = [item.label for item in items]
     sizes, found = {"n_images": [len(labels)], "n_classes": [len(set(labels))]}, []
-    for shelf, embeddings in zip(shelves, arrays):
+    for store, embeddings in zip(stores, arrays):
         try:
-            values = accuracies(embeddings, labels, shelf.of.model.distance)
+            values = accuracies(embeddings, labels, store.of.model.distance)
         except ZeroEmbedding as error:
-            found.append(no_direction(shelf.of.name, items, error))
+            found.append(no_direction(store.of.name, items, error))
         else:
             found.append(sizes | {measure: [value] for measure, value in values.items()})
     return found
@@ -79,17 +79,17 @@ def make(settings, items, shelves, number, tick):
 
 def views(settings):
     """accuracy.csv, of the whole run."""
-    whole, shelves = settings.whole, []
+    whole, stores = settings.whole, []
     for dataset in sorted(whole.datasets):
         known = [network for network in networks_of(whole, dataset, whole.folds) if network.is_known()]
         known.sort(key=lambda network: (whole.models.index(network.model), network.fold))
         try:
             items = readers.load_items(whole, dataset, "test")
-            shelves += [shelf_of(network, items) for network in known]
+            stores += [store_of(network, items) for network in known]
         except MissingFile:  # a dataset that is gone, or has not come yet
-            some = [shelf_of(network, []) for network in known]
-            shelves += [shelf._replace(made_of=shelf.recorded() or {}) for shelf in some]
-    return [View(csv_file(settings), COLUMNS, shelves)]
+            some = [store_of(network, []) for network in known]
+            stores += [store._replace(provenance=store.recorded() or {}) for store in some]
+    return [View(csv_file(settings), COLUMNS, stores)]
 
 
 def show(settings):

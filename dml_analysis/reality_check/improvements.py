@@ -17,7 +17,7 @@ from dml_analysis.metrics.coordinates import ZeroEmbedding, unit
 from dml_analysis.networks.specifications import LayoutNetwork, by_trunk, network_stage, networks_of, no_direction
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, View
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 from dml_analysis.training.training_runs import PARTS
 
 RESAMPLES = 10_000
@@ -67,21 +67,21 @@ def items_of(settings, dataset, fold, part):
     return [item for item in items if counts[item.label] > 1]
 
 
-def shelf_of(network, items, part):
+def store_of(network, items, part):
     """MAP@R of a network on a part's images, a row for each class; of "None" that of its trunk's features."""
     labels, is_start = [item.label for item in items], network.model.is_none
-    made_of = {
+    provenance = {
         "images": image_digests.described(network.settings, items),
         "classes": described(labels),
     }
-    made_of |= network.made_of()
+    provenance |= network.provenance()
     names = {"part": part} | ({"loss": START, "type": START} if is_start else {})
     if is_start:
-        del made_of["embedder"]
+        del provenance["embedder"]
     folder = network.settings.results / "reality_check" / "classes" / part / network.path
     arrays = {"map_at_r": Array("f8", low=0, high=1), "n_images": Array("i8")}
     rows = [str(label) for label in sorted(set(labels))]
-    return Shelf(folder, made_of, [rows], arrays, network, network.labels | names)
+    return ResultStore(folder, provenance, [rows], arrays, network, network.labels | names)
 
 
 def measured_networks(settings, dataset, fold):
@@ -103,28 +103,28 @@ def stage(settings):
     if not all(networks for networks, _ in places.values()):
         raise InputError("models: a gain takes None, whose trunk training begins with, and a model that began with it")
     jobs = [
-        Job([shelf_of(each, items, place[2]) for each in group], partial(make, settings, items), len(items))
+        Job([store_of(each, items, place[2]) for each in group], partial(make, settings, items), len(items))
         for place, (networks, items) in places.items() for group in by_trunk(networks)
     ]  # fmt: skip
     networks = {network.path: network for some, _ in places.values() for network in some}
     return network_stage("accuracies of classes", "image", jobs, networks.values(), [items for _, items in places.values()],
-                         lambda shelf: [shelf.of], views=views(settings))  # fmt: skip
+                         lambda store: [store.of], views=views(settings))  # fmt: skip
 
 
-def make(settings, items, shelves, number, tick):
+def make(settings, items, stores, number, tick):
     """The accuracies of networks that share a trunk; see Job.make."""
     from dml_analysis.networks.embedding import embedded
 
-    wanted = [(shelf.of, not shelf.of.model.is_none) for shelf in shelves]
+    wanted = [(store.of, not store.of.model.is_none) for store in stores]
     arrays = embedded(wanted, items, settings.properties.batch_size, tick)
     labels = np.array([item.label for item in items])
     counts = np.unique(labels, return_counts=True)[1]
     found = []
-    for shelf, array in zip(shelves, arrays):
+    for store, array in zip(stores, arrays):
         try:
             found.append({"map_at_r": map_at_r_of_classes(array, labels), "n_images": counts})
         except ZeroEmbedding as error:
-            found.append(no_direction(shelf.of.name, items, error))
+            found.append(no_direction(store.of.name, items, error))
     return found
 
 
@@ -133,9 +133,9 @@ def views(settings):
     found = []
     for dataset in settings.datasets:
         places = _places(settings.whole._replace(datasets=[dataset]))
-        shelves = [shelf_of(each, items, place[2]) for place, (networks, items) in places.items()
+        stores = [store_of(each, items, place[2]) for place, (networks, items) in places.items()
                    for each in networks if each.is_known()]  # fmt: skip
-        found.append(View(classes_file(settings, dataset), CLASSES, shelves))
+        found.append(View(classes_file(settings, dataset), CLASSES, stores))
     return found
 
 

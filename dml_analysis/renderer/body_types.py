@@ -94,7 +94,7 @@ BODY_TYPES = {
         lamps=("angled", "round", "rectangle", "oval", "hooks", "boxed"),
         tails=("upright", "wedge", "corner", "round", "rectangle", "hooks"), spokes=(0, *SPOKES),
         sides=("plain", "strip", "cladding", "sill", "stripe"), roofs=("plain", "dark", "sunroof", "fin", "glass"),
-        rears=("shelf", "plain", "pipes", "wing"), bumpers=("lower", "intakes", "smile", "rubber"),
+        rears=("store", "plain", "pipes", "wing"), bumpers=("lower", "intakes", "smile", "rubber"),
         bonnets=("plain", "scoop", "stripes"), hoods=("paint", "paint", "plate"),
     ),
     "city car": BodyType(
@@ -105,7 +105,7 @@ BODY_TYPES = {
         fender=(0.0, 0.06), windows=(1, 2), doors=(1, 1, 2), grilles=("none", "slot", "oval", "slots"),
         lamps=("round", "oval", "boxed", "high round", "rectangle"), tails=("round", "upright", "triple", "rectangle"),
         spokes=(0, 0, 4, 5, 8, 12), sides=("plain", "strip", "band", "cladding", "stripe"),
-        roofs=("plain", "dark", "rack", "sunroof", "rails"), rears=("plain", "shelf", "pipe"),
+        roofs=("plain", "dark", "rack", "sunroof", "rails"), rears=("plain", "store", "pipe"),
         bumpers=("body", "rubber", "chrome", "smile"), bonnets=("plain", "stripes"), hoods=("paint", "plate", "paint", "tyre"),
     ),
     "estate": BodyType(
@@ -116,7 +116,7 @@ BODY_TYPES = {
         fender=(0.0, 0.05), windows=(3,), doors=(2,), grilles=("bars", "slats", "slot", "hexagon", "wide"),
         lamps=("rectangle", "slim", "stacked", "boxed", "angled"), tails=("upright", "corner", "tall", "bar", "wedge"),
         spokes=(0, *SPOKES), sides=("chrome", "cladding", "strip", "plain", "band"),
-        roofs=("rails", "plain", "box", "rack", "glass"), rears=("shelf", "plain", "pipes"),
+        roofs=("rails", "plain", "box", "rack", "glass"), rears=("store", "plain", "pipes"),
         bumpers=("lower", "rubber", "body", "intakes"),
     ),
     "coupe": BodyType(
@@ -172,7 +172,7 @@ BODY_TYPES = {
         fender=(0.0, 0.04), windows=(3, 2), doors=(2,), grilles=("hexagon", "kidneys", "slats", "bars", "none", "wide"),
         lamps=("slim", "split", "boxed", "angled", "light bar", "oval"), tails=("corner", "bar", "upright", "wedge", "hooks", "tall"),
         spokes=SPOKES, sides=("cladding", "chrome", "cladding", "sill", "band"),
-        roofs=("rails", "dark", "glass", "plain", "box"), rears=("shelf", "plain", "pipes"),
+        roofs=("rails", "dark", "glass", "plain", "box"), rears=("store", "plain", "pipes"),
         bumpers=("lower", "plate", "intakes", "smile"), bonnets=("plain", "creases"), hoods=("paint", "paint", "plate"),
     ),
     "off-roader": BodyType(
@@ -195,7 +195,7 @@ BODY_TYPES = {
         fender=(0.0, 0.04), windows=(3,), doors=(2,), grilles=("slot", "slats", "none", "kidneys", "hexagon"),
         lamps=("angled", "oval", "rectangle", "slim", "hooks"), tails=("tall", "upright", "corner", "bar"),
         spokes=(0, 5, 7, 10), sides=("slide", "strip", "chrome", "plain"), roofs=("plain", "rails", "glass", "box", "fin"),
-        rears=("plain", "shelf"), bumpers=("lower", "body", "smile", "rubber"),
+        rears=("plain", "store"), bumpers=("lower", "body", "smile", "rubber"),
     ),
     "van": BodyType(
         length=(4.40, 5.20), width=(0.91, 1.00), height=(1.86, 2.20), waist=(0.52, 0.60), floor=(0.17, 0.24),

@@ -657,7 +657,7 @@ def _lip(car, draws):
     yield Blob("paint", (-car.half + 0.10, 0, car.tail + 0.015), (0.24, 1.4 * car.width, 0.07), 4.0)
 
 
-def _shelf(car, draws):
+def _store(car, draws):
     """A spoiler that goes on where the roof ends."""
     x, material = car.rear_brow - 0.02, draws.one_of("material of the spoiler", ("paint", "black"))
     yield Blob(material, (x, 0, car.roof_at(x) - 0.01), (0.36, 1.75 * screen_widths(car)[1], 0.06), 5.0)
@@ -707,7 +707,7 @@ def _diffuser(car, draws):
 
 
 REARS = {
-    "plain": _nothing, "lip": _lip, "shelf": _shelf, "wing": _wing, "high wing": _high_wing, "doors": _rear_doors,
+    "plain": _nothing, "lip": _lip, "store": _store, "wing": _wing, "high wing": _high_wing, "doors": _rear_doors,
     "spare wheel": _spare_wheel, "pipe": _pipes(0.42), "pipes": _pipes(0.40, 0.54), "diffuser": _diffuser,
 }  # fmt: skip
 

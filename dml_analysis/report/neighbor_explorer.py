@@ -19,16 +19,16 @@ SIDE = 96  # pixels of a picture
 
 def section(settings):
     items, codes = property_scores.cars_of(settings)
-    shelves = _shelves(settings, items)
-    if not shelves:
+    stores = _stores(settings, items)
+    if not stores:
         raise run_first("Embeddings of rendered cars", "properties/2_embed_cars.py")
     chosen, maps = pair_section.found(settings)
     place = {item.image_id: number for number, item in enumerate(items)}
     pairs = np.array([[place[item.image_id] for item in pair] for pair in chosen], dtype=int).reshape(-1, 2)
     spaced = readers.evenly_spaced(range(len(items)), QUERIES)
     queries = np.union1d(spaced, pairs[:, 0]).astype(int)
-    models = [model for model in grouped(settings.models) if model.name in shelves]
-    found = [_neighbors(shelves[model.name], queries) for model in models]
+    models = [model for model in grouped(settings.models) if model.name in stores]
+    found = [_neighbors(stores[model.name], queries) for model in models]
     shown = np.unique(np.concatenate([queries, pairs.ravel(), *(each.ravel() for each in found)]))
     counted = np.isin(queries, spaced)  # queries of explained pairs have wrong neighbours by choice
     data = {
@@ -39,8 +39,8 @@ def section(settings):
         "chance": chance(codes, queries).round(4).tolist(),
         "explained": _explained(pairs, pair_section.maps_of(chosen, maps), queries, shown, models, found),
     }  # fmt: skip
-    fold = next(iter(shelves.values())).of.fold
-    folds = dict.fromkeys(shelf.of.network.fold for some in maps.values() for shelf in some)
+    fold = next(iter(stores.values())).of.fold
+    folds = dict.fromkeys(store.of.network.fold for some in maps.values() for store in some)
     return rendered("explorer", data=data, settings=settings, fold=fold, cars=len(items), neighbors=NEIGHBORS, spaced=len(spaced),
                     folds=captions.folds, explained_folds=list(folds))  # fmt: skip
 
@@ -58,16 +58,16 @@ def _explained(pairs, maps, queries, shown, models, found):
     return rows
 
 
-def _shelves(settings, items):
-    """Name of a model -> the shelf of its embeddings in the first fold, of those that are whole."""
+def _stores(settings, items):
+    """Name of a model -> the store of its embeddings in the first fold, of those that are whole."""
     first = settings._replace(folds=settings.folds[:1])
     known = [network for network in car_embeddings.embedding_networks(first) if network.is_known()]
-    shelves = {network.model.name: car_embeddings.shelf_of(network, items) for network in known}
-    return {name: shelf for name, shelf in shelves.items() if shelf.is_whole()}
+    stores = {network.model.name: car_embeddings.store_of(network, items) for network in known}
+    return {name: store for name, store in stores.items() if store.is_complete()}
 
 
-def _neighbors(shelf, queries):
-    coordinates = coordinates_of(car_embeddings.read(shelf), shelf.of.model.distance)
+def _neighbors(store, queries):
+    coordinates = coordinates_of(car_embeddings.read(store), store.of.model.distance)
     return nearest(coordinates, queries, NEIGHBORS)
 
 

@@ -15,18 +15,18 @@ QUALITY = 70
 
 
 def found(settings):
-    """(Pairs, protocol -> whole shelves of their maps, one for each network that was asked); ([], {}) where there are none."""
+    """(Pairs, protocol -> whole stores of their maps, one for each network that was asked); ([], {}) where there are none."""
     if not any((settings.results / each.name / "causes" / "pairs").is_dir() for each in settings.protocols):
         return [], {}
     chosen = explained_pairs.chosen_pairs(settings)
-    shelves = {protocol.name: [shelf for shelf in some if shelf.is_whole()]
-               for protocol, some in explained_pairs.shelves_of(settings, chosen).items()}  # fmt: skip
-    return (chosen, shelves) if any(shelves.values()) else ([], {})
+    stores = {protocol.name: [store for store in some if store.is_complete()]
+               for protocol, some in explained_pairs.stores_of(settings, chosen).items()}  # fmt: skip
+    return (chosen, stores) if any(stores.values()) else ([], {})
 
 
-def maps_of(chosen, shelves):
+def maps_of(chosen, stores):
     """For each pair: protocol -> a dictionary for each model that was asked, with its name and the address of its picture."""
-    read = {name: [(shelf.of.network, shelf.read("maps")["maps"]) for shelf in some] for name, some in shelves.items()}
+    read = {name: [(store.of.network, store.read("maps")["maps"]) for store in some] for name, some in stores.items()}
     return [
         {name: [{"model": network.model.name, "address": _address(pair, network.crop, maps[number])} for network, maps in some]
          for name, some in read.items()}

@@ -56,21 +56,21 @@ def first_comparisons(settings):
     found = [
         each for each in map_comparisons.comparisons_of(chosen, saliency_maps.mapped_items(chosen)) if each.is_first
     ]
-    return [each._replace(maps={name: shelf for name, shelf in each.maps.items() if _numbers(shelf)}) for each in found]
+    return [each._replace(maps={name: store for name, store in each.maps.items() if _numbers(store)}) for each in found]
 
 
-def _numbers(shelf):
-    """The parts of a shelf that exist. Raises InputError if they were made of something else."""
-    shelf.check()
-    return {number for number in range(len(shelf.parts)) if not shelf.lacks(number)}
+def _numbers(store):
+    """The parts of a store that exist. Raises InputError if they were made of something else."""
+    store.check()
+    return {number for number in range(len(store.parts)) if not store.lacks(number)}
 
 
 def _shown(compared):
     """The items of the page, evenly spaced over those that have maps by every model and protocol."""
-    shelves = [shelf for each in compared for shelf in each.maps.values()]
-    if not shelves:
+    stores = [store for each in compared for store in each.maps.values()]
+    if not stores:
         return []
-    numbers = set.intersection(*map(_numbers, shelves))
+    numbers = set.intersection(*map(_numbers, stores))
     parts = saliency_maps.parts_of(compared[0].items)
     return readers.evenly_spaced([item for number in sorted(numbers) for item in parts[number]], IMAGES)
 
@@ -121,15 +121,15 @@ def _by_protocol(settings, comparison, shown, compared):
 def similarities(comparison, names, ids):
     """(correlation, JSD), each (n, l (l - 1) / 2), of the images of these ids and all pairs of models, (0, 1), (0, 2), ...
 
-    As they are on the shelf of comparisons, which is made of whole maps; NaN where a pair has not been compared.
+    As they are on the store of comparisons, which is made of whole maps; NaN where a pair has not been compared.
     """
-    shelf = comparison.shelf_of(())
-    common, arrays = shelf.common(), comparison.arrays_of(names)
+    store = comparison.store_of(())
+    common, arrays = store.common(), comparison.arrays_of(names)
     arrays = {frozenset(pair): array for pair, array in arrays.items() if array in common}
     if not arrays:
         raise run_first("Comparisons of maps", COMPARE)
-    places = [shelf.rows.index(each) for each in ids]
-    values = shelf.read(*arrays.values())
+    places = [store.rows.index(each) for each in ids]
+    values = store.read(*arrays.values())
     nothing = np.full((len(ids), 2), np.nan)
     pairs = [frozenset((a, b)) for place, a in enumerate(names) for b in names[place + 1 :]]
     found = [values[arrays[pair]][places] if pair in arrays else nothing for pair in pairs]
@@ -164,13 +164,13 @@ def _sheets(comparison, names, shown, frame):
     return [pictures.address(sheet([found[name][item.image_id] for name in names])) for item in shown]
 
 
-def _maps(shelf, shown, frame):
+def _maps(store, shown, frame):
     """Image id -> the map of a model, as it lies in the picture."""
-    wanted, crop = {item.image_id: item for item in shown}, shelf.of.network.crop
+    wanted, crop = {item.image_id: item for item in shown}, store.of.network.crop
     found = {}
-    for number in sorted(_numbers(shelf)):
-        if wanted.keys() & set(shelf.parts[number]):
-            pairs = zip(shelf.parts[number], shelf.get(number)["maps"])
+    for number in sorted(_numbers(store)):
+        if wanted.keys() & set(store.parts[number]):
+            pairs = zip(store.parts[number], store.get(number)["maps"])
             found |= {key: each.astype(np.float32) for key, each in pairs if key in wanted}
     return {key: framed(each, crop, frame, size_of(wanted[key].path)) for key, each in found.items()}
 

@@ -1,6 +1,6 @@
-"""The similarity of every pair of networks' maps: per image on shelves, averaged over images in pairs_<dataset>.csv.
+"""The similarity of every pair of networks' maps: per image on stores, averaged over images in pairs_<dataset>.csv.
 
-A shelf of comparisons has an array for each pair of networks, and grows as there are maps of more. All goes part by part,
+A store of comparisons has an array for each pair of networks, and grows as there are maps of more. All goes part by part,
 so that memory does not grow with the number of images.
 """
 
@@ -23,7 +23,7 @@ from dml_analysis.paper import Protocol
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.seeds import fingerprint
 from dml_analysis.stages import Job, Stage, View
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 
 IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
 KEY = ("dataset", "fold", "loss_a", "loss_b")
@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
     dataset: str
     fold: int
     items: list
-    maps: dict  # name of a model -> the shelf of its network's maps; of all networks of the whole run that are known
+    maps: dict  # name of a model -> the store of its network's maps; of all networks of the whole run that are known
     is_first: bool  # of all folds that are compared
 
     def fold_of(self, pair):
@@ -68,18 +68,18 @@ class Comparison(NamedTuple):
             if self.fold_of(pair) == ALL_FOLDS and not self.is_first:
                 continue
             a, b = sorted(pair)
-            made_of = fingerprint([self.maps[a].fingerprint, self.maps[b].fingerprint])
-            arrays[pair] = f"{slug(a)}-{slug(b)}-{made_of}"
+            provenance = fingerprint([self.maps[a].fingerprint, self.maps[b].fingerprint])
+            arrays[pair] = f"{slug(a)}-{slug(b)}-{provenance}"
         return arrays
 
-    def shelf_of(self, names):
-        """The shelf of correlation and JSD of every pair, a row for each image, which must have those of these models."""
-        made_of = {"images": image_digests.described(self.settings, self.items), "jsd_base": self.protocol.jsd_base}
+    def store_of(self, names):
+        """The store of correlation and JSD of every pair, a row for each image, which must have those of these models."""
+        provenance = {"images": image_digests.described(self.settings, self.items), "jsd_base": self.protocol.jsd_base}
         folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"
         parts = [readers.ids_of(some) for some in saliency_maps.parts_of(self.items)]
         arrays = {name: Array("f8", (2,), finite=False, low=-1, high=1) for name in self.arrays_of(self.maps).values()}
         wanted = tuple(self.arrays_of(names).values())
-        return Shelf(folder / self.dataset / f"fold{self.fold}", made_of, parts, arrays, self, wanted=wanted)
+        return ResultStore(folder / self.dataset / f"fold{self.fold}", provenance, parts, arrays, self, wanted=wanted)
 
     def image_sizes(self, number):
         """(width, height) of the images of a part."""
@@ -104,9 +104,9 @@ def comparisons_of(settings, items):
                 each for each in networks_of(settings.whole, dataset, [fold]) if each.has_maps and each.is_known()
             ]
             for protocol in saliency_maps.protocols_of(settings, fold):
-                shelves = {n.model.name: saliency_maps.shelf_of(n, protocol, items[dataset]) for n in mapped}
+                stores = {n.model.name: saliency_maps.store_of(n, protocol, items[dataset]) for n in mapped}
                 is_first = fold == settings.whole.table_folds(protocol)[0]
-                found.append(Comparison(settings, protocol, dataset, fold, items[dataset], shelves, is_first))
+                found.append(Comparison(settings, protocol, dataset, fold, items[dataset], stores, is_first))
     return found
 
 
@@ -120,11 +120,11 @@ def stage(settings):
     saliency_maps.check_any(settings, saliency_maps.networks_of(settings))
     asked = [model.name for model in settings.models if not model.embeddings]
     for comparison in comparisons_of(settings, items):
-        ready = [name for name, each in comparison.maps.items() if each.is_whole()]
-        compared, common = comparison.arrays_of(asked), comparison.shelf_of(()).common()
+        ready = [name for name, each in comparison.maps.items() if each.is_complete()]
+        compared, common = comparison.arrays_of(asked), comparison.store_of(()).common()
         gone = {name for pair, array in compared.items() if array not in common for name in pair} - set(ready)
         lacking |= dict.fromkeys(name for name in asked if name in gone or name not in comparison.maps)
-        jobs += [Job([comparison.shelf_of(ready)], partial(compare_kept, ready))] if ready else []
+        jobs += [Job([comparison.store_of(ready)], partial(compare_kept, ready))] if ready else []
     if len(lacking) == len(asked) and not jobs:
         folder = settings.results / settings.protocols[0].name / "saliency" / "maps"
         raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
@@ -132,28 +132,28 @@ def stage(settings):
     return Stage("comparisons", "image", jobs, views_with_lines(settings, items), lacking=what)
 
 
-def compare_kept(names, shelves, number, tick):
-    """A part of the comparison, from the models' maps on their shelves; see Job.make."""
-    kept = kept_maps([shelves[0].of.maps[name] for name in names], number)
-    return [compared(shelves[0].of, names, kept, number, tick)]
+def compare_kept(names, stores, number, tick):
+    """A part of the comparison, from the models' maps on their stores; see Job.make."""
+    kept = kept_maps([stores[0].of.maps[name] for name in names], number)
+    return [compared(stores[0].of, names, kept, number, tick)]
 
 
-def kept_maps(shelves, number):
-    """The maps (l, n, h, w) of a part from each of l shelves, or a list of them if they differ in size, float16.
+def kept_maps(stores, number):
+    """The maps (l, n, h, w) of a part from each of l stores, or a list of them if they differ in size, float16.
 
     The part after it is asked for, too.
     """
-    sizes = [(len(shelf.parts[number]), *shelf.arrays["maps"].shape) for shelf in shelves]
+    sizes = [(len(store.parts[number]), *store.arrays["maps"].shape) for store in stores]
     if len(set(sizes)) == 1:  # at once: to ask for memory takes longer than to read
-        found = np.empty((len(shelves), *sizes[0]), np.float16)
+        found = np.empty((len(stores), *sizes[0]), np.float16)
     else:
         found = [np.empty(size, np.float16) for size in sizes]
 
-    for shelf, room in zip(shelves, found):
-        maps = shelf.get(number, "maps", rooms={"maps": room})["maps"]
+    for store, room in zip(stores, found):
+        maps = store.get(number, "maps", rooms={"maps": room})["maps"]
         if maps is not room:
             room[...] = maps
-        shelf.read_ahead(number + 1)
+        store.read_ahead(number + 1)
     return found
 
 
@@ -220,13 +220,13 @@ def stage_without_maps(settings):
     names = [model.name for model in settings.models if not model.embeddings]
     make_maps, together = saliency_maps.maker(settings, items, remembered=len(names)), {}
     for network in mapped:
-        network.made_of()  # raises MissingFile, where what is known already would pass over a network
+        network.provenance()  # raises MissingFile, where what is known already would pass over a network
     for comparison in comparisons_of(settings, items):  # by all protocols from the same gradients
-        together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.shelf_of(names))
-    jobs = [Job(shelves, partial(compare_and_discard, names, make_maps), len(names)) for shelves in together.values()]
+        together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.store_of(names))
+    jobs = [Job(stores, partial(compare_and_discard, names, make_maps), len(names)) for stores in together.values()]
     # The maps that the figures show, and those of a part while it is compared
     room = (saliency_maps.SHOWN_IMAGES + 1) * sum(
-        saliency_maps.shelf_of(each, protocol, items[mapped[0].dataset]).bytes(0)
+        saliency_maps.store_of(each, protocol, items[mapped[0].dataset]).bytes(0)
         for each in mapped[: len(names)]
         for protocol in settings.protocols
     )
@@ -236,40 +236,40 @@ def stage_without_maps(settings):
         jobs,
         mapped,
         items.values(),
-        lambda shelf: [shelf.of.maps[name].of.network for name in names],
+        lambda store: [store.of.maps[name].of.network for name in names],
         views=views_with_lines(settings, items),
         extra_bytes=room,
     )
 
 
-def compare_and_discard(names, make_maps, shelves, number, tick):
+def compare_and_discard(names, make_maps, stores, number, tick):
     """A part of the comparison by some protocols, for which its maps are made; then away with them; see Job.make."""
-    found = [maps_of_network([shelf.of.maps[name] for shelf in shelves], make_maps, number, tick) for name in names]
-    results = [compared(shelf.of, names, some, number, lambda ticks: None) for shelf, some in zip(shelves, zip(*found))]
-    for shelf, name in ((shelf, name) for shelf in shelves for name in names):
-        if not shelf.of.is_shown(name, number):
-            shelf.of.maps[name].discard(number)
+    found = [maps_of_network([store.of.maps[name] for store in stores], make_maps, number, tick) for name in names]
+    results = [compared(store.of, names, some, number, lambda ticks: None) for store, some in zip(stores, zip(*found))]
+    for store, name in ((store, name) for store in stores for name in names):
+        if not store.of.is_shown(name, number):
+            store.of.maps[name].discard(number)
     return results
 
 
-def maps_of_network(shelves, make_maps, number, tick):
-    """The maps (n, h, w) of a part by each protocol: those that exist, and for the others new ones, put on their shelves.
+def maps_of_network(stores, make_maps, number, tick):
+    """The maps (n, h, w) of a part by each protocol: those that exist, and for the others new ones, put on their stores.
 
     They are kept in memory, as a process that compares other models may delete these.
     """
-    found = {shelf.folder: _if_exists(shelf, number) for shelf in shelves}
-    lacking = [shelf for shelf in shelves if found[shelf.folder] is None]
-    for shelf, arrays in zip(lacking, make_maps(lacking, number, tick) if lacking else ()):
-        shelf.put(number, **arrays)
-        found[shelf.folder] = np.array(arrays["maps"], dtype=shelf.arrays["maps"].dtype)  # as it is read again
+    found = {store.folder: _if_exists(store, number) for store in stores}
+    lacking = [store for store in stores if found[store.folder] is None]
+    for store, arrays in zip(lacking, make_maps(lacking, number, tick) if lacking else ()):
+        store.put(number, **arrays)
+        found[store.folder] = np.array(arrays["maps"], dtype=store.arrays["maps"].dtype)  # as it is read again
     if not lacking:
-        tick(len(shelves[0].parts[number]))
+        tick(len(stores[0].parts[number]))
     return list(found.values())
 
 
-def _if_exists(shelf, number):
+def _if_exists(store, number):
     try:
-        return shelf.get(number)["maps"]
+        return store.get(number)["maps"]
     except MissingFile:
         return None
 
@@ -290,7 +290,7 @@ def views(settings, items=None):
     for each in comparisons_of(whole, items or saliency_maps.mapped_items(whole)):
         files.setdefault(pairs_file(settings, each.protocol, each.dataset), []).append(each)
     return [
-        View(file, COLUMNS, [shelf for each in some for shelf in (each.shelf_of(()), *each.maps.values())],
+        View(file, COLUMNS, [store for each in some for store in (each.store_of(()), *each.maps.values())],
              lambda whole, columns, some=some: (row for each in some for row in rows_of(each)))
         for file, some in files.items()
     ]  # fmt: skip
@@ -305,7 +305,7 @@ class ConstantMapsCompared(NamedTuple):
     """In the place of a View: a line for each network that has constant maps, by pairs_<dataset>.csv of the settings."""
 
     settings: Settings
-    shelves: tuple = ()
+    stores: tuple = ()
 
     def write(self):
         counts = {}
@@ -328,12 +328,12 @@ def rows_of(comparison):
     """
     from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std
 
-    shelf = comparison.shelf_of(())
-    common = shelf.common()
+    store = comparison.store_of(())
+    common = store.common()
     arrays = {pair: array for pair, array in comparison.arrays_of(comparison.maps).items() if array in common}
     for first in comparison.maps:
         of_first = {b: array for (a, b), array in arrays.items() if a == first}
-        values = shelf.read(*of_first.values()) if of_first else {}
+        values = store.read(*of_first.values()) if of_first else {}
         for second, array in of_first.items():
             r, divergence = values[array][~np.isnan(values[array]).any(axis=1)].T
             numbers = [np.nan] * 4

@@ -1,6 +1,6 @@
 """Maps made otherwise than a run's own: other noise, another base image, another attribution, weights that nothing has learned.
 
-Controls and causes ask for them, one thing changed at a time. What is changed stands in `made_of` of these maps.
+Controls and causes ask for them, one thing changed at a time. What is changed stands in `provenance` of these maps.
 """
 
 from typing import NamedTuple
@@ -24,8 +24,8 @@ class Condition(NamedTuple):
     random_share: float = 0  # of the network's layers, from the last one on, that have random weights
     random_draw: int = 0  # of these weights
 
-    def made_of(self):
-        """For made_of: what is not at its default."""
+    def provenance(self):
+        """For provenance: what is not at its default."""
         return {f"{name} here": value for name, value in self._asdict().items()
                 if name != "name" and value != self._field_defaults[name]}  # fmt: skip
 

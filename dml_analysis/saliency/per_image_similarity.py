@@ -1,4 +1,4 @@
-"""The similarity of maps image by image, in one file that others can read without the shelves: per_image_<dataset>.npz."""
+"""The similarity of maps image by image, in one file that others can read without the stores: per_image_<dataset>.npz."""
 
 import numpy as np
 
@@ -28,11 +28,11 @@ def _arrays(some):
     """The arrays of one file; some: the comparisons of its folds."""
     rows, values = [], []
     for each in some:
-        arrays, shelf = each.arrays_of(each.maps), each.shelf_of(each.maps)
+        arrays, store = each.arrays_of(each.maps), each.store_of(each.maps)
         names = {model.name for model in each.settings.models if not model.embeddings}
-        if not shelf.is_whole() or names - each.maps.keys():
-            raise InputError(f"{shelf.folder}: not all maps are compared; run saliency/2_compare_maps.py first")
-        read = shelf.read(*arrays.values())
+        if not store.is_complete() or names - each.maps.keys():
+            raise InputError(f"{store.folder}: not all maps are compared; run saliency/2_compare_maps.py first")
+        read = store.read(*arrays.values())
         for pair, array in arrays.items():
             rows.append((*map(as_in_files, pair), each.fold_of(pair)))
             values.append(read[array].astype(np.float32))

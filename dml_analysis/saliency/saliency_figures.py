@@ -30,24 +30,24 @@ def draw(settings):
     for protocol in settings.protocols:
         for fold in settings.table_folds(protocol)[:1]:
             mapped = [each for each in networks_of(settings, dataset, [fold]) if each.has_maps and each.is_known()]
-            _draw(settings, protocol, items, [saliency_maps.shelf_of(network, protocol, items) for network in mapped])
+            _draw(settings, protocol, items, [saliency_maps.store_of(network, protocol, items) for network in mapped])
 
 
-def _draw(settings, protocol, items, shelves):
-    for shelf in shelves:
-        shelf.check()
+def _draw(settings, protocol, items, stores):
+    for store in stores:
+        store.check()
     for name, most, make in (("figure2", 1, one_image), ("figure2_more", saliency_maps.SHOWN_IMAGES, many_images)):
-        shown = _shown(items, shelves, most)
+        shown = _shown(items, stores, most)
         count = len(shown)
         if not shown:
             folder = settings.results / protocol.name / "saliency" / "maps"
             raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
-        network, images = shelves[0].of.network, {item.image_id: open_image(item.path) for item in shown}
+        network, images = stores[0].of.network, {item.image_id: open_image(item.path) for item in shown}
         pictures = [cropped(image, network.crop) for image in images.values()]
-        found = _read(shelves, {key: each.size for key, each in images.items()})
+        found = _read(stores, {key: each.size for key, each in images.items()})
         figure = make(settings.models, shown, pictures, found)
         shows = {"dataset": network.dataset, "fold": network.fold_name, "images": readers.ids_of(shown)}
-        shows |= {"protocol": protocol.name, "maps": {each.of.network.model.name: each.fingerprint for each in shelves}}
+        shows |= {"protocol": protocol.name, "maps": {each.of.network.model.name: each.fingerprint for each in stores}}
         caption = (
             f"Saliency maps of {count} test image{'s' * (count > 1)} of {network.dataset} under every model, fold {network.fold_name}, "
             f"protocol {protocol.name}: what moves the image's embedding away from that of a black image."
@@ -63,26 +63,26 @@ def about_constant(found):
     return f" Constant maps, black here, as their gradients are zero or alike: {named}." if named else ""
 
 
-def _shown(items, shelves, count):
+def _shown(items, stores, count):
     """`count` items evenly spaced over all; of a run that is not done yet, over those that have maps."""
     by_id = {item.image_id: item for item in items}
-    numbers = {n for shelf in shelves for n in range(len(shelf.parts)) if not shelf.lacks(n)}
-    mapped = [by_id[image_id] for number in sorted(numbers) for image_id in shelves[0].parts[number]]
+    numbers = {n for store in stores for n in range(len(store.parts)) if not store.lacks(n)}
+    mapped = [by_id[image_id] for number in sorted(numbers) for image_id in stores[0].parts[number]]
     wanted = readers.evenly_spaced(items, count)
     wanted = wanted if set(wanted) <= set(mapped) else readers.evenly_spaced(mapped, count)
     return wanted if count > 1 else wanted[:1]
 
 
-def _read(shelves, sizes):
+def _read(stores, sizes):
     """Name of a model -> image id -> map, of the images of these sizes, as far as they exist.
 
     All lie in the picture that the first model's network sees.
     """
-    found, frame = {}, shelves[0].of.network.crop
-    for shelf in shelves:
-        network = shelf.of.network
-        numbers = [n for n, ids in enumerate(shelf.parts) if set(ids) & set(sizes) and not shelf.lacks(n)]
-        pairs = [pair for n in numbers for pair in zip(shelf.parts[n], shelf.get(n)["maps"]) if pair[0] in sizes]
+    found, frame = {}, stores[0].of.network.crop
+    for store in stores:
+        network = store.of.network
+        numbers = [n for n, ids in enumerate(store.parts) if set(ids) & set(sizes) and not store.lacks(n)]
+        pairs = [pair for n in numbers for pair in zip(store.parts[n], store.get(n)["maps"]) if pair[0] in sizes]
         found[network.model.name] = {i: framed(each, network.crop, frame, sizes[i]) for i, each in pairs}
     return found
 

@@ -1,4 +1,4 @@
-"""The saliency maps of networks: which shelves they are on, and how a part is made. The maths is smoothgrad's."""
+"""The saliency maps of networks: which stores they are on, and how a part is made. The maths is smoothgrad's."""
 
 from functools import lru_cache
 from itertools import islice
@@ -18,7 +18,7 @@ from dml_analysis.paper import Protocol
 from dml_analysis.saliency.map_settings import BASES, INTEGRATED, OWN, Condition, base_image, integrated_gradients
 from dml_analysis.seeds import derived_seed
 from dml_analysis.stages import Job
-from dml_analysis.store import Shelf, blocks
+from dml_analysis.store import ResultStore, blocks
 
 MAPS_PER_PART = 64  # 6.6 MB of BN-Inception's; a stopped run loses at most this many maps of one network
 CALIBRATED_ON = 50  # images that set the BatchNorm statistics of random layers
@@ -27,7 +27,7 @@ HINT = "; with `saliency: keep_maps: false` maps are deleted once compared"
 
 
 class Mapped(NamedTuple):
-    """What a shelf of maps is of."""
+    """What a store of maps is of."""
 
     network: Network
     protocol: Protocol
@@ -48,22 +48,22 @@ def mapped_items(settings):
     return items
 
 
-def shelf_of(network, protocol, items, condition=OWN):
+def store_of(network, protocol, items, condition=OWN):
     """The maps (h, w) in [0, 1] of one network by one protocol, a row for each of the items."""
     settings, size = network.settings, network.crop.size
-    made_of = made_of_maps(network, protocol, items) | condition.made_of()
+    provenance = provenance_maps(network, protocol, items) | condition.provenance()
     kind = Path("controls", "maps", condition.name) if condition.name else Path("saliency", "maps")
     folder = settings.results / protocol.name / kind / network.path
     parts, of = [readers.ids_of(some) for some in parts_of(items)], Mapped(network, protocol, condition)
-    return Shelf(folder, made_of, parts, {"maps": Array("f2", size, low=0, high=1)}, of)
+    return ResultStore(folder, provenance, parts, {"maps": Array("f2", size, low=0, high=1)}, of)
 
 
-def made_of_maps(network, protocol, items):
-    """For made_of: what the maps of these items under a network hang on."""
+def provenance_maps(network, protocol, items):
+    """For provenance: what the maps of these items under a network hang on."""
     settings = network.settings
     return {
         "images": image_digests.described(settings, items),
-        **network.made_of(),
+        **network.provenance(),
         "distance": network.model.distance,
         **code_of(settings, network.model.distance),
         "signed_mean_over": protocol.signed_mean_over,
@@ -78,22 +78,22 @@ def first_fold(settings):
 
 
 def kept(settings, protocol, dataset, items):
-    """The shelves of the maps of all networks that a dataset's tables are about; items: those of mapped_items."""
+    """The stores of the maps of all networks that a dataset's tables are about; items: those of mapped_items."""
     found = specifications.networks_of(settings, dataset, settings.table_folds(protocol))
-    return [shelf_of(each, protocol, items) for each in found if each.has_maps and each.is_known()]
+    return [store_of(each, protocol, items) for each in found if each.has_maps and each.is_known()]
 
 
-def lacking(shelves):
-    """A line that says which of these shelves of a run's own maps are not whole, and what to do; empty if all are."""
-    names = dict.fromkeys(shelf.of.network.model.name for shelf in shelves if not shelf.is_whole())
+def lacking(stores):
+    """A line that says which of these stores of a run's own maps are not whole, and what to do; empty if all are."""
+    names = dict.fromkeys(store.of.network.model.name for store in stores if not store.is_complete())
     advice = "run saliency/1_compute_maps.py, with `keep_maps: true`"
     return f"the maps of {', '.join(names)} are not whole; {advice}" if names else ""
 
 
-def some_maps(shelf, image_ids):
-    """The maps (n, h, w) of these images, in their order, from a whole shelf."""
-    place = {each: (number, row) for number, part in enumerate(shelf.parts) for row, each in enumerate(part)}
-    parts = {number: shelf.get(number)["maps"] for number in sorted({place[each][0] for each in image_ids})}
+def some_maps(store, image_ids):
+    """The maps (n, h, w) of these images, in their order, from a whole store."""
+    place = {each: (number, row) for number, part in enumerate(store.parts) for row, each in enumerate(part)}
+    parts = {number: store.get(number)["maps"] for number in sorted({place[each][0] for each in image_ids})}
     return np.array([parts[number][row] for number, row in (place[each] for each in image_ids)])
 
 
@@ -131,12 +131,12 @@ def stage(settings):
     make = maker(settings, items, remembered=1)
     jobs = [
         Job(
-            [shelf_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)],
+            [store_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)],
             make,
         )
         for each in mapped
     ]
-    made = [(shelf, shelf.missing()) for job in jobs for shelf in job.shelves]
+    made = [(store, store.missing()) for job in jobs for store in job.stores]
     return network_stage(
         "saliency maps", "map", jobs, mapped, items.values(), loads, views=[ConstantMapsMade(made)], hint=HINT
     )
@@ -145,16 +145,16 @@ def stage(settings):
 class ConstantMapsMade(NamedTuple):
     """In the place of a View: a line for each network that has constant maps among those that a run has made."""
 
-    made: list  # (shelf, numbers of the parts that it lacked before)
-    shelves: tuple = ()
+    made: list  # (store, numbers of the parts that it lacked before)
+    stores: tuple = ()
 
     def write(self):
         from dml_analysis.metrics.map_similarity import constant
 
         counts = {}
-        for shelf, numbers in self.made:
-            network, protocol, _ = shelf.of
-            some = [constant(shelf.get(number)["maps"]) for number in numbers if not shelf.lacks(number)]
+        for store, numbers in self.made:
+            network, protocol, _ = store.of
+            some = [constant(store.get(number)["maps"]) for number in numbers if not store.lacks(number)]
             if some and np.concatenate(some).any():
                 counts.setdefault(network.name, {})[protocol.name] = np.concatenate(some)
         for name, of_network in counts.items():
@@ -173,15 +173,15 @@ def check_any(settings, mapped):
         raise InputError(f"settings {settings.name!r}: none of the models has a network, so there are no saliency maps")
 
 
-def loads(shelf):
-    """The network that it takes to make a shelf."""
-    return [shelf.of.network]
+def loads(store):
+    """The network that it takes to make a store."""
+    return [store.of.network]
 
 
 def maker(settings, items, remembered, networks=None):
-    """A function that makes a part of a network's maps on one or more shelves, from the same gradients; see Job.make.
+    """A function that makes a part of a network's maps on one or more stores, from the same gradients; see Job.make.
 
-    Shelves that are made together may differ in their protocol, and their conditions in name and number of samples.
+    Stores that are made together may differ in their protocol, and their conditions in name and number of samples.
     items: dataset of images -> list; remembered: how many networks stay loaded; networks: networks_of by default.
     """
     mapped = {network.path: network for network in networks or networks_of(settings)}
@@ -194,13 +194,13 @@ def maker(settings, items, remembered, networks=None):
         ready = _random(network, load_layers(path), condition, items[network.images]) if share else load(path)
         return subject_of(network, ready)
 
-    def make(shelves, number, tick):
+    def make(stores, number, tick):
         from dml_analysis.metrics.smoothgrad import saliency_map
         from dml_analysis.networks.transforms import network_inputs
 
-        network, condition = shelves[0].of[::2]
+        network, condition = stores[0].of[::2]
         some, options = parts_of(items[network.images])[number], network.settings.saliency
-        samples = [shelf.of.condition.noise_samples or options.noise_samples for shelf in shelves]
+        samples = [store.of.condition.noise_samples or options.noise_samples for store in stores]
         most = condition._replace(noise_samples=max(samples))
         shown = subject(network.path, condition.random_share, condition.random_draw)
 
@@ -209,7 +209,7 @@ def maker(settings, items, remembered, networks=None):
             for (item, _), gradients in zip(images, gradients_of(network, shown, images, most)):
                 try:
                     found.append(
-                        [saliency_map(gradients[:n], shelf.of.protocol.name) for n, shelf in zip(samples, shelves)]
+                        [saliency_map(gradients[:n], store.of.protocol.name) for n, store in zip(samples, stores)]
                     )
                 except ValueError as error:
                     raise InputError(f"{network.name}: {item.path}: {error}; check the network's weights") from None

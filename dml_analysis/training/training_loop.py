@@ -17,14 +17,14 @@ from dml_analysis.networks import checkpoints
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, device_of, make_repeatable, seeded
 from dml_analysis.networks.specifications import no_direction, start_source
 from dml_analysis.seeds import derived_seed
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 from dml_analysis.training import trunk_features
 from dml_analysis.training.losses import has_proxies, training_loss
 from dml_analysis.training.roth import batch_samplers
 from dml_analysis.training.roth.rho_regularization import RhoMiner
 from dml_analysis.training.trainer import EPOCH, SMALLEST_SPREAD, Standardised, Training, for_raw_features, freeze
 from dml_analysis.training.training_inputs import Features, Images
-from dml_analysis.training.training_runs import LOOKS, PARTS, features_of, looks_shelf, parts_of, tuned_as
+from dml_analysis.training.training_runs import LOOKS, PARTS, features_of, looks_store, parts_of, tuned_as
 
 MOST_READERS = 8  # processes beside a GPU
 
@@ -32,7 +32,7 @@ MOST_READERS = 8  # processes beside a GPU
 class _Work(NamedTuple):
     """What a run works with."""
 
-    shelf: Shelf
+    store: ResultStore
     parts: dict  # part -> items
     labels: np.ndarray  # (n,) the training images' classes, counted from 0 without gaps
     places: object  # places(embeddings) -> a function from iterations to the places (batch_size,) of their images
@@ -40,9 +40,9 @@ class _Work(NamedTuple):
     training: object  # training.Training
 
 
-def _begin(shelf):
+def _begin(store):
     """The _Work of a run, at its beginning."""
-    network, settings = shelf.of.network, shelf.of.network.settings
+    network, settings = store.of.network, store.of.network.settings
     options, parts = settings.training, parts_of(network)
     seed = derived_seed(settings.seed, "training", network.model.name, network.dataset, network.fold)
     labels = np.unique([item.label for item in parts["train"]], return_inverse=True)[1]
@@ -56,13 +56,13 @@ def _begin(shelf):
     else:
         trunk, transform = trunk_features.built(settings, start_source(settings, network.model))
         inputs = Images(parts["train"], transform, network.crop, options, seed, readers(options, device_of(settings)))
-    kit = adapted(kit, options, shelf.of.name)
+    kit = adapted(kit, options, store.of.name)
     embedder = seeded(derived_seed(seed, "embedder"), lambda: Embedder(network.features, settings.dimensions))
     module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
     make_repeatable(device_of(settings))
-    training = Training(module, kit, options, shelf.of.rate, seed, device_of(settings), settings.precision)
+    training = Training(module, kit, options, store.of.rate, seed, device_of(settings), settings.precision)
     places = partial(batch_samplers.places, options, labels, kit.images_per_class, seed)
-    return _Work(shelf, parts, labels, places, inputs, training)
+    return _Work(store, parts, labels, places, inputs, training)
 
 
 def _standardised(network, features):
@@ -110,18 +110,18 @@ def adapted(kit, options, where):
 
 
 def _features_by_id(network):
-    shelves = features_of(network)
-    return {row: feature for shelf in shelves
-            for row, feature in zip(shelf.rows, torch.from_numpy(shelf.read()["features"]))}  # fmt: skip
+    stores = features_of(network)
+    return {row: feature for store in stores
+            for row, feature in zip(store.rows, torch.from_numpy(store.read()["features"]))}  # fmt: skip
 
 
-def make(shelf, tick):
-    """Make the run of a shelf, from where it was stopped if it was; returns its arrays. tick(n) is called after n iterations."""
-    shelf.begin()
-    work = _begin(shelf)
+def make(store, tick):
+    """Make the run of a store, from where it was stopped if it was; returns its arrays. tick(n) is called after n iterations."""
+    store.begin()
+    work = _begin(store)
     log, losses = _loaded(work)
     training = work.training
-    every, patience = shelf.of.network.settings.training.rhythm(shelf.of.network.dataset)
+    every, patience = store.of.network.settings.training.rhythm(store.of.network.dataset)
     last = training.options.iterations
     tick(training.iteration)
     if not log:
@@ -145,7 +145,7 @@ def _places(work, log):
     """See _Work.places, up to the next look; what goes by embeddings takes those that the last look has kept."""
     kept = None
     if work.training.options.filler in BY_EMBEDDINGS:
-        kept = looks_shelf(work.shelf, log[-1]["iteration"], work.parts).get(PARTS.index("train"))["embeddings"]
+        kept = looks_store(work.store, log[-1]["iteration"], work.parts).get(PARTS.index("train"))["embeddings"]
     return work.places(kept)
 
 
@@ -154,7 +154,7 @@ def _step(work, images, places):
     try:
         return work.training.step(images, torch.from_numpy(work.labels[places]))
     except InputError as error:
-        raise InputError(f"{work.shelf.of.name}: {error}") from None
+        raise InputError(f"{work.store.of.name}: {error}") from None
 
 
 def _look(work, losses, started):
@@ -177,9 +177,9 @@ def _look(work, losses, started):
     kept["train"], kept["test"] = (_embedded(work, part) for part in ("train", "test"))
     # What follows comes after all choices: it is shown, and nothing else.
     test = _accuracies(work, kept["test"], "test")
-    shelf = looks_shelf(work.shelf, training.iteration, work.parts)
+    store = looks_store(work.store, training.iteration, work.parts)
     for place, part in enumerate(work.parts):
-        shelf.put(place, embeddings=kept[part])
+        store.put(place, embeddings=kept[part])
     return row | {"test_precision_at_1_only_shown": test.recall_at_1,
                   "test_map_at_r_only_shown": test.map_at_r}  # fmt: skip
 
@@ -192,29 +192,29 @@ def _embedded(work, part):
 def _accuracies(work, embeddings, part):
     if not np.isfinite(embeddings).all():
         raise InputError(
-            f"{work.shelf.of.name}: embeddings are not finite after iteration {work.training.iteration}; set a smaller learning_rate"
+            f"{work.store.of.name}: embeddings are not finite after iteration {work.training.iteration}; set a smaller learning_rate"
         )
     items = work.parts[part]
     try:  # by cosine for all models, as the Reality Check chooses the best look
         return retrieval_scores(embeddings, [item.label for item in items])
     except ZeroEmbedding as error:
-        where = f"{work.shelf.of.name}, iteration {work.training.iteration}, {part} images"
+        where = f"{work.store.of.name}, iteration {work.training.iteration}, {part} images"
         raise no_direction(where, items, error) from None
 
 
 def _save(work, log, losses):
     """Write down all that a run that is stopped now needs to go on, and the log so far."""
     _write_log(work, log)
-    checkpoints.save({**work.training.state(), "log": log, "losses": losses}, work.shelf.of.state_file)
+    checkpoints.save({**work.training.state(), "log": log, "losses": losses}, work.store.of.state_file)
 
 
 def _write_log(work, log):
-    csv_files.write(work.shelf.of.log_file, [[row.get(name) for name in LOOKS] for row in log], LOOKS)
+    csv_files.write(work.store.of.log_file, [[row.get(name) for name in LOOKS] for row in log], LOOKS)
 
 
 def _loaded(work):
     """(log, losses since the last look), with the training where it was when it was stopped."""
-    file = work.shelf.of.state_file
+    file = work.store.of.state_file
     if not file.is_file():
         return [], []
     with refused(file, "the state of a training", "delete it, and the training begins anew"):
@@ -225,7 +225,7 @@ def _loaded(work):
 
 def _write_weights(work, log):
     """Write the best weights and the log of a run that has come to its end."""
-    run, training = work.shelf.of, work.training
+    run, training = work.store.of, work.training
     training.network.load_state_dict(training.best.weights)
     training.network.cpu()
     trunk, embedder = training.network.trunk, training.network.embedder

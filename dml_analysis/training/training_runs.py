@@ -1,4 +1,4 @@
-"""The trainings of the networks that are trained here: which there are, and the shelves that hold what they give.
+"""The trainings of the networks that are trained here: which there are, and the stores that hold what they give.
 
 A run is the training of a network with one learning rate. Where settings give several rates, each is tried on their first
 fold, and the one that is best by the fold's validation classes is taken for all folds: the same budget for every model.
@@ -20,7 +20,7 @@ from dml_analysis.methods import find
 from dml_analysis.networks import checkpoint_files
 from dml_analysis.networks.specifications import LayoutNetwork, networks_of, start_source
 from dml_analysis.seeds import described
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 from dml_analysis.training import trunk_features
 from dml_analysis.training.hyperparameters import hyperparameters
 
@@ -84,7 +84,7 @@ def parts_of(network):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Shelves.
+# Stores.
 # ---------------------------------------------------------------------------------------------------------------------
 def trained_networks(settings):
     """The networks that are trained here."""
@@ -92,22 +92,22 @@ def trained_networks(settings):
     return [each for each in found if each.model.trained and (not each.model.is_own or each.model.loss)]
 
 
-def shelf_of(run):
+def store_of(run):
     """How well a run did, in a single row: the best look at its validation classes."""
     network, settings, training = run.network, run.network.settings, run.network.settings.training
     items = training_items(settings, network.dataset)
-    made_of = {
+    provenance = {
         "images": image_digests.described(settings, items),
         "classes": described([item.label for item in items]),
-        **trunk_features.trunk_made_of(settings, start_source(settings, network.model)),
-        **_loss_made_of(settings, network.model, network.dataset),
+        **trunk_features.trunk_provenance(settings, start_source(settings, network.model)),
+        **_loss_provenance(settings, network.model, network.dataset),
         "learning_rate": run.rate,
         **unlike_defaults(training, *(name for name in training._fields if name not in NOT_MAKING)),
         **({"rhythm": list(training.rhythm(network.dataset))} if training.hyperparameters else {}),
         **unlike_defaults(settings, "seed", "precision"),
     }
     arrays = {"validation_map_at_r": Array("f8", low=0, high=1), "iteration": Array("i8")}
-    return Shelf(run.folder, made_of, [[run.name]], arrays, run, run.labels)
+    return ResultStore(run.folder, provenance, [[run.name]], arrays, run, run.labels)
 
 
 def tuned_as(settings, dataset):
@@ -115,7 +115,7 @@ def tuned_as(settings, dataset):
     return settings.training.hyperparameters or dataset
 
 
-def _loss_made_of(settings, model, dataset):
+def _loss_provenance(settings, model, dataset):
     if not model.loss:
         return {"hyperparameters": hyperparameters(model, tuned_as(settings, dataset))}
     names = ("loss", "loss_arguments", "miner", "miner_arguments", "loss_learning_rate", "images_per_class")
@@ -125,10 +125,10 @@ def _loss_made_of(settings, model, dataset):
 
 
 def trials_of(settings, model, dataset):
-    """The shelves of the runs by which a model's learning rate is chosen; a single one where there is nothing to choose."""
+    """The stores of the runs by which a model's learning rate is chosen; a single one where there is nothing to choose."""
     whole = settings.whole
     first = [each for each in networks_of(whole, dataset, whole.folds[:1]) if each.model.name == model.name]
-    return [shelf_of(Run(first[0], rate)) for rate in whole.training.learning_rates]
+    return [store_of(Run(first[0], rate)) for rate in whole.training.learning_rates]
 
 
 def chosen_rate(settings, model, dataset):
@@ -136,43 +136,43 @@ def chosen_rate(settings, model, dataset):
     if len(rates := settings.training.learning_rates) == 1:
         return rates[0]
     trials = trials_of(settings, model, dataset)
-    if not all(shelf.is_whole() for shelf in trials):
+    if not all(store.is_complete() for store in trials):
         return None
-    return rates[int(np.argmax([shelf.read()["validation_map_at_r"][0] for shelf in trials]))]
+    return rates[int(np.argmax([store.read()["validation_map_at_r"][0] for store in trials]))]
 
 
-def chosen_shelves(settings):
-    """The shelves of the runs whose weights are the networks', but of those whose learning rate is not chosen yet."""
+def chosen_stores(settings):
+    """The stores of the runs whose weights are the networks', but of those whose learning rate is not chosen yet."""
     rates = {(each.model.name, each.dataset): None for each in trained_networks(settings)}
     rates = {key: chosen_rate(settings, find(key[0], settings.models), key[1]) for key in rates}
     runs = [Run(each, rates[each.model.name, each.dataset]) for each in trained_networks(settings)]
-    return [shelf_of(run) for run in runs if run.rate is not None]
+    return [store_of(run) for run in runs if run.rate is not None]
 
 
-def all_shelves(settings):
-    """The shelves of all runs, those that were not chosen too, each once."""
-    trials = [shelf for key in dict.fromkeys((each.model.name, each.dataset) for each in trained_networks(settings))
-              for shelf in trials_of(settings, find(key[0], settings.models), key[1])]  # fmt: skip
-    return list({shelf.folder: shelf for shelf in [*trials, *chosen_shelves(settings)]}.values())
+def all_stores(settings):
+    """The stores of all runs, those that were not chosen too, each once."""
+    trials = [store for key in dict.fromkeys((each.model.name, each.dataset) for each in trained_networks(settings))
+              for store in trials_of(settings, find(key[0], settings.models), key[1])]  # fmt: skip
+    return list({store.folder: store for store in [*trials, *chosen_stores(settings)]}.values())
 
 
-def looks_shelf(shelf, iteration, parts):
+def looks_store(store, iteration, parts):
     """The embeddings (d,) of a run's images at a look, as float16: a part each for training, validation and test images."""
-    settings = shelf.of.network.settings
+    settings = store.of.network.settings
     listed = {f"{part} images": image_digests.described(settings, items) for part, items in parts.items()}
     ids = [readers.ids_of(items) for items in parts.values()]
-    folder = shelf.folder / "looks" / f"iteration{iteration}"
-    return Shelf(
-        folder, {"run": shelf.fingerprint, **listed}, ids, {"embeddings": Array("f2", (settings.dimensions,))}, shelf.of
+    folder = store.folder / "looks" / f"iteration{iteration}"
+    return ResultStore(
+        folder, {"run": store.fingerprint, **listed}, ids, {"embeddings": Array("f2", (settings.dimensions,))}, store.of
     )
 
 
 def features_of(network):
-    """The shelves of the features that a network's training on a frozen trunk takes."""
+    """The stores of the features that a network's training on a frozen trunk takes."""
     settings, dataset = network.settings, network.dataset
     lists = {"training": training_items(settings, dataset)}
     if settings.training.keep_embeddings:
         lists["test"] = readers.load_items(settings, dataset, "test")
     return [
-        trunk_features.features_shelf(settings, dataset, network.model, items, name) for name, items in lists.items()
+        trunk_features.features_store(settings, dataset, network.model, items, name) for name, items in lists.items()
     ]

@@ -18,14 +18,14 @@ from dml_analysis.methods import find
 from dml_analysis.networks import checkpoint_files, sources, specifications
 from dml_analysis.networks.specifications import start_source
 from dml_analysis.stages import Job, Stage, View
-from dml_analysis.store import Shelf
+from dml_analysis.store import ResultStore
 from dml_analysis.training import batch_sampler, trunk_features
 from dml_analysis.training.training_runs import (
     LOOKS,
     PARTS,
-    all_shelves,
+    all_stores,
     chosen_rate,
-    chosen_shelves,
+    chosen_stores,
     features_of,
     parts_of,
     trained_networks,
@@ -59,8 +59,8 @@ def features_stage(settings):
         _check_classes(settings, dataset)
     if settings.training.frozen != "trunk":
         return trunk_features.features_stage(settings, [])
-    found = [shelf for network in trained_networks(settings) for shelf in features_of(network)]
-    return trunk_features.features_stage(settings, list({shelf.folder: shelf for shelf in found}.values()))
+    found = [store for network in trained_networks(settings) for store in features_of(network)]
+    return trunk_features.features_stage(settings, list({store.folder: store for store in found}.values()))
 
 
 def trials_stage(settings):
@@ -68,16 +68,16 @@ def trials_stage(settings):
     if len(settings.training.learning_rates) == 1:
         return _stage(settings, "trials of learning rates", [], [])
     names = dict.fromkeys((each.model.name, each.dataset) for each in trained_networks(settings))
-    shelves = [shelf for name, dataset in names for shelf in trials_of(settings, find(name, settings.models), dataset)]
-    return _stage(settings, "trials of learning rates", shelves, [])
+    stores = [store for name, dataset in names for store in trials_of(settings, find(name, settings.models), dataset)]
+    return _stage(settings, "trials of learning rates", stores, [])
 
 
 def networks_stage(settings):
     """The networks, their checkpoints, and the CSV files of all runs."""
-    shelves, whole = chosen_shelves(settings), _whole(settings)
-    checkpoints = [Checkpoint(shelf) for shelf in chosen_shelves(whole)]
-    views = [*csv_views(settings), StartTrunk(settings), *checkpoints, Tidied(all_shelves(whole))]
-    return _stage(settings, "networks", shelves, views)
+    stores, whole = chosen_stores(settings), _whole(settings)
+    checkpoints = [Checkpoint(store) for store in chosen_stores(whole)]
+    views = [*csv_views(settings), StartTrunk(settings), *checkpoints, Tidied(all_stores(whole))]
+    return _stage(settings, "networks", stores, views)
 
 
 def _whole(settings):
@@ -85,63 +85,63 @@ def _whole(settings):
     return settings.whole._replace(datasets=settings.datasets)
 
 
-def _stage(settings, what, shelves, views):
-    jobs = [Job([shelf], _make, settings.training.iterations) for shelf in shelves]
-    return Stage(what, "iteration", jobs, views, partial(_keep, settings, shelves), partial(_check, shelves),
+def _stage(settings, what, stores, views):
+    jobs = [Job([store], _make, settings.training.iterations) for store in stores]
+    return Stage(what, "iteration", jobs, views, partial(_keep, settings, stores), partial(_check, stores),
                  partial(specifications.device_of, settings), hint="; or set keep_embeddings: false",
-                 extra_bytes=sum(_bytes(shelf) for shelf in shelves if not shelf.is_whole()))  # fmt: skip
+                 extra_bytes=sum(_bytes(store) for store in stores if not store.is_complete()))  # fmt: skip
 
 
-def _make(shelves, number, tick):
+def _make(stores, number, tick):
     """A run; see Job.make."""
     from dml_analysis.training import training_loop  # torch takes seconds to load
 
-    with _threads_for(shelves[0]):
-        return training_loop.make(shelves[0], tick)
+    with _threads_for(stores[0]):
+        return training_loop.make(stores[0], tick)
 
 
-def _threads_for(shelf):
+def _threads_for(store):
     """Embedders alone are trained with one thread: more gain nothing, and what is trained would depend on how many there are."""
-    return threads.one() if shelf.of.network.settings.training.frozen == "trunk" else threads.kept()
+    return threads.one() if store.of.network.settings.training.frozen == "trunk" else threads.kept()
 
 
-def _bytes(shelf):
+def _bytes(store):
     """How much the embeddings of the looks take that a run has at least."""
-    settings, network = shelf.of.network.settings, shelf.of.network
+    settings, network = store.of.network.settings, store.of.network
     every, patience = settings.training.rhythm(network.dataset)
     images = sum(map(len, parts_of(network).values())) if settings.training.keep_embeddings else 0
     return images * settings.dimensions * 2 * (1 + min(settings.training.iterations, patience) // every)
 
 
-def _keep(settings, shelves):
+def _keep(settings, stores):
     """What is known of the images and of the trunks, for when they are gone."""
     for dataset in settings.datasets:
         image_digests.keep(settings, [training_items(settings, dataset)])
-    sources.keep(settings, {start_source(settings, shelf.of.network.model) for shelf in shelves})
+    sources.keep(settings, {start_source(settings, store.of.network.model) for store in stores})
     checksums.keep(
-        settings, {file for shelf in shelves for file in start_source(settings, shelf.of.network.model).inputs()}
+        settings, {file for store in stores for file in start_source(settings, store.of.network.model).inputs()}
     )
 
 
-def _check(shelves, todo):
+def _check(stores, todo):
     """Raise InputError, before anything is trained, if a batch cannot be made, a loss not be built, or an image is missing."""
     from dml_analysis.training.losses import check_loss, training_loss  # slow to import
     from dml_analysis.training.training_loop import adapted
 
-    for shelf in shelves:
-        network = shelf.of.network
+    for store in stores:
+        network = store.of.network
         settings, parts = network.settings, parts_of(network)
         kit = training_loss(network.model, tuned_as(settings, network.dataset), FEWEST_CLASSES, settings.dimensions)
-        kit = adapted(kit, settings.training, shelf.of.name)
+        kit = adapted(kit, settings.training, store.of.name)
         check_loss(network.model, kit, settings.dimensions)
         labels = [item.label for item in parts["train"]]
         names = {item.label: f"the class of {item.path}" for item in parts["train"]}
         training = settings.training
         sampler = "strict" if training.filler in BY_EMBEDDINGS else training.sampler
-        batch_sampler.check(shelf.of.name, labels, names, kit.images_per_class, training.batch_size, sampler)
-    lists = {shelf.of.network.dataset: parts_of(shelf.of.network) for shelf in shelves}
+        batch_sampler.check(store.of.name, labels, names, kit.images_per_class, training.batch_size, sampler)
+    lists = {store.of.network.dataset: parts_of(store.of.network) for store in stores}
     for dataset in lists:
-        readers.some_items(shelves[0].of.network.settings, dataset, "test")
+        readers.some_items(stores[0].of.network.settings, dataset, "test")
     readers.check_images([item for parts in lists.values() for items in parts.values() for item in items], check_header)
 
 
@@ -167,42 +167,42 @@ def csv_views(settings):
     """training_<dataset>.csv, a row per run, and training_log_<dataset>.csv, a row per look, of all models and folds."""
     views = []
     for dataset in settings.datasets:
-        shelves = all_shelves(settings.whole._replace(datasets=[dataset]))
-        views += [View(runs_file(settings, dataset), RUNS, shelves, _run_rows),
-                  View(looks_file(settings, dataset), LOG, shelves, _log_rows)]  # fmt: skip
+        stores = all_stores(settings.whole._replace(datasets=[dataset]))
+        views += [View(runs_file(settings, dataset), RUNS, stores, _run_rows),
+                  View(looks_file(settings, dataset), LOG, stores, _log_rows)]  # fmt: skip
     return views
 
 
-def _run_rows(shelves, columns):
-    for shelf in shelves:
-        rate = chosen_rate(shelf.of.network.settings, shelf.of.network.model, shelf.of.network.dataset)
-        values = shelf.labels | {name: array[0] for name, array in shelf.read().items()}
-        values["chosen"] = "yes" if shelf.of.rate == rate else "no"
+def _run_rows(stores, columns):
+    for store in stores:
+        rate = chosen_rate(store.of.network.settings, store.of.network.model, store.of.network.dataset)
+        values = store.labels | {name: array[0] for name, array in store.read().items()}
+        values["chosen"] = "yes" if store.of.rate == rate else "no"
         yield [values[column] for column in columns]
 
 
-def _log_rows(shelves, columns):
-    for shelf in shelves:
-        for row in csv_files.read_rows(shelf.of.log_file, LOOKS):
-            yield [(shelf.labels | row)[column] for column in columns]
+def _log_rows(stores, columns):
+    for store in stores:
+        for row in csv_files.read_rows(store.of.log_file, LOOKS):
+            yield [(store.labels | row)[column] for column in columns]
 
 
 class Tidied(NamedTuple):
     """Like View: of runs that have come to their end, the state from which a stopped one goes on is deleted."""
 
-    shelves: list
+    stores: list
 
     def write(self):
-        for shelf in self.shelves:
-            if shelf.is_whole():
-                shelf.of.state_file.unlink(missing_ok=True)
+        for store in self.stores:
+            if store.is_complete():
+                store.of.state_file.unlink(missing_ok=True)
 
 
 class StartTrunk(NamedTuple):
     """The trunk that all networks begin with, which "None" has: like View, written where it does not exist."""
 
     settings: Settings
-    shelves: tuple = ()
+    stores: tuple = ()
 
     def write(self):
         for model in self.settings.whole.models:
@@ -220,18 +220,18 @@ def _is_same(file, source):
 class Checkpoint(NamedTuple):
     """The checkpoint of a network: like View, written from its run where it is not that of the run."""
 
-    shelf: Shelf
+    store: ResultStore
 
     @property
-    def shelves(self):
-        return [self.shelf]
+    def stores(self):
+        return [self.store]
 
     def write(self):
         from dml_analysis.networks import checkpoints
 
-        if not self.shelf.is_whole():
+        if not self.store.is_complete():
             return
-        run = self.shelf.of
+        run = self.store.of
         for file, source in zip(run.network.files(), run.files()):
             if not _is_same(file, source):
                 if run.network.settings.training.frozen == "trunk":

@@ -10,7 +10,7 @@ from dml_analysis.files.array_files import Array
 from dml_analysis.networks import checkpoint_files, sources, specifications
 from dml_analysis.networks.specifications import seen, start_source
 from dml_analysis.stages import Job, Stage
-from dml_analysis.store import Shelf, blocks
+from dml_analysis.store import ResultStore, blocks
 
 BATCH_SIZE = 25  # no setting: rounding depends on it, and training makes other networks of other rounding
 BATCHES_PER_PART = 4
@@ -19,12 +19,12 @@ BATCHES_PER_PART = 4
 # ---------------------------------------------------------------------------------------------------------------------
 # Trunks.
 # ---------------------------------------------------------------------------------------------------------------------
-def trunk_made_of(settings, source):
+def trunk_provenance(settings, source):
     """What the trunk is made of that trainings begin with: BN-Inception's ImageNet file, or whatever builds another."""
     if source.network == BN_INCEPTION:
         return {"trunk": checksums.short(settings, settings.paths["imagenet_trunk"])}
     found = source.description(settings)
-    return source.made_of(settings) | seen(found) | {"weights": found.weights}
+    return source.provenance(settings) | seen(found) | {"weights": found.weights}
 
 
 def built(settings, source):
@@ -49,48 +49,48 @@ def start_trunk(settings, model):
 
     source, file = start_source(settings, model), checkpoint_files.start_trunk_file(settings, model)
     folder = settings.paths["models"] / "training" / "trunk" / file.stem
-    shelf = Shelf(folder, trunk_made_of(settings, source), [[file.name]], {"sha256": Array("U64")})
+    store = ResultStore(folder, trunk_provenance(settings, source), [[file.name]], {"sha256": Array("U64")})
     with leases.locked(file):
-        if shelf.is_whole() and file.is_file():
+        if store.is_complete() and file.is_file():
             status = file.stat()
-            if checksums.sha256(file, status.st_size, status.st_mtime_ns) != shelf.get(0)["sha256"][0]:
+            if checksums.sha256(file, status.st_size, status.st_mtime_ns) != store.get(0)["sha256"][0]:
                 raise InputError(f"{file}: not the file that was made; delete it, and it is made again")
             return file
         checkpoints.save(built(settings, source)[0].state_dict(), file)
         status = file.stat()
-        shelf.put(0, sha256=[checksums.sha256(file, status.st_size, status.st_mtime_ns)])
+        store.put(0, sha256=[checksums.sha256(file, status.st_size, status.st_mtime_ns)])
     return file
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Features.
 # ---------------------------------------------------------------------------------------------------------------------
-def features_shelf(settings, dataset, model, items, name):
+def features_store(settings, dataset, model, items, name):
     """The features (f,) of the trunk that a model's training begins with, a row for each of the items; name: of these."""
     source, ids = start_source(settings, model), readers.ids_of(items)
     arrays = {"features": Array("f4", (source.description(settings).outputs,))}
-    made_of = {"images": image_digests.described(settings, items), **trunk_made_of(settings, source)}
-    made_of |= {"precision": "tf32"} if settings.precision == "tf32" else {}  # features are never made in bf16
+    provenance = {"images": image_digests.described(settings, items), **trunk_provenance(settings, source)}
+    provenance |= {"precision": "tf32"} if settings.precision == "tf32" else {}  # features are never made in bf16
     trunk = checkpoint_files.start_trunk_file(settings, model).stem
     folder = settings.paths["models"] / "training" / "features" / trunk / dataset / name
-    return Shelf(folder, made_of, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, (model, items))
+    return ResultStore(folder, provenance, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, (model, items))
 
 
-def features_stage(settings, shelves):
-    """The features on these shelves."""
-    jobs = [Job([shelf], partial(_make, settings)) for shelf in shelves]
-    items = [item for shelf in shelves for item in shelf.of[1]]
-    return Stage("trunk features", "image", jobs, keep=partial(_keep, settings, shelves),
+def features_stage(settings, stores):
+    """The features on these stores."""
+    jobs = [Job([store], partial(_make, settings)) for store in stores]
+    items = [item for store in stores for item in store.of[1]]
+    return Stage("trunk features", "image", jobs, keep=partial(_keep, settings, stores),
                  check=lambda todo: readers.check_images(items), device=partial(specifications.device_of, settings))  # fmt: skip
 
 
-def _keep(settings, shelves):
+def _keep(settings, stores):
     """What is known of the images and of the trunks, for when they are gone."""
-    image_digests.keep(settings, [shelf.of[1] for shelf in shelves])
-    sources.keep(settings, {start_source(settings, shelf.of[0]) for shelf in shelves})
+    image_digests.keep(settings, [store.of[1] for store in stores])
+    sources.keep(settings, {start_source(settings, store.of[0]) for store in stores})
 
 
-def _make(settings, shelves, number, tick):
+def _make(settings, stores, number, tick):
     """A part of the features; see Job.make."""
     import torch
 
@@ -98,8 +98,8 @@ def _make(settings, shelves, number, tick):
     from dml_analysis.networks.modules import device_of, features_of
     from dml_analysis.networks.transforms import network_inputs
 
-    (shelf,), features = shelves, []
-    model, items = shelf.of
+    (store,), features = stores, []
+    model, items = store.of
     source = start_source(settings, model)
     trunk = load_trunk(source, source.description(settings), start_trunk(settings, model), device_of(settings))
     some = blocks(blocks(items, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE)

@@ -1,4 +1,4 @@
-"""The one mechanism of results: shelves, what they are made of, views, and several processes at once."""
+"""The one mechanism of results: stores, what they are made of, views, and several processes at once."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from dml_analysis.files import atomic_files
 from dml_analysis.stages import run
 from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
-from tests.small_stage import make, settings_of, shelf_of, stage
+from tests.small_stage import make, settings_of, stage, store_of
 
 OPTIONS = argparse.Namespace(dry_run=False, no_wait=False, executor="local", devices=None, wait=False)
 DRY_RUN = argparse.Namespace(**vars(OPTIONS) | {"dry_run": True})
@@ -36,42 +36,42 @@ def whole(settings):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Shelves.
+# Stores.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_what_is_put_is_got(settings):
-    shelf = shelf_of(settings, 2)
-    assert shelf.missing() == [0, 1, 2] and not shelf.is_whole()
-    shelf.put(1, value=[9, 16], digits=[(0, 9), (1, 6)])
-    assert shelf.missing() == [0, 2] and shelf.get(1)["value"].tolist() == [9.0, 16.0]
-    assert shelf.get(1, "digits")["digits"].dtype == np.int64
-    assert json.loads((shelf.folder / "made_of.json").read_text()) == shelf.made_of
+    store = store_of(settings, 2)
+    assert store.missing() == [0, 1, 2] and not store.is_complete()
+    store.put(1, value=[9, 16], digits=[(0, 9), (1, 6)])
+    assert store.missing() == [0, 2] and store.get(1)["value"].tolist() == [9.0, 16.0]
+    assert store.get(1, "digits")["digits"].dtype == np.int64
+    assert json.loads((store.folder / "provenance.json").read_text()) == store.provenance
     with pytest.raises(MissingFile, match="00000.npz: missing"):
-        shelf.read()
+        store.read()
     for number in (0, 2):
-        shelf.put(number, **make([shelf], number, lambda ticks: None)[0])
-    assert shelf.read("value")["value"].tolist() == [0, 1, 4, 9, 16, 25]
+        store.put(number, **make([store], number, lambda ticks: None)[0])
+    assert store.read("value")["value"].tolist() == [0, 1, 4, 9, 16, 25]
 
 
 @pytest.mark.parametrize(
-    "made_of, message",
+    "provenance, message",
     [({"digits": "last"}, "was made with digits = its default, but now digits = last"),
      ({"base": 10}, "was made with base = its default, but now base = 10"),
      ({"numbers": ["0"]}, "was made with numbers = ")],
 )  # fmt: skip
-def test_things_of_different_making_are_refused(whole, made_of, message):
-    shelf = shelf_of(whole, 2, **made_of)
+def test_things_of_different_making_are_refused(whole, provenance, message):
+    store = store_of(whole, 2, **provenance)
     before = snapshot(whole.results)
-    for use in (shelf.check, shelf.missing, lambda: shelf.put(0, value=[0] * 3, digits=[(0, 0)] * 3)):
+    for use in (store.check, store.missing, lambda: store.put(0, value=[0] * 3, digits=[(0, 0)] * 3)):
         with pytest.raises(InputError, match=message):
             use()
-    assert snapshot(whole.results) == before and shelf.fingerprint != shelf_of(whole, 2).fingerprint
+    assert snapshot(whole.results) == before and store.fingerprint != store_of(whole, 2).fingerprint
 
 
 def test_parts_of_unknown_making_are_refused(whole):
-    shelf = shelf_of(whole, 2)
-    (shelf.folder / "made_of.json").unlink()
-    with pytest.raises(InputError, match="has parts, but no made_of.json"):
-        shelf.missing()
+    store = store_of(whole, 2)
+    (store.folder / "provenance.json").unlink()
+    with pytest.raises(InputError, match="has parts, but no provenance.json"):
+        store.missing()
 
 
 def with_arrays(**arrays):
@@ -103,25 +103,25 @@ BROKEN_PARTS = {
 @pytest.mark.parametrize("spoil", BROKEN_PARTS.values(), ids=BROKEN_PARTS)
 def test_broken_parts(whole, spoil):
     """One line that names the part; once that is deleted, the next run makes it again."""
-    shelf, before = shelf_of(whole, 2), snapshot(whole.results)
-    spoil(shelf.folder / "00000.npz")
+    store, before = store_of(whole, 2), snapshot(whole.results)
+    spoil(store.folder / "00000.npz")
     with pytest.raises(InputError, match="00000.npz: not a readable part .*delete it") as error:
         run(stage(whole), whole, OPTIONS, small_stage.__file__)
     assert "\n" not in str(error.value)
-    shelf.discard(0)
+    store.discard(0)
     run(stage(whole), whole, OPTIONS, small_stage.__file__)
     assert snapshot(whole.results) == before
 
 
 def test_parts_grow_by_arrays(settings):
     """What a part has stays when others are added; the bytes do not depend on the order."""
-    wanted = {name: shelf_of(settings, 2)._replace(wanted=(name,)) for name in ("value", "digits")}
-    arrays = make([shelf_of(settings, 2)], 1, lambda ticks: None)[0]
-    for name, shelf in wanted.items():
-        assert shelf.lacks(1)
-        shelf.put(1, **{name: arrays[name]})
-        assert not shelf.lacks(1)
-    grown, file = shelf_of(settings, 2), shelf_of(settings, 2).folder / "00001.npz"
+    wanted = {name: store_of(settings, 2)._replace(wanted=(name,)) for name in ("value", "digits")}
+    arrays = make([store_of(settings, 2)], 1, lambda ticks: None)[0]
+    for name, store in wanted.items():
+        assert store.lacks(1)
+        store.put(1, **{name: arrays[name]})
+        assert not store.lacks(1)
+    grown, file = store_of(settings, 2), store_of(settings, 2).folder / "00001.npz"
     assert grown.get(1)["value"].tolist() == arrays["value"] and grown.common() == set()
     content = file.read_bytes()
     file.unlink()
@@ -134,10 +134,10 @@ def test_parts_grow_by_arrays(settings):
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\xfe{\x00}\x00", b"[" * 100_000])
-def test_a_broken_made_of(whole, content):
-    file = shelf_of(whole, 2).folder / "made_of.json"
+def test_a_broken_provenance(whole, content):
+    file = store_of(whole, 2).folder / "provenance.json"
     file.write_bytes(content)
-    with pytest.raises(InputError, match="made_of.json: not readable"):
+    with pytest.raises(InputError, match="provenance.json: not readable"):
         run(stage(whole), whole, OPTIONS, small_stage.__file__)
 
 
@@ -147,11 +147,11 @@ def test_a_broken_made_of(whole, content):
 def test_a_run_makes_what_is_missing(settings, capsys):
     made = []
 
-    def counted(shelves, number, tick):
-        made.append((number, [shelf.of for shelf in shelves]))
-        return make(shelves, number, tick)
+    def counted(stores, number, tick):
+        made.append((number, [store.of for store in stores]))
+        return make(stores, number, tick)
 
-    shelf_of(settings, 3).put(1, **make([shelf_of(settings, 3)], 1, lambda ticks: None)[0])
+    store_of(settings, 3).put(1, **make([store_of(settings, 3)], 1, lambda ticks: None)[0])
     run(stage(settings, make=counted), settings, OPTIONS, small_stage.__file__)
     assert made == [(0, [2, 3]), (1, [2]), (2, [2, 3])]
     assert "squares: 6 numbers to do, in 3 parts" in capsys.readouterr().out
@@ -161,10 +161,10 @@ def test_a_run_makes_what_is_missing(settings, capsys):
     assert "all squares exist" in capsys.readouterr().out
 
 
-def test_views_have_whole_shelves_of_the_whole_run(settings):
-    """A narrowed run leaves the rows of others as they are, and shows none of a shelf that is not whole."""
+def test_views_have_whole_stores_of_the_whole_run(settings):
+    """A narrowed run leaves the rows of others as they are, and shows none of a store that is not whole."""
     run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
-    first = shelf_of(settings, 2)
+    first = store_of(settings, 2)
     first.put(0, **make([first], 0, lambda ticks: None)[0])
     run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
     assert {row["power"] for row in fake_data.read_rows(settings.results / "powers.csv")} == {"3"}
@@ -194,18 +194,18 @@ def test_no_room_on_the_disk(settings, monkeypatch):
 def test_what_is_lacking_is_said_after_the_rest_is_made(settings):
     with pytest.raises(Unfinished, match="squares: no sevens"):
         run(stage(settings)._replace(lacking="no sevens"), settings, OPTIONS, small_stage.__file__)
-    assert shelf_of(settings, 2).is_whole() and (settings.results / "powers.csv").is_file()
+    assert store_of(settings, 2).is_complete() and (settings.results / "powers.csv").is_file()
 
 
 @pytest.mark.parametrize("no_wait", [False, True])
 def test_what_cannot_be_made_does_not_stop_the_rest(settings, capsys, no_wait):
-    """A line for each shelf at the end; its rows are missing, and the next run tries again, this shelf alone."""
+    """A line for each store at the end; its rows are missing, and the next run tries again, this store alone."""
     begun = []
 
-    def partly(shelves, number, tick):
-        begun.append([shelf.of for shelf in shelves])
-        arrays = make(shelves, number, tick)
-        return [InputError("no\nthirds") if shelf.of == 3 else each for shelf, each in zip(shelves, arrays)]
+    def partly(stores, number, tick):
+        begun.append([store.of for store in stores])
+        arrays = make(stores, number, tick)
+        return [InputError("no\nthirds") if store.of == 3 else each for store, each in zip(stores, arrays)]
 
     options = argparse.Namespace(**vars(OPTIONS) | {"no_wait": no_wait})
     for expected in ([[2, 3], [2], [2]], [[3]]):
@@ -213,18 +213,18 @@ def test_what_cannot_be_made_does_not_stop_the_rest(settings, capsys, no_wait):
         with pytest.raises(Unmeasured, match="squares: 1 could not be measured, see above; the others are"):
             run(stage(settings, make=partly), settings, options, small_stage.__file__)
         assert begun == expected and "not measured: no\\nthirds\n" in capsys.readouterr().err
-    assert shelf_of(settings, 2).is_whole() and shelf_of(settings, 3).missing() == [0, 1, 2]
+    assert store_of(settings, 2).is_complete() and store_of(settings, 3).missing() == [0, 1, 2]
     rows = fake_data.read_rows(settings.results / "powers.csv")
     assert [row["power"] for row in rows] == ["2"] * 6
     run(stage(settings), settings, options, small_stage.__file__)
-    assert shelf_of(settings, 3).is_whole()
+    assert store_of(settings, 3).is_complete()
 
 
 def test_what_is_gone_while_it_is_not_needed(whole):
     """A record that is broken is not read for results, but a script that makes some does not write over it."""
     (whole.results / "run.json").write_text("broken")
     run(stage(whole), whole, OPTIONS, small_stage.__file__)
-    shelf_of(whole, 2).discard(0)
+    store_of(whole, 2).discard(0)
     with pytest.raises(InputError, match="run.json: not readable"):
         run(stage(whole), whole, OPTIONS, small_stage.__file__)
 
@@ -288,7 +288,7 @@ def test_what_a_kill_left_half_written_is_removed(settings):
     host, folder = leases.machine(), settings.results / "power2"
     folder.mkdir(parents=True)
     left = set()
-    for stem, ending in (("00000", "npz"), ("made_of", "json")):
+    for stem, ending in (("00000", "npz"), ("provenance", "json")):
         for writer in (f"{host}-{dead.pid}", f"{host}-{os.getppid()}", f"elsewhere-{dead.pid}", f"{host}-{dead.pid}x"):
             (folder / f".{stem}.{writer}.{ending}").touch()
             left.add(f".{stem}.{writer}.{ending}")
@@ -311,9 +311,9 @@ def test_the_last_of_the_workers_knows_that_all_exists(settings, monkeypatch):
     other = start(settings, "--slow", 1, "--no-wait")
     assert first_line(other) == "making 0"
 
-    def make_last(shelves, number, tick):
+    def make_last(stores, number, tick):
         other.wait(60)
-        return make(shelves, number, tick)
+        return make(stores, number, tick)
 
     for name, value in workers.environment(0, 1).items():
         monkeypatch.setenv(name, value)
@@ -331,7 +331,7 @@ def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
         return claimed(*arguments)
 
     monkeypatch.setattr(leases, "claimed", overtaken)
-    counted = stage(settings, make=lambda shelves, number, tick: made.append(number) or make(shelves, number, tick))
+    counted = stage(settings, make=lambda stores, number, tick: made.append(number) or make(stores, number, tick))
     run(counted, settings, OPTIONS, small_stage.__file__)
     assert made == []
 
@@ -359,10 +359,10 @@ def test_who_has_everybodys_claims_loses_and_doubles_nothing(settings, monkeypat
     monkeypatch.setattr(leases, "claimed", lambda *_: nullcontext(True))
     monkeypatch.setattr(leases, "locked", lambda *_: nullcontext())
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
-    again = [shelf_of(settings, power) for power in (2, 3)]
+    again = [store_of(settings, power) for power in (2, 3)]
     before = snapshot(settings.results)
-    for shelf, arrays in zip(again, make(again, 1, lambda ticks: None)):
-        shelf.put(1, **arrays)
+    for store, arrays in zip(again, make(again, 1, lambda ticks: None)):
+        store.put(1, **arrays)
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
     assert snapshot(settings.results) == before
 
@@ -373,10 +373,10 @@ def test_a_part_leaves_the_number_of_threads_alone(settings):
 
     before, seen = torch.get_num_threads(), []
 
-    def make_with_others(shelves, number, tick):
+    def make_with_others(stores, number, tick):
         seen.append(torch.get_num_threads())
         torch.set_num_threads(before + 1)
-        return make(shelves, number, tick)
+        return make(stores, number, tick)
 
     try:
         run(stage(settings, make=make_with_others), settings, OPTIONS, small_stage.__file__)
