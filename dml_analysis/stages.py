@@ -101,7 +101,6 @@ def run(stage, settings, options, script, last=True):
         _check_room(stage, settings, todo)
         stage.check(todo)
         stage.keep()
-        leases.check(settings.results)
         left, why, problems = _work(stage, todo, settings, options, script, last)
     elif stage.jobs:
         print(f"all {stage.what} exist")
@@ -224,8 +223,8 @@ def _made(job, number, bar, problems):
     done = bar.n
     with ExitStack() as held:
         ours = [store for store in job.stores
-                if store.folder not in problems and store.lacks(number) and held.enter_context(leases.claimed(store.folder, number))]  # fmt: skip
-        ours = [store for store in ours if store.lacks(number)]  # it may have been made just before the claim
+                if store.folder not in problems and store.lacks(number) and held.enter_context(leases.leased(store.folder, number))]  # fmt: skip
+        ours = [store for store in ours if store.lacks(number)]  # it may have been made just before the lease
         if ours:
             with threads.kept():
                 made = job.make(ours, number, bar.update)

@@ -20,7 +20,7 @@ from dml_analysis.store import ResultStore
 
 
 def pause_everywhere(draw, longest):
-    """Put pauses before a part is looked at, after it is claimed, before it is written, and before a view is written."""
+    """Put pauses before a part is looked at, after it is leased, before it is written, and before a view is written."""
 
     def pause():
         time.sleep(draw.uniform(0, longest))
@@ -32,16 +32,16 @@ def pause_everywhere(draw, longest):
 
         return paused
 
-    claimed = leases.claimed
+    leased = leases.leased
 
     @contextmanager
-    def claimed_and_paused(*arguments):
-        with claimed(*arguments) as ours:
+    def leased_and_paused(*arguments):
+        with leased(*arguments) as ours:
             pause()
             yield ours
 
     stages._made, ResultStore.put, csv_files.write = map(before, (stages._made, ResultStore.put, csv_files.write))
-    leases.claimed = claimed_and_paused
+    leases.leased = leased_and_paused
 
 
 def main(seed, longest, *words):

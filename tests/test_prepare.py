@@ -104,7 +104,7 @@ def zipped(file, members):
 
 def files(folder):
     """Path -> content of all files, hidden ones too, but for the claims that killed processes leave to the next."""
-    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".claim"]
+    found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lease"]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
@@ -436,8 +436,8 @@ def test_killed(ready, settings, tmp_path, where, moved):
 def test_two_runs_at_once(refused, tmp_path):
     (tmp_path / "data/CUB200").mkdir(parents=True)
     claim = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from dml_analysis.leases import claimed; from pathlib import Path\n"
-        "with claimed(Path(sys.argv[2]), 0): print(flush=True); input()"
+        "import sys; sys.path.insert(0, sys.argv[1]); from dml_analysis.leases import leased; from pathlib import Path\n"
+        "with leased(Path(sys.argv[2]), 0): print(flush=True); input()"
     )
     command = [sys.executable, "-c", claim, str(ROOT), tmp_path / "data/CUB200"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -285,7 +286,7 @@ def test_what_a_kill_left_half_written_is_removed(settings):
     """By whoever writes the same file next; not what a process that lives, or one of another host, is writing."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    host, folder = leases.machine(), settings.results / "power2"
+    host, folder = socket.gethostname(), settings.results / "power2"
     folder.mkdir(parents=True)
     left = set()
     for stem, ending in (("00000", "npz"), ("provenance", "json")):
@@ -322,15 +323,15 @@ def test_the_last_of_the_workers_knows_that_all_exists(settings, monkeypatch):
 
 
 def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
-    """What was made between the listing and the claim is not made again."""
-    made, claimed = [], leases.claimed
+    """What was made between the listing and the lease is not made again."""
+    made, leased = [], leases.leased
 
     def overtaken(*arguments):
-        monkeypatch.setattr(leases, "claimed", claimed)
+        monkeypatch.setattr(leases, "leased", leased)
         assert ended(start(settings))[0][0] == 0
-        return claimed(*arguments)
+        return leased(*arguments)
 
-    monkeypatch.setattr(leases, "claimed", overtaken)
+    monkeypatch.setattr(leases, "leased", overtaken)
     counted = stage(settings, make=lambda stores, number, tick: made.append(number) or make(stores, number, tick))
     run(counted, settings, OPTIONS, small_stage.__file__)
     assert made == []

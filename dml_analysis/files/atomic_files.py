@@ -1,11 +1,9 @@
-"""Files that are whole or do not exist, whoever stops or shares the work: written aside, and renamed.
-
-Standard library alone, for the renderer's environment.
-"""
+"""Files that are whole or do not exist, whoever stops or shares the work: written aside, and renamed."""
 
 import json
 import os
 import shutil
+import socket
 import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +21,7 @@ def written_aside(path):
     """Yield a temporary path beside `path`; it takes the place of `path` only once it is written out whole."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    start = f".{path.stem}.{leases.machine()}-"
+    start = f".{path.stem}.{socket.gethostname()}-"
     # The ending stays last: many writers choose their format by it.
     aside = path.with_name(f"{start}{os.getpid()}{path.suffix}")
     _remove_leftovers(path, start)
@@ -42,9 +40,21 @@ def _remove_leftovers(path, start):
     """Delete what processes of this machine that live no more, as they were killed, have left half-written beside `path`."""
     for entry in list(os.scandir(path.parent)):
         number = entry.name.removeprefix(start).removesuffix(path.suffix)
-        if entry.name == f"{start}{number}{path.suffix}" and number.isdecimal() and not leases.lives(int(number)):
+        if entry.name == f"{start}{number}{path.suffix}" and number.isdecimal() and not _lives(int(number)):
             with suppress(OSError):
                 os.unlink(entry)
+
+
+def _lives(process):
+    """Whether a process of this machine is there; on Windows, where the question would end it, it is taken to be."""
+    try:
+        if os.name != "nt":
+            os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 @contextmanager

@@ -206,7 +206,7 @@ def _new(base, rows, archive):
 @contextmanager
 def _alone(folder):
     """Raises InputError if another run is at work on the same folder."""
-    with leases.claimed(folder, 0) as ours:
+    with leases.leased(folder, 0) as ours:
         if not ours:
             raise InputError(f"{folder}: another run is at work on it; wait for its end")
         yield

@@ -129,7 +129,7 @@ def _rendered(scene, options, todo, render):
     interrupts = []
     signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
     for frame in tqdm(todo, unit="frame", disable=not todo):
-        with leases.claimed(options.output, frame) as ours:
+        with leases.leased(options.output, frame) as ours:
             if ours and not _is_done(options, frame):
                 render(scene, frame)
                 yield frame
