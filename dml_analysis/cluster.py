@@ -1,6 +1,6 @@
 """A stage as a job array on a Slurm cluster, by submitit: each task of the array is a worker (workers.py).
 
-As workers share parts by claims, an array has as many tasks as may run at once, not as many as there are parts; so it never
+As workers share parts by leases, an array has as many tasks as may run at once, not as many as there are parts; so it never
 comes near a cluster's limit. A task that is preempted, or that comes near its limit of time, is put back into the queue, and
 goes on where it was; one that is killed otherwise leaves its parts to the others.
 """

@@ -1,6 +1,6 @@
 """Several processes at one stage: one for each device of this machine, or the tasks of a cluster's job array (cluster.py).
 
-Each of them is the same command, and they share its parts by claims. So there is nothing to hand out, none of them is needed
+Each of them is the same command, and they share its parts by leases. So there is nothing to hand out, none of them is needed
 for the rest to be made, and what they make is the same however many there are. A process knows that it is one of several
 by the variables that torchrun sets, RANK, WORLD_SIZE and LOCAL_RANK; started by torchrun, it behaves just so.
 """

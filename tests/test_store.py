@@ -277,7 +277,8 @@ def test_no_wait(settings):
 def test_the_work_of_a_dead_process_is_taken_over(settings):
     dying = start(settings, "--slow", 2, "--die", 0)
     assert first_line(dying) == "making 0"
-    (status, numbers, _), (dead, *_) = ended(start(settings), dying)
+    other = start(settings)  # it waits for the first part
+    (dead, *_), (status, numbers, _) = ended(dying, other)
     assert (status, numbers, dead) == (0, ["1", "2", "0"], 9)
     assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12
 
