@@ -301,7 +301,7 @@ def test_what_a_kill_left_half_written_is_removed(settings):
 
 def test_narrowed_processes_meet(settings):
     """One is at both powers of a part, the other wants one of them: no part is made twice."""
-    both = start(settings, "--slow", 1)
+    both = start(settings, "--slow", 3)
     assert first_line(both) == "making 0"
     one, two = ended(start(settings, "--powers", 3), both)
     assert one[0] == two[0] == 0 and one[1] == ["1", "2"]  # power 3 alone
@@ -310,7 +310,7 @@ def test_narrowed_processes_meet(settings):
 
 def test_the_last_of_the_workers_knows_that_all_exists(settings, monkeypatch):
     """Even if another was at a part when it came by, and has made it since: or nobody would do what is done in the end."""
-    other = start(settings, "--slow", 1, "--no-wait")
+    other = start(settings, "--slow", 3, "--no-wait")
     assert first_line(other) == "making 0"
 
     def make_last(stores, number, tick):
@@ -356,9 +356,9 @@ def test_a_view_that_is_overtaken(settings, tmp_path):
     slow.stdout.close()
 
 
-def test_who_has_everybodys_claims_loses_and_doubles_nothing(settings, monkeypatch):
-    """Where claims do not hold, the same work is done twice, to the same result."""
-    monkeypatch.setattr(leases, "claimed", lambda *_: nullcontext(True))
+def test_who_has_everybodys_leases_loses_and_doubles_nothing(settings, monkeypatch):
+    """Where leases do not hold, the same work is done twice, to the same result."""
+    monkeypatch.setattr(leases, "leased", lambda *_: nullcontext(True))
     monkeypatch.setattr(leases, "locked", lambda *_: nullcontext())
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
     again = [store_of(settings, power) for power in (2, 3)]
