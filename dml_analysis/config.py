@@ -519,13 +519,9 @@ def options_parser(description, long=False, sweeps=False, narrowing=()):
         parser.add_argument("--dry-run", action="store_true",
                             help="print what is missing and how much disk it takes, then exit")  # fmt: skip
         parser.add_argument("--no-wait", action="store_true",
-                            help="do not wait for what other processes are at: end with status 3 and say what is left")  # fmt: skip
-        parser.add_argument("--devices", metavar="LIST",
-                            help="a process for each: numbers of GPUs, such as 0,1,2, or `all`; `cpu` for one without")  # fmt: skip
+                            help="do not wait for chunks that other processes make; exit with status 3")  # fmt: skip
         parser.add_argument("--executor", choices=["local", "slurm"], default="local",
-                            help="slurm: submit what is missing as a job array, by `cluster` in the settings (CLUSTER.md)")  # fmt: skip
-        parser.add_argument("--wait", action="store_true",
-                            help="with --executor slurm: watch the job array until it has ended")  # fmt: skip
+                            help="slurm: submit what is missing as a job array, see `cluster` in the settings and CLUSTER.md")  # fmt: skip
     return parser
 
 

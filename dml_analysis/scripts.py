@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from dml_analysis import cluster, provenance, workers
+from dml_analysis import cluster, provenance
 from dml_analysis.config import options_parser, settings_from
-from dml_analysis.errors import InputError, Unmeasured, run_script
+from dml_analysis.errors import Unmeasured, run_script
 from dml_analysis.memory import keep_freed_memory
 from dml_analysis.stages import check_views, run
 
@@ -18,23 +18,14 @@ def stage_script(description, script, *stages_of, then=None):
     def main():
         keep_freed_memory()
         options = options_parser(description, long=True).parse_args()
-        _check_options(options)
+        if options.executor == "slurm" and not options.dry_run:
+            cluster.check()  # before inputs are looked at, which may take minutes
         settings = settings_from(options)
         whole = _run_all(stages_of, settings, options, script)
         for variant in settings.variants if then and whole else ():
             then(variant)
 
     run_script(main)
-
-
-def _check_options(options):
-    """Raise InputError for options that contradict each other, or cannot be had here: before inputs are looked at, which may take minutes."""
-    if options.wait and options.executor != "slurm":
-        raise InputError("--wait: goes with --executor slurm; without it a script waits anyway")
-    if options.devices and options.executor == "slurm":
-        raise InputError("--devices: is for this machine; what a job array's tasks get says `cluster` in the settings")
-    if options.executor == "slurm" and not options.dry_run and not workers.is_one_of_several():
-        cluster.check()
 
 
 def _run_all(stages_of, settings, options, script):

@@ -84,9 +84,8 @@ class Stage(NamedTuple):
 def run(stage, settings, options, script, last=True):
     """Make what is missing of a stage, together with other processes that may be at it, then write its views.
 
-    Ends only once all that was asked for exists; one of several workers need not wait for the others at a script's last
-    stage. Raises Unfinished where it does not exist: with --no-wait, if other processes are still at some of it; where it was
-    given to a cluster; or where something that it is made of is lacking. Raises Unmeasured, once all else is made, where there
+    Ends only once all that was asked for exists. Raises Unfinished where it does not exist: with --no-wait at a script's last stage, if other
+    processes are still at some of it; where it was given to a cluster; or where something that it is made of is missing. Raises Unmeasured, once all else is made, where there
     are stores that `make` gives an InputError for. Returns whether all exists.
     """
     check_views(stage)
@@ -95,13 +94,18 @@ def run(stage, settings, options, script, last=True):
         print(_described(stage, settings, todo))
     if options.dry_run:
         return False
-    left, why, problems = [], "", {}
+    left, problems = [], {}
     if todo:
         print(_described(stage, settings, todo))
         _check_room(stage, settings, todo)
         stage.check(todo)
         stage.keep()
-        left, why, problems = _work(stage, todo, settings, options, script, last)
+        if options.executor == "slurm":
+            job = cluster.submit(settings.cluster, len(todo), settings.results / "workers")
+            raise Unfinished(f"{stage.what}: given to job {job}; run the same command again once it has ended")
+        provenance.record(settings, script, stage.device())
+        wait = not (options.no_wait and last)
+        left, problems = fill(workers.own_share_first(todo), stage.what, stage.unit, wait)
     elif stage.jobs:
         print(f"all {stage.what} exist")
     for view in stage.views:
@@ -110,62 +114,11 @@ def run(stage, settings, options, script, last=True):
         print(f"not measured: {printable(problem)}", file=sys.stderr)
     if problems:
         raise Unmeasured(f"{stage.what}: {len(problems)} could not be measured, see above; the others are")
-    if left and why:
-        raise Unfinished(f"{stage.what}: {why}")
+    if left:
+        raise Unfinished(f"{stage.what}: other processes are at {len(left)} parts; run the same command again")
     if stage.lacking:
         raise Unfinished(f"{stage.what}: {stage.lacking}")
-    return not left
-
-
-def _work(stage, todo, settings, options, script, last):
-    """Make what is to do, here or by several workers.
-
-    Returns (what is left, why in a line, or "" where that is no matter, problems as of `fill`).
-    """
-    alone, folder = not workers.is_one_of_several(), settings.results / "workers" / Path(script).stem
-    if alone and options.executor == "slurm":
-        return *_by_cluster(stage, todo, settings.cluster, options, folder, last), {}
-    if alone and options.devices:
-        return *_by_devices(stage, todo, workers.devices_from(options.devices), folder), {}
-    provenance.record(settings, script, stage.device())
-    left, problems = fill(
-        workers.own_share_first(todo), stage.what, stage.unit, wait=not options.no_wait and (alone or not last)
-    )
-    why = f"other processes are at {len(left)} parts; run the same command again"
-    return left, why if alone or options.no_wait else "", problems
-
-
-def _by_devices(stage, todo, devices, folder):
-    """See _work: by a process for each of the devices."""
-    local = workers.Local(devices, folder)
-    try:
-        return _watched(stage, todo, local.look)
-    finally:
-        local.stop()
-
-
-def _by_cluster(stage, todo, options, asked, folder, last):
-    """See _work: by a job array, which may be at it already."""
-    tasks = min(options.tasks, len(todo)) if last else options.tasks
-    command = [word for word in sys.argv if word != "--wait"]  # the same job, whoever watches it
-    array = cluster.at_work(folder, command) or cluster.submit(options, tasks, folder, command)
-    print(f"job {array.job}, of {array.tasks} tasks, is at it; its logs are in {array.folder}")
-    if asked.wait:
-        return _watched(stage, todo, array.look)
-    return todo, f"given to job {array.job}; the same command again takes what is made, and with --wait watches the job"
-
-
-def _watched(stage, todo, look):
-    """See _work: by workers who are watched until they have ended."""
-    left = list(todo)
-
-    def missing():
-        left[:] = [each for each in left if _lacks(*each)]
-        return len(left)
-
-    failed = workers.watch(look, missing, stage.what)
-    who = f"{', '.join(failed)} failed" if failed else "no worker failed, though"
-    return left, f"{missing()} parts are missing; {who}; run the same command again"
+    return True
 
 
 def _lacks(job, number):

@@ -58,8 +58,6 @@ def main():
     parser.add_argument("--powers", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--no-wait", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--wait", action="store_true")
-    parser.add_argument("--devices")
     parser.add_argument("--executor", default="local")
     options = parser.parse_args()
 

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from dml_analysis import leases, workers
+from dml_analysis import leases
 from dml_analysis.errors import InputError, MissingFile, Unfinished, Unmeasured
 from dml_analysis.files import atomic_files
 from dml_analysis.stages import run
@@ -20,7 +20,7 @@ from tests import fake_data, small_stage
 from tests.conftest import ROOT, snapshot
 from tests.small_stage import make, settings_of, stage, store_of
 
-OPTIONS = argparse.Namespace(dry_run=False, no_wait=False, executor="local", devices=None, wait=False)
+OPTIONS = argparse.Namespace(dry_run=False, no_wait=False, executor="local")
 DRY_RUN = argparse.Namespace(**vars(OPTIONS) | {"dry_run": True})
 
 
@@ -306,21 +306,6 @@ def test_narrowed_processes_meet(settings):
     one, two = ended(start(settings, "--powers", 3), both)
     assert one[0] == two[0] == 0 and one[1] == ["1", "2"]  # power 3 alone
     assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12
-
-
-def test_the_last_of_the_workers_knows_that_all_exists(settings, monkeypatch):
-    """Even if another was at a part when it came by, and has made it since: or nobody would do what is done in the end."""
-    other = start(settings, "--slow", 3, "--no-wait")
-    assert first_line(other) == "making 0"
-
-    def make_last(stores, number, tick):
-        other.wait(60)
-        return make(stores, number, tick)
-
-    for name, value in workers.environment(0, 1).items():
-        monkeypatch.setenv(name, value)
-    assert run(stage(settings, make=make_last), settings, OPTIONS, small_stage.__file__)
-    assert ended(other)[0][1] == ["2"]  # beside 0
 
 
 def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):

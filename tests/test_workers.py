@@ -1,8 +1,5 @@
-"""Several workers at a stage: processes of this machine, torchrun's, and what a job array's tasks look like from outside."""
+"""Several workers at a script: torchrun's, and the tasks of a job array."""
 
-import json
-import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +9,8 @@ import pytest
 from dml_analysis import cluster, workers
 from dml_analysis.config import ClusterSettings, load_settings
 from dml_analysis.errors import InputError
-from dml_analysis.workers import DONE, FAILED, PENDING, RUNNING, Seen
 from tests import fake_data, small_stage
-from tests.conftest import ROOT, snapshot
+from tests.conftest import snapshot
 from tests.small_stage import settings_of
 
 
@@ -73,31 +69,6 @@ def test_every_worker_begins_elsewhere_and_has_all(monkeypatch, count):
     )
 
 
-@pytest.mark.parametrize("text", ["", "0,", "gpu", "cpu cpu", "-1", "0;1", "1000"])
-def test_devices_that_are_none(text):
-    with pytest.raises(InputError, match="--devices .*: must be numbers of GPUs"):
-        workers.devices_from(text)
-
-
-def test_devices(monkeypatch):
-    import torch
-
-    assert workers.devices_from("0,2,cpu") == ["0", "2", "cpu"]
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    assert workers.devices_from("all") == ["0", "1", "2"]
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(InputError, match="no GPU is to be had here"):
-        workers.devices_from("all")
-
-
-def test_a_gpu_is_one_of_those_that_may_be_seen(monkeypatch):
-    assert workers.visible_gpu(3) == "3"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    assert [workers.visible_gpu(number) for number in (0, 1)] == ["4", "6"]
-    with pytest.raises(InputError, match="allows for 2 GPUs"):
-        workers.visible_gpu(2)
-
-
 def test_the_gpu_of_a_worker(monkeypatch):
     """torchrun's workers see all GPUs, and each takes its own; others take the first that they see."""
     import torch
@@ -115,165 +86,51 @@ def test_the_gpu_of_a_worker(monkeypatch):
         assert str(modules.device_of(Settings("x", device="cuda:1"))) == "cuda:1"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# On one machine.
-# ---------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_a_process_for_each_device(tmp_path, expected, count):
-    """Any number of them gives the same bytes, each part once."""
-    settings = settings_of(tmp_path / "shared")
-    ended = run_small(settings.paths["results"], "--devices", ",".join(["cpu"] * count), "--slow", 0.2)
-    assert ended.returncode == 0, ended.stderr
-    folder = settings.results / "workers" / "small_stage"
-    logs = [(folder / f"worker{rank}.log").read_text() for rank in range(count)]
-    assert sorted(number for log in logs for number in re.findall("making ([0-9])", log)) == ["0", "1", "2"]
-    found = {path: content for path, content in snapshot(settings.results).items() if "workers" not in path.parts}
-    assert list(found.values()) == expected
-
-
-def test_a_worker_that_fails_does_not_stop_the_others(tmp_path, expected):
-    """Whoever is at part 2 dies there: the end of its log is shown, what is left is said, and the same command makes it."""
-    settings = settings_of(tmp_path / "shared")
-    ended = run_small(settings.paths["results"], "--devices", "cpu,cpu", "--slow", 0.5, "--die", 2)
-    assert ended.returncode == 3
-    assert re.search(r"worker [01] has failed; the end of .*\n.*(\n  \| .*)*\n  \| .*making 2", ended.stdout), (
-        ended.stdout
-    )
-    assert re.search("1 parts are missing; worker .* failed; run the same command again", ended.stderr)
-    assert {path.stem[-1] for path in settings.results.rglob("0*.npz")} == {"0", "1"}
-    assert run_small(settings.paths["results"], "--devices", "cpu,cpu").returncode == 0
-    found = {path: content for path, content in snapshot(settings.results).items() if "workers" not in path.parts}
-    assert list(found.values()) == expected
-
-
 def test_torchrun(tmp_path, expected):
     settings = settings_of(tmp_path / "shared")
     start = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")
-    ended = run_small(settings.paths["results"], "--slow", 0.5, "--devices", "cpu,cpu,cpu", start=start)
+    ended = run_small(settings.paths["results"], "--slow", 0.5, start=start)
     assert ended.returncode == 0, ended.stderr
     assert sorted(line for line in ended.stdout.splitlines() if line.startswith("making")) == [
         "making 0",
         "making 1",
         "making 2",
     ]
-    assert list(snapshot(settings.results).values()) == expected  # workers start none
+    assert list(snapshot(settings.results).values()) == expected
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Watching.
 # ---------------------------------------------------------------------------------------------------------------------
-def test_watching(tmp_path, capsys):
-    """A table whenever something changes, and once the end of a failed worker's log; ends when all have ended."""
-    log = tmp_path / "1.log"
-    log.write_bytes(b"begun\nmaps: 1%\rmaps: 50%\rmaps: 90%\r\nerror: no such \x1b[31m image\n\n")
-    states = [(PENDING, RUNNING), (RUNNING, RUNNING), (RUNNING, FAILED), (RUNNING, FAILED), (DONE, FAILED)]
-    looks = iter([[Seen("a", a, "here", tmp_path / "0.log"), Seen("b", b, "there", log)] for a, b in states])
-    missing = iter([5, 5, 4, 3, 3, 1])
-    assert workers.watch(lambda: next(looks), lambda: next(missing), "maps", pause=0) == ["b"]
-    shown = capsys.readouterr().out
-    assert shown.count("workers at") == 4 and shown.count("b has failed") == 1
-    assert "  | maps: 90%" in shown and "maps: 50%\n" not in shown and r"| error: no such \x1b[31m image" in shown
-
-
-def test_a_log_that_does_not_exist(tmp_path):
-    assert workers.last_lines(tmp_path / "none.log") == ["(it does not exist)"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Job arrays, as far as they can be seen without a cluster; tests/slurm has a real one.
+# Job arrays.
 # ---------------------------------------------------------------------------------------------------------------------
-def array_in(folder, tasks=3, command=("script.py",)):
-    folder.mkdir(parents=True)
-    (folder / cluster.RECORD).write_text(json.dumps({"job": "17", "tasks": tasks, "command": list(command)}))
-    return cluster.Array(folder)
-
-
-def test_the_states_of_tasks(tmp_path, monkeypatch):
-    """By the queue, and once they are gone from there by what they have left; one that has left nothing is lost after a while."""
-    array, queue = array_in(tmp_path / "array", 4), {}
-    monkeypatch.setattr(cluster, "queued", lambda job: queue)
-
-    def states():
-        return [each.state for each in array.look()]
-
-    queue |= {
-        "17_0": ("RUNNING", "n1"),
-        "17_1": ("PENDING", ""),
-        "17_2": ("REQUEUE_HOLD", ""),
-        "17_3": ("COMPLETING", "n2"),
-    }
-    assert states() == [RUNNING, PENDING, PENDING, RUNNING]
-    cluster.status_file(array.folder, 0).write_text('{"failed": false}')
-    cluster.status_file(array.folder, 1).write_text('{"failed": true}')
-    assert states()[:2] == [RUNNING, PENDING]  # it runs once more
-    queue.clear()
-    assert states() == [DONE, FAILED, RUNNING, RUNNING]
-    for _ in range(cluster.PATIENCE):
-        array.look()
-    assert states() == [DONE, FAILED, FAILED, FAILED]
-    assert [each.where for each in array.look()] == ["n1", "", "", "n2"]
-    assert array.look()[1].log == array.folder / "17_1_0_log.out"
-
-
-def test_an_array_of_one_task_has_another_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "queued", lambda job: {"17": ("RUNNING", "n1")})
-    (seen,) = array_in(tmp_path / "array", 1).look()
-    assert (seen.name, seen.state, seen.log.name) == ("17", RUNNING, "17_0_log.out")
-
-
-def test_an_array_that_is_at_work_is_found(tmp_path, monkeypatch):
-    """The newest of the same command."""
-    for day, command in (("1", ["a"]), ("2", ["a"]), ("3", ["b"])):
-        array_in(tmp_path / day, command=command)
-    monkeypatch.setattr(cluster, "queued", lambda job: {"17_0": ("PENDING", "")})
-    assert cluster.at_work(tmp_path, ["a"]).folder == tmp_path / "2" and cluster.at_work(tmp_path, ["c"]) is None
-    monkeypatch.setattr(cluster, "queued", lambda job: {})
-    assert cluster.at_work(tmp_path, ["a"]) is None
-
-
-def fake_squeue(monkeypatch, status, out="", err=""):
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], status, out, err))
-
-
-def test_the_queue(monkeypatch):
-    fake_squeue(monkeypatch, 0, "17_0|RUNNING|n1\n17_1|PENDING|\n")
-    assert cluster.queued("17") == {"17_0": ("RUNNING", "n1"), "17_1": ("PENDING", "")}
-    fake_squeue(monkeypatch, 1, err="slurm_load_jobs error: Invalid job id specified")
-    assert cluster.queued("17") == {}
-    fake_squeue(monkeypatch, 1, err="Unable to contact slurm controller")
-    with pytest.raises(InputError, match="squeue: Unable to contact slurm controller"):
-        cluster.queued("17")
-
-
 @pytest.mark.parametrize(
-    "code, failed", [("", False), ("sys.exit(0)", False), ("sys.exit(3)", True), ("sys.exit('error: x')", True)]
+    "code, failed", [("", False), ("sys.exit(0)", False), ("sys.exit(3)", False), ("sys.exit('error: x')", True)]
 )
-def test_what_a_task_leaves(tmp_path, monkeypatch, code, failed):
-    """Its status, and the line that says what went wrong in its log; the script runs with its own command line and place."""
+def test_what_a_task_does(tmp_path, code, failed):
+    """The script runs with its own command line and place. Status 3 is no failure: other tasks are still at work."""
     script = tmp_path / "script.py"
     script.write_text(f"import os, sys\nprint(sys.argv[1], os.environ['RANK'], os.environ['WORLD_SIZE'])\n{code}\n")
-    task = cluster.ScriptTask([str(script), "--x"], 1, 3, str(tmp_path))
-    command = [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); from dml_analysis.cluster import ScriptTask; "
-               "ScriptTask([sys.argv[2], '--x'], 1, 3, sys.argv[3])()", ROOT, script, tmp_path]  # fmt: skip
-    ended = subprocess.run(command, capture_output=True, text=True)
-    assert ended.stdout.startswith("--x 1 3\n") and (ended.returncode != 0) is failed
-    assert json.loads(cluster.status_file(tmp_path, 1).read_text()) == {"failed": failed}
-    assert ("error: x" in ended.stderr) is ("error: x" in code)
-    assert task.checkpoint().function == task
+    call = f"from dml_analysis.cluster import ScriptTask; ScriptTask([{str(script)!r}, '--x'], 1, 3)()"
+    ended = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True)
+    assert ended.stdout == "--x 1 3\n" and (ended.returncode != 0) is failed
+    assert ("RuntimeError" in ended.stderr and "error: x" in ended.stderr) is failed
 
 
-def test_what_submitit_puts_back_leaves_no_status(tmp_path):
-    """It ends a task with status -1."""
+def test_a_task_that_is_put_back_into_the_queue(tmp_path, monkeypatch):
+    """submitit ends it by status -1, and gets the same task again."""
     script = tmp_path / "script.py"
-    script.write_text("import sys; sys.exit(-1)")
-    environ = dict(os.environ)
-    try:
-        with pytest.raises(SystemExit):
-            cluster.ScriptTask([str(script)], 0, 1, str(tmp_path))()
-    finally:
-        os.environ.clear()
-        os.environ.update(environ)
-    assert not cluster.status_file(tmp_path, 0).exists()
+    script.write_text("import sys\nsys.exit(-1)\n")
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "0")
+    monkeypatch.setattr(sys, "argv", [])
+    task = cluster.ScriptTask([str(script)], 0, 1)
+    with pytest.raises(SystemExit) as end:
+        task()
+    assert end.value.code == -1 and task.checkpoint().function == task
 
 
 def test_what_submitit_is_told():
@@ -282,11 +139,13 @@ def test_what_submitit_is_told():
 
     least = cluster.parameters(ClusterSettings(), 8)
     assert least["timeout_min"] == 24 * 60 and least["gpus_per_node"] == 1 and least["slurm_array_parallelism"] == 8
-    assert not {"mem_gb", "slurm_partition", "slurm_account", "slurm_additional_parameters"} & least.keys()
+    assert (
+        not {"mem_gb", "slurm_partition", "slurm_account", "slurm_setup", "slurm_additional_parameters"} & least.keys()
+    )
     some = ClusterSettings(3, 0.5, 0, 2, 16, "gpu", "lab", ["module load cuda"], {"qos": "long"})
     told = cluster.parameters(some, 3)
     assert told["timeout_min"] == 30 and told["mem_gb"] == 16 and "gpus_per_node" not in told
-    assert told["slurm_setup"][-1] == "module load cuda" and str(ROOT) in told["slurm_setup"][0]
+    assert told["slurm_setup"] == ["module load cuda"]
     for each in (least, told):
         known = submitit.AutoExecutor._valid_parameters() | {
             f"slurm_{name}" for name in submitit.SlurmExecutor._valid_parameters()
@@ -298,18 +157,10 @@ def test_without_a_cluster(project, fails, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     before = snapshot(project)
     message = fails("saliency/1_compute_maps.py", project / "tiny.yaml", "--executor", "slurm")
-    assert message == "error: --executor slurm: no sbatch here; run this where jobs can be submitted"
+    assert message == "error: --executor slurm: no sbatch on this machine; run this where jobs can be submitted"
     assert all(snapshot(project)[path] == content for path, content in before.items())
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
     assert "pip install" in fails("saliency/1_compute_maps.py", project / "tiny.yaml", "--executor", "slurm")
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [(["--wait"], "--wait: goes with"), (["--executor", "slurm", "--devices", "0"], "--devices: is for")],
-)
-def test_options_that_contradict_each_other(project, fails, options, message):
-    assert message in fails("saliency/1_compute_maps.py", project / "tiny.yaml", *options)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@
     block.append(head, row);
     $("maps").append(block);
   }
-  const thumbs = dml_analysis.datasets.images.map((image, i) => {
+  const thumbs = data.images.map((image, i) => {
     const label = document.createElement("label");
     label.innerHTML = '<input type="radio" name="browser-image"><img width="64" height="64"><span></span>';
     const [input, img] = label.children;
@@ -130,7 +130,7 @@
 
   function sort() {
     const agreement = protocol()?.agreement ?? [];
-    const places = dml_analysis.datasets.images.map((_, i) => i);
+    const places = data.images.map((_, i) => i);
     if (order.value === "agreement") places.sort((a, b) => (agreement[a] ?? 2) - (agreement[b] ?? 2) || a - b);
     const focused = document.activeElement;
     $("images").append(...places.map((i) => thumbs[i]));
