@@ -164,7 +164,8 @@ def _listed(file, opened):
             is_file = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG)
         path = PureWindowsPath(name)  # knows drives and backslashes, too
         if path.anchor or ".." in path.parts or size < 0 or not (is_folder or is_file):
-            raise InputError(f"{file}: {name!a} in it is a link or a device, or leads out of its folder; {AGAIN}")
+            what = "is a link or a device, leads out of its folder or has a size below zero"
+            raise InputError(f"{file}: {name!a} in it {what}; {AGAIN}")
         total += size + tarfile.BLOCKSIZE
         if total > limit:  # at once, as all of a .tgz is unpacked to list it
             raise InputError(f"{file}: would grow to more than {MOST_GROWTH} times its size; {AGAIN}")

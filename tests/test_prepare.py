@@ -90,6 +90,7 @@ def pack(file, members):
             for name, content in members.items():
                 info, odd = tarfile.TarInfo(name), isinstance(content, str)
                 info.type, info.size = (MODES[content][0], 0) if odd else (tarfile.REGTYPE, len(content))
+                info.mode = 0o6777
                 archive.addfile(info, None if odd else io.BytesIO(content))
     else:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -116,6 +117,7 @@ TWO = {"cars_train/1.jpg": b"1", "cars_test/1.jpg": b"2", "devkit/cars_train_ann
        "devkit/cars_test_annos_withlabels.mat": b"4"}  # fmt: skip
 DEVKIT = {"car_devkit.tgz": {"car_devkit/devkit/cars_train_annos.mat": b"3", "car_devkit/devkit/README.txt": b""},
           "cars_test_annos_withlabels.mat": b"4"}  # fmt: skip
+DOUBLED = {"cars_train/cars_train/1.jpg": b"1", "cars_test/cars_test/1.jpg": b"2"}
 NETWORKS = {f"cars_contrastive46_reproduction0/Test50_50_Partitions4_{fold}/saved_models/{part}_best.pth": b"weights"
             for fold in range(4) for part in ("trunk", "embedder")}  # fmt: skip
 KINDS = {  # dataset and layout: downloads, what is in place then
@@ -125,7 +127,7 @@ KINDS = {  # dataset and layout: downloads, what is in place then
     "RenderedCars": ({"3D cars dataset.zip": {f"3D cars dataset/{name}": CARS[name] for name in CARS}}, CARS),
     "Cars196 one": ({"car_ims.tgz": {"car_ims/1.jpg": b"car"}, "cars_annos.mat": b"of all"}, ONE),
     "Cars196 two": ({f"cars_{part}.tgz": {f"cars_{part}/1.jpg": content} for part, content in (("train", b"1"), ("test", b"2"))} | DEVKIT, TWO),
-    "Cars196 zip": ({"stanford-cars-dataset.zip": {name: TWO[name] for name in list(TWO)[:2]}} | DEVKIT, TWO),
+    "Cars196 zip": ({"stanford-cars-dataset.zip": DOUBLED} | DEVKIT, DOUBLED | dict(list(TWO.items())[2:])),
     "imagenet_trunk": ({"bn_inception-52deb4733.pth": b"weights"}, {"trunk.pth": b"weights"}),
     "models": ({f"cars_contrastive46_reproduction0-2024-00{i}.zip": dict(list(NETWORKS.items())[i::2]) for i in (0, 1)}, NETWORKS),
 }  # fmt: skip
@@ -144,6 +146,7 @@ def test_put_in_place(prepared, monkeypatch, tmp_path, kind):
     assert output.splitlines()[-1] == f"{name}: in place" and f"downloads/{min(downloads)}" in output
     folder = tmp_path / FOLDERS[name].split("/")[0]
     assert files(folder) == expected and not list(tmp_path.glob(".*")) + list(folder.rglob(".*"))
+    assert not any(path.stat().st_mode & 0o6022 for path in folder.rglob("*"))
     shutil.rmtree(tmp_path / "downloads")
     assert prepared(name) == f"{name}: in place\n" and files(folder) == expected
 
@@ -180,9 +183,9 @@ def test_the_readme_lists_every_archive(monkeypatch):
 # ---------------------------------------------------------------------------------------------------------------------
 # What is refused.
 # ---------------------------------------------------------------------------------------------------------------------
-LEADS_OUT = "is a link or a device, or leads out of its folder"
-REFUSED = [({name: b""}, LEADS_OUT) for name in ("../evil", "a/../../evil", "/evil", "C:\\evil", "..\\evil", "\\evil")]
-REFUSED += [({"CUB_200_2011/l": kind}, LEADS_OUT) for kind in MODES]
+MAY_NOT = "in it is a link or a device, leads out of its folder or has a size below zero"
+REFUSED = [({name: b""}, MAY_NOT) for name in ("../evil", "a/../../evil", "/evil", "C:\\evil", "..\\evil", "\\evil")]
+REFUSED += [({"CUB_200_2011/l": kind}, MAY_NOT) for kind in MODES]
 REFUSED += [({"CUB_200_2011/bomb": bytes(9_000_000)}, "would grow to more than 200 times")]
 
 
@@ -204,6 +207,7 @@ def test_broken_archives(refused, monkeypatch, tmp_path, ending):
     noise = rng.randbytes(3000)
     content = pack(file, CUB | {"CUB_200_2011/noise": noise})
     broken = [content[: rng.randrange(len(content))] for _ in range(20)]
+    broken += [content[100:], content[:-8] + b"\x7f" + content[-7:]]  # the size of a zip's list of members
     for at in (rng.randrange(len(content)) for _ in range(40)):
         broken.append(content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :])
     refusals = 0
@@ -239,6 +243,15 @@ def test_archives_of_something_else_and_downloads_that_are_no_files(refused, tmp
     file.unlink()
     os.mkfifo(file)
     assert f"{file}: neither a file nor a link to one" in refused("CUB200")
+
+
+def test_a_size_below_zero(refused, tmp_path):
+    """As if it gave bytes back; the next member is then looked for before it."""
+    with tarfile.open(tmp_path / "downloads/CUB_200_2011.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo("CUB_200_2011/images.txt")
+        member.size = -tarfile.BLOCKSIZE
+        archive.addfile(member)
+    assert MAY_NOT in refused("CUB200")
 
 
 def test_full_disk(refused, monkeypatch, tmp_path):
@@ -296,9 +309,11 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.mark.parametrize("where, unpacked", [("unpack", 2), ("rename", 3)])
 def test_killed(prepared, settings, tmp_path, where, unpacked):
-    pack(tmp_path / "downloads/CUB_200_2011.tgz", CUB)
+    pack(tmp_path / "downloads/CUB_200_2011.tgz", CUB | {"attributes.txt": b"beside the folder"})
     done = subprocess.run([sys.executable, "-c", KILLED, where, "--settings", settings, "CUB200"], cwd=ROOT)
     assert done.returncode == -signal.SIGKILL and not (tmp_path / "birds").exists()
     assert len(files(tmp_path / ".birds.unpacking")) == unpacked
+    (tmp_path / ".birds.unpacking/CUB_200_2011/images").mkdir(exist_ok=True)
+    (tmp_path / ".birds.unpacking/CUB_200_2011/images/left.jpg").write_bytes(b"of an older archive")
     assert "CUB200: in place" in prepared("CUB200")
     assert files(tmp_path / "birds") == BIRDS and not list(tmp_path.glob(".*"))
