@@ -1,61 +1,62 @@
-"""Put downloaded archives of datasets and checkpoints where they belong, and check what exists.
+"""Put downloaded archives of datasets and checkpoints in place, and say what is missing and where to look for it.
 
-  1_prepare.py NAME FILE_OR_ADDRESS ...   these archives or files, fetched first if they are http or ftp addresses
-  1_prepare.py --download NAME            what has an address that is known
-  1_prepare.py NAME                       what is in place already: checks it and lists it in a manifest
-  1_prepare.py --verify [NAME ...]        compares what is in place with its manifest, by size and sha256
-
-NAME is one of {names}.
-Where things belong is said by the paths in utils.py or in the settings file. A part of a dataset is put in place as
-well, and what is still missing is printed.
+Reads: the archives in the folder `downloads` of the paths (utils.py); data/README.md lists them. Writes: the folders of
+datasets and checkpoints; what exists is never overwritten. Runtime: some minutes for each archive.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 from dml_analysis import checkout
-from dml_analysis.config import load_settings
-from dml_analysis.errors import InputError, run_script
-from dml_analysis.preparation.download_sources import SOURCES
+from dml_analysis.config import BN_INCEPTION, load_settings
+from dml_analysis.datasets import readers
+from dml_analysis.errors import InputError, Unfinished, run_script
+from dml_analysis.preparation import LAYOUTS, put_in_place
+
+SHOWN = 5  # lines about what is missing of one name
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        usage="%(prog)s [--settings FILE] [--download | --verify] [NAME] [FILE_OR_ADDRESS ...]",
-        description=(__doc__ or "").format(names=", ".join(SOURCES)),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("given", nargs="*", metavar="NAME, FILE_OR_ADDRESS", help="what, and from where")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"put only these in place, of {', '.join(LAYOUTS)}")
     parser.add_argument("--settings", type=Path, default=checkout.ROOT / "settings" / "paper.yaml", metavar="FILE",
-                        help="whose paths say where things belong (default: settings/paper.yaml)")  # fmt: skip
-    modes = parser.add_mutually_exclusive_group()
-    modes.add_argument("--download", action="store_true", help="fetch what of NAME has a known address")
-    modes.add_argument(
-        "--verify", action="store_true", help="compare with the manifests; of all NAMEs if none is given"
-    )
-    options = parser.parse_intermixed_args()
-    names = options.given if options.verify else options.given[:1]
-    for name in names:
-        if name not in SOURCES:
-            raise InputError(f"unknown name {name!r}; known: {', '.join(SOURCES)}")
-    if not names and not options.verify:
-        parser.error("give a NAME")
-    if options.download and len(options.given) > 1:
-        parser.error("--download takes a NAME and nothing else")
+                        help="read the paths from this settings file [settings/paper.yaml]")  # fmt: skip
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in LAYOUTS:
+            raise InputError(f"unknown name {name!r}; known: {', '.join(LAYOUTS)}")
     return options
 
 
 def main():
     options = _options()
     settings = load_settings(options.settings)
-    from dml_analysis.preparation import placing  # here, so that --help need not wait for pandas
-
-    if options.verify:
-        placing.verify(settings, options.given)
-    elif options.download:
-        placing.fetch_and_prepare(settings, options.given[0])
-    else:
-        placing.prepare(settings, options.given[0], options.given[1:])
+    downloads, incomplete = settings.paths["downloads"], []
+    if os.path.lexists(downloads) and not downloads.is_dir():
+        raise InputError(f"{downloads}: not a folder; move it away, or set another path for downloads")
+    for name in options.names or LAYOUTS:
+        if name == "imagenet_trunk" and settings.trunk != BN_INCEPTION:
+            print(f"{name}: not looked for, as the trunk of these settings is {settings.trunk}")
+            continue
+        base, missing = readers.found(settings.paths[name], name), []
+        counts = [sum(each.is_placed(base) or any(downloads.glob(each.file)) for each in layout)
+                  for layout in LAYOUTS[name]]  # fmt: skip
+        for archive in LAYOUTS[name][counts.index(max(counts))]:
+            if archive.is_placed(base):
+                continue
+            target, checksum = base / archive.place, archive.checksum or "no checksum is published"
+            if files := sorted(downloads.glob(archive.file)):
+                put_in_place(archive, files, base)
+                print(f"{name}: {target} is from {files[0]} ({checksum})", flush=True)
+            else:
+                missing.append(f"{target} is missing: {archive.file} ({checksum}); where to look: {archive.look}")
+        rest = [f"{len(missing)} are missing in all"] if len(missing) > SHOWN else []
+        for line in [*missing[:SHOWN], *rest] or ["in place"]:
+            print(f"{name}: {line}")
+        incomplete += [name] if missing else []
+    if incomplete:
+        raise Unfinished(f"{', '.join(incomplete)}: put what is missing into {downloads} and run this again")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import subprocess
 import sys
 from itertools import combinations
 
@@ -12,9 +13,9 @@ import scipy.stats
 from PIL import Image
 
 from dml_analysis import checkout, paper
-from dml_analysis.datasets import masks
+from dml_analysis.datasets import masks, variation_measures
 from dml_analysis.errors import InputError
-from dml_analysis.renderer import camera, libraries, sampling, variations
+from dml_analysis.renderer import camera, libraries, sampling
 from tests import fake_data
 
 SCRIPT = "data/2_render_cars.py"
@@ -145,6 +146,36 @@ def test_numbers_of_drawn_cars_that_cannot_be(run_script, tmp_path, text):
     assert not (tmp_path / "cars").exists()
 
 
+ALONE = """
+import importlib, pkgutil, sys
+from unittest.mock import MagicMock
+allowed = {*sys.stdlib_module_names, "dml_analysis", "filelock", "numpy", "tqdm"}
+class Blocked:
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] not in allowed:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+for name in ("pandas", "pydantic", "torch"):
+    sys.modules[name] = None
+sys.modules |= {name: MagicMock() for name in ("bpy", "mathutils", "mathutils.bvhtree")}
+sys.meta_path.insert(0, Blocked)
+import dml_analysis.renderer
+for module in pkgutil.iter_modules(dml_analysis.renderer.__path__, "dml_analysis.renderer."):
+    print(importlib.import_module(module.name).__name__)
+sys.argv = ["data/2_render_cars.py", "--help"]
+exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"), {"__name__": "__main__", "__file__": sys.argv[0]})
+"""
+
+
+def test_the_renderer_imports_numpy_and_blender_alone():
+    """And tqdm and filelock, as requirements-render.txt says: no other package, not even by what it imports of dml_analysis."""
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=checkout.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    modules = {
+        f"dml_analysis.renderer.{file.stem}" for file in (checkout.ROOT / "dml_analysis/renderer").glob("[a-z]*.py")
+    }
+    assert modules <= set(done.stdout.split()) and "--counterfactuals" in done.stdout
+
+
 def test_what_blender_lacks_of_the_system():
     told = libraries.advice(
         ImportError("libXi.so.6: cannot open shared object file: No such file or directory"),
@@ -184,14 +215,14 @@ def drawn(values):
 def table_of(draw):
     base = draw(sampling.BASE)
     rows = [
-        {"property": name, "value": values[name], **variations.measure(*draw(values), *base)._asdict()}
+        {"property": name, "value": values[name], **variation_measures.measure(*draw(values), *base)._asdict()}
         for name, values in sampling.variations()
     ]
     return pd.DataFrame(rows)
 
 
 def test_a_right_renderer_passes():
-    assert [statement for statement, holds in variations.statements(table_of(drawn)) if not holds] == []
+    assert [statement for statement, holds in variation_measures.statements(table_of(drawn)) if not holds] == []
 
 
 def without(name):
@@ -201,7 +232,7 @@ def without(name):
 
 @pytest.mark.parametrize("name", [prop.name for prop in paper.PROPERTIES])
 def test_a_forgotten_property_is_noticed(name):
-    wrong = [statement for statement, holds in variations.statements(table_of(without(name))) if not holds]
+    wrong = [statement for statement, holds in variation_measures.statements(table_of(without(name))) if not holds]
     assert wrong and all(statement.startswith(name) for statement in wrong)
 
 
@@ -227,7 +258,9 @@ def leaking(name, part):
      ("sun_rotation", "outline")],
 )  # fmt: skip
 def test_a_property_that_leaks_is_noticed(name, part):
-    wrong = [statement for statement, holds in variations.statements(table_of(leaking(name, part))) if not holds]
+    wrong = [
+        statement for statement, holds in variation_measures.statements(table_of(leaking(name, part))) if not holds
+    ]
     assert wrong and all(statement.startswith(name) for statement in wrong)
 
 
@@ -238,19 +271,19 @@ def test_measures_by_hand():
     moved = np.roll(silhouette, 5, axis=1)
     shaded = picture.copy()
     shaded[35:40, 25:35] = 0.25  # 50 of 1600 pixels
-    measures = variations.measure(shaded, moved, picture, silhouette)
+    measures = variation_measures.measure(shaded, moved, picture, silhouette)
     assert measures.outline == pytest.approx(50 / 150)
     assert measures.horizon == 10 / 40 and measures.shadow == 50 / 1600
     assert measures.shadow_x == pytest.approx((29.5 - 19.5) / 40)
     with pytest.raises(ValueError, match="different sizes"):
-        variations.measure(picture[:20], silhouette[:20], picture, silhouette)
+        variation_measures.measure(picture[:20], silhouette[:20], picture, silhouette)
 
 
 def test_a_shadow_at_the_rim_is_no_horizon():
     picture = np.full((60, 60, 3), 0.5)
     picture[:20] = 0.6
     picture[40:, :30] = 0.2
-    assert variations.horizon_row(picture) == 20
+    assert variation_measures.horizon_row(picture) == 20
 
 
 def test_horizon_of_a_level_camera():

@@ -160,7 +160,9 @@ def found(folder, dataset):
             raise InputError(f"{folder}: {names} in it look like {dataset}; keep one")
         if holders:
             return holders[0]
-        level = sorted(Path(entry) for each in level if each.is_dir() for entry in os.scandir(each) if entry.is_dir())
+        level = sorted(
+            Path(entry) for each in level if each.is_dir() for entry in os.scandir(each) if os.path.isdir(entry)
+        )
     return folder
 
 

@@ -7,10 +7,11 @@ import pandas as pd
 from PIL import Image
 
 from dml_analysis import figures, paper
+from dml_analysis.datasets import variation_measures
 from dml_analysis.datasets.images import open_image
 from dml_analysis.errors import InputError, refused
 from dml_analysis.files import csv_files
-from dml_analysis.renderer import sampling, variations
+from dml_analysis.renderer import sampling
 
 SMALLEST = 24  # pixels of a side: there is nothing to measure in fewer
 
@@ -23,7 +24,7 @@ def check(folder, results, figure_folder):
     caption = "Rendered cars, one property at a time"
     figures.write(figure_folder / "properties", contact_sheet(folder), caption, f"{caption}.")
     failed = []
-    for statement, holds in variations.statements(table):
+    for statement, holds in variation_measures.statements(table):
         print(f"{'as it should be' if holds else 'WRONG'}: {statement}")
         failed += [] if holds else [statement]
     if failed:
@@ -31,7 +32,7 @@ def check(folder, results, figure_folder):
 
 
 def measured(folder):
-    """One row per variation: property, value, and the fields of variations.Measures."""
+    """One row per variation: property, value, and the fields of variation_measures.Measures."""
     listed = sampling.variations()
     base = next(frame for frame, (_, values) in enumerate(listed, 1) if values == sampling.BASE)
     base_picture, base_silhouette = picture_of(folder, base), silhouette_of(folder, base)
@@ -44,7 +45,7 @@ def measured(folder):
                 raise InputError(
                     f"{file_of(folder, kind, frame)}: {size} pixels; all must have one size, from {SMALLEST} on"
                 )
-        measures = variations.measure(picture, silhouette, base_picture, base_silhouette)
+        measures = variation_measures.measure(picture, silhouette, base_picture, base_silhouette)
         rows.append({"property": name, "value": values[name], **measures._asdict()})
     return pd.DataFrame(rows)
 

