@@ -30,6 +30,10 @@ class Unfinished(Exception):
     """Some of what was asked for does not exist yet, though nothing is wrong: the message is one line that says what."""
 
 
+class Finished(Exception):
+    """All is done that a script was asked for, before its end: as after a dry run."""
+
+
 @contextmanager
 def refused(file, what, hint):
     """The door: all that reading a file raises inside of this leaves as one InputError.
@@ -76,6 +80,8 @@ def run_script(main):
         sys.stdout.flush()
     except InputError as error:
         sys.exit(f"error: {printable(str(error))}")
+    except Finished:
+        sys.stdout.flush()
     except Unfinished as error:
         print(f"unfinished: {printable(str(error))}", file=sys.stderr)
         sys.exit(UNFINISHED)

@@ -1,12 +1,38 @@
 """All that a numbered script does to make stages: its command line, its settings, its exit status."""
 
+from argparse import Namespace
 from functools import partial
+from typing import NamedTuple
 
 from dml_analysis import cluster, provenance
-from dml_analysis.config import options_parser, settings_from
+from dml_analysis.config import Settings, options_parser, settings_from
 from dml_analysis.errors import Unmeasured, run_script
 from dml_analysis.memory import keep_freed_memory
 from dml_analysis.stages import check_views, run
+
+
+class Run(NamedTuple):
+    """What the command line of a long script asks for."""
+
+    settings: Settings
+    options: Namespace
+    script: str  # its file
+
+    @property
+    def variants(self) -> list[Settings]:
+        """The settings of every run that the settings describe: several where they have a `sweep`."""
+        return self.settings.variants
+
+
+def start(description: str, script: str) -> Run:
+    """Read the command line and the settings of a long script, which has this description and is this file.
+
+    Raises InputError if they are wrong, or a cluster is asked for where there is none.
+    """
+    options = options_parser(description, long=True).parse_args()
+    if options.executor == "slurm" and not options.dry_run:
+        cluster.check()  # before inputs are looked at, which may take minutes
+    return Run(settings_from(options), options, script)
 
 
 def stage_script(description, script, *stages_of, then=None):
@@ -17,10 +43,7 @@ def stage_script(description, script, *stages_of, then=None):
 
     def main():
         keep_freed_memory()
-        options = options_parser(description, long=True).parse_args()
-        if options.executor == "slurm" and not options.dry_run:
-            cluster.check()  # before inputs are looked at, which may take minutes
-        settings = settings_from(options)
+        settings, options, _ = start(description, script)
         whole = _run_all(stages_of, settings, options, script)
         for variant in settings.variants if then and whole else ():
             then(variant)

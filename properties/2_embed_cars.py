@@ -1,12 +1,37 @@
-"""Embed the rendered cars with every network trained on the settings' `properties: networks` dataset.
+"""Embed the rendered cars with every network that was trained on the settings' `properties: networks` dataset.
 
-Keeps the embeddings, not normalised, in results/<settings>/properties/embeddings/<dataset>/fold<k>/<model>, and the
-features of the untrained trunk of "None" in properties/features. Networks that share a trunk file share its forward pass.
-A run that was stopped goes on where it was; several processes may share the work.
+Reads: the networks' checkpoints, the rendered cars.
+Writes: results/<settings>/properties/embeddings/<dataset>/fold<k>/<model>, not normalised, and properties/features, what the untrained
+trunk of "None" gives.
+Runtime: a forward pass of each image for each trunk; networks that share a trunk share its pass.
 """
 
-from dml_analysis.properties import car_embeddings
-from dml_analysis.scripts import stage_script
+from dml_analysis.datasets.readers import chosen_cars
+from dml_analysis.errors import run_script
+from dml_analysis.networks.specifications import by_trunk, device_of, prepare
+from dml_analysis.properties.car_embeddings import arrays_of, embedding_networks, stores_of
+from dml_analysis.scripts import start
+from dml_analysis.todo import todo
+
+
+def main():
+    run = start(__doc__, __file__)
+    work = []
+    for settings in run.variants:
+        cars, _ = chosen_cars(settings)
+        groups = by_trunk(embedding_networks(settings))
+        work += [((group, cars, settings.properties.batch_size), stores_of(group, cars)) for group in groups]
+
+    def check(subjects):
+        for group, cars, _ in subjects:
+            prepare(group, [cars])
+
+    def device():
+        return device_of(run.settings)
+
+    for (_, cars, batch_size), chunk in todo(work, "embeddings", run, prepare=check, device=device):
+        chunk.save(*arrays_of(chunk.stores, cars[chunk.rows], batch_size, chunk.advance))
+
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, car_embeddings.stage)
+    run_script(main)

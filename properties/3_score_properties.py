@@ -1,12 +1,49 @@
-"""Score how each network's embeddings cluster by every property of the rendered cars, and test for differences.
+"""Score how each network's embeddings cluster by every property of the rendered cars, and test for differences between groups.
 
-Writes to results/<settings>/<protocol>/properties: nr_precision.csv (one row per model, fold and property) and
-mann_whitney.csv (each two groups of models). Networks without embeddings are left out and named, and the exit status is 3.
-Several processes may share the work.
+Reads: the embeddings that 2_embed_cars.py has saved.
+Writes: results/<settings>/<protocol>/properties/nr_precision.csv (one row per model, fold and property) and mann_whitney.csv (each two
+groups of models). Networks without embeddings are left out and named, and the exit status is 3.
+Runtime: a distance matrix of all images for each network.
 """
 
-from dml_analysis.properties import property_scores
-from dml_analysis.scripts import stage_script
+from dml_analysis.errors import Unfinished, run_script
+from dml_analysis.properties import car_embeddings
+from dml_analysis.properties.property_scores import cars_of, float64_device, score, store_of, views
+from dml_analysis.scripts import start
+from dml_analysis.todo import todo
+
+
+def main():
+    run = start(__doc__, __file__)
+    work, without = [], []
+    for settings in run.variants:
+        cars, codes = cars_of(settings)
+        stores, problem = car_embeddings.whole_stores(settings, cars)
+        without += [problem] * bool(problem)
+        work += [
+            ((embedded, codes), [store_of(embedded.of, protocol, embedded, codes)])
+            for embedded in stores
+            for protocol in settings.protocols
+        ]
+
+    def check(subjects):
+        for embedded, _ in subjects:
+            car_embeddings.read(embedded)  # a broken file ends the script before the long work
+
+    def device():
+        return float64_device(run.settings)
+
+    for (embedded, codes), chunk in todo(work, "scores", run, "score", prepare=check, device=device):
+        (store,) = chunk.stores
+        precision = score(car_embeddings.read(embedded), codes, store.of, device())
+        chunk.save({"n_images": [len(codes)] * codes.shape[1], **precision._asdict()})
+
+    for settings in run.variants:
+        for view in views(settings):
+            view.write()
+    if without:
+        raise Unfinished("; ".join(without))
+
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, property_scores.stage)
+    run_script(main)

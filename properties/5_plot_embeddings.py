@@ -1,18 +1,37 @@
 """Plot Figure 3, a t-SNE of embeddings coloured by three properties, and Figure 4, sample images of the rendered cars.
 
-The t-SNE coordinates are kept, and written to results/<settings>/properties/tsne.csv. Writes figures/<settings>/figure3 and
-figure4 as .png and .pdf.
+Reads: the embeddings that 2_embed_cars.py has saved, of the network that `properties: tsne_model` names.
+Writes: results/<settings>/properties/tsne.csv, figures/<settings>/figure3 and figure4 as .png and .pdf.
+Runtime: t-SNE of `properties: tsne_images` images.
 """
 
-from dml_analysis.properties import tsne
-from dml_analysis.scripts import stage_script
+from dml_analysis.errors import run_script
+from dml_analysis.properties import car_embeddings, tsne
+from dml_analysis.scripts import start
+from dml_analysis.stages import View
+from dml_analysis.todo import todo
 
 
-def draw(settings):
+def main():
     from dml_analysis.properties import property_figures  # matplotlib takes a second to load
 
-    property_figures.draw(settings)
+    run = start(__doc__, __file__)
+    work = []
+    for settings in run.variants:
+        store = tsne.store_of(settings)
+        work.append(((settings, tsne.embeddings_shown(settings, store)), [store]))
+
+    for (_, embedded), chunk in todo(work, "t-SNE coordinates", run):
+        (store,) = chunk.stores
+        rows = {image_id: row for row, image_id in enumerate(embedded.rows)}
+        embeddings = car_embeddings.read(embedded)[[rows[image_id] for image_id in store.rows]]
+        x, y = tsne.tsne(store.of, embeddings).T
+        chunk.save({"x": x, "y": y})
+
+    for (settings, _), (store,) in work:
+        View(tsne.csv_file(settings), tsne.COLUMNS, [store]).write()
+        property_figures.draw(settings)
 
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, tsne.stage, then=draw)
+    run_script(main)

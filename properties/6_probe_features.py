@@ -1,12 +1,38 @@
 """Probe the features that the untrained trunk gives: how well does a linear classifier read each property off them?
 
-What such a probe cannot read, no embedder trained on the frozen trunk can use; the demo's networks are such. Each image
-is judged by a classifier that has not seen it (cross-validation). Reads the features that 2_embed_cars.py has kept with
-"None"; writes results/<settings>/properties/linear_probe.csv and prints it.
+What such a probe cannot read, no embedder trained on the frozen trunk can use; the demo's networks are such. Each image is judged by a
+classifier that has not seen it (cross-validation over images).
+
+Reads: the features that 2_embed_cars.py has saved with "None".
+Writes: results/<settings>/properties/linear_probe.csv, and prints it.
+Runtime: a ridge regression for each property.
 """
 
-from dml_analysis.properties import linear_probe
-from dml_analysis.scripts import stage_script
+from dml_analysis.errors import InputError, run_script
+from dml_analysis.properties import car_embeddings, linear_probe
+from dml_analysis.properties.property_scores import cars_of
+from dml_analysis.scripts import start
+from dml_analysis.stages import View
+from dml_analysis.todo import todo
+
+
+def main():
+    run = start(__doc__, __file__)
+    work = []
+    for settings in run.variants:
+        cars, codes = cars_of(settings)
+        features = car_embeddings.features_store(settings, cars)
+        if not features.is_complete():
+            raise InputError(f"{features.folder}: not complete; run properties/2_embed_cars.py first")
+        work.append(((settings, features, codes), [linear_probe.store_of(settings, features, codes)]))
+
+    for (settings, features, codes), chunk in todo(work, "probes", run, unit="probe"):
+        chunk.save(linear_probe.probe(settings, car_embeddings.read(features), codes, chunk.number))
+
+    for (settings, _, _), (store,) in work:
+        View(linear_probe.csv_file(settings), linear_probe.COLUMNS, [store]).write()
+        linear_probe.show(settings)
+
 
 if __name__ == "__main__":
-    stage_script(__doc__, __file__, linear_probe.stage, then=linear_probe.show)
+    run_script(main)

@@ -200,7 +200,7 @@ checksums cluster figures methods provenance store tables
 renderer stages sweeps
 config datasets
 networks scripts
-metrics preparation
+metrics preparation todo
 properties saliency training
 causes controls embedding_space reality_check
 report"""

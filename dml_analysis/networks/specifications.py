@@ -365,6 +365,19 @@ def _keep(networks, lists):
     image_digests.keep(settings, lists)
 
 
+def prepare(networks: list, lists: list) -> None:
+    """Read the files of networks and the beginning of all images in lists of items; keep what is known of them, for when they are gone.
+
+    Raises InputError for the first that is missing or broken.
+    """
+    good: set = set()
+    for network in networks:
+        network.check(good)
+        check_distance(network)
+    readers.check_images(list(chain(*lists)), check_header)
+    _keep(networks, lists)
+
+
 def check(loads, items, todo):
     """Read the checkpoints that todo takes, and the beginning of all images; the first InputError stops a run."""
     lacking = [store for job, number in todo for store in job.stores if store.lacks(number)]

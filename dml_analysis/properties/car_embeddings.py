@@ -1,13 +1,11 @@
 """The embeddings of the rendered cars, and the features of the untrained trunk: their stores, and how a part is made."""
 
-from functools import partial
 from pathlib import Path
 
 from dml_analysis.datasets import image_digests, readers
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
-from dml_analysis.networks.specifications import by_trunk, network_stage, networks_of
-from dml_analysis.stages import Job
+from dml_analysis.networks.specifications import networks_of
 from dml_analysis.store import ResultStore, blocks
 
 IMAGES_PER_PART = 1000  # what a stopped run loses at most of a network
@@ -64,23 +62,7 @@ def read(store):
     return array
 
 
-def check(stores, todo):
-    """Raise InputError if embeddings that are on these stores are broken; see Stage.check."""
-    for store in stores:
-        read(store)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The stage.
-# ---------------------------------------------------------------------------------------------------------------------
-def stage(settings):
-    """The embeddings by all networks; those that share a trunk are made together."""
-    items, embedding = readers.chosen_cars(settings)[0], embedding_networks(settings)
-    jobs = [Job(_stores(group, items), partial(make, settings, items)) for group in by_trunk(embedding)]
-    return network_stage("embeddings", "image", jobs, embedding, [items], lambda store: [store.of])
-
-
-def _stores(group, items):
+def stores_of(group, items):
     """The stores of networks that share a trunk; if that is the untrained one, its features' as well."""
     untrained = [network for network in group if network.model.is_none]
     return [store_of(network, items) for network in group] + [features_store_of(each, items) for each in untrained[:1]]

@@ -1,7 +1,5 @@
 """Linear probes of a trunk's features."""
 
-from functools import partial
-
 import numpy as np
 
 from dml_analysis.config import unlike_defaults
@@ -9,10 +7,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.paper import PROPERTIES
-from dml_analysis.properties import car_embeddings
-from dml_analysis.properties.property_scores import cars_of
 from dml_analysis.seeds import derived_seed, fingerprint
-from dml_analysis.stages import Job, Stage, View
 from dml_analysis.store import ResultStore
 
 FIFTHS = 5  # of the images; each is judged by a probe of the other four
@@ -42,33 +37,25 @@ def csv_file(settings):
     return settings.results / "properties" / "linear_probe.csv"
 
 
-def stage(settings):
-    """A probe of the untrained trunk's features for each property. Raises InputError if the features are not whole."""
-    items, codes = cars_of(settings)
-    features = car_embeddings.features_store(settings, items)
-    if not features.is_complete():
-        raise InputError(f"{features.folder}: not whole; run properties/2_embed_cars.py first")
+def store_of(settings, features, codes):
+    """The probes of all properties, a row for each; features: the store of the untrained trunk's, of images with these codes (n, k)."""
     provenance = {"features": features.fingerprint, "properties": fingerprint(codes.tolist())}
     provenance |= unlike_defaults(settings, "seed")
     arrays = {name: Array({str: "U40", int: "i8", float: "f8"}[kind]) for name, kind in list(COLUMNS.items())[1:]}
-    store = ResultStore(
-        settings.results / "properties" / "probes", provenance, [[prop.name] for prop in PROPERTIES], arrays
-    )
-    view = View(csv_file(settings), COLUMNS, [store])
-    return Stage("probes", "probe", [Job([store], partial(make, settings, features, codes))], [view])
+    folder = settings.results / "properties" / "probes"
+    return ResultStore(folder, provenance, [[prop.name] for prop in PROPERTIES], arrays, settings)
 
 
-def make(settings, features, codes, stores, number, tick):
-    """The probe of a property; see Job.make."""
+def probe(settings, features, codes, number):
+    """The arrays of the probe of a property, by its number, from features (n, d) and codes (n, k)."""
     (name, label, *_), codes = PROPERTIES[number], codes[:, number]
     try:
-        hits = right(car_embeddings.read(features), codes, derived_seed(settings.seed, "linear probe", name) % 2**32)
+        hits = right(features, codes, derived_seed(settings.seed, "linear probe", name) % 2**32)
     except ValueError as error:
         raise InputError(f"{settings.paths['RenderedCars']}: {name}: {error}") from None
-    tick(1)
     shares = np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
     row = (label, codes.max() + 1, len(codes), *(100 * shares).round(1))
-    return [{column: [value] for column, value in zip(list(COLUMNS)[1:], row)}]
+    return {column: [value] for column, value in zip(list(COLUMNS)[1:], row)}
 
 
 def show(settings):

@@ -1,6 +1,5 @@
 """How embeddings cluster by every property of the rendered cars, by NR-Precision, and tests between groups of models."""
 
-from functools import partial
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from dml_analysis.networks.specifications import Network, code_of, device_of
 from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import fingerprint
-from dml_analysis.stages import Job, Stage, View, rows_of
+from dml_analysis.stages import View, rows_of
 from dml_analysis.store import ResultStore
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
@@ -65,27 +64,8 @@ def cars_of(settings):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The stage.
+# Scores.
 # ---------------------------------------------------------------------------------------------------------------------
-def stage(settings):
-    """The scores of all networks that have embeddings."""
-    (items, codes), jobs = cars_of(settings), []
-    sources, lacking = car_embeddings.whole_stores(settings, items)
-    for embedded in sources:
-        work = partial(make, embedded, codes)
-        jobs += [Job([store_of(embedded.of, protocol, embedded, codes)], work) for protocol in settings.protocols]
-    check, device = partial(car_embeddings.check, sources), partial(float64_device, settings)
-    return Stage("scores", "score", jobs, views(settings), check=check, device=device, lacking=lacking)
-
-
-def make(embedded, codes, stores, number, tick):
-    """The scores of a network; see Job.make."""
-    (store,) = stores
-    precision = score(car_embeddings.read(embedded), codes, store.of, float64_device(store.of.network.settings))
-    tick(len(precision.r_precision))
-    return [{"n_images": [len(codes)] * codes.shape[1], **precision._asdict()}]
-
-
 def score(embedded, codes, scored, device="cpu"):
     """The Precision of embeddings (n, d) and codes (n, k), by what is Scored."""
     from dml_analysis.metrics.nr_precision import nr_precision  # compiled code takes a second to load

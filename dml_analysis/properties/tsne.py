@@ -1,7 +1,5 @@
 """t-SNE coordinates of the embeddings of one network, for Figure 3."""
 
-from functools import partial
-
 import numpy as np
 
 from dml_analysis.config import FEWEST_TSNE_IMAGES, unlike_defaults
@@ -12,7 +10,6 @@ from dml_analysis.metrics.coordinates import coordinates_of
 from dml_analysis.networks.specifications import code_of
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import derived_seed, described
-from dml_analysis.stages import Job, Stage, View
 from dml_analysis.store import ResultStore
 
 COLUMNS = {"image_id": str, "loss": str, "fold": int, "x": float, "y": float}
@@ -43,9 +40,8 @@ def shown_network(settings):
     return next((each for each in networks if each.model.name == wanted), networks[0])
 
 
-def stage(settings):
-    """The coordinates. Raises InputError if the embeddings are not whole."""
-    store = store_of(settings)
+def embeddings_shown(settings, store):
+    """The store of the embeddings that these coordinates are of. Raises InputError if it is not complete, or of too few images."""
     embedded = car_embeddings.store_of(store.of, readers.chosen_cars(settings)[0])
     if len(store.rows) < FEWEST_TSNE_IMAGES:
         raise InputError(
@@ -53,25 +49,19 @@ def stage(settings):
         )
     if not embedded.is_complete():
         raise InputError(
-            f"{embedded.folder}: not whole; run properties/2_embed_cars.py (tsne_model is {store.of.model.name!r})"
+            f"{embedded.folder}: not complete; run properties/2_embed_cars.py (tsne_model is {store.of.model.name!r})"
         )
-    view = View(csv_file(settings), COLUMNS, [store])
-    return Stage("t-SNE coordinates", "image", [Job([store], partial(make, embedded))], [view])
+    return embedded
 
 
-def make(embedded, stores, number, tick):
-    """The coordinates; see Job.make."""
+def tsne(network, embeddings):
+    """The t-SNE coordinates (n, 2), float32, of embeddings (n, d) of a network, by its model's distance."""
     from sklearn.manifold import TSNE  # slow to import
 
-    (store,) = stores
-    network, rows = store.of, {image_id: row for row, image_id in enumerate(embedded.rows)}
-    coordinates = coordinates_of(car_embeddings.read(embedded), network.model.distance)
-    chosen = coordinates[[rows[image_id] for image_id in store.rows]]
-    if not np.isfinite(chosen).all() or not np.ptp(chosen, axis=0).any():
+    points = coordinates_of(embeddings, network.model.distance)
+    if not np.isfinite(points).all() or not np.ptp(points, axis=0).any():
         raise InputError(f"{network.name}: its embeddings are all alike, or zero; set another properties: tsne_model")
     seed = derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold_name) % 2**32
-    perplexity = min(30, (len(chosen) - 1) / 3)
-    init = "pca" if chosen.shape[1] > 1 else "random"
-    x, y = TSNE(random_state=seed, init=init, perplexity=perplexity).fit_transform(chosen).T
-    tick(len(x))
-    return [{"x": x, "y": y}]
+    perplexity = min(30, (len(points) - 1) / 3)
+    init = "pca" if points.shape[1] > 1 else "random"
+    return TSNE(random_state=seed, init=init, perplexity=perplexity).fit_transform(points)

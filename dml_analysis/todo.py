@@ -1,0 +1,142 @@
+"""The loop of a long script: which chunks of results are missing, and which of them this process makes.
+
+Any number of processes may run the same script. Each takes a lease on a chunk before it makes it, and a chunk appears complete or not at
+all. So a script may be stopped or killed at any moment; the same command goes on where it was.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from tqdm import tqdm
+
+from dml_analysis import cluster, leases, provenance, threads, workers
+from dml_analysis.errors import Finished, InputError, Unfinished, Unmeasured, printable
+from dml_analysis.files import atomic_files
+from dml_analysis.scripts import Run
+from dml_analysis.store import ResultStore
+
+PAUSE = 0.5  # seconds between two looks at chunks that other processes make
+Subject = TypeVar("Subject")
+
+
+class Missing(NamedTuple):
+    """A chunk that is missing in some of the stores which one pass over the same rows fills."""
+
+    subject: Any
+    stores: list[ResultStore]
+    number: int
+
+    def in_stores(self) -> list[ResultStore]:
+        """Return the stores that do not have it."""
+        return [store for store in self.stores if store.lacks(self.number)]
+
+    @property
+    def size(self) -> int:
+        """How many rows it has."""
+        return len(self.stores[0].parts[self.number])
+
+    @property
+    def rows(self) -> slice:
+        """Which of all rows of the stores the chunk is of."""
+        start = sum(map(len, self.stores[0].parts[: self.number]))
+        return slice(start, start + self.size)
+
+
+class Chunk:
+    """A chunk for the caller to make: `rows` of all rows, for each of `stores`."""
+
+    def __init__(self, missing: Missing, bar: tqdm):
+        self.number, self.rows, self.stores = missing.number, missing.rows, missing.in_stores()
+        self.problem = ""
+        self.advance: Callable[[int], Any] = bar.update  # moves the progress bar on
+
+    def save(self, *arrays: dict[str, Any]) -> None:
+        """Write arrays by name for each of the stores, in their order."""
+        for store, of_store in zip(self.stores, arrays, strict=True):
+            store.put(self.number, **of_store)
+
+    def fail(self, problem: object) -> None:
+        """Leave it out, since it cannot be made of what there is; the script says why at its end, and the rest is made."""
+        self.problem = str(problem)
+
+
+def todo(
+    work: Iterable[tuple[Subject, list[ResultStore]]],
+    what: str,
+    run: Run,
+    unit: str = "image",
+    units_per_row: int = 1,
+    prepare: Callable[[list[Subject]], None] = lambda subjects: None,
+    device: Callable[[], str] = lambda: "cpu",
+) -> Iterator[tuple[Subject, Chunk]]:
+    """Yield each missing chunk with its subject, until all stores are complete.
+
+    work: subjects, such as networks, each with the stores that one pass over the same rows fills. unit, units_per_row: of the progress
+    bar. prepare: called once with the subjects that have missing chunks, before the first is made, to look at inputs. device: the name of the
+    device that works, for run.json.
+
+    Raises InputError if a store was made with something else, or the disk is too small; Finished after a dry run; Unfinished if the work
+    was given to a cluster, or other processes make the rest and --no-wait was given; Unmeasured if chunks failed.
+    """
+    work = list(work)
+    if not work:
+        raise InputError(
+            f"{what}: none of the models has any to give here; see `network` and `embeddings` of the settings' models"
+        )
+    missing = [Missing(subject, stores, number) for subject, stores in work for number in _missing(stores)]
+    total = units_per_row * sum(each.size for each in missing)
+    size = sum(store.bytes(each.number) for each in missing for store in each.in_stores())
+    free = atomic_files.free_space(run.settings.results)
+    print(f"{what}: {total:,} {unit}s to do, in {len(missing):,} parts" if missing else f"all {what} exist")
+    if missing:
+        print(f"disk: {size / 1e9:,.1f} GB in {run.settings.results} ({free / 1e9:,.1f} GB free)")
+    if run.options.dry_run:
+        raise Finished
+    if not missing:
+        return
+    if size > free:
+        raise InputError(
+            f"{run.settings.results}: the {what} to come take {size / 1e9:,.1f} GB, but only {free / 1e9:,.1f} GB are free "
+            "there; make room, or set another `results` in the paths of the settings"
+        )
+    prepare(list({id(each.subject): each.subject for each in missing}.values()))
+    if run.options.executor == "slurm":
+        job = cluster.submit(run.settings.cluster, len(missing), run.settings.results / "workers")
+        raise Unfinished(f"{what}: given to job {job}; run the same command again once it has ended")
+    for settings in run.variants:
+        provenance.record(settings, run.script, device())
+    problems: list[str] = []
+    pending = workers.own_share_first(missing)
+    with tqdm(total=total, desc=what, unit=unit, smoothing=0.05) as bar:
+        while pending:
+            others = []
+            for each in pending:
+                done = bar.n
+                with leases.leased(each.stores[0].folder, each.number) as ours:
+                    chunk = Chunk(each, bar)
+                    if ours and chunk.stores:
+                        with threads.kept():
+                            yield each.subject, chunk
+                        problems += [chunk.problem] * bool(chunk.problem)
+                if ours or not each.in_stores():
+                    bar.update(done + units_per_row * each.size - bar.n)
+                else:
+                    others.append(each)
+            if others and run.options.no_wait:
+                raise Unfinished(f"{what}: other processes are at {len(others)} chunks; run the same command again")
+            if others:
+                bar.set_description(f"{what}, waiting for other processes")
+                time.sleep(PAUSE)
+            pending = others
+    for folder in {store.folder for each in missing for store in each.stores}:
+        leases.tidy(folder)
+    for problem in problems:
+        print(f"not measured: {printable(problem)}", file=sys.stderr)
+    if problems:
+        raise Unmeasured(f"{what}: {len(problems)} could not be measured, see above; the others are")
+
+
+def _missing(stores: list[ResultStore]) -> list[int]:
+    return sorted({number for store in stores for number in store.missing()})
