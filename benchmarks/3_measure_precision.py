@@ -31,7 +31,9 @@ def main():
     check_range(options, images=10**6, samples=10**4, cars=10**6)
     settings = settings_from(options)
     if options.samples:
-        settings = settings._replace(saliency=settings.saliency._replace(noise_samples=options.samples))
+        settings = settings.model_copy(
+            update={"saliency": settings.saliency.model_copy(update={"noise_samples": options.samples})}
+        )
     from benchmarks import precision
 
     precision.measure(settings, options.images, options.cars, options.output)

@@ -34,7 +34,7 @@ def map_rows(settings, precisions, images):
     """How alike the maps of a network are to its float32 maps, and those of two networks to each other."""
     items = readers.load_items(settings, settings.datasets[0], "test")
     items = readers.evenly_spaced(items, images)
-    found = {each: maps_of(settings._replace(precision=each), items) for each in precisions}
+    found = {each: maps_of(settings.model_copy(update={"precision": each}), items) for each in precisions}
     for precision in precisions:
         same = [all_pairs(np.stack(pair), 2)[0][:, 0, 1] for pair in zip(found["float32"], found[precision])]
         yield "correlation with the float32 map", "mean", precision, fisher_mean(same, axis=None)
@@ -63,7 +63,7 @@ def table_6_rows(settings, precisions, cars):
     items, codes = [items[i] for i in chosen], property_codes(table)[chosen]
     for precision in precisions:
         scores = []
-        for network, embedded in embeddings_of(settings._replace(precision=precision), items):
+        for network, embedded in embeddings_of(settings.model_copy(update={"precision": precision}), items):
             scores.append(score(embedded, codes, Scored(network, settings.protocols[0])).nr_precision)
         for prop, value in zip(PROPERTIES, np.mean(scores, axis=0)):
             yield "NR-Precision", prop.name, precision, value

@@ -139,7 +139,9 @@ def gpu_rows(precision, rounds=5):
 
     def in_precision(function):
         def run():
-            device_of(Settings("benchmarks", device="cuda", precision=precision))  # which sets what torch may round
+            device_of(
+                Settings(name="benchmarks", device="cuda", precision=precision)
+            )  # which sets what torch may round
             function()
             torch.cuda.synchronize()
 

@@ -1,16 +1,25 @@
 """The sha256 of input files such as checkpoints, read once: results/<settings>/files.json keeps it with size and time."""
 
 import hashlib
-import re
+from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
 
-from dml_analysis import schema
+from pydantic import Field
+
+from dml_analysis.blocks import Block, checked, text
 from dml_analysis.checkout import ROOT
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import atomic_files
 
-SHA256 = schema.word(re.compile("[0-9a-f]{64}"), "64 hexadecimal digits, as a script has written it; delete this file")
-ENTRY = {"bytes": schema.whole(0), "modified": schema.whole(-(2**63)), "sha256": SHA256}
+
+class Entry(Block):
+    """What files.json says of a file."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    modified: int
+    sha256: Annotated[str, text("[0-9a-f]{64}", "64 hexadecimal digits, or delete this file")]
 
 
 @cache
@@ -20,18 +29,19 @@ def sha256(file, *_):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def checksum(settings, file):
+def checksum(settings: Any, file: Path) -> str:
     """The sha256 of an input file. Of a file that does not exist any more, the one that is kept.
 
     Raises MissingFile if there is neither, and InputError if files.json is not readable.
     """
-    kept = atomic_files.read_record(_file(settings), ENTRY).get(_name(settings, file), {})
+    record = _file(settings)
+    kept = checked(dict[str, Entry], atomic_files.read_record(record), f"{record}: ").get(_name(settings, file))
     if file.is_file():
         state = _state(file)
-        return kept["sha256"] if kept and (kept["bytes"], kept["modified"]) == state else sha256(file, *state)
+        return kept.sha256 if kept and (kept.bytes, kept.modified) == state else sha256(file, *state)
     if not kept:
         raise MissingFile(f"{file}: missing; data/README.md says where it comes from")
-    return kept["sha256"]
+    return kept.sha256
 
 
 def short(settings, file):
@@ -39,26 +49,26 @@ def short(settings, file):
     return checksum(settings, file)[:16]
 
 
-def keep(settings, some):
+def keep(settings: Any, some: Iterable[Path]) -> None:
     """Write the checksums of these files to files.json, beside those of others."""
     found = {
-        _name(settings, each): dict(zip(ENTRY, (*_state(each), checksum(settings, each))))
+        _name(settings, each): dict(zip(Entry.model_fields, (*_state(each), checksum(settings, each))))
         for each in some
         if each.is_file()
     }
-    atomic_files.add_to_record(_file(settings), found, ENTRY)
+    atomic_files.add_to_record(_file(settings), found)
 
 
-def _file(settings):
+def _file(settings: Any) -> Path:
     return settings.results / "files.json"
 
 
-def _state(file):
+def _state(file: Path) -> tuple[int, int]:
     status = file.stat()
     return status.st_size, status.st_mtime_ns
 
 
-def _name(settings, file):
+def _name(settings: Any, file: Path) -> str:
     """The file's path, below the models folder or the repository if it is there: so results can be moved with their files."""
     folders = (settings.paths["models"], ROOT)
     return next((file.relative_to(folder).as_posix() for folder in folders if file.is_relative_to(folder)), str(file))

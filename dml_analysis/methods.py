@@ -1,85 +1,103 @@
 """The table of models that a run has: read from its settings; everything else about models asks this table."""
 
-import re
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from dml_analysis import schema
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from dml_analysis.blocks import Block, Number, checked, shown, text
 from dml_analysis.checkout import ROOT
 from dml_analysis.errors import InputError
+from dml_analysis.files import yaml_files
 from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.imports import NAME, is_name
-from dml_analysis.paper import DATASETS, MODELS, NONE, RAW_EUCLIDEAN, UNTRAINED, Model, as_printed
+from dml_analysis.paper import MODELS, NONE, RAW_EUCLIDEAN, UNTRAINED, Model, as_printed
 
 PAPER = "paper"  # the word for all of the paper's in the settings
 DISTANCES = [*dict.fromkeys(model.distance for model in MODELS), RAW_EUCLIDEAN]
 TIMM = "timm:"
 ALL = "all"  # in CSV files in the place of a loss, where a row is of all
-MOST = 500
-TAKEN = (
-    "missing",
-    "undefined",
-    "no maps",
-    "not given",
-    ALL,
-    "random weights",
-)  # what cells of tables and CSV files say
+MAX_MODELS = 500
+# What cells of tables and CSV files say.
+TAKEN = ("missing", "undefined", "no maps", "not given", ALL, "random weights")
 TAKEN_NAMES = (ALL, "random weights", UNTRAINED)  # what CSV files have in the place of a loss
-LONGEST = 80  # bytes of a name in those of files, two of which make that of an array
-TEXT = schema.word(re.compile(".*", re.DOTALL), "a word")
-CLASS = re.compile(rf"[A-Za-z_]\w*|{NAME.pattern}")
-ARGUMENTS = schema.mapping_of(
-    schema.word(re.compile(r"[A-Za-z_]\w*"), "a name"),
-    schema.Kind(lambda value: value is None or isinstance(value, (bool, int, float, str)), "a number or a word"),
-    "a block of `argument: value` lines, numbers and words",
-)
-KEYS = {
-    "name": TEXT,
-    "year": schema.whole(1, 9999),
-    "group": TEXT,
-    "trained": schema.FLAG,
-    "distance": schema.either(schema.one_of(DISTANCES), schema.word(NAME, "module:function")),
-    "network": TEXT,
-    "checkpoint": TEXT,
-    "head": schema.one_of(["keep", "drop"]),
-    "crop": schema.Kind(
-        lambda value: (
-            isinstance(value, list)
-            and len(value) == 2
-            and all(schema.whole(1, 10**4).fits(each) for each in value)
-            and value[1] <= value[0]
-        ),
-        "[shorter side, size of the middle], whole numbers such as [256, 224]",
-    ),
-    "embeddings": schema.mapping_of(
-        schema.word(re.compile(r"[A-Za-z]\w*"), "a dataset"),
-        schema.word(re.compile(".+"), "a path"),
-        f"a path for each of some of {', '.join(DATASETS)} or of your own datasets",
-    ),
-    "loss": schema.word(CLASS, "a class of pytorch_metric_learning, or module:class"),
-    "loss_arguments": ARGUMENTS,
-    "miner": schema.word(CLASS, "a class of pytorch_metric_learning, or module:class"),
-    "miner_arguments": ARGUMENTS,
-    "loss_learning_rate": schema.above(0, 10),
-    "images_per_class": schema.whole(1, 10**5),
-}
+MAX_NAME = 80  # bytes of a name in those of files, two of which make that of an array
 OF_LOSS = ("loss_arguments", "miner", "miner_arguments", "loss_learning_rate", "images_per_class")
 
 
-def models_from(given):
-    """The models that a settings file's `models` lists.
+def _crop(given: Any) -> tuple[int, int]:
+    sizes = given if isinstance(given, list) and all(type(each) is int for each in given) else []
+    if len(sizes) != 2 or not 1 <= sizes[1] <= sizes[0] <= 10**4:
+        raise ValueError("[shorter side, size of the middle], whole numbers such as [256, 224]")
+    return sizes[0], sizes[1]
 
-    given: names of the paper's, in which "paper" stands for all fifteen, and mappings that describe others. Raises
-    InputError if there is no such model, or two go by one name.
+
+def _distance(given: str) -> str:
+    if given not in DISTANCES and not is_name(given):
+        raise ValueError(f"one of {', '.join(DISTANCES)}, or module:function")
+    return given
+
+
+def _scalar(given: Any) -> Any:
+    if isinstance(given, list | dict):
+        raise ValueError("a number or a word")
+    return given
+
+
+def _path(given: str) -> str:
+    if not given or set(given.replace("{fold}", "").replace("{dataset}", "")) & set("{}"):  # also doubled ones
+        raise ValueError("a path, in whose braces only {fold} and {dataset} may stand")
+    return given
+
+
+PathText = Annotated[str, AfterValidator(_path)]
+ClassName = Annotated[str, text(rf"[A-Za-z_]\w*|{NAME.pattern}", "a class of pytorch_metric_learning, or module:class")]
+Arguments = dict[Annotated[str, text(r"[A-Za-z_]\w*", "a name")], Annotated[Any, AfterValidator(_scalar)]]
+
+
+class Entry(Block):
+    """What a settings file says of a model that is not the paper's; paper.Model says what each key means."""
+
+    name: str = ""
+    year: int | None = Field(None, ge=1, le=9999)
+    group: str = ""
+    trained: bool = True
+    distance: Annotated[str, AfterValidator(_distance)] = DISTANCES[0]
+    network: PathText = ""
+    checkpoint: PathText = ""
+    head: Literal["", "keep", "drop"] = ""
+    crop: Annotated[tuple | None, BeforeValidator(_crop)] = None
+    embeddings: dict[str, PathText] = Field({}, min_length=1)
+    loss: ClassName = ""
+    loss_arguments: Arguments = {}
+    miner: ClassName = ""
+    miner_arguments: Arguments = {}
+    loss_learning_rate: Number | None = Field(None, gt=0, le=10)
+    images_per_class: int = Field(4, ge=1, le=10**5)
+
+
+def models_from(given: Any) -> list[Model]:
+    """Return the models that a settings file's `models` lists.
+
+    given: names of the paper's, in which "paper" stands for all fifteen, and mappings that describe others; or the path of a
+    file of such a list. Raises InputError if there is no such model, or two go by one name.
     """
-    if len(given) > MOST:
-        raise InputError(f"models: {len(given)} of them; at most {MOST}")
-    models, names = [], []
+    if isinstance(given, str) and given != PAPER:
+        given = read_list(given)
+    given = given if isinstance(given, list) else [given]
+    if not 1 <= len(given) <= MAX_MODELS:
+        raise InputError(f"models: {len(given)} of them; give 1 to {MAX_MODELS}")
+    models: list[Model] = []
+    names: list[str] = []
     for each in given:
-        if isinstance(each, dict):
+        if isinstance(each, Model):
+            models.append(each)
+        elif isinstance(each, dict):
             models.append(_own(each))
         elif not isinstance(each, str):
-            raise InputError(f"models: {schema.shown(each)} is neither a name nor a block of `key: value` lines")
+            raise InputError(f"models: {shown(each)} is not allowed; give a name or a block of `key: value` lines")
         elif as_printed(each) in names:
             raise InputError(f"models: {each!r} is there twice; keep one")
         else:
@@ -87,101 +105,74 @@ def models_from(given):
             models += MODELS if each == PAPER else [find(each, MODELS)]
     # One that is named beside "paper" comes where it is named first.
     models = [each for place, each in enumerate(models) if each.is_own or each not in models[:place]]
+    means = [f"{group} Mean" for group in groups(models)]
     for model in models:
-        if (
-            model.name in (f"{group} Mean" for group in groups(models))
-            or model.group in TAKEN
-            or (model.is_own and model.name in TAKEN_NAMES)
-        ):
-            raise InputError(
-                f"models: {model.name!r} of group {model.group!r}: tables have a word for this; name it otherwise"
-            )
+        if model.name in means or model.group in TAKEN or (model.is_own and model.name in TAKEN_NAMES):
+            whose = f"{model.name!r} of group {model.group!r}"
+            raise InputError(f"models: {whose}: tables have a word for this; name it otherwise")
     for model, other in combinations(models, 2):
         if slug(model.name) == slug(other.name):
             raise InputError(f"models: {other.name!r} and {model.name!r} would share their files; rename one of them")
         if model.group != other.group and model.group.lower() == other.group.lower():
-            raise InputError(f"models: groups {model.group!r} and {other.group!r} differ by their letters' case only")
+            both = f"{model.group!r} and {other.group!r}"
+            raise InputError(f"models: groups {both} differ by their letters' case only; spell them alike")
     return models
 
 
-def _own(entry):
-    """A model that is not the paper's, from its mapping."""
-    name = entry.get("name", "")
-    where = f"models: {schema.shown(name)}"
-    schema.check(where, entry, KEYS)
-    for key in ("name", "group"):
-        if key in entry and entry[key].strip() in MISSING_WORDS - {""}:
-            raise InputError(f"{where}: {key} {entry[key]!r} reads as a missing value in CSV files; name it otherwise")
-    if not slug(name) or not name.isprintable() or name == PAPER or len(slug(name).encode()) > LONGEST:
-        raise InputError(f"{where}: give each a name with letters or digits, at most {LONGEST}, other than {PAPER!r}")
-    model = Model(**{"year": None, "group": "", "distance": DISTANCES[0], **_paths_as_given(where, entry)})
-    if model.is_random:
-        model = model._replace(trained=False)
-    model = model._replace(group=as_printed(model.group.strip()) if model.group or model.trained else NONE)
-    if not model.group.isprintable() or not model.group:
-        raise InputError(f"{where}: name its `group`, such as Ranking, Classification or one of your own")
-    if bool(model.network or model.loss) == bool(model.embeddings):
-        raise InputError(f"{where}: give it either a `network` or `embeddings`, or a `loss` to train with")
-    if model.loss:
-        return _with_loss(where, model)
-    if lost := [key for key in OF_LOSS if key in entry]:
-        raise InputError(f"{where}: `{lost[0]}` is for models with a `loss`")
-    _check_network(where, model)
-    return model
+def read_list(path: str) -> list:
+    """Return the list of models in a YAML file, where a settings file's `models` is its path."""
+    return yaml_files.read(ROOT / Path(path), list, "it is to hold a list of models, as examples/models.yaml does")
 
 
-def _with_loss(where, model):
-    """A model that is trained here, from the settings' trunk or a network of its own."""
-    if not model.trained:
-        raise InputError(f"{where}: has a `loss`, so it will be trained; leave `trained` and `checkpoint: random` out")
-    if is_folder(model.network):
-        raise InputError(f"{where}: training begins with module:function or timm:name, not with a folder")
-    if model.checkpoint and not model.network:
-        raise InputError(f"{where}: name the `network` that `checkpoint` is the weights of")
-    if "{" in model.checkpoint:
-        raise InputError(f"{where}: all trainings begin with one `checkpoint`; leave the braces out of its path")
-    _check_network(where, model)
-    if model.head == "keep":
-        raise InputError(f"{where}: the embedder is trained on the features; leave `head: keep` out")
-    return model._replace(key=slug(model.name))
+def _own(given: dict) -> Model:
+    """Return a model that is not the paper's, from its mapping."""
+    where = f"models.{shown(given.get('name', ''))}"
+    entry = checked(Entry, given, f"{where}.")
+    if problem := next((words for wrong, words in _rules(entry) if wrong), None):
+        raise InputError(f"{where}: {problem}")
+    group, trained = as_printed(entry.group.strip()) or NONE, entry.trained and entry.checkpoint != "random"
+    key = slug(entry.name) if entry.loss else ""
+    return Model(**dict(entry) | {"group": group, "trained": trained, "key": key})
 
 
-def _paths_as_given(where, entry):
-    """The entry with its crop as a tuple, and paths whose braces hold {fold} or {dataset} only."""
-    for text in (entry.get("network", ""), entry.get("checkpoint", ""), *entry.get("embeddings", {}).values()):
-        rest = str(text).replace("{fold}", "").replace("{dataset}", "")
-        if set(rest) & set("{}"):  # also where braces are doubled, or a format is given
-            raise InputError(f"{where}: {text!r}: only {{fold}} and {{dataset}} may stand in braces")
-    return entry | {"crop": tuple(entry["crop"]) if "crop" in entry else None}
+def _rules(entry: Entry) -> list[tuple[Any, str]]:
+    """Return (whether it is broken, what is said then) of each rule about the keys of an entry together."""
+    name, network, checkpoint, loss = entry.name, entry.network, entry.checkpoint, entry.loss
+    group, trained, is_timm = entry.group.strip(), entry.trained and checkpoint != "random", network.startswith(TIMM)
+    other_keys = [key for key in OF_LOSS if key in entry.model_fields_set]
+    missing_words = [each for each in (name, group) if each.strip() in MISSING_WORDS - {""}]
+    bad_name = not slug(name) or not name.isprintable() or name == PAPER or len(slug(name).encode()) > MAX_NAME
+    return [
+        (missing_words, f"{''.join(missing_words[:1])!r} reads as a missing value in CSV files; name it otherwise"),
+        (bad_name, f"give each a name with letters or digits, at most {MAX_NAME}, other than {PAPER!r}"),
+        (not group.isprintable() or (not group and (trained or entry.group)),
+         "name its `group`, such as Ranking, Classification or one of your own"),
+        (bool(network or loss) == bool(entry.embeddings),
+         "give it either a `network` or `embeddings`, or a `loss` to train with"),
+        (other_keys and not loss, f"`{''.join(other_keys[:1])}` is for models with a `loss`"),
+        (loss and not trained,
+         "has a `loss`, so it will be trained; leave `trained` and `checkpoint: random` out"),
+        (loss and is_folder(network), "training begins with module:function or timm:name, not with a folder"),
+        (loss and checkpoint and not network, "name the `network` that `checkpoint` is the weights of"),
+        (loss and "{" in checkpoint, "all trainings begin with one `checkpoint`; leave the braces out of its path"),
+        (loss and entry.head == "keep", "the embedder is trained on the features; leave `head: keep` out"),
+        (is_timm and not checkpoint, "timm networks come without weights; give a `checkpoint`, or the word random"),
+        (":" in network and not is_timm and not is_name(network),
+         f"network {network!r} is neither module:function, timm:name nor a folder"),
+        (not is_timm and (entry.head or entry.crop), "`head` and `crop` are for timm networks only"),
+        (checkpoint and (entry.embeddings or is_folder(network)),
+         "`checkpoint` is for networks that module:function or timm:name builds"),
+        (len({"{fold}" in path for path in entry.embeddings.values()}) > 1,
+         "write {fold} into the paths of all its embeddings, or of none"),
+    ]  # fmt: skip
 
 
-def _check_network(where, model):
-    if model.network.startswith(TIMM):
-        if not model.checkpoint:
-            raise InputError(f"{where}: timm networks come without weights; give a `checkpoint`, or the word random")
-    elif ":" in model.network and not is_name(model.network):
-        raise InputError(f"{where}: network {model.network!r} is neither module:function, timm:name nor a folder")
-    elif model.head or model.crop:
-        raise InputError(f"{where}: `head` and `crop` are for timm networks only")
-    if model.checkpoint and (model.embeddings or is_folder(model.network)):
-        raise InputError(f"{where}: `checkpoint` is for networks that module:function or timm:name builds")
-    if len({"{fold}" in path for path in model.embeddings.values()}) > 1:
-        raise InputError(f"{where}: write {{fold}} into the paths of all its embeddings, or of none")
-
-
-def is_folder(network):
+def is_folder(network: str) -> bool:
     """Whether a model's network is a folder in the Reality Check's layout."""
     return bool(network) and ":" not in network
 
 
-def read_list(text):
-    """The list of models in a YAML file, where a settings file's `models` is its path."""
-    from dml_analysis.files import yaml_files  # it needs a library that the renderer's environment has not
-
-    return yaml_files.read(ROOT / Path(text), list, "it is to hold a list of models, as examples/models.yaml does")
-
-
-def find(name, models):
+def find(name: str, models: Iterable[Model]) -> Model:
     """The model of that name. Raises InputError if there is none."""
     known = {model.name: model for model in models}
     if as_printed(name) not in known:
@@ -189,36 +180,36 @@ def find(name, models):
     return known[as_printed(name)]
 
 
-def groups(models):
+def groups(models: Iterable[Model]) -> list[str]:
     """The groups of the models, in the order in which they first come."""
     return list(dict.fromkeys(model.group for model in models))
 
 
-def trained_groups(models):
+def trained_groups(models: Iterable[Model]) -> list[str]:
     """The groups that have a trained model: those whose means and differences are of interest."""
     return groups([model for model in models if model.trained])
 
 
-def counted(models, group):
+def counted(models: Iterable[Model], group: str) -> list[Model]:
     """The models of a group that count in its means: the trained ones; where there are none, all."""
     some = [model for model in models if model.group == group]
     return [model for model in some if model.trained] or some
 
 
-def about_own(models, given):
+def about_own(models: list[Model], given: str) -> str:
     """What a table's caption has to say of models that are not the paper's; given: what embeddings alone lack there."""
     once = ", ".join(model.name for model in models if not model.per_fold)
     without = ", ".join(model.name for model in models if model.embeddings)
-    text = f" One network for all folds, which counts once: {once}." if once else ""
-    return text + (f" Given by embeddings, which {given}: {without}." if without and given else "")
+    words = f" One network for all folds, which counts once: {once}." if once else ""
+    return words + (f" Given by embeddings, which {given}: {without}." if without and given else "")
 
 
-def grouped(models):
+def grouped(models: list[Model]) -> list[Model]:
     """The models in the order of Tables 2-6: group by group, within a group as given."""
     order = groups(models)
     return sorted(models, key=lambda model: order.index(model.group))
 
 
-def slug(name):
+def slug(name: str) -> str:
     """A name as it appears in file names: "Margin / class" -> "margin_class"."""
     return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())

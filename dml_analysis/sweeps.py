@@ -1,19 +1,18 @@
 """Sweeps: settings that describe several runs, which differ in one factor at a time from the file as it stands, and in seeds."""
 
-import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
 
-from dml_analysis import schema
+from pydantic import BeforeValidator
+
+from dml_analysis.blocks import Block, EachOnce, checked, text
 from dml_analysis.errors import InputError
 from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.methods import slug
 
 BASE = "base"  # in the place of a factor and of its value: the file as it stands
-NAME = schema.Kind(
-    lambda value: isinstance(value, str) and re.fullmatch(r"[\w .,+-]{1,60}", value) and value not in MISSING_WORDS,
-    "a name of letters, digits, blanks and . , + -, not one such as NA that reads as a missing value in CSV files",
-)
-MOST = 1000  # runs
+MAX_RUNS = 1000
+NAME = "a name of letters, digits, blanks and . , + -, not one such as NA that reads as a missing value in CSV files"
 
 
 class Variant(NamedTuple):
@@ -22,81 +21,56 @@ class Variant(NamedTuple):
     factor: str
     value: str
     seed: int
-    settings: object  # dml_analysis.config.Settings; their results and networks are in folders of their own
+    settings: Any  # dml_analysis.config.Settings; their results and networks are in folders of their own
 
 
-KINDS = {
-    "seeds": schema.Kind(
-        lambda value: isinstance(value, list) and value and all(type(each) is int for each in value)
-        and len(set(value)) == len(value), "a list of whole numbers, each once"),
-    "factors": schema.Kind(lambda value: isinstance(value, dict), "a block of factors, each a block of `value: changes`"),
-}  # fmt: skip
+# A name may be a number in YAML; it is a text everywhere else.
+Name = Annotated[str, BeforeValidator(str), text(r"[\w .,+-]{1,60}", NAME, MISSING_WORDS)]
 
 
-def variants(sweep, rest, name, build):
-    """The Variants of a settings file whose `sweep` block has `seeds` and `factors`.
+class Sweep(Block):
+    """The block `sweep`. A value of a factor is what it changes in the file; one that changes nothing is the base's."""
 
-    rest: all of the file but that block; build(given, name) makes Settings. A factor is a mapping from the
-    names of its values to what they change in the file; one that changes nothing gives the base's value its name. Raises
-    InputError, naming the factor and its value, for anything else.
+    seeds: Annotated[list[int], EachOnce] = []  # by default the file's seed
+    factors: dict[Name, dict[Name, dict[str, Any] | None]] = {}
+
+
+def variants(given: Any, rest: dict, name: str, build: Callable[[dict, str], Any]) -> tuple[list[Variant], dict]:
+    """Return the Variants of a settings file with this `sweep` block, and factor -> the name of the base's value.
+
+    rest: all of the file but that block; name: of the file; build(content, name) makes Settings. Raises InputError, naming
+    the factor and its value, for whatever is wrong.
     """
-    schema.check("sweep", sweep, KINDS)
-    seeds, changed = sweep.get("seeds", [rest.get("seed", 0)]), [(BASE, BASE, {})]
-    for factor, values in sweep.get("factors", {}).items():
-        schema.check("sweep: factors: the name of a factor", str(factor), NAME)
-        if not isinstance(values, dict):
-            raise InputError(
-                f"sweep: factors: {factor}: must be a block of `value: changes`, not {schema.shown(values)}"
-            )
-        changed += [(str(factor), str(value), changes) for value, changes in values.items() if changes]
-    if len(changed) * len(seeds) > MOST:
-        raise InputError(f"sweep: {len(changed) * len(seeds)} runs; at most {MOST}")
-    _check_names(changed)
-    return [_variant(rest, name, build, *change, seed) for seed in seeds for change in changed]
+    sweep = checked(Sweep, given, "sweep.")
+    runs = [(factor, value, changes) for factor, values in sweep.factors.items() for value, changes in values.items()]
+    base_names = {factor: value for factor, value, changes in runs if not changes}
+    changed: dict[str, tuple[str, str, dict]] = {BASE: (BASE, BASE, {})}
+    for factor, value, changes in runs:
+        folder = f"{slug(factor)}_{slug(value)}"
+        if changes and changed.setdefault(folder, (factor, value, changes)) != (factor, value, changes):
+            both = f"{value!r} would share its files with another"
+            raise InputError(f"sweep.factors.{factor}: {both}; rename one of them")
+    seeds = sweep.seeds or [rest.get("seed", 0)]
+    if len(changed) * len(seeds) > MAX_RUNS:
+        raise InputError(f"sweep: {len(changed) * len(seeds)} runs; give at most {MAX_RUNS}")
+
+    def variant(folder: str, seed: int) -> Variant:
+        factor, value, changes = changed[folder]
+        where, place = f"sweep.factors.{factor}.{value}", f"{folder}/seed{seed}"
+        if "sweep" in changes:
+            raise InputError(f"{where}: a sweep inside of another; leave it out")
+        try:
+            settings = build(_merged(rest, changes) | {"seed": seed}, f"{name}/{place}")
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        paths = settings.paths | {"models": settings.paths["models"] / place}
+        return Variant(factor, value, seed, settings.model_copy(update={"paths": paths}))
+
+    return [variant(folder, seed) for seed in seeds for folder in changed], base_names
 
 
-def base_names(sweep):
-    """Factor -> the name of the base's value, of those factors that name it."""
-    factors = sweep.get("factors", {})
-    return {
-        str(factor): str(value)
-        for factor, values in factors.items()
-        for value, changes in values.items()
-        if not changes
-    }
-
-
-def _check_names(changed):
-    folders = set()
-    for factor, value, _ in changed:
-        schema.check(f"sweep: factors: {factor}: the name of a value", value, NAME)
-        folder = _folder(factor, value)
-        if folder in folders:
-            raise InputError(
-                f"sweep: factors: {factor}: {value!r} would share its files with another; rename one of them"
-            )
-        folders.add(folder)
-
-
-def _folder(factor, value):
-    return BASE if factor == BASE else f"{slug(factor)}_{slug(value)}"
-
-
-def _variant(rest, name, build, factor, value, changes, seed):
-    where = f"sweep: factors: {factor}: {value}"
-    if not isinstance(changes, dict) or "sweep" in changes:
-        raise InputError(f"{where}: must be a block of settings, not {schema.shown(changes)}")
-    run = f"{name}/{_folder(factor, value)}/seed{seed}"
-    try:
-        settings = build(_merged(rest, changes) | {"seed": seed}, run)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-    paths = settings.paths | {"models": settings.paths["models"] / _folder(factor, value) / f"seed{seed}"}
-    return Variant(factor, value, seed, settings._replace(paths=paths))
-
-
-def _merged(block, changes):
-    """The block with the changes, those of blocks in it one by one."""
+def _merged(block: dict, changes: dict) -> dict:
+    """Return the block with the changes, those of blocks in it one by one."""
     return block | {
         key: _merged(block[key], value) if isinstance(value, dict) and isinstance(block.get(key), dict) else value
         for key, value in changes.items()

@@ -26,7 +26,7 @@ COLUMNS = {"power": str, "number": str, "value": float}
 
 def settings_of(folder):
     paths = checkout.PATHS | {"results": folder}
-    return Settings("small", paths=paths)
+    return Settings(name="small", paths=paths)
 
 
 def store_of(settings, power, parts=PARTS, **changes):

@@ -19,8 +19,8 @@ NAMES = {number: f"table{number}" for number in (2, 3)}
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings("made_up", protocols=[PAPER], models=MODELS, datasets=["SyntheticCars"], folds=[0, 1],
-                    tables={2: "SyntheticCars", 3: "SyntheticCars"}, paths={"results": tmp_path, "figures": tmp_path})  # fmt: skip
+    return Settings(name="made_up", protocols=[PAPER], models=MODELS, datasets=["SyntheticCars"], folds=[0, 1],
+                    tables={2: "SyntheticCars", 3: "SyntheticCars"}, paths={"results": tmp_path, "figures": tmp_path, "SyntheticCars": tmp_path})  # fmt: skip
 
 
 def row(kind, a, b, mean, corrected, std=0.1, images=12):
@@ -102,7 +102,7 @@ def test_corrected_table(settings):
 
 def test_one_fold_has_no_other_one(settings):
     write(settings)
-    one = settings._replace(folds=[0])
+    one = settings.model_copy(update={"folds": [0]})
     table, found = texts(one, 2)
     assert "Same loss, other fold" not in table.rows and found[0][1] == "20±10"
 
@@ -117,5 +117,5 @@ def test_what_lacks_is_missing(settings):
 def test_models_without_maps(settings):
     write(settings)
     given = MODELS[0]._replace(name="Given", group="Other", embeddings={"SyntheticCars": "x"})
-    found = texts(settings._replace(models=[*MODELS, given]), 2)[1]
+    found = texts(settings.model_copy(update={"models": [*MODELS, given]}), 2)[1]
     assert found[3][:3] == ["no maps"] * 3 and found[3][3:] == ["", *["no maps"] * 3]

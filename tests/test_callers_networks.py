@@ -126,7 +126,9 @@ def test_images_may_share_batches(trained):
     settings, found, sizes = load_settings(trained / "tiny.yaml"), {}, []
     items = readers.load_items(settings, "RenderedCars", "test")[:5]
     for batch_size in (2, 5):  # of two copies each: one image, or two
-        changed = settings._replace(saliency=settings.saliency._replace(batch_size=batch_size))
+        changed = settings.model_copy(
+            update={"saliency": settings.saliency.model_copy(update={"batch_size": batch_size})}
+        )
         network = networks_of(changed, "RenderedCars", [0])[0]
         make = saliency_maps.maker(changed, {"RenderedCars": items}, 1, [network])
         store, ticks = saliency_maps.store_of(network, changed.protocols[0], items), []

@@ -83,7 +83,7 @@ def test_bfloat16(settings):
     images = torch.randn(2, 3, 227, 227) * 50
     found = []
     for precision in ("float32", "bf16"):
-        network, some = load(settings._replace(precision=precision)), images.clone().requires_grad_()
+        network, some = load(settings.model_copy(update={"precision": precision})), images.clone().requires_grad_()
         embeddings = network(some)
         (gradients,) = torch.autograd.grad(embeddings.square().sum(), some)
         assert embeddings.dtype == gradients.dtype == torch.float32
@@ -118,13 +118,15 @@ def test_imagenet_file(settings, tmp_path):
     state |= {"last_linear.weight": torch.zeros(1000, 1024), "last_linear.bias": torch.zeros(1000)}
     file = tmp_path / "bn_inception.pth"
     torch.save(state, file)
-    settings = settings._replace(training=None, paths=settings.paths | {"imagenet_trunk": file})
+    settings = settings.model_copy(update={"training": None, "paths": settings.paths | {"imagenet_trunk": file}})
     loaded = load(settings, NONE).trunk.state_dict()
     torch.testing.assert_close(loaded["conv1_7x7_s2.weight"], state["conv1_7x7_s2.weight"])
 
 
 def test_none_without_its_trunk(settings):
-    settings = settings._replace(training=None, paths=settings.paths | {"imagenet_trunk": settings.results / "x.pth"})
+    settings = settings.model_copy(
+        update={"training": None, "paths": settings.paths | {"imagenet_trunk": settings.results / "x.pth"}}
+    )
     with pytest.raises(InputError, match="x.pth: missing"):
         load(settings, NONE)
 

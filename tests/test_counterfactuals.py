@@ -56,7 +56,7 @@ def test_the_shipped_scenes_are_what_seed_0_draws():
 
 
 def settings_of(folder):
-    return Settings("test", paths=checkout.PATHS | {counterfactuals.COUNTERFACTUALS: folder})
+    return Settings(name="test", paths=checkout.PATHS | {counterfactuals.COUNTERFACTUALS: folder})
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(
         readers, "SPLITS", {name: split._replace(images=None) for name, split in readers.SPLITS.items()}
     )
-    return Settings("test", paths=checkout.PATHS | dict.fromkeys(paper.DATASETS, tmp_path))
+    return Settings(name="test", paths=checkout.PATHS | dict.fromkeys(paper.DATASETS, tmp_path))
 
 
 def test_cars196_in_one_folder(settings, tmp_path):
@@ -106,7 +106,7 @@ def whole_cub200():
 @pytest.fixture
 def strict(tmp_path):
     """Settings that check the counts."""
-    return Settings("test", paths=checkout.PATHS | dict.fromkeys(paper.DATASETS, tmp_path))
+    return Settings(name="test", paths=checkout.PATHS | dict.fromkeys(paper.DATASETS, tmp_path))
 
 
 def test_a_whole_dataset(strict, tmp_path):
@@ -135,18 +135,18 @@ def test_part_of_a_dataset_if_asked_for(strict, tmp_path):
         file = tmp_path / "images" / f"{label:03}.Bird" / f"{number}.jpg"
         file.parent.mkdir(parents=True)
         file.touch()
-    items = readers.load_items(strict._replace(allow_partial=True), "CUB200", "test")
+    items = readers.load_items(strict.model_copy(update={"allow_partial": True}), "CUB200", "test")
     assert [item.label for item in items] == [100, 102]
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     forget()
     with pytest.raises(InputError, match="none of the 4 images of CUB200 exists"):
-        readers.load_items(strict._replace(allow_partial=True), "CUB200", "test")
+        readers.load_items(strict.model_copy(update={"allow_partial": True}), "CUB200", "test")
 
 
 def test_part_of_the_rendered_cars(strict, tmp_path):
     fake_data.make_cars(tmp_path, 6)
     (tmp_path / "images" / "4.png").unlink()
-    items, table = readers.rendered_cars(strict._replace(allow_partial=True))
+    items, table = readers.rendered_cars(strict.model_copy(update={"allow_partial": True}))
     assert [item.image_id for item in items] == ["1", "2", "3", "5", "6"] and list(table.index) == [1, 2, 3, 5, 6]
 
 
@@ -239,7 +239,7 @@ def test_too_few_models_to_train_on(settings, tmp_path):
 
 
 def own(settings, folder):
-    return settings._replace(datasets=["Mine"], paths=settings.paths | {"Mine": folder})
+    return settings.model_copy(update={"datasets": ["Mine"], "paths": settings.paths | {"Mine": folder}})
 
 
 def test_a_dataset_of_ones_own(settings, tmp_path):

@@ -32,9 +32,9 @@ def test_one_factor_at_a_time(settings):
         ("base", "base", 0), ("batch size", "16", 0), ("images", "adv", 0), ("images", "red", 0)]  # fmt: skip
     assert len(settings.sweep) == 8 and {variant.seed for variant in settings.sweep[4:]} == {3}
     base, small, adv = (variant.settings for variant in settings.sweep[:3])
-    assert small.training == base.training._replace(batch_size=16) and adv.training == base.training._replace(
-        augmentation="adv"
-    )
+    assert small.training == base.training.model_copy(
+        update={"batch_size": 16}
+    ) and adv.training == base.training.model_copy(update={"augmentation": "adv"})
     assert settings.sweep[4].settings.seed == 3 and settings.base_names == {"batch size": "32"}
 
 
@@ -53,14 +53,17 @@ def test_narrowed(settings):
 @pytest.mark.parametrize(
     "sweep, words",
     [
-        ({"seeds": []}, "sweep: seeds"), ({"seeds": [1, 1]}, "sweep: seeds"), ({"sedes": [1]}, "unknown key 'sedes'"),
-        ({"factors": {"a": 3}}, "sweep: factors: a: must be a block"),
-        ({"factors": {"a": {"x": {"training": {"batch_size": 0}}}}}, "sweep: factors: a: x: training: batch_size is 0"),
-        ({"factors": {"a": {"x": {"colour": 1}}}}, "sweep: factors: a: x: unknown key 'colour'"),
-        ({"factors": {"a": {"x!": {"seed": 1}}}}, "the name of a value"),
+        ({"seeds": [1, 1]}, "sweep.seeds: [1, 1] is not allowed; give a list of one or more, each once"),
+        ({"sedes": [1]}, "sweep.sedes: unknown key; did you mean seeds"),
+        ({"factors": {"a": 3}}, "sweep.factors.a: 3 is not allowed; give a block"),
+        ({"factors": {"a": {"x": {"training": {"batch_size": 0}}}}}, "sweep.factors.a.x: training.batch_size: 0 is not allowed"),
+        ({"factors": {"a": {"x": {"colour": 1}}}}, "sweep.factors.a.x: colour: unknown key"),
+        ({"factors": {"a": {"x!": {"seed": 1}}}}, "sweep.factors.a.x!: 'x!' is not allowed; give a name of letters"),
+        ({"factors": {"NA": {"a": {"seed": 1}}}}, "sweep.factors.NA: 'NA' is not allowed; give a name"),
         ({"factors": {"a": {"x y": {"seed": 1}, "x_y": {"seed": 1}}}}, "would share its files"),
-        ({"factors": {"a": {"x": {"sweep": {}}}}}, "must be a block of settings"),
-        ({"factors": {"a": {"x": 3}}}, "must be a block of settings"),
+        ({"factors": {"a": {"x": {"sweep": {}}}}}, "sweep.factors.a.x: a sweep inside of another; leave it out"),
+        ({"factors": {"a": {"x": 3}}}, "sweep.factors.a.x: 3 is not allowed; give a block"),
+        ({"seeds": [*range(1001)]}, "sweep: 1001 runs; give at most 1000"),
     ],
 )  # fmt: skip
 def test_bad_sweeps(tmp_path, sweep, words):

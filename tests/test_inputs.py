@@ -48,7 +48,7 @@ def network_file(settings, part):
 def test_a_missing_network(settings):
     network_file(settings, "embedder").unlink()
     assert rows(settings)["network", "Contrastive"].state == input_checks.TO_TRAIN
-    row = rows(settings._replace(training=None))["network", "Contrastive"]
+    row = rows(settings.model_copy(update={"training": None}))["network", "Contrastive"]
     assert row.state == input_checks.MISSING and "embedder_best.pth: missing" in row.why
 
 
@@ -107,7 +107,7 @@ def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
     def row(name):
         (tmp_path / name).write_bytes(content)
         paths = settings.paths | {"imagenet_trunk": tmp_path / name}
-        return rows(settings._replace(training=None, paths=paths))["trunk of None", "bn_inception"]
+        return rows(settings.model_copy(update={"training": None, "paths": paths}))["trunk of None", "bn_inception"]
 
     assert row(f"bn_inception-{hashlib.sha256(content).hexdigest()[:8]}.pth").state == input_checks.FOUND
     assert row("bn_inception.pth").state == input_checks.FOUND  # promises nothing

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dml_analysis.config import KINDS, Settings, load_settings
+from dml_analysis import checkout
+from dml_analysis.config import PropertySettings, SaliencySettings, Settings, TrainingSettings, load_settings
 from dml_analysis.datasets import annotations
 from dml_analysis.errors import InputError
 from dml_analysis.files import atomic_files, csv_files, yaml_files
@@ -20,7 +21,9 @@ many = settings(max_examples=300, deadline=None, derandomize=True, suppress_heal
 PRINTABLE = st.text(
     st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters="\xa0\u2028\u2029"), max_size=9
 )
-PIECES = st.sampled_from([*KINDS, *KINDS["saliency"], "paper", "all", "0", ".inf", "true", "1e5", ": ", "- ", "[", "]", "{", "}", ",",
+KEYS = {"": Settings, "saliency": SaliencySettings, "properties": PropertySettings, "training": TrainingSettings}
+KEYS = {block: [*kind.model_fields] for block, kind in KEYS.items()} | {"paths": [*checkout.PATHS]}
+PIECES = st.sampled_from([*KEYS[""], *KEYS["saliency"], "paper", "all", "0", ".inf", "true", "1e5", ": ", "- ", "[", "]", "{", "}", ",",
                           "\n", "\n  ", "&a ", "*a", "!!int ", "'", '"', "? ", "#", "|", "---\n", "<<: "])  # fmt: skip
 TEXTS = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=20).map("".join))
 PLAIN = st.recursive(
@@ -55,8 +58,8 @@ def test_any_bytes_are_settings_or_one_line(tmp_path_factory, content):
 
 
 @many
-@given(st.dictionaries(st.sampled_from(list(KINDS)), PLAIN, min_size=1) | st.sampled_from(["saliency", "properties", "training", "paths"])
-       .flatmap(lambda block: st.dictionaries(st.sampled_from(list(KINDS[block])), PLAIN, min_size=1).map(lambda values: {block: values})))  # fmt: skip
+@given(st.sampled_from(list(KEYS)).flatmap(lambda block: st.dictionaries(st.sampled_from(KEYS[block]), PLAIN, min_size=1)
+       .map(lambda values: {block: values} if block else values)))  # fmt: skip
 @example({"tables": {"2": "SOP"}})
 @example({"models": [{"name": "", "network": "a:b", "embeddings": {}}]})
 def test_any_values_are_settings_or_one_line(tmp_path_factory, values):

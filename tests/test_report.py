@@ -203,10 +203,12 @@ def test_the_studys_numbers_beside(tmp_path):
         "study", ("Table 3", "A", "B", "mean", 80.0, 70.0, -10.0, ""), ("Table 3", "A", "B", "std", 8.0, 7.0, -1.0, "")
     )
     paths = checkout.PATHS | {"results": tmp_path}
-    rows = published_section.rows_of(Settings("demo", [PAPER], paths=paths), PAPER)
+    rows = published_section.rows_of(Settings(name="demo", protocols=[PAPER], paths=paths), PAPER)
     assert [row["ours"] for row in rows] == [50, 60] and [row["study"] for row in rows] == [70, None]
     assert published_section.notes_of(rows) == {"Table 3": "Other networks."}
-    assert [row["study"] for row in published_section.rows_of(Settings("study", [PAPER], paths=paths), PAPER)] == [
+    assert [
+        row["study"] for row in published_section.rows_of(Settings(name="study", protocols=[PAPER], paths=paths), PAPER)
+    ] == [
         None,
         None,
     ]
@@ -279,7 +281,9 @@ def test_titles_of_figures():
 
 
 def test_captions_are_those_beside_the_figures(tmp_path):
-    settings = Settings("demo", [PAPER], paths=checkout.PATHS | {"figures": tmp_path}, training=TrainingSettings())
+    settings = Settings(
+        name="demo", protocols=[PAPER], paths=checkout.PATHS | {"figures": tmp_path}, training=TrainingSettings()
+    )
     settings.figures.mkdir()
     for name in ("regions_D", "spaces_D", "spaces_E"):
         Image.new("RGB", (4, 3), "red").save(settings.figures / f"{name}.png")

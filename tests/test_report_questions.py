@@ -33,9 +33,15 @@ NUMBERS = {"Contrastive": 1.0, "Triplet": 2.0, "ArcFace": 4.0, "CosFace": 6.0, "
 
 @pytest.fixture
 def settings(tmp_path):
-    paths = checkout.PATHS | {"results": tmp_path / "results", "figures": tmp_path / "figures"}
+    paths = checkout.PATHS | {"results": tmp_path / "results", "figures": tmp_path / "figures", "D": tmp_path}
     return Settings(
-        "demo", [PAPER, RELEASED], models=MODELS, datasets=["D"], folds=[0, 1], tables={2: "D"}, paths=paths
+        name="demo",
+        protocols=[PAPER, RELEASED],
+        models=MODELS,
+        datasets=["D"],
+        folds=[0, 1],
+        tables={2: "D"},
+        paths=paths,
     )
 
 

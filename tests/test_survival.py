@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from dml_analysis import checkout, errors, paper, stages
-from dml_analysis.config import Settings, TrainingSettings, load_settings, narrowed
+from dml_analysis.config import PropertySettings, Settings, TrainingSettings, load_settings, narrowed
 from dml_analysis.datasets import image_digests, readers
 from dml_analysis.datasets.readers import Item
 from dml_analysis.files import atomic_files
@@ -424,7 +424,13 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
         return [Item(f"{dataset} {part} {i}", tmp_path, i) for i in range(9)]
 
     monkeypatch.setattr(readers, "load_items", items)
-    settings = Settings("test", datasets=["SOP", "CUB200"], trunk="tests.networks:tiny", training=TrainingSettings())
+    settings = Settings(
+        name="test",
+        datasets=["SOP", "CUB200"],
+        trunk="tests.networks:tiny",
+        training=TrainingSettings(),
+        properties=PropertySettings(networks="SOP"),
+    )
     alone = narrowed(settings, datasets=["CUB200"])
     provenance = [trunk_features.trunk_provenance(each, trunk_source(each)) for each in (settings, alone)]
     assert provenance[0] == provenance[1]
@@ -480,7 +486,9 @@ def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatc
     monkeypatch.setattr(LayoutNetwork, "provenance", lambda network: {"trunk": network.model.name})
 
     def peak(parts):
-        settings = Settings("test", models=paper.MODELS[:3], paths=checkout.PATHS | {"results": tmp_path / str(parts)})
+        settings = Settings(
+            name="test", models=paper.MODELS[:3], paths=checkout.PATHS | {"results": tmp_path / str(parts)}
+        )
         items = [Item(str(i), tmp_path, 0) for i in range(parts * saliency_maps.MAPS_PER_PART)]
         networks = [network_of(settings, model, "SOP", 0) for model in settings.models]
         stores = [each._replace(arrays={"maps": Array("f2", (20, 20))}) for each in
@@ -563,7 +571,7 @@ def test_storage_of_the_paper(tmp_path, monkeypatch):
     monkeypatch.setattr(readers, "check_images", lambda items: None)
 
     def gigabytes(make_stage, **changes):
-        stage = make_stage(Settings("test", paths=checkout.PATHS | {"results": tmp_path}, **changes))
+        stage = make_stage(Settings(name="test", paths=checkout.PATHS | {"results": tmp_path}, **changes))
         todo = [(job, number) for job in stage.jobs for number in range(len(job.stores[0].parts))]
         return stages._bytes(stage, todo) / 1e9
 

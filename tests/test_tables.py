@@ -22,7 +22,7 @@ PAPER, RELEASED = paper.PROTOCOLS.values()
 def settings(tmp_path):
     paths = checkout.PATHS | {"results": tmp_path, "figures": tmp_path}
     datasets = {2: "SOP", 3: "SOP", 4: "CUB200"}
-    return Settings("test", [PAPER, RELEASED], models=MODELS, folds=[0, 1], paths=paths, tables=datasets)
+    return Settings(name="test", protocols=[PAPER, RELEASED], models=MODELS, folds=[0, 1], paths=paths, tables=datasets)
 
 
 def write_pairs(settings, without=()):
@@ -172,7 +172,7 @@ def test_table_6_of_other_groups(settings):
     """As many means as there are groups of trained models, in their order, each bold where it exceeds another's."""
     write_scores(settings)
     groups = dict(zip(NAMES, ["A", "B", "C", "None"]))
-    settings = settings._replace(models=[model._replace(group=groups[model.name]) for model in MODELS])
+    settings = settings.model_copy(update={"models": [model._replace(group=groups[model.name]) for model in MODELS]})
     rows = [("model", "loss_mean", "two-sided", "C", "B", 2, 2, 0, 0.001, 5.0, 0.0)]
     csv_files.write(property_scores.tests_file(settings, PAPER), rows, property_scores.TEST_COLUMNS)
     table = property_tables.nr_precision_table(settings, PAPER, "table6")
@@ -249,7 +249,7 @@ def test_every_published_number_has_a_place(settings):
             ("table6_nrprec", published_comparison.SCORES),
         )
     }
-    everything = settings._replace(models=paper.MODELS)
+    everything = settings.model_copy(update={"models": paper.MODELS})
     full, condensed, *_ = saliency_tables.entries(everything)
     ours = full.make(everything, PAPER, "table2").records
     assert len(published["table2_sop"].merge(ours, on=["loss_a", "loss_b"])) == len(published["table2_sop"]) == 225

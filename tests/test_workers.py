@@ -82,8 +82,8 @@ def test_the_gpu_of_a_worker(monkeypatch):
     for rank, device in ((None, "cuda:0"), ("1", "cuda:1"), ("2", "cuda"), ("x", "cuda:0")):
         if rank is not None:
             monkeypatch.setenv("LOCAL_RANK", rank)
-        assert str(modules.device_of(Settings("x"))) == device
-        assert str(modules.device_of(Settings("x", device="cuda:1"))) == "cuda:1"
+        assert str(modules.device_of(Settings(name="x"))) == device
+        assert str(modules.device_of(Settings(name="x", device="cuda:1"))) == "cuda:1"
 
 
 def test_torchrun(tmp_path, expected):
@@ -142,7 +142,8 @@ def test_what_submitit_is_told():
     assert (
         not {"mem_gb", "slurm_partition", "slurm_account", "slurm_setup", "slurm_additional_parameters"} & least.keys()
     )
-    some = ClusterSettings(3, 0.5, 0, 2, 16, "gpu", "lab", ["module load cuda"], {"qos": "long"})
+    some = ClusterSettings(tasks=3, hours=0.5, gpus=0, cpus=2, memory=16, partition="gpu", account="lab",
+                            setup=["module load cuda"], sbatch={"qos": "long"})  # fmt: skip
     told = cluster.parameters(some, 3)
     assert told["timeout_min"] == 30 and told["mem_gb"] == 16 and "gpus_per_node" not in told
     assert told["slurm_setup"] == ["module load cuda"]

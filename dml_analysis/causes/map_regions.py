@@ -50,7 +50,7 @@ def stage(settings):
     with_masks = [dataset for dataset in settings.datasets if has_masks(settings, dataset)]
     if not with_masks:
         raise InputError(f"settings {settings.name!r}: no dataset has masks; only rendered cars do (data/README.md)")
-    items, views, found = saliency_maps.mapped_items(settings._replace(datasets=with_masks)), [], []
+    items, views, found = saliency_maps.mapped_items(settings.model_copy(update={"datasets": with_masks})), [], []
     for dataset, protocol in ((dataset, protocol) for dataset in with_masks for protocol in settings.protocols):
         stores = saliency_maps.kept(settings.whole, protocol, dataset, items[dataset])
         found += stores

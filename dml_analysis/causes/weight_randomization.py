@@ -27,7 +27,7 @@ def stage(settings):
     """Maps of some images under some networks with random weights, and the correlation with those of the intact ones."""
     settings.check_table_folds()
     whole, dataset, jobs, views, lacking = settings.whole, settings.shown_dataset, [], [], []
-    everything = saliency_maps.mapped_items(settings._replace(datasets=[dataset]))[dataset]
+    everything = saliency_maps.mapped_items(settings.model_copy(update={"datasets": [dataset]}))[dataset]
     items = evenly_spaced(everything, settings.causes.randomised_images)
     networks = networks_asked(whole, dataset)
     make = saliency_maps.maker(settings, {dataset: items}, 1, networks)
@@ -53,7 +53,9 @@ def stage(settings):
 
 def networks_asked(settings, dataset):
     """Some of the networks that have maps, of the first fold that tables are about."""
-    found = saliency_maps.networks_of(settings._replace(datasets=[dataset], folds=saliency_maps.first_fold(settings)))
+    found = saliency_maps.networks_of(
+        settings.model_copy(update={"datasets": [dataset], "folds": saliency_maps.first_fold(settings)})
+    )
     return evenly_spaced(found, settings.causes.randomised_models)
 
 

@@ -66,7 +66,7 @@ def stage(settings):
     if not settings.controls.vary:
         return Stage("varied maps", "map", [])
     dataset, whole, jobs, views = settings.shown_dataset, settings.whole, [], []
-    everything = saliency_maps.mapped_items(settings._replace(datasets=[dataset]))[dataset]
+    everything = saliency_maps.mapped_items(settings.model_copy(update={"datasets": [dataset]}))[dataset]
     items, networks = noise_ceilings.items_of(settings, everything), networks_asked(settings, dataset)
     if what := saliency_maps.lacking(
         [saliency_maps.store_of(each, p, everything) for each in networks for p in settings.protocols]
@@ -95,7 +95,9 @@ def stage(settings):
 
 def networks_asked(settings, dataset):
     """The trained networks that have maps, of the first fold that tables are about."""
-    found = saliency_maps.networks_of(settings._replace(datasets=[dataset], folds=saliency_maps.first_fold(settings)))
+    found = saliency_maps.networks_of(
+        settings.model_copy(update={"datasets": [dataset], "folds": saliency_maps.first_fold(settings)})
+    )
     return [each for each in found if each.model.trained]
 
 

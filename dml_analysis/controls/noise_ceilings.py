@@ -66,7 +66,7 @@ def stage(settings):
         raise InputError(f"settings {settings.name!r}: {what}")
     for dataset in settings.datasets:
         items = items_of(settings, everything[dataset])
-        networks = saliency_maps.networks_of(settings._replace(datasets=[dataset]))
+        networks = saliency_maps.networks_of(settings.model_copy(update={"datasets": [dataset]}))
         make = saliency_maps.maker(settings, {dataset: items}, 1, networks)
         for network in networks:
             protocols = saliency_maps.protocols_of_network(network)

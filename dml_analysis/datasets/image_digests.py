@@ -7,10 +7,11 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Annotated
 
 from tqdm import tqdm
 
-from dml_analysis import schema
+from dml_analysis.blocks import Block, checked, text
 from dml_analysis.datasets.images import open_image
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import atomic_files
@@ -19,8 +20,14 @@ from dml_analysis.seeds import fingerprint
 HINT = "compare the folder with data/README.md"
 AT_ONCE = 1000  # images
 LISTS = 256  # of images, that a process remembers
-WORD = schema.word(schema.FINGERPRINT, "a fingerprint, as a script has written it; delete this file")
-ENTRY = {"state": WORD, "content": WORD}
+Fingerprint = Annotated[str, text("[0-9a-f]{16}", "16 hexadecimal digits, or delete this file")]
+
+
+class Entry(Block):
+    """What images.json says of a list of images."""
+
+    state: Fingerprint
+    content: Fingerprint
 
 
 def described(settings, items):
@@ -34,20 +41,20 @@ def described(settings, items):
 def keep(settings, lists):
     """Write what is known of these lists of items to images.json, beside that of others."""
     file = _file(settings)
-    atomic_files.add_to_record(file, {_key(items): _entry(file, tuple(items))[1] for items in lists}, ENTRY)
+    atomic_files.add_to_record(file, {_key(items): _entry(file, tuple(items))[1] for items in lists})
 
 
 @lru_cache(maxsize=LISTS)
 def _entry(file, items):
     """(description, what images.json is to say) of a list of items."""
-    known = atomic_files.read_record(file, ENTRY).get(_key(items))
+    known = checked(dict[str, Entry], atomic_files.read_record(file), f"{file}: ").get(_key(items))
     try:
         state = fingerprint([(status.st_size, status.st_mtime_ns) for status in (os.stat(item.path) for item in items)])
     except OSError as error:
         if known is None:
             raise MissingFile(f"{error.filename}: image is missing; {HINT}") from None
-        state = known["state"]
-    content = known["content"] if known and known["state"] == state else _content(items, state)
+        state = known.state
+    content = known.content if known and known.state == state else _content(items, state)
     return f"{len(items)} ({fingerprint([_key(items), content])})", {"state": state, "content": content}
 
 

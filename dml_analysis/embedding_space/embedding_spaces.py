@@ -143,7 +143,7 @@ def look_stores(settings, dataset):
     """The measures of every look of the runs whose networks were taken, a row for each part of the images."""
     log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
     stores = []
-    for run_store in training_runs.chosen_stores(settings._replace(datasets=[dataset])):
+    for run_store in training_runs.chosen_stores(settings.model_copy(update={"datasets": [dataset]})):
         run, parts = run_store.of, training_runs.parts_of(run_store.of.network)
         network = run.network
         of_run = (log.loss == network.model.name) & (log.fold == network.fold) & (log.learning_rate == run.rate)

@@ -8,7 +8,7 @@ import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dml_analysis import leases, schema
+from dml_analysis import leases
 from dml_analysis.errors import refused
 
 MOST_TEXT = 10**9  # bytes
@@ -125,19 +125,16 @@ def _no_number(word):
     raise ValueError(f"{word} is no number")
 
 
-def read_record(file, entry=None):
-    """What a JSON file says, by name; {} if it does not exist. entry: the kind of each, as for kinds.check."""
-    found = read_json(file) if file.exists() else {}
-    if entry is not None:
-        schema.check(str(file), found, dict.fromkeys(found, entry))
-    return found
+def read_record(file: Path) -> dict:
+    """What a JSON file says, by name; {} if it does not exist."""
+    return read_json(file) if file.exists() else {}
 
 
-def add_to_record(file, found, entry=None):
+def add_to_record(file: Path, found: dict) -> None:
     """Write entries (name -> what JSON can hold) to such a file, beside the others in it."""
     found = json.loads(json.dumps(found))  # as they will be read
     with leases.locked(file):
-        kept = read_record(file, entry)
+        kept = read_record(file)
         if not found.items() <= kept.items():
             write_json(file, dict(sorted((kept | found).items())))
 

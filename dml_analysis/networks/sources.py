@@ -4,12 +4,14 @@ What takes torch is in loading.py: to build it, and to describe it. Its descript
 networks.json, so that scripts which only ask for shapes need not build it again.
 """
 
-import re
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from dml_analysis import checksums, imports, schema
+from pydantic import Field
+
+from dml_analysis import checksums, imports
+from dml_analysis.blocks import Block, checked
 from dml_analysis.config import BN_INCEPTION
 from dml_analysis.datasets import embedding_files
 from dml_analysis.datasets.images import Crop
@@ -20,13 +22,24 @@ from dml_analysis.networks import descriptions
 from dml_analysis.networks.descriptions import Description
 from dml_analysis.seeds import derived_seed, fingerprint
 
-# Of what networks.json says of a network.
-SIDE, TEXT = schema.whole(1, 10**5), schema.word(re.compile(".*", re.DOTALL), "a text")
-SIDES = schema.Kind(
-    lambda value: isinstance(value, list) and len(value) == 2 and all(map(SIDE.fits, value)), "two numbers of pixels"
-)
-WRITTEN = {"of": TEXT, "outputs": schema.whole(1, 10**7), "transform": TEXT, "transformed": TEXT, "weights": TEXT}
-CROP = {"resized": schema.either(SIDE, SIDES), "size": SIDES}
+Side = Annotated[int, Field(ge=1, le=10**5)]
+Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
+
+
+class WrittenCrop(Block):
+    resized: Side | Sides
+    size: Sides
+
+
+class Written(Block):
+    """What networks.json says of a network."""
+
+    of: str
+    outputs: Annotated[int, Field(ge=1, le=10**7)]
+    crop: WrittenCrop | None
+    transform: str
+    transformed: str
+    weights: str
 
 
 class Source(NamedTuple):
@@ -127,8 +140,9 @@ def _written(source, found):
 
 def _read(settings, source, kept):
     with refused(_file(settings), "what a script has written", "delete it"):
-        crop = schema.one_of([None]) if isinstance(source, EmbeddingFile) else CROP
-        schema.check(str(_file(settings)), kept, WRITTEN | {"crop": crop})
+        checked(Written, kept, f"{_file(settings)}: ")
+        if (kept["crop"] is None) != isinstance(source, EmbeddingFile):
+            raise ValueError("crop: of a network, and of none else")
         crop = kept["crop"] and Crop(
             **{name: tuple(n) if isinstance(n, list) else n for name, n in kept["crop"].items()}
         )

@@ -24,7 +24,7 @@ def draw(settings):
     )
     figures.draw(settings, settings.figures / "figure3", tsne_figure(settings, coordinates, table), shows, caption)
     some = evenly_spaced(items, SAMPLES[0] * SAMPLES[1])
-    no_networks = settings._replace(training=None)  # and so no note about networks
+    no_networks = settings.model_copy(update={"training": None})  # and so no note about networks
     shows, caption = (
         {"images": ids_of(some)},
         "Some of the rendered cars, which differ in eleven independent properties.",

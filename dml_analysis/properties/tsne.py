@@ -34,7 +34,7 @@ def store_of(settings):
 def shown_network(settings):
     """The network whose embeddings are shown: the named model's in the first fold, or that of the first model."""
     whole, wanted = settings.whole, settings.properties.tsne_model
-    networks = car_embeddings.embedding_networks(whole._replace(folds=whole.folds[:1]))
+    networks = car_embeddings.embedding_networks(whole.model_copy(update={"folds": whole.folds[:1]}))
     if not networks:
         raise InputError(f"settings {settings.name!r}: no model has embeddings of the rendered cars")
     return next((each for each in networks if each.model.name == wanted), networks[0])

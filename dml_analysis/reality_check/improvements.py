@@ -132,7 +132,7 @@ def views(settings):
     """classes_<dataset>.csv, of all models and folds."""
     found = []
     for dataset in settings.datasets:
-        places = _places(settings.whole._replace(datasets=[dataset]))
+        places = _places(settings.whole.model_copy(update={"datasets": [dataset]}))
         stores = [store_of(each, items, place[2]) for place, (networks, items) in places.items()
                    for each in networks if each.is_known()]  # fmt: skip
         found.append(View(classes_file(settings, dataset), CLASSES, stores))

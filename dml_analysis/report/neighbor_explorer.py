@@ -60,7 +60,7 @@ def _explained(pairs, maps, queries, shown, models, found):
 
 def _stores(settings, items):
     """Name of a model -> the store of its embeddings in the first fold, of those that are whole."""
-    first = settings._replace(folds=settings.folds[:1])
+    first = settings.model_copy(update={"folds": settings.folds[:1]})
     known = [network for network in car_embeddings.embedding_networks(first) if network.is_known()]
     stores = {network.model.name: car_embeddings.store_of(network, items) for network in known}
     return {name: store for name, store in stores.items() if store.is_complete()}

@@ -16,7 +16,7 @@ def section(settings):
 
 def is_papers(settings):
     """Whether networks and data are the paper's, so that its numbers could come out again."""
-    datasets = Settings._field_defaults["datasets"]
+    datasets = Settings.model_fields["datasets"].default
     return not settings.note and set(settings.datasets) <= set(datasets)
 
 

@@ -52,7 +52,7 @@ def section(settings):
 
 def first_comparisons(settings):
     """The comparison of the first fold by each protocol that has one, of the dataset that Figure 2 is about."""
-    chosen = settings._replace(datasets=[settings.shown_dataset])
+    chosen = settings.model_copy(update={"datasets": [settings.shown_dataset]})
     found = [
         each for each in map_comparisons.comparisons_of(chosen, saliency_maps.mapped_items(chosen)) if each.is_first
     ]

@@ -286,7 +286,7 @@ def views(settings, items=None):
 
     items: dataset -> list, if they are known already.
     """
-    whole, files = settings.whole._replace(datasets=settings.datasets), {}
+    whole, files = settings.whole.model_copy(update={"datasets": settings.datasets}), {}
     for each in comparisons_of(whole, items or saliency_maps.mapped_items(whole)):
         files.setdefault(pairs_file(settings, each.protocol, each.dataset), []).append(each)
     return [

@@ -24,9 +24,11 @@ def draw(settings):
     By each protocol, of the dataset of Table 2 (or the first table there is) and the first fold. Raises InputError if no image has a map.
     """
     settings.check_table_folds()
-    saliency_maps.check_any(settings, saliency_maps.networks_of(settings._replace(datasets=[settings.shown_dataset])))
+    saliency_maps.check_any(
+        settings, saliency_maps.networks_of(settings.model_copy(update={"datasets": [settings.shown_dataset]}))
+    )
     dataset = settings.shown_dataset
-    items = saliency_maps.mapped_items(settings._replace(datasets=[dataset]))[dataset]
+    items = saliency_maps.mapped_items(settings.model_copy(update={"datasets": [dataset]}))[dataset]
     for protocol in settings.protocols:
         for fold in settings.table_folds(protocol)[:1]:
             mapped = [each for each in networks_of(settings, dataset, [fold]) if each.has_maps and each.is_known()]

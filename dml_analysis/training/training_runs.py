@@ -102,7 +102,7 @@ def store_of(run):
         **trunk_features.trunk_provenance(settings, start_source(settings, network.model)),
         **_loss_provenance(settings, network.model, network.dataset),
         "learning_rate": run.rate,
-        **unlike_defaults(training, *(name for name in training._fields if name not in NOT_MAKING)),
+        **unlike_defaults(training, *(name for name in type(training).model_fields if name not in NOT_MAKING)),
         **({"rhythm": list(training.rhythm(network.dataset))} if training.hyperparameters else {}),
         **unlike_defaults(settings, "seed", "precision"),
     }

@@ -82,7 +82,7 @@ def networks_stage(settings):
 
 def _whole(settings):
     """The whole run of the settings, but for datasets that it is not asked for, which may not be there yet."""
-    return settings.whole._replace(datasets=settings.datasets)
+    return settings.whole.model_copy(update={"datasets": settings.datasets})
 
 
 def _stage(settings, what, stores, views):
@@ -167,7 +167,7 @@ def csv_views(settings):
     """training_<dataset>.csv, a row per run, and training_log_<dataset>.csv, a row per look, of all models and folds."""
     views = []
     for dataset in settings.datasets:
-        stores = all_stores(settings.whole._replace(datasets=[dataset]))
+        stores = all_stores(settings.whole.model_copy(update={"datasets": [dataset]}))
         views += [View(runs_file(settings, dataset), RUNS, stores, _run_rows),
                   View(looks_file(settings, dataset), LOG, stores, _log_rows)]  # fmt: skip
     return views
