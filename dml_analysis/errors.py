@@ -28,7 +28,7 @@ class MissingFile(InputError):
 
 
 class Unfinished(Exception):
-    """Some requested results do not exist yet, without an error. The message is one line."""
+    """Some requested results do not exist yet, though nothing failed. The message is one line."""
 
 
 @contextmanager

@@ -24,7 +24,7 @@ ROUNDING = 1e-12  # statistics that differ by no more count as equal
 
 
 class WithinBetween(NamedTuple):
-    """The test of within_between_test."""
+    """The result of within_between_test."""
 
     statistic: float  # the mean similarity within groups minus that between groups
     p_value: float
