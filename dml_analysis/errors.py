@@ -1,25 +1,26 @@
-"""How a script ends: 0, all that it was asked for exists; 1, something is wrong; 3, it is not finished yet.
+"""Errors and exit statuses of scripts: 0, all is made; 1, an error; 3, something is unfinished.
 
-And the one door through which every file leaves that is not what it should be. Standard library alone, for the renderer's
-environment.
+Standard library only, for the renderer's environment.
 """
 
+import argparse
 import errno
 import os
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 UNFINISHED = 3
 LONGEST = 300  # characters of a reason in a line
-NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # as torch puts it
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # in torch's errors
 
 
 class InputError(Exception):
-    """Something the user gave is wrong: the message is one line that names the file or setting and what to do."""
+    """An input is wrong. The message is one line: `file or setting: problem; fix`."""
 
 
 class Unmeasured(InputError):
-    """Some of what was asked for cannot be made of what there is; the rest is made, and each has had its line on stderr."""
+    """Some requested results cannot be computed; the others are, and stderr has a line for each."""
 
 
 class MissingFile(InputError):
@@ -27,7 +28,7 @@ class MissingFile(InputError):
 
 
 class Unfinished(Exception):
-    """Some of what was asked for does not exist yet, though nothing is wrong: the message is one line that says what."""
+    """Some requested results do not exist yet, though nothing failed. The message is one line."""
 
 
 class Finished(Exception):
@@ -35,46 +36,54 @@ class Finished(Exception):
 
 
 @contextmanager
-def refused(file, what, hint):
-    """The door: all that reading a file raises inside of this leaves as one InputError.
+def refused(file: str | os.PathLike[str], what: str, hint: str) -> Iterator[None]:
+    """Raise InputError, with one line, for any error while the file is read inside of it.
 
-    what: what the file should be, such as "a readable image"; hint: what to do. A file that does not exist is a MissingFile.
+    what: what the file should be, such as "a readable image". hint: what to do. A file that does
+    not exist raises MissingFile.
     """
-    if not os.path.isfile(file):  # also lest a pipe or a device be read for ever
+    if not os.path.isfile(file):  # reading a pipe or a device could block for ever
         if not os.path.lexists(file):
             raise MissingFile(f"{file}: missing; {hint}")
-        kind = "a folder" if os.path.isdir(file) else "no plain file" if os.path.exists(file) else "a link to nothing"
+        kind = "not a regular file" if os.path.exists(file) else "a broken link"
+        kind = "a folder" if os.path.isdir(file) else kind
         raise InputError(f"{file}: not {what} ({kind}); {hint}")
     try:
         yield
     except InputError:
         raise
-    except FileNotFoundError:  # deleted meanwhile
+    except FileNotFoundError:  # deleted in the meantime
         raise MissingFile(f"{file}: missing; {hint}") from None
     except MemoryError as error:
-        raise InputError(f"{file}: takes more memory than there is ({one_line(error)})") from None
-    except Exception as error:  # libraries raise dozens of kinds for broken files
+        raise InputError(
+            f"{file}: does not fit in memory ({one_line(error)}); free some memory"
+        ) from None
+    except Exception as error:  # libraries raise dozens of types for broken files
         raise InputError(f"{file}: not {what} ({one_line(error)}); {hint}") from None
 
 
-def one_line(error):
-    """What an error says, on one line that can be printed anywhere; its kind where it says nothing."""
-    text = printable(" ".join(line.strip() for line in str(error).strip().splitlines())) or type(error).__name__
+def one_line(error: BaseException) -> str:
+    """Return an error's message on one printable line of limited length, or its type if empty."""
+    lines = str(error).strip().splitlines()
+    text = printable(" ".join(line.strip() for line in lines)) or type(error).__name__
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
-def printable(text):
-    """The text with line breaks and other characters that are none to print written as \\n and the like."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+def printable(text: str) -> str:
+    """Return the text with line breaks and other unprintable characters escaped."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
 
 
-def run_script(main):
-    """Run a script's main(); what is wrong with what the user gave ends in one line on stderr instead of a traceback."""
+def run_script(main: Callable[[], None]) -> None:
+    """Run a script's main(); end with one line on stderr, not a traceback, if an input is wrong."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started the script
+        if getattr(sys, name) is None:  # the parent process closed it
             setattr(sys, name, open(os.devnull, "w"))
         if hasattr(getattr(sys, name), "reconfigure"):
-            getattr(sys, name).reconfigure(errors="backslashreplace")  # where it is ASCII, or a name is not UTF-8
+            # For an ASCII terminal, or a file name that is not UTF-8
+            getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         main()
         sys.stdout.flush()
@@ -85,25 +94,30 @@ def run_script(main):
     except Unfinished as error:
         print(f"unfinished: {printable(str(error))}", file=sys.stderr)
         sys.exit(UNFINISHED)
-    except OSError as error:  # of a full disk, a folder that nobody may write into, a file in the place of a folder ...
+    except OSError as error:  # a full disk, a folder without write permission, a file as a folder
         if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try once more
-            sys.exit(f"error: what the script prints cannot be written ({error.strerror}); what is finished is kept")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no flush at exit
+            sys.exit(f"error: cannot write to stdout ({error.strerror}); finished work is saved")
         if error.filename is None:
             raise
-        sys.exit(f"error: {printable(str(error.filename))}: {error.strerror}; what is finished is kept")
+        file = printable(str(error.filename))
+        sys.exit(f"error: {file}: {error.strerror}; finished work is saved")
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in NO_MEMORY):
+        if not isinstance(error, MemoryError) and not any(
+            words in str(error) for words in NO_MEMORY
+        ):
             raise
         sys.exit(
-            f"error: not enough memory ({one_line(error)}); lower the settings' batch_size; what is finished is kept"
+            f"error: not enough memory ({one_line(error)}); lower batch_size in the settings; "
+            "finished work is saved"
         )
     except KeyboardInterrupt:
-        sys.exit("stopped; what is finished is kept, run the same command to go on")
+        sys.exit("stopped; finished work is saved, run the same command again to continue")
 
 
-def check_range(options, **most):
-    """Raise InputError if one of the parsed options is not between 1 and the number given for it; None passes."""
-    for name, high in most.items():
-        if getattr(options, name) is not None and not 1 <= getattr(options, name) <= high:
-            raise InputError(f"--{name} {getattr(options, name)}: must be at least 1 and at most {high}")
+def check_range(options: argparse.Namespace, **maxima: int) -> None:
+    """Raise InputError if a parsed option is not from 1 to its maximum; None is allowed."""
+    for name, maximum in maxima.items():
+        value = getattr(options, name)
+        if value is not None and not 1 <= value <= maximum:
+            raise InputError(f"--{name} {value}: must be from 1 to {maximum}")

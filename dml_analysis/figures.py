@@ -1,21 +1,34 @@
-"""The look that all figures share, and their files."""
+"""The style that all figures share, and their files."""
 
 import io
 import json
 import os
 import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 os.environ["MPLBACKEND"] = "Agg"  # no display needed, whatever the environment says
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Shaped
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
 
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import atomic_files
+from dml_analysis.paper import Protocol
 
-NOTE_WIDTH = 18  # letters per inch
-CAPTION_WIDTH = 100  # letters
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+
+NOTE_WIDTH = 18  # characters per inch
+CAPTION_WIDTH = 100  # characters
 COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
-# Okabe and Ito's, which the colour-blind can tell apart; in grey, markers do it.
+# Okabe and Ito's colours, which colour-blind readers can tell apart. In print without colours,
+# the markers differ.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = "os^DvPX<"
 matplotlib.rcParams.update(
@@ -24,73 +37,86 @@ matplotlib.rcParams.update(
         "axes.titlesize": 8,
         "figure.titlesize": 9,
         "savefig.dpi": 200,
-        "pdf.fonttype": 42,  # letters stay letters, as publishers ask for
-        "text.parse_math": False,  # a model's name is a name
+        "pdf.fonttype": 42,  # text stays text, as publishers require
+        "text.parse_math": False,  # names of models may contain $
     }
 )
 
 
-def new_figure(*args, **kwargs):
-    """plt.subplots whose axes make room for each other and always come as a 2-d array."""
+def new_figure(*args: Any, **kwargs: Any) -> tuple[Figure, Shaped[np.ndarray, "rows columns"]]:
+    """Return a new figure and its axes, always a 2-d array; arguments as plt.subplots."""
     return plt.subplots(*args, squeeze=False, layout="constrained", **kwargs)
 
 
-def look(number):
-    """(color, marker) of the group of models with this number, in every figure."""
+def look(number: int) -> tuple[str, str]:
+    """Return the color and the marker of the group of models with this number."""
     return COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
 
 
-def draw(settings, stem, figure, shows, caption):
-    """Write a figure of a run to <stem>.png and .pdf, with what a reader has to know of its networks at the foot.
+def draw(
+    settings: "Settings", stem: Path, figure: Figure, shows: dict[str, Any], caption: str
+) -> None:
+    """Write a figure to <stem>.png and .pdf, with the settings' note on the networks at the bottom.
 
-    shows: what the figure is of, as a dictionary; the PNG's description keeps it. caption: goes to <stem>.txt.
+    shows: the content of the figure, which goes into the PNG's description. caption: goes to
+    <stem>.txt.
     """
     if settings.note:
         note = textwrap.fill(settings.note, int(NOTE_WIDTH * figure.get_figwidth()))
         figure.supxlabel(note, fontsize=7, color="0.35")
-    about = json.dumps(shows | {"settings": settings.name, "note": settings.note})
-    write(stem, figure, about, f"{caption} {settings.note}".strip())
+    description = json.dumps(shows | {"settings": settings.name, "note": settings.note})
+    write(stem, figure, description, f"{caption} {settings.note}".strip())
 
 
-def draw_by_protocol(settings, protocol, name, figure, caption):
-    """The same of a figure that is of one protocol."""
+def draw_by_protocol(
+    settings: "Settings", protocol: Protocol, name: str, figure: Figure, caption: str
+) -> None:
+    """Write a figure of one protocol, as `draw`, to the protocol's folder."""
     shows, caption = {"protocol": protocol.name}, f"{caption} Protocol {protocol.name}."
     draw(settings, settings.figures / protocol.name / name, figure, shows, caption)
 
 
-def draw_what_there_is(settings, makers, scripts):
-    """Call each of the makers, with the settings and each protocol, and say what is left out because its results do not exist.
+def draw_what_there_is(
+    settings: "Settings", makers: Iterable[Callable[["Settings", Protocol], object]], scripts: str
+) -> None:
+    """Call each of the makers for each protocol, and print which ones have no results to plot.
 
-    Raises InputError, naming the scripts that make results, if all are.
+    scripts: the scripts that compute the results. Raises InputError, which names them, if none of
+    the makers has results.
     """
-    drawn = 0
+    n_plots = 0
     for protocol in settings.protocols:
         for make in makers:
             try:
                 make(settings, protocol)
-                drawn += 1
+                n_plots += 1
             except MissingFile as error:
                 print(f"left out: {error}")
-    if not drawn:
-        raise InputError(f"settings {settings.name!r}: nothing to draw; run {scripts} first")
+    if not n_plots:
+        raise InputError(f"settings {settings.name!r}: no results to plot; run {scripts} first")
 
 
-def write(stem, figure, description, caption):
-    """Write the figure to <stem>.png, which keeps the description, and <stem>.pdf, and its caption to <stem>.txt."""
-    atomic_files.write_text(stem.with_name(f"{stem.name}.txt"), textwrap.fill(caption, CAPTION_WIDTH) + "\n")
+def write(stem: Path, figure: Figure, description: str, caption: str) -> None:
+    """Write the figure to <stem>.png and <stem>.pdf, its caption to <stem>.txt; close the figure.
+
+    description: goes into the PNG file.
+    """
+    text = textwrap.fill(caption, CAPTION_WIDTH) + "\n"
+    atomic_files.write_text(stem.with_name(f"{stem.name}.txt"), text)
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
-    for file, metadata in [(pdf, {"CreationDate": None}), (png, {"Description": description})]:
+    metadata = {pdf: {"CreationDate": None}, png: {"Description": description}}
+    for file in (pdf, png):
         content = io.BytesIO()
-        figure.savefig(content, format=file.suffix[1:], metadata=metadata)
+        figure.savefig(content, format=file.suffix[1:], metadata=metadata[file])
         atomic_files.write_bytes(file, content.getvalue())
-        figure.set_layout_engine("none")  # once arranged is enough
+        figure.set_layout_engine("none")  # the layout is computed only once
     print(f"wrote {png} and .pdf")
     plt.close(figure)
 
 
-def show_image(axes, image, title="", **kwargs):
-    """An image without ticks or frame, its title above it."""
+def show_image(axes: Axes, image: np.ndarray | Image.Image, title: str = "", **kwargs: Any) -> None:
+    """Plot an image without ticks or frame, its title above it; kwargs as Axes.imshow."""
     axes.imshow(image, **kwargs)
     axes.set_title(title, pad=3)
     axes.axis("off")
-    axes.set(xticks=[], yticks=[])  # or room is looked for them all the same
+    axes.set(xticks=[], yticks=[])  # the layout would leave room for hidden ticks

@@ -1,23 +1,27 @@
-"""Seeds and fingerprints: numbers and short texts that follow from a purpose or a content, and from nothing else.
+"""Seeds and digests that depend on a purpose or a content, and on nothing else.
 
-Standard library alone, for the renderer's environment.
+Standard library only, for the renderer's environment.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 
-def derived_seed(*purpose):
-    """A 63-bit seed that depends on nothing but what the random numbers are for, e.g. (seed, "noise", model, image)."""
+def derived_seed(*purpose: object) -> int:
+    """Return a 63-bit seed for a purpose, e.g. (seed, "noise", model, image).
+
+    The seed depends only on the purpose, in which every part counts as its text.
+    """
     text = "\x1f".join(str(part) for part in purpose)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def fingerprint(content):
-    """16 hexadecimal digits that tell any content of JSON's kinds from another."""
+def fingerprint(content: object) -> str:
+    """Return a digest of 16 hexadecimal digits of content that JSON can represent."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def described(names):
-    """A list of names as people and fingerprints need it: how many there are, and which."""
+def described(names: Sequence[str]) -> str:
+    """Return the number of names and their digest, as text."""
     return f"{len(names)} ({fingerprint(list(names))})"

@@ -1,12 +1,18 @@
-"""A table as data, and its three files: .csv in full precision, .md and .tex as the paper prints it."""
+"""Tables as data, and their files: .csv in full precision, .md and .tex as in the paper."""
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from dml_analysis.files import atomic_files, csv_files
+from dml_analysis.paper import Protocol
+
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
 
 MISSING = "missing"
 LATEX = str.maketrans(
@@ -14,12 +20,14 @@ LATEX = str.maketrans(
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"±": r"$\pm$", "°": r"$^\circ$", "−": "$-$"}
 )
-DARKEST = 40  # per cent of gray behind the largest value
+DARKEST = 40  # per cent of black behind the largest value
 
 
 class Cell(NamedTuple):
+    """A cell of a table."""
+
     text: str
-    value: float | None = None  # decides the shade; None: no shade
+    value: float | None = None  # determines the shade; None for no shade
     bold: bool = False
     underline: bool = False
 
@@ -27,47 +35,54 @@ class Cell(NamedTuple):
 MISSING_CELL = Cell(MISSING)
 
 
+class Table(NamedTuple):
+    """A table: headings, cells, and the records of its .csv file."""
+
+    name: str  # of its files, without the ending
+    caption: str
+    column_groups: list[str]  # one per column, printed once for adjacent equal ones; [] for none
+    columns: list[str]
+    row_groups: list[str]  # one per row, printed once for adjacent equal ones; [] for none
+    rows: list[str]
+    cells: list[list[Cell]]  # the cells of each row
+    records: pd.DataFrame  # the content of the .csv file
+    about_networks: bool = True  # whether the caption has the settings' note on the networks
+
+    @property
+    def missing(self) -> int:
+        """Return the number of missing cells."""
+        return sum(cell.text == MISSING for row in self.cells for cell in row)
+
+
 class Entry(NamedTuple):
     """A table of the paper, in the list of an analysis."""
 
     name: str  # of its files, without the ending
-    make: Callable  # make(settings, protocol, name) returns the Table
+    make: Callable[["Settings", Protocol, str], Table]  # make(settings, protocol, name)
 
 
-class Table(NamedTuple):
-    name: str  # of its files, without the ending
-    caption: str
-    column_groups: list  # one label per column, equal neighbours are printed as one heading; [] for none
-    columns: list
-    row_groups: list  # one label per row, printed at the first of its rows; [] for none
-    rows: list
-    cells: list  # of rows of Cell
-    records: pd.DataFrame  # what goes into the .csv
-    about_networks: bool = True  # whether the reader has to know what networks they are
-
-    @property
-    def missing(self):
-        return sum(cell.text == MISSING for row in self.cells for cell in row)
-
-
-def folder(settings, protocol):
-    """Where the tables of a run by a protocol are."""
+def folder(settings: "Settings", protocol: Protocol) -> Path:
+    """Return the folder of a protocol's tables."""
     return settings.results / protocol.name / "tables"
 
 
-def make(settings, entries):
+def make(settings: "Settings", entries: Iterable[Entry]) -> None:
     """Make and write the tables of the entries, for every protocol of the settings."""
     for protocol in settings.protocols:
         for entry in entries:
             table = entry.make(settings, protocol, entry.name)
             stem = folder(settings, protocol) / entry.name
             write(table, stem, settings.note)
-            missing = f", {table.missing} of {sum(map(len, table.cells))} cells missing" if table.missing else ""
+            n_cells = sum(map(len, table.cells))
+            missing = f", {table.missing} of {n_cells} cells missing" if table.missing else ""
             print(f"wrote {stem}.md, .tex, .csv{missing}")
 
 
-def write(table, stem, note):
-    """Write the table to <stem>.csv, .md and .tex; note: what there is to know about the networks."""
+def write(table: Table, stem: Path, note: str) -> None:
+    """Write the table to <stem>.csv, .md and .tex. note: on the networks, for the caption.
+
+    Raises ValueError as check_shape.
+    """
     check_shape(table)
     caption = full_caption(table, note)
     csv_files.write_table(stem.with_suffix(".csv"), table.records)
@@ -75,8 +90,8 @@ def write(table, stem, note):
     atomic_files.write_text(stem.with_suffix(".tex"), latex(table, caption))
 
 
-def check_shape(table):
-    """Raise ValueError unless every row and column of cells has its head, and where there are groups, its group."""
+def check_shape(table: Table) -> None:
+    """Raise ValueError unless every row and column has a heading and, if there are any, a group."""
     n_rows, n_columns = len(table.rows), len(table.columns)
     if (
         len(table.cells) != n_rows
@@ -84,63 +99,79 @@ def check_shape(table):
         or len(table.row_groups) not in (0, n_rows)
         or len(table.column_groups) not in (0, n_columns)
     ):
+        sizes = [len(row) for row in table.cells]
         raise ValueError(
-            f"{table.name}: its heads do not fit its cells, {[len(row) for row in table.cells]} in its rows"
+            f"{table.name}: headings of {n_rows} rows and {n_columns} columns do not match "
+            f"its cells, {sizes} per row, or its groups"
         )
 
 
-def full_caption(table, note):
-    """The caption, the number of missing cells, and what there is to know about the networks."""
-    parts = [table.caption, note if table.about_networks else ""]
+def full_caption(table: Table, note: str) -> str:
+    """Return the caption, the number of missing cells, and the note on the networks."""
+    sentences = [table.caption]
     if table.missing:
-        parts.insert(
-            1, f"{table.missing} of {sum(map(len, table.cells))} cells are missing: their inputs do not exist."
+        n_cells = sum(map(len, table.cells))
+        sentences.append(
+            f"{table.missing} of {n_cells} cells are missing: their inputs do not exist."
         )
-    return " ".join(part for part in parts if part)
+    if table.about_networks:
+        sentences.append(note)
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
-def markdown(table, caption):
-    """GitHub markdown; shades do not exist there, so bold and underline alone are kept."""
+def markdown(table: Table, caption: str) -> str:
+    """Return the table in GitHub markdown, which has bold and underlined text but no shades."""
+    previous_groups = [None, *table.row_groups]
     groups = [
-        group if group != previous else "" for group, previous in zip(table.row_groups, [None, *table.row_groups])
+        group if group != previous else ""
+        for group, previous in zip(table.row_groups, previous_groups)
     ]
-    heads = (
-        [""] * bool(groups)
-        + [""]
-        + [
-            label if not group or group == label else f"{group}: {label}"
-            for group, label in zip(table.column_groups or [""] * len(table.columns), table.columns)
-        ]
-    )
+    headings = [""] * (1 + bool(groups)) + [
+        label if not group or group == label else f"{group}: {label}"
+        for group, label in zip(table.column_groups or [""] * len(table.columns), table.columns)
+    ]
     lines = [f"**Table {number_of(table.name)}.** {caption}", ""]
-    lines += [_markdown_row(heads), _markdown_row(["---"] * len(heads))]
+    lines += [_markdown_row(headings), _markdown_row(["---"] * len(headings))]
     for i, (label, cells) in enumerate(zip(table.rows, table.cells)):
-        lines.append(_markdown_row(groups[i : i + 1] + [label] + [_markdown_cell(cell) for cell in cells]))
+        row = [*groups[i : i + 1], label, *(_markdown_cell(cell) for cell in cells)]
+        lines.append(_markdown_row(row))
     return "\n".join(lines) + "\n"
 
 
-def _markdown_row(fields):
+def _markdown_row(fields: Iterable[str]) -> str:
+    """Return a row of a markdown table."""
     return "| " + " | ".join(field.replace("|", "\\|") for field in fields) + " |"
 
 
-def _markdown_cell(cell):
+def _markdown_cell(cell: Cell) -> str:
+    """Return a cell's text in markdown."""
     text = f"<u>{cell.text}</u>" if cell.underline else cell.text
     return f"**{text}**" if cell.bold else text
 
 
-def latex(table, caption):
-    """A float for a document with the packages booktabs, graphicx and xcolor (option `table`)."""
-    before = 1 + bool(table.row_groups)
-    layout = "l" * before + "c" * len(table.columns)
-    lines = [r"\begin{table*}", r"\centering", r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
-    lines += [rf"\begin{{tabular}}{{{layout}}}", r"\toprule"]
+def latex(table: Table, caption: str) -> str:
+    """Return the table as a LaTeX float.
+
+    It needs the packages booktabs, graphicx and xcolor (option `table`).
+    """
+    n_labels = 1 + bool(table.row_groups)  # columns before those of the cells
+    layout = "l" * n_labels + "c" * len(table.columns)
+    lines = [
+        r"\begin{table*}",
+        r"\centering",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{layout}}}",
+        r"\toprule",
+    ]
     if table.column_groups:
-        lines += _latex_column_groups(table.column_groups, before)
-    lines += [" & ".join([""] * (before - 1) + [""] + [_escaped(c) for c in table.columns]) + r" \\", r"\midrule"]
+        lines += _latex_column_groups(table.column_groups, n_labels)
+    headings = [""] * n_labels + [_escaped(column) for column in table.columns]
+    lines += [" & ".join(headings) + r" \\", r"\midrule"]
     shades = shades_of(table.cells)
     previous = table.row_groups[0] if table.row_groups else None
     for i, (label, cells) in enumerate(zip(table.rows, table.cells)):
-        fields = [_escaped(label)] + [_latex_cell(cell, shade) for cell, shade in zip(cells, shades[i])]
+        fields = [_escaped(label)]
+        fields += [_latex_cell(cell, shade) for cell, shade in zip(cells, shades[i])]
         if table.row_groups:
             group = table.row_groups[i]
             if i and group != previous:
@@ -148,28 +179,40 @@ def latex(table, caption):
             fields.insert(0, _escaped(group) if not i or group != previous else "")
             previous = group
         lines.append(" & ".join(fields) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}}", rf"\caption{{{_escaped(caption)}}}", rf"\label{{tab:{table.name}}}"]
-    return "\n".join([*lines, r"\end{table*}"]) + "\n"
+    lines += [
+        r"\bottomrule",
+        r"\end{tabular}}",
+        rf"\caption{{{_escaped(caption)}}}",
+        rf"\label{{tab:{table.name}}}",
+        r"\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
-def _latex_column_groups(groups, before):
-    """The headings over the columns, each with a rule under it."""
-    runs = [[groups[0], 0, 0]]
-    for i, group in enumerate(groups):
-        if group != runs[-1][0]:
-            runs.append([group, i, i])
-        runs[-1][2] = i
-    heads = [rf"\multicolumn{{{last - first + 1}}}{{c}}{{{_escaped(group)}}}" for group, first, last in runs]
-    rules = [rf"\cmidrule(lr){{{first + before + 1}-{last + before + 1}}}" for group, first, last in runs if group]
-    return [" & ".join([""] * (before - 1) + [""] + heads) + r" \\", "".join(rules)]
+def _latex_column_groups(groups: Sequence[str], n_labels: int) -> list[str]:
+    """Return the lines of the column groups' headings and of the rules below them."""
+    headings, rules, first = [""] * n_labels, [], n_labels + 1
+    for group, members in groupby(groups):
+        size = len(list(members))
+        headings.append(rf"\multicolumn{{{size}}}{{c}}{{{_escaped(group)}}}")
+        if group:
+            rules.append(rf"\cmidrule(lr){{{first}-{first + size - 1}}}")
+        first += size
+    return [" & ".join(headings) + r" \\", "".join(rules)]
 
 
-def shades_of(cells):
-    """Per cent of gray for every cell: from white for the smallest shaded value of the table to DARKEST."""
-    values = [c.value for row in cells for c in row if c.value is not None and math.isfinite(c.value)]
-    low, span = (min(values), max(values) - min(values)) if values else (0, 0)
+def shades_of(cells: list[list[Cell]]) -> list[list[int]]:
+    """Return per cent of black for every cell: 0 for the table's smallest value to DARKEST."""
+    values = [
+        cell.value
+        for row in cells
+        for cell in row
+        if cell.value is not None and math.isfinite(cell.value)
+    ]
+    low, span = (min(values), max(values) - min(values)) if values else (0.0, 0.0)
 
-    def shade(cell):
+    def shade(cell: Cell) -> int:
+        """Return per cent of black for a cell."""
         if cell.value is None or not math.isfinite(cell.value) or not span:
             return 0
         return round(DARKEST * (cell.value - low) / span)
@@ -177,22 +220,25 @@ def shades_of(cells):
     return [[shade(cell) for cell in row] for row in cells]
 
 
-def _latex_cell(cell, shade):
+def _latex_cell(cell: Cell, shade: int) -> str:
+    """Return a cell in LaTeX. shade: per cent of black behind it."""
     text = _escaped(cell.text)
     text = rf"\underline{{{text}}}" if cell.underline else text
     text = rf"\textbf{{{text}}}" if cell.bold else text
     return rf"\cellcolor{{black!{shade}}}{text}" if shade else text
 
 
-def _escaped(text):
+def _escaped(text: str) -> str:
+    """Return text with the special characters of LaTeX escaped."""
     return text.translate(LATEX)
 
 
-def write_document(names, folder):
-    """all_tables.tex: a document that can be compiled, with those of the named tables that exist."""
-    existing = [name for name in names if (folder / f"{name}.tex").is_file()]
+def write_document(names: Iterable[str], folder: Path) -> None:
+    """Write all_tables.tex, a LaTeX document of the named tables that exist in the folder."""
+    available = [name for name in names if (folder / f"{name}.tex").is_file()]
     inputs = "\n".join(
-        rf"\renewcommand{{\thetable}}{{{number_of(name)}}}\input{{{name}}}\clearpage" for name in existing
+        rf"\renewcommand{{\thetable}}{{{number_of(name)}}}\input{{{name}}}\clearpage"
+        for name in available
     )
     document = (
         "\\documentclass{article}\n\\usepackage[landscape,margin=1.5cm]{geometry}\n"
@@ -202,7 +248,7 @@ def write_document(names, folder):
     atomic_files.write_text(folder / "all_tables.tex", document)
 
 
-def number_of(name):
-    """ "table2_jsd" -> "2 (jsd)", as tables are called in text."""
+def number_of(name: str) -> str:
+    """Return a table's number as text prints it: "2 (jsd)" for the name "table2_jsd"."""
     number, *suffix = name.removeprefix("table").split("_")
     return f"{number} ({' '.join(suffix)})" if suffix else number

@@ -165,9 +165,9 @@ def a_file(path):
 CASES = [
     ("settings that are not there", MAPS, "tiny.yaml: missing; see the folder settings/", lambda folder: (folder / "tiny.yaml").unlink()),
     ("settings that are a folder", MAPS, "tiny.yaml: not a YAML file (a folder)", replaced("tiny.yaml", Path.mkdir)),
-    ("settings that are a dangling link", MAPS, "tiny.yaml: not a YAML file (a link to nothing)", replaced("tiny.yaml", nowhere)),
-    ("settings that are a link loop", MAPS, "tiny.yaml: not a YAML file (a link to nothing)", replaced("tiny.yaml", loop)),
-    ("settings that are a pipe", MAPS, "tiny.yaml: not a YAML file (no plain file)", replaced("tiny.yaml", os.mkfifo)),
+    ("settings that are a dangling link", MAPS, "tiny.yaml: not a YAML file (a broken link)", replaced("tiny.yaml", nowhere)),
+    ("settings that are a link loop", MAPS, "tiny.yaml: not a YAML file (a broken link)", replaced("tiny.yaml", loop)),
+    ("settings that are a pipe", MAPS, "tiny.yaml: not a YAML file (not a regular file)", replaced("tiny.yaml", os.mkfifo)),
     ("model that the settings lack", MAPS, "unknown model 'Triplet'; known: Contrastive, ArcFace, None", None, "--models", "Triplet"),
     ("dataset that the settings lack", MAPS, "unknown dataset 'SOP'", None, "--datasets", "SOP"),
     ("fold that the settings lack", EMBED, "unknown fold 3", None, "--folds", "3"),
@@ -777,7 +777,7 @@ def test_output_that_nobody_takes(copy, full):
     )
     if not full:
         run.stdout.close()
-    assert run.stderr.read().startswith("error: what the script prints cannot be written (") and run.wait() == 1
+    assert run.stderr.read().startswith("error: cannot write to stdout (") and run.wait() == 1
 
 
 def test_every_script_as_a_process(tmp_path):

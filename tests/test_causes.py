@@ -78,7 +78,7 @@ def test_movements_by_hand():
 
 @pytest.mark.parametrize("base", [[[1.0, 2]], [[1.0, 2], [1, 2]]])
 def test_movements_need_a_unit(base):
-    with pytest.raises(ValueError, match="two scenes or more"):
+    with pytest.raises(ValueError, match="at least two counterfactual sets"):
         movements(base, np.zeros((len(base), 1, 2)))
 
 

@@ -65,7 +65,7 @@ def test_results_on_a_full_disk(copy, disk, unaware, fails, run_inside, script, 
     disk(copy / "results", 10**8)
     fill(copy / "results", leave)
     line = fails(script, copy / "tiny.yaml")
-    assert "No space left on device; what is finished is kept" in line and str(copy / "results") in line
+    assert "No space left on device; finished work is saved" in line and str(copy / "results") in line
     (copy / "results/filling").unlink()
     now = snapshot(copy / "results")
     assert set(kept.items()) <= set(now.items()) and set(now.items()) <= set(before.items())

@@ -128,7 +128,7 @@ def test_embeddings_that_are_constant_or_orthogonal_have_no_cka(same):
     """All images alike (seven times 0.1 have a mean that is not quite 0.1); orthogonal ones; one image unlike the others."""
     x = np.random.default_rng(4).normal(size=(7, 3))
     for given, which in (((x, same), "second"), ((same, x), "first")):
-        with pytest.raises(ValueError, match=f"in the {which} embeddings all images are alike, or orthogonal"):
+        with pytest.raises(ValueError, match=f"in the {which} embeddings all images are equal or orthogonal"):
             linear_cka(*given)
 
 
@@ -153,7 +153,7 @@ def test_cka_of_models_is_the_mean_over_their_folds():
     )
     with pytest.raises(InputError, match=refused):
         compared_groupings._alignment(settings, {"A": list(a), "B": [np.zeros((30, 5)), b[1]]})
-    with pytest.raises(InputError, match="of 4 images or more, not of 3; .* `images` of `properties`"):
+    with pytest.raises(InputError, match="of at least 4 images, not 3; .* `images` of `properties`"):
         compared_groupings._alignment(settings, {"A": list(a[:, :3]), "B": list(b[:, :3])})
 
 
@@ -269,7 +269,7 @@ def test_p_is_uniform_without_groups(permutations, steps):
 
 @pytest.mark.parametrize(
     "similarity, groups, message",
-    [(FOUR, [*"aaaa"], "two groups"), (FOUR, [*"abcd"], "two groups"), (FOUR, [*"aab"], "each of 4 models, not 3"),
+    [(FOUR, [*"aaaa"], "two groups"), (FOUR, [*"abcd"], "two groups"), (FOUR, [*"aab"], "need a group for each of 4 models, not 3"),
      (FOUR[:3], [*"aab"], "a matrix"), ([[1]], ["a"], "a matrix"), (np.triu(FOUR), [*"aabb"], "symmetric"),
      (np.where(FOUR == 4, NAN, FOUR), [*"aabb"], "finite"), (np.where(FOUR == 4, math.inf, FOUR), [*"aabb"], "finite")],
 )  # fmt: skip
@@ -402,12 +402,12 @@ def test_rounding_above_one_is_no_distance_below_zero():
 
 def test_trees_that_are_refused():
     for similarity, kind, message in [
-        (FOUR, "average", "1 at most"), (filled(0.9, 0.5, 0.3), "ward", "unknown kind 'ward'"),
+        (FOUR, "average", "at most 1"), (filled(0.9, 0.5, 0.3), "ward", "unknown kind 'ward'"),
         (filled(NAN, 0.5, 0.3), "average", "finite"),
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=message):
             linkage(similarity, kind)
-    with pytest.raises(ValueError, match="of the same models"):
+    with pytest.raises(ValueError, match="need a tree and a similarity of the same models"):
         cophenetic(linkage(filled(0.9, 0.5, 0.3)), symmetric(4, np.random.default_rng(0)))
 
 

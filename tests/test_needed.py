@@ -12,7 +12,7 @@ def test_images_needed_by_hand():
     differences = np.array([[0.0, 9.0, -2.0, 5.0], [2.0, 11.0, 0.0, 5.0]])
     assert images_needed(differences).tolist() == [13, FEWEST, np.inf, FEWEST]
     assert images_needed(differences, level=0.01, power=0.9)[0] == 27  # (2.32635 + 1.28155)^2 * 2 = 26.03
-    with pytest.raises(ValueError, match="two images"):
+    with pytest.raises(ValueError, match="at least two images"):
         images_needed(differences[:1])
 
 

@@ -128,7 +128,7 @@ def test_columns_of_samples(tmp_path):
     "options, message",
     [(["--frames", "5-2"], "--frames 5-2: give whole numbers"),
      (["--frames", "0-3"], "--frames 0-3"),
-     (["--size", "0"], "--size 0: must be at least 1"),
+     (["--size", "0"], "--size 0: must be from 1 to 16384"),
      (["--frames", "1-2"], "no module bpy: rendering needs Blender")],
 )  # fmt: skip
 def test_bad_calls(run_script, monkeypatch, tmp_path, options, message):

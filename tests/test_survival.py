@@ -85,7 +85,7 @@ def test_full_disk_in_one_line(monkeypatch, tmp_path):
             aside.touch()
             np.save(aside, np.zeros(3))
 
-    with pytest.raises(SystemExit, match="x.npy: No space left on device; what is finished is kept"):
+    with pytest.raises(SystemExit, match="x.npy: No space left on device; finished work is saved"):
         errors.run_script(main)
     assert list(tmp_path.iterdir()) == []
 

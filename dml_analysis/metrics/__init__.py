@@ -1,1 +1,1 @@
-"""The maths: arrays in, arrays out."""
+"""The metrics: pure functions that take and return arrays."""

@@ -1,44 +1,49 @@
-"""Coordinates in which the Euclidean distance orders neighbours as a model's distance does.
+"""Coordinates whose Euclidean distances rank neighbours as a model's distance does.
 
-All distances of Table 1 normalise embeddings to unit length first. Two kinds do not: "Raw Euclidean Distance", and a function
-that settings name by module:function.
+All distances of Table 1 first normalise embeddings to unit length. Two do not: "Raw Euclidean
+Distance", and a function that the settings name by module:function.
 """
 
 import numpy as np
+from jaxtyping import Float
 
 from dml_analysis.imports import is_name
 from dml_analysis.paper import RAW_EUCLIDEAN
 
 
 class ZeroEmbedding(ValueError):
-    """An embedding that is to be normalised is zero, so that it has no direction."""
+    """An embedding to be normalised is zero, so it has no direction."""
 
-    def __init__(self, row):
+    def __init__(self, row: int):
         super().__init__(f"embedding {row} is zero, so it has no direction")
         self.row = row
 
 
-def normalises(distance):
-    """Whether a model's distance brings embeddings to unit length first."""
+def normalises(distance: str) -> bool:
+    """Return whether a model's distance first normalises embeddings to unit length."""
     return distance != RAW_EUCLIDEAN and not is_name(distance)
 
 
-def unit(embeddings):
-    """Return embeddings (n, d), each divided by its length, in float64.
+def unit(embeddings: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """Return the embeddings in float64, each divided by its length.
 
     Raises ZeroEmbedding if one is zero, ValueError if one is not finite.
     """
     embeddings = np.asarray(embeddings, dtype=np.float64)
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     if not np.isfinite(lengths).all():
-        raise ValueError("an embedding has NaN or infinite numbers")
+        raise ValueError("embeddings contain NaN or infinite values")
     if not lengths.all():
         raise ZeroEmbedding(int((lengths == 0).argmax()))
     return embeddings / lengths
 
 
-def coordinates_of(embeddings, distance):
-    """Return coordinates (n, k) of embeddings (n, d) for a distance: a name of Table 1, RAW_EUCLIDEAN, or module:function."""
+def coordinates_of(embeddings: Float[np.ndarray, "n d"], distance: str) -> Float[np.ndarray, "n k"]:
+    """Return the coordinates of embeddings for a distance.
+
+    distance: a name of Table 1, RAW_EUCLIDEAN, or module:function. Raises InputError if that
+    function cannot be imported, fails, or returns anything but finite coordinates.
+    """
     if is_name(distance):
         from dml_analysis.networks.distances import coordinates  # torch takes seconds to load
 
@@ -46,13 +51,16 @@ def coordinates_of(embeddings, distance):
     return euclidean_coordinates(embeddings, distance)
 
 
-def euclidean_coordinates(embeddings, name):
-    """Return coordinates (n, d) whose Euclidean distances order the neighbours of every query as the named distance does.
+def euclidean_coordinates(
+    embeddings: Float[np.ndarray, "n d"], name: str
+) -> Float[np.ndarray, "n d"]:
+    """Return coordinates whose Euclidean distances rank neighbours as the named distance does.
 
-    All distances of Table 1 normalise embeddings to unit length. On the unit sphere cosine, dot product, Euclidean and
-    squared Euclidean distance agree in order. The SNR distance var(a - b) / var(a) has a denominator that is the same
-    for all neighbours of the query a, and var(a - b) is the squared Euclidean distance of a and b with each embedding's
-    mean over its dimensions taken off. RAW_EUCLIDEAN takes embeddings as they are.
+    All distances of Table 1 normalise embeddings to unit length. On the unit sphere, cosine, dot
+    product, Euclidean and squared Euclidean distance rank alike. The SNR distance is
+    var(a - b) / var(a). Its denominator is the same for all neighbours of a query a. Its
+    numerator is the squared Euclidean distance of a and b after each embedding's mean over its
+    dimensions is subtracted. RAW_EUCLIDEAN takes embeddings as they are.
     """
     if name == RAW_EUCLIDEAN:
         return embeddings
@@ -63,16 +71,18 @@ def euclidean_coordinates(embeddings, name):
     return coordinates
 
 
-def scaled(coordinates):
-    """Return coordinates (n, k) in float64, centred, none above 1 in size; the order of their distances stays the same.
+def scaled(coordinates: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+    """Return coordinates in float64, centred, with no absolute value above 1.
 
-    A power of two as the unit keeps squares from running over. Centring keeps the digits that a large common offset would
-    cost, by a rounded mean, so that numbers on a grid keep their ties.
+    The order of their distances stays the same. Scaling by a power of two keeps squares from
+    overflowing. Centring keeps the digits that a large common offset would cost; the subtracted
+    mean is rounded, so that numbers on a grid keep their ties.
     """
     coordinates = np.ldexp(coordinates.astype(np.float64), -_exponent(coordinates))
     coordinates -= np.round(coordinates.mean(axis=0) * 1024) / 1024
     return np.ldexp(coordinates, -_exponent(coordinates))
 
 
-def _exponent(numbers):
+def _exponent(numbers: Float[np.ndarray, "n k"]) -> int:
+    """Return the smallest e such that all absolute values are below 2^e."""
     return np.frexp(np.abs(numbers).max())[1]

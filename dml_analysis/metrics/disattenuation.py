@@ -1,53 +1,74 @@
-"""Between what the similarity of two networks' saliency maps lies: its floor, its ceiling, and what either leaves of it."""
+"""Noise-corrected similarity of saliency maps, and the similarity of the same losses' maps."""
 
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 RESAMPLES = 2_000
 PERMUTATIONS = 10_000
 LEVEL = 0.95
 
 
-def corrected(r, ceiling_a, ceiling_b):
-    """A correlation of maps corrected for attenuation (Spearman, 1904): divided by the root of both networks' ceilings.
+def corrected(
+    r: Float[np.ndarray, "*shape"] | float,
+    ceiling_a: Float[np.ndarray, "*shape"] | float,
+    ceiling_b: Float[np.ndarray, "*shape"] | float,
+) -> Float[np.ndarray, "*shape"]:
+    """Return a correlation of two networks' maps, noise-corrected (Spearman, 1904).
 
-    A ceiling is the correlation of a network's maps under two draws of noise. NaN where one is not above 0; above 1 where noise
-    has it so.
+    The correlation is divided by the geometric mean of both noise ceilings. A network's noise
+    ceiling is the correlation of its maps under two samples of noise. NaN if a ceiling is not
+    above 0. Noise can push the result above 1.
     """
-    product = np.asarray(ceiling_a, dtype=float) * ceiling_b
+    product = np.asarray(ceiling_a, dtype=np.float64) * ceiling_b
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where((product > 0) & (np.asarray(ceiling_a) > 0), np.asarray(r) / np.sqrt(product), np.nan)
+        quotient = np.asarray(r) / np.sqrt(product)
+    return np.where((product > 0) & (np.asarray(ceiling_a) > 0), quotient, np.nan)
 
 
 class Matching(NamedTuple):
-    """Of maps under two folds' networks: correlations, by Fisher's z, where the loss is the same and where it is not."""
+    """Correlations of maps between two folds, averaged by Fisher's z."""
 
-    same: float
-    other: float
-    low: float  # of the difference in z, same less other, over images
+    same: float  # of maps of the same loss
+    other: float  # of maps of different losses
+    low: float  # of the interval of the mean difference in z, same minus other
     high: float
-    p_value: float  # that losses matched at random would be as much alike as the same losses are, one-sided
+    p_value: float  # one-sided; of a random matching of losses correlating as well as `same`
 
 
-def matching(r, seed, resamples=RESAMPLES, permutations=PERMUTATIONS, level=LEVEL):
-    """The Matching of correlations r (n, l, l) of n images: of the map of loss a in one fold with that of loss b in another.
+def matching(
+    r: Float[np.ndarray, "n *f l l"],
+    seed: int,
+    resamples: int = RESAMPLES,
+    permutations: int = PERMUTATIONS,
+    level: float = LEVEL,
+) -> Matching:
+    """Return the correlations of maps of the same and of different losses, compared.
 
-    r may also be (n, f, l, l) for several pairs of folds, which are averaged. Intervals by the bootstrap over images; p by
-    matching the losses of one fold with those of the other in any order. Images with a NaN are left out.
+    r: for n images and f pairs of folds, the correlation of the map of each loss in one fold with
+    that of each loss in the other. Pairs of folds are averaged. The interval is by the bootstrap
+    over images. p is by matching the losses of both folds at random. Images with a NaN are left
+    out. All is NaN if no image remains, or with fewer than two losses.
     """
     z = np.arctanh(np.asarray(r, dtype=np.float64))
     z = z.mean(axis=1) if z.ndim == 4 else z
     z = z[np.isfinite(z).all(axis=(1, 2))]
-    losses, rng = z.shape[1], np.random.default_rng(seed)
-    if not len(z) or losses < 2:
+    n_losses, rng = z.shape[1], np.random.default_rng(seed)
+    if not len(z) or n_losses < 2:
         return Matching(*[np.nan] * 5)
-    same = np.einsum("naa->n", z) / losses
-    other = (z.sum(axis=(1, 2)) - losses * same) / (losses * (losses - 1))
+    same = np.einsum("naa->n", z) / n_losses
+    other = (z.sum(axis=(1, 2)) - n_losses * same) / (n_losses * (n_losses - 1))
     weights = rng.multinomial(len(z), np.full(len(z), 1 / len(z)), resamples) / len(z)
     low, high = np.quantile(weights @ (same - other), [(1 - level) / 2, (1 + level) / 2])
     mean = z.mean(axis=0)
-    orders = rng.permuted(np.tile(np.arange(losses), (permutations, 1)), axis=1)
-    matched = mean[np.arange(losses), orders].mean(axis=1)
-    p_value = (1 + (matched >= mean.trace() / losses - 1e-12).sum()) / (1 + permutations)
-    return Matching(*(float(each) for each in (np.tanh(same.mean()), np.tanh(other.mean()), low, high, p_value)))
+    orders = rng.permuted(np.tile(np.arange(n_losses), (permutations, 1)), axis=1)
+    random_means = mean[np.arange(n_losses), orders].mean(axis=1)
+    n_as_large = (random_means >= mean.trace() / n_losses - 1e-12).sum()
+    return Matching(
+        same=float(np.tanh(same.mean())),
+        other=float(np.tanh(other.mean())),
+        low=float(low),
+        high=float(high),
+        p_value=float((1 + n_as_large) / (1 + permutations)),
+    )

@@ -1,16 +1,23 @@
-"""The interval of a mean."""
+"""The confidence interval of a mean."""
 
 import numpy as np
 import scipy.stats
+from jaxtyping import Float
 
 LEVEL = 0.95
 
 
-def mean_interval(values, level=LEVEL):
-    """(mean, low, high) of values (n,), by Student's t; the interval is NaN for fewer than two."""
-    values = np.asarray(values, dtype=float)
+def mean_interval(
+    values: Float[np.ndarray, " n"], level: float = LEVEL
+) -> tuple[float, float, float]:
+    """Return (mean, low, high): the mean and its interval by Student's t.
+
+    The interval is NaN for fewer than two values, the mean for none.
+    """
+    values = np.asarray(values, dtype=np.float64)
     mean = float(values.mean()) if len(values) else np.nan
     if len(values) < 2:
         return mean, np.nan, np.nan
-    half = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    quantile = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1)
+    half = quantile * values.std(ddof=1) / len(values) ** 0.5
     return mean, float(mean - half), float(mean + half)

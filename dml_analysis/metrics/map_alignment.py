@@ -1,33 +1,45 @@
-"""Maps of networks that see other parts of an image, or at another size, brought to the part that both see.
+"""Alignment of saliency maps whose networks see different parts or sizes of an image.
 
-A map is laid back into the image that it is of; two maps are cut to what they share, brought to one grid, that of the
-coarser map, with antialiasing, and scaled to [0, 1] again. Maps that show the same part at the same size stay as they are.
+Two maps are cut to the part of the image that both networks see, resized with antialiasing to the
+grid of the coarser map, and scaled to [0, 1] again. Maps of the same part at the same size stay as
+they are.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from jaxtyping import Float
 from PIL import Image
 
-from dml_analysis.datasets.images import Box, part_seen
+from dml_analysis.datasets.images import Box, Crop, part_seen
 
 
-def shared_part(a, b):
-    """The Box that two boxes of one image have in common."""
-    return Box(max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom))
+def shared_part(a: Box, b: Box) -> Box:
+    """Return the intersection of two boxes of one image."""
+    return Box(
+        max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom)
+    )
 
 
-def brought_together(crops, image_size):
-    """(Box, (height, width)): what networks of these two crops both see of an image of this (width, height), and the grid."""
+def brought_together(
+    crops: Sequence[Crop], image_size: tuple[int, int]
+) -> tuple[Box, tuple[int, int]]:
+    """Return (part, grid): the part of an image in both of two crops, and the grid for its maps.
+
+    image_size: (width, height). The grid, (height, width), has the resolution of the coarser crop.
+    """
     boxes = [part_seen(image_size, crop) for crop in crops]
     part = shared_part(*boxes)
-    units = [((box.right - box.left) / crop.size[1], (box.bottom - box.top) / crop.size[0])
-             for box, crop in zip(boxes, crops)]  # fmt: skip
-    width, height = (max(1, round(side / max(each)))
-                     for side, each in zip((part.right - part.left, part.bottom - part.top), zip(*units)))  # fmt: skip
+    # Image pixels per map pixel; the larger the coarser
+    x_step = max((box.right - box.left) / crop.size[1] for box, crop in zip(boxes, crops))
+    y_step = max((box.bottom - box.top) / crop.size[0] for box, crop in zip(boxes, crops))
+    width = max(1, round((part.right - part.left) / x_step))
+    height = max(1, round((part.bottom - part.top) / y_step))
     return part, (height, width)
 
 
-def placed(part, seen, grid):
-    """A part of an image as a Box in the pixels of a grid (height, width) that lies over another Box of it."""
+def placed(part: Box, seen: Box, grid: tuple[int, int]) -> Box:
+    """Return a part of an image in pixels of a grid (height, width) that covers the box `seen`."""
     height, width = grid
     x, y = width / (seen.right - seen.left), height / (seen.bottom - seen.top)
     return Box(
@@ -38,31 +50,45 @@ def placed(part, seen, grid):
     )
 
 
-def laid_on_grid(values, crop, image_size, part, grid):
-    """A map (h, w) that shows what a crop does of an image of this (width, height), on a grid (height, width) over a part.
+def laid_on_grid(
+    values: Float[np.ndarray, "h w"],
+    crop: Crop,
+    image_size: tuple[int, int],
+    part: Box,
+    grid: tuple[int, int],
+) -> Float[np.ndarray, "height width"]:
+    """Return a part of a map, resized to a grid (height, width), in float32.
 
-    The part lies in what the map shows. The result is float32.
+    values: a map of what the crop shows of an image of this (width, height). part: the part of the
+    image that the grid covers, inside the crop.
     """
     height, width = values.shape
-    box = placed(part, part_seen(image_size, crop), values.shape)
-    box = [min(max(edge, 0), side) for edge, side in zip(box, (width, height) * 2)]  # lest rounding leave the map
+    box = placed(part, part_seen(image_size, crop), (height, width))
+    # Rounding could push an edge out of the map
+    edges = [min(max(edge, 0), side) for edge, side in zip(box, (width, height) * 2)]
     image = Image.fromarray(np.asarray(values, np.float32))
-    return np.asarray(image.resize(grid[::-1], Image.Resampling.BILINEAR, box))
+    return np.asarray(image.resize(grid[::-1], Image.Resampling.BILINEAR, Box(*edges)))
 
 
-def scaled(values):
-    """An array less its least value, divided by what is then its largest; zeros if all are alike."""
+def scaled(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return values scaled linearly to [0, 1]; zeros if all are equal."""
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
-def framed(values, crop, frame_crop, image_size):
-    """A map (h, w) as it lies in the picture that another crop shows, for figures: NaN where the map sees nothing."""
+def framed(
+    values: Float[np.ndarray, "h w"], crop: Crop, frame_crop: Crop, image_size: tuple[int, int]
+) -> Float[np.ndarray, "height width"]:
+    """Return a map of one crop placed in the picture of another, for figures.
+
+    Pixels that the map does not cover are NaN. image_size: (width, height) of the image.
+    """
     if crop == frame_crop:
         return values
     frame = part_seen(image_size, frame_crop)
     part = shared_part(part_seen(image_size, crop), frame)
     left, top, right, bottom = map(round, placed(part, frame, frame_crop.size))
     result = np.full(frame_crop.size, np.nan, dtype=np.float32)
-    result[top:bottom, left:right] = laid_on_grid(values, crop, image_size, part, (bottom - top, right - left))
+    grid = (bottom - top, right - left)
+    result[top:bottom, left:right] = laid_on_grid(values, crop, image_size, part, grid)
     return result

@@ -1,10 +1,11 @@
-"""How well images are retrieved by the class of a query: Recall@k, R-Precision, MAP@R and mAP, from exact ranks.
+"""Retrieval scores by class, from exact ranks: Recall@k, R-Precision, MAP@R and mAP.
 
-Images that are equally far from a query have no order of their own. Each measure is its expectation over all orders of the
-tied images, as NR-Precision is, so the order in which images are given does not matter. Embeddings that are all equal score as
-chance.
+Images that are equally far from a query have no order of their own. Each score is therefore its
+expectation over all orders of the tied images, as NR-Precision is. So the order in which images
+are given does not matter, and embeddings that are all equal score at chance.
 
-Memory is bounded: a block of distances and some copies of the coordinates. No list of neighbours is kept.
+Memory is bounded: one block of distances and a few copies of the coordinates. No list of
+neighbours is stored.
 """
 
 from typing import NamedTuple
@@ -16,14 +17,16 @@ from jaxtyping import Float, Shaped
 from dml_analysis.metrics.compiled import compiled
 from dml_analysis.metrics.coordinates import coordinates_of, normalises, scaled, unit
 
-BLOCK_BYTES = 2**27  # of the distances that are looked at together
-RECALLS = np.array([1, 2, 4])
-MAX_RANK = 1000  # beyond which mAP@1000 sees nothing
+BLOCK_BYTES = 2**27  # of the distances that are in memory at once
+RECALLS = np.array([1, 2, 4])  # the k of Recall@k
+MAX_RANK = 1000  # of mAP@1000, which ignores later ranks
 
 
 class Retrieval(NamedTuple):
-    recall_at_1: float  # the share of queries with a match among so many nearest images; of one it is Precision@1
-    recall_at_2: float
+    """Scores of retrieval, in [0, 1]: means over queries."""
+
+    recall_at_1: float  # the share of queries with a match at rank 1; the same as Precision@1
+    recall_at_2: float  # with a match among the 2 nearest images
     recall_at_4: float
     r_precision: float
     map_at_r: float
@@ -32,50 +35,68 @@ class Retrieval(NamedTuple):
 
 
 def retrieval_scores(
-    embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], distance: str = "Cosine Similarity"
+    embeddings: Float[np.ndarray, "n d"],
+    labels: Shaped[np.ndarray, " n"],
+    distance: str = "Cosine Similarity",
 ) -> Retrieval:
-    """Return the Retrieval of embeddings (n, d) with class labels (n,), each image the query of all others.
+    """Return the retrieval scores of embeddings with class labels; each image queries all others.
 
-    Neighbours are by the named distance: one of Table 1, "Raw Euclidean Distance" or module:function. All of Table 1's but SNR rank
-    neighbours alike, as all normalise embeddings; the Reality Check tests by cosine. NaN without queries. Raises ZeroEmbedding for an
-    embedding that the distance would normalise, ValueError as retrieval_of_queries. Source: Musgrave et al., "A Metric Learning Reality
-    Check" (ECCV 2020), for R-Precision and MAP@R.
+    Neighbours are ranked by the named distance: one of Table 1, "Raw Euclidean Distance" or
+    module:function. All distances of Table 1 but SNR rank neighbours alike, as all normalise
+    embeddings; the Reality Check tests by cosine. The scores are NaN if there are no queries.
 
-    >>> retrieval_scores(np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]]), np.array([0, 0, 1, 1])).map_at_r
+    Raises ZeroEmbedding for a zero embedding that the distance would normalise, ValueError as
+    retrieval_of_queries. Source of R-Precision and MAP@R: Musgrave et al., "A Metric Learning
+    Reality Check" (ECCV 2020).
+
+    >>> embeddings = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]])
+    >>> retrieval_scores(embeddings, np.array([0, 0, 1, 1])).map_at_r
     1.0
     """
-    return retrieval(coordinates_of(unit(embeddings) if normalises(distance) else embeddings, distance), labels)
+    if normalises(distance):
+        embeddings = unit(embeddings)
+    return retrieval(coordinates_of(embeddings, distance), labels)
 
 
 def retrieval(coordinates: Float[np.ndarray, "n k"], labels: Shaped[np.ndarray, " n"]) -> Retrieval:
-    """Return the Retrieval of coordinates (n, k) with class labels (n,): means over all queries, NaN if there is none.
+    """Return the retrieval scores of coordinates with class labels, NaN if there are no queries.
 
-    Neighbours are by Euclidean distance; coordinates.coordinates_of has coordinates for other distances. Each image is the
-    query of all others; one that is alone in its class is no query. Raises ValueError as retrieval_of_queries.
+    Neighbours are ranked by Euclidean distance; coordinates.coordinates_of returns coordinates
+    for other distances. Each image queries all others, unless it is alone in its class.
+    Raises ValueError as retrieval_of_queries.
     """
     scores = retrieval_of_queries(coordinates, labels)
     scores = scores[~np.isnan(scores[:, 0])]
-    return Retrieval(*scores.mean(axis=0).tolist()) if len(scores) else Retrieval(*[np.nan] * len(Retrieval._fields))
+    if not len(scores):
+        return Retrieval(*[np.nan] * len(Retrieval._fields))
+    return Retrieval(*scores.mean(axis=0).tolist())
 
 
 def retrieval_of_queries(
     coordinates: Float[np.ndarray, "n k"], labels: Shaped[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n 7"]:
-    """Return the fields of Retrieval for every image as the query, (n, 7); NaN for an image that is alone in its class.
+    """Return the scores of every image as the query, in the order of Retrieval's fields.
 
-    A query's R matches are the other images of its class. Precision at a rank is the share of matches up to it. Then
-    R-Precision is precision at R; average precision the mean of precision over the ranks of all matches; AP@R the sum over
-    those at most R, divided by R; AP@1000 over those at most 1000, divided by min(R, 1000).
+    The scores of an image that is alone in its class are NaN. A query's R matches are the other
+    images of its class. Precision at a rank is the share of matches up to it.
 
-    Ties: squared distances count as equal if they differ by no more than the rounding that float64 can have caused, in
-    normalising embeddings and in the matrix product: 6 (k + 4) eps N^2, with N the largest norm of the centred coordinates.
-    NR-Precision needs no such allowance, as it sums up each distance in one and the same order; both share `scaled`.
+    - R-Precision is precision at R.
+    - Average precision is the mean of precision over the ranks of all matches.
+    - AP@R is the sum of precision over the matches up to rank R, divided by R.
+    - AP@1000 is the sum over the matches up to rank 1000, divided by min(R, 1000).
 
-    Raises ValueError on other shapes, or coordinates that are not finite.
+    Ties: squared distances count as equal if they differ by no more than the float64 rounding of
+    normalisation and matrix product. That is 6 (k + 4) eps N^2, with N the largest norm of the
+    centred coordinates. NR-Precision needs no such tolerance, as it sums each distance in one
+    fixed order. Both use `scaled`.
+
+    Raises ValueError on other shapes and on coordinates that are not finite.
     """
     coordinates, labels = np.asarray(coordinates), np.asarray(labels)
     if coordinates.ndim != 2 or labels.shape != (len(coordinates),):
-        raise ValueError(f"need coordinates (n, k) and labels (n,), not {coordinates.shape} and {labels.shape}")
+        raise ValueError(
+            f"need coordinates (n, k) and labels (n,), not {coordinates.shape} and {labels.shape}"
+        )
     if not np.isfinite(coordinates).all():
         raise ValueError("coordinates contain NaN or infinite values")
     scores = np.full((len(labels), len(Retrieval._fields)), np.nan)
@@ -86,41 +107,48 @@ def retrieval_of_queries(
     sizes = np.bincount(codes)
     begins, ends = (np.cumsum(sizes) - sizes)[codes], np.cumsum(sizes)[codes]
     squares = np.einsum("nk,nk->n", points, points)
-    rounding = 6 * (points.shape[1] + 4) * np.finfo(np.float64).eps * squares.max()
-    at_once = max(1, BLOCK_BYTES // (8 * len(points)))
-    for start in range(0, len(points), at_once):
-        queries = np.arange(start, min(start + at_once, len(points)))
+    tolerance = 6 * (points.shape[1] + 4) * np.finfo(np.float64).eps * squares.max()
+    block_size = max(1, BLOCK_BYTES // (8 * len(points)))
+    for start in range(0, len(points), block_size):
+        queries = np.arange(start, min(start + block_size, len(points)))
         distances = (-2 * points[queries]) @ points.T
-        distances += squares  # squared, less the query's own square
-        found = np.full((len(queries), scores.shape[1]), np.nan)
-        _score_queries(distances, queries, begins[queries], ends[queries], rounding, found)
-        scores[order[queries]] = found
+        distances += squares  # squared distances, minus the query's own square
+        block_scores = np.full((len(queries), scores.shape[1]), np.nan)
+        _score_queries(distances, queries, begins[queries], ends[queries], tolerance, block_scores)
+        scores[order[queries]] = block_scores
     return scores
 
 
 @compiled(parallel=True)
-def _score_queries(distances, queries, begins, ends, rounding, scores):
-    """Fill scores (q, 7) by distances (q, n) of queries (q,), whose classes are the images from begins to ends (q,)."""
+def _score_queries(distances, queries, begins, ends, tolerance, scores):
+    """Write the scores of q queries into scores (q, 7).
+
+    distances (q, n): to all images; queries (q,): the indices of the queries; begins, ends (q,):
+    the class of a query is the images from begin to end.
+    """
     for row in numba.prange(len(queries)):
         if ends[row] - begins[row] > 1:
-            groups = tied_groups(distances[row], queries[row], begins[row], ends[row], rounding)
+            groups = tied_groups(distances[row], queries[row], begins[row], ends[row], tolerance)
             expected_scores(*groups, scores[row])
 
 
 @compiled()
-def tied_groups(distances, query, begin, end, rounding):
-    """Return (closer, matches, others), (g,) each, for the groups of equal distance that have a match, the nearest first.
+def tied_groups(distances, query, begin, end, tolerance):
+    """Return (closer, matches, others), (g,) each, of the groups of tied images with a match.
 
-    closer: images at a smaller distance than the group's; matches, others: how many images of the query's class and of other
-    classes are in it. The class is the images from begin to end. Distances (n,) that differ by no more than `rounding` are equal.
+    Groups are sorted by distance, the nearest first. closer: the number of images nearer than the
+    group; matches, others: its number of images of the query's class, and of other classes.
+    distances (n,): those that differ by no more than `tolerance` tie. The query's class is the
+    images from begin to end.
     """
-    own = np.empty(end - begin - 1)
-    own[: query - begin], own[query - begin :] = distances[begin:query], distances[query + 1 : end]
-    own.sort()
-    lows, highs = np.empty(len(own)), np.empty(len(own))
-    matches, groups = np.zeros(len(own), np.int64), 0
-    for distance in own:
-        if groups == 0 or distance - highs[groups - 1] > rounding:
+    match_distances = np.empty(end - begin - 1)
+    match_distances[: query - begin] = distances[begin:query]
+    match_distances[query - begin :] = distances[query + 1 : end]
+    match_distances.sort()
+    lows, highs = np.empty(len(match_distances)), np.empty(len(match_distances))
+    matches, groups = np.zeros(len(match_distances), np.int64), 0
+    for distance in match_distances:
+        if groups == 0 or distance - highs[groups - 1] > tolerance:
             lows[groups] = distance
             groups += 1
         highs[groups - 1] = distance
@@ -128,10 +156,10 @@ def tied_groups(distances, query, begin, end, rounding):
     lows, highs, matches = lows[:groups], highs[:groups], matches[:groups]
     others, closer = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
     for image in range(len(distances)):
-        low = distances[image] - rounding
+        low = distances[image] - tolerance
         if (image < begin or image >= end) and low <= highs[-1]:
             group = np.searchsorted(highs, low)
-            if distances[image] + rounding < lows[group]:
+            if distances[image] + tolerance < lows[group]:
                 closer[group] += 1
             else:
                 others[group] += 1
@@ -142,31 +170,32 @@ def tied_groups(distances, query, begin, end, rounding):
 
 @compiled()
 def expected_scores(closer, matches, others, scores):
-    """Write the expectations of Retrieval's fields into scores (7,), by the groups of tied_groups.
+    """Write the expectations of Retrieval's fields into scores (7,), from those of tied_groups.
 
-    In a group of m matches and o others, t = m + o, after s closer images, j of them matches:
-    a position p = 1, ..., t has a match with probability m / t, of which the expected precision at rank s + p is
-    (j + 1 + (p - 1) (m - 1) / (t - 1)) / (s + p). Of the first group, q places are among the first k:
-    one of them has a match with probability 1 - C(o, q) / C(t, q).
+    Take a group of m matches and o others, t = m + o, after s closer images, j of them matches.
+    Its position p = 1, ..., t holds a match with probability m / t. Given that, the expected
+    precision at rank s + p is (j + 1 + (p - 1) (m - 1) / (t - 1)) / (s + p).
+    If q positions of the first group are among the first k ranks, one of them holds a match with
+    probability 1 - C(o, q) / C(t, q).
     """
     total = matches.sum()
-    for place, k in enumerate(RECALLS):
+    for index, k in enumerate(RECALLS):
         missed = 1.0
-        for taken in range(min(k - closer[0], matches[0] + others[0])):
-            missed *= max(others[0] - taken, 0) / (matches[0] + others[0] - taken)
-        scores[place] = 1 - missed
-    found, r_precision, at_r, all_ranks, at_1000 = 0, 0.0, 0.0, 0.0, 0.0
+        for position in range(min(k - closer[0], matches[0] + others[0])):
+            missed *= max(others[0] - position, 0) / (matches[0] + others[0] - position)
+        scores[index] = 1 - missed
+    earlier, r_precision, at_r, all_ranks, at_1000 = 0, 0.0, 0.0, 0.0, 0.0
     for s, m, o in zip(closer, matches, others):
         t = m + o
-        share, further = m / t, (m - 1) / max(t - 1, 1)
+        share, slope = m / t, (m - 1) / max(t - 1, 1)
         r_precision += share * min(max(total - s, 0), t)
         for p in range(1, t + 1):
-            precision = share * (found + 1 + (p - 1) * further) / (s + p)
+            precision = share * (earlier + 1 + (p - 1) * slope) / (s + p)
             all_ranks += precision
             if s + p <= total:
                 at_r += precision
             if s + p <= MAX_RANK:
                 at_1000 += precision
-        found += m
+        earlier += m
     scores[3], scores[4], scores[5] = r_precision / total, at_r / total, all_ranks / total
     scores[6] = at_1000 / min(total, MAX_RANK)
