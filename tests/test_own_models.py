@@ -207,7 +207,7 @@ def test_only_embeddings(project, fails, run_inside):
     assert "| Mine | Given |" in (project / "results/given/paper/tables/table6.md").read_text()
     settings = fake_data.write_settings(project, "elsewhere", models=[entry(ELSEWHERE, project)], training=None)
     for script in ("properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"):
-        assert "none of the models has any to give here" in fails(script, settings)
+        assert "no model of the settings can give any" in fails(script, settings)
 
 
 def test_what_a_network_sees_is_recorded(made):
