@@ -19,7 +19,7 @@ from dml_analysis.networks.crops import measured_crop, transformed
 from dml_analysis.networks.descriptions import Description
 from dml_analysis.networks.folding import with_folded_batchnorm
 from dml_analysis.networks.image_gradients import with_fast_image_gradients
-from dml_analysis.networks.modules import Bfloat16, Embedder, fingerprint_of, place_of, ready_for_inference, seeded
+from dml_analysis.networks.modules import Bfloat16, Embedder, tensor_digest, place_of, ready_for_inference, seeded
 from dml_analysis.seeds import derived_seed
 
 ALIKE = 1e-3  # how far, as a share of their size, embeddings of one image may be from each other in two batches
@@ -118,7 +118,7 @@ def describe(source):
 def _weights_of(source, module):
     """The fingerprint of a module's tensors."""
     try:
-        return fingerprint_of(module)
+        return tensor_digest(module)
     except Exception as error:  # what is no plain tensor, or has no shape yet
         raise InputError(
             f"{source.network}: its state_dict must hold plain tensors alone ({one_line(error)})"
