@@ -7,7 +7,7 @@ from scipy.spatial.distance import pdist
 from threadpoolctl import threadpool_limits
 
 from dml_analysis.seeds import derived_seed
-from dml_analysis.training.batch_sampler import Batches, some
+from dml_analysis.training.batch_sampler import Batches, sampled
 
 POOL = 512  # images among which those of a batch are chosen
 TRIES = 10  # random batches of which the one most like the pool is taken
@@ -65,7 +65,7 @@ def uniform(labels, size, rng):
     if size < 2:
         raise ValueError(f"a batch of {size} cannot have two classes")
     while True:
-        places = some(rng, np.arange(len(labels)), size)
+        places = sampled(rng, np.arange(len(labels)), size)
         if len(np.unique(labels[places])) > 1:
             return places
 
@@ -225,7 +225,7 @@ def _random_batches(labels, size, per_class, rng, tries):
     of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     for _ in range(tries):
         classes = _in_turn(len(of_class), size // per_class, rng)
-        yield np.concatenate([some(rng, of_class[each], per_class) for each in classes])
+        yield np.concatenate([sampled(rng, of_class[each], per_class) for each in classes])
 
 
 def _in_turn(n, count, rng):
@@ -259,5 +259,5 @@ def _with_others(chosen, labels, per_class, rng):
     for label in np.unique(labels[chosen]):
         of_class, own = np.flatnonzero(labels == label), chosen[labels[chosen] == label]
         others, count = np.setdiff1d(of_class, own), len(own) * (per_class - 1)
-        batch.append(some(rng, others if len(others) >= count else of_class, count))
+        batch.append(sampled(rng, others if len(others) >= count else of_class, count))
     return np.concatenate(batch)

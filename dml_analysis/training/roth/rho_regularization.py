@@ -18,7 +18,7 @@ from pytorch_metric_learning.utils import common_functions
 from pytorch_metric_learning.utils import loss_and_miner_utils as tuples_of
 
 from dml_analysis.config import RHO_FORMS
-from dml_analysis.training.losses import built
+from dml_analysis.training.losses import instance_of
 from dml_analysis.training.roth.roth_miners import drawn
 
 ALL_TUPLES = {"triplets": tuples_of.get_all_triplets_indices, "pairs": tuples_of.get_all_pairs_indices}
@@ -51,7 +51,7 @@ class RhoMiner(BaseMiner):
         if arguments and not isinstance(miner, str):
             raise ValueError(f"{', '.join(arguments)}: only a miner that is named takes arguments")
         if isinstance(miner, str):
-            miner = built(f"miner {miner}", miner, "miners", arguments, {})
+            miner = instance_of(f"miner {miner}", miner, "miners", arguments, {})
         self.miner, self.rho, self.form, self.tuples = miner, rho, form, tuples
 
     def forward(self, embeddings, labels, ref_emb=None, ref_labels=None):
