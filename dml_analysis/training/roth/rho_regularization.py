@@ -19,7 +19,7 @@ from pytorch_metric_learning.utils import loss_and_miner_utils as tuples_of
 
 from dml_analysis.config import RHO_FORMS
 from dml_analysis.training.losses import instance_of
-from dml_analysis.training.roth.roth_miners import drawn
+from dml_analysis.training.roth.roth_miners import sampled
 
 ALL_TUPLES = {"triplets": tuples_of.get_all_triplets_indices, "pairs": tuples_of.get_all_pairs_indices}
 
@@ -97,4 +97,4 @@ def _others(anchors, labels, rho):
     """Which tuples (t,) are switched, and for each of those a random other image of its anchor's class."""
     same = (labels.unsqueeze(1) == labels).fill_diagonal_(False)
     switched = (torch.rand(len(anchors), device=labels.device) < rho) & same.any(dim=1)[anchors]
-    return switched, drawn(same[anchors[switched]])
+    return switched, sampled(same[anchors[switched]])

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from dml_analysis.training.losses import ZeroMean
-from dml_analysis.training.roth.roth_miners import drawn
+from dml_analysis.training.roth.roth_miners import sampled
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class QuadrupletLoss(BaseMetricLossFunction):
         of_third_class = (labels != labels[a].unsqueeze(1)) & (labels != labels[n].unsqueeze(1))
         has_one = of_third_class.any(dim=1)
         if has_one.any():
-            a, p, n, fourth = a[has_one], p[has_one], n[has_one], drawn(of_third_class[has_one])
+            a, p, n, fourth = a[has_one], p[has_one], n[has_one], sampled(of_third_class[has_one])
             terms["quadruplet_loss"] = _of_triplets(distance[a, p] - distance[n, fourth] + self.margin_2, (a, p, n))
         return terms
 
