@@ -303,7 +303,7 @@ def test_of_equals_any_may_be_chosen():
     "filler, labels, per_class, batch_size, message",
     [("fid", LABELS, 4, 32, "unknown filler 'fid'; known: uniform, greedy_coreset"),
      ("fid_matched", LABELS, 3, 32, "a batch of 32 is not 3"), ("d2_coreset", LABELS, 32, 32, "a batch of 32 is not 32"),
-     ("greedy_coreset", np.zeros(750), 4, 32, "two classes at least")],
+     ("greedy_coreset", np.zeros(750), 4, 32, "needs images of two classes at least")],
 )  # fmt: skip
 def test_what_makes_no_batch(filler, labels, per_class, batch_size, message):
     with pytest.raises(ValueError, match=message):

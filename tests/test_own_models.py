@@ -207,7 +207,7 @@ def test_only_embeddings(project, fails, run_inside):
     assert "| Mine | Given |" in (project / "results/given/paper/tables/table6.md").read_text()
     settings = fake_data.write_settings(project, "elsewhere", models=[entry(ELSEWHERE, project)], training=None)
     for script in ("properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"):
-        assert "none of the models has any to give here" in fails(script, settings)
+        assert "no model of the settings can give any" in fails(script, settings)
 
 
 def test_what_a_network_sees_is_recorded(made):
@@ -536,7 +536,7 @@ def test_what_cannot_be_found(project, fails, script, changes, message):
 
 def test_checkpoints_that_do_not_fit(project, fails):
     state = tiny()[0].state_dict()
-    for name, wrong, message in [("lacks", {k: state[k] for k in list(state)[1:]}, "lacks tensor '0.weight'"),
+    for name, wrong, message in [("lacks", {k: state[k] for k in list(state)[1:]}, "has no tensor '0.weight'"),
                                  ("more", state | {"classifier.weight": torch.zeros(3)}, "has unknown tensor 'classifier.weight'"),
                                  ("shape", state | {"3.bias": torch.zeros(6)}, "3.bias has shape (6,), but (5,) is needed"),
                                  ("nan", state | {"3.bias": torch.full((5,), torch.nan)}, "3.bias contains NaN")]:  # fmt: skip

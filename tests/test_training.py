@@ -74,15 +74,15 @@ NAMES = {label: f"class {label}" for label in range(20)}
 
 @pytest.mark.parametrize(
     "labels, per_class, batch_size, sampler, message",
-    [([1] * 9, 4, 32, "original", "A: 1 class to train on; a loss takes two at least"),
-     ([0, 0, 1, 2, 2], 1, 4, "original", "A: class 1 has one image; training takes two of each class"),
-     (LABELS, 32, 32, "original", "A: a batch of 32 with 32 images a class is of one class"),
-     (LABELS, 4, 8, "original", "A: a batch of 8 with 4 images a class may be of one class, where a pass"),
-     (LABELS, 8, 32, "original", "A: class 0 has 7 images, but 8 of a class are to be in a batch"),
-     (LABELS, 8, 32, "strict", "A: class 0 has 7 images, but 8 of a class are to be in a batch"),
-     ([0] * 9 + [1] * 3, 4, 8, "strict", "A: class 1 has 3 images, but 4 of a class"),
-     (LABELS, 3, 32, "strict", "A: batch_size 32 is no multiple of 3 images a class"),
-     (LABELS, 1, 32, "strict", "A: a batch of 32 with 1 images a class takes 32 classes, of which there are 9")],
+    [([1] * 9, 4, 32, "original", "A: 1 class to train on, but a loss needs two"),
+     ([0, 0, 1, 2, 2], 1, 4, "original", "A: class 1 has one image, but training needs two of each class"),
+     (LABELS, 32, 32, "original", "A: a batch of 32 with 32 images a class has only one class"),
+     (LABELS, 4, 8, "original", "A: a batch of 8 with 4 images a class may have only one class, where one epoch"),
+     (LABELS, 8, 32, "original", "A: class 0 has 7 images, but a batch needs 8 of each class"),
+     (LABELS, 8, 32, "strict", "A: class 0 has 7 images, but a batch needs 8 of each class"),
+     ([0] * 9 + [1] * 3, 4, 8, "strict", "A: class 1 has 3 images, but a batch needs 4 of each class"),
+     (LABELS, 3, 32, "strict", "A: sampler: strict needs a batch_size that is a multiple of 3 images a class, but it is 32"),
+     (LABELS, 1, 32, "strict", "A: a batch of 32 with 1 images a class needs 32 classes, but there are 9")],
 )  # fmt: skip
 def test_batches_that_cannot_be(labels, per_class, batch_size, sampler, message):
     with pytest.raises(InputError, match=message):
@@ -539,11 +539,11 @@ def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
     "changes, spoil, message",
     [({}, lambda f: [shutil.rmtree(f / f"class{i:02}") for i in range(1, 3)], "tiles: 14 sub-folders, one for each class, are too few"),
      ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(6)], "class03: holds no image"),
-     ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(5)], "class03/5.png has one image; training takes two"),
+     ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(5)], "class03/5.png has one image, but training needs two"),
      ({}, lambda f: [(f / f"class{c:02}" / f"{i}.png").unlink() for c in (6, 7) for i in range(5)], "no validation class of fold 0 has two images"),
      ({}, lambda f: (f / "class01/2.png").write_bytes(b"no image"), "class01/2.png: not a readable image"),
      ({}, shutil.rmtree, "tiles: missing; a dataset of your own is a folder"),
-     ({"batch_size": 4}, None, "Contrastive, Tiles, fold 0, learning rate 0.003: a batch of 4 with 4 images a class is of one class"),
+     ({"batch_size": 4}, None, "Contrastive, Tiles, fold 0, learning rate 0.003: a batch of 4 with 4 images a class has only one class"),
      ({"sampler": "strict", "batch_size": 40}, None, "a batch of 40 with 4 images a class takes 10 classes, of which there are 6"),
      ({"batch_size": 12}, "tests.networks:Infinite", "Mine, Tiles, fold 0, learning rate 0.003: the loss is nan at iteration 1; set a smaller"),
      ({}, "torch.nn:Identity", "models: 'Mine': loss torch.nn:Identity: cannot be called with embeddings (4, 128)"),

@@ -1,1 +1,1 @@
-"""Networks: where they come from, how they are loaded, what they give."""
+"""Networks: their sources, specifications, loading, and embeddings of images."""

@@ -1,79 +1,95 @@
-"""Where the checkpoint files of a network are, in the layout of the Metric Learning Reality Check:
+"""Paths of checkpoint files, in the layout of the Metric Learning Reality Check.
 
 <models>/<experiment>/Test50_50_Partitions4_<fold>/saved_models/{trunk_best,embedder_best}.pth
 
-Newer writers of the layout put an epoch in the name (trunk_best120.pth); both spellings are read. What is in the files is
-a matter of dml_analysis/networks/checkpoints.py, which takes torch; this does not.
+Newer versions of its code put an epoch in the name (trunk_best120.pth); both forms are read.
+checkpoints.py reads the files themselves, which needs torch; this module does not.
 """
 
 import os
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 from dml_analysis.checkout import ROOT
-from dml_analysis.config import BN_INCEPTION
+from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.errors import MissingFile
 from dml_analysis.methods import is_folder, slug
-from dml_analysis.paper import FOLD_FOLDER, experiment_folder
+from dml_analysis.paper import FOLD_FOLDER, Model, experiment_folder
 
 PARTS = ("trunk", "embedder")
 
 
-def saved_models_folder(settings, model, dataset, fold):
-    """The checkpoints of one network: trunk_best.pth and embedder_best.pth."""
-    folder = settings.paths["models"] / experiment_folder(model, dataset)
-    if is_folder(model.network):  # of an experiment that the settings name
+def saved_models_folder(settings: Settings, model: Model, dataset: str, fold: int) -> Path:
+    """Return the folder of a network's checkpoints, trunk_best.pth and embedder_best.pth."""
+    if is_folder(model.network):  # an experiment that the settings name
         folder = ROOT / model.network.format(dataset=dataset, fold=fold)
+    else:
+        folder = settings.paths["models"] / experiment_folder(model, dataset)
     return folder / FOLD_FOLDER.format(fold=fold) / "saved_models"
 
 
-def untrained_trunk_file(settings):
-    """The trunk of "None": BN-Inception's ImageNet file, or that which 2_train_models.py leaves beside its networks."""
+def untrained_trunk_file(settings: Settings) -> Path:
+    """Return the file of the trunk of "None".
+
+    It is BN-Inception's ImageNet file, or the one that 2_train_models.py writes for its networks.
+    """
     if settings.trunk == BN_INCEPTION and settings.training is None:
         return settings.paths["imagenet_trunk"]
     return _trunk_file(settings, settings.trunk)
 
 
-def start_trunk_file(settings, model):
-    """Where the trunk is that a model's training begins with: the settings', or one of its own."""
-    return _trunk_file(settings, model.name if model.loss and model.network else settings.trunk)
+def start_trunk_file(settings: Settings, model: Model) -> Path:
+    """Return the file of the trunk that a model's training starts from.
+
+    It is the settings' trunk, unless the model names a loss and a network of its own.
+    """
+    name = model.name if model.loss and model.network else settings.trunk
+    return _trunk_file(settings, name)
 
 
-def _trunk_file(settings, name):
+def _trunk_file(settings: Settings, name: str) -> Path:
+    """Return the file of a trunk, by the name of the trunk or of its model."""
     return settings.paths["models"] / f"{slug(name)}_trunk.pth"
 
 
-def files_of(settings, model, dataset, fold):
-    """(trunk file, embedder file) of a network, which need not exist; an untrained embedder has no file and is None."""
+def files_of(
+    settings: Settings,
+    model: Model,
+    dataset: str,
+    fold: int,
+) -> tuple[Path, Path | None]:
+    """Return (trunk file, embedder file) of a network, which need not exist.
+
+    An untrained embedder has no file: None.
+    """
     if model.is_none:
         return untrained_trunk_file(settings), None
     folder = saved_models_folder(settings, model, dataset, fold)
     epoch = _best_epoch(folder)
-    return tuple(folder / f"{part}_best{epoch}.pth" for part in PARTS)
+    trunk, embedder = (folder / f"{part}_best{epoch}.pth" for part in PARTS)
+    return trunk, embedder
 
 
-def _best_epoch(folder):
-    """What stands before .pth in the names of both files: nothing, or else the highest epoch that either has."""
+def _best_epoch(folder: Path) -> str:
+    """Return the epoch in the names of both files: "", or the highest that either has."""
     if any((folder / f"{part}_best.pth").is_file() for part in PARTS):
         return ""
-    epochs = [
-        m[1] for file in folder.glob("*_best*.pth") if (m := re.fullmatch(r"(?:trunk|embedder)_best(\d+)", file.stem))
-    ]
-    return max(epochs, key=int, default="")
+    names = (file.stem for file in folder.glob("*_best*.pth"))
+    matches = (re.fullmatch(r"(?:trunk|embedder)_best(\d+)", name) for name in names)
+    return max((match[1] for match in matches if match), key=int, default="")
 
 
-def check_exist(files):
-    """Raise MissingFile for the first of these files, some of which may be None, that does not exist."""
+def check_exist(files: Iterable[Path | None]) -> None:
+    """Raise MissingFile for the first of these files that does not exist; None is skipped."""
     for file in files:
         if file and not file.is_file():
-            what = (
-                "the Reality Check's experiment folders"
-                if file.parent.name == "saved_models"
-                else 'the trunk of "None"'
-            )
+            in_layout = file.parent.name == "saved_models"
+            what = "the Reality Check's experiment folders" if in_layout else 'the trunk of "None"'
             raise MissingFile(f"{file}: missing; put {what} there (see data/README.md)")
 
 
-def same_file_key(file):
-    """Equal for two names of one file: networks whose trunks are hard links of one file share its computations."""
+def same_file_key(file: Path) -> tuple[int, int]:
+    """Return a key that is equal for two names (hard links) of one file."""
     status = os.stat(file)
     return status.st_dev, status.st_ino

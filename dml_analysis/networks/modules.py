@@ -1,83 +1,97 @@
-"""What networks are built of, whichever their trunk: embedders, precision, memory layout, devices, seeds."""
+"""Modules and helpers that all networks share: embedders, precision, devices, seeds, copies."""
 
 import copy
 import hashlib
 import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
+from typing import TypeVar
 
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from dml_analysis import workers
+from dml_analysis.config import Settings
 from dml_analysis.errors import InputError, one_line
+
+T = TypeVar("T")
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Embedder(nn.Module):
-    """Linear map from trunk features (n, f) to embeddings (n, d), not normalised.
+    """Map trunk features linearly to embeddings, which are not normalised.
 
-    The one layer goes by two names, because the Reality Check's checkpoints store its tensors twice.
+    The one layer has two names, because the Reality Check's checkpoints store its tensors twice.
     """
 
-    def __init__(self, features, dimensions):
+    def __init__(self, features: int, dimensions: int) -> None:
+        """Create the layer with random weights. features, dimensions: its input and output size."""
         super().__init__()
         self.net = nn.Sequential(nn.Linear(features, dimensions))
         self.last_linear = self.net[0]
 
-    def forward(self, features):
+    def forward(self, features: Float[torch.Tensor, "n f"]) -> Float[torch.Tensor, "n d"]:
+        """Return the embeddings of these features."""
         return self.net(features)
 
 
 class Bfloat16(nn.Module):
-    """A trunk that computes in bfloat16 what torch holds fit for it; images and features stay float32."""
+    """Run a trunk in bfloat16 where torch.autocast allows it; images and features stay float32."""
 
-    def __init__(self, trunk):
+    def __init__(self, trunk: nn.Module) -> None:
+        """Wrap a trunk, whose weights stay float32."""
         super().__init__()
         self.trunk = trunk
 
-    def forward(self, images):
+    def forward(self, images: Float[torch.Tensor, "n 3 h w"]) -> Float[torch.Tensor, "n f"]:
+        """Return the features of these images."""
         with torch.autocast(images.device.type, torch.bfloat16):
             return self.trunk(images).float()
 
 
 class EmbeddingNetwork(nn.Module):
-    """Images (n, 3, H, W) to embeddings (n, d): any trunk followed by any embedder."""
+    """Map images to embeddings: any trunk followed by any embedder."""
 
-    def __init__(self, trunk, embedder):
+    def __init__(self, trunk: nn.Module, embedder: nn.Module) -> None:
+        """Join a trunk (images to features) and an embedder (features to embeddings)."""
         super().__init__()
         self.trunk = trunk
         self.embedder = embedder
 
-    def forward(self, images):
+    def forward(self, images: Float[torch.Tensor, "n 3 h w"]) -> Float[torch.Tensor, "n d"]:
+        """Return the embeddings of these images."""
         return self.embedder(self.trunk(images))
 
 
-def seeded(seed, build):
-    """build() with torch's random numbers drawn from `seed`; the state of the generator outside is left alone."""
+def seeded(seed: int, build: Callable[[], T]) -> T:
+    """Return build(), with torch's CPU generator seeded; its state is restored afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()
 
 
-def fingerprint_of(module):
-    """16 hexadecimal digits that tell its tensors, by name, from others."""
+def tensor_digest(module: nn.Module) -> str:
+    """Return a digest, 16 hexadecimal digits, of a module's tensors and their names."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        digest.update(content.numpy().data)
     return digest.hexdigest()[:16]
 
 
-def ready_for_inference(module, device="cpu"):
-    """The module in eval mode on a device, asking for no weight gradients and laid out for fast convolutions."""
-    return module.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
+def ready_for_inference(module: Module, device: torch.device | str = "cpu") -> Module:
+    """Return the module in eval mode on a device, in channels-last layout, its weights frozen."""
+    return module.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
 
 
 @contextmanager
-def in_eval_mode(network):
-    """Inside, a caller's network is in eval mode; afterwards each of its modules is in the mode that it was in before.
+def in_eval_mode(network: Module) -> Iterator[Module]:
+    """Put a network into eval mode inside the context, and restore all modes afterwards.
 
-    Nothing else of it is touched: parameters go on asking for gradients, and keep those that they have.
+    Nothing else changes: parameters that require gradients still do, and keep theirs.
     """
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
@@ -88,22 +102,26 @@ def in_eval_mode(network):
             module.training = mode
 
 
-def place_of(module):
-    """The device that a module is on; one without parameters is anywhere, and so on the CPU."""
+def place_of(module: nn.Module) -> torch.device:
+    """Return the device of a module: the CPU for one without parameters."""
     return next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
 
 
 @torch.no_grad()
-def features_of(trunk, images):
-    """Trunk features (n, f) of a batch of images (n, 3, H, W), back on the CPU."""
+def features_of(
+    trunk: nn.Module,
+    images: Float[torch.Tensor, "n 3 h w"],
+) -> Float[torch.Tensor, "n f"]:
+    """Return the trunk's features of a batch of images, on the CPU."""
     return trunk(images.to(place_of(trunk), memory_format=torch.channels_last)).cpu()
 
 
-def device_of(settings):
-    """The torch device that the settings ask for; "auto" takes a GPU where there is one, and of several this worker's.
+def device_of(settings: Settings) -> torch.device:
+    """Return the settings' device; "auto" is this worker's GPU, or the CPU if there is no GPU.
 
-    From here on float32 means float32 there, unless `precision: tf32` allows for less: torch by itself would let
-    convolutions on a GPU round to TF32. Raises InputError if the device does not know the precision.
+    It also sets the precision of float32 on GPUs for this process: convolutions and products use
+    TF32 only with `precision: tf32`, although torch by default lets convolutions use it. Raises
+    InputError if the device is not available or does not support the precision.
     """
     name = settings.device
     if name == "auto":
@@ -114,15 +132,22 @@ def device_of(settings):
     try:
         torch.empty(1, device=device)
     except Exception as error:  # torch raises several kinds
-        raise InputError(f"device: {name} is not to be had here ({one_line(error)}); set cpu or auto") from None
+        reason = one_line(error)
+        raise InputError(f"device: {name} is not available ({reason}); set cpu or auto") from None
     if settings.precision == "tf32" and device.type != "cuda":
-        raise InputError(f"precision: tf32 is for NVIDIA's GPUs, and this run is on {device}; set float32 or bf16")
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = settings.precision == "tf32"
+        raise InputError(
+            f"precision: tf32 needs an NVIDIA GPU, but the device is {device}; set float32 or bf16"
+        )
+    use_tf32 = settings.precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = use_tf32
     return device
 
 
-def make_repeatable(device):
-    """Let this process do on a GPU the same in the same way each time, where torch can; a CPU does so anyway."""
+def make_repeatable(device: torch.device) -> None:
+    """Make this process use deterministic GPU algorithms where torch has them.
+
+    CPU algorithms are deterministic already.
+    """
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.deterministic = True
@@ -130,14 +155,19 @@ def make_repeatable(device):
 
 
 @torch.no_grad()
-def calibrate_batchnorm(network, images, layers=None):
-    """Set the BatchNorm statistics of a freshly initialised network from images (n, 3, H, W); returns the network.
+def calibrate_batchnorm(
+    network: Module,
+    images: Float[torch.Tensor, "n 3 h w"],
+    layers: Iterable[nn.Module] | None = None,
+) -> Module:
+    """Set the BatchNorm statistics of a network with random weights; return it in eval mode.
 
-    Without it a fresh deep network in eval mode maps all images to nearly the same features. layers: those of its modules
-    that are fresh, all by default.
+    The statistics are averages over batches of 25 images. Without them a deep network with random
+    weights maps all images to nearly the same features. layers: the modules whose weights are
+    random, by default all.
     """
     layers = network.modules() if layers is None else layers
-    norms = [module for module in layers if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms = [layer for layer in layers if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
@@ -152,59 +182,79 @@ def calibrate_batchnorm(network, images, layers=None):
     return network.eval()
 
 
-def randomised(network, seed, images, share=1):
-    """A copy of a network with random weights from `seed`, calibrated on images (n, 3, H, W), in eval mode.
+def randomised(
+    network: Module,
+    seed: int,
+    images: Float[torch.Tensor, "n 3 h w"],
+    share: float = 1,
+) -> Module:
+    """Return a copy of a network with random weights, in eval mode, calibrated on these images.
 
-    Layers draw theirs as they do when they are made; parameters that no layer draws are shuffled. share: of its layers, from
-    the last one that is at work on an image to the first, that become random: one at least. Raises ValueError if the network, which
-    is in eval mode, cannot be copied.
+    Layers use their own initialisation; parameters without one are shuffled. share: the fraction
+    of layers, counted from the last one, that become random; at least one does. Raises ValueError
+    if the network, which must be in eval mode, cannot be copied.
     """
-    copied = independent_copy(network, images)
-    layers = layers_in_order(copied, images[:1])
-    chosen = layers[-max(1, round(share * len(layers))) :] if share < 1 else list(copied.modules())
+    duplicate = independent_copy(network, images)
+    layers = layers_in_order(duplicate, images[:1])
+    if share < 1:
+        random_layers = layers[-max(1, round(share * len(layers))) :]
+    else:
+        random_layers = list(duplicate.modules())
 
-    def draw():
-        drawn = set()
-        for module in chosen:
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
-                drawn |= {id(parameter) for parameter in module.parameters(recurse=False)}
-        for parameter in chain.from_iterable(module.parameters(recurse=False) for module in chosen):
-            if id(parameter) not in drawn:
-                parameter.data = parameter.data.flatten()[torch.randperm(parameter.numel())].view_as(parameter)
-                drawn.add(id(parameter))
-        return copied
+    def draw() -> Module:
+        """Set the random weights."""
+        done = set()  # ids of parameters, as modules may share one
+        for module in random_layers:
+            reset = getattr(module, "reset_parameters", None)
+            if reset is not None:
+                reset()
+                done |= {id(parameter) for parameter in module.parameters(recurse=False)}
+        own = (module.parameters(recurse=False) for module in random_layers)
+        for parameter in chain.from_iterable(own):
+            if id(parameter) not in done:
+                order = torch.randperm(parameter.numel())
+                parameter.data = parameter.data.flatten()[order].view_as(parameter)
+                done.add(id(parameter))
+        return duplicate
 
-    return calibrate_batchnorm(seeded(seed, draw), images, chosen)
+    return calibrate_batchnorm(seeded(seed, draw), images, random_layers)
 
 
 @torch.no_grad()
-def independent_copy(network, images):
-    """A copy of a network in eval mode that gives what the network gives, tried on images (n, 3, H, W).
+def independent_copy(network: Module, images: Float[torch.Tensor, "n 3 h w"]) -> Module:
+    """Return a copy of a network in eval mode, after a check that both give the same numbers.
 
-    Raises ValueError if there is none. Where a forward hook belongs to the object that it was written in, the copy's layers would store
-    what they give in the original, and the copy would return what it kept before.
+    Raises ValueError if they differ on the last image, or if the network cannot be copied. They
+    differ if a forward hook stores values in the object that it was defined in: the copy's layers
+    then write to the original, and the copy returns stale values.
     """
     try:
-        copied = copy.deepcopy(network)
+        duplicate = copy.deepcopy(network)
         network(images[:1])
-        alike = torch.equal(copied(images[-1:]), network(images[-1:]))
-    except Exception as error:  # any, as it is the network's own code
+        alike = torch.equal(duplicate(images[-1:]), network(images[-1:]))
+    except Exception as error:  # any, because the network runs its own code
         raise ValueError(f"the network cannot be copied ({one_line(error)})") from None
     if not alike:
         raise ValueError(
-            "a copy of the network gives other numbers; let its hooks store nothing outside of their module"
+            "a copy of the network gives other numbers; "
+            "let its hooks store nothing outside of their module"
         )
-    return copied
+    return duplicate
 
 
 @torch.no_grad()
-def layers_in_order(network, images):
-    """The modules that have parameters of their own, in the order in which they begin to work on images (n, 3, H, W)."""
-    found = []
-    hooks = [module.register_forward_pre_hook(lambda each, _: found.append(each)) for module in network.modules()
-             if any(True for _ in module.parameters(recurse=False))]  # fmt: skip
+def layers_in_order(
+    network: nn.Module,
+    images: Float[torch.Tensor, "n 3 h w"],
+) -> list[nn.Module]:
+    """Return the modules with parameters of their own, in the order in which they first run."""
+    calls: list[nn.Module] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda layer, _: calls.append(layer))
+        for module in network.modules()
+        if any(True for _ in module.parameters(recurse=False))
+    ]
     network(images)
     for hook in hooks:
         hook.remove()
-    return list({id(each): each for each in found}.values())
+    return list({id(module): module for module in calls}.values())

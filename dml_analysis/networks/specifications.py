@@ -1,166 +1,268 @@
-"""Networks: a model, trained on a dataset, in one of its folds. What is asked of one needs no torch until it is loaded.
+"""Specifications of networks: a model trained on a dataset in one fold, and how to load it.
 
-There are three kinds: checkpoints in the Reality Check's layout, networks that settings name by what builds them, and
-embeddings that somebody else has computed.
+A network is one of three kinds: two checkpoints in the Reality Check's layout, a network that the
+settings name by the code that builds it, or a file of embeddings. Names, files and shapes are
+known without torch, which is imported only when a network is loaded.
 """
 
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from dml_analysis import checksums, imports
 from dml_analysis.checkout import ROOT
 from dml_analysis.config import BN_INCEPTION, Settings, TrainingSettings, unlike_defaults
 from dml_analysis.datasets import embedding_files, image_digests, readers
-from dml_analysis.datasets.images import check_header
+from dml_analysis.datasets.images import Crop, check_header
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.methods import TIMM, is_folder, slug
 from dml_analysis.networks import checkpoint_files, sources
+from dml_analysis.networks.descriptions import Description
 from dml_analysis.networks.sources import EmbeddingFile, Source
 from dml_analysis.paper import Model
-from dml_analysis.stages import Stage
+from dml_analysis.stages import Job, Stage
+from dml_analysis.store import ResultStore
 
-ALL_FOLDS = -1  # in the place of a fold, also in CSV files: the model has one network for all of them
+if TYPE_CHECKING:  # these import torch, which takes seconds
+    from torch import nn
+
+    from dml_analysis.networks.loading import Ready
+
+ALL_FOLDS = -1  # the fold of a model with one network for all folds, also in CSV files
 
 
 class Network(NamedTuple):
-    """What all three kinds have. Its subclasses say what they are made of and how they are loaded."""
+    """What the three kinds of networks share; the subclasses say how each kind is loaded."""
 
     settings: Settings
     model: Model
-    dataset: str
+    dataset: str  # whose training classes it was trained on
     fold: int  # or ALL_FOLDS
-    images: str  # the dataset whose images it is shown
+    images: str  # the dataset whose images it embeds
 
     @property
-    def name(self):
-        return f"{self.model.name}, {self.dataset}" + (f", fold {self.fold}" if self.fold != ALL_FOLDS else "")
+    def name(self) -> str:
+        """Return its name in messages: model, dataset and fold."""
+        fold = f", fold {self.fold}" if self.fold != ALL_FOLDS else ""
+        return f"{self.model.name}, {self.dataset}{fold}"
 
     @property
-    def fold_name(self):
-        """Its fold in words and in the purpose of random numbers."""
+    def fold_name(self) -> str | int:
+        """Return its fold for texts and random seeds: "all" for ALL_FOLDS."""
         return "all" if self.fold == ALL_FOLDS else self.fold
 
     @property
-    def labels(self):
-        """What CSV files call it."""
-        return {"loss": self.model.name, "type": self.model.group, "dataset": self.dataset, "fold": self.fold}
+    def labels(self) -> dict[str, Any]:
+        """Return the columns that identify it in CSV files, name -> value."""
+        return {
+            "loss": self.model.name,
+            "type": self.model.group,
+            "dataset": self.dataset,
+            "fold": self.fold,
+        }
 
     @property
-    def path(self):
-        """Where its results are, below a stage's folder."""
-        return (
-            Path(self.dataset) / (f"fold{self.fold}" if self.fold != ALL_FOLDS else "all_folds") / slug(self.model.name)
-        )
+    def path(self) -> Path:
+        """Return the path of its results, relative to a stage's folder."""
+        fold = f"fold{self.fold}" if self.fold != ALL_FOLDS else "all_folds"
+        return Path(self.dataset) / fold / slug(self.model.name)
 
     @property
-    def crop(self):
-        """The Crop of an image that it sees."""
+    def source(self) -> Source | EmbeddingFile:
+        """Return what builds its trunk, or all of it; or the file of its embeddings."""
+        raise NotImplementedError
+
+    @property
+    def crop(self) -> Crop | None:
+        """Return the part of an image that it sees; None for given embeddings."""
         return self.source.description(self.settings).crop
 
     @property
-    def dimensions(self):
-        """Of its embeddings."""
+    def dimensions(self) -> int:
+        """Return the number of dimensions of its embeddings."""
         return self.source.description(self.settings).outputs
 
     @property
-    def has_maps(self):
-        """Whether there are gradients to make saliency maps of."""
+    def has_maps(self) -> bool:
+        """Return whether it has gradients, and so saliency maps."""
         return True
 
-    def is_known(self):
-        """Whether its files exist, or did when results were made of them."""
+    def inputs(self) -> list[Path]:
+        """Return the files that it is loaded from."""
+        raise NotImplementedError
+
+    def trunk_key(self) -> Hashable:
+        """Return a key that is equal for networks that can share one trunk and its features."""
+        raise NotImplementedError
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the digests of its inputs and its options, for the provenance of its results.
+
+        Raises MissingFile if a file is missing and its checksum was never recorded.
+        """
+        raise NotImplementedError
+
+    def is_known(self) -> bool:
+        """Return whether its files exist, or existed when results were computed from them."""
         try:
             return bool(self.provenance())
         except MissingFile:
             return False
+
+    def check(self, checked_trunks: set[Hashable]) -> None:
+        """Raise InputError if one of its files is missing or broken.
+
+        checked_trunks: the keys of trunks that were read before; a new one is added.
+        """
+        raise NotImplementedError
+
+    def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
+        """Return its trunk, ready for inference; folded: see loading.for_inference."""
+        raise NotImplementedError
+
+    def embedder(self, device: str = "cpu") -> "nn.Module":
+        """Return the module from its trunk's features to its embeddings."""
+        raise NotImplementedError
+
+    def load(
+        self,
+        device: str = "cpu",
+        folded: bool = True,
+        trunk: "Ready | None" = None,
+    ) -> "Ready":
+        """Return the complete network, ready for inference.
+
+        trunk: the result of `trunk` for a network of the same trunk_key, if it is loaded already.
+        """
+        raise NotImplementedError
+
+    def embedded(
+        self,
+        items: Sequence[Item],
+        tick: Callable[[int], None],
+    ) -> Float[np.ndarray, "n d"]:
+        """Return the embeddings of these images, read from a file; tick(n) is called once."""
+        raise NotImplementedError
 
 
 class LayoutNetwork(Network):
     """A trunk and an embedder from two checkpoint files in the Reality Check's layout."""
 
     @property
-    def source(self):
-        """Of its trunk."""
+    def source(self) -> Source:
+        """Return what builds its trunk."""
         return start_source(self.settings, self.model)
 
     @property
-    def dimensions(self):
+    def dimensions(self) -> int:
+        """Return the number of dimensions of its embeddings."""
         return self.settings.dimensions
 
     @property
-    def features(self):
-        """How many its trunk gives."""
+    def features(self) -> int:
+        """Return the number of features of its trunk."""
         return self.source.description(self.settings).outputs
 
-    def files(self):
-        """(trunk file, embedder file), which need not exist; an untrained embedder has no file and is None."""
+    def files(self) -> tuple[Path, Path | None]:
+        """Return (trunk file, embedder file), which need not exist.
+
+        An untrained embedder has no file: None.
+        """
         return checkpoint_files.files_of(self.settings, self.model, self.dataset, self.fold)
 
-    def inputs(self):
-        """The files that it is loaded from."""
+    def inputs(self) -> list[Path]:
+        """Return its checkpoint files and the files that build its trunk."""
         return [*(file for file in self.files() if file), *self.source.inputs()]
 
-    def trunk_key(self):
-        """Equal for networks whose trunk is the same file, so that they share its forward pass."""
+    def trunk_key(self) -> Hashable:
+        """Return a key that is equal for networks whose trunk is the same file."""
         trunk = self.files()[0]
         return checkpoint_files.same_file_key(trunk) if trunk.is_file() else (str(trunk),)
 
-    def provenance(self):
-        """Its fingerprints, for the provenance of its results. Raises MissingFile if a file is missing and was never read."""
+    def provenance(self) -> dict[str, Any]:
+        """Return the digests of its files, and the settings that differ from the defaults.
+
+        Raises MissingFile if a file is missing and its checksum was never recorded.
+        """
         trunk, embedder = self.files()
         random = f"random, seed {self.settings.seed}, fold {self.fold}"
+        training = self.settings.training or TrainingSettings()
         return {
             "trunk": checksums.short(self.settings, trunk),
             "embedder": checksums.short(self.settings, embedder) if embedder else random,
             **self._architecture(),
             **unlike_defaults(self.settings, "precision"),
-            **unlike_defaults(self.settings.training or TrainingSettings(), "embedding_dimensions"),
+            **unlike_defaults(training, "embedding_dimensions"),
         }
 
-    def _architecture(self):
-        """For provenance, where it is not the paper's: results of old did not say so."""
+    def _architecture(self) -> dict[str, Any]:
+        """Return the provenance of an architecture other than the paper's, else nothing.
+
+        BN-Inception is left out, because older results did not record it.
+        """
         if self.source.network == BN_INCEPTION:
             return {}
         provenance = self.source._replace(checkpoint=None).provenance(self.settings)
         return provenance | seen(self.source.description(self.settings))
 
-    def check(self, good):
-        """Read its files. Raises InputError if one is missing or broken. good: a set of what was found good before."""
-        from dml_analysis.networks import (
-            checkpoints,
-            loading,  # torch takes seconds to load
-        )
+    def check(self, checked_trunks: set[Hashable]) -> None:
+        """Read its files. Raises InputError if one is missing or broken."""
+        from dml_analysis.networks import checkpoints, loading  # torch takes seconds to load
 
         trunk, embedder = self.files()
         checkpoint_files.check_exist([trunk, embedder])
-        if self.trunk_key() not in good:
+        if self.trunk_key() not in checked_trunks:
             checkpoints.fill(loading.build(self.source)[0], trunk)
-            good.add(self.trunk_key())
+            checked_trunks.add(self.trunk_key())
         if embedder:
             self.embedder()
 
-    def trunk(self, device="cpu", folded=True):
-        """Its trunk, Ready for inference on a device; folded: see loading.for_inference."""
+    def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
+        """Return its trunk, ready for inference; folded: see loading.for_inference.
+
+        Raises MissingFile if one of its files is missing, InputError if the trunk's is broken.
+        """
         from dml_analysis.networks import loading
 
         checkpoint_files.check_exist(self.files())
-        source, described = self.source, self.source.description(self.settings)
-        return loading.load_trunk(source, described, self.files()[0], device, self.settings.precision, folded)
+        return loading.load_trunk(
+            self.source,
+            self.source.description(self.settings),
+            self.files()[0],
+            device,
+            self.settings.precision,
+            folded,
+        )
 
-    def embedder(self, device="cpu"):
-        """From its trunk's features to embeddings."""
+    def embedder(self, device: str = "cpu") -> "nn.Module":
+        """Return the linear map from its trunk's features to embeddings."""
         from dml_analysis.networks import loading
 
         return loading.load_embedder(
-            self.files()[1], self.features, self.dimensions, self.settings.seed, self.fold, device
+            self.files()[1],
+            self.features,
+            self.dimensions,
+            self.settings.seed,
+            self.fold,
+            device,
         )
 
-    def load(self, device="cpu", folded=True, trunk=None):
-        """The whole, Ready; trunk: what `trunk` gave for a network of the same trunk_key, if it is at hand."""
+    def load(
+        self,
+        device: str = "cpu",
+        folded: bool = True,
+        trunk: "Ready | None" = None,
+    ) -> "Ready":
+        """Return trunk and embedder as one network, ready for inference.
+
+        trunk: the result of `trunk` for a network of the same trunk_key, if it is loaded already.
+        """
         from dml_analysis.networks.modules import EmbeddingNetwork
 
         trunk = trunk or self.trunk(device, folded)
@@ -168,222 +270,332 @@ class LayoutNetwork(Network):
 
 
 class NamedNetwork(Network):
-    """A network that settings name by what builds it."""
+    """A network that the settings name by the code that builds it; all of it is its trunk."""
 
     @property
-    def source(self):
+    def source(self) -> Source:
+        """Return what builds it, with its checkpoint or the seed of its random weights."""
         model = self.model
-        place = {"fold": self.fold, "dataset": self.dataset}
-        checkpoint = ROOT / model.checkpoint.format(**place) if model.checkpoint and not model.is_random else None
-        seed = sources.random_seed(self.settings, model.name) if model.is_random else None
-        return Source(model.network, checkpoint, model.head, model.crop, seed)
+        source = Source(model.network, None, model.head, model.crop)
+        if model.is_random:
+            return source._replace(seed=sources.random_seed(self.settings, model.name))
+        if model.checkpoint:
+            path = model.checkpoint.format(fold=self.fold, dataset=self.dataset)
+            return source._replace(checkpoint=ROOT / path)
+        return source
 
-    def inputs(self):
+    def inputs(self) -> list[Path]:
+        """Return the files of its code and weights."""
         return self.source.inputs()
 
-    def trunk_key(self):
-        """It shares its forward pass with nobody."""
+    def trunk_key(self) -> Hashable:
+        """Return its own path: it shares its trunk with no other network."""
         return self.path
 
-    def provenance(self):
-        provenance = self.source.provenance(self.settings)
-        found = self.source.description(self.settings)
-        return provenance | seen(found) | {"weights": found.weights} | unlike_defaults(self.settings, "precision")
+    def provenance(self) -> dict[str, Any]:
+        """Return the digests of its code, weights and transform, and its options.
 
-    def check(self, good):
+        Raises MissingFile if a file is missing and its checksum was never recorded.
+        """
+        description = self.source.description(self.settings)
+        return (
+            self.source.provenance(self.settings)
+            | seen(description)
+            | {"weights": description.weights}
+            | unlike_defaults(self.settings, "precision")
+        )
+
+    def check(self, checked_trunks: set[Hashable]) -> None:
+        """Build it. Raises InputError if that fails, or if it changed since it was described."""
         from dml_analysis.networks import loading
 
         loading.load_source(self.source, self.source.description(self.settings))
 
-    def trunk(self, device="cpu", folded=True):
+    def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
+        """Return the complete network, ready for inference; folded: see loading.for_inference."""
         return self.load(device, folded)
 
-    def embedder(self, device="cpu"):
-        """All of it is in the trunk."""
+    def embedder(self, device: str = "cpu") -> "nn.Module":
+        """Return the identity, because the trunk gives the embeddings."""
         from torch import nn
 
         return nn.Identity()
 
-    def load(self, device="cpu", folded=True, trunk=None):
-        """The whole, Ready, which is its trunk."""
+    def load(
+        self,
+        device: str = "cpu",
+        folded: bool = True,
+        trunk: "Ready | None" = None,
+    ) -> "Ready":
+        """Return the network, ready for inference: `trunk` if it is loaded already."""
         from dml_analysis.networks import loading
 
-        described, precision = self.source.description(self.settings), self.settings.precision
-        return trunk or loading.load_source(self.source, described, device, precision, folded)
+        description, precision = self.source.description(self.settings), self.settings.precision
+        return trunk or loading.load_source(self.source, description, device, precision, folded)
 
 
 class GivenEmbeddings(Network):
-    """Embeddings that somebody else has computed, instead of a network."""
+    """A file of embeddings that were computed elsewhere, instead of a network."""
 
     @property
-    def source(self):
-        return EmbeddingFile(ROOT / self.model.embeddings[self.images].format(fold=self.fold, dataset=self.dataset))
+    def source(self) -> EmbeddingFile:
+        """Return the file of the embeddings of the images that `images` names."""
+        path = self.model.embeddings[self.images]
+        return EmbeddingFile(ROOT / path.format(fold=self.fold, dataset=self.dataset))
 
     @property
-    def has_maps(self):
+    def has_maps(self) -> bool:
+        """Return False: a file has no gradients."""
         return False
 
-    def inputs(self):
+    def inputs(self) -> list[Path]:
+        """Return the file of embeddings."""
         return self.source.inputs()
 
-    def trunk_key(self):
+    def trunk_key(self) -> Hashable:
+        """Return its own path: it shares its embeddings with no other network."""
         return self.path
 
-    def provenance(self):
+    def provenance(self) -> dict[str, Any]:
+        """Return the digest of the file.
+
+        Raises MissingFile if it is missing and its checksum was never recorded.
+        """
         return self.source.provenance(self.settings)
 
-    def check(self, good):
-        """Whether the file has all images that any script asks it for."""
-        items, options = [], self.settings.properties
+    def check(self, checked_trunks: set[Hashable]) -> None:
+        """Raise InputError unless the file has every image that a script may request."""
+        items: list[Item] = []
         if self.images == self.dataset:
             items += readers.load_items(self.settings, self.images, "test")
-        if self.images == readers.CARS and self.dataset == options.networks:
+        if self.images == readers.CARS and self.dataset == self.settings.properties.networks:
             items += readers.chosen_cars(self.settings)[0]
-        embedding_files.read(self.source.file, list(dict.fromkeys(readers.ids_of(items))))  # each once
+        image_ids = list(dict.fromkeys(readers.ids_of(items)))  # without repetitions
+        embedding_files.read(self.source.file, image_ids)
 
-    def embedded(self, items, tick):
-        """The embeddings (n, d) of these items; tick(n) is called once."""
+    def embedded(
+        self,
+        items: Sequence[Item],
+        tick: Callable[[int], None],
+    ) -> Float[np.ndarray, "n d"]:
+        """Return the embeddings of these images; tick(n) is called once.
+
+        Raises InputError as embedding_files.read does.
+        """
         tick(len(items))
         return embedding_files.read(self.source.file, readers.ids_of(items))
 
 
-def seen(described):
-    """For provenance: what goes into a network."""
-    return {"crop seen": described.crop._asdict(), "transformed": described.transformed}
+def seen(description: Description) -> dict[str, Any]:
+    """Return the provenance of what goes into a network: its crop and its transform's digest."""
+    crop = description.crop
+    assert crop is not None  # only embeddings given as a file have none
+    return {"crop seen": crop._asdict(), "transformed": description.transformed}
 
 
-def trunk_source(settings):
-    """The Source of the trunk that the Reality Check's layout holds."""
+def trunk_source(settings: Settings) -> Source:
+    """Return the Source of the settings' trunk; a timm trunk needs a file of weights."""
     needs_weights = settings.trunk.startswith(TIMM)
-    return Source(settings.trunk, settings.paths["imagenet_trunk"] if needs_weights else None, "drop" * needs_weights)
+    weights = settings.paths["imagenet_trunk"] if needs_weights else None
+    return Source(settings.trunk, weights, "drop" if needs_weights else "")
 
 
-def start_source(settings, model):
-    """The Source of the trunk that a model in the layout has: the settings', or that of a model that is trained from its own."""
+def start_source(settings: Settings, model: Model) -> Source:
+    """Return the Source of the trunk that a model's training starts from.
+
+    It is the settings' trunk, unless the model names a loss and a network of its own.
+    """
     if not (model.loss and model.network):
         return trunk_source(settings)
     checkpoint = ROOT / model.checkpoint if model.checkpoint else None
-    return Source(model.network, checkpoint, "drop" * model.network.startswith(TIMM), model.crop)
+    head = "drop" if model.network.startswith(TIMM) else ""
+    return Source(model.network, checkpoint, head, model.crop)
 
 
-def network_of(settings, model, dataset, fold, images=None):
-    """A model's network, which is the same for all folds where the model has only one; images: as in Network."""
-    kind = GivenEmbeddings if model.embeddings else NamedNetwork if model.network else LayoutNetwork
-    kind = LayoutNetwork if model.loss or is_folder(model.network) else kind
+def network_of(
+    settings: Settings,
+    model: Model,
+    dataset: str,
+    fold: int,
+    images: str | None = None,
+) -> Network:
+    """Return a model's network for a fold, of which a model may have one for all folds.
+
+    images: the dataset whose images it embeds, by default `dataset`.
+    """
+    kind: type[Network] = LayoutNetwork
+    if not (model.loss or is_folder(model.network)):
+        if model.embeddings:
+            kind = GivenEmbeddings
+        elif model.network:
+            kind = NamedNetwork
     return kind(settings, model, dataset, fold if model.per_fold else ALL_FOLDS, images or dataset)
 
 
-def networks_of(settings, dataset, folds, images=None):
-    """The networks of all models, trained on a dataset, but those given as embeddings of other images alone."""
-    found = [network_of(settings, model, dataset, fold, images) for fold in folds for model in settings.models]
-    first = {network.path: network for network in reversed(found)}  # one network for all folds is there once
-    return [each for each in found if first[each.path] is each
-            and (not each.model.embeddings or each.images in each.model.embeddings)]  # fmt: skip
+def networks_of(
+    settings: Settings,
+    dataset: str,
+    folds: Iterable[int],
+    images: str | None = None,
+) -> list[Network]:
+    """Return the networks of all models, trained on a dataset, by fold and then by model.
+
+    A network for all folds is there once. Models whose embeddings are given, but not for these
+    images, are left out.
+    """
+    networks: dict[Path, Network] = {}
+    for fold in folds:
+        for model in settings.models:
+            network = network_of(settings, model, dataset, fold, images)
+            networks.setdefault(network.path, network)
+    return [
+        network
+        for network in networks.values()
+        if not network.model.embeddings or network.images in network.model.embeddings
+    ]
 
 
-def code_of(settings, distance):
-    """For the provenance of results that hang on a distance: the code of one that is module:function."""
-    return (
-        {"distance's code": checksums.short(settings, imports.code_file(distance))} if imports.is_name(distance) else {}
-    )
+def code_of(settings: Settings, distance: str) -> dict[str, str]:
+    """Return the provenance of a distance's code; empty unless it has the form module:function."""
+    if not imports.is_name(distance):
+        return {}
+    return {"distance's code": checksums.short(settings, imports.code_file(distance))}
 
 
-def check_distance(network):
-    """Raise InputError if its model's distance does not work for its embeddings."""
-    if network.model.distance == "SNR Distance" and network.dimensions < 2:
-        raise InputError(f"{network.name}: SNR Distance takes embeddings of two dimensions or more")
-    if imports.is_name(network.model.distance):
+def check_distance(network: Network) -> None:
+    """Raise InputError if the distance of a network's model does not work for its embeddings."""
+    distance = network.model.distance
+    if distance == "SNR Distance" and network.dimensions < 2:
+        raise InputError(
+            f"{network.name}: SNR Distance needs embeddings of at least two dimensions; "
+            "choose another distance"
+        )
+    if imports.is_name(distance):
         from dml_analysis.networks import distances
 
-        some = np.random.default_rng(0).normal(size=(3, network.dimensions)).astype(np.float32)
-        distances.check(network.model.distance, some, gradients=network.has_maps)
+        rng = np.random.default_rng(0)
+        embeddings = rng.normal(size=(3, network.dimensions)).astype(np.float32)
+        distances.check(distance, embeddings, gradients=network.has_maps)
 
 
-def no_direction(name, items, error):
-    """Return the InputError for a network, by its name, that gives a zero embedding (ZeroEmbedding) for one of these items."""
+def no_direction(name: str, items: Sequence[Item], error: Any) -> InputError:
+    """Return the InputError for a network, by name, with a zero embedding among these images.
+
+    error: the ZeroEmbedding, whose `row` is the image's index.
+    """
     return InputError(
-        f"{name}: the embedding of image {items[error.row].image_id} is zero, so it has no direction; "
-        "check the network's weights"
+        f"{name}: the embedding of image {items[error.row].image_id} is zero, so it has no "
+        "direction; check the network's weights"
     )
 
 
-def by_trunk(networks):
-    """The networks in groups whose trunk is the same file, in the order of their first."""
-    groups = {}
+def by_trunk(networks: Iterable[Network]) -> list[list[Network]]:
+    """Return the networks in groups that share a trunk, ordered by each group's first network."""
+    groups: dict[Hashable, list[Network]] = {}
     for network in networks:
         groups.setdefault(network.trunk_key(), []).append(network)
     return list(groups.values())
 
 
-def loader(networks, remembered=1, device=None, folded=True):
-    """load(path): the network of that path, Ready; the last few stay loaded, and of trunks that are one file only one is.
+def loader(
+    networks: Iterable[Network],
+    remembered: int = 1,
+    device: str | None = None,
+    folded: bool = True,
+) -> "Callable[[Path], Ready]":
+    """Return load(path), which loads the network of that path.
 
-    device: the settings' by default; folded: see loading.for_inference.
+    remembered: how many networks, and how many trunks, stay loaded. device: by default the
+    settings'. folded: see loading.for_inference.
     """
     by_path = {network.path: network for network in networks}
-    keys = {network.path: network.trunk_key() for network in networks}
-    first = {keys[network.path]: network for network in networks}
+    keys = {path: network.trunk_key() for path, network in by_path.items()}
+    by_key = {keys[path]: network for path, network in by_path.items()}
 
     @lru_cache(maxsize=remembered)
-    def trunk(key):
-        return first[key].trunk(device or device_of(first[key].settings), folded)
+    def trunk(key: Hashable) -> "Ready":
+        return by_key[key].trunk(device or device_of(by_key[key].settings), folded)
 
     @lru_cache(maxsize=remembered)
-    def load(path):
+    def load(path: Path) -> "Ready":
         network = by_path[path]
         return network.load(device or device_of(network.settings), folded, trunk(keys[path]))
 
     return load
 
 
-def device_of(settings):
-    """The name of the device that the settings ask for."""
+def device_of(settings: Settings) -> str:
+    """Return the name of the settings' device. Raises InputError if it is not available."""
     from dml_analysis.networks import modules  # torch takes seconds to load
 
     return str(modules.device_of(settings))
 
 
-def network_stage(what, unit, jobs, networks, lists, loads, **more):
-    """A Stage whose jobs load some of these networks, and show them the images of these items.
+def network_stage(
+    what: str,
+    unit: str,
+    jobs: list[Job],
+    networks: Iterable[Network],
+    lists: Iterable[Sequence[Item]],
+    loads: Callable[[ResultStore], Iterable[Network]],
+    **more: Any,
+) -> Stage:
+    """Return a Stage whose jobs load some of these networks and embed images of these lists.
 
-    loads: a function from a store to the networks that it takes to make it; more: the Stage's other fields.
+    loads: returns the networks that a store's results come from; more: the Stage's other fields.
+    Raises InputError if there are no networks.
     """
-    networks, items = list(networks), list(chain(*lists))
+    networks, lists = list(networks), list(lists)
     if not networks:
         raise InputError(
-            f"{what}: none of the models has any to give here; see `network` and `embeddings` of the settings' models"
+            f"{what}: no model of the settings can give any; "
+            "see `network` and `embeddings` of the settings' models"
         )
-    return Stage(what, unit, jobs, keep=partial(_keep, networks, lists), check=partial(check, loads, items),
-                 device=partial(device_of, networks[0].settings), **more)  # fmt: skip
+    return Stage(
+        what,
+        unit,
+        jobs,
+        keep=partial(_keep, networks, lists),
+        check=partial(_check, loads, list(chain(*lists))),
+        device=partial(device_of, networks[0].settings),
+        **more,
+    )
 
 
-def _keep(networks, lists):
-    """What is known of the files and shapes of networks, and of the images, for when they are gone."""
+def _keep(networks: Sequence[Network], lists: Sequence[Sequence[Item]]) -> None:
+    """Record checksums and descriptions, so that results can be read without their inputs."""
     settings = networks[0].settings
     checksums.keep(settings, {file for network in networks for file in network.inputs()})
     sources.keep(settings, {network.source for network in networks})
     image_digests.keep(settings, lists)
 
 
-def prepare(networks: list, lists: list) -> None:
-    """Read the files of networks and the beginning of all images in lists of items; keep what is known of them, for when they are gone.
+def prepare(networks: Sequence[Network], sample_lists: Sequence[Sequence[Item]]) -> None:
+    """Read the files of networks and the header of every image, and keep what is known of them.
 
     Raises InputError for the first that is missing or broken.
     """
-    good: set = set()
+    checked_trunks: set[Hashable] = set()
     for network in networks:
-        network.check(good)
+        network.check(checked_trunks)
         check_distance(network)
-    readers.check_images(list(chain(*lists)), check_header)
-    _keep(networks, lists)
+    readers.check_images(list(chain(*sample_lists)), check_header)
+    _keep(networks, sample_lists)
 
 
-def check(loads, items, todo):
-    """Read the checkpoints that todo takes, and the beginning of all images; the first InputError stops a run."""
-    lacking = [store for job, number in todo for store in job.stores if store.lacks(number)]
-    networks = {network.path: network for store in lacking for network in loads(store)}
-    good = set()
+def _check(
+    loads: Callable[[ResultStore], Iterable[Network]],
+    items: Sequence[Item],
+    todo: Iterable[tuple[Job, int]],
+) -> None:
+    """Read the checkpoints that the missing chunks need, and the header of every image.
+
+    Raises InputError for the first that is missing or broken.
+    """
+    stores = [store for job, number in todo for store in job.stores if store.lacks(number)]
+    networks = {network.path: network for store in stores for network in loads(store)}
+    checked_trunks: set[Hashable] = set()
     for network in networks.values():
-        network.check(good)
+        network.check(checked_trunks)
         check_distance(network)
     readers.check_images(items, check_header)

@@ -1,36 +1,55 @@
-"""From image files to what networks take, by a transform: a function from an RGB image to a tensor (3, h, w)."""
+"""Network inputs: image files read and transformed, in threads that read ahead."""
 
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
+from jaxtyping import Float
 from PIL import Image
 
 from dml_analysis.datasets.images import open_image
+from dml_analysis.datasets.readers import Item
 
-AHEAD = 64  # images that are read before the network asks for them
-BLACK = (256, 256)  # the size of the black image, of which nothing depends
+if TYPE_CHECKING:
+    import torch
+
+# From an RGB image to the tensor (3, h, w) that a network takes.
+Transform: TypeAlias = "Callable[[Image.Image], torch.Tensor]"
+
+AHEAD = 64  # images that are read before the network needs them
+BLACK = (256, 256)  # size of the black image; no result depends on it
 
 
-def network_inputs(items, transform):
-    """Yield the transformed image of each item, in their order; threads read ahead while the network is at work.
+def network_inputs(
+    items: Iterable[Item],
+    transform: Transform,
+) -> Iterator["Float[torch.Tensor, '3 h w']"]:
+    """Yield the transformed image of each item, in order.
 
-    Raises InputError on an image that open_image refuses, once it is that image's turn.
+    Threads read the next images while the network is at work. Raises InputError on an image that
+    open_image refuses, once all images before it were yielded.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        coming = deque()
+        queue: deque[Future[torch.Tensor]] = deque()
         for item in items:
-            coming.append(pool.submit(_read, item.path, transform))
-            if len(coming) > AHEAD:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+            queue.append(pool.submit(_read, item.path, transform))
+            if len(queue) > AHEAD:
+                yield queue.popleft().result()
+        while queue:
+            yield queue.popleft().result()
 
 
-def _read(path, transform):
+def _read(path: Path, transform: Transform) -> "Float[torch.Tensor, '3 h w']":
+    """Return the transformed image of a file."""
     return transform(open_image(path))
 
 
-def black_input(transform):
-    """The base image: all black, taken through the same transform; for BN-Inception (-104, -117, -128) everywhere."""
+def black_input(transform: Transform) -> "Float[torch.Tensor, '3 h w']":
+    """Return the transformed black image, which is the baseline of attributions.
+
+    For BN-Inception its channels are -104, -117 and -128 everywhere.
+    """
     return transform(Image.new("RGB", BLACK))

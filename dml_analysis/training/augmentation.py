@@ -1,30 +1,40 @@
-"""Training images as the Reality Check and Roth et al. augmented them: a random part of each, mirrored or not."""
+"""Augmentation of training images: a random part of each, mirrored or not, with other colours.
 
-from typing import NamedTuple
+The kinds are the Reality Check's and those of Roth et al. (ICML 2020, arXiv 2002.08473).
+"""
 
+import random
+from typing import TYPE_CHECKING, NamedTuple
+
+from jaxtyping import Float
 from PIL import Image, ImageEnhance, ImageOps
 
-from dml_analysis.datasets.images import resized_size
+from dml_analysis.datasets.images import Crop, resized_size
+from dml_analysis.networks.transforms import Transform
 
-TRIES = 10  # to find a part of the drawn area and form inside the image; else it is the middle
-GRAY = 0.2  # how often an image whose colours change loses them all
-JITTER = 0.2  # the most that brightness, contrast and saturation change, as a share, and hue, in turns of the circle
-BIG, BIG_OF = 256, (224, 227)  # pixels that the study's `big` shows instead of these, on each side
+if TYPE_CHECKING:
+    import torch
+
+TRIES = 10  # to sample a part inside the image; after that it is the middle
+GRAY = 0.2  # probability that an image whose colours change becomes gray
+JITTER = 0.2  # maximum change of brightness, contrast and saturation (share) and hue (turns)
+BIG, BIG_OF = 256, (224, 227)  # side in pixels of the kind `big`, and the sides it replaces
 
 
 class Augmentation(NamedTuple):
-    """What part of an image is shown, and what becomes of its colours; by default as torchvision's RandomResizedCrop."""
+    """A kind of augmentation; the defaults are torchvision's RandomResizedCrop."""
 
-    scale: tuple | None = (0.08, 1.0)  # which share of the image's area the part has; None: it is cut out, not scaled
-    ratio: tuple = (3 / 4, 4 / 3)  # and its width by its height
+    # Minimum and maximum share of the image's area; None: the part is cut out without resizing.
+    scale: tuple[float, float] | None = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)  # minimum and maximum width by height
     resized: bool = False  # whether the image is resized first, as for evaluation
-    colours: bool = False  # whether they change
-    big: bool = False  # whether more pixels are shown than for evaluation
+    colours: bool = False  # whether colours change
+    big: bool = False  # whether the result has more pixels than for evaluation
 
 
 KINDS = {
     "reality_check": Augmentation((0.16, 1.0), (0.75, 1.33), resized=True),
-    # Of Roth et al. (ICML 2020, arXiv 2002.08473)
+    # Roth et al.
     "base": Augmentation(),
     "adv": Augmentation(colours=True),
     "big": Augmentation(big=True),
@@ -32,50 +42,83 @@ KINDS = {
 }
 
 
-def augmented(image, crop, rng, kind="reality_check"):
-    """An RGB image, of `shown_size(crop, kind)`: a random part of the image, mirrored or not.
+def augmented(
+    image: Image.Image,
+    crop: Crop,
+    rng: random.Random,
+    kind: str = "reality_check",
+) -> Image.Image:
+    """Return a random part of an RGB image, mirrored or not, of `shown_size(crop, kind)`.
 
-    kind: of KINDS; rng: a random.Random. The part is drawn as torchvision's RandomResizedCrop or RandomCrop draw it.
+    kind: one of KINDS. The part is sampled as in torchvision's RandomResizedCrop or RandomCrop.
     """
-    how, image = KINDS[kind], begun(image, crop, kind)
+    augmentation, image = KINDS[kind], begun(image, crop, kind)
     height, width = shown_size(crop, kind)
-    if how.scale is None:
+    if augmentation.scale is None:
         part = image.crop(_window(*image.size, width, height, rng))
     else:
-        box = _part(*image.size, how.scale, how.ratio, rng)
+        box = _part(*image.size, augmentation.scale, augmentation.ratio, rng)
         part = image.crop(box).resize((width, height), Image.Resampling.BILINEAR)
-    if how.colours:
+    if augmentation.colours:
         part = _recoloured(part, rng)
     return ImageOps.mirror(part) if rng.random() < 0.5 else part
 
 
-def begun(image, crop, kind):
-    """What an augmentation begins with, the same each time: the image, or its resized copy. Of that copy it is the same again."""
+def begun(image: Image.Image, crop: Crop, kind: str) -> Image.Image:
+    """Return what an augmentation starts from: the image, or the image resized.
+
+    It involves no randomness, and returns a resized image unchanged.
+    """
     if kind == "none" or not KINDS[kind].resized:
         return image
     return image.resize(resized_size(image.size, crop), Image.Resampling.BILINEAR)
 
 
-def shown_size(crop, kind):
-    """(height, width) of an augmented image: `crop.size`, or for `big` 256 pixels for 224 or 227, others in proportion."""
+def shown_size(crop: Crop, kind: str) -> tuple[int, int]:
+    """Return (height, width) of an augmented image.
+
+    It is `crop.size`, or for `big` 256 pixels for a side of 224 or 227, others in proportion.
+    """
     if not KINDS[kind].big:
         return crop.size
-    return tuple(BIG if side in BIG_OF else round(side * BIG / BIG_OF[0]) for side in crop.size)
+    height, width = (BIG if side in BIG_OF else round(side * BIG / BIG_OF[0]) for side in crop.size)
+    return height, width
 
 
-def _window(width, height, columns, rows, rng):
-    """(left, top, right, bottom) of a random window of an image; where it is larger than that, the image is inside it."""
-    left, top = (rng.randint(min(0, room), max(0, room)) for room in (width - columns, height - rows))
+def _window(
+    width: int,
+    height: int,
+    columns: int,
+    rows: int,
+    rng: random.Random,
+) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom) of a random window of an image.
+
+    width, height: of the image; columns, rows: of the window. A window larger than the image
+    contains it.
+    """
+    left, top = (
+        rng.randint(min(0, spare), max(0, spare)) for spare in (width - columns, height - rows)
+    )
     return left, top, left + columns, top + rows
 
 
-def _part(width, height, scale, ratio, rng):
-    """(left, top, right, bottom) of a random part of an image of this size."""
+def _part(
+    width: int,
+    height: int,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    rng: random.Random,
+) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom) of a random part of an image of this size.
+
+    scale, ratio: as in Augmentation.
+    """
     narrowest, widest = ratio
     for _ in range(TRIES):
         area = width * height * rng.uniform(*scale)
-        form = narrowest * (widest / narrowest) ** rng.random()  # its logarithm is uniform
-        w, h = round((area * form) ** 0.5), round((area / form) ** 0.5)
+        aspect = narrowest * (widest / narrowest) ** rng.random()  # its logarithm is uniform
+        w, h = round((area * aspect) ** 0.5), round((area / aspect) ** 0.5)
         if 0 < w <= width and 0 < h <= height:
             left, top = rng.randint(0, width - w), rng.randint(0, height - h)
             return left, top, left + w, top + h
@@ -84,11 +127,11 @@ def _part(width, height, scale, ratio, rng):
     return left, top, left + w, top + h
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # Colours.
-# ---------------------------------------------------------------------------------------------------------------------
-def _recoloured(image, rng):
-    """The image in gray or not, then with other colours, as torchvision's RandomGrayscale and ColorJitter make them."""
+# -------------------------------------------------------------------------------------------------
+def _recoloured(image: Image.Image, rng: random.Random) -> Image.Image:
+    """Return the image with random colours, as torchvision's RandomGrayscale and ColorJitter."""
     if rng.random() < GRAY:
         image = ImageOps.grayscale(image).convert("RGB")
     for change in rng.sample(CHANGES, len(CHANGES)):
@@ -96,57 +139,74 @@ def _recoloured(image, rng):
     return image
 
 
-def _brighter(image, amount):
+def _brighter(image: Image.Image, amount: float) -> Image.Image:
+    """Return the image with its brightness times 1 + amount."""
     return ImageEnhance.Brightness(image).enhance(1 + amount)
 
 
-def _richer_in_contrast(image, amount):
+def _richer_in_contrast(image: Image.Image, amount: float) -> Image.Image:
+    """Return the image with its contrast times 1 + amount."""
     return ImageEnhance.Contrast(image).enhance(1 + amount)
 
 
-def _more_saturated(image, amount):
+def _more_saturated(image: Image.Image, amount: float) -> Image.Image:
+    """Return the image with its saturation times 1 + amount."""
     return ImageEnhance.Color(image).enhance(1 + amount)
 
 
-def _turned_in_hue(image, turns):
+def _turned_in_hue(image: Image.Image, turns: float) -> Image.Image:
+    """Return the image with its hue shifted by this share of the colour circle."""
     hue, saturation, value = image.convert("HSV").split()
-    hue = hue.point([(each + int(turns * 255)) % 256 for each in range(256)])
+    hue = hue.point([(level + int(turns * 255)) % 256 for level in range(256)])
     return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
 
 
 CHANGES = (_brighter, _richer_in_contrast, _more_saturated, _turned_in_hue)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# To the network.
-# ---------------------------------------------------------------------------------------------------------------------
-def framed(image, crop):
-    """The image, of `crop.size`, in a black frame of which a transform with this crop takes the image alone."""
-    height, width = crop.size
-    side = crop.resized
-    frame = (max(side, width), max(side, height)) if isinstance(side, int) else (side[1], side[0])
-    left, top = round((frame[0] - width) / 2), round((frame[1] - height) / 2)
-    whole = Image.new("RGB", frame)
-    whole.paste(image, (left, top))
-    return whole
+# -------------------------------------------------------------------------------------------------
+# Network inputs.
+# -------------------------------------------------------------------------------------------------
+def framed(image: Image.Image, crop: Crop) -> Image.Image:
+    """Return an image of `crop.size` in a black frame, so that a transform takes all of it.
 
-
-def network_input(image, transform, crop):
-    """The tensor (3, h, w) of all of an image of `crop.size` or larger: what the transform does to colours, and no more.
-
-    transform: with this crop, from an RGB image to a tensor. As it gives `crop.size` only, a larger image goes through it in
-    parts that cover it.
+    The transform is one with this crop: it resizes nothing, and cuts the frame off.
     """
     height, width = crop.size
-    whole = None
+    side = crop.resized
+    if isinstance(side, int):
+        frame = (max(side, width), max(side, height))
+    else:
+        frame = (side[1], side[0])
+    left, top = round((frame[0] - width) / 2), round((frame[1] - height) / 2)
+    canvas = Image.new("RGB", frame)
+    canvas.paste(image, (left, top))
+    return canvas
+
+
+def network_input(
+    image: Image.Image,
+    transform: Transform,
+    crop: Crop,
+) -> "Float[torch.Tensor, '3 h w']":
+    """Return a complete image as a network's input: the transform changes its values only.
+
+    image: of `crop.size` or larger. The transform, one with this crop, gives results of
+    `crop.size`, so a larger image is transformed in tiles that cover it.
+    """
+    height, width = crop.size
+    result = None
     for top in _starts(image.height, height):
         for left in _starts(image.width, width):
-            part = transform(framed(image.crop((left, top, left + width, top + height)), crop))
-            whole = part.new_empty(len(part), image.height, image.width) if whole is None else whole
-            whole[:, top : top + height, left : left + width] = part
-    return whole
+            tile = image.crop((left, top, left + width, top + height))
+            values = transform(framed(tile, crop))
+            if result is None:
+                result = values.new_empty(len(values), image.height, image.width)
+            result[:, top : top + height, left : left + width] = values
+    assert result is not None  # there is at least one tile
+    return result
 
 
-def _starts(length, part):
-    """Where parts begin that cover a length."""
-    return [*range(0, length - part, part), length - part]
+def _starts(length: int, tile: int) -> list[int]:
+    """Return where tiles start that cover a length; the last one ends with it."""
+    return [*range(0, length - tile, tile), length - tile]

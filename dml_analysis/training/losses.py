@@ -1,19 +1,21 @@
-"""The losses that networks are trained with: the paper's fourteen, and any class that settings name.
+"""Losses that networks are trained with: the paper's fourteen, and classes that settings name.
 
-The fourteen are pytorch-metric-learning's, with the best hyperparameters that the Reality Check found.
+The fourteen are pytorch-metric-learning's, with the best hyperparameters of the Reality Check.
 """
 
 import inspect
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import pytorch_metric_learning as library
 import torch
+from jaxtyping import Float
 from pytorch_metric_learning import losses, miners, regularizers
 from torch import nn
 
 from dml_analysis.errors import InputError, one_line
 from dml_analysis.imports import imported, is_name
+from dml_analysis.paper import Model
 from dml_analysis.training.hyperparameters import hyperparameters
 
 CENTERS_PER_CLASS = 10  # of SoftTriple
@@ -21,18 +23,20 @@ LEARNING_RATES = ("proxy_lr", "weights_lr", "beta_lr")  # of a loss's own parame
 
 
 class TrainingLoss(NamedTuple):
+    """A loss, its miner, and how they are used in training."""
+
     function: nn.Module
     miner: Callable | None
-    learning_rate: float | None  # of the loss's own parameters, None where it has none
+    learning_rate: float | None  # of the loss's own parameters; None if it has none
     images_per_class: int  # in a batch
-    decays: bool = True  # whether its own parameters have the weight decay of all others
+    decays: bool = True  # whether weight decay applies to the loss's own parameters
 
 
-def training_loss(model, dataset, classes, dimensions):
-    """A model's loss for `classes` classes and embeddings of `dimensions`.
+def training_loss(model: Model, dataset: str, classes: int, dimensions: int) -> TrainingLoss:
+    """Return a model's loss for `classes` classes and embeddings of `dimensions` dimensions.
 
-    dataset: whose hyperparameters the paper's fourteen take. Raises InputError if a class that settings name cannot be
-    imported, or does not take the arguments that they give.
+    dataset: the one whose hyperparameters the paper's fourteen losses use. Raises InputError if a
+    class that the settings name cannot be imported, or does not take its arguments.
     """
     if model.loss:
         return _named_loss(model, {"num_classes": classes, "embedding_size": dimensions})
@@ -58,28 +62,44 @@ def training_loss(model, dataset, classes, dimensions):
         "SoftTriple": lambda: _soft_triple(proxies, **values),
     }
     function = build[model.name]()
-    # Losses with a vector for each class compare images with these, the others with images of the same class.
-    return TrainingLoss(function, miner, rate, 1 if has_proxies(function) else 4, "no_weight_decay" not in model.key)
+    # Losses with a vector per class compare images with it, the others images of a class.
+    images_per_class = 1 if has_proxies(function) else 4
+    decays = "no_weight_decay" not in model.key
+    return TrainingLoss(function, miner, rate, images_per_class, decays)
 
 
-def has_proxies(function):
-    """Whether a loss has a vector for each class."""
+def has_proxies(function: nn.Module) -> bool:
+    """Return whether a loss has a vector for each class."""
     return any(parameter.ndim > 1 for parameter in function.parameters())
 
 
-def _margin(values, classes):
-    """Margin loss with a learned boundary beta: one for all classes, or one per class."""
-    return losses.MarginLoss(margin=values["margin"], beta=values["init_beta"], learn_beta=True, num_classes=classes)
+def _margin(values: Mapping[str, float], classes: int | None) -> nn.Module:
+    """Return the margin loss with a learned boundary beta: one per class, or one if None."""
+    return losses.MarginLoss(
+        margin=values["margin"],
+        beta=values["init_beta"],
+        learn_beta=True,
+        num_classes=classes,
+    )
 
 
 class ZeroMean(regularizers.ZeroMeanRegularizer):
-    """Of embeddings of length 1, as the library had it when the Reality Check searched for its weight."""
+    """Regularise the sum of the entries of embeddings of length 1.
 
-    def compute_loss(self, embeddings):
+    The Reality Check searched its weight with a version of the library that normalised first.
+    """
+
+    def compute_loss(self, embeddings: Float[torch.Tensor, "n d"]) -> dict[str, Any]:
+        """Return the library's loss dictionary for the normalised embeddings."""
         return super().compute_loss(nn.functional.normalize(embeddings))
 
 
-def _snr_contrastive(pos_margin, neg_margin, regularizer_weight):
+def _snr_contrastive(
+    pos_margin: float,
+    neg_margin: float,
+    regularizer_weight: float,
+) -> nn.Module:
+    """Return the SNR contrastive loss, regularised unless the weight is zero."""
     regularizer = ZeroMean() if regularizer_weight else None
     return losses.SignalToNoiseRatioContrastiveLoss(
         pos_margin=pos_margin,
@@ -89,10 +109,19 @@ def _snr_contrastive(pos_margin, neg_margin, regularizer_weight):
     )
 
 
-def _soft_triple(proxies, la, gamma, margin, reg_weight=None):
+def _soft_triple(
+    proxies: Mapping[str, int],
+    la: float,
+    gamma: float,
+    margin: float,
+    reg_weight: float | None = None,
+) -> nn.Module:
+    """Return SoftTriple; reg_weight: of its regulariser of centres, None for no regulariser."""
     regularizer = None
     if reg_weight is not None:
-        regularizer = regularizers.SparseCentersRegularizer(proxies["num_classes"], CENTERS_PER_CLASS)
+        regularizer = regularizers.SparseCentersRegularizer(
+            proxies["num_classes"], CENTERS_PER_CLASS
+        )
     return losses.SoftTripleLoss(
         **proxies,
         centers_per_class=CENTERS_PER_CLASS,
@@ -104,52 +133,79 @@ def _soft_triple(proxies, la, gamma, margin, reg_weight=None):
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # Losses that settings name.
-# ---------------------------------------------------------------------------------------------------------------------
-def _named_loss(model, known):
+# -------------------------------------------------------------------------------------------------
+def _named_loss(model: Model, known: Mapping[str, Any]) -> TrainingLoss:
+    """Return the loss and the miner that a model names in the settings.
+
+    known: arguments that a class may take. Raises InputError if the loss is not an nn.Module, or
+    `loss_learning_rate` does not fit it, and as instance_of does.
+    """
     where = f"models: {model.name!r}: loss {model.loss}"
-    function = built(where, model.loss, "losses", model.loss_arguments, known)
+    function = instance_of(where, model.loss, "losses", model.loss_arguments, known)
     if not isinstance(function, nn.Module):
         raise InputError(f"{where}: must be a torch.nn.Module, called with embeddings and labels")
     if any(True for _ in function.parameters()) != (model.loss_learning_rate is not None):
-        parameters = (
-            "has parameters of its own: give" if model.loss_learning_rate is None else "has no parameters: remove"
-        )
-        raise InputError(f"{where}: {parameters} `loss_learning_rate`")
+        if model.loss_learning_rate is None:
+            problem = "has parameters of its own: give"
+        else:
+            problem = "has no parameters: remove"
+        raise InputError(f"{where}: {problem} `loss_learning_rate`")
     miner = None
     if model.miner:
         where = f"models: {model.name!r}: miner {model.miner}"
-        miner = built(where, model.miner, "miners", model.miner_arguments, known)
+        miner = instance_of(where, model.miner, "miners", model.miner_arguments, known)
     return TrainingLoss(function, miner, model.loss_learning_rate, model.images_per_class)
 
 
-def check_loss(model, kit, dimensions):
-    """Raise InputError unless a loss that settings name gives one number for a batch of two classes, to be trained by."""
+def check_loss(model: Model, kit: TrainingLoss, dimensions: int) -> None:
+    """Raise InputError unless a loss that the settings name gives one number for a batch.
+
+    The batch has two images of each of two classes. kit: the model's loss; dimensions: of the
+    embeddings. The paper's losses are not checked.
+    """
     if not model.loss:
         return
     where = f"models: {model.name!r}: loss {model.loss}"
     embeddings = torch.eye(4, dimensions, requires_grad=True)
     labels = torch.tensor([0, 0, 1, 1])
     try:
-        value = kit.function(embeddings, labels, kit.miner(embeddings, labels) if kit.miner else None)
-    except Exception as error:  # whatever somebody else's code does
+        tuples = kit.miner(embeddings, labels) if kit.miner else None
+        value = kit.function(embeddings, labels, tuples)
+    except Exception as error:  # any, because it is the user's code
         raise InputError(
-            f"{where}: cannot be called with embeddings (4, {dimensions}), their labels and None or what a miner gives ({one_line(error)})"
+            f"{where}: cannot be called with embeddings (4, {dimensions}), their labels and None "
+            f"or what a miner gives ({one_line(error)})"
         ) from None
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
         raise InputError(f"{where}: must give a tensor of one number for a batch")
 
 
-def built(where, name, module, arguments, known):
-    """An instance of a class of pytorch_metric_learning.<module>, or module:class. known: arguments that it may ask for."""
-    found = imported(name) if is_name(name) else getattr(getattr(library, module), name, None)
-    if not callable(found):
+def instance_of(
+    where: str,
+    name: str,
+    module: str,
+    arguments: Mapping[str, Any],
+    known: Mapping[str, Any],
+) -> Any:
+    """Return an instance of a class of pytorch_metric_learning.<module>, or of module:class.
+
+    where: how messages begin; arguments: its arguments; known: arguments that it gets if it takes
+    them. Raises InputError if there is no such class, or it fails.
+    """
+    if is_name(name):
+        function = imported(name)
+    else:
+        function = getattr(getattr(library, module), name, None)
+    if not callable(function):
         raise InputError(
-            f"{where}: pytorch_metric_learning.{module} has no such class; one of your own is module:class"
+            f"{where}: pytorch_metric_learning.{module} has no such class; "
+            "write one of your own as module:class"
         )
     try:
-        asked = inspect.signature(found).parameters
-        return found(**{key: value for key, value in known.items() if key in asked} | arguments)
-    except Exception as error:  # whatever somebody else's code does
+        parameters = inspect.signature(function).parameters
+        defaults = {key: value for key, value in known.items() if key in parameters}
+        return function(**(defaults | dict(arguments)))
+    except Exception as error:  # any, because it is the user's code
         raise InputError(f"{where}: does not take its arguments ({one_line(error)})") from None

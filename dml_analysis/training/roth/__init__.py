@@ -1,1 +1,1 @@
-"""Losses, miners, batch samplers and regularisation of Roth et al."""
+"""Losses, miners, batch samplers and the regularisation of Roth et al."""

@@ -1,49 +1,70 @@
-"""The rho-regularisation of Roth et al. (ICML 2020, arXiv 2002.08473): a share of all negatives is of the anchor's own class.
+"""Rho-regularisation of Roth et al. (ICML 2020, arXiv 2002.08473): negatives of the anchor's class.
 
-It keeps the images of a class apart, so that the embeddings' spectrum of singular values stays flat. There are two forms, and
-they are not the same loss. A tuple (a, p, n) becomes, with probability rho and independently of all others,
+It keeps the images of a class apart, so that the spectrum of singular values of the embeddings
+stays flat. A tuple (a, p, n) becomes, with probability rho and independently of all others,
 
-    "push"  (a, a, n') - what the study's public code does: nothing is pulled, a and n' are pushed apart;
-    "swap"  (a, p, n') - what the article says: the negative alone is swapped, a and p are pulled together as before,
+    "push"  (a, a, n') - their public code: nothing is pulled, a and n' are pushed apart;
+    "swap"  (a, p, n') - their article: only the negative is swapped, a and p are pulled together,
 
-where n' is a random other image of a's class. The public code has the first form only, as a part of one miner of triplets,
-the distance-weighted one; here either form goes with any miner and with none. With two images of a class in a batch, as in
-the study, n' of "swap" is p itself: the tuple's pull and push are of one pair and cancel, so that it does nearly nothing.
-What is to be compared is a loss with a miner, the same with "push", and the same with "swap", all else equal.
+where n' is a random other image of a's class. The two are different losses. The public code has
+"push" only, as part of one triplet miner, the distance-weighted one; here both forms work with any
+miner, and without one. With two images per class in a batch, as in Roth et al., n' of "swap" is p
+itself: pull and push of the tuple cancel, so that it has nearly no effect. A comparison should
+train a loss with a miner, the same with "push", and the same with "swap", all else equal.
 """
 
+from typing import Any
+
 import torch
+from jaxtyping import Bool, Float, Int
 from pytorch_metric_learning.miners import BaseMiner
 from pytorch_metric_learning.utils import common_functions
 from pytorch_metric_learning.utils import loss_and_miner_utils as tuples_of
 
 from dml_analysis.config import RHO_FORMS
-from dml_analysis.training.losses import built
-from dml_analysis.training.roth.roth_miners import drawn
+from dml_analysis.training.losses import instance_of
+from dml_analysis.training.roth.roth_miners import sampled
 
-ALL_TUPLES = {"triplets": tuples_of.get_all_triplets_indices, "pairs": tuples_of.get_all_pairs_indices}
+ALL_TUPLES = {
+    "triplets": tuples_of.get_all_triplets_indices,
+    "pairs": tuples_of.get_all_pairs_indices,
+}
+Indices = Int[torch.Tensor, " t"]  # of images in a batch
 
 
 class RhoMiner(BaseMiner):
-    """A miner whose tuples are switched with probability rho; see the module's text for `form`.
+    """A miner whose tuples are switched with probability rho; the module's text defines the forms.
 
-    miner: a class of pytorch_metric_learning.miners or module:class, built with `arguments`; or a miner; or None, for all
-    tuples of a batch, which are `tuples`: "triplets" or "pairs". Losses of either kind take both, but triplets made into
-    pairs have each pair many times, and pairs made into triplets have a switched negative beside every positive.
+    With rho = 0 it returns the miner's result, None without a miner, and uses no random numbers:
+    the loss is exactly the plain one. Otherwise it returns three or four tensors, as the miner
+    does. Random numbers come from torch's global generator.
 
-    With rho = 0 it gives what the miner gives, None without one, and draws nothing: the loss is the plain one, bit for bit.
-    Else it gives three or four tensors as the miner does. Random draws are those of torch's global generator.
-
-    "swap" may make a pair both a positive and a negative one, which the library's losses on whole matrices refuse
-    (MultiSimilarityLoss, GeneralizedLiftedStructureLoss).
-
-    Raises ValueError if rho is not in [0, 1], the form or tuples are unknown, or arguments are given without a named miner.
+    "swap" may make a pair both positive and negative. The library's losses on complete matrices
+    (MultiSimilarityLoss, GeneralizedLiftedStructureLoss) refuse such pairs.
     """
 
-    def __init__(self, miner=None, rho=0.2, form="swap", tuples="triplets", **arguments):
+    def __init__(
+        self,
+        miner: Any = None,
+        rho: float = 0.2,
+        form: str = "swap",
+        tuples: str = "triplets",
+        **arguments: Any,
+    ) -> None:
+        """Set the miner and how its tuples are switched.
+
+        miner: the name of a class of pytorch_metric_learning.miners or module:class, created with
+        `arguments`; or a miner; or None for all tuples of a batch. tuples: their kind in that
+        case, "triplets" or "pairs". Losses of either kind take both. But triplets made into pairs
+        have each pair many times, and pairs made into triplets have a switched negative for every
+        positive.
+
+        Raises ValueError if rho is not in [0, 1], form or tuples are unknown, or arguments are
+        given without a miner's name.
+        """
         super().__init__()
         if not 0 <= rho <= 1:
-            raise ValueError(f"rho is {rho}, but must be a probability, from 0 to 1")
+            raise ValueError(f"rho is {rho}, but must be between 0 and 1")
         if form not in RHO_FORMS:
             raise ValueError(f"unknown form {form!r}; known: {', '.join(RHO_FORMS)}")
         if tuples not in ALL_TUPLES:
@@ -51,25 +72,50 @@ class RhoMiner(BaseMiner):
         if arguments and not isinstance(miner, str):
             raise ValueError(f"{', '.join(arguments)}: only a miner that is named takes arguments")
         if isinstance(miner, str):
-            miner = built(f"miner {miner}", miner, "miners", arguments, {})
+            miner = instance_of(f"miner {miner}", miner, "miners", arguments, {})
         self.miner, self.rho, self.form, self.tuples = miner, rho, form, tuples
 
-    def forward(self, embeddings, labels, ref_emb=None, ref_labels=None):
+    def forward(
+        self,
+        embeddings: Float[torch.Tensor, "n d"],
+        labels: Int[torch.Tensor, " n"],
+        ref_emb: Float[torch.Tensor, "n d"] | None = None,
+        ref_labels: Int[torch.Tensor, " n"] | None = None,
+    ) -> tuple[Indices, ...] | None:
+        """Return the switched tuples of a batch; see the class for rho = 0."""
         if self.rho == 0:
             return self.miner(embeddings, labels) if self.miner else None
         return super().forward(embeddings, labels, ref_emb, ref_labels)
 
-    def mine(self, embeddings, labels, ref_emb, ref_labels):
+    def mine(
+        self,
+        embeddings: Float[torch.Tensor, "n d"],
+        labels: Int[torch.Tensor, " n"],
+        ref_emb: Float[torch.Tensor, "n d"],
+        ref_labels: Int[torch.Tensor, " n"],
+    ) -> tuple[Indices, ...]:
+        """Return the switched tuples of a batch.
+
+        Raises ValueError if reference embeddings are given, as the library's miners do.
+        """
         common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
-        found = self.miner(embeddings, labels) if self.miner else ALL_TUPLES[self.tuples](labels)
-        switched = switched_triplets if len(found) == 3 else switched_pairs
-        return switched(found, labels, self.rho, self.form)
+        if self.miner:
+            tuples = self.miner(embeddings, labels)
+        else:
+            tuples = ALL_TUPLES[self.tuples](labels)
+        switched = switched_triplets if len(tuples) == 3 else switched_pairs
+        return switched(tuples, labels, self.rho, self.form)
 
 
-def switched_triplets(triplets, labels, rho, form):
-    """Triplets (a, p, n), each (t,), of which each is switched with probability rho. labels (n,): of the batch.
+def switched_triplets(
+    triplets: tuple[Indices, Indices, Indices],
+    labels: Int[torch.Tensor, " n"],
+    rho: float,
+    form: str,
+) -> tuple[Indices, Indices, Indices]:
+    """Return triplets (a, p, n), of which each is switched with probability rho.
 
-    An image that has no other of its class is an anchor as before.
+    labels: of the batch. Triplets whose anchor is alone in its class stay as they are.
     """
     anchors, positives, negatives = triplets
     switched, others = _others(anchors, labels, rho)
@@ -78,23 +124,33 @@ def switched_triplets(triplets, labels, rho, form):
     return anchors, positives, negatives.masked_scatter(switched, others)
 
 
-def switched_pairs(pairs, labels, rho, form):
-    """Pairs (a1, p, a2, n), positive ones (s,) and negative ones (t,), of which each is switched with probability rho.
+def switched_pairs(
+    pairs: tuple[Indices, Indices, Indices, Indices],
+    labels: Int[torch.Tensor, " n"],
+    rho: float,
+    form: str,
+) -> tuple[Indices, Indices, Indices, Indices]:
+    """Return positive pairs (a1, p) and negative pairs (a2, n), switched with probability rho.
 
-    Of a negative pair n is replaced. With "push" each positive pair is dropped with probability rho too: a switched triplet
-    loses its pull and its negative together, so of all pulls a share of 1 - rho is left, and of all pushes a share of rho is
-    inside a class. Pairs, which have no partner, keep these shares if each is switched by itself.
+    A switched negative pair has another n. With "push" each positive pair is also dropped with
+    probability rho. A switched triplet loses its pull and its negative together: a share 1 - rho
+    of all pulls remains, and a share rho of all pushes is within a class. Pairs are not linked, and
+    keep these shares if each is switched by itself.
     """
     pulled, positives, pushed, negatives = pairs
     switched, others = _others(pushed, labels, rho)
     if form == "push":
-        kept = torch.rand(len(pulled), device=labels.device) >= rho
-        pulled, positives = pulled[kept], positives[kept]
+        remaining = torch.rand(len(pulled), device=labels.device) >= rho
+        pulled, positives = pulled[remaining], positives[remaining]
     return pulled, positives, pushed, negatives.masked_scatter(switched, others)
 
 
-def _others(anchors, labels, rho):
-    """Which tuples (t,) are switched, and for each of those a random other image of its anchor's class."""
+def _others(
+    anchors: Indices,
+    labels: Int[torch.Tensor, " n"],
+    rho: float,
+) -> tuple[Bool[torch.Tensor, " t"], Int[torch.Tensor, " switched"]]:
+    """Return a mask of switched tuples, and for each a random other image of its class."""
     same = (labels.unsqueeze(1) == labels).fill_diagonal_(False)
     switched = (torch.rand(len(anchors), device=labels.device) < rho) & same.any(dim=1)[anchors]
-    return switched, drawn(same[anchors[switched]])
+    return switched, sampled(same[anchors[switched]])

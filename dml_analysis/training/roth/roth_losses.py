@@ -1,13 +1,16 @@
-"""Losses as the study of Roth et al. (ICML 2020, arXiv 2002.08473) has them, where the library's classes alone are not those.
+"""Losses of Roth et al. (ICML 2020, arXiv 2002.08473) that differ from the library's defaults.
 
-Each is called as the library's: loss(embeddings (n, d), labels (n,), indices_tuple=None), the last being what a miner gives.
-The functions compose parts of the library, whose classes take distances and reducers that settings cannot write down;
-what they say of the study is of its public code. Of its other losses the margin loss is the library's MarginLoss.
+They are called like pytorch-metric-learning's: loss(embeddings (n, d), labels (n,),
+indices_tuple=None), the last being a miner's result. The functions combine parts of the library
+that settings cannot name, such as distances and reducers. Remarks on Roth et al. are about their
+public code. Their margin loss is the library's MarginLoss.
 """
 
 import math
+from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from pytorch_metric_learning import distances, losses, reducers, regularizers
 from pytorch_metric_learning.losses import BaseMetricLossFunction
 from pytorch_metric_learning.utils import common_functions
@@ -16,38 +19,47 @@ from torch import nn
 from torch.nn import functional
 
 from dml_analysis.training.losses import ZeroMean
-from dml_analysis.training.roth.roth_miners import drawn
+from dml_analysis.training.roth.roth_miners import sampled
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Of pairs and triplets.
-# ---------------------------------------------------------------------------------------------------------------------
-def contrastive(pos_margin=0, neg_margin=1):
-    """The contrastive loss, averaged over all positive and all negative pairs.
+# -------------------------------------------------------------------------------------------------
+# Pairs and triplets.
+# -------------------------------------------------------------------------------------------------
+def contrastive(pos_margin: float = 0, neg_margin: float = 1) -> nn.Module:
+    """Return the contrastive loss, averaged over all positive and all negative pairs.
 
-    The library by itself averages over the pairs with a loss above zero. A pair (a, a) of rho-regularisation is one of these
-    or not by rounding: its distance is computed as up to 1e-3.
+    The library by default averages over pairs with a loss above zero. Rounding decides whether a
+    pair (a, a) of rho-regularisation is one of these: its distance is computed as up to 1e-3.
     """
-    return losses.ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin, reducer=reducers.MeanReducer())
+    return losses.ContrastiveLoss(
+        pos_margin=pos_margin, neg_margin=neg_margin, reducer=reducers.MeanReducer()
+    )
 
 
-def triplet(margin=0.2):
-    """The triplet loss on squared Euclidean distances, averaged over all triplets."""
+def triplet(margin: float = 0.2) -> nn.Module:
+    """Return the triplet loss on squared Euclidean distances, averaged over all triplets."""
     return losses.TripletMarginLoss(
         margin=margin, distance=distances.LpDistance(power=2), reducer=reducers.MeanReducer()
     )
 
 
-def multi_similarity(alpha=2, beta=40, base=0.5):
-    """The Multi Similarity loss, averaged over the anchors for which MultiSimilarityMiner finds something."""
-    return losses.MultiSimilarityLoss(alpha=alpha, beta=beta, base=base, reducer=reducers.AvgNonZeroReducer())
+def multi_similarity(alpha: float = 2, beta: float = 40, base: float = 0.5) -> nn.Module:
+    """Return the Multi Similarity loss, averaged over anchors with tuples of its miner."""
+    return losses.MultiSimilarityLoss(
+        alpha=alpha,
+        beta=beta,
+        base=base,
+        reducer=reducers.AvgNonZeroReducer(),
+    )
 
 
-def snr_triplet(margin=0.2, regularizer_weight=0.005):
-    """The triplet loss on SNR distances, averaged over the triplets with a loss above zero (Yuan et al. 2019).
+def snr_triplet(margin: float = 0.2, regularizer_weight: float = 0.005) -> nn.Module:
+    """Return the triplet loss on SNR distances, averaged over triplets with a loss above zero.
 
-    The SNR distance is var(a - b) / var(a) over dimensions (unbiased). regularizer_weight: of the mean |sum of an embedding's
-    entries|; the study drops it with distance-weighted mining, and not with the regularised one. All on embeddings of length 1.
+    The SNR distance is var(a - b) / var(a) over dimensions, unbiased (Yuan et al. 2019), on
+    embeddings of length 1. regularizer_weight: of the mean absolute sum of an embedding's entries.
+    Roth et al. omit the regulariser with distance-weighted mining, but not with the regularised
+    form of that mining.
     """
     return losses.TripletMarginLoss(
         margin=margin,
@@ -58,156 +70,241 @@ def snr_triplet(margin=0.2, regularizer_weight=0.005):
 
 
 class QuadrupletLoss(BaseMetricLossFunction):
-    """Mean of relu(d(a, p) - d(a, n) + margin_1) over triplets, and of relu(d(a, p) - d(n, n') + margin_2) (Chen et al. 2017).
+    """The quadruplet loss on Euclidean distances of embeddings of length 1 (Chen et al. 2017).
 
-    Distances are Euclidean on embeddings of length 1. n' is a random image of a class other than a's and n's, by torch's global
-    generator, which a training seeds before each step; the study takes any image but n. A triplet without such an image has
-    the first term only. All triplets of the batch where no miner gives some.
+    It is the mean of relu(d(a, p) - d(a, n) + margin_1) over triplets, plus the mean of
+    relu(d(a, p) - d(n, n') + margin_2). n' is a random image of a class other than a's and n's, by
+    torch's global generator, which training seeds before each step; Roth et al. take any image
+    except n. A triplet without such an image has the first term only. Without a miner all triplets
+    of the batch are used.
     """
 
-    def __init__(self, margin_1=0.2, margin_2=0.2):
+    def __init__(self, margin_1: float = 0.2, margin_2: float = 0.2) -> None:
+        """Set the margins of the two terms."""
         super().__init__()
         self.margin_1, self.margin_2 = margin_1, margin_2
 
-    def compute_loss(self, embeddings, labels, indices_tuple, ref_emb, ref_labels):
+    def compute_loss(
+        self,
+        embeddings: Float[torch.Tensor, "n d"],
+        labels: Int[torch.Tensor, " n"],
+        indices_tuple: tuple | None,
+        ref_emb: Float[torch.Tensor, "n d"],
+        ref_labels: Int[torch.Tensor, " n"],
+    ) -> dict[str, Any]:
+        """Return the library's loss dictionary with both terms."""
         common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
         a, p, n = tuples_of.convert_to_triplets(indices_tuple, labels, t_per_anchor="all")
         terms = self.zero_losses()
         if not len(a):
             return terms
         distance = self.distance(embeddings)
-        terms["triplet_loss"] = _of_triplets(distance[a, p] - distance[a, n] + self.margin_1, (a, p, n))
+        violation = distance[a, p] - distance[a, n] + self.margin_1
+        terms["triplet_loss"] = _hinge(violation, (a, p, n))
         of_third_class = (labels != labels[a].unsqueeze(1)) & (labels != labels[n].unsqueeze(1))
         has_one = of_third_class.any(dim=1)
         if has_one.any():
-            a, p, n, fourth = a[has_one], p[has_one], n[has_one], drawn(of_third_class[has_one])
-            terms["quadruplet_loss"] = _of_triplets(distance[a, p] - distance[n, fourth] + self.margin_2, (a, p, n))
+            a, p, n = a[has_one], p[has_one], n[has_one]
+            fourth = sampled(of_third_class[has_one])
+            violation = distance[a, p] - distance[n, fourth] + self.margin_2
+            terms["quadruplet_loss"] = _hinge(violation, (a, p, n))
         return terms
 
-    def _sub_loss_names(self):
+    def _sub_loss_names(self) -> list[str]:
+        """Return the names of the two terms."""
         return ["triplet_loss", "quadruplet_loss"]
 
 
-def _of_triplets(violation, triplets):
-    return {"losses": functional.relu(violation), "indices": triplets, "reduction_type": "triplet"}
+def _hinge(violation: Float[torch.Tensor, " t"], triplets: tuple) -> dict[str, Any]:
+    """Return the library's loss dictionary of the positive part, one value per triplet."""
+    return {
+        "losses": functional.relu(violation),
+        "indices": triplets,
+        "reduction_type": "triplet",
+    }
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Of whole batches.
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
+# Complete batches.
+# -------------------------------------------------------------------------------------------------
 class HistogramLoss(BaseMetricLossFunction):
-    """The probability that a negative pair is more alike than a positive one, by histograms (Ustinova and Lempitsky 2016).
+    """The histogram loss on cosine similarities (Ustinova and Lempitsky 2016).
 
-    n_bins: nodes of the histograms, from cosine -1 to 1; a pair counts for the two nodes beside it, by nearness. All pairs of
-    the batch; zero where there are none of a kind. Raises ValueError if a miner's tuples are given.
+    It estimates the probability that a negative pair is more similar than a positive one, over all
+    pairs of a batch. A pair counts for its two nearest nodes, in proportion to nearness.
 
-    The library's HistogramLoss(n_bins=64) has 65 nodes. It fails on two images that are alike: their cosine is 1, for which
-    it looks for a node beyond the last.
+    The library's HistogramLoss(n_bins=64) has 65 nodes. It fails on two equal images: their cosine
+    is 1, for which it uses a node beyond the last.
     """
 
-    def __init__(self, n_bins=65):
+    def __init__(self, n_bins: int = 65) -> None:
+        """Set the number of nodes of the histograms, from cosine -1 to 1."""
         super().__init__()
         self.n_bins = n_bins
 
-    def compute_loss(self, embeddings, labels, indices_tuple, ref_emb, ref_labels):
+    def compute_loss(
+        self,
+        embeddings: Float[torch.Tensor, "n d"],
+        labels: Int[torch.Tensor, " n"],
+        indices_tuple: tuple | None,
+        ref_emb: Float[torch.Tensor, "n d"],
+        ref_labels: Int[torch.Tensor, " n"],
+    ) -> dict[str, Any]:
+        """Return the library's loss dictionary; zero unless there are pairs of both kinds.
+
+        Raises ValueError if a miner's tuples are given.
+        """
         common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
         common_functions.indices_tuple_not_supported(indices_tuple)
         first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
-        cosines, same = self.distance(embeddings)[first, second], labels[first] == labels[second]
+        cosines = self.distance(embeddings)[first, second]
+        same = labels[first] == labels[second]
         if same.all() or not same.any():
             return self.zero_losses()
         positive, negative = self._histogram(cosines[same]), self._histogram(cosines[~same])
         loss = (negative * positive.cumsum(dim=0)).sum()
         return {"loss": {"losses": loss, "indices": None, "reduction_type": "already_reduced"}}
 
-    def _histogram(self, cosines):
+    def _histogram(self, cosines: Float[torch.Tensor, " pairs"]) -> Float[torch.Tensor, " bins"]:
+        """Return the share of pairs at each node."""
         last = self.n_bins - 1
-        place = (cosines.clamp(-1, 1) + 1) * last / 2
-        below = place.detach().floor().clamp(max=last - 1).long()
-        share = place - below
+        position = (cosines.clamp(-1, 1) + 1) * last / 2
+        below = position.detach().floor().clamp(max=last - 1).long()
+        share = position - below
         histogram = torch.zeros(self.n_bins, dtype=cosines.dtype, device=cosines.device)
-        return histogram.index_add(0, below, 1 - share).index_add(0, below + 1, share) / len(cosines)
+        histogram = histogram.index_add(0, below, 1 - share).index_add(0, below + 1, share)
+        return histogram / len(cosines)
 
-    def get_default_distance(self):
+    def get_default_distance(self) -> distances.BaseDistance:
+        """Return the cosine similarity."""
         return distances.CosineSimilarity()
 
 
-def lifted(neg_margin=1, l2_weight=0.005):
-    """The generalised lifted structure loss (Hermans et al. 2017) on embeddings as they are.
+def lifted(neg_margin: float = 1, l2_weight: float = 0.005) -> nn.Module:
+    """Return the generalised lifted structure loss, embeddings not normalised.
 
-    Mean over anchors of relu(log sum exp d(a, p) + log sum exp(neg_margin - d(a, n))), and l2_weight times the embeddings'
-    mean length.
+    It is the mean over anchors of relu(log sum exp d(a, p) + log sum exp(neg_margin - d(a, n)))
+    (Hermans et al. 2017), plus l2_weight times the embeddings' mean length.
     """
     return losses.GeneralizedLiftedStructureLoss(
-        neg_margin=neg_margin, distance=distances.LpDistance(normalize_embeddings=False), **_mean_length(l2_weight)
+        neg_margin=neg_margin,
+        distance=distances.LpDistance(normalize_embeddings=False),
+        **_mean_length(l2_weight),
     )
 
 
-def npair(l2_weight=0.005):
-    """The N-pair loss on embeddings as they are: every image is an anchor, all images of other classes are its negatives.
+def npair(l2_weight: float = 0.005) -> nn.Module:
+    """Return the N-pair loss, embeddings not normalised.
 
-    Mean over positive pairs of log(1 + sum exp(a n - a p)), which is NTXentLoss at temperature 1, and l2_weight times the
-    embeddings' mean length. NPairsLoss is that of Sohn (2016): one anchor a class, and one negative of each other class. The
-    study divides embeddings of BN-Inception by 4.
+    Every image is an anchor, and all images of other classes are its negatives. It is the mean
+    over positive pairs of log(1 + sum exp(a n - a p)), which is NTXentLoss at temperature 1, plus
+    l2_weight times the embeddings' mean length. The library's NPairsLoss is that of Sohn (2016):
+    one anchor per class, and one negative of each other class. Roth et al. divide embeddings of
+    BN-Inception by 4.
     """
     return losses.NTXentLoss(
-        temperature=1, distance=distances.DotProductSimilarity(normalize_embeddings=False), **_mean_length(l2_weight)
+        temperature=1,
+        distance=distances.DotProductSimilarity(normalize_embeddings=False),
+        **_mean_length(l2_weight),
     )
 
 
-def angular_npair(alpha=45, angular_weight=2, l2_weight=0.005):
-    """`npair` on embeddings as they are, and angular_weight times the angular loss on those of length 1 (Wang et al. 2017).
+def angular_npair(
+    alpha: float = 45,
+    angular_weight: float = 2,
+    l2_weight: float = 0.005,
+) -> nn.Module:
+    """Return `npair` plus angular_weight times the angular loss (Wang et al. 2017).
 
-    alpha: in degrees. The study bounds the exponents of its N-pair term by 50.
+    The angular loss takes embeddings of length 1. alpha: in degrees. Roth et al. limit the
+    exponents of the N-pair term to 50.
     """
     return losses.MultipleLosses(
-        {"npair": npair(l2_weight), "angular": _Angular(alpha)}, weights={"npair": 1, "angular": angular_weight}
+        {"npair": npair(l2_weight), "angular": _Angular(alpha)},
+        weights={"npair": 1, "angular": angular_weight},
     )
 
 
 class _Angular(losses.AngularLoss):
-    """The library's, which leaves negatives as long as they are."""
+    """The angular loss on normalised embeddings; the library's does not normalise negatives."""
 
-    def forward(self, embeddings, *others):
+    def forward(self, embeddings: Float[torch.Tensor, "n d"], *others: Any) -> torch.Tensor:
+        """Return the loss of a batch; others: labels and tuples."""
         return super().forward(functional.normalize(embeddings), *others)
 
 
-def _mean_length(weight):
-    """Arguments of a loss that add `weight` times the embeddings' mean length."""
-    return {"embedding_regularizer": regularizers.LpRegularizer(), "embedding_reg_weight": weight}
+def _mean_length(weight: float) -> dict[str, Any]:
+    """Return the arguments of a loss that add `weight` times the embeddings' mean length."""
+    return {
+        "embedding_regularizer": regularizers.LpRegularizer(),
+        "embedding_reg_weight": weight,
+    }
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# With a vector for each class. They are of length 1 where they are used, so the smaller they begin, the further a step of a
-# learning rate turns them: the library's have entries of standard deviation 1.
-# ---------------------------------------------------------------------------------------------------------------------
-def softmax(num_classes, embedding_size, temperature=0.05):
-    """The normalised softmax on embeddings and class vectors of length 1 (Zhai and Wu 2018), which the study calls softmax."""
+# -------------------------------------------------------------------------------------------------
+# A vector per class. Vectors are normalised before use, so smaller initial vectors turn further in
+# a step of the same learning rate. The library's entries have standard deviation 1.
+# -------------------------------------------------------------------------------------------------
+def softmax(num_classes: int, embedding_size: int, temperature: float = 0.05) -> nn.Module:
+    """Return the normalised softmax loss, which Roth et al. call softmax (Zhai and Wu 2018).
+
+    Embeddings and class vectors have length 1.
+    """
     return losses.NormalizedSoftmaxLoss(
-        num_classes, embedding_size, temperature=temperature, weight_init_func=_uniform(embedding_size)
+        num_classes,
+        embedding_size,
+        temperature=temperature,
+        weight_init_func=_uniform(embedding_size),
     )
 
 
-def arcface(num_classes, embedding_size, margin=28.6479, scale=16):
-    """ArcFace (Deng et al. 2019); margin: in degrees, .5 radians by default. The study clamps cosines to >= 0."""
+def arcface(
+    num_classes: int,
+    embedding_size: int,
+    margin: float = 28.6479,
+    scale: float = 16,
+) -> nn.Module:
+    """Return ArcFace (Deng et al. 2019).
+
+    margin: in degrees, by default 0.5 radians. Roth et al. clamp cosines to be at least 0.
+    """
     return losses.ArcFaceLoss(
-        num_classes, embedding_size, margin=margin, scale=scale, weight_init_func=_uniform(embedding_size)
+        num_classes,
+        embedding_size,
+        margin=margin,
+        scale=scale,
+        weight_init_func=_uniform(embedding_size),
     )
 
 
-def proxy_nca(num_classes, embedding_size, softmax_scale=9):
-    """ProxyNCA (Movshovitz-Attias et al. 2017) by squared distances, nine times as large: the study has lengths of 3.
+def proxy_nca(num_classes: int, embedding_size: int, softmax_scale: float = 9) -> nn.Module:
+    """Return ProxyNCA on squared distances (Movshovitz-Attias et al. 2017).
 
-    The denominator is the library's, a sum over all proxies; the study's is over those of other classes.
+    softmax_scale: by default 9, because vectors have length 3 in Roth et al. The denominator is
+    the library's, a sum over all proxies; theirs is over those of other classes.
     """
     initial = common_functions.TorchInitWrapper(nn.init.normal_, std=1 / 8)
-    return losses.ProxyNCALoss(num_classes, embedding_size, softmax_scale=softmax_scale, weight_init_func=initial)
+    return losses.ProxyNCALoss(
+        num_classes,
+        embedding_size,
+        softmax_scale=softmax_scale,
+        weight_init_func=initial,
+    )
 
 
-def soft_triple(num_classes, embedding_size, centers_per_class=2, la=8, gamma=0.1, margin=0.01, reg_weight=0.2):
-    """SoftTriple with its regulariser of centres (Qian et al. 2019).
+def soft_triple(
+    num_classes: int,
+    embedding_size: int,
+    centers_per_class: int = 2,
+    la: float = 8,
+    gamma: float = 0.1,
+    margin: float = 0.01,
+    reg_weight: float = 0.2,
+) -> nn.Module:
+    """Return SoftTriple with its regulariser of centres (Qian et al. 2019).
 
-    The study weighs centres by a softmax over classes, of similarities times gamma; the article over centres, divided by it.
+    Roth et al. weight centres by a softmax over classes, of similarities times gamma. The original
+    article uses a softmax over centres, of similarities divided by gamma.
     """
     return losses.SoftTripleLoss(
         num_classes,
@@ -221,17 +318,25 @@ def soft_triple(num_classes, embedding_size, centers_per_class=2, la=8, gamma=0.
     )
 
 
-def _uniform(embedding_size):
+def _uniform(embedding_size: int) -> common_functions.TorchInitWrapper:
+    """Return the initialisation that is uniform within +-1 / sqrt(embedding_size)."""
     bound = 1 / math.sqrt(embedding_size)
     return common_functions.TorchInitWrapper(nn.init.uniform_, a=-bound, b=bound)
 
 
 class SoftmaxLoss(nn.Module):
-    """A linear layer with a bias, and cross entropy, on embeddings as they are. A miner's tuples make no difference."""
+    """A linear classifier with cross entropy, embeddings not normalised; tuples are ignored."""
 
-    def __init__(self, num_classes, embedding_size):
+    def __init__(self, num_classes: int, embedding_size: int) -> None:
+        """Create the classifier, which has a bias."""
         super().__init__()
         self.linear = nn.Linear(embedding_size, num_classes)
 
-    def forward(self, embeddings, labels, indices_tuple=None):
+    def forward(
+        self,
+        embeddings: Float[torch.Tensor, "n d"],
+        labels: Int[torch.Tensor, " n"],
+        indices_tuple: tuple | None = None,
+    ) -> Float[torch.Tensor, ""]:
+        """Return the mean cross entropy of a batch."""
         return functional.cross_entropy(self.linear(embeddings), labels)

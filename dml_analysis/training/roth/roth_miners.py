@@ -1,114 +1,192 @@
-"""The tuple miners that Roth et al. (ICML 2020, arXiv 2002.08473) compare: one triplet for each anchor.
+"""Tuple miners that Roth et al. (ICML 2020, arXiv 2002.08473) compare: one triplet per anchor.
 
-All are called as the library's: miner(embeddings (n, d), labels (n,)) gives (anchors, positives, negatives), each (t,), without
-gradient. An anchor is any image that has another of its class and one of another class in the batch; where there is none, the
-three are empty. Distances are Euclidean on embeddings of length 1. Random draws are those of torch's global generator, which
-a training seeds before each step.
+They are called like the library's miners: miner(embeddings (n, d), labels (n,)) returns (anchors,
+positives, negatives), each (t,), without gradients. An anchor is an image with another one of its
+class and one of another class in the batch; without anchors the three are empty. Distances are
+Euclidean on embeddings of length 1. Random numbers come from torch's global generator, which
+training seeds before each step.
 """
 
 import math
 
 import torch
+from jaxtyping import Bool, Float, Int, Shaped
 from pytorch_metric_learning.miners import BaseMiner
 from pytorch_metric_learning.utils import common_functions
 
 
-def drawn(weights):
-    """A random column (t,) for each row of weights (t, n) >= 0, which may be a mask; every row needs one above zero."""
+def sampled(weights: Shaped[torch.Tensor, "t n"]) -> Int[torch.Tensor, " t"]:
+    """Return a random column index for each row, with probability proportional to its weight.
+
+    weights: non-negative, or a mask; every row needs one above zero.
+    """
     return torch.multinomial(weights.float(), 1).squeeze(1)
 
 
 class _OnePerAnchor(BaseMiner):
-    """What the miners share. They differ in `draw`."""
+    """The common part of the miners; subclasses define `draw`."""
 
-    def mine(self, embeddings, labels, ref_emb, ref_labels):
+    def mine(
+        self,
+        embeddings: Float[torch.Tensor, "n d"],
+        labels: Int[torch.Tensor, " n"],
+        ref_emb: Float[torch.Tensor, "n d"],
+        ref_labels: Int[torch.Tensor, " n"],
+    ) -> tuple[Int[torch.Tensor, " t"], ...]:
+        """Return (anchors, positives, negatives), indices into the batch.
+
+        Raises ValueError if reference embeddings are given, as the library's miners do.
+        """
         common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
         same = labels.unsqueeze(1) == labels
         positives = same.clone().fill_diagonal_(False)
         anchors = torch.where(positives.any(dim=1) & ~same.all(dim=1))[0]
         distances = self.distance(embeddings)[anchors]
-        return anchors, *self.draw(distances, positives[anchors], ~same[anchors], embeddings.shape[1])
+        return anchors, *self.draw(
+            distances,
+            positives[anchors],
+            ~same[anchors],
+            embeddings.shape[1],
+        )
 
-    def draw(self, distances, positives, negatives, dimensions):
-        """(positives (t,), negatives (t,)) for t anchors.
+    def draw(
+        self,
+        distances: Float[torch.Tensor, "t n"],
+        positives: Bool[torch.Tensor, "t n"],
+        negatives: Bool[torch.Tensor, "t n"],
+        dimensions: int,
+    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+        """Return one positive and one negative for each of t anchors.
 
-        distances (t, n): from the anchors to all images; positives, negatives (t, n): which of these are.
+        distances: from the anchors to all images; positives, negatives: which images are
+        candidates; dimensions: of the embeddings.
         """
         raise NotImplementedError
 
 
 class RandomMiner(_OnePerAnchor):
-    """A random positive and a random negative."""
+    """Sample a random positive and a random negative."""
 
-    def draw(self, distances, positives, negatives, dimensions):
-        return drawn(positives), drawn(negatives)
+    def draw(
+        self,
+        distances: Float[torch.Tensor, "t n"],
+        positives: Bool[torch.Tensor, "t n"],
+        negatives: Bool[torch.Tensor, "t n"],
+        dimensions: int,
+    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+        """Return a random positive and a random negative per anchor."""
+        return sampled(positives), sampled(negatives)
 
 
 class SemihardMiner(_OnePerAnchor):
-    """A random positive p, and a random negative with d(a, p) < d(a, n) < d(a, p) + margin; any where there is none."""
+    """Sample a random positive p, and a negative n with d(a, p) < d(a, n) < d(a, p) + margin.
 
-    def __init__(self, margin=0.2):
+    An anchor without such a negative takes a random one.
+    """
+
+    def __init__(self, margin: float = 0.2) -> None:
+        """Set the margin, a Euclidean distance on embeddings of length 1."""
         super().__init__()
         self.margin = margin
 
-    def draw(self, distances, positives, negatives, dimensions):
-        chosen = drawn(positives)
-        bound = distances.gather(1, chosen.unsqueeze(1))
+    def draw(
+        self,
+        distances: Float[torch.Tensor, "t n"],
+        positives: Bool[torch.Tensor, "t n"],
+        negatives: Bool[torch.Tensor, "t n"],
+        dimensions: int,
+    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+        """Return a random positive and a semihard negative per anchor."""
+        positive = sampled(positives)
+        bound = distances.gather(1, positive.unsqueeze(1))
         semihard = negatives & (distances > bound) & (distances < bound + self.margin)
-        return chosen, drawn(_or_else(semihard, negatives))
+        return positive, sampled(_rows_or(semihard, negatives))
 
 
 class SofthardMiner(_OnePerAnchor):
-    """A random hard positive and a random hard negative; any where there is no hard one.
+    """Sample a random hard positive and a random hard negative.
 
-    A positive is hard if it is farther than the nearest negative, a negative if it is nearer than the farthest positive.
+    A positive is hard if it is farther than the nearest negative, a negative if it is nearer than
+    the farthest positive. An anchor without a hard one takes a random one.
     """
 
-    def draw(self, distances, positives, negatives, dimensions):
+    def draw(
+        self,
+        distances: Float[torch.Tensor, "t n"],
+        positives: Bool[torch.Tensor, "t n"],
+        negatives: Bool[torch.Tensor, "t n"],
+        dimensions: int,
+    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+        """Return a hard positive and a hard negative per anchor."""
         nearest = distances.masked_fill(~negatives, math.inf).amin(dim=1, keepdim=True)
         farthest = distances.masked_fill(~positives, -math.inf).amax(dim=1, keepdim=True)
         hard_positives = positives & (distances > nearest)
         hard_negatives = negatives & (distances < farthest)
-        return drawn(_or_else(hard_positives, positives)), drawn(_or_else(hard_negatives, negatives))
+        return sampled(_rows_or(hard_positives, positives)), sampled(
+            _rows_or(hard_negatives, negatives)
+        )
 
 
 class DistanceWeightedMiner(_OnePerAnchor):
-    """A random positive, and a negative with probability inverse to the density of its distance (Wu et al. 2017).
+    """Sample a random positive, and a negative by distance (Wu et al. 2017).
 
-    cutoff: nearer negatives count as this far; nonzero_loss_cutoff: negatives at least this far are not drawn, unless there
-    are no others; None for no such bound. The study states 1.4, but its public code has the bound commented out, in this miner
-    and in the regularised one; beyond root 2 the weights then rise again.
-
-    pytorch_metric_learning.miners.DistanceWeightedMiner has the same weights. It draws as many triplets for an anchor as its
-    class has images, and none for an anchor whose negatives are all beyond the bound, so that this is not pulled either. It
-    takes the weights relative to the largest of the batch instead of the anchor's: in 512 dimensions anchors that
-    have no near negative lose theirs by underflow.
+    The probability of a negative is inverse to the density of its distance. pytorch-metric-learning
+    has a miner with the same weights, which differs in three ways. It samples as many triplets per
+    anchor as its class has images. It samples none for an anchor whose negatives are all beyond
+    the bound, so that such an anchor is not pulled either. Its weights are relative to the largest
+    of the batch instead of the anchor's: in 512 dimensions, the weights of anchors without a near
+    negative underflow.
     """
 
-    def __init__(self, cutoff=0.5, nonzero_loss_cutoff=1.4):
+    def __init__(self, cutoff: float = 0.5, nonzero_loss_cutoff: float | None = 1.4) -> None:
+        """Set the bounds of the distances.
+
+        cutoff: nearer negatives count as this far. nonzero_loss_cutoff: negatives at least this
+        far are sampled only if there are no others; None for no bound. Roth et al. state 1.4, but
+        in their public code the bound is commented out, in this miner and in the regularised one;
+        beyond root 2 the weights then increase again.
+        """
         super().__init__()
         self.cutoff = cutoff
         self.nonzero_loss_cutoff = math.inf if nonzero_loss_cutoff is None else nonzero_loss_cutoff
 
-    def draw(self, distances, positives, negatives, dimensions):
-        eligible = _or_else(negatives & (distances < self.nonzero_loss_cutoff), negatives)
-        return drawn(positives), drawn(inverse_density(distances, eligible, dimensions, self.cutoff))
+    def draw(
+        self,
+        distances: Float[torch.Tensor, "t n"],
+        positives: Bool[torch.Tensor, "t n"],
+        negatives: Bool[torch.Tensor, "t n"],
+        dimensions: int,
+    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+        """Return a random positive and a distance-weighted negative per anchor."""
+        eligible = _rows_or(negatives & (distances < self.nonzero_loss_cutoff), negatives)
+        return sampled(positives), sampled(
+            inverse_density(distances, eligible, dimensions, self.cutoff)
+        )
 
 
-def inverse_density(distances, eligible, dimensions, cutoff):
-    """(t, n): probabilities, by row, of the eligible (t, n) by distances (t, n) between points of the unit sphere.
+def inverse_density(
+    distances: Float[torch.Tensor, "t n"],
+    eligible: Bool[torch.Tensor, "t n"],
+    dimensions: int,
+    cutoff: float,
+) -> Float[torch.Tensor, "t n"]:
+    """Return the sampling probabilities of the eligible points, by row.
 
-    The distance d of two random points of a sphere in `dimensions` has a density in proportion to
-    d^(dimensions - 2) (1 - d^2 / 4)^((dimensions - 3) / 2); probabilities are in proportion to its inverse (Wu et al. 2017,
-    section 4). Distances below `cutoff` count as it. Every row needs one that is eligible.
+    The distance d of two random points of the unit sphere in `dimensions` dimensions has a density
+    proportional to d^(dimensions - 2) (1 - d^2 / 4)^((dimensions - 3) / 2); probabilities are
+    proportional to its inverse (Wu et al. 2017, section 4). Distances below `cutoff` are raised to
+    it. Every row needs an eligible point.
     """
     distances = distances.clamp(min=cutoff)
-    # Opposite points have a density of zero; kept above it, their weight is large and finite.
+    # Opposite points have the density zero; a minimum above zero keeps their weight finite.
     rest = (1 - distances**2 / 4).clamp(min=torch.finfo(distances.dtype).eps)
     log_density = (dimensions - 2) * distances.log() + (dimensions - 3) / 2 * rest.log()
     return torch.softmax((-log_density).masked_fill(~eligible, -math.inf), dim=1)
 
 
-def _or_else(some, all_of_them):
-    """The rows of a mask (t, n), and of another where a row has none."""
-    return torch.where(some.any(dim=1, keepdim=True), some, all_of_them)
+def _rows_or(
+    mask: Bool[torch.Tensor, "t n"],
+    fallback: Bool[torch.Tensor, "t n"],
+) -> Bool[torch.Tensor, "t n"]:
+    """Return the rows of a mask, and the fallback's where a row is empty."""
+    return torch.where(mask.any(dim=1, keepdim=True), mask, fallback)
