@@ -246,10 +246,10 @@ def test_own_cars(own_cars, tmp_path):
      ({"file": "broken.glb"}, "broken.glb: does not load"),
      ({"file": "broken.obj"}, "broken.obj: "),
      ({"file": "broken.blend"}, "broken.blend: does not load"),
-     ({"file": "car.fbx"}, "'car.fbx' is none of .blend, .glb, .gltf, .obj"),
+     ({"file": "car.fbx"}, "'car.fbx' is not one of .blend, .glb, .gltf, .obj"),
      ({"paint": "chrome"}, "no part has the material 'chrome'; it has black, dark,"),
-     ({"turn": "left"}, "column turn: 'left' is no number"),
-     ({"model": "Trabant"}, "column model: 'Trabant' is none of Ferrari Enzo")],
+     ({"turn": "left"}, "column turn: 'left' is not a number"),
+     ({"model": "Trabant"}, "column model: 'Trabant' is not one of Ferrari Enzo")],
 )  # fmt: skip
 def test_bad_cars(own_cars, tmp_path, change, message):
     folder = tmp_path / "cars"

@@ -313,7 +313,7 @@ def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
             small = image.resize((30, 30))
         content = (tmp_path / f"cars/{folder}/3.png").read_bytes()
         small.save(tmp_path / f"cars/{folder}/3.png")
-        with pytest.raises(SystemExit, match=f"{folder}/3.png: 30 x 30 pixels; all must have one size"):
+        with pytest.raises(SystemExit, match=f"{folder}/3.png: 30 x 30 pixels; render all in one size"):
             run_script(*check)
         (tmp_path / f"cars/{folder}/3.png").write_bytes(content)
     (tmp_path / "cars/images/50.png").unlink()
