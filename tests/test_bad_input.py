@@ -584,7 +584,7 @@ HDF5 = b"MATLAB 7.3 MAT-file".ljust(124, b" ") + b"\x00\x02IM" + bytes(400)
 CASES += [
     ("no CUB200", MAPS, "data/images.txt: missing", dataset("CUB200")),
     ("image without a class", MAPS, "image 2 is in only one of images.txt and image_class_labels.txt", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n")),
-    ("image without a number", MAPS, f"{BIRDS} (line 2 is 'b.jpg', no number", birds("1 A/a.jpg\nb.jpg\n", "1 1\n")),
+    ("image without a number", MAPS, f"{BIRDS} (line 2 is 'b.jpg', not a number", birds("1 A/a.jpg\nb.jpg\n", "1 1\n")),
     ("number twice", MAPS, f"{BIRDS} (line 2: 1 is listed twice)", birds("1 A/a.jpg\n1 B/b.jpg\n", "1 1\n")),
     ("birds in Latin-1", MAPS, BIRDS, birds("1 A/é.jpg\n".encode("latin-1"), "1 1\n")),
     ("word for a class", MAPS, "image_class_labels.txt: not a list of numbered lines (line 1: 'one' is not a whole number)", birds("1 A/a.jpg\n", "1 one\n")),
