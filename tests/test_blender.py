@@ -206,7 +206,7 @@ def test_full_disk(tmp_path):
     """A limit on the size of files stands in for the end of the disk."""
     (tmp_path / "images").mkdir()
     limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "-", *command(tmp_path, "--frames", "1-2")]
-    assert "could not write it whole; is the disk full?" in fails(limited)
+    assert "wrote an incomplete file; check that the disk is not full" in fails(limited)
     assert images(tmp_path) == {}
 
 
