@@ -20,9 +20,9 @@ Value = TypeVar("Value")
 
 
 def image_name(text: object) -> str:
-    """Return an image's path in its dataset's folder. Raise ValueError if it is not plain text.
+    """Return an image's path in its dataset's folder.
 
-    Raise ValueError, too, if it leads out of the folder.
+    Raise ValueError if it is not plain text, leads out of the folder or has another usual spelling.
     """
     unprintable = "[\x00-\x1f\x7f\ud800-\udfff]"
     if not isinstance(text, str) or not text.strip() or re.search(unprintable, text):

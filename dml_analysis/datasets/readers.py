@@ -251,7 +251,7 @@ def _cars196(folder: Path, classes: int | None) -> list[Item]:
     """Return the images of Cars196 in either layout in circulation.
 
     One has car_ims/ and cars_annos.mat, the other has cars_train/, cars_test/ and devkit/. Some
-    archives combine the annotations of one with the images of the other. The images then decide.
+    archives combine the annotations of one with the images of the other: then the images decide.
     """
     single_file = folder / "cars_annos.mat"
     has_layout = (folder / "car_ims").exists() or not (folder / "cars_train").exists()

@@ -133,16 +133,16 @@ def outline_of(kind: BodyType, draws: "Draws") -> tuple[Outline, dict[str, float
     return outline, m
 
 
-def fender_height(outline: Outline, drawn: float) -> float:
+def fender_height(outline: Outline, height: float) -> float:
     """Return how far the body rises above the wheels.
 
-    This is the sampled height `drawn`, or more where that would not cover the wheels.
+    This is the sampled `height`, or more where that would not cover the wheels.
     """
     uncovered = max(
-        0.05 + 2 * WELL * outline.wheel - outline.top_at(axle) - 0.55 * drawn
+        0.05 + 2 * WELL * outline.wheel - outline.top_at(axle) - 0.55 * height
         for axle in outline.axles
     )
-    return drawn + max(uncovered, 0) / 0.55
+    return height + max(uncovered, 0) / 0.55
 
 
 def _top(
