@@ -156,7 +156,9 @@ def _listed(folder: Path, dataset: str, rule: Split, allow_partial: bool) -> tup
         return tuple(items)
     available = tuple(item for item in items if item.path.is_file())
     if not available:
-        raise InputError(f"{folder}: none of the {len(items)} images of {dataset} exists {SEE}")
+        raise InputError(
+            f"{folder}: none of the {len(items)} images of {dataset} exists; fetch them {SEE}"
+        )
     return available
 
 
@@ -431,13 +433,15 @@ def _rendered(
     if missing and not (allow_partial and len(missing) < len(table)):
         expected = folder / "images" / f"{missing[0]}.png"
         raise MissingFile(
-            f"{expected}: image is missing ({len(missing)} of the {len(table)} in {file})"
+            f"{expected}: image is missing ({len(missing)} of the {len(table)} in {file}); "
+            "add it, or give --allow-partial"
         )
     extra = images.keys() - {str(frame) for frame in table.index}
     if extra:
         first = images[min(extra)]
         raise InputError(
-            f"{first}: has no row in {file} ({len(extra)} of {len(images)} images have none)"
+            f"{first}: has no row in {file} ({len(extra)} of {len(images)} images have none); "
+            "add its row, or move the image elsewhere"
         )
     table = table.drop(index=missing)
     return tuple(Item(str(frame), images[str(frame)], 0) for frame in table.index), table
