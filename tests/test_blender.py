@@ -189,7 +189,7 @@ def test_other_options_are_refused(twelve, tmp_path):
     assert "made with seed = 0, not 1" in fails(command(tmp_path, "--frames", "2", "--seed", "1"))
     assert images(tmp_path) == before
     (tmp_path / "rendered_with.json").unlink()
-    assert "missing, so these images may be anyone's" in fails(command(tmp_path, "--frames", "2"))
+    assert "missing, so the options of these images are unknown" in fails(command(tmp_path, "--frames", "2"))
     assert images(tmp_path) == before
 
 
@@ -206,7 +206,7 @@ def test_full_disk(tmp_path):
     """A limit on the size of files stands in for the end of the disk."""
     (tmp_path / "images").mkdir()
     limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "-", *command(tmp_path, "--frames", "1-2")]
-    assert "could not write it whole; is the disk full?" in fails(limited)
+    assert "wrote an incomplete file; check that the disk is not full" in fails(limited)
     assert images(tmp_path) == {}
 
 
@@ -246,10 +246,10 @@ def test_own_cars(own_cars, tmp_path):
      ({"file": "broken.glb"}, "broken.glb: does not load"),
      ({"file": "broken.obj"}, "broken.obj: "),
      ({"file": "broken.blend"}, "broken.blend: does not load"),
-     ({"file": "car.fbx"}, "'car.fbx' is none of .blend, .glb, .gltf, .obj"),
-     ({"paint": "chrome"}, "no part has the material 'chrome'; it has black, dark,"),
-     ({"turn": "left"}, "column turn: 'left' is no number"),
-     ({"model": "Trabant"}, "column model: 'Trabant' is none of Ferrari Enzo")],
+     ({"file": "car.fbx"}, "'car.fbx' is not one of .blend, .glb, .gltf, .obj"),
+     ({"paint": "chrome"}, "no part has the material 'chrome'; name one of black, dark,"),
+     ({"turn": "left"}, "column turn: 'left' is not a number"),
+     ({"model": "Trabant"}, "column model: 'Trabant' is not one of Ferrari Enzo")],
 )  # fmt: skip
 def test_bad_cars(own_cars, tmp_path, change, message):
     folder = tmp_path / "cars"

@@ -83,7 +83,7 @@ def test_scenes_as_they_are_read(scenes):
     "old, new, message",
     [
         ("\n24,", "\n25,", "24.jpg: has no row|25.png: image is missing"),
-        (None, None, "23 frames, not whole scenes of 12"),
+        (None, None, "23 frames are not complete sets of 12"),
         ("swap", None, "frame 2 should differ from frame 1 in model alone, but differs in rotation_z"),
         ("same", None, "frame 2 should differ from frame 1 in model alone, but differs in nothing"),
     ],

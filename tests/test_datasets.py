@@ -234,7 +234,9 @@ def test_synthetic_cars(settings, tmp_path):
 
 def test_too_few_models_to_train_on(settings, tmp_path):
     fake_data.make_cars(tmp_path, 6)
-    with pytest.raises(InputError, match="6 car models are too few to train and test on; 16 are the fewest"):
+    with pytest.raises(
+        InputError, match="6 car models are too few to train and test on; add some, at least 16 are needed"
+    ):
         readers.load_items(settings, "SyntheticCars", "test")
 
 
@@ -258,7 +260,7 @@ def test_a_dataset_of_ones_own(settings, tmp_path):
 
 @pytest.mark.parametrize(
     "spoil, message",
-    [(lambda folder: (folder / "another").mkdir(), "another: holds no image"),
+    [(lambda folder: (folder / "another").mkdir(), "another: contains no image"),
      (lambda folder: [shutil.rmtree(each) for each in sorted(folder.iterdir())[15:]], "15 sub-folders, one for each class, are too few"),
      (shutil.rmtree, "missing; a dataset of your own is a folder with a sub-folder for each class")],
 )  # fmt: skip

@@ -70,7 +70,7 @@ def test_euclidean_coordinates_rank_as_the_distance(loss):
 
 @pytest.mark.parametrize("old, new, message", [("Contrastive,Cars196,pos_margin", "Contrastive,Cars196,margn", "Contrastive lacks pos_margin"),
                                                ("Margin / class,", "Marg,", "Margin / class lacks parameters"),
-                                               ("Triplet,Cars196,margin,", "Triplet,Cars196,margin,x", "is no number")])  # fmt: skip
+                                               ("Triplet,Cars196,margin,", "Triplet,Cars196,margin,x", "is not a number")])  # fmt: skip
 def test_hyperparameters_that_are_not_whole(monkeypatch, tmp_path, old, new, message):
     """A library's default is never taken for one that was found."""
     from dml_analysis.errors import InputError

@@ -612,7 +612,7 @@ class Evil:
 
 @pytest.mark.parametrize(
     "arrays, message",
-    [({"embeddings": np.ones((96, 3)), "image_ids": np.arange(2, 98)}, "lacks image '1' (1 of 96)"),
+    [({"embeddings": np.ones((96, 3)), "image_ids": np.arange(2, 98)}, "image '1' is missing (1 of 96)"),
      ({"embeddings": np.ones((96, 3)), "image_ids": np.array([1, *range(1, 96)])}, "lists '1' twice"),
      ({"embeddings": np.ones((96, 3))}, "'image_ids is not a file in the archive'"),
      ({"embeddings": np.ones(96), "image_ids": np.arange(1, 97)}, "embeddings are float64 (96,)"),

@@ -171,7 +171,7 @@ def test_values_are_compared_as_numbers():
     hue = csv_files.one_of((0.0, 0.1, 0.3, 1))
     assert [hue(text) for text in ("0.30", ".3", "3e-1", "1.0", "-0")] == [0.3, 0.3, 0.3, 1, 0]
     for text in ("0.30000001", "0,3", "", "nan", "inf", "1e999", "one"):
-        with pytest.raises(ValueError, match="is none of 0.0, 0.1, 0.3, 1"):
+        with pytest.raises(ValueError, match="is not one of 0.0, 0.1, 0.3, 1"):
             hue(text)
 
 

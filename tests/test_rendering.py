@@ -183,7 +183,7 @@ def test_what_blender_lacks_of_the_system():
     )
     assert "apt-get install libxi6 libsm6; on Fedora, dnf install libXi libSM" in told and "\n" not in told
     other = libraries.advice(ImportError("libfoo.so.3: cannot open shared object file"), [])
-    assert "libfoo.so.3: install the package that has it" in other
+    assert "libfoo.so.3: install the package that contains it" in other
     assert libraries.advice(ImportError("No module named 'bpy'"), ["libXi.so.6"]) is None
     assert libraries.missing(lambda name: name != "libGL.so.1") == ["libGL.so.1"]
 
@@ -313,7 +313,7 @@ def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
             small = image.resize((30, 30))
         content = (tmp_path / f"cars/{folder}/3.png").read_bytes()
         small.save(tmp_path / f"cars/{folder}/3.png")
-        with pytest.raises(SystemExit, match=f"{folder}/3.png: 30 x 30 pixels; all must have one size"):
+        with pytest.raises(SystemExit, match=f"{folder}/3.png: 30 x 30 pixels; render all in one size"):
             run_script(*check)
         (tmp_path / f"cars/{folder}/3.png").write_bytes(content)
     (tmp_path / "cars/images/50.png").unlink()

@@ -538,7 +538,7 @@ def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
 @pytest.mark.parametrize(
     "changes, spoil, message",
     [({}, lambda f: [shutil.rmtree(f / f"class{i:02}") for i in range(1, 3)], "tiles: 14 sub-folders, one for each class, are too few"),
-     ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(6)], "class03: holds no image"),
+     ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(6)], "class03: contains no image"),
      ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(5)], "class03/5.png has one image, but training needs two"),
      ({}, lambda f: [(f / f"class{c:02}" / f"{i}.png").unlink() for c in (6, 7) for i in range(5)], "no validation class of fold 0 has two images"),
      ({}, lambda f: (f / "class01/2.png").write_bytes(b"no image"), "class01/2.png: not a readable image"),

@@ -1,1 +1,1 @@
-"""Images, classes and properties, and which of them are for training and for testing."""
+"""Images, classes and properties, and their splits into training, validation and test."""

@@ -1,9 +1,11 @@
-"""Scenes of rendered cars in which one property is changed and nothing else: which image is which.
+"""Counterfactual sets of rendered cars: images that differ from a base image in one property.
 
-data/2_render_cars.py --counterfactuals makes them: twelve frames a scene, the first as it was drawn, then one for each property.
+data/2_render_cars.py --counterfactuals renders them. A set has twelve frames: the base image, then
+one image for each property.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.readers import Item
@@ -11,41 +13,47 @@ from dml_analysis.errors import InputError
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.renderer.sampling import FRAMES_OF_A_SCENE
 
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+
 COUNTERFACTUALS = "CounterfactualCars"
 HINT = "render them: data/2_render_cars.py --counterfactuals N (see data/README.md)"
 
 
 class Scene(NamedTuple):
+    """One counterfactual set."""
+
     base: Item
-    changed: dict  # name of a property -> the Item in which it has another value
+    changed: dict[str, Item]  # by the name of the property that has another value
 
 
-def scenes(settings, count=None):
-    """The Scenes in the folder of counterfactual cars, or the first so many.
+def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
+    """Return the counterfactual sets in their folder, or the first `count`.
 
-    Raises InputError if there are none, if a frame is missing, or if one differs from its scene's first in another way than
-    that its property has another value.
+    Raise InputError if there are none, if a frame is missing, or if an image differs from its base
+    image in anything but its property.
     """
     items, table = readers.rendered_cars(settings, COUNTERFACTUALS)
     file = settings.paths[COUNTERFACTUALS] / "samples.csv"
-    if [int(item.image_id) for item in items] != list(range(1, len(items) + 1)) or len(items) % FRAMES_OF_A_SCENE:
+    frames = [int(item.image_id) for item in items]
+    if frames != list(range(1, len(items) + 1)) or len(items) % FRAMES_OF_A_SCENE:
         raise InputError(
-            f"{file}: {len(items)} frames, not whole scenes of {FRAMES_OF_A_SCENE} from frame 1 on; {HINT}"
+            f"{file}: {len(items)} frames are not complete sets of {FRAMES_OF_A_SCENE} from frame 1 on; {HINT}"
         )
-    values, names = table.to_dict("records"), [each.name for each in PROPERTIES]
-    for start in range(0, len(items), FRAMES_OF_A_SCENE):
-        for place, name in enumerate(names, start + 1):
-            differs = [each for each in names if values[place][each] != values[start][each]]
-            if differs != [name]:
+    values, names = table.to_dict("records"), [prop.name for prop in PROPERTIES]
+    starts = range(0, len(items), FRAMES_OF_A_SCENE)
+    for start in starts:
+        for row, name in enumerate(names, start + 1):
+            differences = [key for key in names if values[row][key] != values[start][key]]
+            if differences != [name]:
                 raise InputError(
-                    f"{file}: frame {place + 1} should differ from frame {start + 1} in {name} alone, "
-                    f"but differs in {', '.join(differs) or 'nothing'}; {HINT}"
+                    f"{file}: frame {row + 1} should differ from frame {start + 1} "
+                    f"in {name} alone, but differs in {', '.join(differences) or 'nothing'}; {HINT}"
                 )
-    found = [Scene(items[start], dict(zip(names, items[start + 1 : start + FRAMES_OF_A_SCENE])))
-             for start in range(0, len(items), FRAMES_OF_A_SCENE)]  # fmt: skip
-    return found[:count]
+    sets = [Scene(items[start], dict(zip(names, items[start + 1 : start + FRAMES_OF_A_SCENE]))) for start in starts]
+    return sets[:count]
 
 
-def items_of(some):
-    """All images of some Scenes, scene by scene, the first of each and then one for each property."""
-    return [item for scene in some for item in (scene.base, *scene.changed.values())]
+def items_of(sets: Iterable[Scene]) -> list[Item]:
+    """Return all images of counterfactual sets, set by set: its base, then one per property."""
+    return [item for scene in sets for item in (scene.base, *scene.changed.values())]

@@ -1,38 +1,44 @@
-"""Embeddings that somebody else has computed: .npz files with the arrays `embeddings` (n, d) and `image_ids` (n,)."""
+"""Reader of user-provided embeddings: .npz files with `embeddings` and `image_ids`."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, Float32
 
 from dml_analysis.errors import InputError
 from dml_analysis.files import array_files
 
 
-def read(file, image_ids=None):
-    """The embeddings (n, d), float32, of the images of these ids, in their order; by default of all in the file.
+def read(file: Path, image_ids: Sequence[str] | None = None) -> Float32[np.ndarray, "n d"]:
+    """Return the embeddings of these images, in their order; by default of all in the file.
 
-    The file may have more images, in any order. Raises InputError as errors.refused says, and if the file lacks an image,
-    lists one twice, or holds numbers that are not finite.
+    The file may contain more images, in any order. Raise InputError if it is missing or invalid, if
+    an image is missing or listed twice, or if a returned number is not finite.
     """
     embeddings, ids = _arrays(file)
     rows = {image_id: row for row, image_id in enumerate(ids)}
     if len(rows) < len(ids):
-        twice = next(image_id for row, image_id in enumerate(ids) if rows[image_id] != row)
-        raise InputError(f"{file}: image_ids lists {twice!r} twice; keep one of them")
-    wanted = ids if image_ids is None else image_ids
-    lacking = [image_id for image_id in wanted if image_id not in rows]
-    if lacking:
+        duplicate = next(image_id for row, image_id in enumerate(ids) if rows[image_id] != row)
+        raise InputError(f"{file}: image_ids lists {duplicate!r} twice; keep one of them")
+    requested = ids if image_ids is None else image_ids
+    missing = [image_id for image_id in requested if image_id not in rows]
+    if missing:
         raise InputError(
-            f"{file}: lacks image {lacking[0]!r} ({len(lacking)} of {len(wanted)}); data/4_list_images.py lists what it needs"
+            f"{file}: image {missing[0]!r} is missing ({len(missing)} of {len(requested)}); "
+            "data/4_list_images.py lists the images that it must contain"
         )
-    with np.errstate(over="ignore"):  # it is infinite then, which is said below
-        chosen = embeddings[[rows[image_id] for image_id in wanted]].astype(np.float32)
-    bad = ~np.isfinite(chosen).all(axis=1)
-    if bad.any():
-        raise InputError(f"{file}: the embedding of image {wanted[bad.argmax()]!r} has NaN or infinite values")
-    return chosen
+    with np.errstate(over="ignore"):  # large values become infinite and are reported below
+        selected = embeddings[[rows[image_id] for image_id in requested]].astype(np.float32)
+    is_invalid = ~np.isfinite(selected).all(axis=1)
+    if is_invalid.any():
+        image_id = requested[int(is_invalid.argmax())]
+        raise InputError(f"{file}: the embedding of image {image_id!r} has NaN or infinite values; compute it again")
+    return selected
 
 
-def _arrays(file):
-    """(embeddings, image ids as a list of texts)."""
+def _arrays(file: Path) -> tuple[Float[np.ndarray, "n d"], list[str]]:
+    """Return the embeddings and image ids of a file. Raise InputError if they are invalid."""
     what = "an .npz file with `embeddings` (n, d), floats, and `image_ids` (n,), texts or whole numbers"
     with array_files.opened(file, what, "the settings' `models` name it") as arrays:
         embeddings, ids = arrays["embeddings"], arrays["image_ids"]
@@ -40,4 +46,4 @@ def _arrays(file):
             raise ValueError(f"embeddings are {embeddings.dtype} {embeddings.shape}")
         if ids.shape != (len(embeddings),) or ids.dtype.kind not in "Uiu":
             raise ValueError(f"image_ids are {ids.dtype} {ids.shape}")
-    return embeddings, [str(each) for each in ids.tolist()]
+    return embeddings, [str(image_id) for image_id in ids.tolist()]

@@ -1,4 +1,8 @@
-"""Lists of a run's images: what a file of embeddings has to cover, and how the Reality Check splits classes."""
+"""Lists of a dataset's images: their splits, and whether a file of embeddings must contain them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -8,37 +12,54 @@ from dml_analysis.datasets import readers
 from dml_analysis.files import csv_files
 from dml_analysis.paper import FOLDS
 
-COLUMNS = {"image_id": str, "path": str, "class": int, **{f"fold{fold}": str for fold in FOLDS}, "needed": str}
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+
+COLUMNS = {
+    "image_id": str,
+    "path": str,
+    "class": int,
+    **{f"fold{fold}": str for fold in FOLDS},
+    "needed": str,
+}
 
 
-def file_of(settings, dataset):
+def file_of(settings: "Settings", dataset: str) -> Path:
+    """Return the path of a dataset's list."""
     return settings.results / f"images_{dataset}.csv"
 
 
-def write(settings, dataset, with_sha256=False):
-    """Write the list of a dataset's images; returns its file. Raises InputError if the dataset is not whole."""
-    rows, columns, file = list(rows_of(settings, dataset)), COLUMNS, file_of(settings, dataset)
+def write(settings: "Settings", dataset: str, with_sha256: bool = False) -> Path:
+    """Write the list of a dataset's images and return its path.
+
+    `with_sha256` adds the SHA-256 digest of each image file. Raise InputError if the dataset is
+    incomplete.
+    """
+    rows: list[tuple] = list(rows_of(settings, dataset))
+    columns, file = COLUMNS, file_of(settings, dataset)
     if with_sha256:
         columns = COLUMNS | {"sha256": str}
-        rows = [(*row, checksums.sha256(ROOT / row[1])) for row in tqdm(rows, desc="sha256 of images", unit="image")]
+        progress = tqdm(rows, desc="sha256 of images", unit="image")
+        rows = [(*row, checksums.sha256(ROOT / row[1])) for row in progress]
     csv_files.write(file, rows, columns)
     return file
 
 
-def rows_of(settings, dataset):
-    """Image id, path, class from 0, for each fold "train", "validation" or "test", and whether a run needs its embedding.
+def rows_of(settings: "Settings", dataset: str) -> Iterator[tuple]:
+    """Yield the values of COLUMNS for each image, in the order of classes and image ids.
 
-    The path of an image below the repository is from there.
-
-    Needed are the test images, by which accuracy is measured, and of the rendered cars those that the settings embed.
+    A path inside the repository is relative to it. A class counts from 0. An image is "train",
+    "validation" or "test" in each fold. The last value is whether an analysis needs its embedding:
+    "yes" for test images, which measure accuracy, and for rendered cars that the settings embed.
     """
     test = set(readers.load_items(settings, dataset, "test"))
     validation = [set(readers.load_items(settings, dataset, "validation", fold)) for fold in FOLDS]
-    rest = [item for part in ("train", "validation") for item in readers.load_items(settings, dataset, part, 0)]
-    tested = test if dataset in settings.datasets else set()
-    embedded = set(readers.ids_of(readers.chosen_cars(settings)[0])) if dataset == readers.CARS else set()
-    for item in sorted([*test, *rest], key=lambda item: (item.label, item.image_id)):
+    remaining = [item for split in ("train", "validation") for item in readers.load_items(settings, dataset, split, 0)]
+    evaluated = test if dataset in settings.datasets else set()
+    is_cars = dataset == readers.CARS
+    embedded = set(readers.ids_of(readers.chosen_cars(settings)[0])) if is_cars else set()
+    for item in sorted([*test, *remaining], key=lambda item: (item.label, item.image_id)):
         splits = ["test" if item in test else "validation" if item in held_out else "train" for held_out in validation]
-        needed = item in tested or item.image_id in embedded
+        needed = item in evaluated or item.image_id in embedded
         path = item.path.relative_to(ROOT) if item.path.is_relative_to(ROOT) else item.path
         yield item.image_id, path.as_posix(), item.label, *splits, "yes" if needed else "no"

@@ -1,31 +1,36 @@
-"""Reading image files, and the part of them that a network sees."""
+"""Image files, and the crop of an image that a network sees."""
 
+import os
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from dml_analysis.errors import refused
 
-# By what is in a file, whatever its name says; for other formats Pillow may start other programs.
+# Recognised by their content, not by their names. For other formats Pillow may start programs.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-MOST_PIXELS = 50_000_000
-MOST_SLENDER = 100  # times: resized by its shorter side, a longer one would fill the memory
-# Pillow reads what it can, and warns of the rest, such as of broken notes beside the pixels. See MOST_PIXELS of the other.
+MAX_PIXELS = 50_000_000
+MAX_ASPECT_RATIO = 100  # resizing the shorter side of a longer image would fill the memory
+# Pillow warns of what it cannot read, such as broken metadata. MAX_PIXELS replaces its own limit.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 class Crop(NamedTuple):
-    """The part of an image that a network sees, in pixels: the image is resized, then its middle cut out."""
+    """The part of an image that a network sees: the image is resized, then its centre is cut out.
 
-    resized: int | tuple  # the shorter side; or (height, width), where images of any form are squeezed into these
-    size: tuple  # (height, width) of the middle
+    Lengths are in pixels.
+    """
+
+    resized: int | tuple[int, int]  # length of the shorter side, or (height, width) of any image
+    size: tuple[int, int]  # (height, width) of the centre
 
 
 class Box(NamedTuple):
-    """A rectangle in an image, in its pixels, of which there may be fractions."""
+    """A rectangle in an image, in pixels and fractions of pixels."""
 
     left: float
     top: float
@@ -33,15 +38,20 @@ class Box(NamedTuple):
     bottom: float
 
 
-def resized_size(image_size, crop):
-    """(width, height) of an image of this (width, height) once it is resized."""
+def resized_size(image_size: tuple[int, int], crop: Crop) -> tuple[int, int]:
+    """Return the (width, height) that an image of (width, height) `image_size` is resized to."""
     if isinstance(crop.resized, int):
-        return tuple(crop.resized * side // min(image_size) for side in image_size)
+        width, height = image_size
+        shorter = min(image_size)
+        return crop.resized * width // shorter, crop.resized * height // shorter
     return crop.resized[1], crop.resized[0]
 
 
-def part_seen(image_size, crop):
-    """The Box that a network sees of an image of this (width, height), as torchvision's CenterCrop rounds."""
+def part_seen(image_size: tuple[int, int], crop: Crop) -> Box:
+    """Return the part that a network sees of an image of (width, height) `image_size`.
+
+    Rounding is that of torchvision's CenterCrop.
+    """
     sides = []
     for side, resized, cut in zip(image_size, resized_size(image_size, crop), reversed(crop.size)):
         start = round((resized - cut) / 2)
@@ -50,54 +60,64 @@ def part_seen(image_size, crop):
     return Box(left, top, right, bottom)
 
 
-def open_image(path):
-    """An image file as RGB, as the Reality Check read it: any alpha channel is dropped, an EXIF rotation ignored.
+def open_image(path: str | os.PathLike) -> Image.Image:
+    """Return an image file as RGB, read as in the Reality Check.
 
-    Raises InputError naming a file that is missing, truncated, not an image, of more than 8 bits a channel, or too large.
+    An alpha channel is dropped, an EXIF rotation ignored. Raise InputError, naming the file, if it
+    is missing, truncated, not an image, too large, or has more than 8 bits per channel.
     """
     with _opened(path) as image:
         return image.convert("RGB")
 
 
-def check_header(path):
-    """The same, as far as the beginning of the file tells: in a fraction of the time, but half an image passes."""
+def check_header(path: str | os.PathLike) -> None:
+    """Raise InputError as open_image does, but by the file's header alone.
+
+    This takes a fraction of the time and accepts truncated images.
+    """
     with _opened(path):
         pass
 
 
-def size_of(path):
-    """(width, height) of an image file, from its beginning. Raises InputError as open_image does."""
+def size_of(path: str | os.PathLike) -> tuple[int, int]:
+    """Return the (width, height) of an image file by its header. Raise as check_header does."""
     with _opened(path) as image:
         return image.size
 
 
 @contextmanager
-def _opened(path):
+def _opened(path: str | os.PathLike) -> Iterator[ImageFile.ImageFile]:
+    """Yield an open image whose header is valid. Raise InputError for any other file."""
     with refused(path, "a readable image", "compare the folder with data/README.md"):
         with Image.open(path, formats=FORMATS) as image:
             _check(image)
             yield image
 
 
-def _check(image):
-    """Raise ValueError if an image, by its header, is not what one of a dataset can be."""
+def _check(image: ImageFile.ImageFile) -> None:
+    """Raise ValueError if an image's header shows that a dataset cannot contain it."""
     width, height = image.size
-    of_png = [str(tile[3]) for tile in image.tile if image.format == "PNG"]  # how its pixels are packed
-    if image.mode.startswith(("I", "F")) or any(";16" in each for each in of_png):  # Pillow would cut these off
+    png_tiles = [str(tile[3]) for tile in image.tile if image.format == "PNG"]  # packing of pixels
+    is_16_bit_png = any(";16" in tile for tile in png_tiles)
+    if image.mode.startswith(("I", "F")) or is_16_bit_png:  # Pillow would clip the values
         raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
-    if width * height > MOST_PIXELS or max(width, height) > MOST_SLENDER * min(width, height):
+    too_slender = max(width, height) > MAX_ASPECT_RATIO * min(width, height)
+    if width * height > MAX_PIXELS or too_slender:
         raise ValueError(
-            f"{width} x {height} pixels; at most {MOST_PIXELS:,}, and one side at most {MOST_SLENDER} times the other"
+            f"{width} x {height} pixels; at most {MAX_PIXELS:,}, "
+            f"and one side at most {MAX_ASPECT_RATIO} times the other"
         )
     if image.format != "MPO" and getattr(image, "is_animated", False):
         raise ValueError("several pictures in one file")
 
 
-def cropped(image, crop):
-    """The part of an RGB image that a network sees, as torchvision's Resize and CenterCrop give it.
+def cropped(image: Image.Image, crop: Crop) -> Image.Image:
+    """Return the part of an RGB image that a network sees.
 
-    Here with Pillow alone, which is what torchvision calls, so that figures need not load torch.
+    The result equals that of torchvision's Resize and CenterCrop, which call Pillow. Figures thus
+    need not load torch.
     """
     (width, height), (rows, columns) = resized_size(image.size, crop), crop.size
     left, top = round((width - columns) / 2), round((height - rows) / 2)
-    return image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + columns, top + rows))
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    return resized.crop((left, top, left + columns, top + rows))

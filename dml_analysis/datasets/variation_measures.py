@@ -1,33 +1,43 @@
-"""Does each property change the picture where it should, and only there? Measures of pictures, and what to expect.
+"""Measures of how each property changes a rendered picture, and statements of what to expect.
 
-A picture is a float array (h, w, 3) from 0 to 1 as stored in the file, a silhouette a boolean array (h, w): the car.
+Values of pictures are from 0 to 1, as stored in the file. A silhouette is True where the car is.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from dml_analysis.renderer import camera, sampling
 
-MARGIN = 3  # pixels: the rim of the car is a mixture of car and background
-SHADOW = 0.85  # of the brightness of the ground in full light: what is darker is shadow
+MARGIN = 3  # pixels: the car's edge mixes car and background
+SHADOW = 0.85  # of the brightness of fully lit ground; darker ground is shadow
 
 
 class Measures(NamedTuple):
-    """What one picture shows, by itself and compared with the base picture. Lengths as parts of the picture's side."""
+    """Measures of one picture, alone and against the base picture.
 
-    outline: float  # intersection over union of the two silhouettes: 1 is the same outline
-    car: float  # mean absolute difference over the car
-    background: float  # and over what is car in neither, near the car left out
-    brightness: float  # mean of the picture
-    horizon: float  # height of the line between ground and background, from the top
-    shadow: float  # part of the picture that is in shadow
-    shadow_x: float  # middle of the shadow, right of the middle of the car
+    Lengths are shares of the picture's side.
+    """
+
+    outline: float  # intersection over union of the two silhouettes; 1: the same outline
+    car: float  # mean absolute difference over pixels that are car in both pictures
+    background: float  # the same over pixels that are car in neither, except near the car
+    brightness: float  # mean value of the picture
+    horizon: float  # distance of the line between ground and background from the top
+    shadow: float  # share of the picture that is in shadow
+    shadow_x: float  # distance from the car's mean column to the shadow's, positive to the right
 
 
-def measure(picture, silhouette, base, base_silhouette):
-    """The Measures of a picture. Raises ValueError if the pictures differ in size."""
+def measure(
+    picture: Float[np.ndarray, "h w 3"],
+    silhouette: Bool[np.ndarray, "h w"],
+    base: Float[np.ndarray, "h w 3"],
+    base_silhouette: Bool[np.ndarray, "h w"],
+) -> Measures:
+    """Return the Measures of a picture. Raise ValueError if the pictures differ in size."""
     if picture.shape != base.shape:
         raise ValueError(f"pictures of different sizes, {picture.shape} and {base.shape}")
     difference = np.abs(picture - base).mean(axis=2)
@@ -43,64 +53,92 @@ def measure(picture, silhouette, base, base_silhouette):
         brightness=picture.mean(),
         horizon=row / height,
         shadow=shadow.mean(),
-        shadow_x=(_middle(shadow) - _middle(silhouette)) / width,
+        shadow_x=(_mean_column(shadow) - _mean_column(silhouette)) / width,
     )
 
 
-def _middle(region):
-    """Mean column of a region (h, w); not a number if it is empty."""
+def _mean_column(region: Bool[np.ndarray, "h w"]) -> float:
+    """Return the mean column of a region, NaN if it is empty."""
     return np.nonzero(region)[1].mean() if region.any() else np.nan
 
 
-def horizon_row(picture):
-    """The first row of the ground: below the sharpest step that both the left and the right rim of the picture have."""
+def horizon_row(picture: Float[np.ndarray, "h w 3"]) -> int:
+    """Return the first row of the ground.
+
+    It follows the sharpest step that the left and the right margin of the picture share.
+    """
     width = picture.shape[1] // 12
-    rims = np.stack([picture[:, :width], picture[:, -width:]])
-    steps = np.abs(np.diff(np.median(rims, axis=2), axis=1)).sum(axis=2)  # (rims, rows)
-    return int(steps.min(axis=0).argmax()) + 1  # a long shadow reaches one rim, not both
+    margins = np.stack([picture[:, :width], picture[:, -width:]])
+    steps = np.abs(np.diff(np.median(margins, axis=2), axis=1)).sum(axis=2)  # (margins, rows)
+    return int(steps.min(axis=0).argmax()) + 1  # a long shadow reaches only one margin
 
 
-def shadow_of(picture, silhouette, horizon):
-    """Which pixels (h, w) are ground in shadow: clearly darker than most of the ground."""
+def shadow_of(
+    picture: Float[np.ndarray, "h w 3"], silhouette: Bool[np.ndarray, "h w"], horizon: int
+) -> Bool[np.ndarray, "h w"]:
+    """Return which pixels are ground in shadow: clearly darker than most of the ground.
+
+    `horizon` is the first row of the ground.
+    """
     ground = ~ndimage.binary_dilation(silhouette, iterations=MARGIN)
     ground[:horizon] = False
     brightness = picture.mean(axis=2)
     return ground & (brightness < SHADOW * np.quantile(brightness[ground], 0.9))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What should hold.
-# ---------------------------------------------------------------------------------------------------------------------
-def statements(table):
-    """[(what should hold, whether it does), ...] of a table with the columns property, value and those of Measures."""
-    # On a black background there is neither a horizon nor a shadow to see.
-    seen = table[~((table.property == "bg_color_val") & (table.value == 0))]
-    of = dict(iter(table.groupby("property")))
-    others = {name: rows[rows.value != sampling.BASE[name]] for name, rows in of.items()}
+# --------------------------------------------------------------------------------------------------
+# Statements.
+# --------------------------------------------------------------------------------------------------
+def statements(table: pd.DataFrame) -> list[tuple[str, bool]]:
+    """Return what the pictures should show, each statement with whether it holds.
+
+    The columns of the table are property, value and the fields of Measures.
+    """
+    # A black background shows neither a horizon nor a shadow.
+    visible = table[~((table.property == "bg_color_val") & (table.value == 0))]
+    rows_of = dict(iter(table.groupby("property")))
+    changed = {name: rows[rows.value != sampling.BASE[name]] for name, rows in rows_of.items()}
     result = []
+
+    def expect(statement: str, holds: bool) -> None:
+        result.append((statement, holds))
+
     for name in ("model", "rotation_z"):
-        result.append((f"{name}: every value has an outline of its own", (others[name].outline < 0.9).all()))
-        result.append((f"{name}: the background stays as it is", (of[name].background < 0.02).all()))
+        rows = rows_of[name]
+        expect(f"{name}: every value has its own outline", (changed[name].outline < 0.9).all())
+        expect(f"{name}: the background does not change", (rows.background < 0.02).all())
     for name in ("color_hue", "color_sat", "color_val"):
-        result.append((f"{name}: the car changes", (others[name].car > 0.01).all()))
-        result.append((f"{name}: the background does not", (of[name].background < 0.05 * of[name].car + 1e-4).all()))
+        rows = rows_of[name]
+        expect(f"{name}: the car changes", (changed[name].car > 0.01).all())
+        still = rows.background < 0.05 * rows.car + 1e-4
+        expect(f"{name}: the background does not change", still.all())
     for name in ("bg_color_hue", "bg_color_sat", "bg_color_val"):
-        result.append((f"{name}: the background changes", (others[name].background > 0.02).all()))
-        # The car mirrors the ground, and gets light from it.
-        result.append((f"{name}: the car far less", (of[name].car < 0.25 * of[name].background + 1e-4).all()))
-    for name in sorted(set(of) - {"model", "rotation_z", "camera_loc_z"}):
-        result.append((f"{name}: the outline stays as it is", (of[name].outline > 0.999).all()))
-    heights = of["camera_loc_z"]
-    there = np.array([camera.horizon(float(height)) for height in heights.value])
-    result.append(("camera_loc_z: the horizon is where it should be", (abs(heights.horizon - there) < 0.006).all()))
-    still = seen[seen.property != "camera_loc_z"]
-    result.append(("all others: the horizon stays where it is", (still.horizon == still.horizon.iloc[0]).all()))
-    result.append(("all: there is a shadow", (seen.shadow > 0.004).all()))
-    result.append(("sun_elevation: the higher the brighter", (np.diff(of["sun_elevation"].brightness) > 0.02).all()))
-    result.append(("sun_elevation: the lowest sun casts the longest shadow", of["sun_elevation"].shadow.idxmax()
-                   == of["sun_elevation"].index[0]))  # fmt: skip
-    sun = of["sun_rotation"]
+        rows = rows_of[name]
+        expect(f"{name}: the background changes", (changed[name].background > 0.02).all())
+        # The car reflects the ground and is lit by it.
+        still = rows.car < 0.25 * rows.background + 1e-4
+        expect(f"{name}: the car changes far less", still.all())
+    for name in sorted(set(rows_of) - {"model", "rotation_z", "camera_loc_z"}):
+        still = rows_of[name].outline > 0.999
+        expect(f"{name}: the outline does not change", still.all())
+    heights = rows_of["camera_loc_z"]
+    expected = np.array([camera.horizon(float(height)) for height in heights.value])
+    errors = abs(heights.horizon - expected)
+    expect("camera_loc_z: the horizon is where geometry puts it", (errors < 0.006).all())
+    horizons = visible[visible.property != "camera_loc_z"].horizon
+    expect("all others: the horizon does not move", (horizons == horizons.iloc[0]).all())
+    expect("all: there is a shadow", (visible.shadow > 0.004).all())
+    elevations = rows_of["sun_elevation"]
+    is_brighter = np.diff(elevations.brightness) > 0.02
+    expect("sun_elevation: a higher sun is brighter", is_brighter.all())
+    expect(
+        "sun_elevation: the lowest sun casts the longest shadow",
+        elevations.shadow.idxmax() == elevations.index[0],
+    )
+    sun = rows_of["sun_rotation"]
     side = np.sin(np.radians(sun.value.astype(float)))  # > 0: the sun is on the right
-    result.append(("sun_rotation: the shadow falls away from the sun", sun.shadow_x[side > 0.5].max()
-                   < sun.shadow_x[side < -0.5].min()))  # fmt: skip
+    expect(
+        "sun_rotation: the shadow falls away from the sun",
+        sun.shadow_x[side > 0.5].max() < sun.shadow_x[side < -0.5].min(),
+    )
     return result

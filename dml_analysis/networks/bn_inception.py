@@ -51,6 +51,7 @@ def network_input(image: Image.Image) -> Float[torch.Tensor, "3 227 227"]:
 
     Values are 0 to 255 minus the channel means of ImageNet.
     """
+    assert BN_INCEPTION.crop is not None
     rgb = np.asarray(cropped(image, BN_INCEPTION.crop)).transpose(2, 0, 1)
     bgr = np.ascontiguousarray(rgb[::-1])
     return torch.from_numpy(bgr.astype(np.float32) - BGR_MEAN)

@@ -59,9 +59,7 @@ def loaded(file: Path) -> Any:
         try:
             return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError:  # torch's own message says how to execute the code
-            raise ValueError(
-                "holds something else than tensors, or nothing that torch has written"
-            ) from None
+            raise ValueError("holds something else than tensors, or nothing that torch has written") from None
 
 
 def _flaw(name: str, value: Any) -> str:
@@ -101,9 +99,7 @@ def fill(
     kind, and as read_state does.
     """
     own, state = module.state_dict(), read_state(file) if state is None else state
-    state = {
-        name: value for name, value in state.items() if name in own or not name.startswith(ignored)
-    }
+    state = {name: value for name, value in state.items() if name in own or not name.startswith(ignored)}
     # Old versions of torch did not write the number of batches.
     counters = (name for name in own if name.endswith("num_batches_tracked"))
     state |= {name: own[name] for name in counters if name not in state}
@@ -111,8 +107,7 @@ def fill(
     for problem, names in [("has no", missing), ("has unknown", unknown)]:
         if names:
             raise InputError(
-                f"{file}: {problem} tensor {min(names)!r} ({len(names)} such); "
-                "use a checkpoint of this architecture"
+                f"{file}: {problem} tensor {min(names)!r} ({len(names)} such); use a checkpoint of this architecture"
             )
     for name, value in state.items():
         if value.shape != own[name].shape and value.squeeze(0).shape == own[name].shape:
@@ -125,18 +120,14 @@ def fill(
             )
         if _number_kind(value) != _number_kind(own[name]):
             raise InputError(
-                f"{file}: {name} has numbers of {value.dtype}, but {own[name].dtype} is needed; "
-                "fetch it again"
+                f"{file}: {name} has numbers of {value.dtype}, but {own[name].dtype} is needed; fetch it again"
             )
     # Tensors that the module shares under several names must be equal in the file.
     first_names: dict[tuple[int, torch.Size], str] = {}
     for name, value in own.items():
         first = first_names.setdefault((value.data_ptr(), value.shape), name)
         if not torch.equal(state[name], state[first]):
-            raise InputError(
-                f"{file}: {name} and {first} differ, but are one tensor of the network; "
-                "fetch it again"
-            )
+            raise InputError(f"{file}: {name} and {first} differ, but are one tensor of the network; fetch it again")
     module.load_state_dict(state)
     return module
 

@@ -77,9 +77,7 @@ def _shown(transform: Transform, image_size: tuple[int, int]) -> Float[np.ndarra
         raise ValueError("gives images of several sizes")
     if min(black.shape) < SMALLEST:
         rows, columns = black.shape
-        raise ValueError(
-            f"gives images of {columns} x {rows} pixels, too small to tell what they show"
-        )
+        raise ValueError(f"gives images of {columns} x {rows} pixels, too small to tell what they show")
     if not all(np.isfinite(gray).all() for gray in grays):
         raise ValueError("gives NaN or infinite values for some images")
     if (np.abs(white - black) < 1e-6).any():
@@ -132,8 +130,7 @@ def _candidates(boxes: Sequence[Box], size: tuple[int, ...]) -> list[Crop]:
     """
     height, width = size
     scaled = [
-        (w * width / (box.right - box.left), h * height / (box.bottom - box.top))
-        for (w, h), box in zip(SIZES, boxes)
+        (w * width / (box.right - box.left), h * height / (box.bottom - box.top)) for (w, h), box in zip(SIZES, boxes)
     ]
     shorter = round(np.mean([min(sides) for sides in scaled]))
     across, down = (round(side) for side in np.mean(scaled, axis=0))

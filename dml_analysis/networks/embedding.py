@@ -39,8 +39,7 @@ def embedded(
         bad = ~np.isfinite(array).all(axis=1)
         if bad.any():
             raise InputError(
-                f"{network.name}: gives NaN or infinite numbers for {items[bad.argmax()].path}; "
-                "check its weights"
+                f"{network.name}: gives NaN or infinite numbers for {items[bad.argmax()].path}; check its weights"
             )
     return arrays
 
@@ -88,8 +87,7 @@ class SharedTrunk:
         first, _ = requests[0]
         trunk = first.trunk(str(device_of(first.settings)))
         embedders = [
-            network.embedder() if with_embedder else torch.nn.Identity()
-            for network, with_embedder in requests
+            network.embedder() if with_embedder else torch.nn.Identity() for network, with_embedder in requests
         ]
         return cls(trunk, embedders, batch_size)
 

@@ -135,9 +135,7 @@ def device_of(settings: Settings) -> torch.device:
         reason = one_line(error)
         raise InputError(f"device: {name} is not available ({reason}); set cpu or auto") from None
     if settings.precision == "tf32" and device.type != "cuda":
-        raise InputError(
-            f"precision: tf32 needs an NVIDIA GPU, but the device is {device}; set float32 or bf16"
-        )
+        raise InputError(f"precision: tf32 needs an NVIDIA GPU, but the device is {device}; set float32 or bf16")
     use_tf32 = settings.precision == "tf32"
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = use_tf32
     return device
@@ -236,8 +234,7 @@ def independent_copy(network: Module, images: Float[torch.Tensor, "n 3 h w"]) ->
         raise ValueError(f"the network cannot be copied ({one_line(error)})") from None
     if not alike:
         raise ValueError(
-            "a copy of the network gives other numbers; "
-            "let its hooks store nothing outside of their module"
+            "a copy of the network gives other numbers; let its hooks store nothing outside of their module"
         )
     return duplicate
 

@@ -467,8 +467,7 @@ def check_distance(network: Network) -> None:
     distance = network.model.distance
     if distance == "SNR Distance" and network.dimensions < 2:
         raise InputError(
-            f"{network.name}: SNR Distance needs embeddings of at least two dimensions; "
-            "choose another distance"
+            f"{network.name}: SNR Distance needs embeddings of at least two dimensions; choose another distance"
         )
     if imports.is_name(distance):
         from dml_analysis.networks import distances
@@ -548,8 +547,7 @@ def network_stage(
     networks, lists = list(networks), list(lists)
     if not networks:
         raise InputError(
-            f"{what}: no model of the settings can give any; "
-            "see `network` and `embeddings` of the settings' models"
+            f"{what}: no model of the settings can give any; see `network` and `embeddings` of the settings' models"
         )
     return Stage(
         what,

@@ -1,1 +1,1 @@
-"""Rendered cars. Runs in Blender's Python: standard library, numpy and bpy only."""
+"""The renderer of the cars, which runs in Blender's Python with few other packages."""

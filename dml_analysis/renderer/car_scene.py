@@ -1,15 +1,15 @@
-"""The Blender scene of the rendered cars: built once by `build`, then set to each picture's properties by `apply`.
+"""The Blender scene of the rendered cars, which `build` makes and `apply` sets to properties.
 
-`render` writes the picture; `mask` then tells what is where in it.
-
-Lengths are metres, angles in the properties are degrees. A car at rotation 0 faces the camera, which stands on the +x
-axis; sun rotation 0 is a sun behind the camera.
+`render` then writes the picture, and `mask` returns what is where in it. Lengths are in metres, the
+properties' angles in degrees. A car at rotation 0 faces the camera, which stands on the +x axis. A
+sun at rotation 0 is behind the camera.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import cos, pi, radians, sin
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import bpy
 import numpy as np
@@ -17,54 +17,63 @@ from mathutils import Vector
 
 from dml_analysis.errors import InputError
 from dml_analysis.renderer import camera, car_files, car_shapes
-from dml_analysis.renderer.car_models import CARS
+from dml_analysis.renderer.car_models import CARS, Car, Point3
 from dml_analysis.renderer.mask_files import CAR, GROUND
 
 LOOK_AT = Vector((0.0, 0.0, camera.LOOK_AT))
-NAMED = "scene: "  # before the names of the scene's own materials, apart from those of a user's files
-LAST_BYTES = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}  # of a whole image file
-STAGE = ("ground", "behind", "sun", "camera")  # the objects that are no cars
-MASK = "mask"  # the file beside Blender's temporary ones that holds the mask of the last picture
+NAMED = "scene: "  # begins the names of the scene's own materials; a user's file has others
+LAST_BYTES = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}  # of a complete image file
+STAGE = ("ground", "behind", "sun", "camera")  # the objects that are not cars
+MASK = "mask"  # name of the temporary file with the mask of the last picture
 SIDE = 400.0  # half the side of the ground
-# Linear RGB. Saturation 0.5 and value at most 0.5, so that none of the factors from 0 to 2 looks like another.
+# Linear RGB. Saturation is 0.5 and value at most 0.5, so that factors from 0 to 2 look different.
 PAINT = (0.44, 0.22, 0.22)
 BACKGROUND = (0.21, 0.32, 0.42)
 
 
 class Light(NamedTuple):
-    """The sun at one of its elevations, and the sky that goes with it."""
+    """The sun at one of its elevations, and the sky that belongs to it."""
 
     height: float  # degrees above the horizon
     strength: float  # W/m^2 on a surface that faces it
-    color: tuple
-    horizon: tuple  # radiance of the sky
-    zenith: tuple
+    color: Point3  # RGB
+    horizon: Point3  # radiance of the sky at the horizon
+    zenith: Point3  # and at the zenith
     exposure: float  # stops
 
 
 LIGHTS = {
-    # A lamp right on the horizon would leave the ground without any light to cast shadows in.
+    # A sun at 0 degrees would not light the ground, which then could not show shadows.
     0: Light(6, 6.0, (1.0, 0.52, 0.22), (0.34, 0.24, 0.18), (0.12, 0.14, 0.20), 0.4),
     45: Light(45, 3.0, (1.0, 0.94, 0.85), (0.36, 0.39, 0.43), (0.20, 0.25, 0.33), 0.0),
     90: Light(90, 2.8, (1.0, 0.98, 0.94), (0.36, 0.39, 0.43), (0.20, 0.25, 0.33), 0.0),
 }
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Materials.
-# ---------------------------------------------------------------------------------------------------------------------
-def _shifted(nodes, color):
-    """A Hue/Saturation/Value node called "shift" on a fixed colour; 0.5, 1, 1 leave it as it is."""
+# --------------------------------------------------------------------------------------------------
+def _shifted(nodes: Any, color: Point3) -> "bpy.types.Node":
+    """Return a new Hue/Saturation/Value node "shift" of a colour, which 0.5, 1, 1 keep."""
     node = nodes.new("ShaderNodeHueSaturation")
     node.name = "shift"
     node.inputs["Color"].default_value = (*color, 1)
     return node
 
 
-def _material(name, color, roughness, metallic=0.0, coat=0.0, glow=0.0, shifted=False):
+def _material(
+    name: str,
+    color: Point3,
+    roughness: float,
+    metallic: float = 0.0,
+    coat: float = 0.0,
+    glow: float = 0.0,
+    shifted: bool = False,
+) -> "bpy.types.Material":
+    """Return a new material; `shifted` adds a node "shift" to its colour."""
     material = bpy.data.materials.new(NAMED + name)
     material.use_nodes = True
-    material.cycles.emission_sampling = "NONE"  # lamps that are on light up nothing: no noise from them
+    material.cycles.emission_sampling = "NONE"  # lamps light nothing, to avoid their noise
     nodes, links = material.node_tree.nodes, material.node_tree.links
     surface = nodes["Principled BSDF"].inputs
     surface["Base Color"].default_value = (*color, 1)
@@ -78,8 +87,8 @@ def _material(name, color, roughness, metallic=0.0, coat=0.0, glow=0.0, shifted=
     return material
 
 
-def car_materials():
-    """Name in car_shapes.MATERIALS -> bpy material."""
+def car_materials() -> "dict[str, bpy.types.Material]":
+    """Return a new material for each name in car_shapes.MATERIALS."""
     return {
         "paint": _material("paint", PAINT, 0.42, coat=1.0, shifted=True),
         "glass": _material("glass", (0.010, 0.012, 0.014), 0.04),
@@ -94,8 +103,11 @@ def car_materials():
     }
 
 
-def _background_material(name, shader):
-    """A material of this shader alone, its colour the product of the shifted background colour and node "lit"."""
+def _background_material(name: str, shader: str) -> "bpy.types.Material":
+    """Return a material of this shader alone.
+
+    Its colour is the product of the shifted background colour and the node "lit".
+    """
     material = bpy.data.materials.new(NAMED + name)
     material.use_nodes = True
     material.cycles.emission_sampling = "NONE"
@@ -110,35 +122,40 @@ def _background_material(name, shader):
     return material
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Building.
-# ---------------------------------------------------------------------------------------------------------------------
-def _linked(name, data):
+# --------------------------------------------------------------------------------------------------
+def _linked(name: str, data: Any) -> "bpy.types.Object":
+    """Return a new object of the scene with this data."""
     thing = bpy.data.objects.new(name, data)
     bpy.context.scene.collection.objects.link(thing)
     return thing
 
 
-def _quad(name, corners, material):
+def _quad(name: str, corners: Sequence[Point3], material: "bpy.types.Material") -> "bpy.types.Object":
+    """Return a new object of the scene with one four-cornered face."""
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
     mesh.materials.append(material)
     return _linked(name, mesh)
 
 
-def _background():
-    """The ground, and behind it a wall that shines for the camera alone, brightest where it meets the ground."""
+def _background() -> None:
+    """Add the ground, and behind it a wall that only the camera sees.
+
+    The wall emits light and is brightest where it meets the ground.
+    """
     ground = _background_material("ground", "BsdfDiffuse")
     corners = [(-SIDE, -SIDE, 0), (SIDE, -SIDE, 0), (SIDE, SIDE, 0), (-SIDE, SIDE, 0)]
     _quad("ground", corners, ground).pass_index = GROUND
     behind = _background_material("behind", "Emission")
     nodes, links = behind.node_tree.nodes, behind.node_tree.links
-    place = nodes.new("ShaderNodeNewGeometry").outputs["Position"]
+    position = nodes.new("ShaderNodeNewGeometry").outputs["Position"]
     split = nodes.new("ShaderNodeSeparateXYZ")
     strength = nodes.new("ShaderNodeMapRange")
     for name, value in [("From Max", 0.5 * SIDE), ("To Min", 1.22), ("To Max", 0.72)]:
         strength.inputs[name].default_value = value
-    links.new(place, split.inputs[0])
+    links.new(position, split.inputs[0])
     links.new(split.outputs["Z"], strength.inputs["Value"])
     links.new(strength.outputs["Result"], nodes["Emission"].inputs["Strength"])
     x = -camera.WALL
@@ -146,12 +163,16 @@ def _background():
     wall.visible_diffuse = wall.visible_glossy = wall.visible_transmission = wall.visible_shadow = False
 
 
-def _sky(scene):
-    """Light from above, between the colours of horizon and zenith (nodes of these names) by the sine of the height."""
+def _sky(scene: "bpy.types.Scene") -> None:
+    """Add the sky, whose light blends the node inputs for horizon and zenith.
+
+    It blends them by the sine of the elevation.
+    """
     world = scene.world = bpy.data.worlds.new("sky")
     world.use_nodes = True
-    # The sky is even: paths that leave the scene find it with less noise than rays aimed at it. And whenever the sky
-    # changes Blender would map it anew to aim at, which takes longer than the picture.
+    # The sky is smooth: paths that leave the scene sample it with less noise than rays aimed at it.
+    # And for aiming Blender would build an importance map at every change of the sky, which takes
+    # longer than the picture.
     world.cycles.sampling_method = "NONE"
     nodes, links = world.node_tree.nodes, world.node_tree.links
     towards, split, mix = (nodes.new(f"ShaderNode{kind}") for kind in ("TexCoord", "SeparateXYZ", "Mix"))
@@ -161,8 +182,8 @@ def _sky(scene):
     links.new(mix.outputs["Result"], nodes["Background"].inputs["Color"])
 
 
-def _compute_on(scene, device):
-    """Tells Cycles what to render on; InputError if Blender finds no such device."""
+def _compute_on(scene: "bpy.types.Scene", device: str) -> None:
+    """Set the device that Cycles renders on. Raise InputError if Blender finds no such device."""
     scene.cycles.device = "CPU" if device == "CPU" else "GPU"
     if device == "CPU":
         return
@@ -170,16 +191,17 @@ def _compute_on(scene, device):
     try:
         preferences.compute_device_type = device
     except TypeError:  # this Blender was built without it
-        raise InputError(f"--device {device}: this Blender cannot use it") from None
+        raise InputError(f"--device {device}: this Blender cannot use it; try --device CPU") from None
     preferences.refresh_devices()
-    found = [each for each in preferences.devices if each.type == device]
-    if not found:
-        raise InputError(f"--device {device}: Blender finds no such device here; --device CPU works anywhere")
-    for each in preferences.devices:
-        each.use = each in found
+    devices = [entry for entry in preferences.devices if entry.type == device]
+    if not devices:
+        raise InputError(f"--device {device}: Blender finds no such device; try --device CPU")
+    for entry in preferences.devices:
+        entry.use = entry in devices
 
 
-def _settings(scene, size, samples, image_format):
+def _settings(scene: "bpy.types.Scene", size: int, samples: int, image_format: str) -> None:
+    """Set the size, format and quality of the pictures."""
     render, cycles = scene.render, scene.cycles
     render.engine = "CYCLES"
     render.resolution_x = render.resolution_y = size
@@ -188,23 +210,24 @@ def _settings(scene, size, samples, image_format):
     render.image_settings.file_format = {"png": "PNG", "jpg": "JPEG"}[image_format]
     render.image_settings.color_mode = "RGB"
     render.image_settings.quality = 90
-    for stamp in dir(render):  # no date and render time in the files: the same frame is the same file
+    # No date and render time in the files, so that the same frame is the same file.
+    for stamp in dir(render):
         if stamp.startswith("use_stamp_"):
-            setattr(render, stamp, stamp == "use_stamp_labels")  # labels hidden would count as a stamp
+            setattr(render, stamp, stamp == "use_stamp_labels")  # hidden labels count as a stamp
     scene.view_settings.view_transform = "Standard"
     cycles.samples = samples
-    cycles.use_adaptive_sampling = False  # so few samples leave nothing to adapt
+    cycles.use_adaptive_sampling = False  # there are too few samples to adapt
     cycles.use_denoising = True
     cycles.denoiser = "OPENIMAGEDENOISE"
-    cycles.denoising_prefilter = "FAST"  # halves the time of a frame; no difference to see at this size
+    cycles.denoising_prefilter = "FAST"  # halves the time; not visible at this size
     cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 3, 2, 2
-    cycles.use_light_tree = False  # for many lamps; here there is one
+    cycles.use_light_tree = False  # it helps with many lights; this scene has one
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.sample_clamp_indirect = 3.0
 
 
-def _mask_output(scene):
-    """Has Blender write the index of the object that is seen in the middle of each pixel, beside every picture."""
+def _mask_output(scene: "bpy.types.Scene") -> None:
+    """Make Blender write a mask with every picture: each pixel's central object, by its index."""
     scene.view_layers[0].use_pass_object_index = True
     scene.use_nodes = True
     nodes, links = scene.node_tree.nodes, scene.node_tree.links
@@ -216,11 +239,17 @@ def _mask_output(scene):
     links.new(layers.outputs["IndexOB"], indices.inputs[0])
 
 
-def build(size, samples, image_format="png", device="CPU", cars=CARS):
-    """The scene with some cars, of which `apply` shows one; it may add others.
+def build(
+    size: int,
+    samples: int,
+    image_format: str = "png",
+    device: str = "CPU",
+    cars: Mapping[str, Car] | Path = CARS,
+) -> "bpy.types.Scene":
+    """Return the scene with some cars, of which `apply` shows one; it may add others.
 
-    `size` in pixels, `samples` per pixel; `cars`: name -> Car, or a folder of the user's own (see car_files). Raises
-    InputError for a device that does not exist or a car that cannot be loaded.
+    `size` is in pixels, `samples` per pixel. `cars` are Cars by name, or a folder of the user's own
+    (see car_files). Raise InputError if the device does not exist or a car cannot be loaded.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -242,15 +271,19 @@ def build(size, samples, image_format="png", device="CPU", cars=CARS):
     return scene
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # One picture.
-# ---------------------------------------------------------------------------------------------------------------------
-def _shift(material, hue, sat, val):
+# --------------------------------------------------------------------------------------------------
+def _shift(material: str, hue: float, sat: float, val: float) -> None:
+    """Set the node "shift" of a material."""
     inputs = bpy.data.materials[NAMED + material].node_tree.nodes["shift"].inputs
-    inputs["Hue"].default_value, inputs["Saturation"].default_value, inputs["Value"].default_value = hue, sat, val
+    inputs["Hue"].default_value = hue
+    inputs["Saturation"].default_value = sat
+    inputs["Value"].default_value = val
 
 
-def _set_light(scene, elevation, rotation):
+def _set_light(scene: "bpy.types.Scene", elevation: int, rotation: float) -> None:
+    """Set sun, sky, wall and exposure to a sun at this elevation and rotation, in degrees."""
     light, turn = LIGHTS[elevation], radians(rotation)
     height = radians(light.height)
     sun = scene.objects["sun"]
@@ -258,28 +291,32 @@ def _set_light(scene, elevation, rotation):
     towards = Vector((cos(height) * cos(turn), cos(height) * sin(turn), sin(height)))
     sun.rotation_euler = towards.to_track_quat("Z", "Y").to_euler()
     sky = scene.world.node_tree.nodes["sky"]
-    colors = [each for each in sky.inputs if each.type == "RGBA"]
+    colors = [socket for socket in sky.inputs if socket.type == "RGBA"]
     colors[0].default_value, colors[1].default_value = (*light.horizon, 1), (*light.zenith, 1)
-    # The radiance of white ground: sun, and the mean of the sky over the hemisphere, weighted by the sine of height.
+    # The radiance of white ground: from the sun, and from the sky's mean over the hemisphere,
+    # weighted by the sine of elevation.
     above = [(low + 2 * high) / 3 for low, high in zip(light.horizon, light.zenith)]
     ground = [light.strength * sin(height) / pi * a + b for a, b in zip(light.color, above)]
     bpy.data.materials[NAMED + "behind"].node_tree.nodes["lit"].inputs[1].default_value = ground
     scene.view_settings.exposure = light.exposure
 
 
-def _show(scene, model):
-    for root in [each for each in scene.objects if each.parent is None and each.name not in STAGE]:
+def _show(scene: "bpy.types.Scene", model: str) -> None:
+    """Show one car and hide all others."""
+    things = [thing for thing in scene.objects if thing.parent is None]
+    for root in [thing for thing in things if thing.name not in STAGE]:
         for thing in (root, *root.children_recursive):
             thing.hide_render = root.name != model
             thing.pass_index = CAR
 
 
-def apply(scene, values, car=None):
-    """Sets all eleven properties; `values`: property name -> one of its values.
+def apply(scene: "bpy.types.Scene", values: Mapping[str, Any], car: Car | None = None) -> None:
+    """Set all eleven properties to these values, given by name.
 
-    `car`: the Car of which a model is made that the scene does not have yet.
+    `car` is built if the scene does not have the model yet.
     """
     if values["model"] not in scene.objects:
+        assert car is not None  # only procedural cars are built when they are first shown
         names = car_shapes.MATERIALS
         car_shapes.build(values["model"], car, {name: bpy.data.materials[NAMED + name] for name in names})
     _show(scene, values["model"])
@@ -288,52 +325,54 @@ def apply(scene, values, car=None):
     for material in ("ground", "behind"):
         _shift(material, values["bg_color_hue"], values["bg_color_sat"], values["bg_color_val"])
     _set_light(scene, values["sun_elevation"], values["sun_rotation"])
-    stand = Vector((camera.DISTANCE, 0.0, values["camera_loc_z"]))
-    scene.camera.location = stand
-    scene.camera.rotation_euler = (LOOK_AT - stand).to_track_quat("-Z", "Y").to_euler()
+    position = Vector((camera.DISTANCE, 0.0, values["camera_loc_z"]))
+    scene.camera.location = position
+    scene.camera.rotation_euler = (LOOK_AT - position).to_track_quat("-Z", "Y").to_euler()
 
 
-def render(scene, path, seed):
-    """Writes the picture to `path`; `seed` fixes its noise. Raises InputError if the file cannot be written."""
+def render(scene: "bpy.types.Scene", path: Path, seed: int) -> None:
+    """Write the picture; `seed` fixes its noise. Raise InputError if it cannot be written."""
     scene.cycles.seed = seed & 0x7FFFFFFF
     scene.render.filepath = str(path)
-    _mask_file(scene).unlink(missing_ok=True)  # lest it be taken for the next picture's
+    _mask_file(scene).unlink(missing_ok=True)  # so that it is not read as the next picture's
     try:
         bpy.ops.render.render(write_still=True)
     except RuntimeError as error:
         raise InputError(f"{path}: Blender could not write it ({str(error).strip()})") from None
-    # On a full disk Blender leaves half a file and says nothing.
+    # On a full disk Blender leaves an incomplete file and reports nothing.
     if not path.is_file() or not path.read_bytes().endswith(LAST_BYTES[path.suffix]):
-        raise InputError(f"{path}: Blender could not write it whole; is the disk full?")
+        raise InputError(f"{path}: Blender wrote an incomplete file; check that the disk is not full")
 
 
-def _mask_file(scene):
+def _mask_file(scene: "bpy.types.Scene") -> Path:
+    """Return the temporary file with the mask of the last picture."""
     return Path(bpy.app.tempdir) / f"{MASK}{scene.frame_current:04}.exr"
 
 
-def mask(scene):
-    """What is where in the picture that was rendered last: an array (size, size) of mask_files' numbers.
+def mask(scene: "bpy.types.Scene") -> np.ndarray:
+    """Return what is where in the last picture: an array (size, size) of mask_files' numbers.
 
-    By the middle of each pixel: the same for any number of samples, and whatever light and colours are. Raises InputError
-    if Blender could not write it.
+    Each pixel is that of its centre. The mask is thus the same for any number of samples, light and
+    colours. Raise InputError if Blender could not write it.
     """
     file = _mask_file(scene)
     try:
         image = bpy.data.images.load(str(file))
     except RuntimeError:
-        raise InputError(f"{file}: Blender could not write it; is the disk full?") from None
+        raise InputError(f"{file}: Blender could not write it; check that the disk is not full") from None
     values = np.empty(len(image.pixels), dtype=np.float32)
     image.pixels.foreach_get(values)
     size, channels = tuple(image.size), image.channels
     bpy.data.images.remove(image)
     file.unlink()
     if size != (scene.render.resolution_x, scene.render.resolution_y):
-        raise InputError(f"{file}: Blender could not write it whole; is the disk full?")
-    return values.reshape(*size[::-1], channels)[::-1, :, 0].astype(np.uint8)  # Blender counts rows from below
+        raise InputError(f"{file}: Blender wrote an incomplete file; check that the disk is not full")
+    # Blender counts rows from the bottom.
+    return values.reshape(*size[::-1], channels)[::-1, :, 0].astype(np.uint8)
 
 
-def mask_alone(scene):
-    """The same without a picture: quick, for pictures that have been rendered before."""
+def mask_alone(scene: "bpy.types.Scene") -> np.ndarray:
+    """Return the mask of a picture without rendering it again, which is fast."""
     before = scene.cycles.samples, scene.cycles.use_denoising
     scene.cycles.samples, scene.cycles.use_denoising = 1, False
     _mask_file(scene).unlink(missing_ok=True)
@@ -343,19 +382,20 @@ def mask_alone(scene):
 
 
 @contextmanager
-def outlined(scene):
-    """Inside it, `render` gives the car alone, on nothing: where it is, the picture is opaque."""
-    cycles, render = scene.cycles, scene.render
-    before = cycles.samples, cycles.use_denoising, render.image_settings.color_mode, render.image_settings.file_format
+def outlined(scene: "bpy.types.Scene") -> Iterator[None]:
+    """Make `render` show the car alone: the picture is opaque where the car is."""
+    cycles, image = scene.cycles, scene.render.image_settings
+    before = cycles.samples, cycles.use_denoising, image.color_mode, image.file_format
     cycles.samples, cycles.use_denoising = 4, False
-    render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGBA"
+    image.file_format, image.color_mode = "PNG", "RGBA"
     _set_stage(scene, shown=False)
     yield
-    cycles.samples, cycles.use_denoising, render.image_settings.color_mode, render.image_settings.file_format = before
+    cycles.samples, cycles.use_denoising, image.color_mode, image.file_format = before
     _set_stage(scene, shown=True)
 
 
-def _set_stage(scene, shown):
+def _set_stage(scene: "bpy.types.Scene", shown: bool) -> None:
+    """Show or hide ground and wall."""
     scene.render.film_transparent = not shown
     for name in ("ground", "behind"):
         scene.objects[name].hide_render = not shown

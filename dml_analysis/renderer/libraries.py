@@ -1,11 +1,13 @@
-"""What Blender asks of the system, even without a display, and which packages have it. Standard library alone.
+"""System libraries that Blender needs, even without a display, and the packages that contain them.
 
-`python -m dml_analysis.renderer.libraries` says whether Blender can be imported; with --debian or --fedora, the packages to install.
+Standard library alone. `python -m dml_analysis.renderer.libraries` checks whether Blender can be
+imported. With --debian or --fedora it prints the packages to install.
 """
 
 import ctypes
 import re
 import sys
+from collections.abc import Callable, Sequence
 
 PACKAGES = {  # library -> its package in Debian and Ubuntu, and in Fedora
     "libX11.so.6": ("libx11-6", "libX11"),
@@ -20,12 +22,16 @@ PACKAGES = {  # library -> its package in Debian and Ubuntu, and in Fedora
 SYSTEMS = ("--debian", "--fedora")
 
 
-def missing(loads=None):
-    """The libraries of PACKAGES that the system lacks. loads: whether it has one, by its name."""
+def missing(loads: Callable[[str], bool] | None = None) -> list[str]:
+    """Return the libraries of PACKAGES that are not installed.
+
+    `loads` returns whether a library can be loaded; by default this system is tried.
+    """
     return [name for name in PACKAGES if not (loads or _loads)(name)]
 
 
-def _loads(name):
+def _loads(name: str) -> bool:
+    """Return whether this system can load a library."""
     try:
         ctypes.CDLL(name)
     except OSError:
@@ -33,28 +39,31 @@ def _loads(name):
     return True
 
 
-def advice(error, lacking=None):
-    """What to do about an ImportError of Blender's, in one line; None if no library of the system is the reason.
+def advice(error: ImportError, absent: Sequence[str] | None = None) -> str | None:
+    """Return, in one line, what to install after an ImportError of Blender.
 
-    lacking: the libraries that the system lacks; looked up if None.
+    `absent` are the missing libraries; by default they are looked up. Return None if no system
+    library is the reason.
     """
-    named = re.search(r"(\S+\.so[.\d]*): cannot open shared object file", str(error))
-    if not named:
+    match = re.search(r"(\S+\.so[.\d]*): cannot open shared object file", str(error))
+    if not match:
         return None
-    lacking = missing() if lacking is None else lacking
-    known = [name for name in PACKAGES if name in (*lacking, named[1])]
-    if not known:
-        return f"Blender needs a library of the system, {named[1]}: install the package that has it"
-    debian, fedora = (" ".join(PACKAGES[name][system] for name in known) for system in range(len(SYSTEMS)))
+    libraries = missing() if absent is None else absent
+    names = [name for name in PACKAGES if name in (*libraries, match[1])]
+    if not names:
+        return f"Blender needs the system library {match[1]}: install the package that contains it"
+    debian, fedora = (" ".join(PACKAGES[name][system] for name in names) for system in range(len(SYSTEMS)))
     return (
-        f"Blender needs libraries of the system ({', '.join(known)}): "
+        f"Blender needs system libraries ({', '.join(names)}): "
         f"on Debian or Ubuntu, apt-get install {debian}; on Fedora, dnf install {fedora}"
     )
 
 
-def _main(arguments):
+def _main(arguments: list[str]) -> None:
+    """Print the packages of a system, or check whether Blender can be imported."""
     if arguments and arguments[0] in SYSTEMS:
-        print(" ".join(packages[SYSTEMS.index(arguments[0])] for packages in PACKAGES.values()))
+        system = SYSTEMS.index(arguments[0])
+        print(" ".join(packages[system] for packages in PACKAGES.values()))
         return
     try:
         import bpy  # noqa: F401

@@ -1,67 +1,79 @@
-"""Cars drawn from a seed: from a type of `body_types` to a car's table of measures, such as `car_models` has by hand.
+"""Procedurally generated cars: sampled from a seed and a type of `body_types`.
 
-A car is the same however many are asked for. Its outline (`car_outlines`) comes first, then its parts (`car_parts`).
+A car is the same however many are requested. Its outline (`car_outlines`) is sampled first, then
+its parts (`car_parts`).
 """
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from dml_analysis.renderer import car_outlines, car_parts
 from dml_analysis.renderer.body_types import BODY_TYPES
-from dml_analysis.renderer.car_models import Car
+from dml_analysis.renderer.car_models import Blob, Car, Corners, Line, Patch
+from dml_analysis.renderer.car_outlines import Outline
 from dml_analysis.seeds import derived_seed
 
-# Steps by which the draws of one type go on from car to car: multiples of each, without their whole parts, fill the range from
-# 0 to 1 evenly. There are several, lest the same two cars come close to each other in all measures.
+# The steps from car to car between the samples of one measure. Modulo 1, the multiples of each step
+# fill the range from 0 to 1 evenly. With several steps, no two cars are close in all measures.
 STEPS = (0.618034, 0.414214, 0.732051, 0.754878, 0.569840, 0.236068, 0.302776, 0.645751)
+Choice = TypeVar("Choice")
 
 
-def name_of(number):
-    """The value of the property "model" of the car with this number."""
+def name_of(number: int) -> str:
+    """Return the value of the property "model" of the car with this number."""
     return f"Car {number}"
 
 
-def number_of(name):
-    """The number in a name of name_of."""
+def number_of(name: str) -> int:
+    """Return the number in a name of name_of."""
     return int(name.removeprefix("Car "))
 
 
 class Draws:
-    """What is drawn for one car. A draw depends on nothing but the seed, the car and what it is for.
+    """The random samples of one car. A sample depends only on the seed, the car and its purpose.
 
-    Cars of one type share out the values of each measure: the first starts anywhere, each goes on from the one before. So they
-    differ more than independent draws would.
+    Cars of one type spread over the range of each measure: the first is random, each further one
+    is a fixed step from the previous. They thus differ more than independent samples would.
     """
 
-    def __init__(self, seed, body_type, turn):
-        """turn: how many cars of this type come before this one."""
+    def __init__(self, seed: int, body_type: str, turn: int) -> None:
+        """Set up the samples of a car that follows `turn` cars of its type."""
         self._purpose, self._turn = (seed, "drawn car", body_type), turn
 
-    def part(self, what):
-        """From 0 to 1."""
+    def part(self, what: str) -> float:
+        """Return a number from 0 to 1 (exclusive) for this purpose."""
         start = derived_seed(*self._purpose, what) / 2**63
         step = STEPS[derived_seed(*self._purpose, what, "step") % len(STEPS)]
         return (start + self._turn * step) % 1
 
-    def between(self, what, low_high):
-        """A number in this range."""
+    def between(self, what: str, low_high: tuple[float, float]) -> float:
+        """Return a number in this range for this purpose."""
         low, high = low_high
         return low + (high - low) * self.part(what)
 
-    def one_of(self, what, choices):
+    def one_of(self, what: str, choices: Sequence[Choice]) -> Choice:
+        """Return one of the choices for this purpose."""
         return choices[int(self.part(what) * len(choices))]
 
 
-def type_of(number, seed):
-    """(name of the body type, how many cars before have it): every type comes once before any comes again."""
-    turn, place = divmod(number - 1, len(BODY_TYPES))
+def type_of(number: int, seed: int) -> tuple[str, int]:
+    """Return the name of a car's body type, and how many cars before it have that type.
+
+    Every type occurs once before any occurs again.
+    """
+    turn, position = divmod(number - 1, len(BODY_TYPES))
     order = sorted(BODY_TYPES, key=lambda name: derived_seed(seed, "order of body types", turn, name))
-    return order[place], turn
+    return order[position], turn
 
 
-def drawn_car(number, seed):
-    """The Car with this number, from 1, among those of this seed."""
+def drawn_car(number: int, seed: int) -> Car:
+    """Return the car with this number, from 1, among those of this seed."""
     name, turn = type_of(number, seed)
     kind, draws = BODY_TYPES[name], Draws(seed, name, turn)
     outline, measures = car_outlines.outline_of(kind, draws)
-    windows, spokes = car_outlines.side_windows(outline, draws), draws.one_of("spokes", kind.spokes)
+    windows = car_outlines.side_windows(outline, draws)
+    spokes = draws.one_of("spokes", kind.spokes)
+    fender_height = car_outlines.fender_height(outline, measures["fender"])
     return Car(
         length=outline.length,
         axles=outline.axles,
@@ -76,7 +88,7 @@ def drawn_car(number, seed):
         edge=draws.between("edge", (0.05, 0.12)),
         shoulder=draws.between("shoulder", (0.60, 0.70)),
         square=(measures["body"], measures["cabin"]),
-        fender=(car_outlines.fender_height(outline, measures["fender"]), draws.between("flare", (0.0, 0.035))),
+        fender=(fender_height, draws.between("flare", (0.0, 0.035))),
         cabin=outline.cabin,
         screens=car_outlines.screens(outline),
         windows=windows,
@@ -87,8 +99,8 @@ def drawn_car(number, seed):
     )
 
 
-def _details(outline, windows, draws):
-    """All patches, lines and blobs; what comes later lies on what comes before."""
+def _details(outline: Outline, windows: tuple[Corners, ...], draws: Draws) -> Iterator[Patch | Line | Blob]:
+    """Yield all patches, lines and blobs; later ones cover earlier ones."""
     yield from car_outlines.steep_screens(outline, draws)
     yield from car_parts.bumpers(outline, draws)
     yield from car_parts.sides(outline, windows, draws)

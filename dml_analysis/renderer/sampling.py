@@ -1,90 +1,124 @@
-"""Which values of the eleven properties a frame shows, and the samples.csv that lists them."""
+"""The values of the eleven properties in each frame, and the samples.csv that lists them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from dml_analysis import paper
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
+from dml_analysis.paper import Property
 from dml_analysis.renderer import sampled_cars
 from dml_analysis.seeds import derived_seed
 
-COLUMNS = ["frame"] + [each.name for each in paper.PROPERTIES]
-FRAMES_OF_A_SCENE = 1 + len(paper.PROPERTIES)  # of counterfactual frames
-# What the variations have in common: a picture in which every property can be seen to change.
-BASE = {
-    "model": "Range Rover Evoque", "rotation_z": 45,
-    "color_hue": 0.5, "color_sat": 1.5, "color_val": 1.0,
-    "bg_color_hue": 0.5, "bg_color_sat": 1.0, "bg_color_val": 1.0,
-    "camera_loc_z": 1.5, "sun_elevation": 45, "sun_rotation": 45,
-}  # fmt: skip
+COLUMNS = ["frame"] + [prop.name for prop in paper.PROPERTIES]
+FRAMES_OF_A_SCENE = 1 + len(paper.PROPERTIES)  # of a counterfactual set
+# The values that the variations share: in this picture a change of any property is visible.
+BASE: dict[str, Any] = {
+    "model": "Range Rover Evoque",
+    "rotation_z": 45,
+    "color_hue": 0.5,
+    "color_sat": 1.5,
+    "color_val": 1.0,
+    "bg_color_hue": 0.5,
+    "bg_color_sat": 1.0,
+    "bg_color_val": 1.0,
+    "camera_loc_z": 1.5,
+    "sun_elevation": 45,
+    "sun_rotation": 45,
+}
 
 
-def draw(frame, seed):
-    """Property name -> value of one frame, each drawn uniformly and independently.
+def draw(frame: int, seed: int) -> dict[str, Any]:
+    """Return the properties of a frame, each sampled uniformly and independently.
 
-    A draw depends on nothing but seed, frame and property, so a frame is the same whichever others are asked for.
+    A value depends only on seed, frame and property, so a frame is the same whichever others are
+    requested.
     """
-    return _drawn(frame, seed, "rendered cars", paper.PROPERTIES)
+    return _sampled(frame, seed, "rendered cars", paper.PROPERTIES)
 
 
-def draw_procedural(frame, seed, count):
-    """The same with `count` drawn cars, which take turns, so that all have equally many frames.
+def draw_procedural(frame: int, seed: int, count: int) -> dict[str, Any]:
+    """Return the properties of a frame with one of `count` procedurally generated cars.
 
-    All but the car is drawn apart from what `draw` gives, so that these frames and those of the six cars are no pairs.
+    The cars take turns, so that all have equally many frames. The other values are independent of
+    those of `draw`, so that no frame has a counterpart with one of the six cars.
     """
     model = sampled_cars.name_of((frame - 1) % count + 1)
-    return {"model": model} | _drawn(frame, seed, "procedural cars", paper.PROPERTIES[1:])
+    return {"model": model} | _sampled(frame, seed, "procedural cars", paper.PROPERTIES[1:])
 
 
-def draw_counterfactual(frame, seed):
-    """The same of frames in scenes: the first of each is drawn, and in each of the others one property has another value.
+def draw_counterfactual(frame: int, seed: int) -> dict[str, Any]:
+    """Return the properties of a frame of counterfactual sets.
 
-    The properties change in their order, so a scene has a frame for each of them. A new value is drawn uniformly.
+    The first frame of a set is sampled as in `draw`. In each of the others one property, in their
+    order, has another value, which is sampled uniformly.
     """
-    scene, place = divmod(frame - 1, FRAMES_OF_A_SCENE)
-    values = _drawn(scene + 1, seed, "counterfactual scenes", paper.PROPERTIES)
-    if place == 0:
+    number, position = divmod(frame - 1, FRAMES_OF_A_SCENE)
+    values = _sampled(number + 1, seed, "counterfactual scenes", paper.PROPERTIES)
+    if position == 0:
         return values
-    changed = paper.PROPERTIES[place - 1]
-    others = [value for value in changed.values if value != values[changed.name]]
-    return values | {changed.name: others[derived_seed(seed, "counterfactual values", frame) % len(others)]}
+    prop = paper.PROPERTIES[position - 1]
+    others = [value for value in prop.values if value != values[prop.name]]
+    index = derived_seed(seed, "counterfactual values", frame) % len(others)
+    return values | {prop.name: others[index]}
 
 
-def _drawn(frame, seed, purpose, properties):
+def _sampled(frame: int, seed: int, purpose: str, properties: list[Property]) -> dict[str, Any]:
+    """Return a uniformly sampled value of each property, by its name."""
     return {
-        each.name: each.values[derived_seed(seed, purpose, frame, each.name) % len(each.values)] for each in properties
+        prop.name: prop.values[derived_seed(seed, purpose, frame, prop.name) % len(prop.values)] for prop in properties
     }
 
 
-def variations():
-    """[(property name, values of all eleven), ...]: each property goes through its values, the others stay at BASE."""
-    return [(each.name, BASE | {each.name: value}) for each in paper.PROPERTIES for value in each.values]
+def variations() -> list[tuple[str, dict[str, Any]]]:
+    """Return (property name, values of all eleven) for each value of each property.
+
+    The other properties have their values of BASE.
+    """
+    return [(prop.name, BASE | {prop.name: value}) for prop in paper.PROPERTIES for value in prop.values]
 
 
-def write_models(path, names):
-    """Writes properties.csv, which declares the values of "model". Raises InputError if it exists and says otherwise."""
+def write_models(path: Path, names: Sequence[str]) -> None:
+    """Write properties.csv, which declares the values of "model".
+
+    Raise InputError if it exists and declares others.
+    """
     hint = "delete it, or give another --output"
     declared = {"property": "model", "values": "|".join(names)}
     if not path.exists():
         csv_files.write_rows(path, [list(declared), list(declared.values())])
-    elif csv_files.read_rows(path, dict.fromkeys(declared, str), what="a list of car models", hint=hint) != [declared]:
+        return
+    columns, what = dict.fromkeys(declared, str), "a list of car models"
+    if csv_files.read_rows(path, columns, what=what, hint=hint) != [declared]:
         raise InputError(f"{path}: does not declare {names[0]} to {names[-1]} as the values of model; {hint}")
 
 
-def write_samples(path, frames, values_of, source):
-    """Writes samples.csv for `frames`; rows that exist already are checked and kept.
+def write_samples(
+    path: Path,
+    frames: Iterable[int],
+    values_of: Callable[[int], dict[str, Any]],
+    source: str,
+) -> None:
+    """Write samples.csv for `frames`. Existing rows are checked and stay.
 
-    `values_of`: frame -> values of its properties. Raises InputError if such a row shows others, in which case
-    `source` names what the expected values come from.
+    `values_of` returns the properties of a frame. Raise InputError if an existing row has other
+    values; the message names `source`, where the expected values come from.
     """
     rows = _checked_rows(path, values_of, source)
     missing = [frame for frame in frames if frame not in rows]
     if not missing:
         return
     rows |= {frame: {"frame": frame} | values_of(frame) for frame in missing}
-    csv_files.write_rows(path, [COLUMNS, *([rows[frame][name] for name in COLUMNS] for frame in sorted(rows))])
+    lines = [[rows[frame][name] for name in COLUMNS] for frame in sorted(rows)]
+    csv_files.write_rows(path, [COLUMNS, *lines])
 
 
-def _checked_rows(path, values_of, source):
-    """Frame -> row of an existing samples.csv, all of which must be what `values_of` gives."""
+def _checked_rows(path: Path, values_of: Callable[[int], dict[str, Any]], source: str) -> dict[int, dict[str, Any]]:
+    """Return the rows of samples.csv by frame, none if the file does not exist.
+
+    Raise InputError if a row differs from what `values_of` returns.
+    """
     if not path.exists():
         return {}
     columns, hint = {"frame": int, **dict.fromkeys(COLUMNS[1:], str)}, "give another --output"
@@ -93,7 +127,8 @@ def _checked_rows(path, values_of, source):
         for name, value in (row | values_of(row["frame"])).items():
             if str(row[name]) != str(value):
                 raise InputError(
-                    f"{path}: frame {row['frame']}, column {name} is {row[name]}, but {source} gives {value}; "
+                    f"{path}: frame {row['frame']}, column {name} is {row[name]}, "
+                    f"but {source} gives {value}; "
                     "give the options the file was made with, or another --output"
                 )
     return {row["frame"]: row for row in rows}

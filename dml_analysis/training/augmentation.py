@@ -97,9 +97,7 @@ def _window(
     width, height: of the image; columns, rows: of the window. A window larger than the image
     contains it.
     """
-    left, top = (
-        rng.randint(min(0, spare), max(0, spare)) for spare in (width - columns, height - rows)
-    )
+    left, top = (rng.randint(min(0, spare), max(0, spare)) for spare in (width - columns, height - rows))
     return left, top, left + columns, top + rows
 
 

@@ -75,9 +75,7 @@ def check(
     classes, counts = np.unique(np.asarray(labels), return_counts=True)
     batch = f"a batch of {batch_size} with {per_class} images a class"
     if len(classes) < 2:
-        raise InputError(
-            f"{where}: {len(classes)} class to train on, but a loss needs two; add classes"
-        )
+        raise InputError(f"{where}: {len(classes)} class to train on, but a loss needs two; add classes")
     smallest, n_smallest = classes[counts.argmin()], counts.min()
     if n_smallest < 2:
         raise InputError(

@@ -119,9 +119,7 @@ def _soft_triple(
     """Return SoftTriple; reg_weight: of its regulariser of centres, None for no regulariser."""
     regularizer = None
     if reg_weight is not None:
-        regularizer = regularizers.SparseCentersRegularizer(
-            proxies["num_classes"], CENTERS_PER_CLASS
-        )
+        regularizer = regularizers.SparseCentersRegularizer(proxies["num_classes"], CENTERS_PER_CLASS)
     return losses.SoftTripleLoss(
         **proxies,
         centers_per_class=CENTERS_PER_CLASS,
@@ -200,8 +198,7 @@ def instance_of(
         function = getattr(getattr(library, module), name, None)
     if not callable(function):
         raise InputError(
-            f"{where}: pytorch_metric_learning.{module} has no such class; "
-            "write one of your own as module:class"
+            f"{where}: pytorch_metric_learning.{module} has no such class; write one of your own as module:class"
         )
     try:
         parameters = inspect.signature(function).parameters

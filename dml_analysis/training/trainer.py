@@ -175,11 +175,7 @@ def in_training_mode(network: nn.Module, frozen: str) -> None:
 
 def norms_of(network: nn.Module) -> list[nn.Module]:
     """Return the BatchNorm layers of a network."""
-    return [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-    ]
+    return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 def freeze(network: EmbeddingNetwork, frozen: str) -> EmbeddingNetwork:

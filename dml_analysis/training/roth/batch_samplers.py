@@ -72,9 +72,7 @@ def filled(
         known = ", ".join(CORESETS | MATCHED)
         raise ValueError(f"unknown filler {filler!r}; known: uniform, {known}")
     if batch_size % per_class or batch_size < 2 * per_class:
-        raise ValueError(
-            f"a batch of {batch_size} is not {per_class} images each of two classes or more"
-        )
+        raise ValueError(f"a batch of {batch_size} is not {per_class} images each of two classes or more")
     _check_classes(labels)
     fill: Callable[..., np.ndarray] = _with_coreset if filler in CORESETS else _matched
     with threadpool_limits(1, "blas"):  # more threads wait for each other while images are read
@@ -363,9 +361,7 @@ def _pool_by_class(
     samples = _repeated_permutations(len(names), size // per_class, rng)
     classes, times = np.unique(samples, return_counts=True)
     of_class = [np.flatnonzero(labels == names[index]) for index in classes]
-    return np.concatenate(
-        [rng.permutation(own)[: n * per_class] for own, n in zip(of_class, times)]
-    )
+    return np.concatenate([rng.permutation(own)[: n * per_class] for own, n in zip(of_class, times)])
 
 
 def _of_several_classes(

@@ -31,9 +31,7 @@ def contrastive(pos_margin: float = 0, neg_margin: float = 1) -> nn.Module:
     The library by default averages over pairs with a loss above zero. Rounding decides whether a
     pair (a, a) of rho-regularisation is one of these: its distance is computed as up to 1e-3.
     """
-    return losses.ContrastiveLoss(
-        pos_margin=pos_margin, neg_margin=neg_margin, reducer=reducers.MeanReducer()
-    )
+    return losses.ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin, reducer=reducers.MeanReducer())
 
 
 def triplet(margin: float = 0.2) -> nn.Module:

@@ -122,9 +122,7 @@ class SofthardMiner(_OnePerAnchor):
         farthest = distances.masked_fill(~positives, -math.inf).amax(dim=1, keepdim=True)
         hard_positives = positives & (distances > nearest)
         hard_negatives = negatives & (distances < farthest)
-        return sampled(_rows_or(hard_positives, positives)), sampled(
-            _rows_or(hard_negatives, negatives)
-        )
+        return sampled(_rows_or(hard_positives, positives)), sampled(_rows_or(hard_negatives, negatives))
 
 
 class DistanceWeightedMiner(_OnePerAnchor):
@@ -159,9 +157,7 @@ class DistanceWeightedMiner(_OnePerAnchor):
     ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
         """Return a random positive and a distance-weighted negative per anchor."""
         eligible = _rows_or(negatives & (distances < self.nonzero_loss_cutoff), negatives)
-        return sampled(positives), sampled(
-            inverse_density(distances, eligible, dimensions, self.cutoff)
-        )
+        return sampled(positives), sampled(inverse_density(distances, eligible, dimensions, self.cutoff))
 
 
 def inverse_density(
