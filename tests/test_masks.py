@@ -52,7 +52,7 @@ def test_a_mask_is_small():
 
 @pytest.mark.parametrize("mask", [[[0, 3]], [[0.5, 1]], [0, 1], [[[0]]], np.zeros((0, 4)), [[-1, 0]]])
 def test_what_is_no_mask_is_not_written(mask):
-    with pytest.raises(ValueError, match="a mask is an array"):
+    with pytest.raises(ValueError, match="a mask must be an array"):
         mask_files.packed(mask)
 
 

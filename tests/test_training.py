@@ -544,7 +544,7 @@ def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
      ({}, lambda f: (f / "class01/2.png").write_bytes(b"no image"), "class01/2.png: not a readable image"),
      ({}, shutil.rmtree, "tiles: missing; a dataset of your own is a folder"),
      ({"batch_size": 4}, None, "Contrastive, Tiles, fold 0, learning rate 0.003: a batch of 4 with 4 images a class has only one class"),
-     ({"sampler": "strict", "batch_size": 40}, None, "a batch of 40 with 4 images a class takes 10 classes, of which there are 6"),
+     ({"sampler": "strict", "batch_size": 40}, None, "a batch of 40 with 4 images a class needs 10 classes, but there are 6"),
      ({"batch_size": 12}, "tests.networks:Infinite", "Mine, Tiles, fold 0, learning rate 0.003: the loss is nan at iteration 1; set a smaller"),
      ({}, "torch.nn:Identity", "models: 'Mine': loss torch.nn:Identity: cannot be called with embeddings (4, 128)"),
      ({}, "tests.networks:Infinit", "tests.networks:Infinit: cannot be imported (module")],
