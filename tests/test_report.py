@@ -20,7 +20,7 @@ from dml_analysis.embedding_space import measure_correlations
 from dml_analysis.files import csv_files
 from dml_analysis.methods import find
 from dml_analysis.metrics.map_similarity import fisher_mean
-from dml_analysis.properties import property_scores
+from dml_analysis.properties import property_scores, property_tables
 from dml_analysis.renderer import mask_files
 from dml_analysis.report import (
     figure_section,
@@ -35,7 +35,7 @@ from dml_analysis.report import (
 from dml_analysis.report import table_section as report_tables
 from dml_analysis.report.outlines import outlines, path
 from dml_analysis.report.section import Section
-from dml_analysis.saliency import map_comparisons
+from dml_analysis.saliency import map_comparisons, saliency_tables
 from dml_analysis.saliency.saliency_tables import Similarity
 from tests import fake_data
 from tests.conftest import copied, run_all
@@ -157,7 +157,7 @@ def test_shapes_of_spaces():
 # ---------------------------------------------------------------------------------------------------------------------
 def test_numbers_in_full_are_those_that_are_printed(finished):
     settings, found = load_settings(finished / "tiny.yaml"), 0
-    for entry in [*report_tables.saliency.tables.entries(settings), *report_tables.properties.tables.ENTRIES]:
+    for entry in [*saliency_tables.entries(settings), *property_tables.ENTRIES]:
         table = entry.make(settings, PAPER, entry.name)
         shown = report_tables.numbers(table)
         assert [[cell.text for cell in row] for row in shown] == [[cell.text for cell in row] for row in table.cells]

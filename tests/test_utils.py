@@ -151,10 +151,10 @@ def test_narrowed_settings_know_the_whole_run(tmp_path):
 
 
 def test_bad_settings_name_the_file(tmp_path):
-    file = fake_data.write_settings(tmp_path, saliency={"noise_samples": 0})
+    file = fake_data.write_settings(tmp_path, training={"momentum": 1})
     with pytest.raises(InputError) as error:
         reader.load_settings(file)
-    assert str(error.value) == f"{file}: saliency.noise_samples: 0 is not allowed; give a number of at least 1"
+    assert str(error.value) == f"{file}: training.momentum: 1 is not allowed; give a number below 1"
 
 
 def test_values_are_taken_as_they_are(tmp_path):
@@ -168,10 +168,11 @@ def test_values_are_taken_as_they_are(tmp_path):
     assert json.dumps(provenance) == '{"rho": 1, "weight_decay": 0.5}'
 
 
-def test_empty_blocks_are_defaults(tmp_path):
+def test_what_is_not_said_is_the_default(tmp_path):
     file = fake_data.write_settings(tmp_path, saliency=None, training=None)
     settings = reader.load_settings(file)
     assert settings.saliency == reader.SaliencySettings() and settings.training is None
+    assert settings.paths["results"] == tmp_path / "results" and settings.paths["SOP"] == checkout.PATHS["SOP"]
 
 
 def test_hyperparameters_are_those_of_the_papers_datasets():
