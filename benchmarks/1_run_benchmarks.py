@@ -14,13 +14,11 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 from dml_analysis import checkout
 from dml_analysis.errors import InputError, run_script
-from dml_analysis.memory import keep_freed_memory
 
 PARTS = ("maps", "pairs", "neighbors", "embedding", "training", "spaces", "growth")
 
 
 def main():
-    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument(

@@ -7,7 +7,7 @@ import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
 from benchmarks.measure import Row, medians, time_and_memory
-from dml_analysis.metrics.coarse_distances import queries_at_once
+from dml_analysis.metrics.nearest_neighbors import queries_at_once
 from dml_analysis.metrics.nr_precision import nr_precision
 from dml_analysis.metrics.permutation_null import permutation_null
 from dml_analysis.paper import PROPERTIES

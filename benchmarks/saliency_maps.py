@@ -13,7 +13,6 @@ from benchmarks.measure import Row, apart, fastest, medians
 from dml_analysis.checkout import ROOT
 from dml_analysis.config import Settings
 from dml_analysis.datasets.images import open_image
-from dml_analysis.memory import keep_freed_memory
 from dml_analysis.metrics.smoothgrad import (
     gradients_in_batches,
     input_gradients,
@@ -110,7 +109,6 @@ def _captum(batch_size):
 
 
 def _ours():
-    keep_freed_memory()  # as scripts with networks do
     _, ours, image, base = contestants("cpu")
     return partial(our_map, ours, image, base, BATCH_SIZES["cpu"])
 

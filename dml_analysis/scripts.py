@@ -7,7 +7,6 @@ from typing import NamedTuple
 from dml_analysis import cluster, provenance
 from dml_analysis.config import Settings, options_parser, settings_from
 from dml_analysis.errors import Unmeasured, run_script
-from dml_analysis.memory import keep_freed_memory
 from dml_analysis.stages import check_views, run
 
 
@@ -42,7 +41,6 @@ def stage_script(description, script, *stages_of, then=None):
     """
 
     def main():
-        keep_freed_memory()
         settings, options, _ = start(description, script)
         whole = _run_all(stages_of, settings, options, script)
         for variant in settings.variants if then and whole else ():

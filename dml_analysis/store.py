@@ -107,21 +107,17 @@ class ResultStore(NamedTuple):
         typed = dict(sorted((others | typed).items()))  # in one order, whatever came first
         array_files.write(self._file(number), rows=np.asarray(self.parts[number], dtype=str), **typed)
 
-    def get(self, number, *names, rooms=None):
+    def get(self, number, *names):
         """The named arrays of a part, all by default, by name.
 
-        rooms: by name, contiguous arrays of their type and shape that they are to be written into. Raises InputError if the part
-        does not exist, is broken, or has other rows or arrays than it should.
+        Raises InputError if the part does not exist, is broken, or has other rows or arrays than it should.
         """
-        return self._opened(
-            number, lambda part: self._checked(part, names or self.arrays, self.parts[number], rooms or {})
-        )
+        return self._opened(number, lambda part: self._checked(part, names or self.arrays, self.parts[number]))
 
-    def _checked(self, part, names, rows, rooms):
+    def _checked(self, part, names, rows):
         if part["rows"].tolist() != list(rows):
             raise ValueError("its rows are others")
-        found = {name: part.read(name, rooms[name]) if name in rooms else part[name] for name in names}
-        return {name: array_files.checked(name, array, self.arrays[name], len(rows)) for name, array in found.items()}
+        return {name: array_files.checked(name, part[name], self.arrays[name], len(rows)) for name in names}
 
     def _opened(self, number, look):
         """look(part) of an open part. All that goes wrong with it ends in one line."""
@@ -130,12 +126,6 @@ class ResultStore(NamedTuple):
         hint = f"{'delete it, and ' if exists else ''}run the script that makes it"
         with array_files.opened(file, "a readable part", hint) as part:
             return look(part)
-
-    def read_ahead(self, number):
-        """Ask the system to have a part at hand soon, if there is one; where it can be asked."""
-        if hasattr(os, "posix_fadvise") and number < len(self.parts) and self._file(number).exists():
-            with open(self._file(number), "rb") as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
     def read(self, *names):
         """The same for all parts together, rows in their order."""

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -186,8 +187,8 @@ def test_parts_are_read_in_one_thread(tmp_path, monkeypatch):
     """NumPy parses the header of each array by `ast`, which is not safe in threads on Python 3.11 (cpython issue 106905)."""
     ids, readers = [str(i) for i in range(200)], set()
     arrays = {"maps": Array("f2", (2, 3), low=0, high=1)}
-    stores = [ResultStore(tmp_path / name, {"of": name}, blocks(ids, 2), arrays) for name in "abcdef"]
-    for store in stores:
+    stores = {name: ResultStore(tmp_path / name, {"of": name}, blocks(ids, 2), arrays) for name in "abcdef"}
+    for store in stores.values():
         for number, part in enumerate(store.parts):
             store.put(number, maps=np.full((len(part), 2, 3), number / 200))
     parse = np.lib.format.read_array
@@ -198,6 +199,9 @@ def test_parts_are_read_in_one_thread(tmp_path, monkeypatch):
 
     monkeypatch.setattr(np.lib.format, "read_array", noted)
     monkeypatch.setattr("numpy.lib._npyio_impl.format.read_array", noted)
+    monkeypatch.setattr(map_comparisons, "compared", lambda comparison, names, maps, number, tick: np.array(maps))
+    comparison = SimpleNamespace(of=SimpleNamespace(maps=stores))
     for number in range(100):
-        assert (map_comparisons.kept_maps(stores, number) == np.float16(number / 200)).all()
+        (maps,) = map_comparisons.compare_kept(list(stores), [comparison], number, None)
+        assert (maps == np.float16(number / 200)).all()
     assert readers == {threading.get_ident()}

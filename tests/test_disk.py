@@ -102,7 +102,7 @@ def test_read_only_disk(copy, disk, fails, script):
 
 
 def test_read_only_checkout(tmp_path, disk):
-    """Without a place for compiled code, neither beside it nor in the home folder, it is compiled anew."""
+    """Where there is no place for compiled code beside it, it is kept in the home folder."""
     checkout = disk(tmp_path / "checkout", 10**8)
     shutil.copytree(ROOT / "dml_analysis", checkout / "dml_analysis", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "utils.py", checkout)
@@ -111,8 +111,10 @@ def test_read_only_checkout(tmp_path, disk):
         "import numpy as np; from dml_analysis.metrics.nr_precision import nr_precision\n"
         "print(nr_precision(np.array([[0.0], [1], [5], [6]]), np.array([[0], [0], [1], [1]])).r_precision)"
     )
-    environment = os.environ | {"HOME": str(checkout), "XDG_CACHE_HOME": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("NUMBA_CACHE_DIR", None)
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=checkout, env=environment)
     assert done.returncode == 0, done.stderr
     assert np.array_equal(np.array(done.stdout.strip("[]\n").split(), float), [1])
+    assert list(tmp_path.rglob(".cache/**/*.nbi"))

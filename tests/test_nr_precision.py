@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dml_analysis import memory
-from dml_analysis.metrics import coarse_distances, neighbor_hits_torch
+from dml_analysis.metrics import nearest_neighbors, neighbor_hits_torch
 from dml_analysis.metrics.nr_precision import nr_precision, prepared, query_hits
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
@@ -130,28 +129,19 @@ def test_what_float32_puts_into_the_wrong_order():
 
 
 def test_error_bound_by_hand():
-    # d = 1, u = 2^-24; norms 1 and 1/2: u (2 * 5 * norm * 1 + 3 * 1) / (1 - 5 u)
-    errors = coarse_distances.space_of(np.array([[1.0], [-0.5]])).errors
-    assert errors == pytest.approx([13 * 2**-24 / (1 - 5 * 2**-24), 8 * 2**-24 / (1 - 5 * 2**-24)])
+    # d = 1, u = 2^-24; norms 1 and 1/2: 6 u (2 * norm * 1 + 1) / (1 - 6 u)
+    errors = nearest_neighbors.error_bounds(np.array([1.0, 0.25]), 1)
+    assert errors == pytest.approx([18 * 2**-24 / (1 - 6 * 2**-24), 12 * 2**-24 / (1 - 6 * 2**-24)], rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", MANY)
-def test_steps_are_as_near_to_float64_as_they_say(kind):
-    """Wherever a rank is: what is farther from its step than the reach is on that side of it by float64, too."""
+def test_distances_in_float32_are_as_near_to_float64_as_they_say(kind):
     rng = np.random.default_rng(4)
     embeddings = prepared(MANY[kind](rng.normal(size=(3000, 64)), rng), np.zeros((3000, 1), int)).embeddings
-    space, queries = coarse_distances.space_of(embeddings), np.arange(0, 3000, 60)
-
-    def check(block):
-        for query, steps, reach in zip(block.queries, block.steps[:, :3000].astype(int), block.reaches):
-            exact = space.squares - 2 * embeddings @ embeddings[query]
-            exact[query] = np.inf
-            for rank in (1, 10, 500, 1000):
-                step, distance = np.sort(steps)[rank - 1], np.sort(exact)[rank - 1]
-                assert (exact[steps < step - reach] < distance).all() and (exact[steps > step + reach] > distance).all()
-
-    ranks = np.full(len(queries), 1000)
-    coarse_distances.in_blocks(space, queries, ranks, lambda blocks: [check(block) for block in blocks])
+    squares = (embeddings**2).sum(axis=1)
+    exact, rounded = squares - 2 * embeddings @ embeddings.T, embeddings.astype(np.float32)
+    errors = np.abs(squares.astype(np.float32) - 2 * rounded @ rounded.T - exact).max(axis=1)
+    assert (errors <= nearest_neighbors.error_bounds(squares, 64)).all()
 
 
 @pytest.mark.parametrize(
@@ -175,11 +165,9 @@ def test_blocks_do_not_matter(monkeypatch):
     rng = np.random.default_rng(0)
     embeddings, labels = rng.normal(size=(100, 8)), rng.integers(0, 4, (100, 2))
     whole = nr_precision(embeddings, labels)
-    monkeypatch.setattr(coarse_distances, "BLOCK_BYTES", 2 * 100 * 7)  # seven queries at a time,
-    monkeypatch.setattr(coarse_distances, "get_num_threads", lambda: 1)
-    monkeypatch.setattr(coarse_distances, "LEAST_QUERIES", 1)
-    monkeypatch.setattr(memory, "cache_bytes", lambda level: 4 * 7 * 30)  # and products of thirty embeddings
-    monkeypatch.setattr(coarse_distances, "SAMPLE", 10)
+    monkeypatch.setattr(nearest_neighbors, "BLOCK_BYTES", 0)
+    monkeypatch.setattr(nearest_neighbors, "LEAST_QUERIES", 7)
+    monkeypatch.setattr(nearest_neighbors, "SAMPLE", 10)
     blocks = nr_precision(embeddings, labels)
     np.testing.assert_allclose(whole, blocks, rtol=1e-12)
 

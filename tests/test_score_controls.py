@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from dml_analysis.metrics import coarse_distances
+from dml_analysis.metrics import nearest_neighbors
 from dml_analysis.metrics import permutation_null as module
 from dml_analysis.metrics.nr_precision import nr_precision
 from dml_analysis.metrics.permutation_null import bootstrap, null_summary, permutation_null, permuted, query_scores
@@ -60,7 +60,7 @@ def test_null_of_more_than_a_byte_holds(kind):
     rng = np.random.default_rng(2)
     embeddings = EMBEDDINGS[kind](rng.normal(size=(700, 3)))
     labels = np.stack(
-        [rng.random(700) < 0.1, np.arange(700) % 256, np.arange(700) % 255, np.arange(700) // 2], axis=1
+        [rng.random(700) < 0.1, np.minimum(np.arange(700) // 2, 255), np.arange(700) % 255, np.arange(700) // 2], axis=1
     ).astype(int)
     found = permutation_null(embeddings, labels, 3, 0)
     np.testing.assert_allclose(found, literal_null(embeddings, labels, 3, 0), rtol=0, atol=1e-12)
@@ -71,9 +71,9 @@ def test_blocks_and_threads_do_not_matter(threads, monkeypatch):
     rng = np.random.default_rng(0)
     embeddings, labels = np.round(rng.normal(size=(100, 3))), rng.integers(0, 4, (100, 2))
     whole, scores = permutation_null(embeddings, labels, 10, 0), query_scores(embeddings, labels)
-    monkeypatch.setattr(coarse_distances, "BLOCK_BYTES", 2 * 100 * 7 * threads)  # seven queries at a time
-    monkeypatch.setattr(coarse_distances, "LEAST_QUERIES", 1)
-    monkeypatch.setattr(coarse_distances, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(nearest_neighbors, "BLOCK_BYTES", 0)
+    monkeypatch.setattr(nearest_neighbors, "LEAST_QUERIES", 7)
+    monkeypatch.setattr(nearest_neighbors.numba, "get_num_threads", lambda: threads)
     np.testing.assert_allclose(permutation_null(embeddings, labels, 10, 0), whole, rtol=0, atol=1e-12)
     np.testing.assert_allclose(query_scores(embeddings, labels), scores, rtol=0, atol=1e-12)
 

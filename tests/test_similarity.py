@@ -50,7 +50,7 @@ def test_jensen_shannon_bounds():
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("base", [2, np.e])
 def test_all_pairs_are_each_pair(shape, kind, base):
-    """The compiled sums against the definitions, with maps that are sparse, alike, constant, zero or missing."""
+    """All pairs at once against the definitions, with maps that are sparse, alike, constant, zero or missing."""
     rng = np.random.default_rng(0)
     maps = rng.random((7, 3, *shape)) ** 4
     maps[1] = maps[0]

@@ -2,11 +2,10 @@
 
 import warnings
 from contextlib import contextmanager
+from itertools import combinations_with_replacement
 
 import numpy as np
 from jaxtyping import Float
-
-from dml_analysis.metrics.pair_sums import LN2, map_sums, pair_sums
 
 PIXELS = (-2, -1)
 
@@ -39,8 +38,7 @@ def jensen_shannon(
     """
     a, b = _distribution(a), _distribution(b)
     # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2, with H the entropy
-    divergence = _entropy((a + b) / 2) - (_entropy(a) + _entropy(b)) / 2
-    return np.clip(divergence, 0, LN2) / np.log(base)  # rounding can leave these bounds
+    return _in_bounds(_entropy((a + b) / 2) - (_entropy(a) + _entropy(b)) / 2, base)
 
 
 def all_pairs(maps, base):
@@ -49,27 +47,23 @@ def all_pairs(maps, base):
     A network with itself has correlation 1 and divergence 0, unless they are undefined. NaN maps have NaN for both.
     Raises ValueError on a negative value.
     """
-    maps = np.asarray(maps).reshape(*np.shape(maps)[:2], -1)
-    maps = maps.view(np.uint16) if maps.dtype == np.float16 else maps
-    totals, constant, negative = map_sums(maps)
-    if negative.any():
-        raise ValueError("a saliency map has negative values, so it is no distribution")
-    dots, logs = pair_sums(maps, totals)
-    squares, entropies = (np.einsum("naa->na", sums) for sums in (dots, logs))
-    squares = np.where(constant.T, np.nan, squares)  # lest rounding give it a pattern of its own
-    with np.errstate(invalid="ignore"):
-        # The root of the product, not the product of the roots: so identical maps give exactly 1.
-        correlation = np.clip(dots / np.sqrt(squares[:, :, None] * squares[:, None, :]), -1, 1)
-    # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2; rounding can leave these bounds
-    jsd = np.clip((entropies[:, :, None] + entropies[:, None, :]) / 2 - logs, 0, LN2) / np.log(base)
-    return _symmetric(correlation), _symmetric(jsd)
+    return np.swapaxes([_pairs_of_image(image, base) for image in np.swapaxes(maps, 0, 1)], 0, 1)
 
 
-def _symmetric(upper):
-    """Matrices (n, l, l) whose lower triangle is that of the upper one."""
-    rows, columns = np.tril_indices(upper.shape[-1], -1)
-    upper[:, rows, columns] = upper[:, columns, rows]
-    return upper
+def _pairs_of_image(maps, base):
+    """(correlation, jsd), each (l, l), of maps (l, H, W); each map is centred, and made a distribution, once for all its pairs."""
+    centred, p = _centred(maps), _distribution(maps)
+    dots, entropies = np.einsum("ahw,bhw->ab", centred, centred), np.empty((len(p), len(p)))
+    for a, b in combinations_with_replacement(range(len(p)), 2):
+        entropies[a, b] = entropies[b, a] = _entropy((p[a] + p[b]) / 2)
+    squares, own = np.diag(dots), np.diag(entropies)
+    correlation = np.clip(dots / np.sqrt(np.multiply.outer(squares, squares)), -1, 1)  # as in pearson
+    return correlation, _in_bounds(entropies - np.add.outer(own, own) / 2, base)
+
+
+def _in_bounds(divergence, base):
+    """A divergence in nats to another base; rounding can leave its bounds."""
+    return np.clip(divergence, 0, np.log(2)) / np.log(base)
 
 
 def fisher_mean(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:

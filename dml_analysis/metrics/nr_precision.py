@@ -5,10 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from dml_analysis.metrics.coarse_distances import in_blocks, space_of
 from dml_analysis.metrics.coordinates import scaled
-from dml_analysis.metrics.neighbor_hits import neighbor_hits
-from dml_analysis.metrics.simd import padded_length
+from dml_analysis.metrics.nearest_neighbors import in_blocks
+from dml_analysis.metrics.neighbor_hits import padded, property_hits
 
 
 class Precision(NamedTuple):
@@ -48,14 +47,14 @@ def nr_precision(
     it is an honest neighbour. A query that is alone with its value is left out of the average. A property with one
     value in all has an NR-Precision of NaN, and one whose values are all single has NaN for both.
 
-    Exact: what products in float32 leave open is computed in float64 (coarse_distances). Images that tie for the last of the R
-    places share what places are left evenly, which is the expectation over all orders of the tied; so the order of the
+    Exact: what products in float32 leave open is computed in float64 (nearest_neighbors). Images that tie for the last of the
+    R places share what places are left evenly, which is the expectation over all orders of the tied; so the order of the
     images does not matter, and embeddings that are all equal score as chance.
 
     queries: the rows that are queries, all by default; neighbours are always searched among all.
     device: a torch device; any but the CPU must have float64.
 
-    Memory is bounded: a float64 and a float32 copy of the embeddings, and a block of distances of two bytes.
+    Memory is bounded: a float64 and a float32 copy of the embeddings, and 4 bytes for each of queries_at_once(n) * n distances.
     Source: Kobs et al., Eq. 4 and 5. Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
 
     >>> embeddings, labels = np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -72,7 +71,7 @@ def query_hits(embeddings, labels, max_neighbors=None, queries=None, device="cpu
     n = len(embeddings)
     queries = np.arange(n) if queries is None else np.asarray(queries)
     if str(device) == "cpu":
-        hits = _hits(embeddings, queries, codes.astype(np.min_scalar_type(codes.max())), neighbors)
+        hits = _hits(embeddings, queries, codes, neighbors)
     else:
         from dml_analysis.metrics.neighbor_hits_torch import all_hits  # torch takes seconds to load
 
@@ -87,19 +86,16 @@ def scores_of_hits(hits, p, neighbors):
 
 
 def _hits(embeddings, queries, codes, neighbors):
-    """(q, k): how many of each query's R nearest images share its value, for every property."""
-    space, hits = space_of(embeddings), np.empty((len(queries), len(codes)))
-    codes = np.pad(codes, ((0, 0), (0, padded_length(len(embeddings)) - len(embeddings))))
+    """Return (q, k): how many of each query's R nearest images share its value, for every property."""
+    labels, order = padded(codes), np.argsort(neighbors[queries], axis=1)
+    ranks = np.take_along_axis(neighbors[queries], order, axis=1)
+    which = np.zeros((len(queries), labels.shape[1]), np.int64)
+    which[:, : len(codes)] = np.argsort(order, axis=1)
 
-    def work(blocks):
-        for block in blocks:
-            ranks = neighbors[block.queries]
-            hits[block.places] = neighbor_hits(
-                block.steps, block.reaches, block.queries, space.embeddings, space.squares, codes, ranks
-            )
+    def work(places, images, begins, ends):
+        return property_hits(images, begins, ends, ranks[places], which[places], queries[places], labels)
 
-    in_blocks(space, queries, neighbors[queries].max(axis=1), work)
-    return hits
+    return np.concatenate(list(in_blocks(embeddings, queries, ranks, work)))[:, : len(codes)]
 
 
 def prepared(embeddings, labels, max_neighbors=None):

@@ -5,21 +5,22 @@ is no threshold for NR-Precision, and a permutation test is.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from numba import get_num_threads
 
-from dml_analysis.metrics.coarse_distances import in_blocks, space_of
+from dml_analysis.metrics.nearest_neighbors import in_blocks
+from dml_analysis.metrics.neighbor_hits import padded, permuted_hits
 from dml_analysis.metrics.nr_precision import prepared, query_hits, scores_of_hits
-from dml_analysis.metrics.permuted_hits import add_hits, nearest
-from dml_analysis.metrics.simd import LANES, padded_length
 from dml_analysis.seeds import derived_seed
 
 ROUNDING = 1e-9  # scores that differ by less are equal
 RESAMPLES = 1000
 LEVEL = 0.95
+AT_ONCE = 128  # permutations, whose labels lie side by side
 OVER = ("queries", "queries and folds")
 DRAWN_BYTES = 2**26  # of the draws of queries that are in memory at once
 
@@ -55,11 +56,10 @@ def permutation_null(
 
     The neighbours of a query are put in order once for all permutations. Memory, beside the embeddings and a float64 and a
     float32 copy of them:
-    - blocks of distances, and of the order of images: 2 bytes for each of coarse_distances.queries_at_once(n) * n distances, and 4
-      for each of their neighbours that some value looks at;
+    - blocks of distances: 4 bytes for each of nearest_neighbors.queries_at_once(n) * n;
     - labels: n * k * permutations bytes, 1.1 GB for 100,000 images, 11 properties and 1,000 permutations; twice that where the
       properties have 255 values or more;
-    - hits: 8 * permutations bytes for each value of each property, for each thread.
+    - hits: 16 * permutations bytes for each value of each property, for each thread.
 
     Source: a permutation test in the place of the paper's threshold 2.576, which is for the z-score of a single query. Raises ValueError
     as nr_precision does, and for fewer permutations than one.
@@ -75,9 +75,8 @@ def permutation_null(
     firsts = [np.unique(column, return_index=True)[1] for column in codes]  # an image of each value
     counts = [column[first] for column, first in zip(counts.T, firsts)]  # (v,) for each property
     ranks = [column[first] for column, first in zip(neighbors.T, firsts)]
-    permuted_codes = [_all_permuted(column, permutations, seed, j) for j, column in enumerate(codes)]
-    totals = _total_hits(embeddings, permuted_codes, ranks)
-    scores = [_scores(total[:permutations], *of_property) for total, *of_property in zip(totals, counts, ranks)]
+    totals = _total_hits(embeddings, codes, ranks, permutations, seed)
+    scores = [_scores(total, *of_property) for total, *of_property in zip(totals, counts, ranks)]
     return Null(*np.stack(scores, axis=-1))
 
 
@@ -88,44 +87,38 @@ def permuted(values, seed, column, number):
 
 
 def _all_permuted(codes, permutations, seed, column):
-    """(tiles, n, 64): the codes (n,) of a property under every permutation, and some more, which are all 0.
+    """Return a list of labels (n, AT_ONCE): the codes (n,) of a property under so many permutations each."""
 
-    Their type is the smallest that has a number to spare, as add_hits needs one that is no image's.
-    """
-    kind = np.min_scalar_type(codes.max() + 1)
-    found = np.zeros((padded_length(permutations) // LANES, len(codes), LANES), kind)
-
-    def write(number):
-        found[number // LANES, :, number % LANES] = permuted(codes, seed, column, number)
+    def tile(start):
+        numbers = range(start, min(start + AT_ONCE, permutations))
+        return padded([permuted(codes, seed, column, number) for number in numbers])
 
     with ThreadPoolExecutor(get_num_threads()) as pool:
-        list(pool.map(write, range(permutations)))
-    return found
+        return list(pool.map(tile, range(0, permutations, AT_ONCE)))
 
 
-def _total_hits(embeddings, labels, ranks):
-    """(permutations, v) for each property: the hits of all queries of a value together.
+def _total_hits(embeddings, codes, ranks, permutations, seed):
+    """Return (permutations, v) for each property: the hits of all queries of a value together.
 
-    labels: (tiles, n, 64) for each property, ranks: (v,) for each property; see add_hits.
+    codes: (k, n); ranks: (v,) for each property, at how many neighbours a query of each value looks.
     """
-    space, queries, all_ranks = space_of(embeddings), np.arange(len(embeddings)), np.concatenate(ranks)
-    in_order = np.argsort(all_ranks)
-    place_of_rank = np.argsort(in_order)
+    queries, rising = np.arange(len(embeddings)), np.unique(np.concatenate(ranks))
     orders = [np.argsort(each) for each in ranks]
-    places = np.split(place_of_rank, np.cumsum([len(each) for each in ranks])[:-1])  # of each property's ranks
+    labels = [_all_permuted(column, permutations, seed, j) for j, column in enumerate(codes)]
 
-    def work(blocks):
-        totals = [np.zeros((len(each) * LANES, len(rank))) for each, rank in zip(labels, ranks)]
-        for block in blocks:
-            images, begins, ends = nearest(
-                block.steps, block.reaches, block.queries, space.embeddings, space.squares, all_ranks[in_order]
-            )
-            for place, *of_property in zip(places, labels, ranks, orders, totals):
-                add_hits(images, begins[:, place], ends[:, place], block.queries, *of_property)
+    def work(places, images, begins, ends):
+        totals = []
+        for tiles, rank, order in zip(labels, ranks, orders):
+            nearer, tied = (np.take(each, np.searchsorted(rising, rank[order]), axis=1) for each in (begins, ends))
+            of_tiles = [
+                permuted_hits(images, nearer, tied, rank[order], np.argsort(order), queries[places], tile)
+                for tile in tiles
+            ]
+            totals.append(np.concatenate(of_tiles)[:permutations])
         return totals
 
-    most = np.full(len(queries), all_ranks.max())
-    return [sum(of_threads) for of_threads in zip(*in_blocks(space, queries, most, work))]
+    blocks = in_blocks(embeddings, queries, np.broadcast_to(rising, (len(queries), len(rising))), work)
+    return reduce(lambda sums, block: [a + b for a, b in zip(sums, block)], blocks)
 
 
 def _scores(totals, counts, neighbors):

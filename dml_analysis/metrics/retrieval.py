@@ -14,7 +14,6 @@ import numba
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from dml_analysis.metrics.compiled import compiled
 from dml_analysis.metrics.coordinates import coordinates_of, normalises, scaled, unit
 
 BLOCK_BYTES = 2**27  # of the distances that are in memory at once
@@ -117,7 +116,7 @@ def retrieval_of_queries(
     return scores
 
 
-@compiled(parallel=True)
+@numba.njit(parallel=True, cache=True)
 def _score_queries(distances, queries, begins, ends, tolerance, scores):
     """Write the scores of q queries into scores (q, 7).
 
@@ -130,7 +129,7 @@ def _score_queries(distances, queries, begins, ends, tolerance, scores):
             expected_scores(*groups, scores[row])
 
 
-@compiled()
+@numba.njit(cache=True)
 def tied_groups(distances, query, begin, end, tolerance):
     """Return (closer, matches, others), (g,) each, of the groups of tied images with a match.
 
@@ -166,7 +165,7 @@ def tied_groups(distances, query, begin, end, tolerance):
     return closer, matches, others
 
 
-@compiled()
+@numba.njit(cache=True)
 def expected_scores(closer, matches, others, scores):
     """Write the expectations of Retrieval's fields into scores (7,), from those of tied_groups.
 

@@ -18,7 +18,6 @@ from dml_analysis.networks import checkpoints
 from dml_analysis.networks.crops import measured_crop, transformed
 from dml_analysis.networks.descriptions import Description
 from dml_analysis.networks.folding import with_folded_batchnorm
-from dml_analysis.networks.image_gradients import with_fast_image_gradients
 from dml_analysis.networks.modules import (
     Bfloat16,
     Embedder,
@@ -269,8 +268,6 @@ def for_inference(
     """
     trunk = with_folded_batchnorm(trunk.eval()) if folded else trunk
     trunk = ready_for_inference(trunk, device)
-    if folded and torch.device(device).type == "cpu":
-        with_fast_image_gradients(trunk)
     return Bfloat16(trunk) if precision == "bf16" else trunk
 
 

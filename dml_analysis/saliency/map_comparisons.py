@@ -18,6 +18,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.methods import slug
 from dml_analysis.metrics.map_alignment import brought_together, laid_on_grid, scaled
+from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std
 from dml_analysis.networks.specifications import ALL_FOLDS, network_stage, networks_of
 from dml_analysis.paper import Protocol
 from dml_analysis.saliency import saliency_maps
@@ -134,27 +135,8 @@ def stage(settings):
 
 def compare_kept(names, stores, number, tick):
     """A part of the comparison, from the models' maps on their stores; see Job.make."""
-    kept = kept_maps([stores[0].of.maps[name] for name in names], number)
+    kept = [stores[0].of.maps[name].get(number)["maps"] for name in names]
     return [compared(stores[0].of, names, kept, number, tick)]
-
-
-def kept_maps(stores, number):
-    """The maps (l, n, h, w) of a part from each of l stores, or a list of them if they differ in size, float16.
-
-    The part after it is asked for, too.
-    """
-    sizes = [(len(store.parts[number]), *store.arrays["maps"].shape) for store in stores]
-    if len(set(sizes)) == 1:  # at once: to ask for memory takes longer than to read
-        found = np.empty((len(stores), *sizes[0]), np.float16)
-    else:
-        found = [np.empty(size, np.float16) for size in sizes]
-
-    for store, room in zip(stores, found):
-        maps = store.get(number, "maps", rooms={"maps": room})["maps"]
-        if maps is not room:
-            room[...] = maps
-        store.read_ahead(number + 1)
-    return found
 
 
 def compared(comparison, names, some, number, tick):
@@ -170,12 +152,10 @@ def compared(comparison, names, some, number, tick):
 
 
 def compare(some, jsd_base, tick, crops=None, image_sizes=()):
-    """(correlation, JSD), each (n, l, l), of all pairs of maps (l, n, h, w), or of a list of l arrays (n, h, w).
+    """(correlation, JSD), each (n, l, l), of all pairs of maps, a list of l arrays (n, h, w).
 
     crops: what part of the n images each of the l networks sees; image_sizes: (width, height) of these, if crops differ.
     """
-    from dml_analysis.metrics.map_similarity import all_pairs  # compiled code takes a second to load
-
     crops, n = crops or [None] * len(some), len(some[0])
     found = np.full((2, n, len(some), len(some)), np.nan)
     for start in range(0, n, IMAGES_AT_ONCE):
@@ -183,10 +163,7 @@ def compare(some, jsd_base, tick, crops=None, image_sizes=()):
         for first, second in combinations_with_replacement(dict.fromkeys(crops), 2):
             a, b = ([place for place, crop in enumerate(crops) if crop == each] for each in (first, second))
             if first == second:
-                if len(a) == len(some) and isinstance(some, np.ndarray):
-                    stack = some[:, now.start : now.stop]
-                else:
-                    stack = np.array([some[place][now.start : now.stop] for place in a])
+                stack = np.array([some[place][now.start : now.stop] for place in a])
                 values = np.array(all_pairs(stack, jsd_base))
                 found[np.ix_((0, 1), now, a, a)] = values
             else:
@@ -326,8 +303,6 @@ def rows_of(comparison):
 
     Of all values only those of one network are in memory at a time: some hundred bytes an image.
     """
-    from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std
-
     store = comparison.store_of(())
     common = store.common()
     arrays = {pair: array for pair, array in comparison.arrays_of(comparison.maps).items() if array in common}
