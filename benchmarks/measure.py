@@ -100,12 +100,6 @@ def _one_round(connection):
     connection.recv()
 
 
-def exponent(sizes, costs):
-    """b of the cost a size^b that fits best on logarithmic axes; NaN if a cost is not above zero."""
-    sizes, costs = np.asarray(sizes, float), np.asarray(costs, float)
-    return np.polyfit(np.log(sizes), np.log(costs), 1)[0] if (costs > 0).all() else np.nan
-
-
 def time_and_memory(prepare, *arguments):
     """(seconds, bytes) that the function which prepare(*arguments) returns takes, beyond what was there before it ran.
 

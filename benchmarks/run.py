@@ -1,13 +1,16 @@
 """All benchmarks, their CSVs and the table that is printed."""
 
+import platform
+from pathlib import Path
+
 import pandas as pd
 import torch
 
-from benchmarks import embedding_measures, embeddings, growth, map_pairs, neighbors, saliency_maps, training_steps
+from benchmarks import map_pairs, neighbors, saliency_maps, training_steps
 from benchmarks.measure import CONTEST
-from dml_analysis import memory
-from dml_analysis.config import PRECISIONS
 from dml_analysis.files import csv_files
+
+CPU_INFO = Path("/proc/cpuinfo")  # Linux has it
 
 
 def run(parts, folder):
@@ -18,12 +21,23 @@ def run(parts, folder):
     rows, file = list(_contests(parts)), folder / "results.csv"
     if rows:
         columns = ["processor", *rows[0]._fields, "ratio", "reached"]
-        name = f"{memory.processor()}, {torch.get_num_threads()} cores"
+        name = f"{processor()}, {torch.get_num_threads()} cores"
         new = pd.DataFrame([(name, *row, row.ratio, row.reached) for row in rows], columns=columns)
         csv_files.write_table(file, merged(pd.read_csv(file) if file.exists() else new[:0], new))
         print(described(pd.read_csv(file)))
-    if "growth" in parts:
-        csv_files.write(folder / "growth.csv", _told(growth.rows()), growth.COLUMNS)
+
+
+def processor():
+    """The processor's name; on Linux with its family and model, where it has such: clouds give one name to processors that differ."""
+    try:
+        lines = CPU_INFO.read_text().splitlines()
+    except OSError:
+        lines = []
+    pairs = (line.partition(":") for line in reversed(lines))  # of several processors the first stays
+    known = {key.strip(): value.strip() for key, _, value in pairs}
+    if {"model name", "cpu family", "model"} <= known.keys():
+        return f"{known['model name']}, family {known['cpu family']}, model {known['model']}"
+    return known.get("model name") or platform.processor() or platform.machine()
 
 
 def merged(old, new):
@@ -35,17 +49,10 @@ def merged(old, new):
 
 def _contests(parts):
     contests = {
-        "maps": [saliency_maps.cpu_rows, *(lambda p=p: saliency_maps.gpu_rows(p) for p in PRECISIONS)],
-        "pairs": [map_pairs.rows, map_pairs.from_disk],
-        "neighbors": [
-            neighbors.against_metric_learning,
-            neighbors.against_the_product,
-            neighbors.null_against_calls,
-            neighbors.on_a_gpu,
-        ],
-        "embedding": [embeddings.rows],
+        "maps": [saliency_maps.cpu_rows],
+        "pairs": [map_pairs.rows],
+        "neighbors": [neighbors.against_metric_learning, neighbors.against_the_product, neighbors.null_against_calls],
         "training": [training_steps.rows],
-        "spaces": [embedding_measures.shape, embedding_measures.neighbors],
     }
     for part in contests:
         if part in parts:

@@ -11,11 +11,10 @@ from captum.attr import NoiseTunnel, Saliency
 
 from benchmarks.measure import Row, apart, fastest, medians
 from dml_analysis.checkout import ROOT
-from dml_analysis.config import Settings
 from dml_analysis.datasets.images import open_image
+from dml_analysis.memory import keep_freed_memory
 from dml_analysis.metrics.smoothgrad import (
     gradients_in_batches,
-    input_gradients,
     noise_scale,
     noisy_copies,
     saliency_map,
@@ -24,7 +23,7 @@ from dml_analysis.metrics.smoothgrad import (
 from dml_analysis.networks.bn_inception import network_input, random_network
 from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.loading import for_inference
-from dml_analysis.networks.modules import device_of, ready_for_inference
+from dml_analysis.networks.modules import ready_for_inference
 from dml_analysis.networks.transforms import black_input
 
 SAMPLES, SIGMA, SEED = 50, 0.15, 0
@@ -109,6 +108,7 @@ def _captum(batch_size):
 
 
 def _ours():
+    keep_freed_memory()  # as scripts with networks do
     _, ours, image, base = contestants("cpu")
     return partial(our_map, ours, image, base, BATCH_SIZES["cpu"])
 
@@ -123,41 +123,4 @@ def cpu_rows(rounds=9):
     return [
         Row(what, "plain loop", "cpu", "s", 2.3, seconds["ours"], seconds["plain"], rounds, *exactness()),
         Row(what, "captum", "cpu", "s", 1.3, seconds["ours"], seconds["captum"], rounds, batch_size=best),
-    ]
-
-
-def gpu_rows(precision, rounds=5):
-    """The rows for a precision; without times where there is no GPU."""
-    what = f"one map of 50 samples, {precision}"
-    rows = [Row(what, "plain loop", "cuda", "s", 4.0), Row(what, "bare forward + input gradient", "cuda", "s", 0.85)]
-    if not torch.cuda.is_available():
-        return rows
-    plain, ours, image, base = contestants("cuda", precision)
-    copies = noisy_copies(image, SAMPLES, SIGMA, SEED).contiguous(memory_format=torch.channels_last)
-
-    def in_precision(function):
-        def run():
-            device_of(
-                Settings(name="benchmarks", device="cuda", precision=precision)
-            )  # which sets what torch may round
-            function()
-            torch.cuda.synchronize()
-
-        return run
-
-    def as_released():
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False  # torch's defaults
-        plain_loop(plain, image, base)
-        torch.cuda.synchronize()
-
-    runs = {
-        "plain": as_released,
-        "bare": in_precision(lambda: input_gradients(ours, copies, base, DISTANCE)),
-        "ours": in_precision(lambda: our_map(ours, image, base, BATCH_SIZES["cuda"])),
-    }
-    medians(runs, 3)  # the first are slower
-    seconds = medians(runs, rounds)
-    return [
-        row._replace(ours=seconds["ours"], theirs=seconds[name], rounds=rounds)
-        for row, name in zip(rows, ("plain", "bare"))
     ]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from dml_analysis.config import NARROWING, options_parser, settings_from
 from dml_analysis.errors import InputError, run_script
+from dml_analysis.memory import keep_freed_memory
 
 
 def main():
+    keep_freed_memory()
     parser = options_parser(__doc__, narrowing=NARROWING)
     parser.add_argument("query", type=Path, help="an image file")
     parser.add_argument("neighbor", type=Path, help="another one")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from dml_analysis import cluster, provenance
 from dml_analysis.config import Settings, options_parser, settings_from
 from dml_analysis.errors import Unmeasured, run_script
+from dml_analysis.memory import keep_freed_memory
 from dml_analysis.stages import check_views, run
 
 
@@ -28,6 +29,7 @@ def start(description: str, script: str) -> Run:
 
     Raises InputError if they are wrong, or a cluster is asked for where there is none.
     """
+    keep_freed_memory()
     options = options_parser(description, long=True).parse_args()
     if options.executor == "slurm" and not options.dry_run:
         cluster.check()  # before inputs are looked at, which may take minutes

@@ -221,7 +221,7 @@ def test_the_record_of_a_run(tmp_path):
         provenance.record(settings, checkout.ROOT / "saliency" / "1_compute_maps.py")
 
 
-LAYERS = """checkout errors paper seeds threads
+LAYERS = """checkout errors memory paper seeds threads
 blocks imports leases workers
 files pipeline
 checksums cluster figures methods provenance store tables

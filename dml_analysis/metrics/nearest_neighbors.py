@@ -43,7 +43,7 @@ def in_blocks(embeddings, queries, ranks, work):
     n, threads, squares = len(embeddings), numba.get_num_threads(), np.einsum("nd,nd->n", embeddings, embeddings)
     columns = np.vstack([embeddings.T, squares]).astype(np.float32, order="C")
     errors, size = error_bounds(squares, embeddings.shape[1]), queries_at_once(n) // threads
-    buffers = [np.empty((size, n), np.float32) for _ in range(threads)]  # new ones would take a sixth of the time
+    buffers = [np.empty((size, n), np.float32) for _ in range(threads)]  # used again: to get new ones takes long
 
     def block(start):
         places, buffer = slice(start, start + size), buffers.pop()
