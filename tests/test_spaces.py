@@ -52,7 +52,7 @@ def test_the_numbers_are_those_of_the_network(measured):
     settings = load_settings(measured)
     (network,) = (each for each in specifications.networks_of(settings, "Tiles", [0]) if each.model.name == "Triplet")
     for part, items, _ in embedding_spaces._spaces(settings, "Tiles"):
-        (array,) = embedded([(network, True)], items, 10, lambda ticks: None)
+        (array,) = embedded([(network, True)], items, settings.properties.batch_size, lambda ticks: None)
         expected = embedding_measures.measured(array, np.array([item.label for item in items]), 0)
         (row,) = (
             row for row in rows_of(measured, "embedding_space") if (row["loss"], row["part"]) == ("Triplet", part)

@@ -45,8 +45,8 @@ def retrieval_scores(
     embeddings; the Reality Check tests by cosine. The scores are NaN if there are no queries.
 
     Raises ZeroEmbedding for a zero embedding that the distance would normalise, ValueError as
-    retrieval_of_queries. Source of R-Precision and MAP@R: Musgrave et al., "A Metric Learning
-    Reality Check" (ECCV 2020).
+    retrieval_of_queries. Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020),
+    for R-Precision and MAP@R.
 
     >>> embeddings = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]])
     >>> retrieval_scores(embeddings, np.array([0, 0, 1, 1])).map_at_r
