@@ -24,7 +24,7 @@ def leased(folder: Path, number: int) -> Iterator[bool]:
     folder.mkdir(parents=True, exist_ok=True)
     lease = _lease(folder / f".{number:05d}{ENDING}")
     try:
-        lease.acquire(timeout=0)
+        _acquire(lease, timeout=0)
     except Timeout:
         yield False
         return
@@ -38,8 +38,12 @@ def leased(folder: Path, number: int) -> Iterator[bool]:
 def locked(path: Path) -> Iterator[None]:
     """Wait until no other process has this file, and have it: what is read inside stays true until written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _lease(path.with_name(f".{path.name}{ENDING}")):
+    lease = _lease(path.with_name(f".{path.name}{ENDING}"))
+    _acquire(lease, timeout=-1)
+    try:
         yield
+    finally:
+        lease.release()
 
 
 def tidy(folder: Path) -> None:
@@ -47,6 +51,16 @@ def tidy(folder: Path) -> None:
     for file in folder.glob(f".*{ENDING}"):
         with suppress(Timeout), _lease(file).acquire(timeout=0):
             pass
+
+
+def _acquire(lease: SoftFileLease, timeout: float) -> None:
+    """Acquire a lease; the OSError of a full or read-only disk names the file."""
+    try:
+        lease.acquire(timeout=timeout)
+    except OSError as error:
+        if not isinstance(error, Timeout):
+            error.filename = error.filename or lease.lock_file
+        raise
 
 
 @cache

@@ -68,13 +68,13 @@ def todo(
     run: Run,
     unit: str = "image",
     units_per_row: int = 1,
-    prepare: Callable[[list[Subject]], None] = lambda subjects: None,
+    prepare: Callable[[list[Missing]], None] = lambda missing: None,
     device: Callable[[], str] = lambda: "cpu",
 ) -> Iterator[tuple[Subject, Chunk]]:
     """Yield each missing chunk with its subject, until all stores are complete.
 
     work: subjects, such as networks, each with the stores that one pass over the same rows fills. unit, units_per_row: of the progress
-    bar. prepare: called once with the subjects that have missing chunks, before the first is made, to look at inputs. device: the name of the
+    bar. prepare: called once with all that is missing, before the first chunk is made, to look at inputs. device: the name of the
     device that works, for run.json.
 
     Raises InputError if a store was made with something else, or the disk is too small; Finished after a dry run; Unfinished if the work
@@ -83,7 +83,7 @@ def todo(
     work = list(work)
     if not work:
         raise InputError(
-            f"{what}: none of the models has any to give here; see `network` and `embeddings` of the settings' models"
+            f"{what}: no model of the settings can give any; see `network` and `embeddings` of the settings' models"
         )
     missing = [Missing(subject, stores, number) for subject, stores in work for number in _missing(stores)]
     total = units_per_row * sum(each.size for each in missing)
@@ -101,7 +101,7 @@ def todo(
             f"{run.settings.results}: the {what} to come take {size / 1e9:,.1f} GB, but only {free / 1e9:,.1f} GB are free "
             "there; make room, or set another `results` in the paths of the settings"
         )
-    prepare(list({id(each.subject): each.subject for each in missing}.values()))
+    prepare(missing)
     if run.options.executor == "slurm":
         job = cluster.submit(run.settings.cluster, len(missing), run.settings.results / "workers")
         raise Unfinished(f"{what}: given to job {job}; run the same command again once it has ended")

@@ -22,9 +22,12 @@ def main():
         groups = by_trunk(embedding_networks(settings))
         work += [((group, cars, settings.properties.batch_size), stores_of(group, cars)) for group in groups]
 
-    def check(subjects):
-        for group, cars, _ in subjects:
-            prepare(group, [cars])
+    def check(missing):
+        networks = {id(store): store.of for each in missing for store in each.in_stores()}
+        for settings in run.variants:
+            of_settings = {each.path: each for each in networks.values() if each.settings is settings}
+            if of_settings:
+                prepare(list(of_settings.values()), [chosen_cars(settings)[0]])
 
     def device():
         return device_of(run.settings)

@@ -26,8 +26,9 @@ def main():
             for protocol in settings.protocols
         ]
 
-    def check(subjects):
-        for embedded, _ in subjects:
+    def check(missing):
+        for each in missing:
+            embedded, _ = each.subject
             car_embeddings.read(embedded)  # a broken file ends the script before the long work
 
     def device():

@@ -44,7 +44,7 @@ def test_the_original_sampler_goes_through_all_classes():
         assert Counter(LABELS[some]) == dict.fromkeys(range(9), 4) and len(set(some)) == 36
         assert (LABELS[some].reshape(9, 4) == LABELS[some][::4, None]).all()  # class by class
     assert len(set(LABELS[made.of(1)])) == 8 and Counter(LABELS[made.of(2)]) != Counter(LABELS[made.of(1)])
-    orders = {tuple(LABELS[made.pass_of(number)]) for number in range(8)}
+    orders = {tuple(LABELS[made.epoch(number)]) for number in range(8)}
     assert len(orders) == 8
 
 

@@ -221,14 +221,15 @@ def test_the_record_of_a_run(tmp_path):
         provenance.record(settings, checkout.ROOT / "saliency" / "1_compute_maps.py")
 
 
-LAYERS = """checkout errors memory paper seeds threads
-blocks imports leases workers
-files pipeline
-checksums cluster figures methods provenance store tables
+LAYERS = """checkout errors leases memory paper seeds threads workers
+blocks cluster files imports pipeline
+checksums methods provenance store
 renderer stages sweeps
-config datasets
-networks scripts
-metrics preparation todo
+config
+figures scripts tables
+datasets todo
+networks
+metrics preparation
 properties saliency training
 causes controls embedding_space reality_check
 report"""

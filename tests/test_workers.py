@@ -166,9 +166,9 @@ def test_without_a_cluster(project, fails, monkeypatch):
 
 @pytest.mark.parametrize(
     "block, message",
-    [({"tasks": 0}, "cluster: tasks is 0"), ({"hours": 0}, "cluster: hours is 0"), ({"gpus": -1}, "cluster: gpus is -1"),
-     ({"partition": ""}, "cluster: partition"), ({"setup": "module load"}, "cluster: setup"), ({"nodes": 2}, "cluster: .*nodes"),
-     ({"sbatch": {"--qos": "x"}}, "cluster: sbatch")],
+    [({"tasks": 0}, r"cluster\.tasks: 0"), ({"hours": 0}, r"cluster\.hours: 0"), ({"gpus": -1}, r"cluster\.gpus: -1"),
+     ({"partition": ""}, r"cluster\.partition"), ({"setup": "module load"}, r"cluster\.setup"), ({"nodes": 2}, r"cluster\.nodes"),
+     ({"sbatch": {"--qos": "x"}}, r"cluster\.sbatch")],
 )  # fmt: skip
 def test_settings_of_clusters(tmp_path, block, message):
     with pytest.raises(InputError, match=message):
