@@ -21,16 +21,26 @@ PARTS = ("maps", "pairs", "neighbors", "training")
 
 def main():
     keep_freed_memory()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
-        "--output", type=Path, default=checkout.ROOT / "benchmarks", metavar="FOLDER", help="[%(default)s]"
+        "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS)
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=checkout.ROOT / "benchmarks",
+        metavar="FOLDER",
+        help="[%(default)s]",
     )
     options = parser.parse_args()
     try:
         from benchmarks import run
     except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} is not installed; run pip install -r benchmarks/requirements.txt") from None
+        raise InputError(
+            f"{error.name} is not installed; run pip install -r benchmarks/requirements.txt"
+        ) from None
 
     run.run(options.only, options.output)
 

@@ -24,7 +24,9 @@ def main():
     parser = options_parser(__doc__, narrowing=NARROWING)
     parser.set_defaults(settings=checkout.ROOT / "settings" / "demo.yaml")
     parser.add_argument("--images", type=int, default=2, help="for saliency maps [%(default)s]")
-    parser.add_argument("--samples", type=int, help="noisy, of each image [as in the settings: 12 in the demo's]")
+    parser.add_argument(
+        "--samples", type=int, help="noisy, of each image [as in the settings: 12 in the demo's]"
+    )
     parser.add_argument("--cars", type=int, default=200, help="for NR-Precision [%(default)s]")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE", help="[%(default)s]")
     options = parser.parse_args()
@@ -32,7 +34,9 @@ def main():
     settings = settings_from(options)
     if options.samples:
         settings = settings.model_copy(
-            update={"saliency": settings.saliency.model_copy(update={"noise_samples": options.samples})}
+            update={
+                "saliency": settings.saliency.model_copy(update={"noise_samples": options.samples})
+            }
         )
     from benchmarks import precision
 

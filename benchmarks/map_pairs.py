@@ -43,14 +43,25 @@ def rows(rounds=15):
         file = Path(folder) / "maps.npy"
         np.save(file, maps)
         context = multiprocessing.get_context("spawn")
-        with context.Pool(os.cpu_count(), threadpool_limits, [1]) as pool:  # a process for every core
+        with context.Pool(
+            os.cpu_count(), threadpool_limits, [1]
+        ) as pool:  # a process for every core
 
             def theirs():
-                return [np.stack(each) for each in zip(*pool.map(partial(_compared, file), range(IMAGES)))]
+                return [
+                    np.stack(each)
+                    for each in zip(*pool.map(partial(_compared, file), range(IMAGES)))
+                ]
 
             upper = np.triu_indices(LOSSES, 1)
-            difference = max(np.abs(a[:, *upper] - b[:, *upper]).max() for a, b in zip(all_pairs(maps, 2), theirs()))
+            difference = max(
+                np.abs(a[:, *upper] - b[:, *upper]).max()
+                for a, b in zip(all_pairs(maps, 2), theirs())
+            )
             seconds = medians({"pool": theirs, "ours": lambda: all_pairs(maps, 2)}, rounds)
     ours, pool_seconds = seconds["ours"] / IMAGES, seconds["pool"] / IMAGES
-    what, against = "105 pairs of 15 maps, correlation and JSD", "NumPy corrcoef + SciPy jensenshannon, process pool"
+    what, against = (
+        "105 pairs of 15 maps, correlation and JSD",
+        "NumPy corrcoef + SciPy jensenshannon, process pool",
+    )
     return [Row(what, against, "cpu", "s", 1, ours, pool_seconds, rounds, difference)]

@@ -26,8 +26,12 @@ class Row(NamedTuple):
     ours: float = np.nan  # where it was not measured
     theirs: float = np.nan
     rounds: int = 1
-    difference: float = np.nan  # the largest between what the two compute, where that is the same; of maps in float64
-    their_rounding: float = np.nan  # the largest difference that float32 makes to what they compute, beside float64,
+    difference: float = (
+        np.nan
+    )  # the largest between what the two compute, where that is the same; of maps in float64
+    their_rounding: float = (
+        np.nan
+    )  # the largest difference that float32 makes to what they compute, beside float64,
     our_rounding: float = np.nan  # and to ours
     batch_size: int | None = None  # the best for them, where several were tried
 
@@ -37,7 +41,9 @@ class Row(NamedTuple):
 
     @property
     def reached(self):
-        return "not measured" if np.isnan(self.ratio) else "yes" if self.ratio >= self.target else "no"
+        return (
+            "not measured" if np.isnan(self.ratio) else "yes" if self.ratio >= self.target else "no"
+        )
 
 
 def alternately(contestants, rounds):
@@ -56,7 +62,9 @@ def alternately(contestants, rounds):
 
 def medians(contestants, rounds):
     """Name -> median seconds of functions by name, which take turns."""
-    return {name: statistics.median(times) for name, times in alternately(contestants, rounds).items()}
+    return {
+        name: statistics.median(times) for name, times in alternately(contestants, rounds).items()
+    }
 
 
 def fastest(contestants):

@@ -22,7 +22,9 @@ def embedded_cars(n):
     labels = np.stack([rng.integers(0, len(each.values), n) for each in PROPERTIES], axis=1)
     embeddings = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
     for column, each in zip(labels.T, PROPERTIES):
-        embeddings += 0.3 * rng.standard_normal((len(each.values), DIMENSIONS), dtype=np.float32)[column]
+        embeddings += (
+            0.3 * rng.standard_normal((len(each.values), DIMENSIONS), dtype=np.float32)[column]
+        )
     return embeddings, labels
 
 
@@ -35,8 +37,12 @@ def ours(n):
 def metric_learning(n):
     """R-Precision by pytorch-metric-learning with faiss, one property after the other, as its interface has it."""
     embeddings, labels = (torch.as_tensor(each) for each in embedded_cars(n))
-    calculator = AccuracyCalculator(include=("r_precision",), k="max_bin_count", device=torch.device("cpu"))
-    return lambda: [calculator.get_accuracy(embeddings, column)["r_precision"] for column in labels.T]
+    calculator = AccuracyCalculator(
+        include=("r_precision",), k="max_bin_count", device=torch.device("cpu")
+    )
+    return lambda: [
+        calculator.get_accuracy(embeddings, column)["r_precision"] for column in labels.T
+    ]
 
 
 def bare_product(n):
@@ -55,8 +61,12 @@ def bare_product(n):
 def against_metric_learning(n=20_000, rounds=3, compared=2_000):
     """Time and memory of both; that they find the same is checked on fewer embeddings."""
     difference = np.abs(ours(compared)().r_precision - metric_learning(compared)()).max()
-    runs = [{each: time_and_memory(each, n) for each in (ours, metric_learning)} for _ in range(rounds)]
-    seconds, memory = ([median(run[each][i] for run in runs) for each in (ours, metric_learning)] for i in (0, 1))
+    runs = [
+        {each: time_and_memory(each, n) for each in (ours, metric_learning)} for _ in range(rounds)
+    ]
+    seconds, memory = (
+        [median(run[each][i] for run in runs) for each in (ours, metric_learning)] for i in (0, 1)
+    )
     what, against = f"NR-Precision, 11 properties, n = {n:,}", "pytorch-metric-learning, faiss"
     return [
         Row(what, against, "cpu", "s", 20, *seconds, rounds, difference),
@@ -70,7 +80,16 @@ def against_the_product(n=100_000, rounds=3, most=0.4):
     memory = time_and_memory(ours, n)[1] / GB
     what = f"NR-Precision, 11 properties, n = {n:,}"
     return [
-        Row(what, "bare float64 product of the blocks", "cpu", "s", 0.7, seconds["ours"], seconds["bare"], rounds),
+        Row(
+            what,
+            "bare float64 product of the blocks",
+            "cpu",
+            "s",
+            0.7,
+            seconds["ours"],
+            seconds["bare"],
+            rounds,
+        ),
         Row(what, f"a limit of {most:g} GB beside the embeddings", "cpu", "GB", 1, memory, most),
     ]
 
@@ -88,4 +107,15 @@ def null_against_calls(n=20_000, permutations=1_000, calls=3, rounds=3):
     )
     what = f"null of NR-Precision, 11 properties, {permutations:,} permutations, n = {n:,}"
     against = f"{permutations:,} calls of NR-Precision: the time of {calls}, scaled"
-    return [Row(what, against, "cpu", "s", 20, seconds["null"], seconds["calls"] * permutations / calls, rounds)]
+    return [
+        Row(
+            what,
+            against,
+            "cpu",
+            "s",
+            20,
+            seconds["null"],
+            seconds["calls"] * permutations / calls,
+            rounds,
+        )
+    ]

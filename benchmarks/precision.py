@@ -22,11 +22,15 @@ COLUMNS = ("measure", "of", "precision", "value")
 
 def measure(settings, images, cars, file):
     """Print and write (measure, of what, precision, value) for the settings' networks of their first fold."""
-    precisions = [each for each in PRECISIONS if each != "tf32" or device_of(settings).startswith("cuda")]
+    precisions = [
+        each for each in PRECISIONS if each != "tf32" or device_of(settings).startswith("cuda")
+    ]
     rows = [*map_rows(settings, precisions, images), *table_6_rows(settings, precisions, cars)]
     csv_files.write(file, rows, COLUMNS)
     table = pd.DataFrame(rows, columns=COLUMNS)
-    wide = table.pivot_table(index=["measure", "of"], columns="precision", values="value", sort=False)
+    wide = table.pivot_table(
+        index=["measure", "of"], columns="precision", values="value", sort=False
+    )
     print(wide.to_string(float_format="{:.4f}".format))
 
 
@@ -34,9 +38,14 @@ def map_rows(settings, precisions, images):
     """How alike the maps of a network are to its float32 maps, and those of two networks to each other."""
     items = readers.load_items(settings, settings.datasets[0], "test")
     items = readers.evenly_spaced(items, images)
-    found = {each: maps_of(settings.model_copy(update={"precision": each}), items) for each in precisions}
+    found = {
+        each: maps_of(settings.model_copy(update={"precision": each}), items) for each in precisions
+    }
     for precision in precisions:
-        same = [all_pairs(np.stack(pair), 2)[0][:, 0, 1] for pair in zip(found["float32"], found[precision])]
+        same = [
+            all_pairs(np.stack(pair), 2)[0][:, 0, 1]
+            for pair in zip(found["float32"], found[precision])
+        ]
         yield "correlation with the float32 map", "mean", precision, fisher_mean(same, axis=None)
         yield "correlation with the float32 map", "least", precision, np.min(same)
         if len(settings.models) > 1:
@@ -63,8 +72,12 @@ def table_6_rows(settings, precisions, cars):
     items, codes = [items[i] for i in chosen], property_codes(table)[chosen]
     for precision in precisions:
         scores = []
-        for network, embedded in embeddings_of(settings.model_copy(update={"precision": precision}), items):
-            scores.append(score(embedded, codes, Scored(network, settings.protocols[0])).nr_precision)
+        for network, embedded in embeddings_of(
+            settings.model_copy(update={"precision": precision}), items
+        ):
+            scores.append(
+                score(embedded, codes, Scored(network, settings.protocols[0])).nr_precision
+            )
         for prop, value in zip(PROPERTIES, np.mean(scores, axis=0)):
             yield "NR-Precision", prop.name, precision, value
 
@@ -74,5 +87,7 @@ def embeddings_of(settings, items):
     for group in by_trunk(networks_of(settings, settings.properties.networks, settings.folds[:1])):
         with tqdm(total=len(items), desc=f"embedding, {settings.precision}", unit="image") as bar:
             stores = [car_embeddings.store_of(network, items) for network in group]
-            arrays = car_embeddings.arrays_of(stores, items, settings.properties.batch_size, bar.update)
+            arrays = car_embeddings.arrays_of(
+                stores, items, settings.properties.batch_size, bar.update
+            )
         yield from zip(group, (each["embeddings"] for each in arrays))

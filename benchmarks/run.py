@@ -33,7 +33,9 @@ def processor():
         lines = CPU_INFO.read_text().splitlines()
     except OSError:
         lines = []
-    pairs = (line.partition(":") for line in reversed(lines))  # of several processors the first stays
+    pairs = (
+        line.partition(":") for line in reversed(lines)
+    )  # of several processors the first stays
     known = {key.strip(): value.strip() for key, _, value in pairs}
     if {"model name", "cpu family", "model"} <= known.keys():
         return f"{known['model name']}, family {known['cpu family']}, model {known['model']}"
@@ -51,7 +53,11 @@ def _contests(parts):
     contests = {
         "maps": [saliency_maps.cpu_rows],
         "pairs": [map_pairs.rows],
-        "neighbors": [neighbors.against_metric_learning, neighbors.against_the_product, neighbors.null_against_calls],
+        "neighbors": [
+            neighbors.against_metric_learning,
+            neighbors.against_the_product,
+            neighbors.null_against_calls,
+        ],
         "training": [training_steps.rows],
     }
     for part in contests:
@@ -76,7 +82,11 @@ def described(table):
     ]
     for key, rows in table.groupby(CONTEST, sort=False):
         found = {row.processor: _cell(row) for row in rows.itertuples()}
-        cells = [*key[:3], f"{rows.target.iloc[0]:g}", *(found.get(each, "") for each in processors)]
+        cells = [
+            *key[:3],
+            f"{rows.target.iloc[0]:g}",
+            *(found.get(each, "") for each in processors),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -35,7 +35,9 @@ DISTANCE = distance_function("Euclidean Distance")
 
 def fresh_network():
     """A network in torch's default memory format, as one that has just been loaded."""
-    return random_network(SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]]))
+    return random_network(
+        SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]])
+    )
 
 
 def our_network(device="cpu", precision="float32", kind=torch.float32):
@@ -77,7 +79,8 @@ def contestants(device, precision="float32", kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
     plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind)
     image, black = (
-        each.to(device, kind) for each in (network_input(open_image(IMAGES[0])), black_input(network_input))
+        each.to(device, kind)
+        for each in (network_input(open_image(IMAGES[0])), black_input(network_input))
     )
     with torch.no_grad():
         base = ours(black[None])
@@ -94,7 +97,10 @@ def exactness():
         plain, ours, image, base = contestants("cpu", kind=kind)
         maps[kind] = plain_loop(plain, image, base), our_map(ours, image, base, BATCH_SIZES["cpu"])
     rounded, exact = maps.values()
-    return [np.abs(a - b).max() for a, b in ((exact[1], exact[0]), (rounded[0], exact[0]), (rounded[1], exact[1]))]
+    return [
+        np.abs(a - b).max()
+        for a, b in ((exact[1], exact[0]), (rounded[0], exact[0]), (rounded[1], exact[1]))
+    ]
 
 
 def _plain():
@@ -121,6 +127,26 @@ def cpu_rows(rounds=9):
         seconds = medians(runs, rounds)
     what = "one map of 50 samples"
     return [
-        Row(what, "plain loop", "cpu", "s", 2.3, seconds["ours"], seconds["plain"], rounds, *exactness()),
-        Row(what, "captum", "cpu", "s", 1.3, seconds["ours"], seconds["captum"], rounds, batch_size=best),
+        Row(
+            what,
+            "plain loop",
+            "cpu",
+            "s",
+            2.3,
+            seconds["ours"],
+            seconds["plain"],
+            rounds,
+            *exactness(),
+        ),
+        Row(
+            what,
+            "captum",
+            "cpu",
+            "s",
+            1.3,
+            seconds["ours"],
+            seconds["captum"],
+            rounds,
+            batch_size=best,
+        ),
     ]

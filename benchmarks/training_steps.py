@@ -57,7 +57,9 @@ def rows(rounds=5):
 
 
 def _row(device, target, rounds):
-    row = Row("a training step of the study", "bare loop over tensors in memory", device, "s", target)
+    row = Row(
+        "a training step of the study", "bare loop over tensors in memory", device, "s", target
+    )
     if device == "cuda" and not torch.cuda.is_available():
         return row
     model = next(each for each in STUDY.models if each.name == "Contrastive")

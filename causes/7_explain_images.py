@@ -28,7 +28,9 @@ def main():
         explained_pairs.networks_asked(settings),
     )
     if not networks:
-        raise InputError(f"settings {settings.name!r}: no trained model that has maps; see --models")
+        raise InputError(
+            f"settings {settings.name!r}: no trained model that has maps; see --models"
+        )
     good = set()
     for network in networks:
         network.check(good)

@@ -19,7 +19,9 @@ SHOWN = 5  # lines about what is missing of one name
 
 def _options():
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"put only these in place, of {', '.join(LAYOUTS)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"put only these in place, of {', '.join(LAYOUTS)}"
+    )
     parser.add_argument("--settings", type=Path, default=checkout.ROOT / "settings" / "paper.yaml", metavar="FILE",
                         help="read the paths from this settings file [settings/paper.yaml]")  # fmt: skip
     options = parser.parse_args()
@@ -34,7 +36,9 @@ def main():
     settings = load_settings(options.settings)
     downloads, incomplete = settings.paths["downloads"], []
     if os.path.lexists(downloads) and not downloads.is_dir():
-        raise InputError(f"{downloads}: not a folder; move it away, or set another path for downloads")
+        raise InputError(
+            f"{downloads}: not a folder; move it away, or set another path for downloads"
+        )
     for name in options.names or LAYOUTS:
         if name == "imagenet_trunk" and settings.trunk != BN_INCEPTION:
             print(f"{name}: not looked for, as the trunk of these settings is {settings.trunk}")
@@ -50,13 +54,17 @@ def main():
                 put_in_place(archive, files, base)
                 print(f"{name}: {target} is from {files[0]} ({checksum})", flush=True)
             else:
-                missing.append(f"{target} is missing: {archive.file} ({checksum}); where to look: {archive.look}")
+                missing.append(
+                    f"{target} is missing: {archive.file} ({checksum}); where to look: {archive.look}"
+                )
         rest = [f"{len(missing)} are missing in all"] if len(missing) > SHOWN else []
         for line in [*missing[:SHOWN], *rest] or ["in place"]:
             print(f"{name}: {line}")
         incomplete += [name] if missing else []
     if incomplete:
-        raise Unfinished(f"{', '.join(incomplete)}: put what is missing into {downloads} and run this again")
+        raise Unfinished(
+            f"{', '.join(incomplete)}: put what is missing into {downloads} and run this again"
+        )
 
 
 if __name__ == "__main__":

@@ -28,26 +28,47 @@ DEVICES = ("CPU", "CUDA", "OPTIX", "HIP", "METAL")
 
 def _arguments():
     parser = argparse.ArgumentParser(
-        description=(__doc__ or "").split("\n\n")[0], epilog="example: %(prog)s --frames 1-600 --output /tmp/cars"
+        description=(__doc__ or "").split("\n\n")[0],
+        epilog="example: %(prog)s --frames 1-600 --output /tmp/cars",
     )
     output = checkout.PATHS["RenderedCars"]
     parser.add_argument(
-        "--output", type=Path, default=output, help="folder for samples.csv, images/ and masks/ [%(default)s]"
+        "--output",
+        type=Path,
+        default=output,
+        help="folder for samples.csv, images/ and masks/ [%(default)s]",
     )
-    parser.add_argument("--frames", default=FRAMES, help="first-last, both included, or one frame [%(default)s]")
-    parser.add_argument("--size", type=int, default=256, help="width and height in pixels [%(default)s]")
-    parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel [%(default)s]")
-    parser.add_argument("--seed", type=int, default=0, help="of the property values and the noise [%(default)s]")
-    parser.add_argument("--format", choices=("png", "jpg"), default="png", help="of the images [%(default)s]")
-    parser.add_argument("--device", choices=DEVICES, default="CPU", help="what Cycles renders on [%(default)s]")
+    parser.add_argument(
+        "--frames", default=FRAMES, help="first-last, both included, or one frame [%(default)s]"
+    )
+    parser.add_argument(
+        "--size", type=int, default=256, help="width and height in pixels [%(default)s]"
+    )
+    parser.add_argument(
+        "--samples", type=int, default=8, help="Cycles samples a pixel [%(default)s]"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the property values and the noise [%(default)s]"
+    )
+    parser.add_argument(
+        "--format", choices=("png", "jpg"), default="png", help="of the images [%(default)s]"
+    )
+    parser.add_argument(
+        "--device", choices=DEVICES, default="CPU", help="what Cycles renders on [%(default)s]"
+    )
     parser.add_argument(
         "--car-models",
         metavar="DIR",
         help="your own cars, which DIR/cars.csv lists; or procedural:N, N cars drawn from the seed",
     )
-    parser.add_argument("--variations", action="store_true", help="render one property at a time instead of draws")
     parser.add_argument(
-        "--counterfactuals", metavar="N", type=int, help="render N scenes of twelve frames instead of draws"
+        "--variations", action="store_true", help="render one property at a time instead of draws"
+    )
+    parser.add_argument(
+        "--counterfactuals",
+        metavar="N",
+        type=int,
+        help="render N scenes of twelve frames instead of draws",
     )
     arguments = parser.parse_args()
     check_range(arguments, size=16_384, samples=100_000, counterfactuals=MOST_SCENES)
@@ -60,7 +81,9 @@ def _cars(text):
     if word != PROCEDURAL:
         return Path(text) if text else None, None
     if not re.fullmatch("[1-9][0-9]{0,8}", count) or int(count) > MOST_CARS:
-        raise InputError(f"--car-models {text}: give a number of cars from 1 to {MOST_CARS}, such as {PROCEDURAL}:96")
+        raise InputError(
+            f"--car-models {text}: give a number of cars from 1 to {MOST_CARS}, such as {PROCEDURAL}:96"
+        )
     return None, int(count)
 
 
@@ -94,8 +117,12 @@ def main():
     frames = _frames(arguments.frames)
     arguments.car_models, arguments.procedural = _cars(arguments.car_models)
     if arguments.procedural and arguments.variations:
-        raise InputError(f"--variations goes with the six cars or your own in their place, not with {PROCEDURAL}:N")
-    if arguments.counterfactuals and (arguments.procedural or arguments.variations or arguments.frames != FRAMES):
+        raise InputError(
+            f"--variations goes with the six cars or your own in their place, not with {PROCEDURAL}:N"
+        )
+    if arguments.counterfactuals and (
+        arguments.procedural or arguments.variations or arguments.frames != FRAMES
+    ):
         raise InputError(
             "--counterfactuals goes with the six cars or your own in their place, and neither with --variations nor --frames"
         )

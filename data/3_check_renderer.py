@@ -13,14 +13,18 @@ from dml_analysis.errors import run_script
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     folder = checkout.ROOT / "data" / "car_variations"
     parser.add_argument("--folder", type=Path, default=folder, help="of the pictures [%(default)s]")
     arguments = parser.parse_args()
     from dml_analysis.datasets import renderer_check
 
     renderer_check.check(
-        arguments.folder, checkout.PATHS["results"] / "renderer", checkout.PATHS["figures"] / "renderer"
+        arguments.folder,
+        checkout.PATHS["results"] / "renderer",
+        checkout.PATHS["figures"] / "renderer",
     )
 
 

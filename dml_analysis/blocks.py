@@ -6,7 +6,15 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError, WrapValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+    model_validator,
+)
 
 from dml_analysis.errors import InputError, printable
 
@@ -42,7 +50,9 @@ class Block(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, given: Any) -> Any:
-        known = [field.alias or name for name, field in cls.model_fields.items() if not field.exclude]
+        known = [
+            field.alias or name for name, field in cls.model_fields.items() if not field.exclude
+        ]
         for key in given if isinstance(given, dict) else ():
             if key not in known and key not in cls.model_fields:
                 raise UnknownKey(key, known)
@@ -59,7 +69,9 @@ def unknown_key(key: Any, known: Iterable[str]) -> str:
 # ---------------------------------------------------------------------------------------------------------------------
 # Kinds of values. A ValueError of theirs says what is allowed.
 # ---------------------------------------------------------------------------------------------------------------------
-Number = Annotated[float, WrapValidator(lambda value, check: (check(value), value)[1])]  # 2 stays 2 and is not made 2.0
+Number = Annotated[
+    float, WrapValidator(lambda value, check: (check(value), value)[1])
+]  # 2 stays 2 and is not made 2.0
 
 
 def text(pattern: str, words: str, without: Iterable[str] = ()) -> AfterValidator:
@@ -106,7 +118,8 @@ def problem(error: Mapping[str, Any], where: str) -> str:
     """Return `saliency.images: 0 is not allowed; give a number of at least 1` for one of pydantic's errors."""
     keys = [str(part)[:MAX_SHOWN] for part in error["loc"] if part != "[key]"]
     context = {
-        name: int(n) if isinstance(n, float) and n.is_integer() else n for name, n in error.get("ctx", {}).items()
+        name: int(n) if isinstance(n, float) and n.is_integer() else n
+        for name, n in error.get("ctx", {}).items()
     }
     reason = context.get("error")
     if isinstance(reason, UnknownKey):
@@ -115,7 +128,9 @@ def problem(error: Mapping[str, Any], where: str) -> str:
     elif error["type"] == "missing":
         words = "missing; add it"
     else:
-        allowed = reason or ALLOWED.get(error["type"], f"another ({error['msg']})").format(**context)
+        allowed = reason or ALLOWED.get(error["type"], f"another ({error['msg']})").format(
+            **context
+        )
         words = f"{shown(error['input'])} is not allowed; give {allowed}"
     place = (where + ".".join(keys)).rstrip(".: ")
     return printable(f"{place}: {words}") if place else words

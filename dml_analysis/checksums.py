@@ -35,10 +35,14 @@ def checksum(settings: Any, file: Path) -> str:
     Raises MissingFile if there is neither, and InputError if files.json is not readable.
     """
     record = _file(settings)
-    kept = checked(dict[str, Entry], atomic_files.read_record(record), f"{record}: ").get(_name(settings, file))
+    kept = checked(dict[str, Entry], atomic_files.read_record(record), f"{record}: ").get(
+        _name(settings, file)
+    )
     if file.is_file():
         state = _state(file)
-        return kept.sha256 if kept and (kept.bytes, kept.modified) == state else sha256(file, *state)
+        return (
+            kept.sha256 if kept and (kept.bytes, kept.modified) == state else sha256(file, *state)
+        )
     if not kept:
         raise MissingFile(f"{file}: missing; data/README.md says where it comes from")
     return kept.sha256
@@ -52,7 +56,9 @@ def short(settings, file):
 def keep(settings: Any, some: Iterable[Path]) -> None:
     """Write the checksums of these files to files.json, beside those of others."""
     found = {
-        _name(settings, each): dict(zip(Entry.model_fields, (*_state(each), checksum(settings, each))))
+        _name(settings, each): dict(
+            zip(Entry.model_fields, (*_state(each), checksum(settings, each)))
+        )
         for each in some
         if each.is_file()
     }
@@ -71,4 +77,7 @@ def _state(file: Path) -> tuple[int, int]:
 def _name(settings: Any, file: Path) -> str:
     """The file's path, below the models folder or the repository if it is there: so results can be moved with their files."""
     folders = (settings.paths["models"], ROOT)
-    return next((file.relative_to(folder).as_posix() for folder in folders if file.is_relative_to(folder)), str(file))
+    return next(
+        (file.relative_to(folder).as_posix() for folder in folders if file.is_relative_to(folder)),
+        str(file),
+    )

@@ -51,10 +51,14 @@ class ScriptTask:
 def check() -> None:
     """Raise InputError if this machine cannot submit jobs."""
     if importlib.util.find_spec("submitit") is None:
-        raise InputError("--executor slurm: submitit is not installed; pip install -r requirements-cluster.txt")
+        raise InputError(
+            "--executor slurm: submitit is not installed; pip install -r requirements-cluster.txt"
+        )
     for program in ("sbatch", "squeue", "srun"):
         if shutil.which(program) is None:
-            raise InputError(f"--executor slurm: no {program} on this machine; run this where jobs can be submitted")
+            raise InputError(
+                f"--executor slurm: no {program} on this machine; run this where jobs can be submitted"
+            )
 
 
 def submit(options: Any, chunks: int, folder: Path) -> str:
@@ -71,9 +75,14 @@ def submit(options: Any, chunks: int, folder: Path) -> str:
     executor.update_parameters(name=Path(words[0]).stem, **parameters(options, tasks))
     try:
         with executor.batch():
-            jobs = [executor.submit(ScriptTask([*words, "--no-wait"], rank, tasks)) for rank in range(tasks)]
+            jobs = [
+                executor.submit(ScriptTask([*words, "--no-wait"], rank, tasks))
+                for rank in range(tasks)
+            ]
     except submitit.core.utils.FailedJobError as error:
-        raise InputError(f"sbatch: {str(error).strip().splitlines()[-1]}; look at `cluster` in the settings") from None
+        raise InputError(
+            f"sbatch: {str(error).strip().splitlines()[-1]}; look at `cluster` in the settings"
+        ) from None
     return jobs[0].job_id.split("_")[0]
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    field_validator,
+    model_validator,
+)
 
 from dml_analysis import sweeps
 from dml_analysis.blocks import Block, EachOnce, Number, checked, each_once, text, unknown_key
@@ -16,7 +23,16 @@ from dml_analysis.files import yaml_files
 from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.imports import NAME
 from dml_analysis.methods import TIMM, find, models_from
-from dml_analysis.paper import DATASETS, FOLDS, MODELS, PROTOCOLS, Model, Protocol, as_printed, dataset_of
+from dml_analysis.paper import (
+    DATASETS,
+    FOLDS,
+    MODELS,
+    PROTOCOLS,
+    Model,
+    Protocol,
+    as_printed,
+    dataset_of,
+)
 
 TSNE_MODEL = "Contrastive"  # the paper's, in Figure 3
 FEWEST_TSNE_IMAGES = 4
@@ -35,9 +51,18 @@ Sampler = Literal["original", "strict"]
 Augmentation = Literal["reality_check", "base", "adv", "big", "red", "none"]
 # How batches are filled; see dml_analysis/training/batch_sampler.py and roth/batch_samplers.py. All but the first two go by
 # the embeddings of the last look.
-Filler = Literal["classes", "uniform", "greedy_coreset", "d2_coreset", "fid_matched", "distance_histogram_matched"]
+Filler = Literal[
+    "classes",
+    "uniform",
+    "greedy_coreset",
+    "d2_coreset",
+    "fid_matched",
+    "distance_histogram_matched",
+]
 RhoForm = Literal["push", "swap"]  # see dml_analysis/training/roth/rho_regularization.py
-PRECISIONS, AUGMENTATIONS, FILLERS, RHO_FORMS = map(get_args, (Precision, Augmentation, Filler, RhoForm))
+PRECISIONS, AUGMENTATIONS, FILLERS, RHO_FORMS = map(
+    get_args, (Precision, Augmentation, Filler, RhoForm)
+)
 BY_EMBEDDINGS = FILLERS[2:]
 
 
@@ -57,7 +82,11 @@ def _path(given: Any) -> Any:
 def _rates(given: Any) -> Any:
     """Return a learning rate or a list of some."""
     rates = given if isinstance(given, list) else [given]
-    if not rates or len(rates) > MAX_RATES or not all(type(rate) in (int, float) and 0 < rate <= 10 for rate in rates):
+    if (
+        not rates
+        or len(rates) > MAX_RATES
+        or not all(type(rate) in (int, float) and 0 < rate <= 10 for rate in rates)
+    ):
         raise ValueError(f"a number above 0, at most 10, or a list of at most {MAX_RATES}")
     each_once(rates)
     return given
@@ -68,11 +97,15 @@ BatchSize = Annotated[int, Field(ge=1, le=10**5)]
 Positive = Annotated[Number, Field(gt=0, le=10)]
 Images = Annotated[Count | None, BeforeValidator(lambda given: None if given == "all" else given)]
 Word = Annotated[str, text(".+", "a word")]
-NAMED = "a name of letters, digits and _, not one such as NA that reads as a missing value in CSV files"
+NAMED = (
+    "a name of letters, digits and _, not one such as NA that reads as a missing value in CSV files"
+)
 DatasetName = Annotated[str, text(r"[A-Za-z]\w{0,39}", NAMED, MISSING_WORDS)]
 TRUNKS = f"{BN_INCEPTION}, module:function or timm:name"
 Trunk = Annotated[str, text(rf"{BN_INCEPTION}|{NAME.pattern}|{TIMM}.+", TRUNKS)]
-Device = Annotated[str, text("auto|cpu|mps|cuda(:[0-9]{1,3})?", "auto, cpu, cuda, cuda:<number> or mps")]
+Device = Annotated[
+    str, text("auto|cpu|mps|cuda(:[0-9]{1,3})?", "auto, cpu, cuda, cuda:<number> or mps")
+]
 Option = Annotated[str, text("[a-z][a-z-]{0,39}", "an option of sbatch, without --")]
 
 
@@ -80,15 +113,23 @@ Option = Annotated[str, text("[a-z][a-z-]{0,39}", "an option of sbatch, without 
 # The blocks.
 # ---------------------------------------------------------------------------------------------------------------------
 class SaliencySettings(Block):
-    images: Images = None  # test images per dataset, evenly spaced over the test set; all of them by default
+    images: Images = (
+        None  # test images per dataset, evenly spaced over the test set; all of them by default
+    )
     noise_samples: int = Field(50, ge=1, le=10**4)  # l, noisy copies of an image
-    noise_sigma: Positive = 0.15  # standard deviation of the noise as a share of the transformed image's value range
+    noise_sigma: Positive = (
+        0.15  # standard deviation of the noise as a share of the transformed image's value range
+    )
     batch_size: BatchSize = 25  # see paper.yaml
-    keep_maps: bool = True  # false: maps are deleted once compared, but for those that Figure 2 shows
+    keep_maps: bool = (
+        True  # false: maps are deleted once compared, but for those that Figure 2 shows
+    )
 
 
 class PropertySettings(Block):
-    networks: DatasetName = "Cars196"  # the networks that embed the rendered cars: those trained on this dataset
+    networks: DatasetName = (
+        "Cars196"  # the networks that embed the rendered cars: those trained on this dataset
+    )
     images: Images = None  # rendered cars, evenly spaced; all of them by default
     batch_size: BatchSize = 25
     tsne_images: int = Field(1000, ge=FEWEST_TSNE_IMAGES)
@@ -97,18 +138,28 @@ class PropertySettings(Block):
 
 
 class CauseSettings(Block):
-    scenes: Annotated[Images, Field(ge=2)] = None  # counterfactual ones, the first so many; all of them by default
+    scenes: Annotated[Images, Field(ge=2)] = (
+        None  # counterfactual ones, the first so many; all of them by default
+    )
     mapped_scenes: Count = 20  # of which saliency maps are made
     pairs: int = Field(6, ge=1, le=1000)  # of a car and its wrong neighbour, that are explained,
-    pair_models: int = Field(4, ge=1, le=1000)  # under so many models, evenly spaced over the trained ones
-    randomised_models: int = Field(15, ge=1, le=1000)  # whose weights are made random layer by layer, evenly spaced,
+    pair_models: int = Field(
+        4, ge=1, le=1000
+    )  # under so many models, evenly spaced over the trained ones
+    randomised_models: int = Field(
+        15, ge=1, le=1000
+    )  # whose weights are made random layer by layer, evenly spaced,
     randomised_images: Count = 8  # for maps of so many images
 
 
 class ControlSettings(Block):
-    images: Count = 24  # per dataset, of which maps under other noise and of random weights are made
+    images: Count = (
+        24  # per dataset, of which maps under other noise and of random weights are made
+    )
     random_networks: int = Field(3, ge=1, le=100)
-    permutations: int = Field(1000, ge=20, le=10**6)  # of the labels, for what NR-Precision is by chance
+    permutations: int = Field(
+        1000, ge=20, le=10**6
+    )  # of the labels, for what NR-Precision is by chance
     vary: bool = True  # whether maps of these are made with other sigmas, samples, base images, too
     varied_sigmas: Annotated[list[Positive], EachOnce] = [0.05, 0.15, 0.3]
     # Fewer than the settings' noise_samples.
@@ -119,7 +170,9 @@ class ClusterSettings(Block):
     """What a task of a job array asks of a Slurm cluster (--executor slurm); what is None is left to the cluster."""
 
     tasks: int = Field(8, ge=1, le=1000)  # that may run at once
-    hours: Number = Field(24, gt=0, le=10**4)  # of a task; one that needs more is put back into the queue, and goes on
+    hours: Number = Field(
+        24, gt=0, le=10**4
+    )  # of a task; one that needs more is put back into the queue, and goes on
     gpus: int = Field(1, ge=0, le=64)  # of a task; 0 for none
     cpus: int = Field(8, ge=1, le=10**4)
     memory: Number | None = Field(None, gt=0, le=10**5)  # GB
@@ -145,18 +198,28 @@ class TrainingSettings(Block):
     filler: Filler = "classes"
     augmentation: Augmentation = "reality_check"
     embedding_dimensions: int = Field(DIMENSIONS, ge=1, le=10**5)
-    rho: Number = Field(0, ge=0, le=1)  # share of a ranking loss's tuples that rho-regularisation switches,
+    rho: Number = Field(
+        0, ge=0, le=1
+    )  # share of a ranking loss's tuples that rho-regularisation switches,
     rho_form: RhoForm = "swap"  # and how
     iterations: int = Field(100_000, ge=1, le=10**7)  # at most
-    check_every: int | None = Field(None, ge=1, le=10**7)  # iterations between two looks; by default the dataset's
-    patience: int | None = Field(None, ge=1, le=10**7)  # iterations after the best look; by default the dataset's
+    check_every: int | None = Field(
+        None, ge=1, le=10**7
+    )  # iterations between two looks; by default the dataset's
+    patience: int | None = Field(
+        None, ge=1, le=10**7
+    )  # iterations after the best look; by default the dataset's
     # The dataset whose hyperparameters the losses take; by default as paper.DATASETS says.
     hyperparameters: Literal["SOP", "Cars196", "CUB200"] | None = None
-    keep_embeddings: bool = True  # of all images at every look, for whoever asks about the course of a training
+    keep_embeddings: bool = (
+        True  # of all images at every look, for whoever asks about the course of a training
+    )
     workers: int | None = Field(
         None, ge=0, le=256
     )  # processes that read images; by default as many as suit the machine
-    decoded: Number = Field(2, ge=0, le=10**4)  # GB of images that are kept in memory, decoded; on Linux
+    decoded: Number = Field(
+        2, ge=0, le=10**4
+    )  # GB of images that are kept in memory, decoded; on Linux
 
     @property
     def learning_rates(self) -> list[float]:
@@ -173,7 +236,9 @@ class TrainingSettings(Block):
             most = f"is more than iterations ({self.iterations}), so no network would ever be looked at; lower it"
             raise InputError(f"training.check_every: {self.check_every} {most}")
         if self.filler in BY_EMBEDDINGS and not self.keep_embeddings:
-            raise InputError(f"training.filler: {self.filler} goes by embeddings of looks; set keep_embeddings: true")
+            raise InputError(
+                f"training.filler: {self.filler} goes by embeddings of looks; set keep_embeddings: true"
+            )
         return self
 
 
@@ -186,20 +251,34 @@ class Settings(Block):
     folds: Annotated[list[Annotated[int, Field(ge=0, lt=len(FOLDS))]], EachOnce] = list(FOLDS)
     trunk: Trunk = BN_INCEPTION  # of "None" and of demo networks
     device: Device = "auto"
-    precision: Precision = "float32"  # of the networks; "tf32" and "bf16" are faster on a GPU, and less exact
-    allow_partial: bool = False  # take of a dataset what exists, instead of refusing one that is not whole
+    precision: Precision = (
+        "float32"  # of the networks; "tf32" and "bf16" are faster on a GPU, and less exact
+    )
+    allow_partial: bool = (
+        False  # take of a dataset what exists, instead of refusing one that is not whole
+    )
     # The dataset that a table is about; others are not made.
-    tables: dict[Literal[2, 3, 4], DatasetName] = Field({2: "SOP", 3: "Cars196", 4: "CUB200"}, min_length=1)
+    tables: dict[Literal[2, 3, 4], DatasetName] = Field(
+        {2: "SOP", 3: "Cars196", 4: "CUB200"}, min_length=1
+    )
     saliency: SaliencySettings = SaliencySettings()
     properties: PropertySettings = PropertySettings()
     causes: CauseSettings = CauseSettings()
     controls: ControlSettings = ControlSettings()
     cluster: ClusterSettings = ClusterSettings()
-    training: TrainingSettings | None = None  # set: reality_check/2_train_models.py trains the networks
+    training: TrainingSettings | None = (
+        None  # set: reality_check/2_train_models.py trains the networks
+    )
     paths: dict[str, Annotated[Path, BeforeValidator(_path)]] = PATHS
-    unnarrowed: "Settings | None" = Field(None, exclude=True)  # of narrowed settings those of the whole run
-    sweep: list[sweeps.Variant] = []  # such settings are several runs, and long scripts make them all
-    base_names: dict[str, str] = Field({}, exclude=True)  # factor -> the name of the value that the file itself has
+    unnarrowed: "Settings | None" = Field(
+        None, exclude=True
+    )  # of narrowed settings those of the whole run
+    sweep: list[
+        sweeps.Variant
+    ] = []  # such settings are several runs, and long scripts make them all
+    base_names: dict[str, str] = Field(
+        {}, exclude=True
+    )  # factor -> the name of the value that the file itself has
 
     @property
     def variants(self) -> "list[Settings]":
@@ -237,8 +316,12 @@ class Settings(Block):
         """Raise InputError if no fold is left to compute or compare maps of."""
         if not any(self.table_folds(protocol) for protocol in self.protocols):
             names = " and ".join(repr(protocol.name) for protocol in self.protocols)
-            folds = ", ".join(str(fold) for protocol in self.protocols for fold in protocol.table_folds)
-            raise InputError(f"folds {self.folds}: protocol {names} compares saliency maps of fold {folds} only")
+            folds = ", ".join(
+                str(fold) for protocol in self.protocols for fold in protocol.table_folds
+            )
+            raise InputError(
+                f"folds {self.folds}: protocol {names} compares saliency maps of fold {folds} only"
+            )
 
     @property
     def note(self) -> str:
@@ -246,11 +329,17 @@ class Settings(Block):
         notes = []
         if self.training is not None:
             trunk = self.trunk.split(".")[-1]
-            what = f"embedders over a frozen {trunk}" if self.training.frozen == "trunk" else f"{trunk}, all of it"
+            what = (
+                f"embedders over a frozen {trunk}"
+                if self.training.frozen == "trunk"
+                else f"{trunk}, all of it"
+            )
             datasets = ", ".join(self.whole.datasets)
             notes.append(f"Networks trained here, not the Reality Check's: {what}, on {datasets}.")
         own = [model for model in self.whole.models if model.is_own]
-        named = [f"{model.name} ({model.network or model.loss or 'given embeddings'})" for model in own]
+        named = [
+            f"{model.name} ({model.network or model.loss or 'given embeddings'})" for model in own
+        ]
         return " ".join(notes + ([f"Not of the paper: {', '.join(named)}."] if named else []))
 
     def recorded(self) -> dict[str, Any]:
@@ -258,7 +347,9 @@ class Settings(Block):
         models = [_given(model) if model.is_own else model.name for model in self.models]
         swept = {"sweep": [variant[:3] for variant in self.sweep]} if self.sweep else {}
         others = self.model_dump(exclude={"protocols", "models", "cluster", "paths", "sweep"})
-        return {"protocols": [each.name for each in self.protocols], "models": models} | others | swept
+        return (
+            {"protocols": [each.name for each in self.protocols], "models": models} | others | swept
+        )
 
     # -----------------------------------------------------------------------------------------------------------------
     # From what the YAML file holds, and what its values have to do with each other.
@@ -269,7 +360,9 @@ class Settings(Block):
         values = given if isinstance(given, list) else [given]
         if not all(isinstance(each, Protocol) or each in list(PROTOCOLS) for each in values):
             raise ValueError(f"one of {', '.join(PROTOCOLS)}, or a list of these")
-        return [each if isinstance(each, Protocol) else PROTOCOLS[each] for each in each_once(values)]
+        return [
+            each if isinstance(each, Protocol) else PROTOCOLS[each] for each in each_once(values)
+        ]
 
     @field_validator("models", mode="before")
     @classmethod
@@ -284,7 +377,9 @@ class Settings(Block):
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
         if unknown := [name for name in self.paths if name not in (*PATHS, *self.datasets)]:
-            raise InputError(f"paths.{unknown[0]}: {unknown_key(unknown[0], [*PATHS, *self.datasets])}")
+            raise InputError(
+                f"paths.{unknown[0]}: {unknown_key(unknown[0], [*PATHS, *self.datasets])}"
+            )
         if without := [name for name in self.datasets if name not in self.paths]:
             known = ", ".join(DATASETS)
             raise InputError(
@@ -300,19 +395,30 @@ class Settings(Block):
         _check_name("properties.tsne_model", self.properties.tsne_model, names)
         _check_name("properties.networks", networks, datasets)
         if self.training:
-            _check_name("properties.networks", networks, self.datasets, ", as only their networks are trained here")
+            _check_name(
+                "properties.networks",
+                networks,
+                self.datasets,
+                ", as only their networks are trained here",
+            )
         elif losses := [model.name for model in self.models if model.loss]:
-            raise InputError(f"models: {', '.join(losses)}: a `loss` is for training; add a `training:` block")
+            raise InputError(
+                f"models: {', '.join(losses)}: a `loss` is for training; add a `training:` block"
+            )
         return self
 
 
 def _check_name(where: str, name: str, known: Iterable[str], why: str = "") -> None:
     if name not in known:
-        raise InputError(f"{where}: {name!r} is not allowed; give one of {', '.join(dict.fromkeys(known))}{why}")
+        raise InputError(
+            f"{where}: {name!r} is not allowed; give one of {', '.join(dict.fromkeys(known))}{why}"
+        )
 
 
 BLOCKS = ("saliency", "properties", "causes", "controls", "cluster", "training")
-UNSAID = [name for name, field in Settings.model_fields.items() if field.exclude]  # what no file says
+UNSAID = [
+    name for name, field in Settings.model_fields.items() if field.exclude
+]  # what no file says
 
 
 def _given(model: Model) -> dict[str, Any]:
@@ -326,7 +432,9 @@ def unlike_defaults(block: Block, *names: str) -> dict[str, Any]:
     In what results are made of, defaults are left out: then a setting that is new does not make old results look foreign.
     """
     fields = type(block).model_fields
-    return {name: getattr(block, name) for name in names if getattr(block, name) != fields[name].default}
+    return {
+        name: getattr(block, name) for name in names if getattr(block, name) != fields[name].default
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -346,7 +454,9 @@ def load_settings(file: str | Path) -> Settings:
         if "sweep" not in given:
             return _settings_from(given, file.stem)
         swept, base_names = sweeps.variants(given.pop("sweep"), given, file.stem, _settings_from)
-        return _settings_from(given, file.stem).model_copy(update={"sweep": swept, "base_names": base_names})
+        return _settings_from(given, file.stem).model_copy(
+            update={"sweep": swept, "base_names": base_names}
+        )
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
 
@@ -383,13 +493,18 @@ def narrowed(
             "folds": chosen(folds, settings.folds, "fold"),
             "unnarrowed": settings.whole,
             "sweep": [
-                each._replace(settings=narrowed(each.settings, models, datasets, folds)) for each in settings.sweep
+                each._replace(settings=narrowed(each.settings, models, datasets, folds))
+                for each in settings.sweep
             ],
         }
     )
 
 
-NARROWING = ("models", "datasets", "folds")  # the options by which a script does a part of what the settings say
+NARROWING = (
+    "models",
+    "datasets",
+    "folds",
+)  # the options by which a script does a part of what the settings say
 
 
 def options_parser(
@@ -402,7 +517,9 @@ def options_parser(
     sweeps: whether it takes settings that describe several runs, as all long ones do.
     """
     narrowing = NARROWING if long else narrowing
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
                         help="what to run and how (default: settings/paper.yaml)")  # fmt: skip
     if "models" in narrowing:
@@ -411,8 +528,12 @@ def options_parser(
     if "datasets" in narrowing:
         parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
     if "folds" in narrowing:
-        parser.add_argument("--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)")
-    parser.add_argument("--allow-partial", action="store_true", help="take of a dataset what exists")
+        parser.add_argument(
+            "--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)"
+        )
+    parser.add_argument(
+        "--allow-partial", action="store_true", help="take of a dataset what exists"
+    )
     parser.set_defaults(sweeps=sweeps or long, **dict.fromkeys(NARROWING))
     if long:
         parser.add_argument("--dry-run", action="store_true",
@@ -433,6 +554,9 @@ def settings_from(options: argparse.Namespace) -> Settings:
         )
     if options.allow_partial:
         partial = {"allow_partial": True}
-        swept = [each._replace(settings=each.settings.model_copy(update=partial)) for each in settings.sweep]
+        swept = [
+            each._replace(settings=each.settings.model_copy(update=partial))
+            for each in settings.sweep
+        ]
         settings = settings.model_copy(update=partial | {"sweep": swept})
     return narrowed(settings, options.models, options.datasets, options.folds)

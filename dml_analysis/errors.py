@@ -55,7 +55,9 @@ def refused(file: str | os.PathLike[str], what: str, hint: str) -> Iterator[None
     except FileNotFoundError:  # deleted in the meantime
         raise MissingFile(f"{file}: missing; {hint}") from None
     except MemoryError as error:
-        raise InputError(f"{file}: does not fit in memory ({one_line(error)}); free some memory") from None
+        raise InputError(
+            f"{file}: does not fit in memory ({one_line(error)}); free some memory"
+        ) from None
     except Exception as error:  # libraries raise dozens of types for broken files
         raise InputError(f"{file}: not {what} ({one_line(error)}); {hint}") from None
 
@@ -69,7 +71,9 @@ def one_line(error: BaseException) -> str:
 
 def printable(text: str) -> str:
     """Return the text with line breaks and other unprintable characters escaped."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
 
 
 def run_script(main: Callable[[], None]) -> None:
@@ -99,7 +103,9 @@ def run_script(main: Callable[[], None]) -> None:
         file = printable(str(error.filename))
         sys.exit(f"error: {file}: {error.strerror}; finished work is saved")
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in NO_MEMORY):
+        if not isinstance(error, MemoryError) and not any(
+            words in str(error) for words in NO_MEMORY
+        ):
             raise
         sys.exit(
             f"error: not enough memory ({one_line(error)}); lower batch_size in the settings; finished work is saved"

@@ -53,7 +53,9 @@ def look(number: int) -> tuple[str, str]:
     return COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
 
 
-def draw(settings: "Settings", stem: Path, figure: Figure, shows: dict[str, Any], caption: str) -> None:
+def draw(
+    settings: "Settings", stem: Path, figure: Figure, shows: dict[str, Any], caption: str
+) -> None:
     """Write a figure to <stem>.png and .pdf, with the settings' note on the networks at the bottom.
 
     shows: the content of the figure, which goes into the PNG's description. caption: goes to
@@ -66,7 +68,9 @@ def draw(settings: "Settings", stem: Path, figure: Figure, shows: dict[str, Any]
     write(stem, figure, description, f"{caption} {settings.note}".strip())
 
 
-def draw_by_protocol(settings: "Settings", protocol: Protocol, name: str, figure: Figure, caption: str) -> None:
+def draw_by_protocol(
+    settings: "Settings", protocol: Protocol, name: str, figure: Figure, caption: str
+) -> None:
     """Write a figure of one protocol, as `draw`, to the protocol's folder."""
     shows, caption = {"protocol": protocol.name}, f"{caption} Protocol {protocol.name}."
     draw(settings, settings.figures / protocol.name / name, figure, shows, caption)

@@ -30,7 +30,9 @@ def imported(name):
     try:
         return getattr(importlib.import_module(module), function)
     except (Exception, SystemExit) as error:  # whatever somebody else's code does
-        raise InputError(f"{name}: cannot be imported ({one_line(error)}); {_where_modules_are_searched()}") from None
+        raise InputError(
+            f"{name}: cannot be imported ({one_line(error)}); {_where_modules_are_searched()}"
+        ) from None
 
 
 def code_file(name):
@@ -40,7 +42,9 @@ def code_file(name):
     try:
         found = importlib.util.find_spec(module)
     except (Exception, SystemExit) as error:
-        raise MissingFile(f"{name}: cannot be imported ({one_line(error)}); {_where_modules_are_searched()}") from None
+        raise MissingFile(
+            f"{name}: cannot be imported ({one_line(error)}); {_where_modules_are_searched()}"
+        ) from None
     if found is None or not found.has_location:
         raise MissingFile(f"{name}: there is no module {module}; {_where_modules_are_searched()}")
     return Path(found.origin)

@@ -47,14 +47,21 @@ def _scalar(given: Any) -> Any:
 
 
 def _path(given: str) -> str:
-    if not given or set(given.replace("{fold}", "").replace("{dataset}", "")) & set("{}"):  # also doubled ones
+    if not given or set(given.replace("{fold}", "").replace("{dataset}", "")) & set(
+        "{}"
+    ):  # also doubled ones
         raise ValueError("a path, in whose braces only {fold} and {dataset} may stand")
     return given
 
 
 PathText = Annotated[str, AfterValidator(_path)]
-ClassName = Annotated[str, text(rf"[A-Za-z_]\w*|{NAME.pattern}", "a class of pytorch_metric_learning, or module:class")]
-Arguments = dict[Annotated[str, text(r"[A-Za-z_]\w*", "a name")], Annotated[Any, AfterValidator(_scalar)]]
+ClassName = Annotated[
+    str,
+    text(rf"[A-Za-z_]\w*|{NAME.pattern}", "a class of pytorch_metric_learning, or module:class"),
+]
+Arguments = dict[
+    Annotated[str, text(r"[A-Za-z_]\w*", "a name")], Annotated[Any, AfterValidator(_scalar)]
+]
 
 
 class Entry(Block):
@@ -97,31 +104,45 @@ def models_from(given: Any) -> list[Model]:
         elif isinstance(each, dict):
             models.append(_own(each))
         elif not isinstance(each, str):
-            raise InputError(f"models: {shown(each)} is not allowed; give a name or a block of `key: value` lines")
+            raise InputError(
+                f"models: {shown(each)} is not allowed; give a name or a block of `key: value` lines"
+            )
         elif as_printed(each) in names:
             raise InputError(f"models: {each!r} is there twice; keep one")
         else:
             names.append(as_printed(each))
             models += MODELS if each == PAPER else [find(each, MODELS)]
     # One that is named beside "paper" comes where it is named first.
-    models = [each for place, each in enumerate(models) if each.is_own or each not in models[:place]]
+    models = [
+        each for place, each in enumerate(models) if each.is_own or each not in models[:place]
+    ]
     means = [f"{group} Mean" for group in groups(models)]
     for model in models:
-        if model.name in means or model.group in TAKEN or (model.is_own and model.name in TAKEN_NAMES):
+        if (
+            model.name in means
+            or model.group in TAKEN
+            or (model.is_own and model.name in TAKEN_NAMES)
+        ):
             whose = f"{model.name!r} of group {model.group!r}"
             raise InputError(f"models: {whose}: tables have a word for this; name it otherwise")
     for model, other in combinations(models, 2):
         if slug(model.name) == slug(other.name):
-            raise InputError(f"models: {other.name!r} and {model.name!r} would share their files; rename one of them")
+            raise InputError(
+                f"models: {other.name!r} and {model.name!r} would share their files; rename one of them"
+            )
         if model.group != other.group and model.group.lower() == other.group.lower():
             both = f"{model.group!r} and {other.group!r}"
-            raise InputError(f"models: groups {both} differ by their letters' case only; spell them alike")
+            raise InputError(
+                f"models: groups {both} differ by their letters' case only; spell them alike"
+            )
     return models
 
 
 def read_list(path: str) -> list:
     """Return the list of models in a YAML file, where a settings file's `models` is its path."""
-    return yaml_files.read(ROOT / Path(path), list, "it is to hold a list of models, as examples/models.yaml does")
+    return yaml_files.read(
+        ROOT / Path(path), list, "it is to hold a list of models, as examples/models.yaml does"
+    )
 
 
 def _own(given: dict) -> Model:
@@ -130,7 +151,10 @@ def _own(given: dict) -> Model:
     entry = checked(Entry, given, f"{where}.")
     if problem := next((words for wrong, words in _rules(entry) if wrong), None):
         raise InputError(f"{where}: {problem}")
-    group, trained = as_printed(entry.group.strip()) or NONE, entry.trained and entry.checkpoint != "random"
+    group, trained = (
+        as_printed(entry.group.strip()) or NONE,
+        entry.trained and entry.checkpoint != "random",
+    )
     key = slug(entry.name) if entry.loss else ""
     return Model(**dict(entry) | {"group": group, "trained": trained, "key": key})
 
@@ -138,10 +162,19 @@ def _own(given: dict) -> Model:
 def _rules(entry: Entry) -> list[tuple[Any, str]]:
     """Return (whether it is broken, what is said then) of each rule about the keys of an entry together."""
     name, network, checkpoint, loss = entry.name, entry.network, entry.checkpoint, entry.loss
-    group, trained, is_timm = entry.group.strip(), entry.trained and checkpoint != "random", network.startswith(TIMM)
+    group, trained, is_timm = (
+        entry.group.strip(),
+        entry.trained and checkpoint != "random",
+        network.startswith(TIMM),
+    )
     other_keys = [key for key in OF_LOSS if key in entry.model_fields_set]
     missing_words = [each for each in (name, group) if each.strip() in MISSING_WORDS - {""}]
-    bad_name = not slug(name) or not name.isprintable() or name == PAPER or len(slug(name).encode()) > MAX_NAME
+    bad_name = (
+        not slug(name)
+        or not name.isprintable()
+        or name == PAPER
+        or len(slug(name).encode()) > MAX_NAME
+    )
     return [
         (missing_words, f"{''.join(missing_words[:1])!r} reads as a missing value in CSV files; name it otherwise"),
         (bad_name, f"give each a name with letters or digits, at most {MAX_NAME}, other than {PAPER!r}"),

@@ -174,7 +174,9 @@ PROPERTIES = [
     Property("color_sat", "Car color saturation", FACTORS, "Saturation", "Car Color"),
     Property("color_val", "Car color value", FACTORS, "Value", "Car Color"),
     Property("bg_color_hue", "Background color hue", HUES, "Hue", "Background Color"),
-    Property("bg_color_sat", "Background color saturation", FACTORS, "Saturation", "Background Color"),
+    Property(
+        "bg_color_sat", "Background color saturation", FACTORS, "Saturation", "Background Color"
+    ),
     Property("bg_color_val", "Background color value", FACTORS, "Value", "Background Color"),
     Property("camera_loc_z", "Camera height", (0.5, 1.5, 2.5, 3.5), "Camera Height"),  # metres
     Property("sun_elevation", "Sun elevation", (0, 45, 90), "Elevation", "Sun"),  # degrees
@@ -204,5 +206,7 @@ PROTOCOLS = {
     # The text states neither the unit nor the side of its test. We read it as a two-sided test
     # of each loss's mean over the folds.
     "paper": Protocol("paper", "samples", 2.0, FOLDS, False, None, True, "loss_mean", "two-sided"),
-    "released": Protocol("released", "channels", math.e, (0,), True, 1023, False, "loss_fold", "half two-sided"),
+    "released": Protocol(
+        "released", "channels", math.e, (0,), True, 1023, False, "loss_fold", "half two-sided"
+    ),
 }

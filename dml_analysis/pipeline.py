@@ -29,7 +29,9 @@ GPU = Path("/dev/nvidiactl")  # there if Linux has one of NVIDIA's
 def main(arguments):
     end = arguments.index("--") if "--" in arguments else len(arguments)
     scripts, options = arguments[:end], arguments[end + 1 :]
-    run = copied if sys.platform == "linux" else started  # elsewhere libraries do not take to being copied
+    run = (
+        copied if sys.platform == "linux" else started
+    )  # elsewhere libraries do not take to being copied
     if run is copied:
         for name in LIBRARIES:
             importlib.import_module(name)
@@ -83,7 +85,9 @@ class Beside:
 
     def __init__(self):
         self.scripts = []  # (name, options, the process, the file it speaks into)
-        self.ends, end = os.pipe()  # when nobody has the other end any more, the last script has ended
+        self.ends, end = (
+            os.pipe()
+        )  # when nobody has the other end any more, the last script has ended
         os.close(end)
 
     def begin(self, script, options):

@@ -46,7 +46,9 @@ DEVKIT = [  # without checksums: the copies that are left need not be the files 
     Archive("cars_test_annos_withlabels.mat", "", "devkit/cars_test_annos_withlabels.mat",
             "https://github.com/pytorch/vision/issues/7545#issuecomment-1631441616"),
 ]  # fmt: skip
-CHECKPOINTS = tuple(f"{FOLD_FOLDER.format(fold=i)}/saved_models/{part}_best*.pth" for i in FOLDS for part in PARTS)
+CHECKPOINTS = tuple(
+    f"{FOLD_FOLDER.format(fold=i)}/saved_models/{part}_best*.pth" for i in FOLDS for part in PARTS
+)
 # Path of the settings -> layouts, each of which will do -> archives.
 LAYOUTS = {
     "Cars196": [
@@ -82,12 +84,16 @@ def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
         if archive.is_placed(base):  # by another run, meanwhile
             return
         if os.path.lexists(target):
-            raise InputError(f"{target}: exists but is not complete; complete it yourself, or move it away")
+            raise InputError(
+                f"{target}: exists but is not complete; complete it yourself, or move it away"
+            )
         shutil.rmtree(aside, ignore_errors=True)  # of a killed run
         try:
             roots = {_unpack(file, archive, aside) for file in files}
             if len(roots) > 1 or not _is_complete(aside / min(roots), archive.needs):
-                raise InputError(f"{files[0]}: lacks some of {target.name}; download all of its parts again")
+                raise InputError(
+                    f"{files[0]}: lacks some of {target.name}; download all of its parts again"
+                )
             os.rename(aside / min(roots), target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -119,9 +125,13 @@ def _unpack(file, archive, aside):
         root = root if archive.place else root.parent
         if size + GB > (free := free_space(aside)):
             need, disk = f"{size / GB:.1f} GB, and 1 GB to spare", f"the disk of {aside.parent}"
-            raise InputError(f"{file}: needs {need}, on {disk}, which has {free / GB:.1f} GB; make room")
+            raise InputError(
+                f"{file}: needs {need}, on {disk}, which has {free / GB:.1f} GB; make room"
+            )
         how = {"filter": "data"} if isinstance(opened, tarfile.TarFile) else {}
-        for path, member in tqdm(members.items(), f"unpacking {file.name}", unit="file", leave=False):
+        for path, member in tqdm(
+            members.items(), f"unpacking {file.name}", unit="file", leave=False
+        ):
             if path.is_relative_to(root):
                 opened.extract(member, aside, **how)
     return root
@@ -130,7 +140,13 @@ def _unpack(file, archive, aside):
 def _check(file, method, expected):
     """Raise InputError unless the checksum of a file begins with the expected digits."""
     digest = hashlib.new(method, usedforsecurity=False)
-    bar = tqdm(desc=f"{method} of {file.name}", total=file.stat().st_size, unit="B", unit_scale=True, leave=False)
+    bar = tqdm(
+        desc=f"{method} of {file.name}",
+        total=file.stat().st_size,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+    )
     with open(file, "rb") as stream, bar:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
@@ -158,7 +174,12 @@ def _listed(file, opened):
     files, total, limit = {}, 0, most_unpacked(file.stat().st_size)
     for member in opened if isinstance(opened, tarfile.TarFile) else opened.infolist():
         if isinstance(member, tarfile.TarInfo):
-            name, size, is_folder, is_file = member.name, member.size, member.isdir(), member.isreg()
+            name, size, is_folder, is_file = (
+                member.name,
+                member.size,
+                member.isdir(),
+                member.isreg(),
+            )
         else:
             name, size, is_folder = member.filename, member.file_size, member.is_dir()
             is_file = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG)
@@ -168,7 +189,9 @@ def _listed(file, opened):
             raise InputError(f"{file}: {name!a} in it {what}; {AGAIN}")
         total += size + tarfile.BLOCKSIZE
         if total > limit:  # at once, as all of a .tgz is unpacked to list it
-            raise InputError(f"{file}: would grow to more than {MOST_GROWTH} times its size; {AGAIN}")
+            raise InputError(
+                f"{file}: would grow to more than {MOST_GROWTH} times its size; {AGAIN}"
+            )
         if not is_folder:
             files[PurePosixPath(name)] = member
     if isinstance(opened, tarfile.TarFile):

@@ -24,7 +24,9 @@ def _git(*words):
 def git_commit():
     """The commit the code is at, with "+changes" where it differs from that, results and figures apart; "unknown" outside git."""
     try:
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results", ":!figures")
+        changed = _git(
+            "status", "--porcelain", "--untracked-files=no", "--", ".", ":!results", ":!figures"
+        )
         return _git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -56,9 +58,15 @@ def record(settings, script, device="cpu"):
             "python": sys.version.split()[0],
             "versions": {name: metadata.version(name) for name in PACKAGES},
         }
-        networks = settings.results / "networks.json"  # what of an image they see, through which transform
+        networks = (
+            settings.results / "networks.json"
+        )  # what of an image they see, through which transform
         name = Path(script).resolve().relative_to(checkout.ROOT).as_posix()
         scripts = (scripts if isinstance(scripts, dict) else {}) | {name: run}
         described = atomic_files.read_record(networks)
-        record = {"settings": settings.whole.recorded(), "networks": list(described.values()), "scripts": scripts}
+        record = {
+            "settings": settings.whole.recorded(),
+            "networks": list(described.values()),
+            "scripts": scripts,
+        }
         atomic_files.write_json(file, record)

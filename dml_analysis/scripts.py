@@ -83,7 +83,9 @@ def _joined(stages, settings, script):
 
     def check(todo):
         for stage in stages:
-            if some := [(job, number) for job, number in todo if any(job is each for each in stage.jobs)]:
+            if some := [
+                (job, number) for job, number in todo if any(job is each for each in stage.jobs)
+            ]:
                 stage.check(some)
 
     lacking = [stage.lacking for stage in stages if stage.lacking]

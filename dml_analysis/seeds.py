@@ -17,11 +17,11 @@ def derived_seed(*purpose: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def fingerprint(content: object) -> str:
+def digest(content: object) -> str:
     """Return a digest of 16 hexadecimal digits of content that JSON can represent."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def described(names: Sequence[str]) -> str:
     """Return the number of names and their digest, as text."""
-    return f"{len(names)} ({fingerprint(list(names))})"
+    return f"{len(names)} ({digest(list(names))})"

@@ -35,7 +35,7 @@ class Job(NamedTuple):
     ticks_per_row: int = 1
 
     def ticks_of(self, number):
-        return self.ticks_per_row * len(self.stores[0].parts[number])
+        return self.ticks_per_row * len(self.stores[0].chunks[number])
 
 
 def rows_of(stores, columns):
@@ -56,7 +56,9 @@ class View(NamedTuple):
     rows: Callable = rows_of  # rows(whole stores, columns)
 
     def write(self):
-        with leases.locked(self.file):  # or what is read from stores now would overwrite what another reads later
+        with leases.locked(
+            self.file
+        ):  # or what is read from stores now would overwrite what another reads later
             whole = [store for store in self.stores if store.is_complete()]
             csv_files.write(self.file, self.rows(whole, self.columns), self.columns)
         print(f"wrote {self.file}")
@@ -74,7 +76,9 @@ class Stage(NamedTuple):
     jobs: list
     views: Sequence = ()  # View, or anything else that has `stores` and can `write`
     keep: Callable = _nothing  # keeps what is known of the inputs, for when they are gone
-    check: Callable = _nothing  # check(todo), of (job, number): raises InputError where an input of these is bad
+    check: Callable = (
+        _nothing  # check(todo), of (job, number): raises InputError where an input of these is bad
+    )
     device: Callable = lambda: "cpu"  # returns the name of the device that works
     extra_bytes: int = 0  # that it takes on disk beside its stores,
     hint: str = ""  # and what to do where the disk is too small
@@ -102,7 +106,9 @@ def run(stage, settings, options, script, last=True):
         stage.keep()
         if options.executor == "slurm":
             job = cluster.submit(settings.cluster, len(todo), settings.results / "workers")
-            raise Unfinished(f"{stage.what}: given to job {job}; run the same command again once it has ended")
+            raise Unfinished(
+                f"{stage.what}: given to job {job}; run the same command again once it has ended"
+            )
         provenance.record(settings, script, stage.device())
         wait = not (options.no_wait and last)
         left, problems = fill(workers.own_share_first(todo), stage.what, stage.unit, wait)
@@ -113,9 +119,13 @@ def run(stage, settings, options, script, last=True):
     for problem in problems.values():
         print(f"not measured: {printable(problem)}", file=sys.stderr)
     if problems:
-        raise Unmeasured(f"{stage.what}: {len(problems)} could not be measured, see above; the others are")
+        raise Unmeasured(
+            f"{stage.what}: {len(problems)} could not be measured, see above; the others are"
+        )
     if left:
-        raise Unfinished(f"{stage.what}: other processes are at {len(left)} parts; run the same command again")
+        raise Unfinished(
+            f"{stage.what}: other processes are at {len(left)} parts; run the same command again"
+        )
     if stage.lacking:
         raise Unfinished(f"{stage.what}: {stage.lacking}")
     return True
@@ -145,7 +155,9 @@ def refresh(views_of, settings):
     for store in (store for view in views for store in view.stores):
         store.check()
     for view in views:
-        if any(store.recorded() is not None for store in view.stores):  # or someone has brought the CSV file alone
+        if any(
+            store.recorded() is not None for store in view.stores
+        ):  # or someone has brought the CSV file alone
             view.write()
 
 
@@ -156,7 +168,12 @@ def fill(todo, what, unit, wait=True):
     folder of a store that cannot be made -> why).
     """
     problems = {}
-    with tqdm(total=sum(job.ticks_of(number) for job, number in todo), desc=what, unit=unit, smoothing=0.05) as bar:
+    with tqdm(
+        total=sum(job.ticks_of(number) for job, number in todo),
+        desc=what,
+        unit=unit,
+        smoothing=0.05,
+    ) as bar:
         left = [each for each in todo if not _made(*each, bar, problems)]
         while left and wait:
             bar.set_description(f"{what}, waiting for other processes")
@@ -177,7 +194,9 @@ def _made(job, number, bar, problems):
     with ExitStack() as held:
         ours = [store for store in job.stores
                 if store.folder not in problems and store.lacks(number) and held.enter_context(leases.leased(store.folder, number))]  # fmt: skip
-        ours = [store for store in ours if store.lacks(number)]  # it may have been made just before the lease
+        ours = [
+            store for store in ours if store.lacks(number)
+        ]  # it may have been made just before the lease
         if ours:
             with threads.kept():
                 made = job.make(ours, number, bar.update)
@@ -185,7 +204,7 @@ def _made(job, number, bar, problems):
                 if isinstance(arrays, InputError):
                     problems[store.folder] = str(arrays)
                 else:
-                    store.put(number, **arrays)
+                    store.save(number, **arrays)
     if any(store.folder not in problems and store.lacks(number) for store in job.stores):
         bar.update(done - bar.n)
         return False
@@ -202,7 +221,10 @@ def _missing(job):
 # ---------------------------------------------------------------------------------------------------------------------
 def _described(stage, settings, todo):
     """Lines that say how much there is to do."""
-    ticks, free = sum(job.ticks_of(number) for job, number in todo), atomic_files.free_space(settings.results)
+    ticks, free = (
+        sum(job.ticks_of(number) for job, number in todo),
+        atomic_files.free_space(settings.results),
+    )
     return (
         f"{stage.what}: {ticks:,} {stage.unit}s to do, in {len(todo):,} parts\n"
         f"disk: {_bytes(stage, todo) / 1e9:,.1f} GB in {settings.results} ({free / 1e9:,.1f} GB free)"
@@ -210,7 +232,9 @@ def _described(stage, settings, todo):
 
 
 def _bytes(stage, todo):
-    missing = [(store, number) for job, number in todo for store in job.stores if store.lacks(number)]
+    missing = [
+        (store, number) for job, number in todo for store in job.stores if store.lacks(number)
+    ]
     return stage.extra_bytes + sum(store.bytes(number) for store, number in missing)
 
 

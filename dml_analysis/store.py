@@ -16,38 +16,42 @@ import numpy as np
 from dml_analysis import leases
 from dml_analysis.errors import InputError
 from dml_analysis.files import array_files, atomic_files
-from dml_analysis.seeds import fingerprint
+from dml_analysis.seeds import digest
 
 
 class ResultStore(NamedTuple):
     """A folder of parts. All of its parts are made of the same."""
 
     folder: Path
-    provenance: (
-        dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
-    )
-    parts: list  # of lists: the names of each part's rows
+    provenance: dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
+    chunks: list  # of lists: the names of each chunk's rows
     arrays: dict  # name -> array_files.Array; all that a part may have
-    of: object = None  # what its numbers are about, such as a network; only for whoever makes or reads them
+    subject: object = (
+        None  # what its numbers are about, such as a network; only for whoever makes or reads them
+    )
     labels: dict = {}  # the same for CSV files: column -> value
-    wanted: tuple = ()  # of a store that grows by arrays: the names of those that a part must have now
+    required: tuple = ()  # of a store that grows by arrays: the names of those that a part must have now
 
     @property
-    def fingerprint(self):
+    def digest(self):
         """What it is made of in a word, for the provenance of stores that are made of this one."""
-        return fingerprint(_plain(self.provenance))
+        return digest(_plain(self.provenance))
 
     @property
     def rows(self):
         """The names of all rows."""
-        return [row for part in self.parts for row in part]
+        return [row for part in self.chunks for row in part]
 
     def check(self):
         """Raise InputError, naming what differs, if the folder has parts that were made of something else."""
         recorded = self.recorded()
         if recorded is None and any(self.folder.glob("[0-9]*.npz")):
-            raise InputError(f"{self.folder}: has parts, but no provenance.json to say what of; delete that folder")
-        for key, (then, now) in differences(recorded, _plain(self.provenance)).items() if recorded is not None else ():
+            raise InputError(
+                f"{self.folder}: has parts, but no provenance.json to say what of; delete that folder"
+            )
+        for key, (then, now) in (
+            differences(recorded, _plain(self.provenance)).items() if recorded is not None else ()
+        ):
             raise InputError(
                 f"{self.folder}: was made with {key} = {then}, but now {key} = {now}; put back what it was made with, "
                 "delete that folder, or give the settings file a new name"
@@ -61,25 +65,33 @@ class ResultStore(NamedTuple):
     def missing(self):
         """The numbers of the parts that lack something. Raises InputError as check does."""
         self.check()
-        return [number for number in range(len(self.parts)) if self.lacks(number)]
+        return [number for number in range(len(self.chunks)) if self.lacks(number)]
 
     def is_complete(self):
         return not self.missing()
 
     def lacks(self, number):
         """Whether a part does not exist, or lacks an array that it must have."""
-        return not self.has(number, self.wanted) if self.wanted else not self._file(number).exists()
+        return (
+            not self.has(number, self.required)
+            if self.required
+            else not self._file(number).exists()
+        )
 
     def has(self, number, names):
         """Whether a part has the arrays of these names. Raises InputError if it is broken."""
-        return self._file(number).exists() and set(names) <= self._opened(number, lambda part: set(part.files))
+        return self._file(number).exists() and set(names) <= self._opened(
+            number, lambda part: set(part.files)
+        )
 
     def common(self):
         """The names of the arrays that every part has."""
-        numbers = range(len(self.parts))
+        numbers = range(len(self.chunks))
         if not all(self._file(number).exists() for number in numbers):
             return set()
-        return set.intersection(*(self._opened(number, lambda part: set(part.files)) for number in numbers))
+        return set.intersection(
+            *(self._opened(number, lambda part: set(part.files)) for number in numbers)
+        )
 
     def begin(self):
         """Write down what its parts will be made of. Raises InputError as check does."""
@@ -88,36 +100,49 @@ class ResultStore(NamedTuple):
             if self.recorded() is None:
                 atomic_files.write_json(self.folder / "provenance.json", _plain(self.provenance))
 
-    def put(self, number, **arrays):
+    def save(self, number, **arrays):
         """Write a part, keeping arrays that it has already; before the first, what it is made of. Raises InputError as check does."""
         self.begin()
-        if lacking := set(self.wanted or self.arrays) - arrays.keys():
-            raise KeyError(f"{self.folder}: was not given {min(lacking)}")  # a slip of whoever makes it
+        if lacking := set(self.required or self.arrays) - arrays.keys():
+            raise KeyError(
+                f"{self.folder}: was not given {min(lacking)}"
+            )  # a slip of whoever makes it
         others = {}
-        if self.wanted and self._file(number).exists():
-            others = self._opened(number, lambda part: {name: part[name] for name in part.files if name != "rows"})
-        typed = {name: np.asarray(array, dtype=self.arrays[name].dtype) for name, array in arrays.items()}
+        if self.required and self._file(number).exists():
+            others = self._opened(
+                number, lambda part: {name: part[name] for name in part.files if name != "rows"}
+            )
+        typed = {
+            name: np.asarray(array, dtype=self.arrays[name].dtype) for name, array in arrays.items()
+        }
         try:
             for name, array in typed.items():
-                array_files.checked(name, array, self.arrays[name], len(self.parts[number]))
+                array_files.checked(name, array, self.arrays[name], len(self.chunks[number]))
         except ValueError as error:  # lest it be refused once it is read
             raise InputError(
                 f"{self.folder}: part {number} comes out wrong ({error}); check what it is made of"
             ) from None
         typed = dict(sorted((others | typed).items()))  # in one order, whatever came first
-        array_files.write(self._file(number), rows=np.asarray(self.parts[number], dtype=str), **typed)
+        array_files.write(
+            self._file(number), rows=np.asarray(self.chunks[number], dtype=str), **typed
+        )
 
-    def get(self, number, *names):
+    def load(self, number, *names):
         """The named arrays of a part, all by default, by name.
 
         Raises InputError if the part does not exist, is broken, or has other rows or arrays than it should.
         """
-        return self._opened(number, lambda part: self._checked(part, names or self.arrays, self.parts[number]))
+        return self._opened(
+            number, lambda part: self._checked(part, names or self.arrays, self.chunks[number])
+        )
 
     def _checked(self, part, names, rows):
         if part["rows"].tolist() != list(rows):
             raise ValueError("its rows are others")
-        return {name: array_files.checked(name, part[name], self.arrays[name], len(rows)) for name in names}
+        return {
+            name: array_files.checked(name, part[name], self.arrays[name], len(rows))
+            for name in names
+        }
 
     def _opened(self, number, look):
         """look(part) of an open part. All that goes wrong with it ends in one line."""
@@ -129,7 +154,7 @@ class ResultStore(NamedTuple):
 
     def read(self, *names):
         """The same for all parts together, rows in their order."""
-        parts = [self.get(number, *names) for number in range(len(self.parts))]
+        parts = [self.load(number, *names) for number in range(len(self.chunks))]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def discard(self, number):
@@ -138,9 +163,9 @@ class ResultStore(NamedTuple):
 
     def bytes(self, number):
         """The room that a part takes on disk."""
-        arrays = [self.arrays[name] for name in self.wanted or self.arrays]
+        arrays = [self.arrays[name] for name in self.required or self.arrays]
         row = sum(np.dtype(array.dtype).itemsize * int(np.prod(array.shape)) for array in arrays)
-        return row * len(self.parts[number])
+        return row * len(self.chunks[number])
 
     def _file(self, number):
         return self.folder / f"{number:05d}.npz"
@@ -154,7 +179,11 @@ def _plain(provenance):
 def differences(then, now):
     """Key -> (value then, value now) where two provenance differ; a key that one of them lacks is at its default there."""
     default = "its default"
-    return {key: (then.get(key, default), now.get(key, default)) for key in then | now if then.get(key) != now.get(key)}
+    return {
+        key: (then.get(key, default), now.get(key, default))
+        for key in then | now
+        if then.get(key) != now.get(key)
+    }
 
 
 def blocks(items, size):

@@ -21,7 +21,9 @@ class Variant(NamedTuple):
     factor: str
     value: str
     seed: int
-    settings: Any  # dml_analysis.config.Settings; their results and networks are in folders of their own
+    settings: (
+        Any  # dml_analysis.config.Settings; their results and networks are in folders of their own
+    )
 
 
 # A name may be a number in YAML; it is a text everywhere else.
@@ -35,19 +37,29 @@ class Sweep(Block):
     factors: dict[Name, dict[Name, dict[str, Any] | None]] = {}
 
 
-def variants(given: Any, rest: dict, name: str, build: Callable[[dict, str], Any]) -> tuple[list[Variant], dict]:
+def variants(
+    given: Any, rest: dict, name: str, build: Callable[[dict, str], Any]
+) -> tuple[list[Variant], dict]:
     """Return the Variants of a settings file with this `sweep` block, and factor -> the name of the base's value.
 
     rest: all of the file but that block; name: of the file; build(content, name) makes Settings. Raises InputError, naming
     the factor and its value, for whatever is wrong.
     """
     sweep = checked(Sweep, given, "sweep.")
-    runs = [(factor, value, changes) for factor, values in sweep.factors.items() for value, changes in values.items()]
+    runs = [
+        (factor, value, changes)
+        for factor, values in sweep.factors.items()
+        for value, changes in values.items()
+    ]
     base_names = {factor: value for factor, value, changes in runs if not changes}
     changed: dict[str, tuple[str, str, dict]] = {BASE: (BASE, BASE, {})}
     for factor, value, changes in runs:
         folder = f"{slug(factor)}_{slug(value)}"
-        if changes and changed.setdefault(folder, (factor, value, changes)) != (factor, value, changes):
+        if changes and changed.setdefault(folder, (factor, value, changes)) != (
+            factor,
+            value,
+            changes,
+        ):
             both = f"{value!r} would share its files with another"
             raise InputError(f"sweep.factors.{factor}: {both}; rename one of them")
     seeds = sweep.seeds or [rest.get("seed", 0)]
@@ -72,6 +84,8 @@ def variants(given: Any, rest: dict, name: str, build: Callable[[dict, str], Any
 def _merged(block: dict, changes: dict) -> dict:
     """Return the block with the changes, those of blocks in it one by one."""
     return block | {
-        key: _merged(block[key], value) if isinstance(value, dict) and isinstance(block.get(key), dict) else value
+        key: _merged(block[key], value)
+        if isinstance(value, dict) and isinstance(block.get(key), dict)
+        else value
         for key, value in changes.items()
     }

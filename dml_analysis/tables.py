@@ -111,7 +111,9 @@ def full_caption(table: Table, note: str) -> str:
     sentences = [table.caption]
     if table.missing:
         n_cells = sum(map(len, table.cells))
-        sentences.append(f"{table.missing} of {n_cells} cells are missing: their inputs do not exist.")
+        sentences.append(
+            f"{table.missing} of {n_cells} cells are missing: their inputs do not exist."
+        )
     if table.about_networks:
         sentences.append(note)
     return " ".join(sentence for sentence in sentences if sentence)
@@ -120,7 +122,10 @@ def full_caption(table: Table, note: str) -> str:
 def markdown(table: Table, caption: str) -> str:
     """Return the table in GitHub markdown, which has bold and underlined text but no shades."""
     previous_groups = [None, *table.row_groups]
-    groups = [group if group != previous else "" for group, previous in zip(table.row_groups, previous_groups)]
+    groups = [
+        group if group != previous else ""
+        for group, previous in zip(table.row_groups, previous_groups)
+    ]
     headings = [""] * (1 + bool(groups)) + [
         label if not group or group == label else f"{group}: {label}"
         for group, label in zip(table.column_groups or [""] * len(table.columns), table.columns)
@@ -198,7 +203,12 @@ def _latex_column_groups(groups: Sequence[str], n_labels: int) -> list[str]:
 
 def shades_of(cells: list[list[Cell]]) -> list[list[int]]:
     """Return per cent of black for every cell: 0 for the table's smallest value to DARKEST."""
-    values = [cell.value for row in cells for cell in row if cell.value is not None and math.isfinite(cell.value)]
+    values = [
+        cell.value
+        for row in cells
+        for cell in row
+        if cell.value is not None and math.isfinite(cell.value)
+    ]
     low, span = (min(values), max(values) - min(values)) if values else (0.0, 0.0)
 
     def shade(cell: Cell) -> int:
@@ -227,7 +237,8 @@ def write_document(names: Iterable[str], folder: Path) -> None:
     """Write all_tables.tex, a LaTeX document of the named tables that exist in the folder."""
     available = [name for name in names if (folder / f"{name}.tex").is_file()]
     inputs = "\n".join(
-        rf"\renewcommand{{\thetable}}{{{number_of(name)}}}\input{{{name}}}\clearpage" for name in available
+        rf"\renewcommand{{\thetable}}{{{number_of(name)}}}\input{{{name}}}\clearpage"
+        for name in available
     )
     document = (
         "\\documentclass{article}\n\\usepackage[landscape,margin=1.5cm]{geometry}\n"

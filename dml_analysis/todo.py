@@ -35,12 +35,12 @@ class Missing(NamedTuple):
     @property
     def size(self) -> int:
         """How many rows it has."""
-        return len(self.stores[0].parts[self.number])
+        return len(self.stores[0].chunks[self.number])
 
     @property
     def rows(self) -> slice:
         """Which of all rows of the stores the chunk is of."""
-        start = sum(map(len, self.stores[0].parts[: self.number]))
+        start = sum(map(len, self.stores[0].chunks[: self.number]))
         return slice(start, start + self.size)
 
 
@@ -55,7 +55,7 @@ class Chunk:
     def save(self, *arrays: dict[str, Any]) -> None:
         """Write arrays by name for each of the stores, in their order."""
         for store, of_store in zip(self.stores, arrays, strict=True):
-            store.put(self.number, **of_store)
+            store.save(self.number, **of_store)
 
     def fail(self, problem: object) -> None:
         """Leave it out, since it cannot be made of what there is; the script says why at its end, and the rest is made."""
@@ -85,11 +85,17 @@ def todo(
         raise InputError(
             f"{what}: no model of the settings can give any; see `network` and `embeddings` of the settings' models"
         )
-    missing = [Missing(subject, stores, number) for subject, stores in work for number in _missing(stores)]
+    missing = [
+        Missing(subject, stores, number) for subject, stores in work for number in _missing(stores)
+    ]
     total = units_per_row * sum(each.size for each in missing)
     size = sum(store.bytes(each.number) for each in missing for store in each.in_stores())
     free = atomic_files.free_space(run.settings.results)
-    print(f"{what}: {total:,} {unit}s to do, in {len(missing):,} parts" if missing else f"all {what} exist")
+    print(
+        f"{what}: {total:,} {unit}s to do, in {len(missing):,} parts"
+        if missing
+        else f"all {what} exist"
+    )
     if missing:
         print(f"disk: {size / 1e9:,.1f} GB in {run.settings.results} ({free / 1e9:,.1f} GB free)")
     if run.options.dry_run:
@@ -104,7 +110,9 @@ def todo(
     prepare(missing)
     if run.options.executor == "slurm":
         job = cluster.submit(run.settings.cluster, len(missing), run.settings.results / "workers")
-        raise Unfinished(f"{what}: given to job {job}; run the same command again once it has ended")
+        raise Unfinished(
+            f"{what}: given to job {job}; run the same command again once it has ended"
+        )
     for settings in run.variants:
         provenance.record(settings, run.script, device())
     problems: list[str] = []
@@ -125,7 +133,9 @@ def todo(
                 else:
                     others.append(each)
             if others and run.options.no_wait:
-                raise Unfinished(f"{what}: other processes are at {len(others)} chunks; run the same command again")
+                raise Unfinished(
+                    f"{what}: other processes are at {len(others)} chunks; run the same command again"
+                )
             if others:
                 bar.set_description(f"{what}, waiting for other processes")
                 time.sleep(PAUSE)
@@ -135,7 +145,9 @@ def todo(
     for problem in problems:
         print(f"not measured: {printable(problem)}", file=sys.stderr)
     if problems:
-        raise Unmeasured(f"{what}: {len(problems)} could not be measured, see above; the others are")
+        raise Unmeasured(
+            f"{what}: {len(problems)} could not be measured, see above; the others are"
+        )
 
 
 def _missing(stores: list[ResultStore]) -> list[int]:

@@ -9,7 +9,9 @@ from dml_analysis.errors import run_script
 
 def main():
     settings = settings_from(options_parser(__doc__, narrowing=["datasets"]).parse_args())
-    from dml_analysis.embedding_space import embedding_space_figures  # matplotlib takes a second to load
+    from dml_analysis.embedding_space import (
+        embedding_space_figures,
+    )  # matplotlib takes a second to load
 
     embedding_space_figures.draw(settings)
 

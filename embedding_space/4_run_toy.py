@@ -10,7 +10,9 @@ from dml_analysis.errors import InputError, run_script
 
 def main():
     parser = options_parser(__doc__)
-    parser.add_argument("--seeds", type=int, default=20, metavar="N", help="how many seeds (default: 20)")
+    parser.add_argument(
+        "--seeds", type=int, default=20, metavar="N", help="how many seeds (default: 20)"
+    )
     options = parser.parse_args()
     settings = settings_from(options)
     if not 1 <= options.seeds <= 1000:
@@ -19,11 +21,15 @@ def main():
     from dml_analysis.embedding_space import embedding_spaces, toy_example, toy_figure
     from dml_analysis.files import csv_files
 
-    result = toy_example.train(toy_example.data(), toy_example.VARIANTS, range(options.seeds), settings.seed)
+    result = toy_example.train(
+        toy_example.data(), toy_example.VARIANTS, range(options.seeds), settings.seed
+    )
     rows, file = list(toy_example.rows_of(result)), embedding_spaces.folder(settings) / "toy.csv"
     csv_files.write(file, rows, toy_example.COLUMNS)
     provenance.record(settings, __file__)
-    print("second singular value by the sum of both, training points: mean over seeds, 95% interval")
+    print(
+        "second singular value by the sum of both, training points: mean over seeds, 95% interval"
+    )
     for name, mean, low, high in toy_example.summary(rows):
         print(f"{name:28}{mean:6.2f}   {low:.2f} to {high:.2f}")
     print(f"wrote {file}")

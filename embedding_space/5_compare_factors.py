@@ -16,7 +16,9 @@ def main():
     table = training_factors.write(settings)
     provenance.record(settings, __file__)
     training_factors.show(settings, table)
-    print(f"wrote {training_factors.runs_of_sweep(settings)} and {training_factors.changes_file(settings)}")
+    print(
+        f"wrote {training_factors.runs_of_sweep(settings)} and {training_factors.changes_file(settings)}"
+    )
     embedding_space_figures.draw_factors(settings)
 
 

@@ -17,6 +17,8 @@ class MeanColours(nn.Module):
 
 def build():
     """(network, transform)"""
-    colours = transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # black must not be zero, which has no direction
+    colours = transforms.Normalize(
+        (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+    )  # black must not be zero, which has no direction
     transform = [transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), colours]
     return MeanColours(), transforms.Compose(transform)

@@ -19,9 +19,14 @@ def main(folder=Path("data/sample_cars"), maps=8, noise_samples=12):
     table = pd.read_csv(folder / "samples.csv", index_col="frame")
     images = [folder / "images" / f"{frame}.jpg" for frame in table.index]
     found = compare_networks(
-        (first, second), (first_transform, second_transform), images[:maps], noise_samples=noise_samples
+        (first, second),
+        (first_transform, second_transform),
+        images[:maps],
+        noise_samples=noise_samples,
     )
-    print(f"correlation of maps {found.between.correlation:.2f}, divergence {found.between.jsd:.3f}")
+    print(
+        f"correlation of maps {found.between.correlation:.2f}, divergence {found.between.jsd:.3f}"
+    )
     print(
         f"the same network with other noise {found.noise_ceilings[0].correlation:.2f}, {found.noise_ceilings[1].correlation:.2f}"
     )

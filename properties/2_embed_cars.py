@@ -20,12 +20,17 @@ def main():
     for settings in run.variants:
         cars, _ = chosen_cars(settings)
         groups = by_trunk(embedding_networks(settings))
-        work += [((group, cars, settings.properties.batch_size), stores_of(group, cars)) for group in groups]
+        work += [
+            ((group, cars, settings.properties.batch_size), stores_of(group, cars))
+            for group in groups
+        ]
 
     def check(missing):
-        networks = {id(store): store.of for each in missing for store in each.in_stores()}
+        networks = {id(store): store.subject for each in missing for store in each.in_stores()}
         for settings in run.variants:
-            of_settings = {each.path: each for each in networks.values() if each.settings is settings}
+            of_settings = {
+                each.path: each for each in networks.values() if each.settings is settings
+            }
             if of_settings:
                 prepare(list(of_settings.values()), [chosen_cars(settings)[0]])
 

@@ -21,7 +21,7 @@ def main():
         stores, problem = car_embeddings.whole_stores(settings, cars)
         without += [problem] * bool(problem)
         work += [
-            ((embedded, codes), [store_of(embedded.of, protocol, embedded, codes)])
+            ((embedded, codes), [store_of(embedded.subject, protocol, embedded, codes)])
             for embedded in stores
             for protocol in settings.protocols
         ]
@@ -34,9 +34,11 @@ def main():
     def device():
         return float64_device(run.settings)
 
-    for (embedded, codes), chunk in todo(work, "scores", run, "score", prepare=check, device=device):
+    for (embedded, codes), chunk in todo(
+        work, "scores", run, "score", prepare=check, device=device
+    ):
         (store,) = chunk.stores
-        precision = score(car_embeddings.read(embedded), codes, store.of, device())
+        precision = score(car_embeddings.read(embedded), codes, store.subject, device())
         chunk.save({"n_images": [len(codes)] * codes.shape[1], **precision._asdict()})
 
     for settings in run.variants:

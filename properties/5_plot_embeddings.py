@@ -25,7 +25,7 @@ def main():
         (store,) = chunk.stores
         rows = {image_id: row for row, image_id in enumerate(embedded.rows)}
         embeddings = car_embeddings.read(embedded)[[rows[image_id] for image_id in store.rows]]
-        x, y = tsne.tsne(store.of, embeddings).T
+        x, y = tsne.tsne(store.subject, embeddings).T
         chunk.save({"x": x, "y": y})
 
     for (settings, _), (store,) in work:

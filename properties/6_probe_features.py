@@ -23,8 +23,12 @@ def main():
         cars, codes = cars_of(settings)
         features = car_embeddings.features_store(settings, cars)
         if not features.is_complete():
-            raise InputError(f"{features.folder}: not complete; run properties/2_embed_cars.py first")
-        work.append(((settings, features, codes), [linear_probe.store_of(settings, features, codes)]))
+            raise InputError(
+                f"{features.folder}: not complete; run properties/2_embed_cars.py first"
+            )
+        work.append(
+            ((settings, features, codes), [linear_probe.store_of(settings, features, codes)])
+        )
 
     for (settings, features, codes), chunk in todo(work, "probes", run, unit="probe"):
         chunk.save(linear_probe.probe(settings, car_embeddings.read(features), codes, chunk.number))

@@ -25,9 +25,15 @@ def main():
         input_checks.write(settings, rows)
     wrong = [row for row in rows if row.state in input_checks.PROBLEMS]
     if wrong:
-        raise InputError(f"{len(wrong)} inputs are missing or broken (see data/README.md), the first: {wrong[0].why}")
+        raise InputError(
+            f"{len(wrong)} inputs are missing or broken (see data/README.md), the first: {wrong[0].why}"
+        )
     to_train = sum(row.state == input_checks.TO_TRAIN for row in rows)
-    print(f"{to_train} networks are left to reality_check/2_train_models.py" if to_train else "all inputs exist")
+    print(
+        f"{to_train} networks are left to reality_check/2_train_models.py"
+        if to_train
+        else "all inputs exist"
+    )
 
 
 if __name__ == "__main__":

@@ -12,5 +12,9 @@ from dml_analysis.scripts import stage_script
 from dml_analysis.training import training_stages
 
 if __name__ == "__main__":
-    stages = training_stages.features_stage, training_stages.trials_stage, training_stages.networks_stage
+    stages = (
+        training_stages.features_stage,
+        training_stages.trials_stage,
+        training_stages.networks_stage,
+    )
     stage_script(__doc__, __file__, *stages)

@@ -17,7 +17,9 @@ def main():
         print(f"{'' if file.is_file() else 'MISSING '}{file}")
     missing = [file for file in files if not file.is_file()]
     if missing:
-        raise InputError(f"{len(missing)} results are missing, the first is {missing[0]}; run the numbered scripts")
+        raise InputError(
+            f"{len(missing)} results are missing, the first is {missing[0]}; run the numbered scripts"
+        )
     for protocol in settings.protocols:
         tables.write_document(contents.table_names(settings), tables.folder(settings, protocol))
         print(published_comparison.write(settings, protocol))

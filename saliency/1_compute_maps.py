@@ -12,7 +12,9 @@ from dml_analysis.scripts import stage_script
 
 
 def stage(settings):
-    return (saliency_maps.stage if settings.saliency.keep_maps else map_comparisons.stage_without_maps)(settings)
+    return (
+        saliency_maps.stage if settings.saliency.keep_maps else map_comparisons.stage_without_maps
+    )(settings)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,12 @@ def succeed(script, settings):
 
 def forget():
     """What a process remembers of images: after this, it is as a new one."""
-    for function in (image_digests._entry, image_digests._content, readers._listed, readers._rendered):
+    for function in (
+        image_digests._entry,
+        image_digests._content,
+        readers._listed,
+        readers._rendered,
+    ):
         function.cache_clear()
 
 
@@ -54,7 +59,9 @@ def run_script(monkeypatch, capsys):
 @pytest.fixture
 def run_inside(run_script):
     """The same for a script that takes a settings file."""
-    return lambda script, settings, *options: run_script(script, "--settings", str(settings), *options)
+    return lambda script, settings, *options: run_script(
+        script, "--settings", str(settings), *options
+    )
 
 
 @pytest.fixture
@@ -64,7 +71,9 @@ def fails(run_inside):
     def run(script, settings, *options):
         with pytest.raises(SystemExit) as stop:
             run_inside(script, settings, *options)
-        assert isinstance(stop.value.code, str)  # Python prints it to stderr and exits with status 1
+        assert isinstance(
+            stop.value.code, str
+        )  # Python prints it to stderr and exits with status 1
         assert stop.value.code.startswith("error: ") and "\n" not in stop.value.code
         return stop.value.code
 
@@ -171,9 +180,14 @@ RECORDS = ("run.json", "files.json", "images.json")  # they hold times
 
 def snapshot(folder):
     """Path -> content of a folder's results; records of runs are none."""
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in RECORDS]
+    found = [
+        path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in RECORDS
+    ]
     return {path: path.read_bytes() for path in found}
 
 
 def first_embedder(folder):
-    return folder / "models/rendered_cars_contrastive/Test50_50_Partitions4_0/saved_models/embedder_best.pth"
+    return (
+        folder
+        / "models/rendered_cars_contrastive/Test50_50_Partitions4_0/saved_models/embedder_best.pth"
+    )

@@ -2,6 +2,8 @@
 
 import colorsys
 import csv
+import io
+import math
 import random
 from pathlib import Path
 
@@ -14,7 +16,13 @@ from dml_analysis import paper
 from dml_analysis.files import csv_files
 
 # Of the settings that write_settings writes.
-TRAINING = {"frozen": "trunk", "learning_rate": 1e-4, "iterations": 10, "check_every": 5, "keep_embeddings": False}
+TRAINING = {
+    "frozen": "trunk",
+    "learning_rate": 1e-4,
+    "iterations": 10,
+    "check_every": 5,
+    "keep_embeddings": False,
+}
 SALIENCY = {"images": 2, "noise_samples": 2, "batch_size": 2}
 
 
@@ -64,7 +72,10 @@ def check_csv_files(folder):
 
     No name is a missing value, and a fold is a whole number.
     """
-    found = {file.relative_to(folder).as_posix(): pd.read_csv(file) for file in sorted(Path(folder).rglob("*.csv"))}
+    found = {
+        file.relative_to(folder).as_posix(): pd.read_csv(file)
+        for file in sorted(Path(folder).rglob("*.csv"))
+    }
     for file, table in found.items():
         for column in table.columns.intersection([*csv_files.NAMES, *ABOUT]):
             assert table[column].notna().all(), (file, column)
@@ -73,16 +84,56 @@ def check_csv_files(folder):
     return found
 
 
-def timeless(files):
-    """Path -> content of files, but of training logs their rows_of_log."""
-    logs = ("log", "training_log")
-    return {
-        path: rows_of_log(content) if Path(path).stem.startswith(logs) else content for path, content in files.items()
-    }
+ROUNDING = 1e-5  # relative; networks' float32 numbers are not the same in all processes
+
+
+def differing(first, second):
+    """Return the paths of files, path -> content, that only one of two has or that differ.
+
+    Numbers may differ by float32 rounding, and training logs by how long each validation took.
+    """
+    return sorted(
+        path
+        for path in first.keys() | second.keys()
+        if path not in first or path not in second or not _same(path, first[path], second[path])
+    )
+
+
+def _same(path, first, second):
+    if first == second:
+        return True
+    if path.endswith(".npz"):
+        first, second = (np.load(io.BytesIO(content)) for content in (first, second))
+        return first.files == second.files and all(_close(first[n], second[n]) for n in first.files)
+    if path.endswith(".csv"):
+        return _same_rows(rows_of_log(first), rows_of_log(second))
+    return False
+
+
+def _close(first, second):
+    if first.dtype.kind != "f" or first.shape != second.shape or first.dtype != second.dtype:
+        return np.array_equal(first, second)
+    scale = np.abs(first[np.isfinite(first)]).max(initial=0)
+    return np.allclose(first, second, rtol=ROUNDING, atol=ROUNDING * scale, equal_nan=True)
+
+
+def _same_rows(first, second):
+    return len(first) == len(second) and all(
+        a.keys() == b.keys()
+        and all(a[name] == b[name] or _close_texts(a[name], b[name]) for name in a)
+        for a, b in zip(first, second)
+    )
+
+
+def _close_texts(first, second):
+    try:
+        return math.isclose(float(first), float(second), rel_tol=ROUNDING, abs_tol=ROUNDING)
+    except ValueError:
+        return False
 
 
 def rows_of_log(content):
-    """The rows of a training log, given as bytes, but for how long each look took."""
+    """Return the rows of a CSV file, given as bytes, without how long each validation took."""
     return [row | {"seconds": ""} for row in csv.DictReader(content.decode().splitlines())]
 
 

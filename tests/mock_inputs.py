@@ -9,7 +9,9 @@ from PIL import Image
 
 from dml_analysis.datasets.readers import SPLITS, evenly_spaced
 
-SOP_KINDS = "bicycle cabinet chair coffee_maker fan kettle lamp mug sofa stapler table toaster".split()
+SOP_KINDS = (
+    "bicycle cabinet chair coffee_maker fan kettle lamp mug sofa stapler table toaster".split()
+)
 LINKS = 20_000  # names of one file, of which file systems allow only so many
 FRAMES = 100_000  # of the authors' rendered cars
 
@@ -38,7 +40,10 @@ def make_cars196(folder, images=None):
 def make_cub200(folder, images=None):
     """As make_cars196."""
     labels = labels_of("CUB200")
-    names = [f"{label:03}.Grey_Bird_{label}/Grey_Bird_{i:04}_{796000 + i}.jpg" for i, label in enumerate(labels, 1)]
+    names = [
+        f"{label:03}.Grey_Bird_{label}/Grey_Bird_{i:04}_{796000 + i}.jpg"
+        for i, label in enumerate(labels, 1)
+    ]
     folder.mkdir(parents=True)
     columns = {
         "images.txt": names,
@@ -48,7 +53,9 @@ def make_cub200(folder, images=None):
     }
     for file, values in columns.items():
         (folder / file).write_text("".join(f"{i} {value}\n" for i, value in enumerate(values, 1)))
-    (folder / "classes.txt").write_text("".join(f"{c} {c:03}.Grey_Bird_{c}\n" for c in range(1, 201)))
+    (folder / "classes.txt").write_text(
+        "".join(f"{c} {c:03}.Grey_Bird_{c}\n" for c in range(1, 201))
+    )
     make_pictures(folder / "images", names, labels, SPLITS["CUB200"].first_test_class + 1, images)
 
 
@@ -56,22 +63,39 @@ def make_sop(folder, images=None):
     """As make_cars196."""
     labels = labels_of("SOP")
     rows = [
-        (i, label, 1 + label % 12, f"{SOP_KINDS[label % 12]}_final/{111085122871 + label}_{i % 8}.JPG")
+        (
+            i,
+            label,
+            1 + label % 12,
+            f"{SOP_KINDS[label % 12]}_final/{111085122871 + label}_{i % 8}.JPG",
+        )
         for i, label in enumerate(labels, 1)
     ]
     folder.mkdir(parents=True)
     for name, tested in (("Ebay_train.txt", False), ("Ebay_test.txt", True)):
-        lines = [" ".join(map(str, row)) for row in rows if (row[1] > SPLITS["SOP"].first_test_class) == tested]
-        (folder / name).write_text("image_id class_id super_class_id path\n" + "\n".join(lines) + "\n")
-    make_pictures(folder, [row[3] for row in rows], labels, SPLITS["SOP"].first_test_class + 1, images)
+        lines = [
+            " ".join(map(str, row))
+            for row in rows
+            if (row[1] > SPLITS["SOP"].first_test_class) == tested
+        ]
+        (folder / name).write_text(
+            "image_id class_id super_class_id path\n" + "\n".join(lines) + "\n"
+        )
+    make_pictures(
+        folder, [row[3] for row in rows], labels, SPLITS["SOP"].first_test_class + 1, images
+    )
 
 
 def make_pictures(folder, names, labels, first_test_class, count):
     """Tiny pictures under the names of `count` test images, two of a class each; without a count, under all names."""
     chosen = names
     if count is not None:
-        pairs = [i for i, (a, b) in enumerate(zip(labels, labels[1:])) if a == b >= first_test_class]
-        chosen = [names[i + j] for i in evenly_spaced(pairs, -(-count // 2)) for j in (0, 1)][:count]
+        pairs = [
+            i for i, (a, b) in enumerate(zip(labels, labels[1:])) if a == b >= first_test_class
+        ]
+        chosen = [names[i + j] for i in evenly_spaced(pairs, -(-count // 2)) for j in (0, 1)][
+            :count
+        ]
     for number, name in enumerate(chosen):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if count is None and number % LINKS:

@@ -34,7 +34,9 @@ def make_trunk(folder, seed=0):
 
 
 def small_transform(resized=24, size=20):
-    return transforms.Compose([transforms.Resize(resized), transforms.CenterCrop(size), transforms.ToTensor()])
+    return transforms.Compose(
+        [transforms.Resize(resized), transforms.CenterCrop(size), transforms.ToTensor()]
+    )
 
 
 def tiny():
@@ -69,13 +71,21 @@ def signs():
 
 def stretched(embeddings):
     """Coordinates for a distance of one's own: the second direction counts three times as much."""
-    return embeddings * torch.tensor([1.0, 3.0] + [1.0] * (embeddings.shape[1] - 2), dtype=embeddings.dtype)
+    return embeddings * torch.tensor(
+        [1.0, 3.0] + [1.0] * (embeddings.shape[1] - 2), dtype=embeddings.dtype
+    )
 
 
 def tiny_trunk():
     """A trunk with BatchNorm that takes images (n, 3, 20, 20) to features (n, 6)."""
     torch.manual_seed(4)
-    layers = [nn.Conv2d(3, 6, 5, stride=3), nn.BatchNorm2d(6), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    layers = [
+        nn.Conv2d(3, 6, 5, stride=3),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    ]
     return nn.Sequential(*layers), small_transform()
 
 

@@ -32,22 +32,26 @@ def settings_of(folder):
 def store_of(settings, power, parts=PARTS, **changes):
     provenance = {"power": power, "numbers": [row for part in parts for row in part]} | changes
     arrays = {"value": Array("f8"), "digits": Array("i8", (2,))}
-    return ResultStore(settings.results / f"power{power}", provenance, parts, arrays, power, {"power": power})
+    return ResultStore(
+        settings.results / f"power{power}", provenance, parts, arrays, power, {"power": power}
+    )
 
 
 def make(stores, number, tick):
     found = []
     for store in stores:
-        values = [float(row) ** store.of for row in store.parts[number]]
+        values = [float(row) ** store.subject for row in store.chunks[number]]
         found.append({"value": values, "digits": [(value // 10, value % 10) for value in values]})
-    tick(len(stores[0].parts[number]))
+    tick(len(stores[0].chunks[number]))
     return found
 
 
 def stage(settings, powers=(2, 3), make=make, **provenance):
     stores = [store_of(settings, power, **provenance) for power in (2, 3)]
-    jobs = [Job([store for store in stores if store.of in powers], make)]
-    return Stage("squares", "number", jobs, [View(settings.results / "powers.csv", COLUMNS, stores)])
+    jobs = [Job([store for store in stores if store.subject in powers], make)]
+    return Stage(
+        "squares", "number", jobs, [View(settings.results / "powers.csv", COLUMNS, stores)]
+    )
 
 
 def main():
@@ -69,7 +73,12 @@ def main():
         return make(stores, number, tick)
 
     settings = settings_of(options.folder)
-    run(stage(settings, options.powers, make_slowly), settings, options, ROOT / "tests" / "small_stage.py")
+    run(
+        stage(settings, options.powers, make_slowly),
+        settings,
+        options,
+        ROOT / "tests" / "small_stage.py",
+    )
 
 
 if __name__ == "__main__":

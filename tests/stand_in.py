@@ -56,7 +56,10 @@ def make_rendered_cars(folder, count):
     rng = random.Random("rows")
     with open(folder / "samples.csv", "a", newline="") as file:
         for frame in range((count or 1) + 1, mock_inputs.FRAMES + 1):
-            file.write(",".join(map(str, [frame, *(rng.choice(prop.values) for prop in paper.PROPERTIES)])) + "\n")
+            file.write(
+                ",".join(map(str, [frame, *(rng.choice(prop.values) for prop in paper.PROPERTIES)]))
+                + "\n"
+            )
     if count is None:
         mock_inputs.link_frames(folder / "images")
 
@@ -73,11 +76,18 @@ def make_checkpoints(models, trunks):
         trunk = modules.calibrate_batchnorm(seeded_trunk(number), pictures)
         checkpoints.save(trunk.state_dict() if file != shared[-1] else imagenet_state(trunk), file)
     shared.pop().rename(models / "bn_inception-52deb4733.pth")
-    networks = [(model, dataset, fold) for model in paper.MODELS for dataset in model.runs for fold in paper.FOLDS]
+    networks = [
+        (model, dataset, fold)
+        for model in paper.MODELS
+        for dataset in model.runs
+        for fold in paper.FOLDS
+    ]
     for number, (model, dataset, fold) in enumerate(networks):
         experiment = models / paper.experiment_folder(model, dataset)
         saved = experiment / paper.FOLD_FOLDER.format(fold=fold) / "saved_models"
-        embedder = modules.seeded(number, lambda: modules.Embedder(BN_INCEPTION.outputs, DIMENSIONS))
+        embedder = modules.seeded(
+            number, lambda: modules.Embedder(BN_INCEPTION.outputs, DIMENSIONS)
+        )
         checkpoints.save_checkpoint(saved, shared[number % trunks], embedder)
         write_config(experiment / "configs", model, dataset)
     for file in shared:
@@ -90,15 +100,24 @@ def checkpoint_input(number):
 
 def imagenet_state(trunk):
     """As some copies have it: with the classification layer, and BatchNorm tensors of shape [1, C]."""
-    state = {name: v[None] if "_bn." in name and v.ndim == 1 else v for name, v in trunk.state_dict().items()}
+    state = {
+        name: v[None] if "_bn." in name and v.ndim == 1 else v
+        for name, v in trunk.state_dict().items()
+    }
     layer = torch.nn.Linear(BN_INCEPTION.outputs, 1000)
-    return state | {"last_linear.weight": layer.weight.detach(), "last_linear.bias": layer.bias.detach()}
+    return state | {
+        "last_linear.weight": layer.weight.detach(),
+        "last_linear.bias": layer.bias.detach(),
+    }
 
 
 def write_config(folder, model, dataset):
     folder.mkdir(parents=True, exist_ok=True)
     function = type(training_loss(model, dataset, classes=2, dimensions=2).function).__name__
-    blocks = {"loss_funcs": {"metric_loss": {function: {}}}, "dataset": {CONFIG_NAMES[dataset]: None}}
+    blocks = {
+        "loss_funcs": {"metric_loss": {function: {}}},
+        "dataset": {CONFIG_NAMES[dataset]: None},
+    }
     (folder / "config.yaml").write_text(yaml.safe_dump(blocks))
 
 
@@ -107,20 +126,37 @@ def write_config(folder, model, dataset):
 # ---------------------------------------------------------------------------------------------------------------------
 def readme_commands():
     """The scripts of the README's section on the paper's run, in order, without those that put inputs in place."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Run it for the paper")[1].split("\n## ")[0]
+    section = (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .split("## Run it for the paper")[1]
+        .split("\n## ")[0]
+    )
     return list(dict.fromkeys(re.findall(r"python ((?!data)\w+/\d\w+\.py)", section)))
 
 
 def run_paper(clone, settings):
     """Run the README's commands in the clone; raises RuntimeError at the first that fails."""
     for script in readme_commands():
-        print(f"\n$ python {script} --settings settings/{settings}.yaml --allow-partial", flush=True)
-        command = [sys.executable, script, "--settings", f"settings/{settings}.yaml", "--allow-partial"]
+        print(
+            f"\n$ python {script} --settings settings/{settings}.yaml --allow-partial", flush=True
+        )
+        command = [
+            sys.executable,
+            script,
+            "--settings",
+            f"settings/{settings}.yaml",
+            "--allow-partial",
+        ]
         done = subprocess.run(command, cwd=clone, stdout=subprocess.PIPE, text=True)
         print("".join(done.stdout.splitlines(keepends=True)[-25:]), flush=True)
         expected = 1 if script == "reality_check/1_check_inputs.py" else 0
-        broken = [line for line in done.stdout.splitlines() if line.startswith(("MISSING", "BROKEN"))]
-        if done.returncode != expected or (expected and not (len(broken) == 1 and "not 52deb4733" in broken[0])):
+        broken = [
+            line for line in done.stdout.splitlines() if line.startswith(("MISSING", "BROKEN"))
+        ]
+        if done.returncode != expected or (
+            expected and not (len(broken) == 1 and "not 52deb4733" in broken[0])
+        ):
             raise RuntimeError(f"{script} ended with status {done.returncode}")
 
 
@@ -135,12 +171,20 @@ def check_tables(clone, settings):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="of the clone; must not exist")
-    parser.add_argument("--images", type=int, default=2, help="test images of each dataset [%(default)s]")
+    parser.add_argument(
+        "--images", type=int, default=2, help="test images of each dataset [%(default)s]"
+    )
     parser.add_argument("--cars", type=int, default=120, help="rendered cars [%(default)s]")
-    parser.add_argument("--trunks", type=int, default=4, help="different trunks (41 MB each) [%(default)s]")
-    parser.add_argument("--settings", nargs="+", default=["released", "paper"], help="[%(default)s]")
+    parser.add_argument(
+        "--trunks", type=int, default=4, help="different trunks (41 MB each) [%(default)s]"
+    )
+    parser.add_argument(
+        "--settings", nargs="+", default=["released", "paper"], help="[%(default)s]"
+    )
     options = parser.parse_args()
     subprocess.run(["git", "clone", "--quiet", ROOT, options.folder], check=True)
     make(options.folder, options.images, options.cars, options.trunks)

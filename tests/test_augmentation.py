@@ -20,7 +20,9 @@ SMALL = Crop(183, (160, 160))
 
 
 def noise(height, width):
-    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+    return Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    )
 
 
 def pixels(image, crop=CROP, seed=0, kind="reality_check"):
@@ -35,17 +37,22 @@ def test_all_kinds_that_settings_know():
 # Parts.
 # ---------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "kind, scale, ratio", [("reality_check", (0.16, 1), (0.75, 1.33)), ("base", (0.08, 1), (3 / 4, 4 / 3))]
+    "kind, scale, ratio",
+    [("reality_check", (0.16, 1), (0.75, 1.33)), ("base", (0.08, 1), (3 / 4, 4 / 3))],
 )
 def test_parts_have_the_sizes_of_the_protocol(kind, scale, ratio):
     assert KINDS[kind][:2] == (scale, ratio)
     rng = random.Random(0)
-    parts = np.array([augmentation._part(341, 256, scale, ratio, rng) for _ in range(3000)], dtype=float)
+    parts = np.array(
+        [augmentation._part(341, 256, scale, ratio, rng) for _ in range(3000)], dtype=float
+    )
     left, top, right, bottom = parts.T
     assert left.min() >= 0 and top.min() >= 0 and right.max() <= 341 and bottom.max() <= 256
     share, form = (right - left) * (bottom - top) / (341 * 256), (right - left) / (bottom - top)
     assert share.min() == pytest.approx(scale[0], abs=0.01) and share.max() > 0.95
-    assert form.min() == pytest.approx(0.75, abs=0.02) and form.max() == pytest.approx(ratio[1], abs=0.03)
+    assert form.min() == pytest.approx(0.75, abs=0.02) and form.max() == pytest.approx(
+        ratio[1], abs=0.03
+    )
     small = share < 0.4  # where every form fits in
     assert share[small].mean() == pytest.approx((scale[0] + 0.4) / 2, abs=0.01)
     assert np.log(form[small]).mean() == pytest.approx(0, abs=0.02)
@@ -72,7 +79,9 @@ def test_a_part_that_does_not_fit_is_the_middle():
 
 
 def test_augmented_images_show_parts_of_the_image_mirrored_or_not():
-    ramp = Image.fromarray(np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (200, 256, 3)).copy())
+    ramp = Image.fromarray(
+        np.broadcast_to(np.arange(256, dtype=np.uint8)[None, :, None], (200, 256, 3)).copy()
+    )
     shown = [pixels(ramp, seed=seed)[:, :, 0] for seed in range(200)]
     assert {each.shape for each in shown} == {(227, 227)}
     slopes = np.array([each[100, -1] - each[100, 0] for each in shown])
@@ -88,17 +97,23 @@ def test_of_which_pixels_a_part_is(kind, seed):
     """Of the image as it is for the study's, and of the resized one for the Reality Check's: 600 x 400 are 384 x 256 then."""
     image, side = noise(400, 600), {"big": 256}.get(kind, 227)
     seen = image.resize((384, 256), Image.Resampling.BILINEAR) if kind == "reality_check" else image
-    left, top, right, bottom = augmentation._part(*seen.size, KINDS[kind].scale, KINDS[kind].ratio, random.Random(seed))
+    left, top, right, bottom = augmentation._part(
+        *seen.size, KINDS[kind].scale, KINDS[kind].ratio, random.Random(seed)
+    )
     expected = functional.resized_crop(
         seen, top, left, bottom - top, right - left, [side, side], InterpolationMode.BILINEAR
     )
     found = pixels(image, seed=seed, kind=kind)
-    assert any(np.array_equal(found, np.asarray(each)) for each in (expected, functional.hflip(expected)))
+    assert any(
+        np.array_equal(found, np.asarray(each)) for each in (expected, functional.hflip(expected))
+    )
 
 
 def test_red_cuts_out_a_window_and_does_not_scale():
     y, x = np.mgrid[:183, :240]
-    image = Image.fromarray(np.stack([x, y, 0 * x], axis=2).astype(np.uint8))  # a pixel's colour is its place
+    image = Image.fromarray(
+        np.stack([x, y, 0 * x], axis=2).astype(np.uint8)
+    )  # a pixel's colour is its place
     corners = set()
     for seed in range(200):
         red, green, _ = np.moveaxis(pixels(image, SMALL, seed, "red"), 2, 0)
@@ -107,11 +122,15 @@ def test_red_cuts_out_a_window_and_does_not_scale():
         corners.add((red[0, 0] > red[0, -1], red.min(), green.min()))
     mirrored, left, top = zip(*corners)
     assert set(mirrored) == {True, False}
-    assert min(left) < 5 and max(left) > 75 and max(left) <= 80 and set(top) == set(range(24))  # 240 - 160, 183 - 160
+    assert (
+        min(left) < 5 and max(left) > 75 and max(left) <= 80 and set(top) == set(range(24))
+    )  # 240 - 160, 183 - 160
 
 
 def test_red_resizes_first():
-    ramp = Image.fromarray(np.broadcast_to(np.arange(240, dtype=np.uint8)[None, :, None], (183, 240, 3)).copy())
+    ramp = Image.fromarray(
+        np.broadcast_to(np.arange(240, dtype=np.uint8)[None, :, None], (183, 240, 3)).copy()
+    )
     steps = np.diff(pixels(ramp.resize((480, 366)), SMALL, kind="red")[:, 20:140, 0], axis=1)
     assert abs(steps.mean()) == pytest.approx(1, abs=0.02)  # half of that in the image as it is
 
@@ -125,7 +144,9 @@ def test_a_window_larger_than_the_image_has_it_inside():
 # Sizes.
 # ---------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size, big", [((224, 224), (256, 256)), ((227, 227), (256, 256)), ((160, 112), (183, 128))])
+@pytest.mark.parametrize(
+    "size, big", [((224, 224), (256, 256)), ((227, 227), (256, 256)), ((160, 112), (183, 128))]
+)
 def test_sizes(kind, size, big):
     """160 * 256 / 224 = 182.9, and 112 * 256 / 224 = 128."""
     expected, crop = big if kind == "big" else size, Crop(256, size)
@@ -146,7 +167,10 @@ def test_an_image_depends_on_the_generator_alone(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_adv_changes_colours(kind):
     colour = (200, 120, 40)
-    found = [pixels(Image.new("RGB", (256, 256), colour), SMALL, seed, kind)[80, 80] for seed in range(300)]
+    found = [
+        pixels(Image.new("RGB", (256, 256), colour), SMALL, seed, kind)[80, 80]
+        for seed in range(300)
+    ]
     if kind != "adv":
         assert {tuple(each) for each in found} == {colour}
         return
@@ -157,13 +181,17 @@ def test_only_adv_changes_colours(kind):
 
 def test_how_far_colours_change():
     """Of an even gray only the brightness: 100, from 80 to 120."""
-    found = {pixels(Image.new("RGB", (256, 256), (100, 100, 100)), SMALL, seed, "adv").max() for seed in range(300)}
+    found = {
+        pixels(Image.new("RGB", (256, 256), (100, 100, 100)), SMALL, seed, "adv").max()
+        for seed in range(300)
+    }
     assert 79 <= min(found) <= 81 and 119 <= max(found) <= 121
 
 
 @pytest.mark.parametrize("amount", [-0.2, -0.013, 0.0, 0.137, 0.2])
 @pytest.mark.parametrize(
-    "change, reference", [*zip(augmentation.CHANGES, ["brightness", "contrast", "saturation", "hue"])]
+    "change, reference",
+    [*zip(augmentation.CHANGES, ["brightness", "contrast", "saturation", "hue"])],
 )
 def test_colours_change_as_torchvision_changes_them(change, reference, amount):
     factor = amount if reference == "hue" else 1 + amount
@@ -173,7 +201,9 @@ def test_colours_change_as_torchvision_changes_them(change, reference, amount):
 
 def test_colours_change_in_any_order(monkeypatch):
     done = []
-    changes = [lambda image, amount, each=each: done.append((each, amount)) or image for each in range(4)]
+    changes = [
+        lambda image, amount, each=each: done.append((each, amount)) or image for each in range(4)
+    ]
     monkeypatch.setattr(augmentation, "CHANGES", changes)
     for seed in range(300):
         pixels(Image.new("RGB", (9, 9)), Crop(8, (8, 8)), seed, "adv")
@@ -203,6 +233,10 @@ def test_a_transform_takes_an_augmented_image_as_it_is(transform, crop, more):
         expected = channels.flip(0) - torch.tensor([104.0, 117.0, 128.0])[:, None, None]
     else:
         expected = channels / 127.5 - 1
-    torch.testing.assert_close(augmentation.network_input(image, transform, crop), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        augmentation.network_input(image, transform, crop), expected, atol=1e-5, rtol=0
+    )
     if more == (0, 0):
-        torch.testing.assert_close(transform(augmentation.framed(image, crop)), expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            transform(augmentation.framed(image, crop)), expected, atol=1e-5, rtol=0
+        )

@@ -39,11 +39,18 @@ CHECK, TRAIN, EVALUATE = (
     f"reality_check/{name}.py" for name in ("1_check_inputs", "2_train_models", "3_evaluate_models")
 )
 MAPS, COMPARE, TABLES, PLOT = (
-    f"saliency/{name}.py" for name in ("1_compute_maps", "2_compare_maps", "3_make_tables", "4_plot_maps")
+    f"saliency/{name}.py"
+    for name in ("1_compute_maps", "2_compare_maps", "3_make_tables", "4_plot_maps")
 )
 EMBED, SCORE, SCORE_TABLES, PLOT_EMBEDDINGS, PROBE = (
     f"properties/{name}.py"
-    for name in ("2_embed_cars", "3_score_properties", "4_make_tables", "5_plot_embeddings", "6_probe_features")
+    for name in (
+        "2_embed_cars",
+        "3_score_properties",
+        "4_make_tables",
+        "5_plot_embeddings",
+        "6_probe_features",
+    )
 )
 REPORT = "report/1_list_results.py"
 MARKER = "something was executed"  # the name of a file that would be there then
@@ -55,7 +62,9 @@ MARKER = "something was executed"  # the name of a file that would be there then
 def bomb(levels=9):
     """Lists of lists of lists, by aliases: 10^levels words."""
     lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
-    return "\n".join(lines + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)])
+    return "\n".join(
+        lines + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
+    )
 
 
 def own(keys):
@@ -132,7 +141,9 @@ def test_settings(tmp_path, fails, content, message):
     line = fails(MAPS, file)
     assert line.startswith(f"error: {file}: ") or "models.yaml" in message
     assert message in line and len(line) < 1000
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"] and not (ROOT / MARKER).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"] and not (
+        ROOT / MARKER
+    ).exists()
 
 
 def edit_settings(**changes):
@@ -191,7 +202,9 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["...yaml", "..yaml", "a\nb.yaml", ".hidden.yaml", "x" * 120 + ".yaml"])
+@pytest.mark.parametrize(
+    "name", ["...yaml", "..yaml", "a\nb.yaml", ".hidden.yaml", "x" * 120 + ".yaml"]
+)
 def test_names_of_settings(tmp_path, fails, name):
     """The results have the same name."""
     (tmp_path / name).write_text("seed: 1\n")
@@ -261,7 +274,10 @@ def packed_bomb(folder):
             new.writestr(name, bytes(2 * 10**8) if name.endswith("/0") else content)
 
 
-NO_CHECKPOINT, NO_TENSOR = "embedder_best.pth: not a readable checkpoint", f"({BIAS} is no plain tensor"
+NO_CHECKPOINT, NO_TENSOR = (
+    "embedder_best.pth: not a readable checkpoint",
+    f"({BIAS} is no plain tensor",
+)
 CASES += [
     ("trunk that is not there", MAPS, "trunk_best.pth: missing", lambda folder: own_trunk(folder).unlink()),
     ("embedder that is not there", EMBED, "embedder_best.pth: missing", lambda folder: first_embedder(folder).unlink()),
@@ -354,7 +370,9 @@ def samples(edit):
 
 def cell(column, value):
     """Another value in the row of frame 2."""
-    return samples(lambda table: table.assign(**{column: [table[column][0], value, *table[column][2:]]}))
+    return samples(
+        lambda table: table.assign(**{column: [table[column][0], value, *table[column][2:]]})
+    )
 
 
 def text_of(name, edit):
@@ -441,7 +459,8 @@ def png(width, height, depth=8, kind=2):
     header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
     )
 
 
@@ -480,8 +499,12 @@ def dataset(name, **files):
     """Settings for one of the paper's datasets in folder/data, with these files: name -> text, bytes, or make(file)."""
 
     def spoil(folder):
-        paths = {each: str(folder / each) for each in ("models", "results")} | {name: str(folder / "data")}
-        fake_data.write_settings(folder, datasets=[name], models=["None"], paths=paths, properties={"networks": name})
+        paths = {each: str(folder / each) for each in ("models", "results")} | {
+            name: str(folder / "data")
+        }
+        fake_data.write_settings(
+            folder, datasets=[name], models=["None"], paths=paths, properties={"networks": name}
+        )
         for place, content in files.items():
             file = folder / "data" / place
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -500,7 +523,11 @@ def birds(images, labels):
 def products(text):
     header = "image_id class_id super_class_id path\n"
     return dataset(
-        "SOP", **{"Ebay_train.txt": header + text if isinstance(text, str) else text, "Ebay_test.txt": header}
+        "SOP",
+        **{
+            "Ebay_train.txt": header + text if isinstance(text, str) else text,
+            "Ebay_test.txt": header,
+        },
     )
 
 
@@ -509,14 +536,19 @@ def cars(**fields):
 
     def annotations(file):
         (file.parent / "car_ims").mkdir()
-        mock_inputs.annotations(file, **{name: np.array(values, dtype=object) for name, values in fields.items()})
+        mock_inputs.annotations(
+            file, **{name: np.array(values, dtype=object) for name, values in fields.items()}
+        )
 
     return dataset("Cars196", **{"cars_annos.mat": annotations})
 
 
 def struct_of(content):
     """Cars196 with something else in the place of its struct `annotations`."""
-    return dataset("Cars196", **{"car_ims/1.jpg": b"", "cars_annos.mat": lambda file: scipy.io.savemat(file, content)})
+    return dataset(
+        "Cars196",
+        **{"car_ims/1.jpg": b"", "cars_annos.mat": lambda file: scipy.io.savemat(file, content)},
+    )
 
 
 BIRDS, PRODUCTS = (
@@ -578,12 +610,23 @@ CASES += [
     ("no maps to plot", PLOT, "no saliency maps; run saliency/1_compute_maps.py", None),
     ("no embeddings", SCORE, "embeddings: no embeddings; run properties/2_embed_cars.py", None),
     ("no embeddings to plot", PLOT_EMBEDDINGS, "run properties/2_embed_cars.py", None),
-    ("no features to probe", PROBE, "properties/features: not complete; run properties/2_embed_cars.py", None),
+    (
+        "no features to probe",
+        PROBE,
+        "properties/features: not complete; run properties/2_embed_cars.py",
+        None,
+    ),
     ("no results", REPORT, "results are missing, the first is", None),
 ]
 AFTER = []  # the same, in a project whose scripts have all been run
-EMBEDDED, MAPPED = "properties/embeddings/RenderedCars/fold0/arcface", "paper/saliency/maps/RenderedCars/fold0/arcface"
-COMPARED, SCORED = "paper/saliency/comparisons/RenderedCars/fold0", "paper/properties/scores/RenderedCars/fold0/arcface"
+EMBEDDED, MAPPED = (
+    "properties/embeddings/RenderedCars/fold0/arcface",
+    "paper/saliency/maps/RenderedCars/fold0/arcface",
+)
+COMPARED, SCORED = (
+    "paper/saliency/comparisons/RenderedCars/fold0",
+    "paper/properties/scores/RenderedCars/fold0/arcface",
+)
 
 
 def part(name, without="paper/properties/scores", **changes):
@@ -592,7 +635,9 @@ def part(name, without="paper/properties/scores", **changes):
     def spoil(folder):
         file = folder / "results/tiny" / name / "00000.npz"
         with np.load(file) as arrays:
-            changed = dict(arrays) | {name: change(arrays[name]) for name, change in changes.items()}
+            changed = dict(arrays) | {
+                name: change(arrays[name]) for name, change in changes.items()
+            }
         np.savez(file, **changed)
         shutil.rmtree(folder / "results/tiny" / without)
 
@@ -615,7 +660,9 @@ def bytes_of(name, edit, without="paper/properties/scores"):
 def comparison_of_5(folder):
     file = folder / "results/tiny" / COMPARED / "00000.npz"
     with np.load(file) as arrays:
-        np.savez(file, **{name: array if name == "rows" else array + 5 for name, array in arrays.items()})
+        np.savez(
+            file, **{name: array if name == "rows" else array + 5 for name, array in arrays.items()}
+        )
 
 
 def zipped_bomb(content):
@@ -713,9 +760,13 @@ SPOILT = {
     "in UTF-16": lambda file: file.write_text(file.read_text(), encoding="utf-16"),
     "cut": lambda file: file.write_bytes(file.read_bytes()[:-20].rstrip(b"0123456789.")),
     "with half of its last number": lambda file: file.write_bytes(file.read_bytes()[:-2]),
-    "with words for numbers": lambda file: file.write_text(file.read_text().replace("0.", "about 0.")),
+    "with words for numbers": lambda file: file.write_text(
+        file.read_text().replace("0.", "about 0.")
+    ),
     "with inf": lambda file: file.write_text(file.read_text().replace("0.", "inf", 1)),
-    "with a row twice": lambda file: file.write_text(file.read_text() + file.read_text().splitlines()[-1] + "\n"),
+    "with a row twice": lambda file: file.write_text(
+        file.read_text() + file.read_text().splitlines()[-1] + "\n"
+    ),
     "that is a folder": lambda file: file.unlink() or file.mkdir(),
 }
 for script, names in CSV_FILES.items():
@@ -727,14 +778,21 @@ for script, names in CSV_FILES.items():
                 shutil.rmtree(folder / "cars")
 
             file = name.split("/")[-1]
-            AFTER.append((f"{file} {kind}", script, f"{file}: not the output of a script", spoil_csv))
+            AFTER.append(
+                (f"{file} {kind}", script, f"{file}: not the output of a script", spoil_csv)
+            )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The tests.
 # ---------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "after, case", [pytest.param(after, case, id=case[0]) for after in (False, True) for case in (CASES, AFTER)[after]]
+    "after, case",
+    [
+        pytest.param(after, case, id=case[0])
+        for after in (False, True)
+        for case in (CASES, AFTER)[after]
+    ],
 )
 def test_one_clear_line(request, fails, after, case):
     folder = request.getfixturevalue("copy" if after else "project")
@@ -751,7 +809,11 @@ def results(folder):
     """File -> content, without what the check of inputs writes itself."""
     if not (folder / "results").is_dir():
         return {}
-    return {file: content for file, content in snapshot(folder / "results").items() if file.name != "inputs.csv"}
+    return {
+        file: content
+        for file, content in snapshot(folder / "results").items()
+        if file.name != "inputs.csv"
+    }
 
 
 def test_there_are_many_kinds():
@@ -764,7 +826,9 @@ def test_there_are_many_kinds():
 def test_output_in_ascii(copy):
     """Where the terminal knows no more, other characters are written as what they are in ASCII."""
     command = [sys.executable, ROOT / PROBE, "--settings", copy / "tiny.yaml"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
     assert done.returncode == 0 and "% right (\\xb1 " in done.stdout
 
 
@@ -773,7 +837,10 @@ def test_output_that_nobody_takes(copy, full):
     """A full disk behind the output, or a reader that is gone: one line."""
     command = [sys.executable, ROOT / REPORT, "--settings", copy / "tiny.yaml"]
     run = subprocess.Popen(
-        command, stdout=open("/dev/full", "w") if full else subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=open("/dev/full", "w") if full else subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     if not full:
         run.stdout.close()
@@ -812,7 +879,11 @@ def test_every_script_as_a_process(tmp_path):
     def ended(script):
         command = [sys.executable, script, "--settings", settings, *asked.get(script.name, [])]
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+            command,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONIOENCODING": "ascii"},
         )
         return done.returncode, done.stdout, done.stderr.split(" (")[0]
 

@@ -21,7 +21,10 @@ def test_ratios():
 def test_contestants_take_turns(monkeypatch):
     turns, clock = [], iter([0, 1, 1, 3, 3, 8, 8, 10, 10, 12, 12, 14])
     monkeypatch.setattr(measure.time, "perf_counter", lambda: next(clock))
-    assert measure.medians({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, 3) == {"a": 2, "b": 2}
+    assert measure.medians({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, 3) == {
+        "a": 2,
+        "b": 2,
+    }
     assert turns == ["a", "b"] * 3
 
 
@@ -55,7 +58,9 @@ def test_pairs_of_maps_agree():
     maps = map_pairs.random_maps(4, 2, side=20)
     for image, (correlation, jsd) in enumerate(zip(*map_pairs.all_pairs(maps, 2))):
         theirs, upper = map_pairs.compared_pair_by_pair(maps[:, image]), np.triu_indices(4, 1)
-        np.testing.assert_allclose((correlation[upper], jsd[upper]), [each[upper] for each in theirs], atol=1e-12)
+        np.testing.assert_allclose(
+            (correlation[upper], jsd[upper]), [each[upper] for each in theirs], atol=1e-12
+        )
 
 
 def test_neighbours_agree():
@@ -88,7 +93,17 @@ def test_maps_agree(monkeypatch):
 def test_precision(project, run_inside):
     """float32 is the measure of itself, and bf16 is near it."""
     file = project / "precision.csv"
-    options = ("--models", "Contrastive", "None", "--images", "1", "--cars", "10", "--output", str(file))
+    options = (
+        "--models",
+        "Contrastive",
+        "None",
+        "--images",
+        "1",
+        "--cars",
+        "10",
+        "--output",
+        str(file),
+    )
     run_inside("benchmarks/3_measure_precision.py", project / "tiny.yaml", *options)
     value = pd.read_csv(file).set_index(["measure", "of", "precision"]).sort_index().value
     rounded, exact = value["correlation with the float32 map", "least"]
@@ -116,7 +131,10 @@ def test_a_table_of_several_processors(tmp_path, monkeypatch):
     pytest.importorskip("faiss")
     from benchmarks import run
 
-    first, second = Row("a", "them", "cpu", "s", 2.0, 1.0, 3.0), Row("b", "them", "cpu", "s", 2.0, 1.0, 1.0)
+    first, second = (
+        Row("a", "them", "cpu", "s", 2.0, 1.0, 3.0),
+        Row("b", "them", "cpu", "s", 2.0, 1.0, 1.0),
+    )
     for processor, rows in (("Old", [first, second]), ("New", [first]), ("New", [second, second._replace(device="cuda")]),
                             ("New", [first._replace(theirs=4.0)])):  # fmt: skip
         monkeypatch.setattr(run, "processor", lambda processor=processor: processor)
@@ -136,7 +154,10 @@ def test_time_and_memory_of_a_contest_are_two_rows():
     table = pd.DataFrame(
         [
             ("P", *row, row.ratio, row.reached)
-            for row in (Row("a", "them", "cpu", "s", 2, 1, 4), Row("a", "them", "cpu", "GB", 2, 1, 3))
+            for row in (
+                Row("a", "them", "cpu", "s", 2, 1, 4),
+                Row("a", "them", "cpu", "GB", 2, 1, 3),
+            )
         ],
         columns=["processor", *Row._fields, "ratio", "reached"],
     )

@@ -23,11 +23,20 @@ from tests.conftest import ROOT
 PYTHON = Path(os.environ.get("RENDER_VENV", ROOT / ".venv-render")) / "bin" / "python"
 SMALL = ("--size", "48", "--samples", "2")
 
-pytestmark = pytest.mark.skipif(not PYTHON.is_file(), reason=f"no {PYTHON}; `make render-env` makes it")
+pytestmark = pytest.mark.skipif(
+    not PYTHON.is_file(), reason=f"no {PYTHON}; `make render-env` makes it"
+)
 
 
 def command(output, *options):
-    return [str(PYTHON), str(ROOT / "data" / "2_render_cars.py"), "--output", str(output), *SMALL, *options]
+    return [
+        str(PYTHON),
+        str(ROOT / "data" / "2_render_cars.py"),
+        "--output",
+        str(output),
+        *SMALL,
+        *options,
+    ]
 
 
 def render(output, *options):
@@ -58,7 +67,9 @@ def twelve(tmp_path_factory):
 
 def test_a_folder_of_frames(twelve):
     assert set(images(twelve)) == {f"{frame}.png" for frame in range(1, 13)}
-    assert [int(row["frame"]) for row in fake_data.read_rows(twelve / "samples.csv")] == list(range(1, 13))
+    assert [int(row["frame"]) for row in fake_data.read_rows(twelve / "samples.csv")] == list(
+        range(1, 13)
+    )
     for frame in range(1, 13):
         with Image.open(twelve / "images" / f"{frame}.png") as image:
             assert image.size == (48, 48) and image.mode == "RGB"
@@ -75,7 +86,9 @@ def test_a_frame_alone_comes_out_the_same(twelve, tmp_path):
 # ---------------------------------------------------------------------------------------------------------------------
 def test_masks_have_the_horizon_where_geometry_puts_it(twelve):
     """Above it there is backdrop or car, below it ground or car, in every pixel but those of the row that it cuts."""
-    assert {path.name for path in (twelve / "masks").iterdir()} == {f"{frame}.png" for frame in range(1, 13)}
+    assert {path.name for path in (twelve / "masks").iterdir()} == {
+        f"{frame}.png" for frame in range(1, 13)
+    }
     for row in fake_data.read_rows(twelve / "samples.csv"):
         mask = masks.read(twelve / "masks" / f"{row['frame']}.png")
         horizon = 48 * camera.horizon(float(row["camera_loc_z"]))
@@ -157,7 +170,10 @@ def test_drawn_cars(tmp_path):
 def test_processes_share_a_folder(twelve, tmp_path):
     runs = [
         subprocess.Popen(
-            command(tmp_path, "--frames", frames), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command(tmp_path, "--frames", frames),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for frames in ("1-12", "1-12", "5-12")
     ]
@@ -170,13 +186,17 @@ def test_processes_share_a_folder(twelve, tmp_path):
 
 
 def test_a_killed_run_goes_on(twelve, tmp_path):
-    run = subprocess.Popen(command(tmp_path, "--frames", "1-12"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        command(tmp_path, "--frames", "1-12"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     while run.poll() is None and len(list((tmp_path / "images").glob("[0-9]*"))) < 3:
         time.sleep(0.01)
     run.send_signal(signal.SIGKILL)
     run.wait()
     # As a run leaves it that is killed while writing.
-    (tmp_path / "images" / f".12.{socket.gethostname()}-{run.pid}.png").write_bytes(b"half an image")
+    (tmp_path / "images" / f".12.{socket.gethostname()}-{run.pid}.png").write_bytes(
+        b"half an image"
+    )
     assert 3 <= len(images(tmp_path)) < 12 + 1
     render(tmp_path, "--frames", "1-12")
     assert images(tmp_path) == images(twelve)
@@ -185,11 +205,15 @@ def test_a_killed_run_goes_on(twelve, tmp_path):
 def test_other_options_are_refused(twelve, tmp_path):
     render(tmp_path, "--frames", "1")
     before = images(tmp_path)
-    assert "made with samples = 2, not 4" in fails(command(tmp_path, "--frames", "2", "--samples", "4"))
+    assert "made with samples = 2, not 4" in fails(
+        command(tmp_path, "--frames", "2", "--samples", "4")
+    )
     assert "made with seed = 0, not 1" in fails(command(tmp_path, "--frames", "2", "--seed", "1"))
     assert images(tmp_path) == before
     (tmp_path / "rendered_with.json").unlink()
-    assert "missing, so the options of these images are unknown" in fails(command(tmp_path, "--frames", "2"))
+    assert "missing, so the options of these images are unknown" in fails(
+        command(tmp_path, "--frames", "2")
+    )
     assert images(tmp_path) == before
 
 
@@ -198,14 +222,22 @@ def test_samples_that_disagree_with_the_seed(tmp_path):
     file = tmp_path / "samples.csv"
     file.write_text(file.read_text().replace("\n2,", "\n2,Trabant and ", 1))
     edited = file.read_bytes()
-    assert "samples.csv: frame 2, column model is Trabant and" in fails(command(tmp_path, "--frames", "1-3"))
+    assert "samples.csv: frame 2, column model is Trabant and" in fails(
+        command(tmp_path, "--frames", "1-3")
+    )
     assert file.read_bytes() == edited and set(images(tmp_path)) == {"1.png", "2.png"}
 
 
 def test_full_disk(tmp_path):
     """A limit on the size of files stands in for the end of the disk."""
     (tmp_path / "images").mkdir()
-    limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "-", *command(tmp_path, "--frames", "1-2")]
+    limited = [
+        "bash",
+        "-c",
+        'trap "" XFSZ; ulimit -f 1; exec "$@"',
+        "-",
+        *command(tmp_path, "--frames", "1-2"),
+    ]
     assert "wrote an incomplete file; check that the disk is not full" in fails(limited)
     assert images(tmp_path) == {}
 
@@ -221,7 +253,9 @@ def test_no_such_device(tmp_path):
 def own_cars(tmp_path_factory):
     """The project's cars as .glb, .obj and .blend files: twice too large, beside the origin, turned."""
     folder = tmp_path_factory.mktemp("own") / "cars"
-    subprocess.run([PYTHON, ROOT / "tests" / "export_cars.py", folder], check=True, capture_output=True)
+    subprocess.run(
+        [PYTHON, ROOT / "tests" / "export_cars.py", folder], check=True, capture_output=True
+    )
     return folder
 
 
@@ -266,4 +300,6 @@ def test_bad_cars(own_cars, tmp_path, change, message):
         writer.writeheader()
         writer.writerows(rows)
     assert message in fails(command(tmp_path / "out", "--frames", "1", "--car-models", str(folder)))
-    assert not (tmp_path / "out" / "samples.csv").exists()  # nothing that would stand in the way of a better call
+    assert not (
+        tmp_path / "out" / "samples.csv"
+    ).exists()  # nothing that would stand in the way of a better call

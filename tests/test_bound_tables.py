@@ -49,9 +49,19 @@ def write(settings, without=()):
         for fold in (0, 1)
         for _ in "12"
     ]
-    rows += [row("two random", (noise_ceilings.RANDOM, ALL_FOLDS), (noise_ceilings.RANDOM, ALL_FOLDS), 0.35, math.nan)]
+    rows += [
+        row(
+            "two random",
+            (noise_ceilings.RANDOM, ALL_FOLDS),
+            (noise_ceilings.RANDOM, ALL_FOLDS),
+            0.35,
+            math.nan,
+        )
+    ]
     rows = [each for each in rows if (each[0], each[1], each[4]) not in without]
-    csv_files.write(noise_ceilings.csv_file(settings, PAPER, "SyntheticCars"), rows, noise_ceilings.COLUMNS)
+    csv_files.write(
+        noise_ceilings.csv_file(settings, PAPER, "SyntheticCars"), rows, noise_ceilings.COLUMNS
+    )
 
 
 def texts(settings, number, corrected=False, protocol=PAPER):
@@ -62,7 +72,11 @@ def texts(settings, number, corrected=False, protocol=PAPER):
 def test_full_table(settings):
     write(settings)
     table, found = texts(settings, 2)
-    assert table.rows == table.columns == ["A", "B", "C", "Other noise", "Same loss, other fold", "Random weights"]
+    assert (
+        table.rows
+        == table.columns
+        == ["A", "B", "C", "Other noise", "Same loss, other fold", "Random weights"]
+    )
     fisher = round(100 * math.tanh((math.atanh(0.2) + math.atanh(0.6)) / 2))
     assert found[0] == ["", f"{fisher}±10", "50±10", "90±10", "60±10", "10±10"]
     assert found[2][:3] == ["50±10", "30±10", ""]
@@ -81,7 +95,13 @@ def test_full_table(settings):
 def test_condensed_table_is_the_mean_of_the_full_ones(settings):
     write(settings)
     table, found = texts(settings, 3)
-    assert table.rows == ["Ranking", "Classification", "Other noise", "Same loss, other fold", "Random weights"]
+    assert table.rows == [
+        "Ranking",
+        "Classification",
+        "Other noise",
+        "Same loss, other fold",
+        "Random weights",
+    ]
     within = round(100 * math.tanh((math.atanh(0.2) + math.atanh(0.6)) / 2))
     assert found[0] == [f"{within}±10", "40±10", "85±10", "60±10", "10±10"]
     assert found[1] == ["40±10", "", "70±10", "60±10", "10±10"]  # one model has no pair within

@@ -22,14 +22,20 @@ from dml_analysis.saliency.network_comparison import compare_networks
 from dml_analysis.saliency.pair_explanations import explain_pair
 from dml_analysis.store import ResultStore, blocks
 
-TO_TENSOR = transforms.Compose([transforms.Resize(24), transforms.CenterCrop(20), transforms.ToTensor()])
+TO_TENSOR = transforms.Compose(
+    [transforms.Resize(24), transforms.CenterCrop(20), transforms.ToTensor()]
+)
 
 
 class Small(nn.Module):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.first, self.norm, self.drop = nn.Conv2d(3, 4, 5, stride=3), nn.BatchNorm2d(4), nn.Dropout(0.5)
+        self.first, self.norm, self.drop = (
+            nn.Conv2d(3, 4, 5, stride=3),
+            nn.BatchNorm2d(4),
+            nn.Dropout(0.5),
+        )
         self.last = nn.Linear(4 * 36, 6)
 
     def forward(self, images):
@@ -44,7 +50,9 @@ class Keeping(nn.Module):
     def __init__(self):
         super().__init__()
         self.inner, self.at_work = Small(), False
-        self.inner.norm.register_forward_hook(lambda module, inputs, output: self.kept.update(features=output))
+        self.inner.norm.register_forward_hook(
+            lambda module, inputs, output: self.kept.update(features=output)
+        )
 
     def forward(self, images):
         assert not self.at_work, "two batches at once"
@@ -79,7 +87,9 @@ def test_a_network_that_keeps_features_gets_its_own(pictures, two_threads):
     for row, file in zip(found, pictures):
         network.inner.eval()
         with torch.no_grad():
-            alone = network.inner.norm(network.inner.first(TO_TENSOR(Image.open(file))[None])).flatten()
+            alone = network.inner.norm(
+                network.inner.first(TO_TENSOR(Image.open(file))[None])
+            ).flatten()
         np.testing.assert_allclose(row, alone.numpy(), atol=1e-5)
     compare_networks((network, Small()), TO_TENSOR, pictures[:3], noise_samples=4)
 
@@ -90,7 +100,8 @@ def test_a_network_whose_copies_are_not_its_own_is_refused(pictures):
     network.kept = {}  # a copy gets one of its own, into which nothing stores
     embeddings_of(network, TO_TENSOR, pictures[:3])
     with pytest.raises(
-        ValueError, match="a copy of the network gives other numbers; let its hooks store nothing outside"
+        ValueError,
+        match="a copy of the network gives other numbers; let its hooks store nothing outside",
     ):
         compare_networks((network, Small()), TO_TENSOR, pictures[:3], noise_samples=4)
     network.forward = threading.Lock()
@@ -117,7 +128,8 @@ def test_scripts_show_a_network_one_batch_at_a_time(trained, monkeypatch, two_th
     make = saliency_maps.maker(settings, {"RenderedCars": items}, 1, [network])
     make([saliency_maps.store_of(network, settings.protocols[0], items)], 0, lambda ticks: None)
     monkeypatch.setattr(
-        "dml_analysis.networks.embedding.features_of", alone(lambda trunk, images: torch.ones(len(images), 1024))
+        "dml_analysis.networks.embedding.features_of",
+        alone(lambda trunk, images: torch.ones(len(images), 1024)),
     )
     embedded([(network, True)], items, 2, lambda ticks: None)
 
@@ -136,7 +148,10 @@ def test_images_may_share_batches(trained):
         found[batch_size] = np.array(make([store], 0, ticks.append)[0]["maps"])
         sizes.append(ticks)
     assert sizes == [[1] * 5, [2, 2, 1]]
-    assert np.abs(found[2] - found[5]).mean() < 1e-3 and np.corrcoef(found[2].ravel(), found[5].ravel())[0, 1] > 0.9999
+    assert (
+        np.abs(found[2] - found[5]).mean() < 1e-3
+        and np.corrcoef(found[2].ravel(), found[5].ravel())[0, 1] > 0.9999
+    )
 
 
 def state_of(network):
@@ -144,10 +159,15 @@ def state_of(network):
     return {
         "modes": [module.training for module in network.modules()],
         "wants gradients": [parameter.requires_grad for parameter in network.parameters()],
-        "gradients": [None if each.grad is None else each.grad.tolist() for each in network.parameters()],
+        "gradients": [
+            None if each.grad is None else each.grad.tolist() for each in network.parameters()
+        ],
         "values": {name: value.tolist() for name, value in network.state_dict().items()},
         "strides": [parameter.stride() for parameter in network.parameters()],
-        "hooks": [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules()],
+        "hooks": [
+            len(module._forward_hooks) + len(module._forward_pre_hooks)
+            for module in network.modules()
+        ],
     }
 
 
@@ -169,10 +189,14 @@ def test_a_callers_network_is_left_as_it_was(pictures, use, gradients):
         else:
             explain_pair(network, TO_TENSOR, *pictures[:2], noise_samples=3)
     assert state_of(network) == before and torch.equal(torch.get_rng_state(), random)
-    optimizer = torch.optim.SGD([each for each in network.parameters() if each.requires_grad], lr=0.1)
+    optimizer = torch.optim.SGD(
+        [each for each in network.parameters() if each.requires_grad], lr=0.1
+    )
     network(torch.rand(2, 3, 20, 20)).sum().backward()
     optimizer.step()
-    assert state_of(network)["values"]["last.weight"] != before["values"]["last.weight"]  # its training goes on
+    assert (
+        state_of(network)["values"]["last.weight"] != before["values"]["last.weight"]
+    )  # its training goes on
 
 
 def test_a_network_is_put_back_when_an_image_is_broken(pictures):
@@ -187,10 +211,13 @@ def test_parts_are_read_in_one_thread(tmp_path, monkeypatch):
     """NumPy parses the header of each array by `ast`, which is not safe in threads on Python 3.11 (cpython issue 106905)."""
     ids, readers = [str(i) for i in range(200)], set()
     arrays = {"maps": Array("f2", (2, 3), low=0, high=1)}
-    stores = {name: ResultStore(tmp_path / name, {"of": name}, blocks(ids, 2), arrays) for name in "abcdef"}
+    stores = {
+        name: ResultStore(tmp_path / name, {"of": name}, blocks(ids, 2), arrays)
+        for name in "abcdef"
+    }
     for store in stores.values():
-        for number, part in enumerate(store.parts):
-            store.put(number, maps=np.full((len(part), 2, 3), number / 200))
+        for number, part in enumerate(store.chunks):
+            store.save(number, maps=np.full((len(part), 2, 3), number / 200))
     parse = np.lib.format.read_array
 
     def noted(*arguments, **options):
@@ -199,8 +226,10 @@ def test_parts_are_read_in_one_thread(tmp_path, monkeypatch):
 
     monkeypatch.setattr(np.lib.format, "read_array", noted)
     monkeypatch.setattr("numpy.lib._npyio_impl.format.read_array", noted)
-    monkeypatch.setattr(map_comparisons, "compared", lambda comparison, names, maps, number, tick: np.array(maps))
-    comparison = SimpleNamespace(of=SimpleNamespace(maps=stores))
+    monkeypatch.setattr(
+        map_comparisons, "compared", lambda comparison, names, maps, number, tick: np.array(maps)
+    )
+    comparison = SimpleNamespace(subject=SimpleNamespace(maps=stores))
     for number in range(100):
         (maps,) = map_comparisons.compare_kept(list(stores), [comparison], number, None)
         assert (maps == np.float16(number / 200)).all()

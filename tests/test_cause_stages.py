@@ -62,7 +62,11 @@ def test_csv_files_are_read_as_they_are_meant(studied):
     found = fake_data.check_csv_files(studied.parent / "results")
     names = [model["name"] for model in MODELS]
     bounds = found["tiny/paper/controls/bounds_SyntheticCars.csv"]
-    assert set(bounds.loss_a) == set(bounds.loss_b) == set(bounds.type_b) - {"Ranking", "Classification"} | set(names)
+    assert (
+        set(bounds.loss_a)
+        == set(bounds.loss_b)
+        == set(bounds.type_b) - {"Ranking", "Classification"} | set(names)
+    )
     assert set(bounds.fold_b[bounds.loss_b == "random weights"]) == {-1} and set(
         bounds.fold_b[bounds.loss_b == "Third"]
     ) == {-1}
@@ -74,13 +78,24 @@ def rows_of(settings, name):
 
 
 def test_a_network_that_looks_at_the_backdrop_alone_is_found_out(studied):
-    rows = {(row["loss"], row["region"]): row for row in rows_of(studied, "causes/regions_SyntheticCars")}
+    rows = {
+        (row["loss"], row["region"]): row
+        for row in rows_of(studied, "causes/regions_SyntheticCars")
+    }
     # From the greatest height even the first row is ground, in two of twelve pictures.
-    assert float(rows["Backdrop", "backdrop"]["mass"]) > 0.8 > 2 * float(rows["Whole", "backdrop"]["mass"])
+    assert (
+        float(rows["Backdrop", "backdrop"]["mass"])
+        > 0.8
+        > 2 * float(rows["Whole", "backdrop"]["mass"])
+    )
     assert float(rows["Backdrop", "car"]["mass"]) < 0.03 < float(rows["Whole", "car"]["mass"])
     for name in ("Whole", "Backdrop"):
-        assert sum(float(rows[name, region]["pixels"]) for region in ("car", "ground", "backdrop")) == pytest.approx(1)
-        assert sum(float(rows[name, region]["mass"]) for region in ("car", "ground", "backdrop")) == pytest.approx(1)
+        assert sum(
+            float(rows[name, region]["pixels"]) for region in ("car", "ground", "backdrop")
+        ) == pytest.approx(1)
+        assert sum(
+            float(rows[name, region]["mass"]) for region in ("car", "ground", "backdrop")
+        ) == pytest.approx(1)
 
 
 def test_tests_of_regions_are_of_both_units(studied):
@@ -94,12 +109,19 @@ def test_tests_of_regions_are_of_both_units(studied):
 
 
 def test_it_does_not_move_with_the_car(studied):
-    moved = {(row["loss"], row["property"]): float(row["movement"]) for row in rows_of(studied, "causes/movements")}
+    moved = {
+        (row["loss"], row["property"]): float(row["movement"])
+        for row in rows_of(studied, "causes/movements")
+    }
     assert len(moved) == 4 * 11
     for prop in ("color_hue", "color_sat", "color_val"):
         assert moved["Backdrop", prop] < 0.02 < moved["Whole", prop]
     assert moved["Backdrop", "bg_color_val"] > 0.1
-    carried = {row["property"]: row for row in rows_of(studied, "causes/movements") if row["loss"] == "Backdrop"}
+    carried = {
+        row["property"]: row
+        for row in rows_of(studied, "causes/movements")
+        if row["loss"] == "Backdrop"
+    }
     assert carried["model"]["n_mapped"] == "2" and float(carried["model"]["changed_mass"]) < float(
         carried["model"]["changed_pixels"]
     )
@@ -119,22 +141,32 @@ def test_wrong_neighbors_share_what_the_network_sees(studied):
         if row["unit"] == "model"
     }
     assert float(rows["Backdrop", "bg_color_val"]["low"]) > 0
-    assert float(rows["Backdrop", "rotation_z"]["low"]) < 0 < float(rows["Backdrop", "rotation_z"]["high"])
+    assert (
+        float(rows["Backdrop", "rotation_z"]["low"])
+        < 0
+        < float(rows["Backdrop", "rotation_z"]["high"])
+    )
     for row in rows.values():
-        assert float(row["excess"]) == pytest.approx(float(row["shared"]) - float(row["expected"]), abs=1e-9)
+        assert float(row["excess"]) == pytest.approx(
+            float(row["shared"]) - float(row["expected"]), abs=1e-9
+        )
 
 
 def test_any_two_images_are_explained(studied, tmp_path, run_inside, fails):
     """As the stage explains a pair, under the models that are named; into the figures folder of the settings."""
     file = tmp_path / studied.name
-    file.write_text(studied.read_text().replace(f"figures: {studied.parent}", f"figures: {tmp_path}"))
+    file.write_text(
+        studied.read_text().replace(f"figures: {studied.parent}", f"figures: {tmp_path}")
+    )
     images, script = (
         [str(checkout.ROOT / f"data/sample_cars/images/{n}.jpg") for n in (1, 2)],
         "causes/7_explain_images.py",
     )
     run_inside(script, file, *images, "--models", "Whole", "Third")
     folder = tmp_path / "figures/tiny/paper"
-    assert {path.name for path in folder.iterdir()} == {f"pair_1-2.{ending}" for ending in ("png", "pdf", "txt")}
+    assert {path.name for path in folder.iterdir()} == {
+        f"pair_1-2.{ending}" for ending in ("png", "pdf", "txt")
+    }
     assert (folder / "pair_1-2.txt").read_text().startswith("What makes 1.jpg and 2.jpg alike")
     assert "files of one name" in fails(script, file, images[0], images[0])
     assert "no.png" in fails(script, file, images[0], "no.png")
@@ -159,20 +191,34 @@ def test_bounds_have_all_kinds_of_one_fold(studied):
     for row in rows:
         if row["kind"] == "other noise":
             assert float(row["corrected"]) == pytest.approx(1, abs=1e-9)
-    assert rows_of(studied, "controls/folds_against_losses_SyntheticCars") == []  # there is one fold
+    assert (
+        rows_of(studied, "controls/folds_against_losses_SyntheticCars") == []
+    )  # there is one fold
 
 
 def test_nulls_and_intervals(studied):
     nulls = rows_of(studied, "controls/nulls")
     assert len(nulls) == 44 and {row["permutations"] for row in nulls} == {"50"}
-    scores = {(row["loss"], row["property"]): row for row in rows_of(studied, "properties/nr_precision")}
+    scores = {
+        (row["loss"], row["property"]): row for row in rows_of(studied, "properties/nr_precision")
+    }
     for row in nulls:
-        assert float(row["nr_precision"]) == float(scores[row["loss"], row["property"]]["nr_precision"])
-        assert abs(float(row["null_mean"])) < 4 * float(row["null_std"]) and 1 / 51 - 1e-9 <= float(row["p_value"]) <= 1
-    background = next(row for row in nulls if row["loss"] == "Backdrop" and row["property"] == "bg_color_val")
+        assert float(row["nr_precision"]) == float(
+            scores[row["loss"], row["property"]]["nr_precision"]
+        )
+        assert (
+            abs(float(row["null_mean"])) < 4 * float(row["null_std"])
+            and 1 / 51 - 1e-9 <= float(row["p_value"]) <= 1
+        )
+    background = next(
+        row for row in nulls if row["loss"] == "Backdrop" and row["property"] == "bg_color_val"
+    )
     assert float(background["p_value"]) == pytest.approx(1 / 51)
     for row in rows_of(studied, "controls/intervals"):
-        assert float(row["low"]) <= float(row["nr_precision"]) <= float(row["high"]) and row["low_folds"] == ""
+        assert (
+            float(row["low"]) <= float(row["nr_precision"]) <= float(row["high"])
+            and row["low_folds"] == ""
+        )
         assert float(row["nr_precision"]) == pytest.approx(
             float(scores[row["loss"], row["property"]]["nr_precision"]), abs=1e-6
         )
@@ -180,7 +226,9 @@ def test_nulls_and_intervals(studied):
 
 def test_differences_shrink_with_queries(studied):
     rows = [
-        row for row in rows_of(studied, "controls/differences") if row["property"] == "model" and row["folds"] == "1"
+        row
+        for row in rows_of(studied, "controls/differences")
+        if row["property"] == "model" and row["folds"] == "1"
     ]
     assert [row["queries"] for row in rows] == ["100", "120"]
     assert float(rows[0]["least"]) == pytest.approx(float(rows[1]["least"]) * np.sqrt(1.2))
@@ -188,10 +236,18 @@ def test_differences_shrink_with_queries(studied):
 
 def test_variations(studied):
     rows = rows_of(studied, "controls/variations_SyntheticCars")
-    found = [(row["variation"], row["sigma"], row["samples"], row["base"], row["attribution"]) for row in rows]
-    assert found[0] == ("own", "0.15", "8", "black", "SmoothGrad") and len(set(found)) == len(found) == 9
+    found = [
+        (row["variation"], row["sigma"], row["samples"], row["base"], row["attribution"])
+        for row in rows
+    ]
+    assert (
+        found[0] == ("own", "0.15", "8", "black", "SmoothGrad")
+        and len(set(found)) == len(found) == 9
+    )
     assert {row[4] for row in found} == {"SmoothGrad", "integrated gradients"}
-    assert float(rows[0]["with_own"]) == pytest.approx(1) and all(row["n_models"] == "4" for row in rows)
+    assert float(rows[0]["with_own"]) == pytest.approx(1) and all(
+        row["n_models"] == "4" for row in rows
+    )
     needed = rows_of(studied, "controls/needed_images_SyntheticCars")
     assert {row["samples"] for row in needed} == {"8", "4", "2"}
     by_samples = [float(row["told_apart"]) for row in needed if row["samples"] == "8"]

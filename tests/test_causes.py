@@ -11,7 +11,13 @@ from dml_analysis.datasets.images import Crop
 from dml_analysis.datasets.masks import BACKDROP, CAR, GROUND
 from dml_analysis.metrics import wrong_neighbors
 from dml_analysis.metrics.map_mass import REGIONS, Located, located, region_shares
-from dml_analysis.metrics.shift_sizes import carried, changed_pixels, interval, movements, rank_correlation
+from dml_analysis.metrics.shift_sizes import (
+    carried,
+    changed_pixels,
+    interval,
+    movements,
+    rank_correlation,
+)
 from dml_analysis.paper import Model
 
 
@@ -21,7 +27,8 @@ from dml_analysis.paper import Model
 def test_shares_of_regions_by_hand():
     """A mask of 4 x 4: above backdrop, below ground, in its middle a car of 2 x 2; seen whole in 2 x 2 pixels."""
     mask = np.array(
-        [[BACKDROP] * 4, [BACKDROP, CAR, CAR, BACKDROP], [GROUND, CAR, CAR, GROUND], [GROUND] * 4], np.uint8
+        [[BACKDROP] * 4, [BACKDROP, CAR, CAR, BACKDROP], [GROUND, CAR, CAR, GROUND], [GROUND] * 4],
+        np.uint8,
     )
     car, ground, backdrop = region_shares(mask, Crop(2, (2, 2)))
     assert list(REGIONS) == ["car", "ground", "backdrop"]
@@ -35,7 +42,9 @@ def test_only_what_a_network_sees_counts():
     mask[:, :2] = CAR  # left of what is seen
     mask[:, 2:4] = GROUND
     car, ground, backdrop = region_shares(mask, Crop(4, (4, 4)))
-    assert not car.any() and ground[:, :2].all() and backdrop[:, 2:].all() and not ground[:, 2:].any()
+    assert (
+        not car.any() and ground[:, :2].all() and backdrop[:, 2:].all() and not ground[:, 2:].any()
+    )
 
 
 def test_located_by_hand():
@@ -50,7 +59,11 @@ def test_located_by_hand():
 def test_a_map_without_a_pattern_is_nowhere():
     shares = np.full((2, 3, 4, 4), 1 / 3)
     found = located(np.stack([np.zeros((4, 4)), np.ones((4, 4))]), shares)
-    assert np.isnan(found.mass).all() and np.isnan(found.highest).all() and found.pixels == pytest.approx(1 / 3)
+    assert (
+        np.isnan(found.mass).all()
+        and np.isnan(found.highest).all()
+        and found.pixels == pytest.approx(1 / 3)
+    )
 
 
 def test_a_map_that_looks_at_the_backdrop_alone_is_found_out():
@@ -59,10 +72,16 @@ def test_a_map_that_looks_at_the_backdrop_alone_is_found_out():
     shares = region_shares(mask, Crop(8, (8, 8)))
     of_backdrop = (mask == BACKDROP) * np.linspace(0.5, 1, 64).reshape(8, 8)
     found = located(of_backdrop[None], shares[None])
-    assert found.mass[0] == pytest.approx([0, 0, 1]) and found.highest[0] == pytest.approx([0, 0, 1])
+    assert found.mass[0] == pytest.approx([0, 0, 1]) and found.highest[0] == pytest.approx(
+        [0, 0, 1]
+    )
     assert found.pixels[0] == pytest.approx([12 / 64, 28 / 64, 24 / 64])
-    both = located(np.stack([of_backdrop, 0.1 * of_backdrop[::-1]]), np.stack([shares, shares[:, ::-1]]))
-    assert both.highest == pytest.approx(np.array([[0, 0, 1]] * 2))  # each map has highest pixels of its own
+    both = located(
+        np.stack([of_backdrop, 0.1 * of_backdrop[::-1]]), np.stack([shares, shares[:, ::-1]])
+    )
+    assert both.highest == pytest.approx(
+        np.array([[0, 0, 1]] * 2)
+    )  # each map has highest pixels of its own
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -86,7 +105,9 @@ def test_a_network_that_ignores_a_property_does_not_move_with_it():
     """Embeddings made of two of three hidden numbers: the third does not move them."""
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(40, 3))
-    changed = np.stack([hidden + np.eye(3)[place] * rng.normal(size=(40, 1)) for place in range(3)], axis=1)
+    changed = np.stack(
+        [hidden + np.eye(3)[place] * rng.normal(size=(40, 1)) for place in range(3)], axis=1
+    )
     moved = movements(hidden[:, :2], changed[:, :, :2]).mean(axis=0)
     assert moved[2] == 0 and (moved[:2] > 0.1).all()
 
@@ -108,7 +129,8 @@ def test_rank_correlation_by_hand():
     # ranks 1 2 3 4 and 1 3 2 4: 1 - 6 * 2 / (4 * 15)
     assert rank_correlation([1, 2, 3, 4], [10, 30, 20, 40])[0] == pytest.approx(0.8)
     assert (
-        np.isnan(rank_correlation([1, 1, 1], [1, 2, 3])).all() and np.isnan(rank_correlation([1, np.nan], [1, 2])).all()
+        np.isnan(rank_correlation([1, 1, 1], [1, 2, 3])).all()
+        and np.isnan(rank_correlation([1, np.nan], [1, 2])).all()
     )
 
 
@@ -154,7 +176,9 @@ def test_chance_is_that_of_a_plain_loop():
 def test_excesses_by_hand():
     codes = np.array([[0, 0], [0, 1], [1, 0], [1, 0]])
     found = wrong_neighbors.excesses(np.array([2, 0, 1, 0]), codes, 0)
-    assert found[:, 1] == pytest.approx([1 - 1, np.nan, 0 - 0.5, 1 - 0.5], nan_ok=True)  # the second is right
+    assert found[:, 1] == pytest.approx(
+        [1 - 1, np.nan, 0 - 0.5, 1 - 0.5], nan_ok=True
+    )  # the second is right
     assert np.isnan(found[:, 0]).all()
 
 
@@ -164,8 +188,15 @@ def test_what_errors_share_is_found_and_nothing_else():
     codes = rng.integers(0, [6, 5, 5], size=(n, 3))
     neighbors = np.array([rng.choice(np.flatnonzero((codes[:, 0] != codes[i, 0]) & (codes[:, 1] == codes[i, 1])))
                           for i in range(n)])  # fmt: skip
-    mean, low, high = wrong_neighbors.mean_and_interval(wrong_neighbors.excesses(neighbors, codes, 0)[None], 0)
-    assert mean[1] == pytest.approx(0.8, abs=0.03) and low[1] > 0.7 and low[2] < 0 < high[2] and np.isnan(mean[0])
+    mean, low, high = wrong_neighbors.mean_and_interval(
+        wrong_neighbors.excesses(neighbors, codes, 0)[None], 0
+    )
+    assert (
+        mean[1] == pytest.approx(0.8, abs=0.03)
+        and low[1] > 0.7
+        and low[2] < 0 < high[2]
+        and np.isnan(mean[0])
+    )
 
 
 def test_the_interval_of_chance_holds_zero():
@@ -193,19 +224,28 @@ def test_networks_count_alike():
 def rows_of_groups(backdrop, folds=1):
     """(unit, measure, region) -> row of locate.test_rows; backdrop: name of a model -> the share (images,) of its maps."""
     models = [
-        Model(name, 2020, "Ranking" if name < "M" else "Classification", "Euclidean Distance") for name in backdrop
+        Model(name, 2020, "Ranking" if name < "M" else "Classification", "Euclidean Distance")
+        for name in backdrop
     ]
     settings = SimpleNamespace(whole=SimpleNamespace(models=models))
-    networks = [SimpleNamespace(model=model, fold=fold) for model in models for fold in range(folds)]
+    networks = [
+        SimpleNamespace(model=model, fold=fold) for model in models for fold in range(folds)
+    ]
 
     def share(store):
-        of_backdrop = np.asarray(backdrop[store.of.network.model.name]) + 0.02 * store.of.network.fold
+        of_backdrop = (
+            np.asarray(backdrop[store.subject.network.model.name])
+            + 0.02 * store.subject.network.fold
+        )
         mass = np.stack([0.75 * (1 - of_backdrop), 0.25 * (1 - of_backdrop), of_backdrop], axis=1)
         return Located(mass, mass[:, ::-1], np.full_like(mass, 1 / 3))
 
-    stores = [SimpleNamespace(of=SimpleNamespace(network=each)) for each in networks]
+    stores = [SimpleNamespace(subject=SimpleNamespace(network=each)) for each in networks]
     names = list(map_regions.TESTS)
-    found = [dict(zip(names, row)) for row in map_regions.test_rows(share, settings, stores, map_regions.TESTS)]
+    found = [
+        dict(zip(names, row))
+        for row in map_regions.test_rows(share, settings, stores, map_regions.TESTS)
+    ]
     return {(row["unit"], row["measure"], row["region"]): row for row in found}
 
 
@@ -213,14 +253,27 @@ def test_a_group_that_looks_more_at_the_backdrop_is_found():
     rng = np.random.default_rng(0)
     hard = rng.uniform(0.1, 0.4, 20)  # images differ more than groups do
     noise = {name: rng.uniform(-0.02, 0.02, 20) for name in "ABCXYZ"}
-    rows = rows_of_groups({name: hard + each + 0.05 * (name > "M") for name, each in noise.items()}, folds=2)
+    rows = rows_of_groups(
+        {name: hard + each + 0.05 * (name > "M") for name, each in noise.items()}, folds=2
+    )
     row = rows["images", "mass", "backdrop"]
-    assert (row["group_a"], row["group_b"], row["n_a"], row["n_b"]) == ("Ranking", "Classification", 20, 20)
-    assert row["difference"] == pytest.approx(-0.05, abs=0.01) and row["p_value"] == pytest.approx(2 / 2**20)
+    assert (row["group_a"], row["group_b"], row["n_a"], row["n_b"]) == (
+        "Ranking",
+        "Classification",
+        20,
+        20,
+    )
+    assert row["difference"] == pytest.approx(-0.05, abs=0.01) and row["p_value"] == pytest.approx(
+        2 / 2**20
+    )
     row = rows["models", "mass", "backdrop"]
-    assert (row["n_a"], row["n_b"]) == (3, 3) and row["p_value"] == pytest.approx(2 / 20)  # the least of six models
+    assert (row["n_a"], row["n_b"]) == (3, 3) and row["p_value"] == pytest.approx(
+        2 / 20
+    )  # the least of six models
     assert rows["images", "mass", "car"]["difference"] == pytest.approx(0.75 * 0.05, abs=0.01)
-    assert rows["models", "highest", "backdrop"]["mean_a"] == pytest.approx(rows["models", "mass", "car"]["mean_a"])
+    assert rows["models", "highest", "backdrop"]["mean_a"] == pytest.approx(
+        rows["models", "mass", "car"]["mean_a"]
+    )
     both = np.mean([hard + noise[name] for name in "ABC"]) + 0.01  # of two folds, 0.02 apart
     assert row["mean_a"] == pytest.approx(both)
 
@@ -238,5 +291,9 @@ def test_groups_that_do_not_differ_give_uniform_p_values_on_images():
 def test_an_image_without_a_pattern_counts_in_no_group():
     rows = rows_of_groups({"A": [0.1, 0.2, np.nan, 0.3], "X": [0.2, 0.3, 0.9, 0.4]})
     row = rows["images", "mass", "backdrop"]
-    assert row["n_a"] == 3 and row["mean_a"] == pytest.approx(0.2) and row["mean_b"] == pytest.approx(0.3)
+    assert (
+        row["n_a"] == 3
+        and row["mean_a"] == pytest.approx(0.2)
+        and row["mean_b"] == pytest.approx(0.3)
+    )
     assert row["p_value"] == pytest.approx(0.25)  # all three of one sign: 2 / 8

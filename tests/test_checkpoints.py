@@ -8,7 +8,11 @@ from dml_analysis.config import load_settings
 from dml_analysis.errors import InputError
 from dml_analysis.networks import checkpoints, loading, specifications
 from dml_analysis.networks.bn_inception import bninception_trunk
-from dml_analysis.networks.checkpoint_files import same_file_key, saved_models_folder, untrained_trunk_file
+from dml_analysis.networks.checkpoint_files import (
+    same_file_key,
+    saved_models_folder,
+    untrained_trunk_file,
+)
 from dml_analysis.networks.modules import Embedder, ready_for_inference
 from dml_analysis.networks.specifications import network_of
 
@@ -30,16 +34,31 @@ def load(settings, model=CONTRASTIVE):
 
 
 def test_layout(folder, settings):
-    assert folder == settings.paths["models"] / "rendered_cars_contrastive" / "Test50_50_Partitions4_0" / "saved_models"
-    trunk, embedder = (torch.load(folder / f"{part}_best.pth", weights_only=True) for part in ("trunk", "embedder"))
+    assert (
+        folder
+        == settings.paths["models"]
+        / "rendered_cars_contrastive"
+        / "Test50_50_Partitions4_0"
+        / "saved_models"
+    )
+    trunk, embedder = (
+        torch.load(folder / f"{part}_best.pth", weights_only=True) for part in ("trunk", "embedder")
+    )
     assert not [name for name in trunk if name.startswith("last_linear")]
-    assert sorted(embedder) == ["last_linear.bias", "last_linear.weight", "net.0.bias", "net.0.weight"]
+    assert sorted(embedder) == [
+        "last_linear.bias",
+        "last_linear.weight",
+        "net.0.bias",
+        "net.0.weight",
+    ]
     assert embedder["net.0.weight"].shape == (128, 1024)
 
 
 def test_trunk_is_a_hard_link(trained):
     settings = load_settings(trained / "tiny.yaml")
-    folders = [saved_models_folder(settings, model, "RenderedCars", 0) for model in settings.models[:2]]
+    folders = [
+        saved_models_folder(settings, model, "RenderedCars", 0) for model in settings.models[:2]
+    ]
     trunks = {same_file_key(folder / "trunk_best.pth") for folder in folders}
     assert trunks == {same_file_key(untrained_trunk_file(settings))}
     assert len({same_file_key(folder / "embedder_best.pth") for folder in folders}) == 2
@@ -70,9 +89,15 @@ def test_folded_batchnorm(settings):
     """The same features, up to rounding."""
     network = network_of(settings, CONTRASTIVE, "RenderedCars", 0)
     images = torch.randn(2, 3, 227, 227, dtype=torch.float64) * 50
-    trunks = [checkpoints.fill(bninception_trunk(), network.files()[0]).eval(), network.trunk().module]
+    trunks = [
+        checkpoints.fill(bninception_trunk(), network.files()[0]).eval(),
+        network.trunk().module,
+    ]
     trunks += [network.trunk("meta").module, network.trunk(folded=False).module]
-    norms = [sum(isinstance(module, torch.nn.BatchNorm2d) for module in trunk.modules()) for trunk in trunks]
+    norms = [
+        sum(isinstance(module, torch.nn.BatchNorm2d) for module in trunk.modules())
+        for trunk in trunks
+    ]
     assert norms == [69, 0, 0, 69]
     plain, folded = (trunk.double()(images) for trunk in trunks[:2])
     torch.testing.assert_close(plain, folded, rtol=0, atol=1e-4 * plain.abs().max().item())
@@ -83,7 +108,10 @@ def test_bfloat16(settings):
     images = torch.randn(2, 3, 227, 227) * 50
     found = []
     for precision in ("float32", "bf16"):
-        network, some = load(settings.model_copy(update={"precision": precision})), images.clone().requires_grad_()
+        network, some = (
+            load(settings.model_copy(update={"precision": precision})),
+            images.clone().requires_grad_(),
+        )
         embeddings = network(some)
         (gradients,) = torch.autograd.grad(embeddings.square().sum(), some)
         assert embeddings.dtype == gradients.dtype == torch.float32
@@ -102,30 +130,43 @@ def test_epoch_in_the_file_name(settings, folder):
 
 
 def test_none_is_seeded_by_fold(settings):
-    weights = [loading.load_embedder(None, 1024, 128, settings.seed, fold).net[0].weight for fold in (0, 0, 1)]
+    weights = [
+        loading.load_embedder(None, 1024, 128, settings.seed, fold).net[0].weight
+        for fold in (0, 0, 1)
+    ]
     torch.testing.assert_close(weights[0], weights[1])
     assert not torch.allclose(weights[0], weights[2])
-    assert loading.load_embedder(None, 1024, 128, settings.seed + 1, 0).net[0].weight[0, 0] != weights[0][0, 0]
+    assert (
+        loading.load_embedder(None, 1024, 128, settings.seed + 1, 0).net[0].weight[0, 0]
+        != weights[0][0, 0]
+    )
 
 
 def test_imagenet_file(settings, tmp_path):
     """The ImageNet file has a classification layer, and some copies have BatchNorm tensors of shape [1, C]."""
     state = bninception_trunk().state_dict()
-    state = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    state = {
+        name: value for name, value in state.items() if not name.endswith("num_batches_tracked")
+    }
     for name in state:
         if "_bn." in name:
             state[name] = state[name][None]
     state |= {"last_linear.weight": torch.zeros(1000, 1024), "last_linear.bias": torch.zeros(1000)}
     file = tmp_path / "bn_inception.pth"
     torch.save(state, file)
-    settings = settings.model_copy(update={"training": None, "paths": settings.paths | {"imagenet_trunk": file}})
+    settings = settings.model_copy(
+        update={"training": None, "paths": settings.paths | {"imagenet_trunk": file}}
+    )
     loaded = load(settings, NONE).trunk.state_dict()
     torch.testing.assert_close(loaded["conv1_7x7_s2.weight"], state["conv1_7x7_s2.weight"])
 
 
 def test_none_without_its_trunk(settings):
     settings = settings.model_copy(
-        update={"training": None, "paths": settings.paths | {"imagenet_trunk": settings.results / "x.pth"}}
+        update={
+            "training": None,
+            "paths": settings.paths | {"imagenet_trunk": settings.results / "x.pth"},
+        }
     )
     with pytest.raises(InputError, match="x.pth: missing"):
         load(settings, NONE)

@@ -28,11 +28,22 @@ def test_by_hand():
     assert [name for _, name in rows.index] == ["B", "A"] * 2
     # A at its best validation looks: (.5 + .4) / 2, and at its best on test: (.7 + .4) / 2; B both times .48
     a, b = rows.loc["precision_at_1", "A"], rows.loc["precision_at_1", "B"]
-    assert a[["chosen_on_validation", "chosen_on_test", "gain_by_peeking"]].tolist() == pytest.approx([0.45, 0.55, 0.1])
-    assert a[["n_folds", "rank_on_validation", "rank_on_test", "rank_change"]].tolist() == [2, 2, 1, 1]
-    assert b[["chosen_on_validation", "chosen_on_test", "rank_change"]].tolist() == pytest.approx([0.48, 0.48, -1])
+    assert a[
+        ["chosen_on_validation", "chosen_on_test", "gain_by_peeking"]
+    ].tolist() == pytest.approx([0.45, 0.55, 0.1])
+    assert a[["n_folds", "rank_on_validation", "rank_on_test", "rank_change"]].tolist() == [
+        2,
+        2,
+        1,
+        1,
+    ]
+    assert b[["chosen_on_validation", "chosen_on_test", "rank_change"]].tolist() == pytest.approx(
+        [0.48, 0.48, -1]
+    )
     # MAP@R: A (.2 + .3) / 2 both times, B .4
-    assert rows.loc["map_at_r", "A"][["chosen_on_validation", "gain_by_peeking"]].tolist() == pytest.approx([0.25, 0])
+    assert rows.loc["map_at_r", "A"][
+        ["chosen_on_validation", "gain_by_peeking"]
+    ].tolist() == pytest.approx([0.25, 0])
 
 
 def test_the_script(whole, tiles, run_inside):  # noqa: F811

@@ -23,19 +23,33 @@ CROPS = [BN_INCEPTION, RESNET, WHOLE, SMALL, SQUEEZED, WIDE]
 
 
 def torchvision(crop, *more, interpolation=InterpolationMode.BILINEAR):
-    steps = [transforms.Resize(crop.resized, interpolation), transforms.CenterCrop(crop.size), transforms.ToTensor()]
+    steps = [
+        transforms.Resize(crop.resized, interpolation),
+        transforms.CenterCrop(crop.size),
+        transforms.ToTensor(),
+    ]
     return transforms.Compose([*steps, *more])
 
 
 @pytest.mark.parametrize(
-    "crop", [*CROPS, Crop(292, (260, 260)), Crop(235, (224, 224)), Crop(512, (448, 448)), Crop(33, (17, 31))]
+    "crop",
+    [
+        *CROPS,
+        Crop(292, (260, 260)),
+        Crop(235, (224, 224)),
+        Crop(512, (448, 448)),
+        Crop(33, (17, 31)),
+    ],
 )
 @pytest.mark.parametrize(
-    "interpolation", [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.NEAREST]
+    "interpolation",
+    [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.NEAREST],
 )
 def test_crop_is_measured(crop, interpolation):
     normalized = torchvision(
-        crop, transforms.Normalize((0.48, 0.45, 0.4), (0.22, 0.23, 0.2)), interpolation=interpolation
+        crop,
+        transforms.Normalize((0.48, 0.45, 0.4), (0.22, 0.23, 0.2)),
+        interpolation=interpolation,
     )
     assert measured_crop(normalized) == crop
 
@@ -85,7 +99,10 @@ def test_a_bright_square_comes_out_in_the_same_place(image_size, crops):
     left, top = 0.3 * image_size[0], 0.4 * image_size[1]
     box = (left, top, left + 0.2 * min(image_size), top + 0.25 * min(image_size))
     part, grid = brought_together(crops, image_size)
-    first, second = (laid_on_grid(square_map(image_size, crop, box), crop, image_size, part, grid) for crop in crops)
+    first, second = (
+        laid_on_grid(square_map(image_size, crop, box), crop, image_size, part, grid)
+        for crop in crops
+    )
     assert first.shape == second.shape == grid
     centers = [(np.indices(grid) * each).sum(axis=(1, 2)) / each.sum() for each in (first, second)]
     assert np.abs(centers[0] - centers[1]).max() < 0.5  # of a pixel of the coarser map
@@ -122,7 +139,9 @@ def test_pairs_of_one_crop_stay_as_they_are():
             for crop in crops]  # fmt: skip
     correlation, jsd = compare(maps, 2, lambda ticks: None, crops, sizes)
     for found, alone in zip((correlation, jsd), all_pairs(np.array([maps[0], maps[2]]), 2)):
-        np.testing.assert_array_equal(found[:, [0, 0, 2], [0, 2, 2]], alone[:, [0, 0, 1], [0, 1, 1]])
+        np.testing.assert_array_equal(
+            found[:, [0, 0, 2], [0, 2, 2]], alone[:, [0, 0, 1], [0, 1, 1]]
+        )
     assert (correlation[:, 0, 1] > 0.9).all() and (correlation[:, 1, 3] > 0.9).all()
     np.testing.assert_array_equal(correlation, correlation.swapaxes(1, 2))
     np.testing.assert_array_equal(np.einsum("naa->na", correlation), 1)

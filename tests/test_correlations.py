@@ -19,10 +19,14 @@ def test_by_hand():
     assert correlation(x, y, methods, "spearman", 0).value == pytest.approx(1.5 / 3**0.5)
 
 
-@pytest.mark.parametrize("place", [np.arange(12), np.repeat(np.arange(6), 2), np.array([0, 1, 2] * 4)])
+@pytest.mark.parametrize(
+    "place", [np.arange(12), np.repeat(np.arange(6), 2), np.array([0, 1, 2] * 4)]
+)
 def test_methods_that_are_drawn_are_so_many_copies(place):
     drawn = RNG.integers(0, 4, size=(5, place.max() + 1))
-    for row, pearson, spearman in zip(drawn[:, place], _pearson(X, Y, place, drawn), _spearman(X, Y, place, drawn)):
+    for row, pearson, spearman in zip(
+        drawn[:, place], _pearson(X, Y, place, drawn), _spearman(X, Y, place, drawn)
+    ):
         x, y = np.repeat(X, row), np.repeat(Y, row)
         assert pearson == pytest.approx(scipy.stats.pearsonr(x, y).statistic)
         assert spearman == pytest.approx(scipy.stats.spearmanr(x, y).statistic)
@@ -30,7 +34,9 @@ def test_methods_that_are_drawn_are_so_many_copies(place):
 
 def test_ranks_by_hand():
     # 5, 5, 7 and 7 once more: the fives share ranks 1 and 2, the sevens 3 and 4
-    assert _ranks(np.array([7.0, 5.0]), np.array([0, 1]), np.array([[2, 2]])).tolist() == [[3.5, 1.5]]
+    assert _ranks(np.array([7.0, 5.0]), np.array([0, 1]), np.array([[2, 2]])).tolist() == [
+        [3.5, 1.5]
+    ]
 
 
 def test_ranks_are_scipys():
@@ -43,7 +49,9 @@ def test_ranks_are_scipys():
 def test_whole_methods_are_drawn():
     """Copies of a method's points add nothing to what is known: the interval stays that of six methods."""
     few = correlation(X[::2], Y[::2], METHODS[::2], "pearson", 1)
-    many = correlation(np.repeat(X[::2], 50), np.repeat(Y[::2], 50), np.repeat(METHODS[::2], 50), "pearson", 1)
+    many = correlation(
+        np.repeat(X[::2], 50), np.repeat(Y[::2], 50), np.repeat(METHODS[::2], 50), "pearson", 1
+    )
     assert many == pytest.approx(few)
     alone = correlation(np.repeat(X[::2], 50), np.repeat(Y[::2], 50), np.arange(300), "pearson", 1)
     assert alone.high - alone.low < 0.5 * (few.high - few.low)
@@ -54,7 +62,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     rng, held = np.random.default_rng(0), 0
     for trial in range(200):
         x, noise = rng.normal(size=(2, 40))
-        found = correlation(x, 0.5 * x + 0.75**0.5 * noise, np.arange(40), "pearson", trial, resamples=500)
+        found = correlation(
+            x, 0.5 * x + 0.75**0.5 * noise, np.arange(40), "pearson", trial, resamples=500
+        )
         held += found.low <= 0.5 <= found.high
     assert 176 <= held <= 199
 
@@ -64,8 +74,12 @@ def test_what_cannot_be_said_is_nan(kind):
     assert np.isnan(correlation([1, 1, 1], [1, 2, 3], ["a", "b", "c"], kind, 0)).all()
     few = correlation([1, 2, 3], [1, 2, 4], ["a", "b", "c"], kind, 0)
     assert few.value > 0.9 and np.isnan([few.low, few.high]).all()
-    assert correlation([*X, np.inf], [*Y, 0], [*METHODS, "g"], kind, 0) == correlation(X, Y, METHODS, kind, 0)
-    assert correlation([*X, 0], [*Y, np.inf], [*METHODS, "g"], kind, 0) == correlation(X, Y, METHODS, kind, 0)
+    assert correlation([*X, np.inf], [*Y, 0], [*METHODS, "g"], kind, 0) == correlation(
+        X, Y, METHODS, kind, 0
+    )
+    assert correlation([*X, 0], [*Y, np.inf], [*METHODS, "g"], kind, 0) == correlation(
+        X, Y, METHODS, kind, 0
+    )
     assert np.isnan(correlation([], [], [], kind, 0)).all()
 
 

@@ -30,7 +30,9 @@ def test_scenes_share_no_draw_with_other_frames_and_hang_on_the_seed():
     first = [sampling.draw_counterfactual(1 + 12 * scene, 0) for scene in range(300)]
     assert first != [sampling.draw_counterfactual(1 + 12 * scene, 1) for scene in range(300)]
     for prop in paper.PROPERTIES:
-        same = np.mean([a[prop.name] == sampling.draw(1 + i, 0)[prop.name] for i, a in enumerate(first)])
+        same = np.mean(
+            [a[prop.name] == sampling.draw(1 + i, 0)[prop.name] for i, a in enumerate(first)]
+        )
         assert abs(same - 1 / len(prop.values)) < 4 * np.sqrt(1 / len(prop.values) / 300), prop.name
 
 
@@ -39,7 +41,10 @@ def test_new_values_are_drawn_evenly(place):
     """How many steps a new value is from the old one, round the list: each number of steps equally often."""
     values, steps = paper.PROPERTIES[place].values, []
     for scene in range(1500):
-        old, new = (sampling.draw_counterfactual(frame + 12 * scene, 0)[NAMES[place]] for frame in (1, 2 + place))
+        old, new = (
+            sampling.draw_counterfactual(frame + 12 * scene, 0)[NAMES[place]]
+            for frame in (1, 2 + place)
+        )
         steps.append((values.index(new) - values.index(old)) % len(values))
     counts = np.bincount(steps, minlength=len(values))
     assert counts[0] == 0 and scipy.stats.chisquare(counts[1:]).pvalue > 0.001
@@ -50,7 +55,9 @@ def test_the_shipped_scenes_are_what_seed_0_draws():
     assert [row["frame"] for row in rows] == [str(frame) for frame in range(1, 241)]
     for row in rows:
         values = sampling.draw_counterfactual(int(row["frame"]), 0)
-        assert {name: row[name] for name in NAMES} == {key: str(value) for key, value in values.items()}
+        assert {name: row[name] for name in NAMES} == {
+            key: str(value) for key, value in values.items()
+        }
     files = [path for path in SHIPPED.rglob("[!.]*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 2e6 and len(files) == 2 * 240 + 2
 
@@ -74,8 +81,12 @@ def scenes(tmp_path):
 def test_scenes_as_they_are_read(scenes):
     found = counterfactuals.scenes(settings_of(scenes))
     assert [scene.base.image_id for scene in found] == ["1", "13"]
-    assert {name: item.image_id for name, item in found[1].changed.items()} == dict(zip(NAMES, map(str, range(14, 25))))
-    assert [item.image_id for item in counterfactuals.items_of(found)] == [str(frame) for frame in range(1, 25)]
+    assert {name: item.image_id for name, item in found[1].changed.items()} == dict(
+        zip(NAMES, map(str, range(14, 25)))
+    )
+    assert [item.image_id for item in counterfactuals.items_of(found)] == [
+        str(frame) for frame in range(1, 25)
+    ]
     assert counterfactuals.scenes(settings_of(scenes), 1) == found[:1]
 
 
@@ -84,7 +95,11 @@ def test_scenes_as_they_are_read(scenes):
     [
         ("\n24,", "\n25,", "24.jpg: has no row|25.png: image is missing"),
         (None, None, "23 frames are not complete sets of 12"),
-        ("swap", None, "frame 2 should differ from frame 1 in model alone, but differs in rotation_z"),
+        (
+            "swap",
+            None,
+            "frame 2 should differ from frame 1 in model alone, but differs in rotation_z",
+        ),
         ("same", None, "frame 2 should differ from frame 1 in model alone, but differs in nothing"),
     ],
 )

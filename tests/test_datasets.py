@@ -25,25 +25,36 @@ from tests.conftest import forget
 def settings(tmp_path, monkeypatch):
     """Settings whose datasets all live in tmp_path, with image counts that are not checked."""
     monkeypatch.setattr(
-        readers, "SPLITS", {name: split._replace(images=None) for name, split in readers.SPLITS.items()}
+        readers,
+        "SPLITS",
+        {name: split._replace(images=None) for name, split in readers.SPLITS.items()},
     )
     return Settings(name="test", paths=checkout.PATHS | dict.fromkeys(paper.DATASETS, tmp_path))
 
 
 def test_cars196_in_one_folder(settings, tmp_path):
     names = [f"car_ims/{i:06}.jpg" for i in range(1, 5)]
-    mock_inputs.annotations(tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]})
+    mock_inputs.annotations(
+        tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]}
+    )
     items = readers.load_items(settings, "Cars196", "test")
-    assert [(item.image_id, item.label) for item in items] == [("car_ims/000003.jpg", 98), ("car_ims/000004.jpg", 195)]
+    assert [(item.image_id, item.label) for item in items] == [
+        ("car_ims/000003.jpg", 98),
+        ("car_ims/000004.jpg", 195),
+    ]
     assert items[0].path == tmp_path / "car_ims/000003.jpg"
-    assert [item.label for item in readers.load_items(settings, "Cars196", "validation", fold=0)] == [97]
+    assert [
+        item.label for item in readers.load_items(settings, "Cars196", "validation", fold=0)
+    ] == [97]
     assert [item.label for item in readers.load_items(settings, "Cars196", "train", fold=0)] == [0]
 
 
 def test_cars196_with_devkit(settings, tmp_path):
     for part, classes in [("train_annos", [1, 150]), ("test_annos_withlabels", [2, 151])]:
         mock_inputs.annotations(
-            tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg", "00002.jpg"], **{"class": classes}
+            tmp_path / "devkit" / f"cars_{part}.mat",
+            fname=["00001.jpg", "00002.jpg"],
+            **{"class": classes},
         )
     ids = [item.image_id for item in readers.load_items(settings, "Cars196", "test")]
     assert ids == ["cars_train/00002.jpg", "cars_test/00002.jpg"]
@@ -52,8 +63,12 @@ def test_cars196_with_devkit(settings, tmp_path):
 def test_cars196_as_kaggle_packs_it(settings, tmp_path):
     """Folders doubled, and cars_annos.mat beside them, whose images are those of the other layout."""
     for part, classes in [("train_annos", [150]), ("test_annos_withlabels", [151])]:
-        mock_inputs.annotations(tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes})
-    mock_inputs.annotations(tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]})
+        mock_inputs.annotations(
+            tmp_path / "devkit" / f"cars_{part}.mat", fname=["00001.jpg"], **{"class": classes}
+        )
+    mock_inputs.annotations(
+        tmp_path / "cars_annos.mat", relative_im_path=["car_ims/000001.jpg"], **{"class": [1]}
+    )
     for part in ("cars_train", "cars_test"):
         (tmp_path / part / part).mkdir(parents=True)
     items = readers.load_items(settings, "Cars196", "test")
@@ -70,21 +85,27 @@ def test_cub200(settings, tmp_path):
 
 def test_sop(settings, tmp_path):
     header = "image_id class_id super_class_id path\n"
-    (tmp_path / "Ebay_train.txt").write_text(header + "1 1 1 chair_final/1.JPG\n2 11318 1 chair_final/2.JPG\n")
+    (tmp_path / "Ebay_train.txt").write_text(
+        header + "1 1 1 chair_final/1.JPG\n2 11318 1 chair_final/2.JPG\n"
+    )
     (tmp_path / "Ebay_test.txt").write_text(header + "3 11319 1 chair_final/3.JPG\n")
     (item,) = readers.load_items(settings, "SOP", "test")
     assert item == ("chair_final/3.JPG", tmp_path / "chair_final/3.JPG", 11318)
 
 
 @pytest.mark.parametrize(
-    "dataset, sizes", [("Cars196", [24] * 4), ("CUB200", [25] * 4), ("SOP", [2829] * 4), ("RenderedCars", [6] * 4)]
+    "dataset, sizes",
+    [("Cars196", [24] * 4), ("CUB200", [25] * 4), ("SOP", [2829] * 4), ("RenderedCars", [6] * 4)],
 )
 def test_validation_folds(settings, tmp_path, dataset, sizes):
     """The Reality Check's blocks, each inside the first half and apart from the others."""
     split = readers.split_of(settings, dataset)
     blocks = [set(range(first, last)) for first, last in split.validation]
     assert [len(block) for block in blocks] == sizes
-    assert len(set.union(*blocks)) == sum(sizes) and max(set.union(*blocks)) == split.training_classes - 1
+    assert (
+        len(set.union(*blocks)) == sum(sizes)
+        and max(set.union(*blocks)) == split.training_classes - 1
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -94,7 +115,9 @@ def write_cub200(folder, labels):
     """The annotations of CUB200 with an image for each of the labels, which count from 1."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = list(enumerate(labels, start=1))
-    (folder / "images.txt").write_text("".join(f"{n} {label:03}.Bird/{n}.jpg\n" for n, label in rows))
+    (folder / "images.txt").write_text(
+        "".join(f"{n} {label:03}.Bird/{n}.jpg\n" for n, label in rows)
+    )
     (folder / "image_class_labels.txt").write_text("".join(f"{n} {label}\n" for n, label in rows))
 
 
@@ -112,7 +135,9 @@ def strict(tmp_path):
 def test_a_whole_dataset(strict, tmp_path):
     write_cub200(tmp_path, whole_cub200())
     assert len(readers.load_items(strict, "CUB200", "test")) == 5_924
-    assert {item.label for item in readers.load_items(strict, "CUB200", "validation", fold=2)} == set(range(25, 50))
+    assert {
+        item.label for item in readers.load_items(strict, "CUB200", "validation", fold=2)
+    } == set(range(25, 50))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +172,13 @@ def test_part_of_the_rendered_cars(strict, tmp_path):
     fake_data.make_cars(tmp_path, 6)
     (tmp_path / "images" / "4.png").unlink()
     items, table = readers.rendered_cars(strict.model_copy(update={"allow_partial": True}))
-    assert [item.image_id for item in items] == ["1", "2", "3", "5", "6"] and list(table.index) == [1, 2, 3, 5, 6]
+    assert [item.image_id for item in items] == ["1", "2", "3", "5", "6"] and list(table.index) == [
+        1,
+        2,
+        3,
+        5,
+        6,
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -161,7 +192,9 @@ def test_a_folder_inside_the_folder(settings, tmp_path, inside):
 
 
 def test_names_with_spaces_and_letters_of_any_language(settings, tmp_path):
-    (tmp_path / "images.txt").write_text("1 101.Bird/a b.jpg\n2 102.Vögel/Дрозд.jpg\n", encoding="utf-8")
+    (tmp_path / "images.txt").write_text(
+        "1 101.Bird/a b.jpg\n2 102.Vögel/Дрозд.jpg\n", encoding="utf-8"
+    )
     (tmp_path / "image_class_labels.txt").write_text("1 101\n2 102\n")
     items = readers.load_items(settings, "CUB200", "test")
     assert [item.image_id for item in items] == ["101.Bird/a b.jpg", "102.Vögel/Дрозд.jpg"]
@@ -182,10 +215,16 @@ def test_rendered_cars(settings, tmp_path):
     codes = readers.property_codes(table)
     same = table.sun_elevation.to_numpy()[:, None] == table.sun_elevation.to_numpy()
     np.testing.assert_array_equal(codes[:, 9, None] == codes[:, 9], same)
-    labels = {item.image_id: item.label for item in readers.load_items(settings, "RenderedCars", "test")}
+    labels = {
+        item.image_id: item.label for item in readers.load_items(settings, "RenderedCars", "test")
+    }
     assert min(labels.values()) >= 24
     seen = table.loc[[int(i) for i in labels], "model"].unique()
-    assert set(seen) <= {"Mercedes Benz 300sel", "Range Rover Evoque", "Tesla Model S"}  # the last three by name
+    assert set(seen) <= {
+        "Mercedes Benz 300sel",
+        "Range Rover Evoque",
+        "Tesla Model S",
+    }  # the last three by name
 
 
 def test_other_cars_declare_their_values(settings, tmp_path):
@@ -193,7 +232,9 @@ def test_other_cars_declare_their_values(settings, tmp_path):
     fake_data.make_cars(tmp_path, 60)
     lines = (tmp_path / "samples.csv").read_text().replace("Ferrari Enzo", "Bus").splitlines()
     rows = [line for line in lines if line.split(",")[1] in ("model", "Bus", "Tesla Model S")]
-    (tmp_path / "samples.csv").write_text("\n".join(rows))  # without an end of line, as some programs leave it
+    (tmp_path / "samples.csv").write_text(
+        "\n".join(rows)
+    )  # without an end of line, as some programs leave it
     (tmp_path / "properties.csv").write_text(
         "property,values\nmodel,Tesla Model S|Bus\ncolor_hue,0|.1|0.2|0.3|0.4|0.5|0.6|0.7|0.8|0.9\n"
     )
@@ -211,7 +252,9 @@ def test_other_cars_declare_their_values(settings, tmp_path):
     table = readers.rendered_cars(settings)[1]
     tested = readers.load_items(settings, "RenderedCars", "test")
     assert {table.model[int(item.image_id)] for item in tested} == {"Tesla Model S"}
-    assert [item.label for item in tested] == [8 + table.rotation_z[int(item.image_id)] // 45 for item in tested]
+    assert [item.label for item in tested] == [
+        8 + table.rotation_z[int(item.image_id)] // 45 for item in tested
+    ]
     (table5,) = [entry for entry in ENTRIES if entry.name == "table5"]
     assert table5.make(settings, None, "table5").cells[0][0].text == "Tesla Model S, Bus"
 
@@ -225,8 +268,16 @@ def test_synthetic_cars(settings, tmp_path):
     rows = [",".join([row[0], models[number % 20], *row[2:]]) for number, row in enumerate(rows)]
     (tmp_path / "samples.csv").write_text("\n".join([lines[0], *rows]))
     (tmp_path / "properties.csv").write_text(f"property,values\nmodel,{'|'.join(models)}\n")
-    assert readers.split_of(settings, "SyntheticCars")[2:] == (None, 10, 10, ((7, 10), (0, 2), (2, 5), (5, 7)))
-    parts = [readers.load_items(settings, "SyntheticCars", part, 0) for part in ("train", "validation", "test")]
+    assert readers.split_of(settings, "SyntheticCars")[2:] == (
+        None,
+        10,
+        10,
+        ((7, 10), (0, 2), (2, 5), (5, 7)),
+    )
+    parts = [
+        readers.load_items(settings, "SyntheticCars", part, 0)
+        for part in ("train", "validation", "test")
+    ]
     labels = [[item.label for item in items] for items in parts]
     assert labels == [[*range(7)] * 2, [7, 8, 9] * 2, [*range(10, 20)] * 2]
     assert [item.image_id for item in parts[1]] == ["8", "9", "10", "28", "29", "30"]
@@ -235,13 +286,16 @@ def test_synthetic_cars(settings, tmp_path):
 def test_too_few_models_to_train_on(settings, tmp_path):
     fake_data.make_cars(tmp_path, 6)
     with pytest.raises(
-        InputError, match="6 car models are too few to train and test on; add some, at least 16 are needed"
+        InputError,
+        match="6 car models are too few to train and test on; add some, at least 16 are needed",
     ):
         readers.load_items(settings, "SyntheticCars", "test")
 
 
 def own(settings, folder):
-    return settings.model_copy(update={"datasets": ["Mine"], "paths": settings.paths | {"Mine": folder}})
+    return settings.model_copy(
+        update={"datasets": ["Mine"], "paths": settings.paths | {"Mine": folder}}
+    )
 
 
 def test_a_dataset_of_ones_own(settings, tmp_path):
@@ -252,7 +306,9 @@ def test_a_dataset_of_ones_own(settings, tmp_path):
     (tmp_path / "mine/class00/.0.png").write_text("a shadow of macOS")
     (tmp_path / "mine/.cache").mkdir()
     items = readers.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
-    assert [item.label for item in items] == [label for label in range(8, 16) for _ in range(3)] + [16] * 3
+    assert [item.label for item in items] == [label for label in range(8, 16) for _ in range(3)] + [
+        16
+    ] * 3
     assert items[0].image_id == "class08/0.png" and items[0].path == tmp_path / "mine/class08/0.png"
     validation = readers.load_items(own(settings, tmp_path / "mine"), "Mine", "validation", 2)
     assert {item.label for item in validation} == {2, 3}
@@ -297,9 +353,13 @@ def test_network_input_is_bgr_less_the_mean():
     )
 
 
-@pytest.mark.parametrize("size", [(256, 256), (300, 400), (641, 333), (227, 1000), (100, 131), (512, 511), (257, 600)])
+@pytest.mark.parametrize(
+    "size", [(256, 256), (300, 400), (641, 333), (227, 1000), (100, 131), (512, 511), (257, 600)]
+)
 def test_crop_is_that_of_torchvision(size):
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    image = Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    )
     theirs = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(227)])(image)
     np.testing.assert_array_equal(np.asarray(cropped(image, BN_INCEPTION.crop)), np.asarray(theirs))
 

@@ -10,7 +10,17 @@ import pytest
 
 from dml_analysis.files import atomic_files
 from tests.conftest import ROOT, snapshot
-from tests.test_bad_input import EMBED, EVALUATE, MAPS, PLOT, PLOT_EMBEDDINGS, SCORE, SCORE_TABLES, TABLES, TRAIN
+from tests.test_bad_input import (
+    EMBED,
+    EVALUATE,
+    MAPS,
+    PLOT,
+    PLOT_EMBEDDINGS,
+    SCORE,
+    SCORE_TABLES,
+    TABLES,
+    TRAIN,
+)
 
 
 def mounts(*options):
@@ -25,7 +35,11 @@ def disk(tmp_path_factory):
     def small(folder, size):
         kept = shutil.move(folder, tmp_path_factory.mktemp("kept")) if folder.exists() else None
         folder.mkdir()
-        if os.name != "posix" or os.geteuid() or not mounts("-t", "tmpfs", "-o", f"size={size}", "none", str(folder)):
+        if (
+            os.name != "posix"
+            or os.geteuid()
+            or not mounts("-t", "tmpfs", "-o", f"size={size}", "none", str(folder))
+        ):
             pytest.skip("takes root, who may mount a disk")
         put.append(folder)
         if kept:
@@ -65,7 +79,9 @@ def test_results_on_a_full_disk(copy, disk, unaware, fails, run_inside, script, 
     disk(copy / "results", 10**8)
     fill(copy / "results", leave)
     line = fails(script, copy / "tiny.yaml")
-    assert "No space left on device; finished work is saved" in line and str(copy / "results") in line
+    assert (
+        "No space left on device; finished work is saved" in line and str(copy / "results") in line
+    )
     (copy / "results/filling").unlink()
     now = snapshot(copy / "results")
     assert set(kept.items()) <= set(now.items()) and set(now.items()) <= set(before.items())
@@ -104,7 +120,11 @@ def test_read_only_disk(copy, disk, fails, script):
 def test_read_only_checkout(tmp_path, disk):
     """Where there is no place for compiled code beside it, it is kept in the home folder."""
     checkout = disk(tmp_path / "checkout", 10**8)
-    shutil.copytree(ROOT / "dml_analysis", checkout / "dml_analysis", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "dml_analysis",
+        checkout / "dml_analysis",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     shutil.copy(ROOT / "utils.py", checkout)
     assert mounts("-o", "remount,ro", str(checkout))
     code = (
@@ -114,7 +134,9 @@ def test_read_only_checkout(tmp_path, disk):
     environment = os.environ | {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
         environment.pop(name, None)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=checkout, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=checkout, env=environment
+    )
     assert done.returncode == 0, done.stderr
     assert np.array_equal(np.array(done.stdout.strip("[]\n").split(), float), [1])
     assert list(tmp_path.rglob(".cache/**/*.nbi"))

@@ -33,14 +33,20 @@ def measures(car):
 
 def words(car):
     """What a car's parts are, without where they are."""
-    parts = [(type(each).__name__, each.material, getattr(each, "view", "")) for each in car.details]
+    parts = [
+        (type(each).__name__, each.material, getattr(each, "view", "")) for each in car.details
+    ]
     return (*parts, car.spokes, car.hood, car.rims, len(car.windows))
 
 
 def test_a_car_depends_on_nothing_but_number_and_seed(cars):
     assert sampled_cars.drawn_car(7, 0) == cars[7] != sampled_cars.drawn_car(7, 1)
     assert sampled_cars.drawn_car(1000, 0)  # without the 999 before it
-    assert [sampled_cars.number_of(sampled_cars.name_of(number)) for number in (1, 96, 1000)] == [1, 96, 1000]
+    assert [sampled_cars.number_of(sampled_cars.name_of(number)) for number in (1, 96, 1000)] == [
+        1,
+        96,
+        1000,
+    ]
 
 
 def test_every_body_type_comes_equally_often():
@@ -110,7 +116,12 @@ def test_parts_are_at_the_car(cars):
                 assert 0.08 < part.centre[2] - part.size[2] / 2, (number, part)
             else:
                 points = np.array(part.path if isinstance(part, Line) else part.corners)
-                limits = {"top": (half, width), "side": (half, 3), "front": (width, 3), "rear": (width, 3)}[part.view]
+                limits = {
+                    "top": (half, width),
+                    "side": (half, 3),
+                    "front": (width, 3),
+                    "rear": (width, 3),
+                }[part.view]
                 assert (np.abs(points) <= limits).all(), (number, part)
                 assert part.view == "top" or (points[:, 1] > 0.5 * car.floor).all(), (number, part)
 

@@ -30,11 +30,16 @@ def on_circle(*degrees):
 # ---------------------------------------------------------------------------------------------------------------------
 def test_three_points_on_a_circle():
     """0 and 60 degrees are of one class, 120 of another: 1 - cos 60 inside; the class means are at 30 and 120."""
-    points, labels = on_circle(0, 60, 120) * [[2], [0.1], [7]], [0, 0, 1]  # lengths make no difference
+    points, labels = (
+        on_circle(0, 60, 120) * [[2], [0.1], [7]],
+        [0, 0, 1],
+    )  # lengths make no difference
     assert pi_intra(points, labels) == pytest.approx(0.5)  # the class of one image is left out
     assert pi_inter(points, labels) == pytest.approx(1)
     assert pi_ratio(points, labels) == pytest.approx(0.5)
-    assert pi_intra(points, [0, 1, 2]) != pi_intra(points, [0, 1, 2]) and np.isnan(pi_inter(points, [4, 4, 4]))
+    assert pi_intra(points, [0, 1, 2]) != pi_intra(points, [0, 1, 2]) and np.isnan(
+        pi_inter(points, [4, 4, 4])
+    )
 
 
 def test_classes_count_alike():
@@ -48,7 +53,10 @@ def cosine_distance(a, b):
 
 def test_plain_loops_over_pairs():
     members = [RANDOM[CLASSES == label] for label in range(7)]
-    inside = [np.mean([cosine_distance(a, b) for i, a in enumerate(some) for b in some[:i]]) for some in members]
+    inside = [
+        np.mean([cosine_distance(a, b) for i, a in enumerate(some) for b in some[:i]])
+        for some in members
+    ]
     assert pi_intra(RANDOM, CLASSES) == pytest.approx(np.mean(inside))
     means = [np.mean([each / np.linalg.norm(each) for each in some], axis=0) for some in members]
     between = np.mean([cosine_distance(a, b) for i, a in enumerate(means) for b in means[:i]])
@@ -74,7 +82,9 @@ def test_an_orthonormal_set_has_no_decay():
 @pytest.mark.filterwarnings("error")
 def test_a_rank_one_set():
     points = np.outer([1, 2, -3, 4], [3, 4, 0])  # all on one line
-    assert spectral_decay(points) == math.inf and spectral_decay(points, reverse=True) == pytest.approx(math.log(3))
+    assert spectral_decay(points) == math.inf and spectral_decay(
+        points, reverse=True
+    ) == pytest.approx(math.log(3))
     assert np.isnan(spectral_decay(points, 2)) and np.isnan(spectral_decay(points, 2, reverse=True))
 
 
@@ -85,9 +95,15 @@ def test_two_points():
     s1 = 1.5**0.5 / (1.5**0.5 + 0.5**0.5)  # .633975
     forward = 0.5 * math.log(0.5 / s1) + 0.5 * math.log(0.5 / (1 - s1))
     backward = s1 * math.log(s1 / 0.5) + (1 - s1) * math.log((1 - s1) / 0.5)
-    assert spectral_decay(on_circle(0, 60)) == pytest.approx(forward) == pytest.approx(0.037252, abs=1e-6)
     assert (
-        spectral_decay(on_circle(0, 60), reverse=True) == pytest.approx(backward) == pytest.approx(0.036341, abs=1e-6)
+        spectral_decay(on_circle(0, 60))
+        == pytest.approx(forward)
+        == pytest.approx(0.037252, abs=1e-6)
+    )
+    assert (
+        spectral_decay(on_circle(0, 60), reverse=True)
+        == pytest.approx(backward)
+        == pytest.approx(0.036341, abs=1e-6)
     )
 
 
@@ -109,7 +125,9 @@ def test_decays_that_there_are_not(m):
         decay_of([2, 1], m)
 
 
-@pytest.mark.parametrize("bad, words", [([0, 0], "zero"), ([np.nan, 1], "NaN"), ([np.inf, 1], "NaN or infinite")])
+@pytest.mark.parametrize(
+    "bad, words", [([0, 0], "zero"), ([np.nan, 1], "NaN"), ([np.inf, 1], "NaN or infinite")]
+)
 def test_embeddings_without_a_direction(bad, words):
     for measure in (
         pi_intra,
@@ -144,14 +162,22 @@ def test_agreement_where_clusters_and_classes_differ_in_size():
     1/2 ln(4/3) + 1/4 ln(2/3) + 1/4 ln 2 = .215762.
     """
     expected = pytest.approx((0.215762 / 0.627741, 0.4), abs=1e-5)
-    assert agreement(["a", "a", "a", "b"], [1, 1, 2, 2]) == expected == agreement([1, 1, 2, 2], ["a", "a", "a", "b"])
+    assert (
+        agreement(["a", "a", "a", "b"], [1, 1, 2, 2])
+        == expected
+        == agreement([1, 1, 2, 2], ["a", "a", "a", "b"])
+    )
 
 
 def test_clusters_far_apart_are_the_classes():
     labels = np.repeat([0, 1, 2, 3], 10)
     points = np.eye(4)[labels] * 5 + 0.01 * RNG.normal(size=(40, 4))
     assert clustering(points, labels, seed=1) == pytest.approx((1, 1))
-    assert clustering(RANDOM, CLASSES, 1) == clustering(RANDOM, CLASSES, 1) != clustering(RANDOM, CLASSES, 2)
+    assert (
+        clustering(RANDOM, CLASSES, 1)
+        == clustering(RANDOM, CLASSES, 1)
+        != clustering(RANDOM, CLASSES, 2)
+    )
 
 
 def test_all_measures_by_name():

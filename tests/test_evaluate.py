@@ -12,9 +12,9 @@ from dml_analysis.reality_check.accuracy import MEASURES, accuracies
 def at(*degrees):
     """Points on the unit circle, not of unit length: only their direction counts."""
     angles = np.radians(degrees)
-    return (np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.arange(1, len(degrees) + 1)[:, None]).astype(
-        np.float32
-    )
+    return (
+        np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.arange(1, len(degrees) + 1)[:, None]
+    ).astype(np.float32)
 
 
 def test_by_hand():
@@ -41,7 +41,15 @@ def test_an_image_alone_in_its_class_is_no_query():
 
 def test_measures_without_queries_are_left_open(tmp_path):
     """Where every image is alone in its class there is no number, also after reading the file again."""
-    row = ("None", "SOP", 0, "None", 2, 2, *accuracies(at(0, 10), [0, 1], "Cosine Similarity").values())
+    row = (
+        "None",
+        "SOP",
+        0,
+        "None",
+        2,
+        2,
+        *accuracies(at(0, 10), [0, 1], "Cosine Similarity").values(),
+    )
     csv_files.write(tmp_path / "accuracy.csv", [row], accuracy.COLUMNS)
     table = csv_files.read(tmp_path / "accuracy.csv", accuracy.COLUMNS)
     assert table[list(MEASURES)].isna().all(axis=None) and table.loss[0] == "None"
@@ -51,7 +59,9 @@ def test_measures_without_queries_are_left_open(tmp_path):
 def test_script(project, run_inside):
     output = run_inside("reality_check/3_evaluate_models.py", project / "tiny.yaml")
     table = pd.read_csv(project / "results/tiny/reality_check/accuracy.csv")
-    assert list(table.loss) == ["Contrastive", "ArcFace", "Untrained"] and list(table.columns) == list(accuracy.COLUMNS)
+    assert list(table.loss) == ["Contrastive", "ArcFace", "Untrained"] and list(
+        table.columns
+    ) == list(accuracy.COLUMNS)
     assert table[list(MEASURES)].to_numpy().min() >= 0 and table.precision_at_1.max() <= 1
     assert "Networks trained here" in output and f"{100 * table.precision_at_1[0]:8.2f}" in output
 
@@ -62,5 +72,7 @@ def test_the_file_is_a_view(copy, run_inside, text):
     file = copy / "results/tiny/reality_check/accuracy.csv"
     whole = file.read_bytes()
     file.write_text(text)
-    run_inside("reality_check/3_evaluate_models.py", copy / "tiny.yaml", "--models", "ArcFace", "ArcFace")
+    run_inside(
+        "reality_check/3_evaluate_models.py", copy / "tiny.yaml", "--models", "ArcFace", "ArcFace"
+    )
     assert file.read_bytes() == whole

@@ -17,7 +17,10 @@ SWEEP = {
     "seeds": [0, 3],
     "factors": {
         "batch size": {32: {}, 16: {"training": {"batch_size": 16}}},
-        "images": {"red": {"training": {"augmentation": "red"}}, "adv": {"training": {"augmentation": "adv"}}},
+        "images": {
+            "red": {"training": {"augmentation": "red"}},
+            "adv": {"training": {"augmentation": "adv"}},
+        },
     },
 }
 
@@ -39,7 +42,11 @@ def test_one_factor_at_a_time(settings):
 
 
 def test_each_has_folders_of_its_own(settings):
-    for find in (lambda each: each.results, lambda each: each.paths["models"], lambda each: each.figures):
+    for find in (
+        lambda each: each.results,
+        lambda each: each.paths["models"],
+        lambda each: each.figures,
+    ):
         assert len({find(variant) for variant in settings.variants}) == 8
     assert settings.variants[1].results == settings.results / "batch_size_16" / "seed0"
 
@@ -79,7 +86,22 @@ def test_mean_interval_by_hand():
 
 
 def row(factor, value, seed, loss, recall, rho):
-    return (factor, value, seed, loss, "Ranking", "Cars196", 0, 10, 0.2, recall, 0.1, recall, rho, 1.0)
+    return (
+        factor,
+        value,
+        seed,
+        loss,
+        "Ranking",
+        "Cars196",
+        0,
+        10,
+        0.2,
+        recall,
+        0.1,
+        recall,
+        rho,
+        1.0,
+    )
 
 
 def test_changes_by_hand():
@@ -92,11 +114,17 @@ def test_changes_by_hand():
     )
     found = found.set_index(["measure", "loss"])
     # A: +20% and 0%; B: -50%, its seed 7 has no base; all: mean of 10 and -50
-    assert found.loc["recall_change"].change.to_dict() == pytest.approx({"A": 10, "B": -50, "all": -20})
+    assert found.loc["recall_change"].change.to_dict() == pytest.approx(
+        {"A": 10, "B": -50, "all": -20}
+    )
     assert found.loc["recall_change"].n_seeds.to_dict() == {"A": 2, "B": 1, "all": 2}
-    assert found.loc["rho_2_change"].change.to_dict() == pytest.approx({"A": 0, "B": 0, "all": 0}, abs=1e-12)
+    assert found.loc["rho_2_change"].change.to_dict() == pytest.approx(
+        {"A": 0, "B": 0, "all": 0}, abs=1e-12
+    )
     # A: mean 10, s = 14.142136, half = 12.706205 * 10
-    assert found.loc[("recall_change", "A"), ["low", "high"]].tolist() == pytest.approx([-117.062, 137.062], abs=1e-2)
+    assert found.loc[("recall_change", "A"), ["low", "high"]].tolist() == pytest.approx(
+        [-117.062, 137.062], abs=1e-2
+    )
 
 
 def test_settings_know_all_that_there_is():

@@ -36,7 +36,8 @@ def test_greedy_coreset_on_a_line():
     orders = {0: (0, 10, 4, 1), 1: (1, 10, 4, 0), 4: (4, 10, 0, 1), 10: (10, 0, 4, 1)}
     pool = column(4, 0, 10, 1)
     found = Counter(
-        tuple(pool[batch_samplers.greedy_coreset(pool, 4, generator(seed)), 0].astype(int)) for seed in range(200)
+        tuple(pool[batch_samplers.greedy_coreset(pool, 4, generator(seed)), 0].astype(int))
+        for seed in range(200)
     )
     assert set(found) == set(orders.values())
     assert min(found.values()) > 30  # of 200, each a quarter
@@ -45,7 +46,9 @@ def test_greedy_coreset_on_a_line():
 def test_greedy_coreset_goes_by_euclidean_distances():
     # From (0, 0) it is 5 to (3, 4), and 5.5 to (5.5, 0), though its coordinates add up to less
     pool = np.array([[0, 0], [3, 4], [5.5, 0]])
-    firsts = [batch_samplers.greedy_coreset(pool, 2, generator(seed)).tolist() for seed in range(20)]
+    firsts = [
+        batch_samplers.greedy_coreset(pool, 2, generator(seed)).tolist() for seed in range(20)
+    ]
     assert [0, 2] in firsts and [0, 1] not in firsts
 
 
@@ -53,7 +56,10 @@ def d2_probabilities(pool, draws=10**6):
     """The probability of every order of the first three of d2_coreset; where draws are nearest to is counted."""
     mean, covariance = pool.mean(axis=0), np.cov(pool.T)
     drawn = generator(1).multivariate_normal(mean, np.atleast_2d(covariance), draws)
-    nearest = np.bincount(scipy.spatial.distance.cdist(drawn, pool).argmin(axis=1), minlength=len(pool)) / draws
+    nearest = (
+        np.bincount(scipy.spatial.distance.cdist(drawn, pool).argmin(axis=1), minlength=len(pool))
+        / draws
+    )
     density = scipy.stats.multivariate_normal(mean, covariance).pdf(pool)
     squares, found = scipy.spatial.distance.cdist(pool, pool) ** 2, {}
     for a, b, c in permutations(range(len(pool)), 3):
@@ -63,13 +69,19 @@ def d2_probabilities(pool, draws=10**6):
     return found
 
 
-@pytest.mark.parametrize("pool", [column(-1, 2, 3, 4.5), np.array([[0, 0], [3, 4], [5, 4], [7, 9]])])
+@pytest.mark.parametrize(
+    "pool", [column(-1, 2, 3, 4.5), np.array([[0, 0], [3, 4], [5, 4], [7, 9]])]
+)
 def test_d2_coreset_draws_with_the_probabilities_of_its_definition(pool):
     rng, draws, expected = generator(), 6000, d2_probabilities(pool)
-    assert sum(expected.values()) == pytest.approx(1) and draws * min(expected.values()) > 5  # as the test asks
+    assert (
+        sum(expected.values()) == pytest.approx(1) and draws * min(expected.values()) > 5
+    )  # as the test asks
     found = Counter(tuple(batch_samplers.d2_coreset(pool, 3, rng).tolist()) for _ in range(draws))
     assert set(found) <= set(expected)
-    test = scipy.stats.chisquare([found[order] for order in expected], [draws * p for p in expected.values()])
+    test = scipy.stats.chisquare(
+        [found[order] for order in expected], [draws * p for p in expected.values()]
+    )
     assert test.pvalue > 0.01
 
 
@@ -134,10 +146,14 @@ def test_distance_histogram_cost_by_hand():
 def histogram_cost(pool, batch):
     distances, found = scipy.spatial.distance.pdist(pool), scipy.spatial.distance.pdist(batch)
     limits = distances.min(), distances.max()
-    (heights, edges), (of_batch, _) = (np.histogram(each, 50, limits) for each in (distances, found))
+    (heights, edges), (of_batch, _) = (
+        np.histogram(each, 50, limits) for each in (distances, found)
+    )
     middles = (edges[1:] + edges[:-1]) / 2
     between = scipy.stats.wasserstein_distance(middles, middles, heights, of_batch)
-    gaps = [np.linalg.norm(moment(pool, axis=0) - moment(batch, axis=0)) for moment in (np.mean, np.std)]
+    gaps = [
+        np.linalg.norm(moment(pool, axis=0) - moment(batch, axis=0)) for moment in (np.mean, np.std)
+    ]
     return sum(gaps) + 75 * between
 
 
@@ -149,7 +165,10 @@ def test_distance_histogram_cost_is_scipys():
         assert cost(batch) == pytest.approx(histogram_cost(pool, batch))
 
 
-MATCHES = [("fid_matched", batch_samplers.frechet_distance), ("distance_histogram_matched", histogram_cost)]
+MATCHES = [
+    ("fid_matched", batch_samplers.frechet_distance),
+    ("distance_histogram_matched", histogram_cost),
+]
 
 
 @pytest.mark.parametrize("name, cost", MATCHES)
@@ -160,7 +179,10 @@ def test_the_best_of_some_random_batches_is_taken(name, cost):
         rng = generator(seed)
         tried = [choose(pool, labels, 12, 3, rng, tries=1) for _ in range(10)]
         assert len({tuple(each) for each in tried}) == 10
-        assert all(sorted(Counter(labels[each]).values()) == [3] * 4 and len(set(each)) == 12 for each in tried)
+        assert all(
+            sorted(Counter(labels[each]).values()) == [3] * 4 and len(set(each)) == 12
+            for each in tried
+        )
         best = min(tried, key=lambda places: cost(pool, pool[places]))
         assert choose(pool, labels, 12, 3, generator(seed)).tolist() == best.tolist()
 
@@ -188,8 +210,14 @@ def test_uniform_takes_any_image_once():
     found = [batch_samplers.uniform(labels, 4, rng) for _ in range(3000)]
     assert all(len(set(each)) == 4 for each in found)
     counts = Counter(np.concatenate(found).tolist())
-    assert min(counts.values()) > 1100 and max(counts.values()) < 1300  # of 3000, .4; one deviation is 27
-    assert {sum(labels[each]) for each in found} == {1, 2, 3}  # how many of a class is left to chance, but for none
+    assert (
+        min(counts.values()) > 1100 and max(counts.values()) < 1300
+    )  # of 3000, .4; one deviation is 27
+    assert {sum(labels[each]) for each in found} == {
+        1,
+        2,
+        3,
+    }  # how many of a class is left to chance, but for none
     assert len(batch_samplers.uniform(labels, 32, rng)) == 32
 
 
@@ -221,7 +249,8 @@ def test_a_batch_has_so_many_images_of_each_class(filler, labels):
 def test_a_batch_depends_on_the_generator_alone(filler):
     embeddings = points(750, 8)
     first, again, other = (
-        batch_samplers.filled(filler, embeddings, LABELS, 4, 32, seed).tolist() for seed in (1, generator(1), 2)
+        batch_samplers.filled(filler, embeddings, LABELS, 4, 32, seed).tolist()
+        for seed in (1, generator(1), 2)
     )
     assert first == again != other
 
@@ -233,12 +262,25 @@ def spied(monkeypatch, kind, name):
     return seen
 
 
-@pytest.mark.parametrize("per_class, batch_size, n, size", [(4, 32, 750, 512), (4, 32, 200, 200), (1, 600, 750, 600)])
-def test_a_coreset_is_chosen_of_a_pool_of_random_images(monkeypatch, per_class, batch_size, n, size):
-    seen, embeddings = spied(monkeypatch, batch_samplers.CORESETS, "greedy_coreset"), points(n, 3) * 7
-    places = batch_samplers.filled("greedy_coreset", embeddings, LABELS[:n], per_class, batch_size, 0)
+@pytest.mark.parametrize(
+    "per_class, batch_size, n, size", [(4, 32, 750, 512), (4, 32, 200, 200), (1, 600, 750, 600)]
+)
+def test_a_coreset_is_chosen_of_a_pool_of_random_images(
+    monkeypatch, per_class, batch_size, n, size
+):
+    seen, embeddings = (
+        spied(monkeypatch, batch_samplers.CORESETS, "greedy_coreset"),
+        points(n, 3) * 7,
+    )
+    places = batch_samplers.filled(
+        "greedy_coreset", embeddings, LABELS[:n], per_class, batch_size, 0
+    )
     ((pool, count, _),) = seen
-    assert pool.shape == (size, 3) and count == batch_size // per_class and len(set(places)) == batch_size
+    assert (
+        pool.shape == (size, 3)
+        and count == batch_size // per_class
+        and len(set(places)) == batch_size
+    )
     assert len(np.unique(pool, axis=0)) == size
     np.testing.assert_allclose(np.linalg.norm(pool, axis=1), 1)
     unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -256,7 +298,9 @@ def test_a_pool_to_match_is_made_class_by_class(monkeypatch, per_class, batch_si
     # 512 / 2 = 256 times a class: each of the 30 eight times, and 16 of them once more. 512 / 32 = 16 classes, which have no
     # more than 25 images; 512 / 20 are 25 classes. Of 500 images all are the pool, and a batch of 600 takes one of 600.
     seen = spied(monkeypatch, batch_samplers.MATCHED, "fid_matched")
-    places = batch_samplers.filled("fid_matched", points(n, 3), LABELS[:n], per_class, batch_size, 0)
+    places = batch_samplers.filled(
+        "fid_matched", points(n, 3), LABELS[:n], per_class, batch_size, 0
+    )
     ((pool, labels, *_),) = seen
     assert Counter(Counter(labels).values()) == expected and len(places) == batch_size
     assert len(np.unique(pool, axis=0)) == len(pool) == len(labels)
@@ -275,14 +319,22 @@ def test_a_class_with_few_images_repeats_some(filler):
     labels = np.array([0, 0, 1, 1, 1, 1, 1])
     places = batch_samplers.filled(filler, points(7, 3), labels, 4, 8, 0)
     assert Counter(labels[places]) == {0: 4, 1: 4} and len(set(places[labels[places] == 1])) == 4
-    places = batch_samplers.filled(filler, points(4, 3), [0, 0, 1, 1], 2, 8, 0)  # a coreset has all of them
+    places = batch_samplers.filled(
+        filler, points(4, 3), [0, 0, 1, 1], 2, 8, 0
+    )  # a coreset has all of them
     assert sorted(Counter(places // 2).values()) == [4, 4]
 
 
 @pytest.mark.parametrize("filler", BY_EMBEDDINGS)
 @pytest.mark.parametrize(
     "embeddings",
-    [np.zeros((200, 1)), np.full((200, 5), 0.1), points(200, 300), np.eye(200), np.repeat(np.eye(8), 25, axis=0)],
+    [
+        np.zeros((200, 1)),
+        np.full((200, 5), 0.1),
+        points(200, 300),
+        np.eye(200),
+        np.repeat(np.eye(8), 25, axis=0),
+    ],
 )
 def test_embeddings_that_tell_nothing_do_no_harm(filler, embeddings):
     places = batch_samplers.filled(filler, embeddings.astype(np.float32), LABELS[:200], 4, 24, 0)
@@ -295,8 +347,12 @@ def test_of_equals_any_may_be_chosen():
         for name in batch_samplers.CORESETS
         for seed in range(20)
     ]
-    assert len(set(np.concatenate(found))) > 190  # in 40 batches of 24; all but 1.2 are to be expected
-    assert np.mean([len(set(LABELS[each])) for each in found]) > 4  # six images fall on 4.4 of eight classes
+    assert (
+        len(set(np.concatenate(found))) > 190
+    )  # in 40 batches of 24; all but 1.2 are to be expected
+    assert (
+        np.mean([len(set(LABELS[each])) for each in found]) > 4
+    )  # six images fall on 4.4 of eight classes
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ def maps():
         base = network(black_input(network_input)[None])
         for i in (0, 1):
             copies = noisy_copies(images[i], SAMPLES, 0.15, seed=10 * seed + i)
-            gradients = input_gradients(network, copies, base, distance_function("Euclidean Distance")).numpy()
+            gradients = input_gradients(
+                network, copies, base, distance_function("Euclidean Distance")
+            ).numpy()
             for protocol in ("paper", "released"):
                 found[protocol, seed, i] = saliency_map(gradients, protocol)
     return found
@@ -39,5 +41,7 @@ def test_unrelated_networks_have_similar_maps(maps, protocol, low, high):
 
 
 def test_the_protocols_make_different_maps_of_the_same_gradients(maps):
-    between = [float(pearson(maps["paper", s, i], maps["released", s, i])) for s in (1, 2) for i in (0, 1)]
+    between = [
+        float(pearson(maps["paper", s, i], maps["released", s, i])) for s in (1, 2) for i in (0, 1)
+    ]
     assert np.mean(between) == pytest.approx(0.57, abs=0.05)

@@ -57,7 +57,10 @@ def without_statistics(net):
 
 NETS = {
     "plain": (lambda: Net("plain"), 0),
-    "in a list": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten()), 0),
+    "in a list": (
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten()),
+        0,
+    ),
     "its output used twice": (lambda: Net("both"), 1),
     "used twice": (lambda: Net("twice"), 1),
     "something between": (lambda: Net("not after it"), 1),
@@ -68,8 +71,14 @@ NETS = {
     "weights that are parametrised": (lambda: normalised(Net("plain")), 1),
     "a hook": (lambda: hooked(Net("plain")), 1),
     "no statistics": (lambda: without_statistics(Net("plain")), 1),
-    "after a linear layer": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 5), nn.BatchNorm1d(5)), 1),
-    "timm's EfficientNet-Lite": (lambda: timm.create_model("tf_efficientnet_lite0", num_classes=0), 0),
+    "after a linear layer": (
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 5), nn.BatchNorm1d(5)),
+        1,
+    ),
+    "timm's EfficientNet-Lite": (
+        lambda: timm.create_model("tf_efficientnet_lite0", num_classes=0),
+        0,
+    ),
     "timm's ResNet": (lambda: timm.create_model("resnet18", num_classes=0), 0),
     "timm's EfficientNet": (lambda: timm.create_model("efficientnet_b0", num_classes=0), 0),
 }
@@ -91,12 +100,18 @@ def test_the_same_function(name):
     """In float64 up to its rounding; what is folded is gone, and what is not is still there."""
     build, left = NETS[name]
     size = 8 if not name.startswith("timm") else 64
-    images = torch.randn((4, 3, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    images = torch.randn(
+        (4, 3, size, size), generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
     net = seeded(0, build).double().eval()
     if name != "no statistics":
         calibrate_batchnorm(net, images + 1)
     folded = with_folded_batchnorm(copy.deepcopy(net))
-    for ours, theirs in zip(outputs_and_gradients(folded, images), outputs_and_gradients(net, images)):
+    for ours, theirs in zip(
+        outputs_and_gradients(folded, images), outputs_and_gradients(net, images)
+    ):
         assert theirs.abs().max() > 0
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6 * theirs.abs().max().item())
-    assert sum(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in folded.modules()) == left
+    assert (
+        sum(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in folded.modules()) == left
+    )

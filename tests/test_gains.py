@@ -21,7 +21,9 @@ from tests.test_training import settings_for, tiles, whole  # noqa: F401  (fixtu
 
 
 def on_circle(*degrees):
-    return np.array([[math.cos(math.radians(each)), math.sin(math.radians(each))] for each in degrees])
+    return np.array(
+        [[math.cos(math.radians(each)), math.sin(math.radians(each))] for each in degrees]
+    )
 
 
 def test_map_at_r_of_classes_by_hand():
@@ -34,7 +36,9 @@ def test_map_at_r_of_classes_by_hand():
     values = improvements.map_at_r_of_classes(embeddings, labels)
     np.testing.assert_allclose(values, [(0.5 + 0.25 + 0.25) / 3, (0 + 0.5 + 0.5) / 3])
     order = [4, 0, 5, 2, 3, 1]
-    np.testing.assert_allclose(improvements.map_at_r_of_classes(7 * embeddings[order], labels[order]), values)
+    np.testing.assert_allclose(
+        improvements.map_at_r_of_classes(7 * embeddings[order], labels[order]), values
+    )
 
 
 def test_a_network_with_a_zero_embedding_has_no_gain(monkeypatch):
@@ -43,18 +47,24 @@ def test_a_network_with_a_zero_embedding_has_no_gain(monkeypatch):
     arrays = [on_circle(0, 10, 50, 60), on_circle(0, 10, 50, 60) * [[1], [1], [0], [1]]]
     monkeypatch.setattr(embedding, "embedded", lambda *_: arrays)
     settings = SimpleNamespace(properties=SimpleNamespace(batch_size=1))
-    stores = [SimpleNamespace(of=SimpleNamespace(model=SimpleNamespace(is_none=False), name=name)) for name in "ab"]
+    stores = [
+        SimpleNamespace(subject=SimpleNamespace(model=SimpleNamespace(is_none=False), name=name))
+        for name in "ab"
+    ]
     good, bad = improvements.make(settings, items, stores, 0, None)
     assert good["map_at_r"].tolist() == [1, 1] and good["n_images"].tolist() == [2, 2]
-    assert isinstance(bad, InputError) and str(bad).startswith("b: the embedding of image car2 is zero")
+    assert isinstance(bad, InputError) and str(bad).startswith(
+        "b: the embedding of image car2 is zero"
+    )
 
 
 def test_a_look_with_a_zero_embedding_ends_the_training():
     items = [Item(f"car{place}", Path("x"), 0) for place in range(2)]
-    work = SimpleNamespace(parts={"validation": items}, store=SimpleNamespace(of=SimpleNamespace(name="Mine, fold 0")),
+    work = SimpleNamespace(parts={"validation": items}, store=SimpleNamespace(subject=SimpleNamespace(name="Mine, fold 0")),
                            training=SimpleNamespace(iteration=7))  # fmt: skip
     with pytest.raises(
-        InputError, match="Mine, fold 0, iteration 7, validation images: the embedding of image car1 is"
+        InputError,
+        match="Mine, fold 0, iteration 7, validation images: the embedding of image car1 is",
     ):
         training_loop._accuracies(work, np.array([[1.0, 2], [0, 0]]), "validation")
 
@@ -62,7 +72,10 @@ def test_a_look_with_a_zero_embedding_ends_the_training():
 def test_bootstrap_interval():
     """Of the mean of two values, samples have one of three means; with many values it is that of the normal distribution."""
     assert improvements.bootstrap_interval([1, 1, 1], 0) == (1, 1)
-    assert improvements.bootstrap_interval([0, 1], 0) == (0, 1)  # each end is the mean of a quarter of all samples
+    assert improvements.bootstrap_interval([0, 1], 0) == (
+        0,
+        1,
+    )  # each end is the mean of a quarter of all samples
     assert improvements.bootstrap_interval([0, 1], 0, level=0.4) == (0.5, 0.5)
     values = np.random.default_rng(1).normal(3, 2, 400)
     low, high = improvements.bootstrap_interval(values, 5)
@@ -70,23 +83,40 @@ def test_bootstrap_interval():
     assert low == pytest.approx(values.mean() - half, abs=0.02) and high == pytest.approx(
         values.mean() + half, abs=0.02
     )
-    assert improvements.bootstrap_interval(values, 5) == (low, high) != improvements.bootstrap_interval(values, 6)
+    assert (
+        improvements.bootstrap_interval(values, 5)
+        == (low, high)
+        != improvements.bootstrap_interval(values, 6)
+    )
 
 
 def classes(loss, kind, values, fold=0, part="validation", first=0):
     """Rows of a table of classes, numbered from `first`."""
-    return [(loss, kind, "Tiles", part, fold, first + number, 4, value) for number, value in enumerate(values)]
+    return [
+        (loss, kind, "Tiles", part, fold, first + number, 4, value)
+        for number, value in enumerate(values)
+    ]
 
 
 def test_gains_are_over_the_same_classes_of_the_frozen_trunk():
     start = improvements.START
     rows = classes(start, start, [0.1, 0.2, 0.3]) + classes(start, start, [0.4], fold=1, first=3)
-    rows += classes("A", "Ranking", [0.3, 0.4, 0.4]) + classes("A", "Ranking", [0.6], fold=1, first=3)
+    rows += classes("A", "Ranking", [0.3, 0.4, 0.4]) + classes(
+        "A", "Ranking", [0.6], fold=1, first=3
+    )
     rows += classes("B", "Classification", [0.0, 0.2, 0.5])
-    rows += classes("C", "Classification", [0.5], fold=2, first=7)  # a fold of which the trunk has not been measured
+    rows += classes(
+        "C", "Classification", [0.5], fold=2, first=7
+    )  # a fold of which the trunk has not been measured
     found = improvements.gains(pd.DataFrame(rows, columns=list(improvements.CLASSES)), 0)
     a, b = (dict(zip(improvements.GAINS, row)) for row in found)
-    assert (a["loss"], a["type"], a["n_folds"], a["n_classes"], a["clear"]) == ("A", "Ranking", 2, 4, "yes")
+    assert (a["loss"], a["type"], a["n_folds"], a["n_classes"], a["clear"]) == (
+        "A",
+        "Ranking",
+        2,
+        4,
+        "yes",
+    )
     assert (a["frozen_trunk"], a["trained"], a["gain"]) == pytest.approx((0.25, 0.425, 0.175))
     assert 0.1 <= a["low"] < a["gain"] < a["high"] <= 0.2
     assert (b["loss"], b["n_folds"], b["n_classes"], b["clear"]) == ("B", 1, 3, "no")
@@ -113,19 +143,33 @@ def test_gains_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # no
     output = run_inside("reality_check/4_measure_gains.py", settings)
     folder = whole / "results/tiles/reality_check"
     rows = fake_data.read_rows(folder / "classes_Tiles.csv")
-    for part, expected in (("validation", {"6", "7"}), ("test", {str(label) for label in range(8, 16)})):
+    for part, expected in (
+        ("validation", {"6", "7"}),
+        ("test", {str(label) for label in range(8, 16)}),
+    ):
         some = [row for row in rows if row["part"] == part]
         assert {row["loss"] for row in some} == {"Contrastive", "ArcFace", improvements.START}
-        assert {row["class"] for row in some} == expected and {row["n_images"] for row in some} == {"6"}
+        assert {row["class"] for row in some} == expected and {row["n_images"] for row in some} == {
+            "6"
+        }
         assert len(some) == 3 * len(expected)
     best = {row["loss"]: row for row in fake_data.read_rows(folder / "training_Tiles.csv")}
     looks = fake_data.read_rows(folder / "training_log_Tiles.csv")
-    found = {(row["loss"], row["part"]): row for row in fake_data.read_rows(folder / "gains_Tiles.csv")}
+    found = {
+        (row["loss"], row["part"]): row for row in fake_data.read_rows(folder / "gains_Tiles.csv")
+    }
     assert len(found) == 4
     for loss, run in best.items():
-        (look,) = [row for row in looks if row["loss"] == loss and row["iteration"] == run["iteration"]]
-        for part, column in (("validation", "validation_map_at_r"), ("test", "test_map_at_r_only_shown")):
-            row = {name: float(found[loss, part][name]) for name in ("frozen_trunk", "trained", "gain")}
+        (look,) = [
+            row for row in looks if row["loss"] == loss and row["iteration"] == run["iteration"]
+        ]
+        for part, column in (
+            ("validation", "validation_map_at_r"),
+            ("test", "test_map_at_r_only_shown"),
+        ):
+            row = {
+                name: float(found[loss, part][name]) for name in ("frozen_trunk", "trained", "gain")
+            }
             assert row["trained"] == pytest.approx(float(look[column]), abs=1e-4)
             assert row["gain"] == pytest.approx(row["trained"] - row["frozen_trunk"], abs=1e-4)
             assert f"{100 * row['gain']:8.2f}" in output
@@ -136,7 +180,9 @@ def test_gains_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # no
 
 def test_without_none_there_is_nothing_to_gain_over(whole, tiles, run_inside, fails):  # noqa: F811
     settings = settings_for(tiles, whole, models=["Contrastive", "ArcFace"])
-    assert "a gain takes None, whose trunk training begins with" in fails("reality_check/4_measure_gains.py", settings)
+    assert "a gain takes None, whose trunk training begins with" in fails(
+        "reality_check/4_measure_gains.py", settings
+    )
     shutil.rmtree(whole / "results/tiles/reality_check/classes", ignore_errors=True)
     (whole / "results/tiles/reality_check/classes_Tiles.csv").unlink(missing_ok=True)
     output = run_inside("reality_check/5_plot_training.py", settings)
@@ -146,6 +192,11 @@ def test_without_none_there_is_nothing_to_gain_over(whole, tiles, run_inside, fa
 def test_published_values_stand_beside_the_same_network_and_dataset_alone(tiles, tmp_path):  # noqa: F811
     settings = load_settings(checkout.ROOT / "settings/reality_check.yaml")
     found = training_figures._published(settings, "CUB200")
-    assert len(found) == 13 and 0 < min(found.values()) and max(found.values()) < 1 and "FastAP" not in found
+    assert (
+        len(found) == 13
+        and 0 < min(found.values())
+        and max(found.values()) < 1
+        and "FastAP" not in found
+    )
     assert training_figures._published(settings, "SyntheticCars") == {}
     assert training_figures._published(load_settings(settings_for(tiles, tmp_path)), "CUB200") == {}

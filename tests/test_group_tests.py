@@ -42,12 +42,16 @@ def enumerated(a, b):
     values, us = [*a, *b], []
     for chosen in combinations(range(len(values)), len(a)):
         rest = [values[i] for i in range(len(values)) if i not in chosen]
-        us.append(sum((values[i] > other) + (values[i] == other) / 2 for i in chosen for other in rest))
+        us.append(
+            sum((values[i] > other) + (values[i] == other) / 2 for i in chosen for other in rest)
+        )
     us = np.array(us)  # the first split is the true one
     return us[0], (us >= us[0]).mean(), (us <= us[0]).mean()
 
 
-@pytest.mark.parametrize("n_a, n_b, ties", [(4, 5, False), (4, 5, True), (1, 6, True), (6, 1, True), (1, 5, False)])
+@pytest.mark.parametrize(
+    "n_a, n_b, ties", [(4, 5, False), (4, 5, True), (1, 6, True), (6, 1, True), (1, 5, False)]
+)
 def test_all_sides_are_exact(n_a, n_b, ties):
     rng = np.random.default_rng(1)
     for _ in range(5):
@@ -57,8 +61,12 @@ def test_all_sides_are_exact(n_a, n_b, ties):
             b[0] = a[0]
         u, greater, less = enumerated(a, b)
         found = mann_whitney_tests(a, b)
-        assert list(found) == ["two-sided", "greater", "less"] and {test.u for test in found.values()} == {u}
-        assert found["greater"].p_value == pytest.approx(greater) and found["less"].p_value == pytest.approx(less)
+        assert list(found) == ["two-sided", "greater", "less"] and {
+            test.u for test in found.values()
+        } == {u}
+        assert found["greater"].p_value == pytest.approx(greater) and found[
+            "less"
+        ].p_value == pytest.approx(less)
         assert found["two-sided"].p_value == pytest.approx(min(1, 2 * min(greater, less)))
 
 
@@ -80,7 +88,11 @@ def test_holm_by_hand():
     assert holm([0.03, 0.01, 0.2, 0.02]) == pytest.approx([0.06, 0.04, 0.2, 0.06])
     assert holm([0.05, 0.04]) == pytest.approx([0.08, 0.08])
     assert holm([0.6, NAN, 0.5, NAN]) == pytest.approx([1, NAN, 1, NAN], nan_ok=True)
-    assert holm([0.3]) == pytest.approx([0.3]) and holm([]).tolist() == [] and np.isnan(holm([NAN])).all()
+    assert (
+        holm([0.3]) == pytest.approx([0.3])
+        and holm([]).tolist() == []
+        and np.isnan(holm([NAN])).all()
+    )
 
 
 def test_holm_by_a_loop():
@@ -88,7 +100,11 @@ def test_holm_by_a_loop():
     for _ in range(50):
         p = rng.uniform(size=8).round(1) ** 2  # with ties
         p[rng.uniform(size=8) < 0.2] = NAN
-        known, largest, expected = sorted((value, i) for i, value in enumerate(p) if value == value), 0, [NAN] * 8
+        known, largest, expected = (
+            sorted((value, i) for i, value in enumerate(p) if value == value),
+            0,
+            [NAN] * 8,
+        )
         for place, (value, i) in enumerate(known):
             largest = max(largest, min(1, (len(known) - place) * value))
             expected[i] = largest
@@ -132,13 +148,19 @@ FOLDED = pd.DataFrame(
 
 
 def row(rows, *key):
-    (found,) = rows.set_index(["property", "unit", "alternative"]).sort_index().loc[[key]].itertuples()
+    (found,) = (
+        rows.set_index(["property", "unit", "alternative"]).sort_index().loc[[key]].itertuples()
+    )
     return found
 
 
 def test_rows_by_hand():
     rows = rows_of(FOLDED, *GROUPS)
-    assert list(rows) == list(COLUMNS) and len(rows) == 2 * 2 * 3 and not rows.duplicated(list(KEY)).any()
+    assert (
+        list(rows) == list(COLUMNS)
+        and len(rows) == 2 * 2 * 3
+        and not rows.duplicated(list(KEY)).any()
+    )
     # Means 7, 6 against 2, 4, 4: all six pairs, one of ten splits
     found = row(rows, "model", "loss_mean", "greater")
     assert found[3:7] == (2, 3, 6.5, pytest.approx(10 / 3)) and found[1:3] == GROUPS
@@ -148,7 +170,9 @@ def test_rows_by_hand():
     # 5 9 6 6 against 1 3 4 4 0 8: only 8 is above 5, 6 and 6
     found = row(rows, "model", "loss_fold", "greater")
     assert (found.n_a, found.n_b, found.u, found.mean_a) == (4, 6, 21, 6.5)
-    assert found.mean_b == pytest.approx(20 / 6) and found.rank_biserial == pytest.approx(2 * 21 / 24 - 1)
+    assert found.mean_b == pytest.approx(20 / 6) and found.rank_biserial == pytest.approx(
+        2 * 21 / 24 - 1
+    )
 
 
 def test_what_is_missing_is_left_out_and_counted():
@@ -158,14 +182,18 @@ def test_what_is_missing_is_left_out_and_counted():
     assert found[3:8] == (1, 3, 1, 3, 0) and found.p_value == pytest.approx(1 / 4)
     assert row(rows, "sun_elevation", "loss_fold", "less").n_a == 3
     gone = FOLDED.assign(
-        nr_precision=FOLDED.nr_precision.where((FOLDED.type != "Ranking") | (FOLDED.property == "model"))
+        nr_precision=FOLDED.nr_precision.where(
+            (FOLDED.type != "Ranking") | (FOLDED.property == "model")
+        )
     )
     rows = rows_of(gone, *GROUPS)
     found = row(rows, "sun_elevation", "loss_mean", "two-sided")
     assert (found.n_a, found.n_b) == (0, 3) and np.isnan(
         [found.u, found.p_value, found.p_holm, found.rank_biserial]
     ).all()
-    assert row(rows, "model", "loss_mean", "two-sided").p_holm == pytest.approx(0.2)  # the only test that is left
+    assert row(rows, "model", "loss_mean", "two-sided").p_holm == pytest.approx(
+        0.2
+    )  # the only test that is left
 
 
 def test_holm_is_over_the_properties_of_a_unit_and_alternative():
@@ -180,13 +208,17 @@ def test_sides_change_places_with_the_groups():
     one, other = (rows_of(FOLDED, *groups) for groups in (GROUPS, GROUPS[::-1]))
     for prop in ("model", "sun_elevation"):
         a, b = row(one, prop, "loss_mean", "greater"), row(other, prop, "loss_mean", "less")
-        assert (a.p_value, a.mean_a, a.rank_biserial) == pytest.approx((b.p_value, b.mean_b, -b.rank_biserial))
+        assert (a.p_value, a.mean_a, a.rank_biserial) == pytest.approx(
+            (b.p_value, b.mean_b, -b.rank_biserial)
+        )
 
 
 def test_a_table_of_means_has_one_unit():
     means = FOLDED[FOLDED.fold == "0"].drop(columns="fold")
     rows = rows_of(means, *GROUPS)
-    assert set(rows.unit) == {"loss_mean"} and row(rows, "model", "loss_mean", "greater").mean_a == 5.5
+    assert (
+        set(rows.unit) == {"loss_mean"} and row(rows, "model", "loss_mean", "greater").mean_a == 5.5
+    )
 
 
 def test_tables_that_are_refused():
@@ -238,9 +270,13 @@ def test_published_table_6(published):
         assert (found.n_a, found.n_b) == (9, 5)
         assert found.p_value == pytest.approx(p, abs=0.51 * 10 ** -len(f"{p}".split(".")[1]))
     blank = row(published, "sun_rotation", "loss_mean", "two-sided")
-    assert (blank.n_a, blank.n_b) == (9, 4) and blank.mean_b == pytest.approx((0.80 + 0.83 + 0.78 + 0.77) / 4)
+    assert (blank.n_a, blank.n_b) == (9, 4) and blank.mean_b == pytest.approx(
+        (0.80 + 0.83 + 0.78 + 0.77) / 4
+    )
     # Three properties in which every loss of a group is above every one of the other: 11 times 2 of 2002 splits
-    assert row(published, "color_sat", "loss_mean", "two-sided").p_holm == pytest.approx(11 * 2 / 2002)
+    assert row(published, "color_sat", "loss_mean", "two-sided").p_holm == pytest.approx(
+        11 * 2 / 2002
+    )
     assert row(published, "color_sat", "loss_mean", "less").rank_biserial == -1
 
 
@@ -252,7 +288,9 @@ def test_published_means_are_those_of_the_scores(published):
     means = means.set_index(["type", "property"]).value
     for found in published[published.property != "sun_rotation"].itertuples():
         for group, mean in zip(GROUPS, (found.mean_a, found.mean_b)):
-            assert mean == pytest.approx(means[group, found.property], abs=0.0101)  # scores and means are rounded
+            assert mean == pytest.approx(
+                means[group, found.property], abs=0.0101
+            )  # scores and means are rounded
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -261,9 +299,14 @@ def test_published_means_are_those_of_the_scores(published):
 def test_the_papers_claims():
     """All properties but car model and sun rotation differ; rotation and camera height are the ranking losses'."""
     claims = published_claims()
-    assert list(claims) == list(CLAIMS) and claims.property.tolist() == [prop.name for prop in paper.PROPERTIES]
+    assert list(claims) == list(CLAIMS) and claims.property.tolist() == [
+        prop.name for prop in paper.PROPERTIES
+    ]
     more = {group: set(some.property) for group, some in claims.groupby("group")}
-    assert more["Ranking"] == {"rotation_z", "camera_loc_z"} and more["neither"] == {"model", "sun_rotation"}
+    assert more["Ranking"] == {"rotation_z", "camera_loc_z"} and more["neither"] == {
+        "model",
+        "sun_rotation",
+    }
     assert (claims.group == "neither").tolist() == (claims.significant == "no").tolist() and len(
         more["Classification"]
     ) == 7
@@ -279,7 +322,10 @@ def test_they_are_on_the_side_of_the_published_means(published):
 
 def held_of(table, unit, test, correction, level):
     some = table[
-        (table.unit == unit) & (table.test == test) & (table.correction == correction) & (table.level == level)
+        (table.unit == unit)
+        & (table.test == test)
+        & (table.correction == correction)
+        & (table.level == level)
     ]
     return {name: set(of.property) for name, of in some.groupby("held")}
 
@@ -291,16 +337,24 @@ def test_claims_on_the_published_table_6(published):
     largest = {"color_hue", "color_sat", "bg_color_sat"}
     five, neither = {*largest, "color_val", "camera_loc_z"}, {"model", "sun_rotation"}
     assert held_of(held, "loss_mean", "two-sided", "none", 0.01)["yes"] == five | neither
-    assert held_of(held, "loss_mean", "two-sided", "none", 0.05)["no"] == {"model"}  # .033, where none is claimed
-    assert held_of(held, "loss_mean", "two-sided", "holm", 0.01)["yes"] == neither  # 11 * 2 / 2002 = .011
+    assert held_of(held, "loss_mean", "two-sided", "none", 0.05)["no"] == {
+        "model"
+    }  # .033, where none is claimed
+    assert (
+        held_of(held, "loss_mean", "two-sided", "holm", 0.01)["yes"] == neither
+    )  # 11 * 2 / 2002 = .011
     assert held_of(held, "loss_mean", "two-sided", "holm", 0.05)["yes"] == five | neither
     assert held_of(held, "loss_mean", "one-sided", "none", 0.01)["yes"] == five
     assert (
         held_of(held, "loss_mean", "one-sided", "holm", 0.01)["yes"] == largest
     )  # 9 / 2002 = .0045, 6 * 4 / 2002 = .012
     assert len(held_of(held, "loss_mean", "one-sided", "holm", 0.05)["yes"]) == 9
-    of_hue = held[(held.property == "color_hue") & (held.correction == "holm") & (held.level == 0.01)]
-    assert of_hue.p_value.tolist() == pytest.approx([11 * 2 / 2002, 9 / 2002]) and of_hue.held.tolist() == ["no", "yes"]
+    of_hue = held[
+        (held.property == "color_hue") & (held.correction == "holm") & (held.level == 0.01)
+    ]
+    assert of_hue.p_value.tolist() == pytest.approx(
+        [11 * 2 / 2002, 9 / 2002]
+    ) and of_hue.held.tolist() == ["no", "yes"]
 
 
 def made_up(*rows):
@@ -349,24 +403,42 @@ def test_claims_by_hand():
     }
     assert two("holm", 0.05)["yes"] == {"rotation_z", "model"}
     # Tested of the claims: .002, .999 and .015; Holm 3 * .002, 2 * .015, .999
-    assert one("none", 0.01) == {"yes": {"rotation_z"}, "no": {"color_hue", "color_sat"}, "not tested": untested}
-    assert one("holm", 0.05) == {"yes": {"rotation_z", "color_sat"}, "no": {"color_hue"}, "not tested": untested}
+    assert one("none", 0.01) == {
+        "yes": {"rotation_z"},
+        "no": {"color_hue", "color_sat"},
+        "not tested": untested,
+    }
+    assert one("holm", 0.05) == {
+        "yes": {"rotation_z", "color_sat"},
+        "no": {"color_hue"},
+        "not tested": untested,
+    }
     some = held[(held.test == "one-sided") & (held.correction == "holm") & (held.level == 0.01)]
     assert some.p_value.tolist() == pytest.approx([0.006, 0.999, 0.03, NAN], nan_ok=True)
 
 
 def test_a_p_at_the_level_is_not_below_it():
-    rows = made_up(("rotation_z", 0.01, (0.01, 0.01, 0.99), (2, 1)), ("model", 0.01, (0.01, 0.01, 0.99), (2, 1)))
+    rows = made_up(
+        ("rotation_z", 0.01, (0.01, 0.01, 0.99), (2, 1)),
+        ("model", 0.01, (0.01, 0.01, 0.99), (2, 1)),
+    )
     held = claims_held(
         rows,
-        claimed(("rotation_z", "Ranking", "yes"), ("color_hue", "Classification", "yes"), ("model", "neither", "no")),
+        claimed(
+            ("rotation_z", "Ranking", "yes"),
+            ("color_hue", "Classification", "yes"),
+            ("model", "neither", "no"),
+        ),
     )
     assert held_of(held, "loss_mean", "two-sided", "none", 0.01)["yes"] == {"model"}
     assert held_of(held, "loss_mean", "two-sided", "none", 0.01)["no"] == {"rotation_z"}
 
 
 def test_claims_do_not_mind_which_group_comes_first():
-    found = [claims_held(rows_of(published_scores(), *groups), published_claims()) for groups in (GROUPS, GROUPS[::-1])]
+    found = [
+        claims_held(rows_of(published_scores(), *groups), published_claims())
+        for groups in (GROUPS, GROUPS[::-1])
+    ]
     pd.testing.assert_frame_equal(*found)
 
 
@@ -375,7 +447,10 @@ def test_each_unit_has_its_claims():
     held = claims_held(rows_of(FOLDED, *GROUPS), claims)
     assert len(held) == 2 * 2 * 2 * 2 * 2
     found = held[
-        (held.property == "model") & (held.test == "one-sided") & (held.correction == "none") & (held.level == 0.05)
+        (held.property == "model")
+        & (held.test == "one-sided")
+        & (held.correction == "none")
+        & (held.level == 0.05)
     ]
     by_unit = found.set_index("unit").p_value
     values = [[5, 9, 6, 6], [1, 3, 4, 4, 0, 8]]
@@ -385,7 +460,9 @@ def test_each_unit_has_its_claims():
 
 def test_claims_are_about_their_groups():
     own = FOLDED.assign(type=FOLDED.type.replace("Classification", "Own"))
-    with pytest.raises(ValueError, match="the claims are about the groups Classification and Ranking"):
+    with pytest.raises(
+        ValueError, match="the claims are about the groups Classification and Ranking"
+    ):
         claims_held(rows_of(own, "Ranking", "Own"), published_claims())
     both = pd.concat([rows_of(FOLDED, *GROUPS), rows_of(FOLDED, "Ranking", "None")])
     with pytest.raises(ValueError, match="the claims are about"):
@@ -406,10 +483,13 @@ def test_rows_and_claims_can_be_read_again(tmp_path, published):
 def test_scores_are_of_trained_models(tmp_path):
     settings = load_settings(fake_data.write_settings(tmp_path))
     protocol = settings.protocols[0]
-    with pytest.raises(MissingFile, match=r"nr_precision.csv: missing; run properties/3_score_properties.py first"):
+    with pytest.raises(
+        MissingFile, match=r"nr_precision.csv: missing; run properties/3_score_properties.py first"
+    ):
         scores_of(settings, protocol)
     rows = [
-        (model.name, model.group, "0", "model", "Euclidean Distance", "all", 10, 0.5, 1.25) for model in settings.models
+        (model.name, model.group, "0", "model", "Euclidean Distance", "all", 10, 0.5, 1.25)
+        for model in settings.models
     ]
     csv_files.write(scores_file(settings, protocol), rows, SCORES)
     found = scores_of(settings, protocol)

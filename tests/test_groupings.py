@@ -37,7 +37,12 @@ def symmetric(n_models, rng):
 
 def is_uniform(p_values, steps, rng):
     """Whether p-values, which are multiples of 1 / steps, are uniform: a point drawn from each step is, if they are."""
-    return scipy.stats.kstest(np.array(p_values) - rng.uniform(size=len(p_values)) / steps, "uniform").pvalue > 0.05
+    return (
+        scipy.stats.kstest(
+            np.array(p_values) - rng.uniform(size=len(p_values)) / steps, "uniform"
+        ).pvalue
+        > 0.05
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -64,7 +69,9 @@ def test_cka_by_hand():
     across = 2 * (-3 + 3 - 9 - 1 + 3 - 3) + 20 * 4 / 6 - 20
     own = 2 * (9 + 9 + 81 + 1 + 9 + 9) + 20 * 20 / 6 - 164, 2 * 6 + 4 * 4 / 6 - 4
     assert linear_cka(x, y) == pytest.approx(across / math.sqrt(own[0] * own[1]), rel=1e-12)
-    assert linear_cka(x, y) == pytest.approx(-80 / math.sqrt(416 * 32), rel=1e-12)  # it can be negative
+    assert linear_cka(x, y) == pytest.approx(
+        -80 / math.sqrt(416 * 32), rel=1e-12
+    )  # it can be negative
     assert linear_cka(x, x) == pytest.approx(1, rel=1e-12)
 
 
@@ -88,7 +95,11 @@ def test_cka_does_not_mind_rotation_scale_and_place():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(50, 5)), rng.normal(size=(50, 3))
     turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
-    assert linear_cka(x @ turn * 7 + 3, y) == pytest.approx(linear_cka(x, y), rel=1e-9) == linear_cka(y, x)
+    assert (
+        linear_cka(x @ turn * 7 + 3, y)
+        == pytest.approx(linear_cka(x, y), rel=1e-9)
+        == linear_cka(y, x)
+    )
     assert linear_cka(x, x @ turn * 0.1 - 8) == pytest.approx(1, rel=1e-12)
     assert linear_cka(x, x * [1, 1, 1, 1, 5]) < 0.95  # other maps change it
 
@@ -98,7 +109,10 @@ def test_cka_is_one_at_most():
     rng = np.random.default_rng(0)
     for _ in range(20):
         x, turn = rng.normal(size=(30, 6)), np.linalg.qr(rng.normal(size=(6, 6)))[0]
-        assert linear_cka(x, x) == pytest.approx(1, rel=1e-12) and 1 - 1e-12 < linear_cka(x, x @ turn) <= 1
+        assert (
+            linear_cka(x, x) == pytest.approx(1, rel=1e-12)
+            and 1 - 1e-12 < linear_cka(x, x @ turn) <= 1
+        )
 
 
 def test_cka_block_by_block(monkeypatch):
@@ -120,15 +134,21 @@ def test_cka_needs_no_matrix_of_all_pairs_of_images():
 def test_cka_is_in_float64():
     rng = np.random.default_rng(3)
     x, y = ((1000 + rng.normal(size=(60, 3))).astype("f4") for _ in range(2))
-    assert linear_cka(x, y) == pytest.approx(linear_cka(x.astype(float) - 1000, y.astype(float) - 1000), rel=1e-9)
+    assert linear_cka(x, y) == pytest.approx(
+        linear_cka(x.astype(float) - 1000, y.astype(float) - 1000), rel=1e-9
+    )
 
 
-@pytest.mark.parametrize("same", [np.full((7, 3), 0.1), np.diag(range(1, 8)), 0.1 * np.eye(7)[:, :1]])
+@pytest.mark.parametrize(
+    "same", [np.full((7, 3), 0.1), np.diag(range(1, 8)), 0.1 * np.eye(7)[:, :1]]
+)
 def test_embeddings_that_are_constant_or_orthogonal_have_no_cka(same):
     """All images alike (seven times 0.1 have a mean that is not quite 0.1); orthogonal ones; one image unlike the others."""
     x = np.random.default_rng(4).normal(size=(7, 3))
     for given, which in (((x, same), "second"), ((same, x), "first")):
-        with pytest.raises(ValueError, match=f"in the {which} embeddings all images are equal or orthogonal"):
+        with pytest.raises(
+            ValueError, match=f"in the {which} embeddings all images are equal or orthogonal"
+        ):
             linear_cka(*given)
 
 
@@ -148,12 +168,12 @@ def test_cka_of_models_is_the_mean_over_their_folds():
     found = compared_groupings._alignment(settings, {"A": list(a), "B": list(b)})
     expected = (plain_cka(a[0], b[0]) + plain_cka(a[1], b[1])) / 2
     assert found == pytest.approx(np.array([[1, expected], [expected, 1]]))
-    refused = (
-        "settings 'demo': embeddings of rendered cars by A and B: in the second embeddings .*; check these networks"
-    )
+    refused = "settings 'demo': embeddings of rendered cars by A and B: in the second embeddings .*; check these networks"
     with pytest.raises(InputError, match=refused):
         compared_groupings._alignment(settings, {"A": list(a), "B": [np.zeros((30, 5)), b[1]]})
-    with pytest.raises(InputError, match="of at least 4 images, not 3; .* `images` of `properties`"):
+    with pytest.raises(
+        InputError, match="of at least 4 images, not 3; .* `images` of `properties`"
+    ):
         compared_groupings._alignment(settings, {"A": list(a[:, :3]), "B": list(b[:, :3])})
 
 
@@ -171,7 +191,9 @@ def test_within_minus_between_by_hand():
     unknown = FOUR.astype(float)
     np.fill_diagonal(unknown, NAN)
     given = unknown.copy()
-    assert within_minus_between(given, ["a", "b", "a", "b"]) == pytest.approx((1 + 2) / 2 - (5 + 2 + 3 + 4) / 4)
+    assert within_minus_between(given, ["a", "b", "a", "b"]) == pytest.approx(
+        (1 + 2) / 2 - (5 + 2 + 3 + 4) / 4
+    )
     assert np.array_equal(given, unknown, equal_nan=True)  # left as it was
 
 
@@ -181,7 +203,9 @@ def test_within_minus_between_by_a_loop():
         similarity, groups = symmetric(9, rng), [*"aabbccabc"]
         rng.shuffle(groups)
         pairs = [(similarity[i, j], groups[i] == groups[j]) for i, j in combinations(range(9), 2)]
-        means = [np.mean([value for value, same in pairs if same == wanted]) for wanted in (True, False)]
+        means = [
+            np.mean([value for value, same in pairs if same == wanted]) for wanted in (True, False)
+        ]
         assert within_minus_between(similarity, groups) == pytest.approx(means[0] - means[1])
 
 
@@ -192,7 +216,8 @@ def test_each_assignment_once(sizes, number):
     found = list(assignments(sizes))
     assert len(found) == count_assignments(sizes) == number
     as_sets = {
-        frozenset(frozenset(np.flatnonzero(np.array(labels) == n).tolist()) for n in set(labels)) for labels in found
+        frozenset(frozenset(np.flatnonzero(np.array(labels) == n).tolist()) for n in set(labels))
+        for labels in found
     }
     assert len(as_sets) == number
     assert all(sorted(map(len, each)) == sorted(sizes) for each in as_sets)
@@ -221,7 +246,9 @@ def test_rounding_makes_no_difference_of_ties(scale):
     rng = np.random.default_rng(19)
     for _ in range(20):
         whole = np.rint(4 * symmetric(9, rng))  # whose sums are exact
-        p_values = [within_between_test(each, [*"aaaabbbbb"], 0).p_value for each in (whole, whole * scale)]
+        p_values = [
+            within_between_test(each, [*"aaaabbbbb"], 0).p_value for each in (whole, whole * scale)
+        ]
         assert p_values[0] == p_values[1]
 
 
@@ -235,9 +262,13 @@ def test_drawn_assignments_are_close_to_all():
     rng = np.random.default_rng(7)
     similarity, groups = symmetric(14, rng), [*"aababaabaabaab"]
     exact, drawn = (within_between_test(similarity, groups, 0, number) for number in (2002, 2001))
-    assert exact.exact and exact.assignments == 2002 and not drawn.exact and drawn.assignments == 2001
+    assert (
+        exact.exact and exact.assignments == 2002 and not drawn.exact and drawn.assignments == 2001
+    )
     assert exact.statistic == drawn.statistic and 0.01 < exact.p_value < 0.99
-    assert abs(drawn.p_value - exact.p_value) < 4 * math.sqrt(exact.p_value * (1 - exact.p_value) / 2001)
+    assert abs(drawn.p_value - exact.p_value) < 4 * math.sqrt(
+        exact.p_value * (1 - exact.p_value) / 2001
+    )
     count = drawn.p_value * 2002 - 1
     assert count == pytest.approx(round(count), abs=1e-6)
     again, other = (within_between_test(similarity, groups, seed, 2001) for seed in (0, 1))
@@ -249,13 +280,15 @@ def test_planted_groups_are_found():
     groups = np.array([*"aabababaaaabab"])
     similarity = symmetric(14, rng) + (groups[:, None] == groups)
     found = within_between_test(similarity, groups, seed=0)
-    assert found.p_value == pytest.approx(1 / count_assignments([9, 5])) and found.statistic == pytest.approx(
-        1, abs=0.2
-    )
+    assert found.p_value == pytest.approx(
+        1 / count_assignments([9, 5])
+    ) and found.statistic == pytest.approx(1, abs=0.2)
     assert within_between_test(-similarity, groups, seed=0).p_value == 1  # one-sided
     groups = np.array([*"aabb"] * 6)  # so many that the true assignment is hardly ever drawn
     similarity = symmetric(24, rng) + (groups[:, None] == groups)
-    assert within_between_test(similarity, groups, seed=0, permutations=999).p_value == pytest.approx(1 / 1000)
+    assert within_between_test(
+        similarity, groups, seed=0, permutations=999
+    ).p_value == pytest.approx(1 / 1000)
 
 
 @pytest.mark.parametrize("permutations, steps", [(126, 126), (99, 100)])
@@ -301,13 +334,17 @@ def test_mantel_by_hand():
     assert mantel(a, filled(3, 2, 1), 0) == (pytest.approx(-1), 1)
 
 
-@pytest.mark.parametrize("kind, of", [("pearson", scipy.stats.pearsonr), ("spearman", scipy.stats.spearmanr)])
+@pytest.mark.parametrize(
+    "kind, of", [("pearson", scipy.stats.pearsonr), ("spearman", scipy.stats.spearmanr)]
+)
 def test_mantel_by_a_loop(kind, of):
     """Against all 120 relabellings of five models, with ties."""
     rng = np.random.default_rng(10)
     a, b = symmetric(5, rng).round(1), symmetric(5, rng).round(1)
     upper = np.triu_indices(5, 1)
-    others = [of(a[np.ix_(order, order)][upper], b[upper]).statistic for order in permutations(range(5))]
+    others = [
+        of(a[np.ix_(order, order)][upper], b[upper]).statistic for order in permutations(range(5))
+    ]
     found = mantel(a, b, 0, 4000, kind)
     assert found.correlation == pytest.approx(others[0])
     p = np.mean([each > others[0] - 1e-9 for each in others])
@@ -325,9 +362,9 @@ def test_a_planted_relation_is_found(kind):
     assert found.correlation > 0.8 and found.p_value == pytest.approx(1 / 500)
     assert mantel(a, -b, 0, 499, kind).p_value == 1  # one-sided
     order = rng.permutation(14)
-    assert mantel(a[np.ix_(order, order)], b[np.ix_(order, order)], 0, 9, kind).correlation == pytest.approx(
-        found.correlation
-    )
+    assert mantel(
+        a[np.ix_(order, order)], b[np.ix_(order, order)], 0, 9, kind
+    ).correlation == pytest.approx(found.correlation)
 
 
 @pytest.mark.parametrize("kind", groupings.KINDS)
@@ -373,8 +410,13 @@ def test_a_tree_by_hand():
 
 def test_similarities_below_zero():
     """As those of profiles and of embeddings may be: distances above 1, and the same tests as of any other numbers."""
-    assert linkage(filled(-0.1, -0.3, -0.5)) == pytest.approx(np.array([[0, 1, 1.1, 2], [2, 3, 1.4, 3]]))
-    assert within_between_test(FOUR / 10 - 1, [*"aabb"], seed=0)[1:] == within_between_test(FOUR, [*"aabb"], seed=0)[1:]
+    assert linkage(filled(-0.1, -0.3, -0.5)) == pytest.approx(
+        np.array([[0, 1, 1.1, 2], [2, 3, 1.4, 3]])
+    )
+    assert (
+        within_between_test(FOUR / 10 - 1, [*"aabb"], seed=0)[1:]
+        == within_between_test(FOUR, [*"aabb"], seed=0)[1:]
+    )
     assert mantel(filled(-1, -0.5, 0), filled(1, 2, 3), 0).correlation == pytest.approx(1)
     assert compared_groupings.SIMILARITIES["similarity"]("-0.25") == -0.25
 
@@ -393,7 +435,9 @@ def test_cophenetic_is_scipys():
     similarity = symmetric(14, np.random.default_rng(13))
     distances = 1 - similarity[np.triu_indices(14, 1)]
     tree = linkage(similarity)
-    assert cophenetic(tree, similarity) == pytest.approx(scipy.cluster.hierarchy.cophenet(tree, distances)[0])
+    assert cophenetic(tree, similarity) == pytest.approx(
+        scipy.cluster.hierarchy.cophenet(tree, distances)[0]
+    )
 
 
 def test_rounding_above_one_is_no_distance_below_zero():
@@ -417,7 +461,12 @@ def test_agreement_by_hand():
     assert agreement(tree, [*"xxyy"]) == 1
     # None of the two pairs within is found: (0 - 2 * 2 / 6) / (2 - 2 * 2 / 6)
     assert agreement(tree, [*"xyxy"]) == pytest.approx(-1 / 2)
-    assert agreement(linkage(np.where(np.equal.outer([*"aabbcc"], [*"aabbcc"]), 0.9, 0.1)), [*"xxyyzz"]) == 1
+    assert (
+        agreement(
+            linkage(np.where(np.equal.outer([*"aabbcc"], [*"aabbcc"]), 0.9, 0.1)), [*"xxyyzz"]
+        )
+        == 1
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -430,15 +479,23 @@ def test_profiles_by_hand():
     found = profile_similarity([[1, 1, 5], [2, 1, 3], [3, 4, 1]])
     assert found == pytest.approx(np.corrcoef(profiles))
     # Of the first and second: less their means, -b / 3 and so on
-    assert found[0, 1] == pytest.approx((b**2 - b**2 / 3) / math.sqrt((2 * a**2 + b**2 - b**2 / 3) * (b**2 * 2 / 3)))
+    assert found[0, 1] == pytest.approx(
+        (b**2 - b**2 / 3) / math.sqrt((2 * a**2 + b**2 - b**2 / 3) * (b**2 * 2 / 3))
+    )
 
 
 def test_no_property_drowns_the_others():
     rng = np.random.default_rng(14)
     scores = rng.normal(size=(14, 11))
     found = profile_similarity(scores)
-    assert found.shape == (14, 14) and found == pytest.approx(found.T) and np.diag(found) == pytest.approx(1)
-    assert profile_similarity(scores * 10.0 ** np.arange(11) + np.arange(11)) == pytest.approx(found)
+    assert (
+        found.shape == (14, 14)
+        and found == pytest.approx(found.T)
+        and np.diag(found) == pytest.approx(1)
+    )
+    assert profile_similarity(scores * 10.0 ** np.arange(11) + np.arange(11)) == pytest.approx(
+        found
+    )
 
 
 def test_planted_profiles_are_found():
@@ -478,9 +535,17 @@ def test_too_few_properties_are_nan():
     scores = rng.normal(size=(4, 4))
     scores[0, :2] = NAN
     found = profile_similarity(scores)
-    assert np.isnan(found[0]).all() and np.isnan(found[:, 0]).all() and np.isfinite(found[1:, 1:]).all()
-    assert np.isnan(profile_similarity(scores[:, :2])).all() and profile_similarity(scores[1:, :3]).shape == (3, 3)
-    assert np.isnan(profile_similarity([[1, 5, 5.0], [2, 6, 6], [3, 7, 7]])[1]).all()  # the mean model has no profile
+    assert (
+        np.isnan(found[0]).all()
+        and np.isnan(found[:, 0]).all()
+        and np.isfinite(found[1:, 1:]).all()
+    )
+    assert np.isnan(profile_similarity(scores[:, :2])).all() and profile_similarity(
+        scores[1:, :3]
+    ).shape == (3, 3)
+    assert np.isnan(
+        profile_similarity([[1, 5, 5.0], [2, 6, 6], [3, 7, 7]])[1]
+    ).all()  # the mean model has no profile
 
 
 @pytest.mark.parametrize("scores", [[1, 2, 3], [[1, 2, math.inf], [1, 2, 3]]])
@@ -492,10 +557,14 @@ def test_scores_that_are_refused(scores):
 def test_published_profiles():
     """Table 6: no other nine and five losses have profiles so alike; the tree puts one of the nine with the five."""
     table = published_scores()
-    scores = table[table.loss != "None"].pivot(index="loss", columns="property", values="nr_precision")
+    scores = table[table.loss != "None"].pivot(
+        index="loss", columns="property", values="nr_precision"
+    )
     groups = table.drop_duplicates("loss").set_index("loss").type[scores.index]
     similarity = profile_similarity(scores)
     assert within_between_test(similarity, groups, seed=0).p_value == pytest.approx(1 / 2002)
     # Pairs together in both: 28 + 10; in the groups 36 + 10, in the clusters 28 + 15, of 91
     chance = 46 * 43 / 91
-    assert agreement(linkage(similarity), groups) == pytest.approx((38 - chance) / ((46 + 43) / 2 - chance))
+    assert agreement(linkage(similarity), groups) == pytest.approx(
+        (38 - chance) / ((46 + 43) / 2 - chance)
+    )

@@ -35,11 +35,17 @@ def test_hyperparameters_reach_the_losses():
     contrastive = training_loss(losses["Contrastive"], "Cars196", 6, 16).function
     assert (contrastive.pos_margin, contrastive.neg_margin) == (0.2652, 0.5409)
     assert training_loss(losses["Margin / class"], "SOP", 6, 16).function.beta.shape == (6,)
-    assert training_loss(losses["Margin"], "SOP", 6, 16).function.beta.tolist() == pytest.approx([1.1072])
-    assert training_loss(losses["ArcFace"], "CUB200", 6, 16).function.margin == pytest.approx(np.radians(23.22))
+    assert training_loss(losses["Margin"], "SOP", 6, 16).function.beta.tolist() == pytest.approx(
+        [1.1072]
+    )
+    assert training_loss(losses["ArcFace"], "CUB200", 6, 16).function.margin == pytest.approx(
+        np.radians(23.22)
+    )
     assert training_loss(losses["Normalized Softmax"], "Cars196", 6, 16).learning_rate == 0.011
     assert "reg_weight" not in hyperparameters(losses["SoftTriple"], "SOP")  # printed as N/A
-    assert hyperparameters(losses["Triplet"], "RenderedCars") == hyperparameters(losses["Triplet"], "Cars196")
+    assert hyperparameters(losses["Triplet"], "RenderedCars") == hyperparameters(
+        losses["Triplet"], "Cars196"
+    )
 
 
 def test_calibration_tells_images_apart():

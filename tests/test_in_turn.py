@@ -8,7 +8,9 @@ import pytest
 from dml_analysis import pipeline
 
 SAYS = "import os, sys\nopen('said.txt', 'a').write(' '.join([*sys.argv, os.environ.get('RANK', '')]) + '\\n')\n"
-SHARES = SAYS + "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])  # stage_script(\n"
+SHARES = (
+    SAYS + "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])  # stage_script(\n"
+)
 ENDS = {"one.py": SAYS, "two.py": SAYS + "sys.exit(0)\n", "three.py": SAYS + "sys.exit(3)\n", "text.py": SAYS + "sys.exit('wrong')\n",
         "waits.py": "import time\nfor _ in range(3000):\n    if 'one' not in open('said.txt').read(): time.sleep(0.01)\nprint('waited')\n" + SAYS,
         "beside.py": SAYS, "fails.py": SAYS + "1 / 0\n", "shares.py": SHARES, "second.py": SHARES + "sys.exit(int(os.environ['RANK']) * 7)\n"}  # fmt: skip
@@ -45,22 +47,31 @@ def said(folder):
 def test_all_in_their_order_with_the_options(folder, capfd):
     assert pipeline.main(["one.py+", "wait", "two.py", "--", "--settings", "x.yaml"]) == 0
     assert said(folder) == ["one.py --settings x.yaml", "two.py --settings x.yaml"]
-    assert capfd.readouterr().out.splitlines() == ["python one.py --settings x.yaml", "python two.py --settings x.yaml"]
+    assert capfd.readouterr().out.splitlines() == [
+        "python one.py --settings x.yaml",
+        "python two.py --settings x.yaml",
+    ]
 
 
 @pytest.mark.parametrize("name, status", [("three.py", 3), ("text.py", 1), ("fails.py", 1)])
 def test_the_first_that_fails_is_the_last(folder, name, status, capfd):
     assert pipeline.main(["one.py", name, "two.py"]) == status
     assert said(folder) == ["one.py", name]
-    assert {"text.py": "wrong", "fails.py": "ZeroDivisionError"}.get(name, "") in capfd.readouterr().err
+    assert {"text.py": "wrong", "fails.py": "ZeroDivisionError"}.get(
+        name, ""
+    ) in capfd.readouterr().err
 
 
 def test_workers_share_a_stage_and_one_of_them_speaks(three_cores, capfd):
     assert pipeline.main(["shares.py", "one.py"]) == 0
-    assert sorted(said(three_cores)[:3]) == ["shares.py 0", "shares.py 1", "shares.py 2"] and said(three_cores)[3:] == [
-        "one.py"
+    assert sorted(said(three_cores)[:3]) == ["shares.py 0", "shares.py 1", "shares.py 2"] and said(
+        three_cores
+    )[3:] == ["one.py"]
+    assert capfd.readouterr().out.splitlines() == [
+        "python shares.py",
+        "rank 0 of 3",
+        "python one.py",
     ]
-    assert capfd.readouterr().out.splitlines() == ["python shares.py", "rank 0 of 3", "python one.py"]
 
 
 def test_some_run_beside_the_rest(three_cores, capfd):

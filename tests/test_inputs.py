@@ -32,13 +32,20 @@ def rows(settings, deep=False):
 def test_all_there(settings):
     found = rows(settings)
     assert {row.state for row in found.values()} == {input_checks.FOUND} and len(found) == 5
-    assert found["dataset", "RenderedCars"].why.endswith("classes") and found["rendered cars", ""].why == "96 images"
+    assert (
+        found["dataset", "RenderedCars"].why.endswith("classes")
+        and found["rendered cars", ""].why == "96 images"
+    )
 
 
 def test_the_file(project, run_inside):
-    assert "all inputs exist" in run_inside("reality_check/1_check_inputs.py", project / "tiny.yaml", "--deep")
+    assert "all inputs exist" in run_inside(
+        "reality_check/1_check_inputs.py", project / "tiny.yaml", "--deep"
+    )
     table = fake_data.read_rows(project / "results/tiny/inputs.csv")
-    assert [row["state"] for row in table] == ["found"] * 5 and list(table[0]) == list(input_checks.Input._fields)
+    assert [row["state"] for row in table] == ["found"] * 5 and list(table[0]) == list(
+        input_checks.Input._fields
+    )
 
 
 def network_file(settings, part):
@@ -58,9 +65,14 @@ def test_a_broken_network(settings, part):
     content = file.read_bytes()
     file.unlink()
     file.write_bytes(content[:-2000])
-    assert rows(settings)["network", "Contrastive"].state == input_checks.FOUND  # a glance does not tell
+    assert (
+        rows(settings)["network", "Contrastive"].state == input_checks.FOUND
+    )  # a glance does not tell
     row = rows(settings, deep=True)["network", "Contrastive"]
-    assert row.state == input_checks.BROKEN and f"{part}_best.pth: not a readable checkpoint" in row.why
+    assert (
+        row.state == input_checks.BROKEN
+        and f"{part}_best.pth: not a readable checkpoint" in row.why
+    )
     file.write_bytes(b"")
     assert "empty" in rows(settings)["network", "Contrastive"].why
 
@@ -107,9 +119,14 @@ def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
     def row(name):
         (tmp_path / name).write_bytes(content)
         paths = settings.paths | {"imagenet_trunk": tmp_path / name}
-        return rows(settings.model_copy(update={"training": None, "paths": paths}))["trunk of None", "bn_inception"]
+        return rows(settings.model_copy(update={"training": None, "paths": paths}))[
+            "trunk of None", "bn_inception"
+        ]
 
-    assert row(f"bn_inception-{hashlib.sha256(content).hexdigest()[:8]}.pth").state == input_checks.FOUND
+    assert (
+        row(f"bn_inception-{hashlib.sha256(content).hexdigest()[:8]}.pth").state
+        == input_checks.FOUND
+    )
     assert row("bn_inception.pth").state == input_checks.FOUND  # promises nothing
     wrong = row("bn_inception-52deb473.pth")
     assert wrong.state == input_checks.BROKEN and "its sha256 begins" in wrong.why
@@ -128,5 +145,7 @@ def test_images(settings):
 def test_exit_status(project, fails, capsys):
     (project / "trunk.pth").unlink()
     settings = fake_data.write_settings(project, "real", training=None)
-    assert fails("reality_check/1_check_inputs.py", settings).startswith("error: 1 inputs are missing or broken")
+    assert fails("reality_check/1_check_inputs.py", settings).startswith(
+        "error: 1 inputs are missing or broken"
+    )
     assert fake_data.read_rows(project / "results/real/inputs.csv")[2]["state"] == "MISSING"

@@ -31,7 +31,9 @@ OF_MACHINE = (
 
 def others(folder):
     """Whether another process gets leases 1 and 2."""
-    found = subprocess.run([sys.executable, "-c", CODE, folder], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", CODE, folder], capture_output=True, text=True, check=True
+    )
     return [word == "True" for word in found.stdout.split()]
 
 
@@ -47,7 +49,9 @@ def test_what_one_has_another_does_not_get(tmp_path):
 
 
 def test_a_dead_process_loses_its_lease_at_once(tmp_path):
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True
+    )
     assert holder.stdout.readline() == "True\n"
     assert not is_ours(tmp_path)
     holder.kill()
@@ -58,7 +62,9 @@ def test_a_dead_process_loses_its_lease_at_once(tmp_path):
 
 def test_tidy(tmp_path):
     """Leases of the dead go, those of the living stay."""
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True
+    )
     holder.stdout.readline()
     leases.tidy(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".00001.lease"]
@@ -113,10 +119,15 @@ def alone(tmp_path):
 def test_machines_share_the_chunks(tmp_path, alone):
     """Each chunk is made once, and no row is lost or doubled."""
     settings = settings_of(tmp_path / "shared")
-    made = [chunks_made(each) for each in [on_machine(name, settings.paths["results"], "--slow", 1) for name in "ab"]]
+    made = [
+        chunks_made(each)
+        for each in [on_machine(name, settings.paths["results"], "--slow", 1) for name in "ab"]
+    ]
     assert sorted(made[0] + made[1]) == ["0", "1", "2"] and all(made)
     assert list(snapshot(settings.results).values()) == alone
-    assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12 and not list(settings.results.rglob(".*"))
+    assert len(fake_data.read_rows(settings.results / "powers.csv")) == 12 and not list(
+        settings.results.rglob(".*")
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -133,7 +144,9 @@ def test_a_machine_that_is_gone(tmp_path, alone, how):
     gone.send_signal(signal.SIGCONT)
     gone.communicate(timeout=60)
     assert gone.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 0)
-    assert list(snapshot(settings.results).values()) == alone and not list(settings.results.rglob(".*"))
+    assert list(snapshot(settings.results).values()) == alone and not list(
+        settings.results.rglob(".*")
+    )
 
 
 def test_a_killed_run_leaves_no_leases(tmp_path, alone):
@@ -141,9 +154,10 @@ def test_a_killed_run_leaves_no_leases(tmp_path, alone):
     settings = settings_of(tmp_path / "shared")
     stores = [small_stage.store_of(settings, power) for power in (2, 3)]
     for store, arrays in zip(stores, small_stage.make(stores, 0, lambda ticks: None)):
-        store.put(0, **arrays)
+        store.save(0, **arrays)
         holder = subprocess.Popen(
-            [sys.executable, "-c", HOLD.replace("(1, 2)", "(0,)"), store.folder], stdout=subprocess.PIPE
+            [sys.executable, "-c", HOLD.replace("(1, 2)", "(0,)"), store.folder],
+            stdout=subprocess.PIPE,
         )
         holder.stdout.readline()
         os.kill(holder.pid, signal.SIGKILL)
@@ -151,7 +165,11 @@ def test_a_killed_run_leaves_no_leases(tmp_path, alone):
         holder.stdout.close()
         assert list(store.folder.glob(".*"))
     done = subprocess.run(
-        [sys.executable, ROOT / "tests/small_stage.py", settings.paths["results"]], capture_output=True, text=True
+        [sys.executable, ROOT / "tests/small_stage.py", settings.paths["results"]],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0 and done.stdout.count("making") == 2, done.stderr
-    assert list(snapshot(settings.results).values()) == alone and not list(settings.results.rglob(".*"))
+    assert list(snapshot(settings.results).values()) == alone and not list(
+        settings.results.rglob(".*")
+    )

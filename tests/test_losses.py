@@ -19,7 +19,9 @@ from dml_analysis.training.losses import training_loss
 ANGLES = (0, pi / 3, pi / 2, pi)
 LABELS = (0, 0, 1, 1)
 ROOT3 = sqrt(3)
-D12 = sqrt(2 - ROOT3)  # the distance between 60 and 90 degrees; the others are 1, root 2, 2, root 3, root 2
+D12 = sqrt(
+    2 - ROOT3
+)  # the distance between 60 and 90 degrees; the others are 1, root 2, 2, root 3, root 2
 MODELS = {model.name: model for model in paper.MODELS if model.trained}
 
 
@@ -38,7 +40,9 @@ def loss_of(name, length=2.0):
         for key, parameter in kit.function.named_parameters():
             if key in ("W", "proxies"):
                 parameter.copy_(torch.eye(2))
-            if key == "fc":  # of SoftTriple: ten for each class, of which the first class has five at 90 degrees too
+            if (
+                key == "fc"
+            ):  # of SoftTriple: ten for each class, of which the first class has five at 90 degrees too
                 parameter.copy_(torch.tensor([[1.0] * 5 + [0.0] * 15, [0.0] * 5 + [1.0] * 15]))
             if key == "beta" and len(parameter) == 2:
                 parameter[1] = 1.2
@@ -83,11 +87,20 @@ def margin():
 
 def margin_of_classes():
     # The first class has beta .9598, the second 1.2.
-    terms = 4 * [1 - 0.9598 + 0.0776] + 4 * [sqrt(2) - 1.2 + 0.0776] + [0.9598 - D12 + 0.0776, 1.2 - D12 + 0.0776]
+    terms = (
+        4 * [1 - 0.9598 + 0.0776]
+        + 4 * [sqrt(2) - 1.2 + 0.0776]
+        + [0.9598 - D12 + 0.0776, 1.2 - D12 + 0.0776]
+    )
     return sum(terms) / 10
 
 
-COSINES = [(1, 0), (0.5, ROOT3 / 2), (1, 0), (0, -1)]  # to the vector of the own class, and to the other's
+COSINES = [
+    (1, 0),
+    (0.5, ROOT3 / 2),
+    (1, 0),
+    (0, -1),
+]  # to the vector of the own class, and to the other's
 
 
 def normalized_softmax():
@@ -100,7 +113,9 @@ def cosface():
 
 def arcface():
     turned = [cos(angle + 20.52 * pi / 180) for angle in (0, pi / 3, 0, pi / 2)]
-    return sum(softmax_loss(49.5 * own, 49.5 * other) for own, (_, other) in zip(turned, COSINES)) / 4
+    return (
+        sum(softmax_loss(49.5 * own, 49.5 * other) for own, (_, other) in zip(turned, COSINES)) / 4
+    )
 
 
 def fastap():
@@ -119,18 +134,28 @@ def snr_contrastive():
     def distance(a, b):
         return ((u[a] - u[b]) / u[a]) ** 2
 
-    return (distance(0, 1) + distance(1, 0)) / 2 - 0.167 + 0.9337 - (distance(2, 1) + distance(3, 1)) / 2
+    return (
+        (distance(0, 1) + distance(1, 0)) / 2
+        - 0.167
+        + 0.9337
+        - (distance(2, 1) + distance(3, 1)) / 2
+    )
 
 
 def multi_similarity():
     return _multi_similarity(
-        14.35, 75.83, 0.66, [(0.5, (0, -1)), (0.5, (ROOT3 / 2, -0.5)), (0, (0, ROOT3 / 2)), (0, (-1, -0.5))]
+        14.35,
+        75.83,
+        0.66,
+        [(0.5, (0, -1)), (0.5, (ROOT3 / 2, -0.5)), (0, (0, ROOT3 / 2)), (0, (-1, -0.5))],
     )
 
 
 def multi_similarity_with_miner():
     # Of the negatives those are left that are no more than .72 less alike than the positive.
-    return _multi_similarity(7.49, 47.99, 0.63, [(0.5, (0,)), (0.5, (ROOT3 / 2,)), (0, (0, ROOT3 / 2)), (0, (-0.5,))])
+    return _multi_similarity(
+        7.49, 47.99, 0.63, [(0.5, (0,)), (0.5, (ROOT3 / 2,)), (0, (0, ROOT3 / 2)), (0, (-0.5,))]
+    )
 
 
 def _multi_similarity(alpha, beta, base, anchors):
@@ -141,13 +166,17 @@ def _multi_similarity(alpha, beta, base, anchors):
 
 
 def soft_triple():
-    def to_first(x, y):  # cosines to its two kinds of centres, weighed by a softmax at temperature 19.18
+    def to_first(
+        x, y
+    ):  # cosines to its two kinds of centres, weighed by a softmax at temperature 19.18
         return (x * exp(x / 19.18) + y * exp(y / 19.18)) / (exp(x / 19.18) + exp(y / 19.18))
 
     points = [(1, 0), (0.5, ROOT3 / 2), (0, 1), (-1, 0)]
     first, second = [to_first(*point) for point in points], [y for _, y in points]
     data = sum(softmax_loss(17.69 * (a - 0.3588), 17.69 * b) for a, b in zip(first[:2], second[:2]))
-    data += sum(softmax_loss(17.69 * (b - 0.3588), 17.69 * a) for a, b in zip(first[2:], second[2:]))
+    data += sum(
+        softmax_loss(17.69 * (b - 0.3588), 17.69 * a) for a, b in zip(first[2:], second[2:])
+    )
     apart = 5 * 5 * sqrt(2) / (2 * 90)  # of the 90 pairs of centres of one class, 25 are orthogonal
     return data / 4 + 0.0669 * apart
 
@@ -200,7 +229,9 @@ def test_own_parameters_have_gradients(name):
 
 
 def test_own_parameters_are_trained_without_decay_for_margin_alone():
-    without = [name for name, model in MODELS.items() if not training_loss(model, "Cars196", 2, 2).decays]
+    without = [
+        name for name, model in MODELS.items() if not training_loss(model, "Cars196", 2, 2).decays
+    ]
     assert without == ["Margin", "Margin / class"]
 
 
@@ -212,11 +243,19 @@ def own(**given):
 
 
 def test_a_class_of_the_library_with_arguments():
-    kit = training_loss(own(loss="ContrastiveLoss", loss_arguments={"neg_margin": 0.7}), "Cars196", 2, 2)
-    assert kit.function.neg_margin == 0.7 and kit.learning_rate is None and kit.images_per_class == 4
+    kit = training_loss(
+        own(loss="ContrastiveLoss", loss_arguments={"neg_margin": 0.7}), "Cars196", 2, 2
+    )
+    assert (
+        kit.function.neg_margin == 0.7 and kit.learning_rate is None and kit.images_per_class == 4
+    )
     kit = training_loss(own(loss="pytorch_metric_learning.losses:ProxyAnchorLoss", loss_learning_rate=0.1, images_per_class=2,
                             miner="MultiSimilarityMiner", miner_arguments={"epsilon": 0.3}), "Cars196", 6, 3)  # fmt: skip
-    assert kit.function.proxies.shape == (6, 3) and kit.learning_rate == 0.1 and kit.images_per_class == 2
+    assert (
+        kit.function.proxies.shape == (6, 3)
+        and kit.learning_rate == 0.1
+        and kit.images_per_class == 2
+    )
     assert kit.miner.epsilon == 0.3
 
 

@@ -13,7 +13,13 @@ from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.modules import layers_in_order, randomised
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import Model
-from dml_analysis.saliency.map_settings import BASES, OWN, Condition, base_image, integrated_gradients
+from dml_analysis.saliency.map_settings import (
+    BASES,
+    OWN,
+    Condition,
+    base_image,
+    integrated_gradients,
+)
 from dml_analysis.saliency.pair_explanations import explain_pair, pair_gradients
 from tests.networks import small_transform
 
@@ -22,13 +28,25 @@ from tests.networks import small_transform
 # Conditions.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_the_runs_own_condition_changes_nothing():
-    assert OWN.provenance() == {} and OWN.purpose == () and Condition("elsewhere").provenance() == {}
+    assert (
+        OWN.provenance() == {} and OWN.purpose == () and Condition("elsewhere").provenance() == {}
+    )
 
 
 def test_conditions_are_told_apart_and_noise_only_where_it_is_another():
-    assert Condition("a", draw=1).provenance() == {"draw here": 1} and Condition("a", draw=1).purpose == ("draw 1",)
-    assert Condition("a", noise_sigma=0.3).purpose == () != Condition("a", noise_sigma=0.3).provenance()
-    purposes = [Condition(random_share=share, random_draw=draw).purpose for share in (0.25, 1.0) for draw in (0, 1)]
+    assert Condition("a", draw=1).provenance() == {"draw here": 1} and Condition(
+        "a", draw=1
+    ).purpose == ("draw 1",)
+    assert (
+        Condition("a", noise_sigma=0.3).purpose
+        == ()
+        != Condition("a", noise_sigma=0.3).provenance()
+    )
+    purposes = [
+        Condition(random_share=share, random_draw=draw).purpose
+        for share in (0.25, 1.0)
+        for draw in (0, 1)
+    ]
     assert len(set(purposes)) == 4
 
 
@@ -36,7 +54,11 @@ def test_base_images():
     image, black = torch.arange(48.0).reshape(3, 4, 4), torch.full((3, 4, 4), -1.0)
     assert base_image("black", image, black) is black
     mean = base_image("mean colour", image, black)
-    assert mean.shape == image.shape and mean[:, 0, 0].tolist() == [7.5, 23.5, 39.5] and (mean == mean[:, :1, :1]).all()
+    assert (
+        mean.shape == image.shape
+        and mean[:, 0, 0].tolist() == [7.5, 23.5, 39.5]
+        and (mean == mean[:, :1, :1]).all()
+    )
     picture = torch.zeros(3, 32, 32)
     picture[:, 16, 16] = 1
     blurred = base_image("blurred", picture, black)
@@ -50,12 +72,19 @@ def test_integrated_gradients_sum_to_what_is_gained():
     """Completeness: the attributions of all pixels sum to the distance of the image less that of the base image."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(48, 5), nn.Tanh(), nn.Linear(5, 3)).double()
-    image, base = torch.rand(3, 4, 4, dtype=torch.float64), torch.zeros(3, 4, 4, dtype=torch.float64)
+    image, base = (
+        torch.rand(3, 4, 4, dtype=torch.float64),
+        torch.zeros(3, 4, 4, dtype=torch.float64),
+    )
     with torch.no_grad():
         of_base = network(base[None])
         gained = distance_function("Squared Euclidean")(network(image[None]), of_base)
-    found = integrated_gradients(network, image, base, of_base, distance_function("Squared Euclidean"), 200, 50)
-    assert found.shape == (1, 3, 4, 4) and float(found.sum()) == pytest.approx(float(gained), rel=1e-6)
+    found = integrated_gradients(
+        network, image, base, of_base, distance_function("Squared Euclidean"), 200, 50
+    )
+    assert found.shape == (1, 3, 4, 4) and float(found.sum()) == pytest.approx(
+        float(gained), rel=1e-6
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -79,7 +108,8 @@ def test_layers_come_in_the_order_of_their_work():
 
 
 @pytest.mark.parametrize(
-    "share, changed", [(0.01, ["last"]), (0.34, ["last"]), (0.67, ["norm", "last"]), (1, ["first", "norm", "last"])]
+    "share, changed",
+    [(0.01, ["last"]), (0.34, ["last"]), (0.67, ["norm", "last"]), (1, ["first", "norm", "last"])],
 )
 def test_layers_become_random_from_the_last_one_on(share, changed):
     torch.manual_seed(1)
@@ -91,7 +121,9 @@ def test_layers_become_random_from_the_last_one_on(share, changed):
     differs = {name.split(".")[0] for name, value in found.state_dict().items()
                if value.is_floating_point() and not torch.equal(value, before[name])}  # fmt: skip
     assert differs - {"unused"} == set(changed)
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())  # itself is left alone
+    assert all(
+        torch.equal(value, before[name]) for name, value in network.state_dict().items()
+    )  # itself is left alone
     assert not found.training and not found.norm.training
     if "norm" in changed:  # its statistics are those of what reaches it now
         assert torch.allclose(found.norm.running_mean, found.first(images).mean(dim=0), atol=1e-5)
@@ -99,7 +131,9 @@ def test_layers_become_random_from_the_last_one_on(share, changed):
 
 def test_random_weights_come_from_their_seed():
     network, images = Crossed().eval(), torch.rand(25, 4)
-    same, again, other = (randomised(network, seed, images).state_dict()["last.weight"] for seed in (1, 1, 2))
+    same, again, other = (
+        randomised(network, seed, images).state_dict()["last.weight"] for seed in (1, 1, 2)
+    )
     assert torch.equal(same, again) and not torch.equal(same, other)
 
 
@@ -143,7 +177,9 @@ def test_a_pair_of_pictures(tmp_path):
 
     rng = np.random.default_rng(3)
     for name in ("a", "b"):
-        Image.fromarray(rng.integers(0, 255, (30, 30, 3), dtype=np.uint8)).save(tmp_path / f"{name}.png")
+        Image.fromarray(rng.integers(0, 255, (30, 30, 3), dtype=np.uint8)).save(
+            tmp_path / f"{name}.png"
+        )
 
     class Left(nn.Module):
         def __init__(self):
@@ -154,10 +190,14 @@ def test_a_pair_of_pictures(tmp_path):
         def forward(self, images):
             return self.layer(images[..., :10].flatten(1))
 
-    maps = explain_pair(Left(), small_transform(), tmp_path / "a.png", tmp_path / "b.png", noise_samples=8)
+    maps = explain_pair(
+        Left(), small_transform(), tmp_path / "a.png", tmp_path / "b.png", noise_samples=8
+    )
     for found in maps:
         assert found.shape == (20, 20) and found[:, :10].max() == 1 and not found[:, 10:].any()
-    again = explain_pair(Left(), small_transform(), tmp_path / "a.png", tmp_path / "b.png", noise_samples=8)
+    again = explain_pair(
+        Left(), small_transform(), tmp_path / "a.png", tmp_path / "b.png", noise_samples=8
+    )
     assert all(np.array_equal(a, b) for a, b in zip(maps, again))
 
 
@@ -165,7 +205,9 @@ def test_a_pair_of_pictures(tmp_path):
 # Floor and ceiling.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_correction_by_hand():
-    assert corrected(0.6, 0.9, 0.4) == pytest.approx(1.0) and corrected(0.3, 0.5, 0.5) == pytest.approx(0.6)
+    assert corrected(0.6, 0.9, 0.4) == pytest.approx(1.0) and corrected(
+        0.3, 0.5, 0.5
+    ) == pytest.approx(0.6)
     assert (
         np.isnan(corrected(0.3, 0.0, 0.5))
         and np.isnan(corrected(0.3, -0.5, -0.5))
@@ -178,8 +220,13 @@ def test_correction_finds_what_noise_hides():
     rng = np.random.default_rng(5)
     a = rng.normal(size=200_000)
     b = 0.7 * a + np.sqrt(1 - 0.49) * rng.normal(size=200_000)
-    seen = [[pattern + scale * rng.normal(size=len(a)) for _ in range(2)] for pattern, scale in ((a, 1.0), (b, 0.5))]
-    r, ceiling_a, ceiling_b = (np.corrcoef(x, y)[0, 1] for x, y in ((seen[0][0], seen[1][0]), seen[0], seen[1]))
+    seen = [
+        [pattern + scale * rng.normal(size=len(a)) for _ in range(2)]
+        for pattern, scale in ((a, 1.0), (b, 0.5))
+    ]
+    r, ceiling_a, ceiling_b = (
+        np.corrcoef(x, y)[0, 1] for x, y in ((seen[0][0], seen[1][0]), seen[0], seen[1])
+    )
     assert r < 0.5 and corrected(r, ceiling_a, ceiling_b) == pytest.approx(0.7, abs=0.01)
 
 
@@ -207,7 +254,8 @@ def test_losses_that_do_not_give_uniform_p_values():
 
     rng = np.random.default_rng(7)
     p_values = [
-        matching(correlations(0, rng, images=5), trial, resamples=2, permutations=199).p_value for trial in range(300)
+        matching(correlations(0, rng, images=5), trial, resamples=2, permutations=199).p_value
+        for trial in range(300)
     ]
     assert scipy.stats.kstest(p_values, "uniform").pvalue > 0.01
 
@@ -227,7 +275,9 @@ def test_several_pairs_of_folds_are_averaged_and_undefined_images_left_out():
 # What is said of networks: a made-up comparison, every correlation the same on all images.
 # ---------------------------------------------------------------------------------------------------------------------
 def network(name, fold, trained=True):
-    return SimpleNamespace(model=Model(name, 2020, "Ranking", "Euclidean Distance", trained=trained), fold=fold)
+    return SimpleNamespace(
+        model=Model(name, 2020, "Ranking", "Euclidean Distance", trained=trained), fold=fold
+    )
 
 
 def compared(networks, similarity, ceilings, images=4):
@@ -253,14 +303,21 @@ TWO_FOLDS = [network(name, fold) for name in "ABC" for fold in (0, 1)]
 
 
 def test_rows_of_bounds_by_hand():
-    found = compared([network("A", 0), network("B", 0), network("B", 1), None], by_kind, [0.9, 0.4, 0.7])
-    rows = {(row[0], row[1], row[3], row[4], row[6]): row[7:] for row in noise_ceilings.rows_from(found)}
+    found = compared(
+        [network("A", 0), network("B", 0), network("B", 1), None], by_kind, [0.9, 0.4, 0.7]
+    )
+    rows = {
+        (row[0], row[1], row[3], row[4], row[6]): row[7:] for row in noise_ceilings.rows_from(found)
+    }
     assert rows["other noise", "A", 0, "A", 0][1:4] == pytest.approx([0.9, 0, 1])
     assert rows["other loss, same fold", "A", 0, "B", 0][:4] == pytest.approx(
         [4, 0.5, 0, 0.5 / 0.6]
     )  # sqrt(.9 * .4) = .6
     assert rows["same loss, other fold", "B", 0, "B", 1][3] == pytest.approx(0.6 / np.sqrt(0.28))
-    assert np.isnan(rows["random weights", "A", 0, noise_ceilings.RANDOM, ALL_FOLDS][3]) and len(rows) == 9
+    assert (
+        np.isnan(rows["random weights", "A", 0, noise_ceilings.RANDOM, ALL_FOLDS][3])
+        and len(rows) == 9
+    )
     assert {row[4] for row in rows.values()} == {
         0.5,
         0.9,
@@ -270,13 +327,25 @@ def test_rows_of_bounds_by_hand():
 
 
 def test_a_network_for_all_folds_is_in_every_fold():
-    assert noise_ceilings.kind_of(network("A", ALL_FOLDS), network("B", 1)) == "other loss, same fold"
+    assert (
+        noise_ceilings.kind_of(network("A", ALL_FOLDS), network("B", 1)) == "other loss, same fold"
+    )
     assert noise_ceilings.kind_of(network("A", 0), network("B", 1)) == "other loss, other fold"
 
 
 def test_losses_and_folds_by_hand():
-    networks = [*TWO_FOLDS, network("None", 0, trained=False), network("None", 1, trained=False), None]
-    names = dict(zip(noise_ceilings.ANSWER, noise_ceilings.answer_from(compared(networks, by_kind, [0.9] * 8), seed=0)))
+    networks = [
+        *TWO_FOLDS,
+        network("None", 0, trained=False),
+        network("None", 1, trained=False),
+        None,
+    ]
+    names = dict(
+        zip(
+            noise_ceilings.ANSWER,
+            noise_ceilings.answer_from(compared(networks, by_kind, [0.9] * 8), seed=0),
+        )
+    )
     # Pairs of one fold, .5, and those of the untrained do not count. Three losses can be matched in six ways.
     assert names["same_loss"] == pytest.approx(0.6) and names["other_loss"] == pytest.approx(0.4)
     assert names["low"] == names["high"] == pytest.approx(np.arctanh(0.6) - np.arctanh(0.4))

@@ -37,7 +37,9 @@ def test_bytes_by_hand():
     """Two rows of five pixels: 2 bits each, four to a byte, the first highest."""
     packed = mask_files.packed([[0, 1, 2, 0, 2], [2, 2, 2, 2, 1]])
     assert mask_files._rows(np.array([[0, 1, 2, 0, 2], [2, 2, 2, 2, 1]])).tolist() == [[0b00011000, 0b10000000], [0b10101010, 0b01000000]]  # fmt: skip
-    assert packed[:16] == b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" and packed[16:26] == b"\0\0\0\5\0\0\0\2\2\3"
+    assert (
+        packed[:16] == b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" and packed[16:26] == b"\0\0\0\5\0\0\0\2\2\3"
+    )
 
 
 def test_a_viewer_sees_three_colours(tmp_path):
@@ -50,7 +52,9 @@ def test_a_mask_is_small():
     assert len(mask_files.packed(scene_of(256, 256))) < 1000
 
 
-@pytest.mark.parametrize("mask", [[[0, 3]], [[0.5, 1]], [0, 1], [[[0]]], np.zeros((0, 4)), [[-1, 0]]])
+@pytest.mark.parametrize(
+    "mask", [[[0, 3]], [[0.5, 1]], [0, 1], [[[0]]], np.zeros((0, 4)), [[-1, 0]]]
+)
 def test_what_is_no_mask_is_not_written(mask):
     with pytest.raises(ValueError, match="a mask must be an array"):
         mask_files.packed(mask)

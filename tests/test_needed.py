@@ -11,7 +11,9 @@ def test_images_needed_by_hand():
     # sd sqrt(2), mean 1: (1.64485 + 0.84162)^2 * 2 = 12.4; sd sqrt(2), mean 10: less than one, but two are the fewest.
     differences = np.array([[0.0, 9.0, -2.0, 5.0], [2.0, 11.0, 0.0, 5.0]])
     assert images_needed(differences).tolist() == [13, FEWEST, np.inf, FEWEST]
-    assert images_needed(differences, level=0.01, power=0.9)[0] == 27  # (2.32635 + 1.28155)^2 * 2 = 26.03
+    assert (
+        images_needed(differences, level=0.01, power=0.9)[0] == 27
+    )  # (2.32635 + 1.28155)^2 * 2 = 26.03
     with pytest.raises(ValueError, match="at least two images"):
         images_needed(differences[:1])
 
@@ -28,7 +30,9 @@ def test_on_so_many_images_the_difference_is_found_four_times_in_five():
 def test_least_difference_by_hand():
     # 1.95996 + 0.84162 = 2.80159; sqrt(4 / 100 + 1 / 4) = 0.538516
     assert least_difference([4.0], [1.0], 100, 4) == pytest.approx([2.80159 * 0.538516], abs=1e-4)
-    assert least_difference(4.0, 0.0, 100, 1, level=0.01, power=0.9) == pytest.approx(3.85738 * 0.2, abs=1e-5)
+    assert least_difference(4.0, 0.0, 100, 1, level=0.01, power=0.9) == pytest.approx(
+        3.85738 * 0.2, abs=1e-5
+    )
 
 
 def test_variances_by_hand():

@@ -15,7 +15,9 @@ def plain_loop(embeddings, labels, max_neighbors=None):
     precisions, normalized = [[] for _ in range(k)], [[] for _ in range(k)]
     for q in range(n):
         others = np.delete(np.arange(n), q)
-        distances = ((embeddings[others].astype(np.float64) - embeddings[q].astype(np.float64)) ** 2).sum(axis=1)
+        distances = (
+            (embeddings[others].astype(np.float64) - embeddings[q].astype(np.float64)) ** 2
+        ).sum(axis=1)
         for j in range(k):
             count = int((labels[:, j] == labels[q, j]).sum())
             r = min(count - 1, max_neighbors or n)
@@ -53,7 +55,10 @@ def test_against_the_plain_loop(n, max_neighbors):
     embeddings = rng.normal(size=(n, 4)).astype(np.float32) + 100
     labels = np.stack([rng.integers(0, values, n) for values in (2, 3, 7)], axis=1)
     labels[0] = 9  # a value of one image only
-    result, expected = nr_precision(embeddings, labels, max_neighbors), plain_loop(embeddings, labels, max_neighbors)
+    result, expected = (
+        nr_precision(embeddings, labels, max_neighbors),
+        plain_loop(embeddings, labels, max_neighbors),
+    )
     np.testing.assert_allclose(result, expected, rtol=0, atol=1e-12)
 
 
@@ -68,8 +73,12 @@ def test_awkward_embeddings(n, awkward):
     """Bins of equal width are of little help here."""
     rng = np.random.default_rng(n)
     embeddings, labels = awkward(rng.normal(size=(n, 4))), rng.integers(0, 3, (n, 2))
-    scaled = np.ldexp(embeddings, -np.frexp(np.abs(embeddings).max())[1])  # its squares neither run over nor vanish
-    np.testing.assert_allclose(nr_precision(embeddings, labels), plain_loop(scaled, labels), rtol=0, atol=1e-9)
+    scaled = np.ldexp(
+        embeddings, -np.frexp(np.abs(embeddings).max())[1]
+    )  # its squares neither run over nor vanish
+    np.testing.assert_allclose(
+        nr_precision(embeddings, labels), plain_loop(scaled, labels), rtol=0, atol=1e-9
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -93,7 +102,9 @@ def float64_hits(embeddings, labels, queries, max_neighbors=None):
 
 MANY = {
     "as one finds them": lambda x, rng: x,
-    "in clusters": lambda x, rng: x + 20 * rng.normal(size=(50, x.shape[1]))[rng.integers(0, 50, len(x))],
+    "in clusters": lambda x, rng: (
+        x + 20 * rng.normal(size=(50, x.shape[1]))[rng.integers(0, 50, len(x))]
+    ),
     "each one four times": lambda x, rng: np.repeat(x[: len(x) // 4], 4, axis=0),
     "far off the centre": lambda x, rng: x.astype(np.float32) + np.float32(1e4),
     "on a grid": lambda x, rng: np.round(x[:, :6]),
@@ -107,11 +118,15 @@ MANY = {
 @pytest.mark.parametrize("max_neighbors", [None, 100])
 def test_hits_of_many_are_those_of_float64(kind, max_neighbors):
     rng = np.random.default_rng(3)
-    labels = np.stack([rng.integers(0, values, 20_000) for values in (2, 3, 6, 10, 10, 300)], axis=1)
+    labels = np.stack(
+        [rng.integers(0, values, 20_000) for values in (2, 3, 6, 10, 10, 300)], axis=1
+    )
     embeddings = MANY[kind](rng.normal(size=(20_000, 64)) + 0.1 * labels[:, :1], rng)
     queries = rng.permutation(20_000)[:120]
     found = query_hits(embeddings, labels, max_neighbors, queries).hits
-    np.testing.assert_allclose(found, float64_hits(embeddings, labels, queries, max_neighbors), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        found, float64_hits(embeddings, labels, queries, max_neighbors), rtol=0, atol=1e-9
+    )
 
 
 def test_what_float32_puts_into_the_wrong_order():
@@ -120,24 +135,32 @@ def test_what_float32_puts_into_the_wrong_order():
     directions = rng.normal(size=(400, 8))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     labels = np.arange(401) % 2
-    embeddings = np.concatenate([np.zeros((1, 8)), directions * (1 + 1e-9 * (1 - labels[1:, None]))])
+    embeddings = np.concatenate(
+        [np.zeros((1, 8)), directions * (1 + 1e-9 * (1 - labels[1:, None]))]
+    )
     rounded = embeddings.astype(np.float32)
     in_order = np.argsort((rounded**2).sum(axis=1)[1:], kind="stable") + 1
     assert 50 < (labels[in_order[:200]] == 0).sum() < 150
     # The first property has one value; of the second R is 200, and the 200 nearest are odd.
-    assert query_hits(embeddings, np.stack([0 * labels, labels], axis=1), queries=[0]).hits.tolist() == [[400, 0]]
+    assert query_hits(
+        embeddings, np.stack([0 * labels, labels], axis=1), queries=[0]
+    ).hits.tolist() == [[400, 0]]
 
 
 def test_error_bound_by_hand():
     # d = 1, u = 2^-24; norms 1 and 1/2: 6 u (2 * norm * 1 + 1) / (1 - 6 u)
     errors = nearest_neighbors.error_bounds(np.array([1.0, 0.25]), 1)
-    assert errors == pytest.approx([18 * 2**-24 / (1 - 6 * 2**-24), 12 * 2**-24 / (1 - 6 * 2**-24)], rel=1e-12)
+    assert errors == pytest.approx(
+        [18 * 2**-24 / (1 - 6 * 2**-24), 12 * 2**-24 / (1 - 6 * 2**-24)], rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("kind", MANY)
 def test_distances_in_float32_are_as_near_to_float64_as_they_say(kind):
     rng = np.random.default_rng(4)
-    embeddings = prepared(MANY[kind](rng.normal(size=(3000, 64)), rng), np.zeros((3000, 1), int)).embeddings
+    embeddings = prepared(
+        MANY[kind](rng.normal(size=(3000, 64)), rng), np.zeros((3000, 1), int)
+    ).embeddings
     squares = (embeddings**2).sum(axis=1)
     exact, rounded = squares - 2 * embeddings @ embeddings.T, embeddings.astype(np.float32)
     errors = np.abs(squares.astype(np.float32) - 2 * rounded @ rounded.T - exact).max(axis=1)
@@ -158,7 +181,9 @@ def test_the_way_of_gpus(n, awkward, max_neighbors, monkeypatch):
     labels = np.stack([rng.integers(0, values, n) for values in (1, 3, 300)], axis=1)
     monkeypatch.setattr(neighbor_hits_torch, "BLOCK_ITEMS", n * n // 3 + 1)  # three blocks or more
     found = nr_precision(embeddings, labels, max_neighbors, device="cpu:0")
-    np.testing.assert_allclose(found, nr_precision(embeddings, labels, max_neighbors), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        found, nr_precision(embeddings, labels, max_neighbors), rtol=0, atol=1e-10
+    )
 
 
 def test_blocks_do_not_matter(monkeypatch):
@@ -177,7 +202,9 @@ def test_ceiling():
     labels = np.repeat(np.arange(6), 50)[:, None]
     embeddings = labels * 100 + np.random.default_rng(0).random((300, 2))
     assert nr_precision(embeddings, labels).nr_precision == pytest.approx([np.sqrt(49 * 5)])
-    assert nr_precision(embeddings, labels, max_neighbors=10).nr_precision == pytest.approx([np.sqrt(10 * 5)])
+    assert nr_precision(embeddings, labels, max_neighbors=10).nr_precision == pytest.approx(
+        [np.sqrt(10 * 5)]
+    )
     assert np.sqrt(1023 * 5) == pytest.approx(71.5, abs=0.05)
 
 
@@ -196,22 +223,31 @@ def test_duplicates_are_neighbours_and_the_query_is_not():
     labels = np.tile([0, 1], 4)[:, None]
     assert nr_precision(embeddings, labels, max_neighbors=1).r_precision == pytest.approx([0])
     # Copies that share their value are found.
-    assert nr_precision(embeddings, np.repeat([0, 1, 2, 3], 2)[:, None]).r_precision == pytest.approx([1])
+    assert nr_precision(
+        embeddings, np.repeat([0, 1, 2, 3], 2)[:, None]
+    ).r_precision == pytest.approx([1])
 
 
 def test_tied_images_share_the_places():
     # Query 0 has R = 1 place for two images at distance 1, one of them of its value: half a hit.
-    embeddings, labels = np.array([[0.0], [1.0], [-1.0], [50.0], [-50.0]]), np.array([[0], [0], [1], [2], [3]])
+    embeddings, labels = (
+        np.array([[0.0], [1.0], [-1.0], [50.0], [-50.0]]),
+        np.array([[0], [0], [1], [2], [3]]),
+    )
     # Query 1's nearest is query 0, a hit. The others are alone with their values.
     assert nr_precision(embeddings, labels).r_precision == pytest.approx([(0.5 + 1) / 2])
     order = [2, 0, 4, 1, 3]
-    np.testing.assert_allclose(nr_precision(embeddings[order], labels[order]), nr_precision(embeddings, labels))
+    np.testing.assert_allclose(
+        nr_precision(embeddings[order], labels[order]), nr_precision(embeddings, labels)
+    )
 
 
 def test_lone_values_are_left_out():
     # Image 5 is alone. Three queries with R = 2, h = 2, p = 1/2: 1 / sqrt(1/2); two with R = 1, h = 1, p = 1/3:
     # (2/3) / sqrt(2/9). Both are sqrt(2).
-    result = nr_precision(LINE + [[0], [0], [0], [0], [0], [9]], np.array([[0], [0], [0], [1], [1], [7]]))
+    result = nr_precision(
+        LINE + [[0], [0], [0], [0], [0], [9]], np.array([[0], [0], [0], [1], [1], [7]])
+    )
     assert result.r_precision == pytest.approx([1])
     assert result.nr_precision == pytest.approx([np.sqrt(2)])
 

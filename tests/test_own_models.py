@@ -24,14 +24,23 @@ from tests import fake_data
 from tests.conftest import AFTER_TRAINING, ROOT, SCRIPTS, copied, run_all
 from tests.networks import tiny
 
-TINY = {"name": "Tiny", "group": "Mine", "distance": "tests.networks:stretched", "network": "tests.networks:tiny"}
+TINY = {
+    "name": "Tiny",
+    "group": "Mine",
+    "distance": "tests.networks:stretched",
+    "network": "tests.networks:tiny",
+}
 FOLDS = {
     "name": "Tiny per fold",
     "group": "Ranking",
     "network": "tests.networks:tiny",
     "checkpoint": "{folder}/tiny_fold{{fold}}.pth",
 }
-GIVEN = {"name": "Given", "group": "Mine", "embeddings": {"RenderedCars": "{folder}/cars_fold{{fold}}.npz"}}
+GIVEN = {
+    "name": "Given",
+    "group": "Mine",
+    "embeddings": {"RenderedCars": "{folder}/cars_fold{{fold}}.npz"},
+}
 ELSEWHERE = {"name": "Elsewhere", "group": "Mine", "embeddings": {"SOP": "{folder}/products.npz"}}
 UNTRAINED = {"name": "Fresh", "group": "Mine", "trained": False, "network": "tests.networks:tiny"}
 EXAMPLES = [each for each in methods.read_list("examples/models.yaml") if each != methods.PAPER]
@@ -47,22 +56,33 @@ NAMES = [
     *(each["name"] for each in EXAMPLES),
 ]
 IN_FILES = set(map(paper.as_in_files, NAMES))
-ONCE = "Tiny, Elsewhere, Fresh, EfficientNet-Lite2, Mean colours, Random weights 1, Random weights 2"
+ONCE = (
+    "Tiny, Elsewhere, Fresh, EfficientNet-Lite2, Mean colours, Random weights 1, Random weights 2"
+)
 
 
 def entry(base, folder, **changes):
     """An entry of `models` whose paths are in the folder."""
     return yaml.safe_load(
-        yaml.safe_dump(base | changes).replace("{folder}", str(folder)).replace("{{", "{").replace("}}", "}")
+        yaml.safe_dump(base | changes)
+        .replace("{folder}", str(folder))
+        .replace("{{", "{")
+        .replace("}}", "}")
     )
 
 
 def write_embeddings(file, ids, d=7, seed=0):
-    np.savez(file, embeddings=np.random.default_rng(seed).normal(size=(len(ids), d)), image_ids=np.array(ids))
+    np.savez(
+        file,
+        embeddings=np.random.default_rng(seed).normal(size=(len(ids), d)),
+        image_ids=np.array(ids),
+    )
 
 
 def own_settings(folder, *own, **changes):
-    return fake_data.write_settings(folder, models=["Contrastive", "ArcFace", "None", *own], **changes)
+    return fake_data.write_settings(
+        folder, models=["Contrastive", "ArcFace", "None", *own], **changes
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +93,26 @@ def made(trained, tmp_path_factory):
     for fold in (0, 1):
         network = tiny()[0]
         torch.nn.init.normal_(network[3].weight, std=0.1 + fold)
-        torch.save({"state_dict": network.state_dict(), "epoch": 3}, folder / f"tiny_fold{fold}.pth")
+        torch.save(
+            {"state_dict": network.state_dict(), "epoch": 3}, folder / f"tiny_fold{fold}.pth"
+        )
         write_embeddings(folder / f"cars_fold{fold}.npz", range(1, 97), seed=fold)
     write_embeddings(folder / "products.npz", ["a"])
     examples = [
-        each | {"network": each["network"].replace("reality_check/models_demo/synthetic", f"{folder}/models/rendered")}
+        each
+        | {
+            "network": each["network"].replace(
+                "reality_check/models_demo/synthetic", f"{folder}/models/rendered"
+            )
+        }
         for each in EXAMPLES
     ]
     own = (entry(each, folder) for each in (TINY, FOLDS, GIVEN, ELSEWHERE, UNTRAINED, *examples))
     settings = own_settings(folder, *own, folds=[0, 1])
-    run_all(settings, ["reality_check/2_train_models.py", *AFTER_TRAINING, *SCRIPTS, "data/4_list_images.py"])
+    run_all(
+        settings,
+        ["reality_check/2_train_models.py", *AFTER_TRAINING, *SCRIPTS, "data/4_list_images.py"],
+    )
     return folder
 
 
@@ -126,11 +156,18 @@ def test_csv_files_are_read_as_they_are_meant(made):
 def test_cells_that_have_no_number_say_why(made):
     assert set(cells(made, "table2", "Given")) == {"no maps"}
     assert set(cells(made, "table6", "Elsewhere")) == {"not given"}
-    assert "missing" not in markdown(made, "table2") + markdown(made, "table6") + markdown(made, "table3")
-    assert "Given by embeddings, which have no gradients, hence no maps: Given, Elsewhere." in markdown(made, "table2")
+    assert "missing" not in markdown(made, "table2") + markdown(made, "table6") + markdown(
+        made, "table3"
+    )
+    assert (
+        "Given by embeddings, which have no gradients, hence no maps: Given, Elsewhere."
+        in markdown(made, "table2")
+    )
     others = "Tiny, Fresh, EfficientNet-Lite2, Mean colours, Random weights 1, Random weights 2, Tiny per fold"
     caption = markdown(made, "table2").splitlines()[0]
-    assert set(caption.split("whose averages are more alike: ")[1].split(".")[0].split(", ")) == set(others.split(", "))
+    assert set(
+        caption.split("whose averages are more alike: ")[1].split(".")[0].split(", ")
+    ) == set(others.split(", "))
 
 
 def test_one_network_for_all_folds_counts_once(made):
@@ -141,13 +178,20 @@ def test_one_network_for_all_folds_counts_once(made):
     assert folds["Tiny"] == [-1] and folds["Tiny per fold"] == folds["Given"] == [0, 1]
     accuracy = pd.read_csv(results / "reality_check/accuracy.csv")
     assert accuracy.loss.value_counts().to_dict() == dict(
-        zip([paper.as_in_files(name) for name in NAMES if name != "Elsewhere"], (2, 2, 2, 1, 2, 2, 1, 1, 1, 2, 1, 1))
+        zip(
+            [paper.as_in_files(name) for name in NAMES if name != "Elsewhere"],
+            (2, 2, 2, 1, 2, 2, 1, 1, 1, 2, 1, 1),
+        )
     )
     pairs = pd.read_csv(results / "paper/saliency/pairs_RenderedCars.csv")
     between = pairs.set_index(["loss_a", "loss_b"]).sort_index().fold
-    assert list(between.loc[[("Tiny", "Tiny")]]) == [-1] and list(between.loc[[("Contrastive", "Tiny")]]) == [0, 1]
+    assert list(between.loc[[("Tiny", "Tiny")]]) == [-1] and list(
+        between.loc[[("Contrastive", "Tiny")]]
+    ) == [0, 1]
     tests = pd.read_csv(results / "paper/properties/mann_whitney.csv")
-    mine = tests[(tests.group_a == "Ranking") & (tests.group_b == "Mine") & (tests.property == "model")]
+    mine = tests[
+        (tests.group_a == "Ranking") & (tests.group_b == "Mine") & (tests.property == "model")
+    ]
     assert set(zip(mine.unit, mine.n_a, mine.n_b)) == {("loss_mean", 2, 2), ("loss_fold", 4, 3)}
     assert f"One network for all folds, which counts once: {ONCE}." in markdown(made, "table6")
     means = (
@@ -167,7 +211,12 @@ def test_the_ceiling_of_the_example(made):
         accuracy.loc[["Contrastive, other noise"]].reset_index(drop=True).drop(columns="type"),
     )
     full = table(made, "table2").set_index(["loss_a", "loss_b"])["mean"]
-    assert 0.1 < full[("Contrastive", "Contrastive, other noise")] < 1 == full[("Contrastive", "Contrastive")]
+    assert (
+        0.1
+        < full[("Contrastive", "Contrastive, other noise")]
+        < 1
+        == full[("Contrastive", "Contrastive")]
+    )
 
 
 def test_groups_are_tested_pair_by_pair(made):
@@ -189,7 +238,9 @@ def test_the_distance_of_ones_own_reaches_maps_and_neighbours(made, tmp_path):
     a, b = torch.tensor([[1.0, 2.0, 0, 0, 0]]), torch.tensor([[0.0, 1.0, 0, 0, 0]])
     distance = distance_function("tests.networks:stretched")(a.requires_grad_(), b)
     assert distance.item() == pytest.approx(np.sqrt(1 + 9))
-    (gradient,) = torch.autograd.grad(distance.sum(), a)  # of the root of x^2 + 9 y^2: (x, 9 y) over the distance
+    (gradient,) = torch.autograd.grad(
+        distance.sum(), a
+    )  # of the root of x^2 + 9 y^2: (x, 9 y) over the distance
     np.testing.assert_allclose(gradient[0, :2].numpy(), np.array([1, 9]) / np.sqrt(10), rtol=1e-6)
 
 
@@ -198,14 +249,22 @@ def test_only_embeddings(project, fails, run_inside):
     write_embeddings(project / "RenderedCars_fold0.npz", range(1, 97))
     given = GIVEN | {"embeddings": {"RenderedCars": str(project / "{dataset}_fold{fold}.npz")}}
     for changes in ({}, {"saliency": fake_data.SALIENCY | {"keep_maps": False}}):
-        settings = fake_data.write_settings(project, "given", models=[given], training=None, **changes)
-        for script in ("saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "saliency/4_plot_maps.py"):
+        settings = fake_data.write_settings(
+            project, "given", models=[given], training=None, **changes
+        )
+        for script in (
+            "saliency/1_compute_maps.py",
+            "saliency/2_compare_maps.py",
+            "saliency/4_plot_maps.py",
+        ):
             assert "none of the models has a network" in fails(script, settings)
     for script in SCRIPTS:
         if script not in ("properties/6_probe_features.py", *SCRIPTS[2:4], SCRIPTS[5]):
             run_inside(script, settings)
     assert "| Mine | Given |" in (project / "results/given/paper/tables/table6.md").read_text()
-    settings = fake_data.write_settings(project, "elsewhere", models=[entry(ELSEWHERE, project)], training=None)
+    settings = fake_data.write_settings(
+        project, "elsewhere", models=[entry(ELSEWHERE, project)], training=None
+    )
     for script in ("properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"):
         assert "no model of the settings can give any" in fails(script, settings)
 
@@ -232,12 +291,16 @@ def test_embeddings_are_those_of_the_file(made):
     settings = load_settings(made / "tiny.yaml")
     items = readers.chosen_cars(settings)[0]
     (network,) = [
-        each for each in car_embeddings.embedding_networks(settings) if each.name == "Given, RenderedCars, fold 1"
+        each
+        for each in car_embeddings.embedding_networks(settings)
+        if each.name == "Given, RenderedCars, fold 1"
     ]
     with np.load(made / "cars_fold1.npz") as file:
         rows = {str(image_id): row for image_id, row in zip(file["image_ids"], file["embeddings"])}
     expected = np.array([rows[item.image_id] for item in items], dtype=np.float32)
-    np.testing.assert_array_equal(car_embeddings.read(car_embeddings.store_of(network, items)), expected)
+    np.testing.assert_array_equal(
+        car_embeddings.read(car_embeddings.store_of(network, items)), expected
+    )
 
 
 def test_list_of_images(made):
@@ -247,7 +310,9 @@ def test_list_of_images(made):
     for fold in paper.FOLDS:
         for part in ("train", "validation", "test"):
             items = readers.load_items(settings, "RenderedCars", part, fold)
-            assert set(rows[rows[f"fold{fold}"] == part].image_id) == {int(item.image_id) for item in items}
+            assert set(rows[rows[f"fold{fold}"] == part].image_id) == {
+                int(item.image_id) for item in items
+            }
 
 
 def test_checksums_of_images(made, run_inside):
@@ -268,14 +333,20 @@ def test_own_models_instead_of_the_papers(project, run_inside):
             output = run_inside(script, settings)
     assert "figure3.png" in output and "linear_probe" not in output and "MISSING" not in output
     table6 = (project / "results/own/paper/tables/table6.md").read_text()
-    assert "| Mine | Tiny |" in table6 and "| Mean | Mine Mean |" in table6 and "missing" not in table6
-    assert pd.read_csv(project / "results/own/properties/tsne.csv").loss.unique().tolist() == ["Tiny"]
+    assert (
+        "| Mine | Tiny |" in table6 and "| Mean | Mine Mean |" in table6 and "missing" not in table6
+    )
+    assert pd.read_csv(project / "results/own/properties/tsne.csv").loss.unique().tolist() == [
+        "Tiny"
+    ]
 
 
 def test_a_network_with_a_zero_embedding_is_left_out(project, capfd):
     """Accuracies and spaces name image, network and, for a mean, class; they measure the other networks, and raw distances."""
     ids = np.arange(1, 97)
-    arrays = {name: np.random.default_rng(0).normal(size=(96, 7)) for name in ("good", "zero", "mean")}
+    arrays = {
+        name: np.random.default_rng(0).normal(size=(96, 7)) for name in ("good", "zero", "mean")
+    }
     settings = fake_data.write_settings(project, "given", training=None)
     items = readers.load_items(load_settings(settings), "RenderedCars", "test")
     zero, label = int(items[5].image_id), items[0].label
@@ -292,8 +363,14 @@ def test_a_network_with_a_zero_embedding_is_left_out(project, capfd):
     settings = fake_data.write_settings(project, "given", models=entries, training=None)
 
     def fails(script):
-        assert subprocess.run([sys.executable, ROOT / script, "--settings", settings]).returncode == 1
-        return [line for line in capfd.readouterr().err.splitlines() if line.startswith(("not measured", "error"))]
+        assert (
+            subprocess.run([sys.executable, ROOT / script, "--settings", settings]).returncode == 1
+        )
+        return [
+            line
+            for line in capfd.readouterr().err.splitlines()
+            if line.startswith(("not measured", "error"))
+        ]
 
     words = f"the embedding of image {zero} is zero, so it has no direction; check the network's weights"
     assert fails("reality_check/3_evaluate_models.py") == [
@@ -309,8 +386,12 @@ def test_a_network_with_a_zero_embedding_is_left_out(project, capfd):
         f"not measured: Raw, RenderedCars, test images: {words}",
         "error: embedding spaces: 3 could not be measured, see above; the others are",
     ]
-    spaces = pd.read_csv(project / "results/given/embedding_space/embedding_space.csv").set_index("loss")
-    assert list(spaces.index) == ["Good", "Good, raw"] and spaces.map_at_r.nunique() == 1  # by cosine
+    spaces = pd.read_csv(project / "results/given/embedding_space/embedding_space.csv").set_index(
+        "loss"
+    )
+    assert (
+        list(spaces.index) == ["Good", "Good, raw"] and spaces.map_at_r.nunique() == 1
+    )  # by cosine
     assert spaces.loc["Good", "map_at_r"] == table.loc["Good", "mean_average_precision_at_r"]
 
 
@@ -336,7 +417,10 @@ def test_the_raw_distance_reaches_maps_neighbours_and_captions():
 @pytest.mark.parametrize("keep_maps", [True, False])
 def test_constant_maps_are_named_wherever_they_are(project, run_inside, keep_maps):
     """A network whose embeddings no small change moves: when its maps are made and compared, in the table and in the figure."""
-    own = [entry(TINY, project), {"name": "Signs", "group": "Mine", "network": "tests.networks:signs"}]
+    own = [
+        entry(TINY, project),
+        {"name": "Signs", "group": "Mine", "network": "tests.networks:signs"},
+    ]
     options = fake_data.SALIENCY | {"keep_maps": keep_maps}
     settings = fake_data.write_settings(
         project, "own", models=own, training=None, saliency=options, protocol=["paper", "released"]
@@ -344,23 +428,36 @@ def test_constant_maps_are_named_wherever_they_are(project, run_inside, keep_map
     line = "Signs, RenderedCars: saliency maps that are constant, as gradients are zero or alike: 2 of 2 by protocol paper and 2 of 2 by protocol released;"
     for script in SCRIPTS[2:6]:
         output = run_inside(script, settings) if keep_maps or "compare" not in script else ""
-        assert output.count("that are constant") == output.count(line) == int(script in SCRIPTS[2:4] and bool(output))
+        assert (
+            output.count("that are constant")
+            == output.count(line)
+            == int(script in SCRIPTS[2:4] and bool(output))
+        )
         if script == SCRIPTS[2]:
             assert (line in run_inside(script, settings)) == (
                 not keep_maps
             )  # of maps that a run makes; or of its CSV file
-    pairs = pd.read_csv(project / "results/own/paper/saliency/pairs_RenderedCars.csv").set_index(["loss_a", "loss_b"])
+    pairs = pd.read_csv(project / "results/own/paper/saliency/pairs_RenderedCars.csv").set_index(
+        ["loss_a", "loss_b"]
+    )
     assert pairs.loc[("Signs", "Signs"), ["n_images", "n_undefined"]].tolist() == [0, 2]
-    assert pairs.loc[("Tiny", "Tiny"), ["n_images", "n_undefined", "correlation_mean"]].tolist() == [2, 0, 1]
+    assert pairs.loc[
+        ("Tiny", "Tiny"), ["n_images", "n_undefined", "correlation_mean"]
+    ].tolist() == [2, 0, 1]
     assert pairs.loc[("Tiny", "Signs")].correlation_mean is not None and np.isnan(
         pairs.loc[("Tiny", "Signs")].correlation_mean
     )
     table = (project / "results/own/paper/tables/table2.md").read_text()
-    assert "| Mine | Tiny | 100±0 | undefined |" in table and "Signs (2 of 2)." in table and "missing" not in table
+    assert (
+        "| Mine | Tiny | 100±0 | undefined |" in table
+        and "Signs (2 of 2)." in table
+        and "missing" not in table
+    )
     for name, shown in (("figure2", 1), ("figure2_more", 2)):
         caption = " ".join((project / "figures/own/paper" / f"{name}.txt").read_text().split())
         assert (
-            f"Constant maps, black here, as their gradients are zero or alike: Signs ({shown} of {shown})." in caption
+            f"Constant maps, black here, as their gradients are zero or alike: Signs ({shown} of {shown})."
+            in caption
         )
 
 
@@ -415,16 +512,31 @@ def test_the_models_of_the_readme(tmp_path):
     settings = load_settings(fake_data.write_settings(tmp_path, **yaml.safe_load(block)))
     loss, given = settings.models[-2:]
     network = specifications.network_of(settings, loss, "Cars196", 2)
-    assert network.source.network == "timm:resnet50" and network.inputs() == [checkout.ROOT / "runs/Cars196/fold2.pth"]
+    assert network.source.network == "timm:resnet50" and network.inputs() == [
+        checkout.ROOT / "runs/Cars196/fold2.pth"
+    ]
     network = specifications.network_of(settings, given, "Cars196", 1, "RenderedCars")
-    assert network.inputs() == [checkout.ROOT / "theirs/renders_fold1.npz"] and given.per_fold and loss.per_fold
+    assert (
+        network.inputs() == [checkout.ROOT / "theirs/renders_fold1.npz"]
+        and given.per_fold
+        and loss.per_fold
+    )
 
 
 def test_models_from_a_file(tmp_path):
     (tmp_path / "models.yaml").write_text(yaml.safe_dump(["paper", TINY]))
-    settings = load_settings(fake_data.write_settings(tmp_path, models=str(tmp_path / "models.yaml")))
-    assert [model.name for model in settings.models] == [*(model.name for model in paper.MODELS), "Tiny"]
-    assert settings.models[-1].is_own and not settings.models[-1].per_fold and settings.models[-1].trained
+    settings = load_settings(
+        fake_data.write_settings(tmp_path, models=str(tmp_path / "models.yaml"))
+    )
+    assert [model.name for model in settings.models] == [
+        *(model.name for model in paper.MODELS),
+        "Tiny",
+    ]
+    assert (
+        settings.models[-1].is_own
+        and not settings.models[-1].per_fold
+        and settings.models[-1].trained
+    )
 
 
 BROKEN = """
@@ -477,7 +589,9 @@ def odd(project, monkeypatch):
     (project / "odd_networks.py").write_text(BROKEN)
     monkeypatch.syspath_prepend(str(project))
     specifications.sources._fresh.cache_clear()
-    return lambda function, **more: own_settings(project, TINY | {"network": f"odd_networks:{function}"} | more)
+    return lambda function, **more: own_settings(
+        project, TINY | {"network": f"odd_networks:{function}"} | more
+    )
 
 
 @pytest.mark.parametrize(
@@ -519,7 +633,12 @@ def test_distances_that_are_none(project, odd, fails, distance, message):
 
 
 @pytest.mark.parametrize(
-    "script", ["saliency/1_compute_maps.py", "properties/2_embed_cars.py", "reality_check/3_evaluate_models.py"]
+    "script",
+    [
+        "saliency/1_compute_maps.py",
+        "properties/2_embed_cars.py",
+        "reality_check/3_evaluate_models.py",
+    ],
 )
 @pytest.mark.parametrize(
     "changes, message",
@@ -549,7 +668,10 @@ def test_the_classifier_of_a_timm_network(project, fails, run_inside):
     import timm
 
     network = timm.create_model("resnet10t", num_classes=6)
-    torch.save({"model": {f"module.{name}": each for name, each in network.state_dict().items()}}, project / "r.pth")
+    torch.save(
+        {"model": {f"module.{name}": each for name, each in network.state_dict().items()}},
+        project / "r.pth",
+    )
     own = {
         "name": "R",
         "group": "Mine",
@@ -581,14 +703,20 @@ def test_weights_that_change_between_two_scripts(project, fails, run_inside, mon
     settings = own_settings(project, TINY | {"network": "fickle:build"})
     run_inside("saliency/1_compute_maps.py", settings, "--models", "Tiny")
     monkeypatch.setenv("BIAS", "2")
-    assert "its weights are others than when results were first made" in fails("properties/2_embed_cars.py", settings)
+    assert "its weights are others than when results were first made" in fails(
+        "properties/2_embed_cars.py", settings
+    )
     (project / "fickle.py").write_text((project / "fickle.py").read_text() + "\n# edited\n")
     monkeypatch.setenv("BIAS", "1")
     assert "was made with code = " in fails("saliency/1_compute_maps.py", settings)
 
 
-@pytest.mark.parametrize("change", ["small_transform(60)", "lambda image: 2 * small_transform()(image)"])
-def test_a_transform_that_changes_between_two_scripts(project, fails, run_inside, monkeypatch, change):
+@pytest.mark.parametrize(
+    "change", ["small_transform(60)", "lambda image: 2 * small_transform()(image)"]
+)
+def test_a_transform_that_changes_between_two_scripts(
+    project, fails, run_inside, monkeypatch, change
+):
     """As one that comes from another module may, or from a library of another version."""
     code = "import os\nfrom tests.networks import small_transform, tiny\ndef build(): return tiny()[0], eval(os.environ['TRANSFORM'])\n"
     (project / "turncoat.py").write_text(code)
@@ -599,7 +727,9 @@ def test_a_transform_that_changes_between_two_scripts(project, fails, run_inside
     monkeypatch.setenv("TRANSFORM", "small_transform()")
     run_inside("saliency/1_compute_maps.py", settings, "--models", "Tiny")
     monkeypatch.setenv("TRANSFORM", change)
-    assert "its transform makes something else of an image" in fails("properties/2_embed_cars.py", settings)
+    assert "its transform makes something else of an image" in fails(
+        "properties/2_embed_cars.py", settings
+    )
     (project / "results/tiny/networks.json").unlink()
     specifications.sources._fresh.cache_clear()
     assert "was made with " in fails("saliency/1_compute_maps.py", settings)
@@ -621,10 +751,16 @@ class Evil:
      ({"embeddings": np.ones((96, 3)) * [[1], *[[np.nan]] * 95], "image_ids": np.arange(1, 97)}, "of image '2' has NaN"),
      ({"embeddings": np.ones((96, 3)), "image_ids": np.array([Evil()] * 96, dtype=object)}, "Object arrays cannot be loaded")],
 )  # fmt: skip
-@pytest.mark.parametrize("script", ["reality_check/1_check_inputs.py", "properties/2_embed_cars.py"])
+@pytest.mark.parametrize(
+    "script", ["reality_check/1_check_inputs.py", "properties/2_embed_cars.py"]
+)
 def test_bad_files_of_embeddings(project, fails, capsys, script, arrays, message):
     np.savez(project / "bad.npz", **arrays)
-    own = {"name": "Given", "group": "Mine", "embeddings": {"RenderedCars": str(project / "bad.npz")}}
+    own = {
+        "name": "Given",
+        "group": "Mine",
+        "embeddings": {"RenderedCars": str(project / "bad.npz")},
+    }
     line = fails(script, own_settings(project, own))
     assert "bad.npz: " in line and message in line
     assert "executed" not in capsys.readouterr().out
@@ -637,4 +773,7 @@ def test_two_networks_without_settings(monkeypatch):
     monkeypatch.chdir(checkout.ROOT)
     found = two_networks.main(maps=2, noise_samples=2)
     assert 0 < found.random_weights_baseline.correlation < found.between.correlation < 1
-    assert all(found.random_weights_baseline.correlation < each.correlation < 1 for each in found.noise_ceilings)
+    assert all(
+        found.random_weights_baseline.correlation < each.correlation < 1
+        for each in found.noise_ceilings
+    )

@@ -25,32 +25,49 @@ def test_results(finished):
     assert len(pairs) == 6 and set(pairs.n_images) == {2}
     own = pairs.loss_a == pairs.loss_b
     assert (pairs.correlation_mean[own] == 1).all() and (pairs.jsd_mean[own] == 0).all()
-    assert pairs.correlation_mean[~own].between(0.05, 0.95).all() and pairs.jsd_mean[~own].between(0.001, 0.5).all()
+    assert (
+        pairs.correlation_mean[~own].between(0.05, 0.95).all()
+        and pairs.jsd_mean[~own].between(0.001, 0.5).all()
+    )
     scores = pd.read_csv(results / "paper/properties/nr_precision.csv")
     columns = "loss type fold property distance max_neighbors n_images r_precision nr_precision"
     assert list(scores.columns) == columns.split()
-    assert len(scores) == 3 * 11 and set(scores.n_images) == {96} and set(scores.max_neighbors) == {"all"}
+    assert (
+        len(scores) == 3 * 11
+        and set(scores.n_images) == {96}
+        and set(scores.max_neighbors) == {"all"}
+    )
     probes = pd.read_csv(results / "properties" / "linear_probe.csv")
-    assert list(probes.property) == [prop.name for prop in paper.PROPERTIES] and set(probes.images) == {96}
-    assert probes.percent.between(0, 100).all() and (probes.percent - probes.chance).max() > 20  # colours are easy
+    assert list(probes.property) == [prop.name for prop in paper.PROPERTIES] and set(
+        probes.images
+    ) == {96}
+    assert (
+        probes.percent.between(0, 100).all() and (probes.percent - probes.chance).max() > 20
+    )  # colours are easy
     tests = pd.read_csv(results / "paper/properties/mann_whitney.csv")
     assert len(tests) == 11 * 2 * 2 and set(tests.unit) == {"loss_mean", "loss_fold"}
     assert set(tests.group_a) == {"Ranking"} and set(tests.group_b) == {"Classification"}
     record = json.loads((results / "run.json").read_text())
-    assert set(record["scripts"]) >= {"saliency/1_compute_maps.py", "properties/3_score_properties.py"}
+    assert set(record["scripts"]) >= {
+        "saliency/1_compute_maps.py",
+        "properties/3_score_properties.py",
+    }
     assert record["settings"]["seed"] == 0 and record["settings"]["saliency"]["noise_samples"] == 2
     files = json.loads((results / "files.json").read_text())
     assert len(files) == 3 + 2 and all(len(entry["sha256"]) == 64 for entry in files.values())
     for name in ("paper/figure2", "paper/figure2_more", "figure3", "figure4"):
         with Image.open(finished / "figures" / "tiny" / f"{name}.png") as image:
-            assert min(image.size) > 300 and len(image.convert("L").resize((64, 64)).getcolors()) > 10
+            assert (
+                min(image.size) > 300 and len(image.convert("L").resize((64, 64)).getcolors()) > 10
+            )
         assert (finished / "figures" / "tiny" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_csv_files_are_read_as_they_are_meant(finished):
     """By plain pandas.read_csv: the untrained network is in none of them a missing value."""
     found = {
-        name.removeprefix("tiny/"): table for name, table in fake_data.check_csv_files(finished / "results").items()
+        name.removeprefix("tiny/"): table
+        for name, table in fake_data.check_csv_files(finished / "results").items()
     }
     models = {"Contrastive", "ArcFace", "Untrained"}
     means = {"Ranking Mean", "Classification Mean"}
@@ -59,21 +76,33 @@ def test_csv_files_are_read_as_they_are_meant(finished):
         assert set(found[name].loss) == models, name
     for name in ("paper/saliency/pairs_RenderedCars.csv", "paper/tables/table2.csv"):
         assert set(found[name].loss_a) | set(found[name].loss_b) == models, name
-    assert set(found["paper/tables/table3.csv"].group_a) == {"Ranking", "Classification", "Untrained"}
+    assert set(found["paper/tables/table3.csv"].group_a) == {
+        "Ranking",
+        "Classification",
+        "Untrained",
+    }
     assert set(found["paper/tables/table6.csv"].loss) == models | means
-    assert set(found["paper/properties/nr_precision.csv"].type) == {"Ranking", "Classification", "Untrained"}
+    assert set(found["paper/properties/nr_precision.csv"].type) == {
+        "Ranking",
+        "Classification",
+        "Untrained",
+    }
     compared = found["paper/compared_with_paper.csv"]
     assert set(compared.row) == models | means | {"Ranking", "Classification"}
     assert len(found) > 20
     for name in ("table2", "table3", "table6"):  # as the paper prints it
         assert "None" in (finished / "results/tiny/paper/tables" / f"{name}.md").read_text()
-        assert "Untrained" not in (finished / "results/tiny/paper/tables" / f"{name}.tex").read_text()
+        assert (
+            "Untrained" not in (finished / "results/tiny/paper/tables" / f"{name}.tex").read_text()
+        )
 
 
 def maps_store(settings, model=0):
     """The store of the maps by the settings' first protocol."""
     network = network_of(settings, settings.models[model], "RenderedCars", settings.folds[0])
-    return saliency_maps.store_of(network, settings.protocols[0], saliency_maps.mapped_items(settings)["RenderedCars"])
+    return saliency_maps.store_of(
+        network, settings.protocols[0], saliency_maps.mapped_items(settings)["RenderedCars"]
+    )
 
 
 def maps_in(store):
@@ -103,7 +132,9 @@ def test_similarities_of_every_image_are_what_the_means_are_provenance(copy, run
     assert len(of_pair) == len(pairs) == 6
     for row in pairs:
         r, jsd = of_pair[int(row["fold"]), row["loss_a"], row["loss_b"]]
-        assert fisher_mean(r.astype(float)) == pytest.approx(float(row["correlation_mean"]), abs=1e-5)
+        assert fisher_mean(r.astype(float)) == pytest.approx(
+            float(row["correlation_mean"]), abs=1e-5
+        )
         assert jsd.mean() == pytest.approx(float(row["jsd_mean"]), abs=1e-6)
 
 
@@ -115,7 +146,11 @@ def test_similarities_of_maps_that_are_not_compared_yet(copy, fails):
 
 def test_a_second_run_changes_nothing(copy, run_inside):
     before = snapshot(copy / "results") | snapshot(copy / "models")
-    for script in ["reality_check/2_train_models.py", *AFTER_TRAINING, *SCRIPTS[1:]]:  # inputs.csv has paths of its own
+    for script in [
+        "reality_check/2_train_models.py",
+        *AFTER_TRAINING,
+        *SCRIPTS[1:],
+    ]:  # inputs.csv has paths of its own
         run_inside(script, copy / "tiny.yaml")
     assert snapshot(copy / "results") | snapshot(copy / "models") == before
 
@@ -125,7 +160,9 @@ def test_a_map_depends_on_nothing_but_its_purpose(copy, run_inside):
 
     def maps_after(**options):
         shutil.rmtree(copy / "results")
-        settings = fake_data.write_settings(copy, saliency={"noise_samples": 2, "batch_size": 2} | options)
+        settings = fake_data.write_settings(
+            copy, saliency={"noise_samples": 2, "batch_size": 2} | options
+        )
         run_inside("saliency/1_compute_maps.py", settings, "--models", "ArcFace")
         store = maps_store(load_settings(settings), 1)
         assert [path.name for path in store.folder.parent.iterdir()] == ["arcface"]
@@ -177,7 +214,9 @@ def test_both_protocols_in_one_run(copy, run_inside):
     gradients = saliency_maps.gradients_of
     for protocol in ("paper", "released", ["paper", "released"]):
         name = "both" if isinstance(protocol, list) else protocol
-        settings = fake_data.write_settings(copy, name, protocol=protocol, models=["Contrastive", "ArcFace"])
+        settings = fake_data.write_settings(
+            copy, name, protocol=protocol, models=["Contrastive", "ArcFace"]
+        )
         shutil.copytree(copy / "results/tiny/properties", copy / "results" / name / "properties")
         with pytest.MonkeyPatch.context() as patch:
             counted = calls.setdefault(name, [])
@@ -190,7 +229,9 @@ def test_both_protocols_in_one_run(copy, run_inside):
                            "properties/3_score_properties.py", "properties/4_make_tables.py"):  # fmt: skip
                 run_inside(script, settings)
         folder = copy / "results" / name
-        results[name] = {path.relative_to(folder).as_posix(): each for path, each in snapshot(folder).items()}
+        results[name] = {
+            path.relative_to(folder).as_posix(): each for path, each in snapshot(folder).items()
+        }
     assert len(calls["both"]) == len(calls["paper"]) == 4
     apart = {name: each for key in ("paper", "released") for name, each in results[key].items()}
     assert results["both"] == apart and len(apart) > 60
@@ -200,7 +241,9 @@ def test_both_protocols_in_one_run(copy, run_inside):
                               ("properties/nr_precision.csv", dict.fromkeys("loss type fold property distance max_neighbors "
                                "n_images r_precision nr_precision".split(), str)))
     ]  # fmt: skip
-    assert (released_pairs.correlation_mean != pairs.correlation_mean)[pairs.loss_a != pairs.loss_b].all()
+    assert (released_pairs.correlation_mean != pairs.correlation_mean)[
+        pairs.loss_a != pairs.loss_b
+    ].all()
     assert set(released_scores.max_neighbors) == {"1023"} and set(released_scores.distance) == {
         "Euclidean, raw embeddings"
     }
@@ -211,7 +254,8 @@ def test_both_protocols_in_one_run(copy, run_inside):
 def test_the_base_of_the_divergence(tmp_path):
     random = np.random.default_rng(0).random((2, 3, 20, 20)).astype(np.float16)
     of_paper, of_released = (
-        map_comparisons.compare(list(random), each.jsd_base, int) for each in paper.PROTOCOLS.values()
+        map_comparisons.compare(list(random), each.jsd_base, int)
+        for each in paper.PROTOCOLS.values()
     )
     (correlation, jsd), (released_correlation, released_jsd) = of_paper, of_released
     np.testing.assert_allclose(released_jsd, jsd * np.log(2), rtol=1e-9)
@@ -230,7 +274,11 @@ def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_insid
     status, output, errors = run_command(
         "reality_check/1_check_inputs.py", fake_data.write_settings(tmp_path, "real", training=None)
     )
-    assert status == 1 and "MISSING  network ArcFace" in output and errors.startswith("error: 3 inputs")
+    assert (
+        status == 1
+        and "MISSING  network ArcFace" in output
+        and errors.startswith("error: 3 inputs")
+    )
 
 
 NUMBERED = sorted(
@@ -252,7 +300,12 @@ NUMBERED = sorted(
 NARROWED = ("--models", "--datasets", "--folds")
 # Of scripts that make no results of a run, or files of their own for each dataset.
 NARROWED_BY = dict.fromkeys(
-    ("causes/7_explain_images.py", "benchmarks/3_measure_precision.py", "reality_check/1_check_inputs.py"), NARROWED
+    (
+        "causes/7_explain_images.py",
+        "benchmarks/3_measure_precision.py",
+        "reality_check/1_check_inputs.py",
+    ),
+    NARROWED,
 )
 NARROWED_BY |= dict.fromkeys(("data/4_list_images.py", "embedding_space/2_correlate_measures.py", "embedding_space/3_plot_spaces.py",
                               "reality_check/5_plot_training.py", "reality_check/6_compare_choices.py"), ("--datasets",))  # fmt: skip
@@ -282,7 +335,10 @@ def test_tables_and_figures_are_of_the_whole_settings(copy, run_inside, capsys):
         for option in (["--models", "ArcFace"], ["--folds", "0"], ["--datasets", "RenderedCars"]):
             with pytest.raises(SystemExit) as stop:
                 run_inside(script, copy / "tiny.yaml", *option)
-            assert stop.value.code == 2 and f"unrecognized arguments: {' '.join(option)}" in capsys.readouterr().err
+            assert (
+                stop.value.code == 2
+                and f"unrecognized arguments: {' '.join(option)}" in capsys.readouterr().err
+            )
     for script in ("properties/5_plot_embeddings.py", "properties/3_score_properties.py", "saliency/2_compare_maps.py",
                    "reality_check/4_measure_gains.py", "embedding_space/1_measure_spaces.py"):  # fmt: skip
         run_inside(script, copy / "tiny.yaml", "--models", "ArcFace", "None")

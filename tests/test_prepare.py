@@ -22,7 +22,11 @@ from tests import fake_data
 from tests.conftest import ROOT
 
 SCRIPT = "data/1_prepare.py"
-BIRDS = {"images.txt": b"1 001.A/a.jpg\n", "image_class_labels.txt": b"1 1\n", "images/001.A/a.jpg": b"an image"}
+BIRDS = {
+    "images.txt": b"1 001.A/a.jpg\n",
+    "image_class_labels.txt": b"1 1\n",
+    "images/001.A/a.jpg": b"an image",
+}
 CUB = {f"CUB_200_2011/{name}": content for name, content in BIRDS.items()}
 FOLDERS = {"Cars196": "cars", "CUB200": "birds", "SOP": "products", "RenderedCars": "rendered", "models": "models",
            "imagenet_trunk": "models/trunk.pth", "downloads": "downloads"}  # fmt: skip
@@ -32,7 +36,9 @@ FOLDERS = {"Cars196": "cars", "CUB200": "birds", "SOP": "products", "RenderedCar
 def no_checksums(monkeypatch):
     """Archives of these tests are not the published ones."""
     for name, layouts in LAYOUTS.items():
-        monkeypatch.setitem(LAYOUTS, name, [[each._replace(checksum="") for each in layout] for layout in layouts])
+        monkeypatch.setitem(
+            LAYOUTS, name, [[each._replace(checksum="") for each in layout] for layout in layouts]
+        )
 
 
 def replace_birds(monkeypatch, **changes):
@@ -89,14 +95,19 @@ def pack(file, members):
         with tarfile.open(file, "w:gz") as archive:
             for name, content in members.items():
                 info, odd = tarfile.TarInfo(name), isinstance(content, str)
-                info.type, info.size = (MODES[content][0], 0) if odd else (tarfile.REGTYPE, len(content))
+                info.type, info.size = (
+                    (MODES[content][0], 0) if odd else (tarfile.REGTYPE, len(content))
+                )
                 info.mode = 0o6777
                 archive.addfile(info, None if odd else io.BytesIO(content))
     else:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in members.items():
                 info = zipfile.ZipInfo("x")
-                info.filename, info.compress_type = name, zipfile.ZIP_DEFLATED  # ZipInfo() would clean the name
+                info.filename, info.compress_type = (
+                    name,
+                    zipfile.ZIP_DEFLATED,
+                )  # ZipInfo() would clean the name
                 info.external_attr = MODES[content][1] << 16 if isinstance(content, str) else 0
                 archive.writestr(info, content)
     return file.read_bytes()
@@ -104,13 +115,21 @@ def pack(file, members):
 
 def files(folder):
     """Path -> content of all files in a folder, hidden ones too."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What is put in place, and what is missing.
 # ---------------------------------------------------------------------------------------------------------------------
-PRODUCTS = {"Ebay_train.txt": b"image_id", "Ebay_test.txt": b"image_id", "chair_final/1.JPG": b"image"}
+PRODUCTS = {
+    "Ebay_train.txt": b"image_id",
+    "Ebay_test.txt": b"image_id",
+    "chair_final/1.JPG": b"image",
+}
 CARS = {"samples.csv": b"frame", "images/1.png": b"image"}
 ONE = {"car_ims/1.jpg": b"car", "cars_annos.mat": b"of all"}
 TWO = {"cars_train/1.jpg": b"1", "cars_test/1.jpg": b"2", "devkit/cars_train_annos.mat": b"3",
@@ -143,7 +162,9 @@ def test_put_in_place(prepared, monkeypatch, tmp_path, kind):
         else:
             pack(tmp_path / "downloads" / file, content)
     output = prepared(name)
-    assert output.splitlines()[-1] == f"{name}: in place" and f"downloads/{min(downloads)}" in output
+    assert (
+        output.splitlines()[-1] == f"{name}: in place" and f"downloads/{min(downloads)}" in output
+    )
     folder = tmp_path / FOLDERS[name].split("/")[0]
     assert files(folder) == expected and not list(tmp_path.glob(".*")) + list(folder.rglob(".*"))
     assert not any(path.stat().st_mode & 0o6022 for path in folder.rglob("*"))
@@ -154,12 +175,19 @@ def test_put_in_place(prepared, monkeypatch, tmp_path, kind):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_missing(unfinished, monkeypatch, name):
     """Each archive has a line that says what is missing, its name, its checksum and where to look; of many only some."""
-    monkeypatch.setitem(LAYOUTS, name, [[each._replace(checksum="md5 0123") for each in LAYOUTS[name][0]]])
+    monkeypatch.setitem(
+        LAYOUTS, name, [[each._replace(checksum="md5 0123") for each in LAYOUTS[name][0]]]
+    )
     lines = unfinished(name)
     for archive, line in zip(LAYOUTS[name][0], lines[:5]):
-        assert line.startswith(f"{name}: ") and f"{archive.place} is missing: {archive.file} (md5 0123)" in line
+        assert (
+            line.startswith(f"{name}: ")
+            and f"{archive.place} is missing: {archive.file} (md5 0123)" in line
+        )
         assert line.endswith(f"; where to look: {archive.look}")
-    assert len(lines) == min(len(LAYOUTS[name][0]), 6) and (name != "models" or "42 are missing" in lines[5])
+    assert len(lines) == min(len(LAYOUTS[name][0]), 6) and (
+        name != "models" or "42 are missing" in lines[5]
+    )
 
 
 def test_all_names_and_part_of_a_dataset(unfinished, tmp_path):
@@ -167,24 +195,36 @@ def test_all_names_and_part_of_a_dataset(unfinished, tmp_path):
     pack(tmp_path / "downloads/car_ims.tgz", {"car_ims/1.jpg": b"car"})
     pack(tmp_path / "downloads/CUB_200_2011.tgz", CUB)
     lines = unfinished()
-    assert files(tmp_path / "cars") == {"car_ims/1.jpg": b"car"} and files(tmp_path / "birds") == BIRDS
+    assert (
+        files(tmp_path / "cars") == {"car_ims/1.jpg": b"car"} and files(tmp_path / "birds") == BIRDS
+    )
     assert "cars_annos.mat is missing" in "".join(lines) and "devkit" not in "".join(lines)
-    assert {line.split(":")[0] for line in lines if "is missing" in line} == LAYOUTS.keys() - {"CUB200"}
+    assert {line.split(":")[0] for line in lines if "is missing" in line} == LAYOUTS.keys() - {
+        "CUB200"
+    }
 
 
 def test_the_readme_lists_every_archive(monkeypatch):
     monkeypatch.undo()  # with the published checksums
     text = (ROOT / "data/README.md").read_text(encoding="utf-8")
-    for archive in [each for name in LAYOUTS if name != "models" for layout in LAYOUTS[name] for each in layout]:
+    for archive in [
+        each for name in LAYOUTS if name != "models" for layout in LAYOUTS[name] for each in layout
+    ]:
         (row,) = [line for line in text.splitlines() if f"| `{archive.file}` |" in line]
-        assert all(text in row for text in (archive.checksum or "none published", archive.look, archive.place))
+        assert all(
+            text in row
+            for text in (archive.checksum or "none published", archive.look, archive.place)
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What is refused.
 # ---------------------------------------------------------------------------------------------------------------------
 MAY_NOT = "in it is a link or a device, leads out of its folder or has a size below zero"
-REFUSED = [({name: b""}, MAY_NOT) for name in ("../evil", "a/../../evil", "/evil", "C:\\evil", "..\\evil", "\\evil")]
+REFUSED = [
+    ({name: b""}, MAY_NOT)
+    for name in ("../evil", "a/../../evil", "/evil", "C:\\evil", "..\\evil", "\\evil")
+]
 REFUSED += [({"CUB_200_2011/l": kind}, MAY_NOT) for kind in MODES]
 REFUSED += [({"CUB_200_2011/bomb": bytes(9_000_000)}, "would grow to more than 200 times")]
 
@@ -207,9 +247,14 @@ def test_broken_archives(refused, monkeypatch, tmp_path, ending):
     noise = rng.randbytes(3000)
     content = pack(file, CUB | {"CUB_200_2011/noise": noise})
     broken = [content[: rng.randrange(len(content))] for _ in range(20)]
-    broken += [content[100:], content[:-4] + b"\x7f" + content[-3:]]  # where a zip has its list of members
+    broken += [
+        content[100:],
+        content[:-4] + b"\x7f" + content[-3:],
+    ]  # where a zip has its list of members
     for at in (rng.randrange(len(content)) for _ in range(40)):
-        broken.append(content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :])
+        broken.append(
+            content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :]
+        )
     refusals = 0
     for each in broken:
         file.write_bytes(each)
@@ -230,11 +275,17 @@ def test_checksums(refused, prepared, monkeypatch, tmp_path, method):
     file = tmp_path / "downloads/CUB_200_2011.tgz"
     digits = hashlib.new(method, pack(file, CUB)).hexdigest()[:9]
     replace_birds(monkeypatch, checksum=f"{method} {digits}")
-    assert f"from {file} ({method} {digits})" in prepared("CUB200") and files(tmp_path / "birds") == BIRDS
+    assert (
+        f"from {file} ({method} {digits})" in prepared("CUB200")
+        and files(tmp_path / "birds") == BIRDS
+    )
     shutil.rmtree(tmp_path / "birds")
     file.write_bytes(b"<!doctype html>Quota exceeded")
     got = hashlib.new(method, file.read_bytes()).hexdigest()
-    assert f"{file}: its {method} is {got}, not {digits}; delete it and download it again" in refused("CUB200")
+    assert (
+        f"{file}: its {method} is {got}, not {digits}; delete it and download it again"
+        in refused("CUB200")
+    )
 
 
 def test_archives_of_something_else_and_downloads_that_are_no_files(refused, tmp_path):
@@ -289,7 +340,9 @@ def test_something_else_at_a_place(refused, unfinished, tmp_path, make, name, fi
     before = os.lstat(place)
     assert "is missing" in "".join(unfinished(name))
     (tmp_path / "downloads" / file).write_bytes(b"")
-    assert refused(name).startswith(f"error: {place}: exists but is not complete; complete it yourself")
+    assert refused(name).startswith(
+        f"error: {place}: exists but is not complete; complete it yourself"
+    )
     assert os.lstat(place) == before
 
 
@@ -313,7 +366,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.mark.parametrize("where, unpacked", [("unpack", 2), ("rename", 3)])
 def test_killed(prepared, settings, tmp_path, where, unpacked):
     pack(tmp_path / "downloads/CUB_200_2011.tgz", CUB | {"attributes.txt": b"beside the folder"})
-    done = subprocess.run([sys.executable, "-c", KILLED, where, "--settings", settings, "CUB200"], cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, where, "--settings", settings, "CUB200"], cwd=ROOT
+    )
     assert done.returncode == -signal.SIGKILL and not (tmp_path / "birds").exists()
     assert len(files(tmp_path / ".birds.unpacking")) == unpacked
     (tmp_path / ".birds.unpacking/CUB_200_2011/images").mkdir(exist_ok=True)

@@ -14,12 +14,16 @@ from tests.conftest import ROOT
 
 def test_importing_it_loads_nothing_slow(tmp_path):
     code = "import dml_analysis, sys; dir(dml_analysis); print([m for m in ('torch', 'numba', 'pandas', 'scipy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
     assert done.stdout == "[]\n", done.stderr
 
 
 def test_all_names_are_there():
-    assert dml_analysis.__all__ == sorted(dml_analysis.MODULES) and set(dml_analysis.__all__) <= set(dir(dml_analysis))
+    assert dml_analysis.__all__ == sorted(dml_analysis.MODULES) and set(
+        dml_analysis.__all__
+    ) <= set(dir(dml_analysis))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         dml_analysis.nothing  # noqa: B018
 

@@ -10,18 +10,32 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dml_analysis import checkout
-from dml_analysis.config import PropertySettings, SaliencySettings, Settings, TrainingSettings, load_settings
+from dml_analysis.config import (
+    PropertySettings,
+    SaliencySettings,
+    Settings,
+    TrainingSettings,
+    load_settings,
+)
 from dml_analysis.datasets import annotations
 from dml_analysis.errors import InputError
 from dml_analysis.files import atomic_files, csv_files, yaml_files
 
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
-many = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+many = settings(
+    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 
 PRINTABLE = st.text(
-    st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters="\xa0\u2028\u2029"), max_size=9
+    st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters="\xa0\u2028\u2029"),
+    max_size=9,
 )
-KEYS = {"": Settings, "saliency": SaliencySettings, "properties": PropertySettings, "training": TrainingSettings}
+KEYS = {
+    "": Settings,
+    "saliency": SaliencySettings,
+    "properties": PropertySettings,
+    "training": TrainingSettings,
+}
 KEYS = {block: [*kind.model_fields] for block, kind in KEYS.items()} | {"paths": [*checkout.PATHS]}
 PIECES = st.sampled_from([*KEYS[""], *KEYS["saliency"], "paper", "all", "0", ".inf", "true", "1e5", ": ", "- ", "[", "]", "{", "}", ",",
                           "\n", "\n  ", "&a ", "*a", "!!int ", "'", '"', "? ", "#", "|", "---\n", "<<: "])  # fmt: skip
@@ -89,9 +103,14 @@ def test_words_of_yaml(tmp_path, text, value):
 
 
 def test_aliases_are_followed_while_they_are_few(tmp_path):
-    (tmp_path / "a.yaml").write_text(yaml.dump({"a": (shared := {"lr": 1, "decay": [1, 2]}), "b": [shared, shared]}))
+    (tmp_path / "a.yaml").write_text(
+        yaml.dump({"a": (shared := {"lr": 1, "decay": [1, 2]}), "b": [shared, shared]})
+    )
     assert "*id001" in (tmp_path / "a.yaml").read_text()
-    assert yaml_files.read(tmp_path / "a.yaml", dict, "hint") == {"a": shared, "b": [shared, shared]}
+    assert yaml_files.read(tmp_path / "a.yaml", dict, "hint") == {
+        "a": shared,
+        "b": [shared, shared],
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -99,10 +118,15 @@ def test_aliases_are_followed_while_they_are_few(tmp_path):
 # ---------------------------------------------------------------------------------------------------------------------
 COLUMNS = {"name": str, "count": int, "score": float}
 ROWS = st.lists(
-    st.tuples(PRINTABLE, st.integers(-(10**17), 10**17), st.floats(allow_nan=True, allow_infinity=False)), max_size=5
+    st.tuples(
+        PRINTABLE, st.integers(-(10**17), 10**17), st.floats(allow_nan=True, allow_infinity=False)
+    ),
+    max_size=5,
 )
 CSV_TEXTS = st.lists(
-    st.sampled_from([*"0123456789.,;\"'\n\r e-+_", "name,count,score\n", "nan", "inf", "\0", "\ufeff", "٢"]),
+    st.sampled_from(
+        [*"0123456789.,;\"'\n\r e-+_", "name,count,score\n", "nan", "inf", "\0", "\ufeff", "٢"]
+    ),
     max_size=30,
 ).map("".join)
 
@@ -113,24 +137,37 @@ def test_what_is_written_is_read(tmp_path_factory, rows):
     file = tmp_path_factory.getbasetemp() / "table.csv"
     csv_files.write(file, rows, COLUMNS)
     found = list(csv_files.read(file, COLUMNS).itertuples(index=False, name=None))
-    assert [tuple(map(repr, row)) for row in found] == [(repr(a), repr(b), repr(c)) for a, b, c in rows]
+    assert [tuple(map(repr, row)) for row in found] == [
+        (repr(a), repr(b), repr(c)) for a, b, c in rows
+    ]
 
 
 def test_names_are_written_so_that_pandas_reads_them(tmp_path):
     columns = {"loss": str, "type_b": str, "note": str}
-    csv_files.write(tmp_path / "a.csv", [("None", "None", "None"), ("ArcFace", "Ranking", "x")], columns)
-    assert (tmp_path / "a.csv").read_text() == "loss,type_b,note\nUntrained,Untrained,None\nArcFace,Ranking,x\n"
+    csv_files.write(
+        tmp_path / "a.csv", [("None", "None", "None"), ("ArcFace", "Ranking", "x")], columns
+    )
+    assert (
+        tmp_path / "a.csv"
+    ).read_text() == "loss,type_b,note\nUntrained,Untrained,None\nArcFace,Ranking,x\n"
     assert csv_files.read(tmp_path / "a.csv", columns).loss.tolist() == ["None", "ArcFace"]
     for text in ("None", "", "NA"):
         (tmp_path / "a.csv").write_text(f"loss,type_b,note\nArcFace,{text},x\n")
-        with pytest.raises(InputError, match=f"line 2, column type_b: '{text}' reads as a missing value"):
+        with pytest.raises(
+            InputError, match=f"line 2, column type_b: '{text}' reads as a missing value"
+        ):
             csv_files.read(tmp_path / "a.csv", columns)
 
 
 def test_words_for_missing_values_are_those_of_pandas(tmp_path):
     words = sorted(csv_files.MISSING_WORDS)
-    (tmp_path / "a.csv").write_text("word,x\n" + "".join(f"{word},x\n" for word in [*words, "Untrained", "all"]))
-    assert pd.read_csv(tmp_path / "a.csv").word.isna().tolist() == [True] * len(words) + [False, False]
+    (tmp_path / "a.csv").write_text(
+        "word,x\n" + "".join(f"{word},x\n" for word in [*words, "Untrained", "all"])
+    )
+    assert pd.read_csv(tmp_path / "a.csv").word.isna().tolist() == [True] * len(words) + [
+        False,
+        False,
+    ]
     from pandas._libs.parsers import STR_NA_VALUES
 
     assert csv_files.MISSING_WORDS == STR_NA_VALUES
@@ -189,7 +226,8 @@ def test_any_bytes_are_a_record_or_one_line(tmp_path_factory, content):
 @many
 @given(
     st.lists(
-        st.sampled_from([*"0123456789 \n/.", "..", "a.jpg", "\n1 a/b.jpg\n", "é", "\0", "\u2028"]), max_size=20
+        st.sampled_from([*"0123456789 \n/.", "..", "a.jpg", "\n1 a/b.jpg\n", "é", "\0", "\u2028"]),
+        max_size=20,
     ).map("".join)
 )
 def test_any_text_is_a_list_of_images_or_one_line(tmp_path_factory, text):

@@ -40,7 +40,9 @@ def test_draws_depend_on_nothing_but_frame_and_seed(tmp_path):
 def codes():
     """(100,000, 11): which of its values each property has in the frames of the full dataset."""
     frames = [sampling.draw(frame, 0) for frame in range(1, 100_001)]
-    return np.array([[prop.values.index(frame[prop.name]) for prop in paper.PROPERTIES] for frame in frames])
+    return np.array(
+        [[prop.values.index(frame[prop.name]) for prop in paper.PROPERTIES] for frame in frames]
+    )
 
 
 @pytest.mark.parametrize("column", range(11))
@@ -80,20 +82,34 @@ def test_the_shipped_samples_are_what_seed_0_draws(name, count, draw, most_bytes
     assert [row["frame"] for row in rows] == [str(frame) for frame in frames]
     for row in rows:
         values = draw(int(row["frame"]), 0)
-        assert {p.name: row[p.name] for p in paper.PROPERTIES} == {key: str(value) for key, value in values.items()}
-    assert {path.name for path in (folder / "images").iterdir()} == {f"{frame}.jpg" for frame in frames}
-    assert {path.name for path in (folder / "masks").iterdir()} == {f"{frame}.png" for frame in frames}
+        assert {p.name: row[p.name] for p in paper.PROPERTIES} == {
+            key: str(value) for key, value in values.items()
+        }
+    assert {path.name for path in (folder / "images").iterdir()} == {
+        f"{frame}.jpg" for frame in frames
+    }
+    assert {path.name for path in (folder / "masks").iterdir()} == {
+        f"{frame}.png" for frame in frames
+    }
     assert size_of(folder) < most_bytes
 
 
 def test_the_shipped_masks_are_small_and_have_all_three_parts():
-    folders = [checkout.ROOT / "data" / name / "masks" for name in ("sample_cars", "sample_synthetic_cars")]
+    folders = [
+        checkout.ROOT / "data" / name / "masks" for name in ("sample_cars", "sample_synthetic_cars")
+    ]
     assert sum(map(size_of, folders)) < 2e6
     for folder in folders:
         for frame in range(1, 601, 50):
             mask = masks.read(folder / f"{frame}.png")
-            assert mask.shape == (256, 256) and set(np.unique(mask)) == {masks.BACKDROP, masks.GROUND, masks.CAR}
-            assert 0.01 < (mask == masks.CAR).mean() < 0.4 and (mask[0] == masks.BACKDROP).mean() > 0.5
+            assert mask.shape == (256, 256) and set(np.unique(mask)) == {
+                masks.BACKDROP,
+                masks.GROUND,
+                masks.CAR,
+            }
+            assert (
+                0.01 < (mask == masks.CAR).mean() < 0.4 and (mask[0] == masks.BACKDROP).mean() > 0.5
+            )
             assert (mask[-1] != masks.BACKDROP).all()
 
 
@@ -113,7 +129,9 @@ def test_samples_of_another_seed_are_refused(tmp_path):
     file = tmp_path / "samples.csv"
     write(file, range(1, 5), 1)
     before = file.read_bytes()
-    with pytest.raises(InputError, match=r"samples.csv: frame \d+, column \w+ is .*, but seed 0 gives"):
+    with pytest.raises(
+        InputError, match=r"samples.csv: frame \d+, column \w+ is .*, but seed 0 gives"
+    ):
         write(file, range(1, 9), 0)
     assert file.read_bytes() == before
 
@@ -139,9 +157,13 @@ def test_bad_calls(run_script, monkeypatch, tmp_path, options, message):
     assert not (tmp_path / "cars").exists()
 
 
-@pytest.mark.parametrize("text", ["procedural:0", "procedural:", "procedural:-3", "procedural:1001", "procedural:many"])
+@pytest.mark.parametrize(
+    "text", ["procedural:0", "procedural:", "procedural:-3", "procedural:1001", "procedural:many"]
+)
 def test_numbers_of_drawn_cars_that_cannot_be(run_script, tmp_path, text):
-    with pytest.raises(SystemExit, match="give a number of cars from 1 to 1000, such as procedural:96"):
+    with pytest.raises(
+        SystemExit, match="give a number of cars from 1 to 1000, such as procedural:96"
+    ):
         run_script(SCRIPT, "--output", str(tmp_path / "cars"), "--car-models", text)
     assert not (tmp_path / "cars").exists()
 
@@ -168,10 +190,13 @@ exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"), {"__name__": "__mai
 
 def test_the_renderer_imports_numpy_and_blender_alone():
     """And tqdm and filelock, as requirements-render.txt says: no other package, not even by what it imports of dml_analysis."""
-    done = subprocess.run([sys.executable, "-c", ALONE], cwd=checkout.ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], cwd=checkout.ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     modules = {
-        f"dml_analysis.renderer.{file.stem}" for file in (checkout.ROOT / "dml_analysis/renderer").glob("[a-z]*.py")
+        f"dml_analysis.renderer.{file.stem}"
+        for file in (checkout.ROOT / "dml_analysis/renderer").glob("[a-z]*.py")
     }
     assert modules <= set(done.stdout.split()) and "--counterfactuals" in done.stdout
 
@@ -181,7 +206,10 @@ def test_what_blender_lacks_of_the_system():
         ImportError("libXi.so.6: cannot open shared object file: No such file or directory"),
         ["libXi.so.6", "libSM.so.6"],
     )
-    assert "apt-get install libxi6 libsm6; on Fedora, dnf install libXi libSM" in told and "\n" not in told
+    assert (
+        "apt-get install libxi6 libsm6; on Fedora, dnf install libXi libSM" in told
+        and "\n" not in told
+    )
     other = libraries.advice(ImportError("libfoo.so.3: cannot open shared object file"), [])
     assert "libfoo.so.3: install the package that contains it" in other
     assert libraries.advice(ImportError("No module named 'bpy'"), ["libXi.so.6"]) is None
@@ -196,7 +224,9 @@ SIDE = 120
 
 def drawn(values):
     """(picture, silhouette): what every property should change, and nothing else."""
-    ground = (0.2 + 0.15 * values["bg_color_val"] + values["sun_elevation"] / 900) * (values["bg_color_val"] > 0)
+    ground = (0.2 + 0.15 * values["bg_color_val"] + values["sun_elevation"] / 900) * (
+        values["bg_color_val"] > 0
+    )
     picture = np.full((SIDE, SIDE, 3), ground)
     picture[..., 0] *= 0.3 + 1.8 * values["bg_color_hue"]
     picture[..., 1] *= 0.3 + 0.9 * values["bg_color_sat"]
@@ -215,14 +245,22 @@ def drawn(values):
 def table_of(draw):
     base = draw(sampling.BASE)
     rows = [
-        {"property": name, "value": values[name], **variation_measures.measure(*draw(values), *base)._asdict()}
+        {
+            "property": name,
+            "value": values[name],
+            **variation_measures.measure(*draw(values), *base)._asdict(),
+        }
         for name, values in sampling.variations()
     ]
     return pd.DataFrame(rows)
 
 
 def test_a_right_renderer_passes():
-    assert [statement for statement, holds in variation_measures.statements(table_of(drawn)) if not holds] == []
+    assert [
+        statement
+        for statement, holds in variation_measures.statements(table_of(drawn))
+        if not holds
+    ] == []
 
 
 def without(name):
@@ -232,7 +270,11 @@ def without(name):
 
 @pytest.mark.parametrize("name", [prop.name for prop in paper.PROPERTIES])
 def test_a_forgotten_property_is_noticed(name):
-    wrong = [statement for statement, holds in variation_measures.statements(table_of(without(name))) if not holds]
+    wrong = [
+        statement
+        for statement, holds in variation_measures.statements(table_of(without(name)))
+        if not holds
+    ]
     assert wrong and all(statement.startswith(name) for statement in wrong)
 
 
@@ -259,7 +301,9 @@ def leaking(name, part):
 )  # fmt: skip
 def test_a_property_that_leaks_is_noticed(name, part):
     wrong = [
-        statement for statement, holds in variation_measures.statements(table_of(leaking(name, part))) if not holds
+        statement
+        for statement, holds in variation_measures.statements(table_of(leaking(name, part)))
+        if not holds
     ]
     assert wrong and all(statement.startswith(name) for statement in wrong)
 
@@ -288,14 +332,19 @@ def test_a_shadow_at_the_rim_is_no_horizon():
 
 def test_horizon_of_a_level_camera():
     assert camera.horizon(camera.LOOK_AT) == pytest.approx(0.5, abs=0.002)
-    tilt = (2.62 - 0.62) / 6.5  # two metres above the point it looks at; a wall far away hardly lowers the horizon
+    tilt = (
+        2.62 - 0.62
+    ) / 6.5  # two metres above the point it looks at; a wall far away hardly lowers the horizon
     assert camera.horizon(2.62) == pytest.approx(0.5 - tilt * 35 / 36 + 2.62 / 405.5, abs=0.002)
 
 
 def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
     for number, (_, values) in enumerate(sampling.variations(), start=1):
         picture, silhouette = drawn(values)
-        for folder, array in [("images", picture), ("silhouettes", np.dstack([picture, silhouette]))]:
+        for folder, array in [
+            ("images", picture),
+            ("silhouettes", np.dstack([picture, silhouette])),
+        ]:
             (tmp_path / "cars" / folder).mkdir(parents=True, exist_ok=True)
             file = tmp_path / "cars" / folder / f"{number}.png"
             Image.fromarray((255 * array.clip(0, 1)).round().astype(np.uint8)).save(file)
@@ -313,7 +362,9 @@ def test_check_of_the_renderer(run_script, monkeypatch, tmp_path):
             small = image.resize((30, 30))
         content = (tmp_path / f"cars/{folder}/3.png").read_bytes()
         small.save(tmp_path / f"cars/{folder}/3.png")
-        with pytest.raises(SystemExit, match=f"{folder}/3.png: 30 x 30 pixels; render all in one size"):
+        with pytest.raises(
+            SystemExit, match=f"{folder}/3.png: 30 x 30 pixels; render all in one size"
+        ):
             run_script(*check)
         (tmp_path / f"cars/{folder}/3.png").write_bytes(content)
     (tmp_path / "cars/images/50.png").unlink()

@@ -21,11 +21,20 @@ from dml_analysis.methods import find
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import property_scores
-from dml_analysis.report import captions, cause_section, control_section, findings, map_findings, questions
+from dml_analysis.report import (
+    captions,
+    cause_section,
+    control_section,
+    findings,
+    map_findings,
+    questions,
+)
 from dml_analysis.saliency.saliency_tables import Similarity
 
 PAPER, RELEASED = paper.PROTOCOLS.values()
-MODELS = [find(name, paper.MODELS) for name in ("Contrastive", "Triplet", "ArcFace", "CosFace", "None")]
+MODELS = [
+    find(name, paper.MODELS) for name in ("Contrastive", "Triplet", "ArcFace", "CosFace", "None")
+]
 TYPE = {model.name: model.group for model in MODELS}
 NAMES = [prop.name for prop in PROPERTIES]
 NUMBERS = {"Contrastive": 1.0, "Triplet": 2.0, "ArcFace": 4.0, "CosFace": 6.0, "None": 7.0}
@@ -33,7 +42,11 @@ NUMBERS = {"Contrastive": 1.0, "Triplet": 2.0, "ArcFace": 4.0, "CosFace": 6.0, "
 
 @pytest.fixture
 def settings(tmp_path):
-    paths = checkout.PATHS | {"results": tmp_path / "results", "figures": tmp_path / "figures", "D": tmp_path}
+    paths = checkout.PATHS | {
+        "results": tmp_path / "results",
+        "figures": tmp_path / "figures",
+        "D": tmp_path,
+    }
     return Settings(
         name="demo",
         protocols=[PAPER, RELEASED],
@@ -49,26 +62,39 @@ def write(file, columns, *rows):
     """Write rows, dictionaries; what one does not have is 1, or the text x."""
     filler = {str: "x", int: 1}
     csv_files.write(
-        file, [[row.get(name, filler.get(kind, 1.0)) for name, kind in columns.items()] for row in rows], columns
+        file,
+        [[row.get(name, filler.get(kind, 1.0)) for name, kind in columns.items()] for row in rows],
+        columns,
     )
 
 
 def only(tables, number=1):
     """The tables, of which there have to be so many, in each of which rows are as long as its heads."""
     tables = list(tables)
-    assert len(tables) == number and all(len(row) == len(table.heads) for table in tables for row in table.rows)
+    assert len(tables) == number and all(
+        len(row) == len(table.heads) for table in tables for row in table.rows
+    )
     return tables[0] if number == 1 else tables
 
 
 def each_network(folds=(0, 1)):
-    return [{"loss": name, "type": TYPE[name], "fold": fold, "n_images": 7} for name in TYPE for fold in folds]
+    return [
+        {"loss": name, "type": TYPE[name], "fold": fold, "n_images": 7}
+        for name in TYPE
+        for fold in folds
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Words.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_numbers_as_they_are_printed():
-    assert [captions.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)] == ["1.00", "−0.50", "0.00", "–"]
+    assert [captions.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)] == [
+        "1.00",
+        "−0.50",
+        "0.00",
+        "–",
+    ]
     assert [captions.p(value) for value in (0.0304, 0.001, 0.00099, 1e-5, np.nan)] == [
         "0.030",
         "0.001",
@@ -81,8 +107,13 @@ def test_numbers_as_they_are_printed():
         and captions.signed(-0.1, 3) == "−0.100"
         and captions.signed(0.1, 1) == "+0.1"
     )
-    assert captions.interval(1, -2, 3.25, 1) == "1.0 (−2.0 to 3.2)" and captions.percent(0.5) == "50.0"
-    assert captions.several(1, "image") == "1 image" and captions.several(np.int64(1200), "image") == "1,200 images"
+    assert (
+        captions.interval(1, -2, 3.25, 1) == "1.0 (−2.0 to 3.2)" and captions.percent(0.5) == "50.0"
+    )
+    assert (
+        captions.several(1, "image") == "1 image"
+        and captions.several(np.int64(1200), "image") == "1,200 images"
+    )
     assert (
         captions.folds([0]) == "fold 0"
         and captions.folds([0, 1]) == "folds 0, 1"
@@ -110,10 +141,19 @@ def test_a_question_has_its_tables_and_figures(settings):
              questions.Question("Second?", lambda settings, protocol: [], ("three_",)),
              questions.Question("Third?", lambda settings, protocol: [table._replace(rows=[])], ("pairs",), "A text.", "explorer")]  # fmt: skip
     html = str(questions.section(settings, asked, "folder/script.py"))
-    assert "First?" in html and "Second?" not in html and "Third?" in html and html.count("A caption.") == 1
-    assert html.count("<figure") == 1 and "one, D" not in html and 'alt="one_D"' in html  # pairs are elsewhere
+    assert (
+        "First?" in html
+        and "Second?" not in html
+        and "Third?" in html
+        and html.count("A caption.") == 1
+    )
+    assert (
+        html.count("<figure") == 1 and "one, D" not in html and 'alt="one_D"' in html
+    )  # pairs are elsewhere
     assert '<a href="#explorer">' in html and html.count("A text.") == 1
-    assert 'data-of="released"' in html and "Run folder/script.py" in html  # for which there is nothing
+    assert (
+        'data-of="released"' in html and "Run folder/script.py" in html
+    )  # for which there is nothing
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -125,7 +165,13 @@ def test_regions(settings):
             for each in each_network() for region, share in mass.items()]  # fmt: skip
     write(map_regions.csv_file(settings, PAPER, "D"), map_regions.COLUMNS, *rows)
     table = only(cause_section.regions(settings, PAPER))
-    assert table.heads == ["part of the picture", "pixels", "Ranking (2)", "Classification (2)", "None (1)"]
+    assert table.heads == [
+        "part of the picture",
+        "pixels",
+        "Ranking (2)",
+        "Classification (2)",
+        "None (1)",
+    ]
     assert table.rows == [
         ["car", "40.0", "51.5", "55.0", "57.0"],
         ["ground", "20.0", *["30.0"] * 3],
@@ -138,8 +184,14 @@ def test_regions(settings):
              "n_b": 7 if unit == "images" else 3, "p_value": p if measure == "mass" and region == "car" and b != "None" else 0.9}
             for measure in ("mass", "highest") for b in ("None", "Classification") for region in mass for unit, p in p_values.items()))  # fmt: skip
     table = only(cause_section.regions(settings, PAPER))
-    assert table.heads[-2:] == [f"p over {unit}, Ranking against Classification" for unit in ("images", "models")]
-    assert [row[-2:] for row in table.rows] == [["0.040", "0.500"], ["0.900", "0.900"], ["0.900", "0.900"]]
+    assert table.heads[-2:] == [
+        f"p over {unit}, Ranking against Classification" for unit in ("images", "models")
+    ]
+    assert [row[-2:] for row in table.rows] == [
+        ["0.040", "0.500"],
+        ["0.900", "0.900"],
+        ["0.900", "0.900"],
+    ]
     assert "each of 7 images" in table.caption and "test of 2 and 3 models" in table.caption
 
 
@@ -185,12 +237,17 @@ def test_random_weights_below_their_ceiling(settings):
         ["1%", "0.50", "0.40"],
         ["100%", "−0.10", "0.00"],
     ]
-    assert "4 images" in table.caption and "fold 0" in table.caption and "ceiling" not in table.caption
+    assert (
+        "4 images" in table.caption and "fold 0" in table.caption and "ceiling" not in table.caption
+    )
     write(noise_ceilings.csv_file(settings, PAPER, "D"), noise_ceilings.COLUMNS,
           *({"kind": kind, "loss_a": "Triplet", "loss_b": "Triplet", "fold_a": fold, "n_images": 9, "correlation_mean": r}
             for kind, fold, r in (("other noise", 0, 0.75), ("other noise", 1, 0.1), ("same loss, other fold", 0, 0.2))))  # fmt: skip
     table = only(cause_section.random_weights(settings, PAPER))
-    assert table.rows[0] == ["none, other noise", "0.75", "–"] and "the ceiling, over 9 images" in table.caption
+    assert (
+        table.rows[0] == ["none, other noise", "0.75", "–"]
+        and "the ceiling, over 9 images" in table.caption
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -223,7 +280,11 @@ def test_floor_and_ceiling(settings):
         ["“None” and random weights", "1", "0.900", "0.910", "0.125"],
     ]
     assert "A row is of trained networks alone, unless it names an untrained one." in table.caption
-    assert "on 4 images" in table.caption and "base 2" in table.caption and "two folds" not in table.caption
+    assert (
+        "on 4 images" in table.caption
+        and "base 2" in table.caption
+        and "two folds" not in table.caption
+    )
     write(noise_ceilings.csv_file(settings, RELEASED, "D"), noise_ceilings.COLUMNS, *bounds_rows())
     write(
         noise_ceilings.answer_file(settings, RELEASED, "D"),
@@ -231,16 +292,25 @@ def test_floor_and_ceiling(settings):
         {"p_value": 0.5, "same_loss": 0.5, "other_loss": 0.5},
     )
     table = only(control_section.floor_and_ceiling(settings, RELEASED))
-    assert "base e" in table.caption and "two losses are as alike as two folds of one loss" in table.caption
+    assert (
+        "base e" in table.caption
+        and "two losses are as alike as two folds of one loss" in table.caption
+    )
 
 
 def test_each_untrained_model_is_by_itself():
     models = [model._replace(trained=model.name not in ("CosFace", "None")) for model in MODELS]
     pairs = [("CosFace", "None", 0.25), ("CosFace", "Triplet", 0.5), ("Triplet", "ArcFace", 0.75)]
     table = pd.DataFrame(
-        [{"kind": "other loss, same fold", "loss_a": a, "loss_b": b, "correlation_mean": r} for a, b, r in pairs]
+        [
+            {"kind": "other loss, same fold", "loss_a": a, "loss_b": b, "correlation_mean": r}
+            for a, b, r in pairs
+        ]
     )
-    found = {kind: some.correlation_mean.tolist() for kind, some in noise_ceilings.kinds_of(table, models)}
+    found = {
+        kind: some.correlation_mean.tolist()
+        for kind, some in noise_ceilings.kinds_of(table, models)
+    }
     assert found == {
         "other loss, same fold": [0.75],
         "a loss and “CosFace”, same fold": [0.5],
@@ -254,14 +324,24 @@ def test_figures_have_means_over_trained_networks(settings):
     assert bars == pytest.approx([0.8, 0.1, 0.6, 0.3, 0.5, 0.4, 0.2, 0.1, 0.9])
     assert figure.axes[0].get_yticklabels()[1].get_text() == "“None”, other noise (1)"
     labels = [each | {"property": name} for each in each_network() for name in NAMES]
-    nulls = pd.DataFrame([each | {"null_mean": 100 * (each["loss"] == "None"), "null_std": 1.0} for each in labels])
+    nulls = pd.DataFrame(
+        [each | {"null_mean": 100 * (each["loss"] == "None"), "null_std": 1.0} for each in labels]
+    )
     intervals = pd.DataFrame([each | {"low": 0.5, "high": 2, "nr_precision": 1} for each in labels])
-    grey = control_figures.nulls_figure(settings, nulls, intervals).axes[0].collections[0].get_paths()[0].get_extents()
+    grey = (
+        control_figures.nulls_figure(settings, nulls, intervals)
+        .axes[0]
+        .collections[0]
+        .get_paths()[0]
+        .get_extents()
+    )
     assert (grey.x0, grey.x1) == pytest.approx((-2.576, 2.576))
     regions = [each | {"region": name, "mass": 0.5, "pixels": 0.25 + 0.5 * (each["loss"] == "None")}
                for each in each_network() for name in map_regions.REGIONS]  # fmt: skip
     dashed = [
-        line for line in regions_figure(settings, pd.DataFrame(regions)).axes[0].lines if line.get_linestyle() == "--"
+        line
+        for line in regions_figure(settings, pd.DataFrame(regions)).axes[0].lines
+        if line.get_linestyle() == "--"
     ]
     assert dashed[0].get_xdata()[0] == pytest.approx(25)
     write(map_regions.csv_file(settings, PAPER, "D"), map_regions.COLUMNS, *regions)
@@ -273,7 +353,15 @@ def test_chance_and_what_differences_can_be_told(settings):
                     "null_std": 0.05, "p_value": 0.001 if each["loss"] != "Triplet" else 0.25} for each in each_network() for name in NAMES]  # fmt: skip
     write(score_controls.file_of(settings, PAPER, "nulls"), score_controls.NULLS, *rows)
     table = only(control_section.chance(settings, PAPER))
-    assert table.rows[0] == ["Car model", "3.25", "−0.020", "0.050", "0.250", "–", "–"]  # without None
+    assert table.rows[0] == [
+        "Car model",
+        "3.25",
+        "−0.020",
+        "0.050",
+        "0.250",
+        "–",
+        "–",
+    ]  # without None
     assert (
         "8 networks" in table.caption
         and "600 images" in table.caption
@@ -292,7 +380,10 @@ def test_chance_and_what_differences_can_be_told(settings):
         and "test at 5%" in table.caption
     )
     assert orders.heads == ["images", "Ranking (2)", "Classification (2)", "None (1)"]
-    assert orders.rows == [[n, "0.15", "0.50", "0.70"] for n in ("100", "150")] and "all 600" in orders.caption
+    assert (
+        orders.rows == [[n, "0.15", "0.50", "0.70"] for n in ("100", "150")]
+        and "all 600" in orders.caption
+    )
 
 
 def rows_of_tests(p_holm=0.5):
@@ -304,7 +395,10 @@ def rows_of_tests(p_holm=0.5):
 def test_tests_between_groups(settings):
     write(group_tests.files_of(settings, PAPER)[0], group_tests.COLUMNS, *rows_of_tests())
     table = only(control_section.tests(settings, PAPER))
-    assert len(table.rows) == 11 and table.rows[0] == ["Car model", *["0.250", "0.500", "−0.50"] * 2]
+    assert len(table.rows) == 11 and table.rows[0] == [
+        "Car model",
+        *["0.250", "0.500", "−0.50"] * 2,
+    ]
     assert table.heads[1:4] == ["p, losses' means", "Holm, losses' means", "effect, losses' means"]
     assert (
         "losses' means: 9 and 5 values; losses and folds: 18 and 5 values" in table.caption
@@ -317,10 +411,18 @@ def test_claims_that_hold(settings):
         return [{"property": name, "group": "Ranking", "significant": "yes", "unit": "loss_mean", "test": "two-sided", "correction": correction,
                  "level": level, "held": each} for correction in ("none", "holm") for level in (0.01, 0.05) for name, each in zip(NAMES, held)]  # fmt: skip
 
-    write(group_tests.files_of(settings, PAPER)[1], group_tests.HELD, *rows("yes", "no", "not tested"))
+    write(
+        group_tests.files_of(settings, PAPER)[1], group_tests.HELD, *rows("yes", "no", "not tested")
+    )
     write(group_tests.files_of(settings, None)[1], group_tests.HELD, *rows("yes", "yes", "no"))
     table = only(control_section.claims(settings, PAPER))
-    assert table.heads == ["numbers", "at 1%, not corrected", "at 5%, not corrected", "at 1%, Holm", "at 5%, Holm"]
+    assert table.heads == [
+        "numbers",
+        "at 1%, not corrected",
+        "at 5%, not corrected",
+        "at 1%, Holm",
+        "at 5%, Holm",
+    ]
     assert table.rows == [
         ["this run, losses' means, two-sided", *["1 of 3"] * 4],
         ["published Table 6, losses' means, two-sided", *["2 of 3"] * 4],
@@ -375,7 +477,11 @@ def test_what_survives_other_settings(settings):
 # Findings that rest on controls.
 # ---------------------------------------------------------------------------------------------------------------------
 def known(within, between):
-    found = {(a, b): Similarity(within if TYPE[a] == TYPE[b] else between, 0.1, 7) for a in TYPE for b in TYPE}
+    found = {
+        (a, b): Similarity(within if TYPE[a] == TYPE[b] else between, 0.1, 7)
+        for a in TYPE
+        for b in TYPE
+    }
     return found
 
 
@@ -383,7 +489,8 @@ def test_floor_and_ceiling_of_findings():
     table = pd.DataFrame(bounds_rows())
     floor, ceiling = map_findings.limits_of(table, MODELS)
     assert (
-        floor == "0.100, mean correlation of a trained network's maps and those of random weights (2 pairs, 4 images)"
+        floor
+        == "0.100, mean correlation of a trained network's maps and those of random weights (2 pairs, 4 images)"
     )
     assert (
         ceiling
@@ -397,10 +504,13 @@ def test_floor_and_ceiling_of_findings():
 def test_the_permutation_test_of_groups_counts_if_it_is_of_this_number():
     found = findings.within_and_between(known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4), ("f", "c"))
     assert (
-        "One-sided p\u00a0=\u00a00.049, by assigning models to groups of these sizes in all 2,002 ways." in found.text
+        "One-sided p\u00a0=\u00a00.049, by assigning models to groups of these sizes in all 2,002 ways."
+        in found.text
     )
     assert "tested" not in found.text and (found.floor, found.ceiling) == ("f", "c")
-    random = findings.within_and_between(known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4, exact="no"))
+    random = findings.within_and_between(
+        known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4, exact="no")
+    )
     assert "in 2,002 random ways" in random.text
     for other in (grouped(0.11), grouped(0.1)[:0], None):  # of other models or images; none
         assert (
@@ -410,7 +520,9 @@ def test_the_permutation_test_of_groups_counts_if_it_is_of_this_number():
 
 
 def answer(same, other, p, floor=0.2, ceiling=0.6):
-    row = dict(zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, ceiling, floor)))
+    row = dict(
+        zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, ceiling, floor))
+    )
     return pd.DataFrame([row])
 
 
@@ -449,11 +561,16 @@ def test_the_null_of_the_first_property():
     found = findings.order(scored, MODELS, nulls)
     assert found.number == "10.00" and found.floor == (
         "0.010 with a standard deviation of 0.050, sun rotation under 1,000 permutations of the labels (means over 2 networks)")  # fmt: skip
-    assert findings.order(scored, MODELS, nulls[:0]).floor == "" == findings.order(scored, MODELS).floor
+    assert (
+        findings.order(scored, MODELS, nulls[:0]).floor
+        == ""
+        == findings.order(scored, MODELS).floor
+    )
 
 
 @pytest.mark.parametrize(
-    "holm, left", [(0.5, "none of 11 are below 1%"), (0.009, "11 of 11 are below 1%"), (0.01, "none of 11 are")]
+    "holm, left",
+    [(0.5, "none of 11 are below 1%"), (0.009, "11 of 11 are below 1%"), (0.01, "none of 11 are")],
 )
 def test_how_many_differences_survive_holm(holm, left):
     row = dict.fromkeys(property_scores.TEST_COLUMNS, 1) | {

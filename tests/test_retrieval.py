@@ -27,7 +27,10 @@ from dml_analysis.paper import RAW_EUCLIDEAN
 RNG = np.random.default_rng(5)
 RANDOM, CLASSES = RNG.normal(size=(90, 12)) + 0.5, RNG.integers(0, 7, 90)
 LONE = np.where(np.arange(90) < 2, [50, 51] * 45, CLASSES)  # two images are alone in their class
-SIGNS, QUARTERS = np.sign(np.random.default_rng(0).normal(size=(600, 16))), np.repeat(np.arange(30), 20)
+SIGNS, QUARTERS = (
+    np.sign(np.random.default_rng(0).normal(size=(600, 16))),
+    np.repeat(np.arange(30), 20),
+)
 
 
 def on_line(*places):
@@ -47,7 +50,13 @@ def plain(matches):
     precisions = matches * np.cumsum(matches) / np.arange(1, len(matches) + 1)
     recalls = [float(matches[:k].any()) for k in (1, 2, 4)]
     at_1000 = precisions[: module.MAX_RANK].sum() / min(count, module.MAX_RANK)
-    return [*recalls, matches[:count].mean(), precisions[:count].sum() / count, precisions.sum() / count, at_1000]
+    return [
+        *recalls,
+        matches[:count].mean(),
+        precisions[:count].sum() / count,
+        precisions.sum() / count,
+        at_1000,
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -59,11 +68,17 @@ def plain(matches):
 def test_all_orders_of_tied_images(distances, same, max_rank, monkeypatch):
     """The mean over all permutations of six images, each brought into an order of their distances that keeps the permutation."""
     monkeypatch.setattr(module, "MAX_RANK", max_rank)
-    orders = [sorted(order, key=lambda i: distances[i]) for order in itertools.permutations(range(6))]
+    orders = [
+        sorted(order, key=lambda i: distances[i]) for order in itertools.permutations(range(6))
+    ]
     expected = np.mean([plain([same[i] for i in order]) for order in orders], axis=0)
     labels = np.array([0, *(1 - np.array(same))])
-    score = module.expected_scores.py_func  # uncompiled, so that it sees the maximum rank that is set here
-    groups = tied_groups(np.array([0.0, *distances])[np.argsort(labels, kind="stable")], 0, 0, 1 + sum(same), 1e-9)
+    score = (
+        module.expected_scores.py_func
+    )  # uncompiled, so that it sees the maximum rank that is set here
+    groups = tied_groups(
+        np.array([0.0, *distances])[np.argsort(labels, kind="stable")], 0, 0, 1 + sum(same), 1e-9
+    )
     scores = np.empty(7)
     score(*groups, scores)
     assert scores == pytest.approx(expected)
@@ -84,7 +99,11 @@ def test_groups_by_hand():
     # Ranks 1, 2: half a match each, precision 1, 1/2. Ranks 3, 4, 5: a third each, precision 2/3, 2/4, 2/5. Rank 7: 3/7.
     first, third = (1 + 1 / 2) / 2, 2 / 3 / 3
     assert found.map_at_r == pytest.approx((first + third) / 3)
-    assert found.mean_ap == pytest.approx((first + (2 / 3 + 2 / 4 + 2 / 5) / 3 + 3 / 7) / 3) == found.mean_ap_1000
+    assert (
+        found.mean_ap
+        == pytest.approx((first + (2 / 3 + 2 / 4 + 2 / 5) / 3 + 3 / 7) / 3)
+        == found.mean_ap_1000
+    )
 
 
 def test_two_matches_tie_with_two_others():
@@ -112,7 +131,9 @@ def test_the_same_embedding_for_all_is_chance():
         chosen = [1 - np.prod([(8 - i) / (11 - i) for i in range(k)]) for k in (1, 2, 4)]
         assert found[:4] == pytest.approx((*chosen, 3 / 11))
         # Rank p: a match with probability 3 / 11, and of those before it 2 / 10 are.
-        assert found.map_at_r == pytest.approx(3 / 11 * sum((1 + (p - 1) * 2 / 10) / p for p in (1, 2, 3)) / 3)
+        assert found.map_at_r == pytest.approx(
+            3 / 11 * sum((1 + (p - 1) * 2 / 10) / p for p in (1, 2, 3)) / 3
+        )
 
 
 @pytest.mark.parametrize("distance", ["Cosine Similarity", "SNR Distance", RAW_EUCLIDEAN])
@@ -121,7 +142,9 @@ def test_the_order_of_images_makes_no_difference(distance):
     whole = retrieval_scores(SIGNS, QUARTERS, distance)
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(600)
-        assert retrieval_scores(SIGNS[order], QUARTERS[order], distance) == pytest.approx(whole, rel=1e-12)
+        assert retrieval_scores(SIGNS[order], QUARTERS[order], distance) == pytest.approx(
+            whole, rel=1e-12
+        )
     reverse = retrieval_of_queries(SIGNS[::-1], QUARTERS[::-1])[::-1]
     np.testing.assert_allclose(reverse, retrieval_of_queries(SIGNS, QUARTERS), rtol=1e-12)
 
@@ -135,7 +158,9 @@ def test_ties_outlast_rounding(dimensions, lengths):
     for i in range(600):
         groups = tied_groups(-(signs @ signs[i]), i, QUARTERS[i] * 20, QUARTERS[i] * 20 + 20, 0.5)
         expected_scores(*groups, expected[i])
-    np.testing.assert_allclose(retrieval_of_queries(unit(signs * lengths), QUARTERS), expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        retrieval_of_queries(unit(signs * lengths), QUARTERS), expected, rtol=1e-12
+    )
 
 
 def test_copies_tie_wherever_they_stand():
@@ -160,20 +185,35 @@ def test_collapsed_but_not_equal():
 @pytest.mark.parametrize("block", [8 * 90 * 90, 8 * 90 * 7, 1])
 def test_against_other_libraries(block, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_BYTES", block)
-    names = ("precision_at_1", "r_precision", "mean_average_precision_at_r", "mean_average_precision")
-    calculator = AccuracyCalculator(names, k=89, knn_func=CustomKNN(CosineSimilarity()), device=torch.device("cpu"))
+    names = (
+        "precision_at_1",
+        "r_precision",
+        "mean_average_precision_at_r",
+        "mean_average_precision",
+    )
+    calculator = AccuracyCalculator(
+        names, k=89, knn_func=CustomKNN(CosineSimilarity()), device=torch.device("cpu")
+    )
     theirs = calculator.get_accuracy(torch.as_tensor(RANDOM), torch.as_tensor(LONE))
     found = retrieval(unit(RANDOM), LONE)
     ours = (found.recall_at_1, found.r_precision, found.map_at_r, found.mean_ap)
     assert ours == pytest.approx([theirs[name] for name in names])
     assert retrieval_scores(RANDOM, LONE) == pytest.approx(found)
-    cosines, queries = unit(RANDOM) @ unit(RANDOM).T, [i for i in range(90) if (LONE == LONE[i]).sum() > 1]
+    cosines, queries = (
+        unit(RANDOM) @ unit(RANDOM).T,
+        [i for i in range(90) if (LONE == LONE[i]).sum() > 1],
+    )
     others = [np.delete(np.arange(90), i) for i in queries]
-    precisions = [average_precision_score(LONE[some] == LONE[i], cosines[i, some]) for i, some in zip(queries, others)]
+    precisions = [
+        average_precision_score(LONE[some] == LONE[i], cosines[i, some])
+        for i, some in zip(queries, others)
+    ]
     assert found.mean_ap == pytest.approx(np.mean(precisions))
     for k, value in zip((1, 2, 4), found):
         nearest = [some[np.argsort(-cosines[i, some])[:k]] for i, some in zip(queries, others)]
-        assert value == pytest.approx(np.mean([LONE[i] in LONE[some] for i, some in zip(queries, nearest)]))
+        assert value == pytest.approx(
+            np.mean([LONE[i] in LONE[some] for i, some in zip(queries, nearest)])
+        )
 
 
 @pytest.mark.parametrize("points, labels", [(RANDOM, LONE), (SIGNS, QUARTERS), (np.ones((12, 3)), np.repeat([0, 1, 2], 4)),
@@ -198,7 +238,10 @@ def test_snr_takes_off_the_mean():
     by_loop = []
     normalised = unit(points)
     for i in range(4):
-        ratios = [np.var(normalised[i] - each, ddof=1) / np.var(normalised[i], ddof=1) for each in normalised]
+        ratios = [
+            np.var(normalised[i] - each, ddof=1) / np.var(normalised[i], ddof=1)
+            for each in normalised
+        ]
         by_loop.append(np.argsort(ratios)[1])
     labels = np.array([0, 0, 1, 1])
     expected = np.mean(labels[by_loop] == labels)
@@ -221,7 +264,10 @@ def test_memory_is_bounded(monkeypatch):
 
 
 def test_queries():
-    assert np.isnan(retrieval(np.eye(3), [0, 1, 2])).all() and np.isnan(retrieval(np.empty((0, 3)), [])).all()
+    assert (
+        np.isnan(retrieval(np.eye(3), [0, 1, 2])).all()
+        and np.isnan(retrieval(np.empty((0, 3)), [])).all()
+    )
     assert np.isnan(retrieval_of_queries(RANDOM, LONE)[:2]).all()
 
 
@@ -239,4 +285,6 @@ def test_zero_embeddings():
             retrieval_scores(points, [0, 0, 1, 1], distance)
         assert error.value.row == 1
     # The last's nearest is of its class; the third's is the first or the last, which tie.
-    assert retrieval_scores(points, [0, 0, 1, 1], RAW_EUCLIDEAN).recall_at_1 == pytest.approx((1 + 1 / 2) / 4)
+    assert retrieval_scores(points, [0, 0, 1, 1], RAW_EUCLIDEAN).recall_at_1 == pytest.approx(
+        (1 + 1 / 2) / 4
+    )

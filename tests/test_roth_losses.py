@@ -17,17 +17,25 @@ from dml_analysis.checkout import ROOT
 from dml_analysis.config import load_settings
 from dml_analysis.training.losses import check_loss, training_loss
 from dml_analysis.training.roth import roth_losses, roth_miners
-from dml_analysis.training.roth.rho_regularization import RhoMiner, switched_pairs, switched_triplets
+from dml_analysis.training.roth.rho_regularization import (
+    RhoMiner,
+    switched_pairs,
+    switched_triplets,
+)
 
 ROOT3 = sqrt(3)
-D12 = sqrt(2 - ROOT3)  # the distance between 60 and 90 degrees; 0-1: 1, 0-2: root 2, 0-3: 2, 1-3: root 3, 2-3: root 2
+D12 = sqrt(
+    2 - ROOT3
+)  # the distance between 60 and 90 degrees; 0-1: 1, 0-2: root 2, 0-3: 2, 1-3: root 3, 2-3: root 2
 LABELS = torch.tensor([0, 0, 1, 1])
 EMPTY = torch.empty(0, dtype=torch.long)
 
 
 def on_circle(*degrees, lengths=1.0):
     angles = torch.tensor(degrees, dtype=torch.float64) * pi / 180
-    points = torch.stack([angles.cos(), angles.sin()], dim=1) * torch.as_tensor(lengths).reshape(-1, 1)
+    points = torch.stack([angles.cos(), angles.sin()], dim=1) * torch.as_tensor(lengths).reshape(
+        -1, 1
+    )
     return points.requires_grad_()
 
 
@@ -124,7 +132,9 @@ def proxy_nca():
 
 def soft_triple():
     def weighed(*cosines):  # by a softmax of cosines over .1
-        return sum(each * exp(10 * each) for each in cosines) / sum(exp(10 * each) for each in cosines)
+        return sum(each * exp(10 * each) for each in cosines) / sum(
+            exp(10 * each) for each in cosines
+        )
 
     # Centres of the first class at 0 and 90 degrees, of the second at 90 and 180.
     first = [weighed(1, 0), weighed(0.5, ROOT3 / 2), weighed(0, 1), weighed(-1, 0)]
@@ -136,7 +146,9 @@ def soft_triple():
 
 def softmax_as_they_are():
     # Logits x and y, the second with a bias of 1.
-    return sum(softmax_loss(*row) for row in [(2, 0 + 1), (1, ROOT3 + 1), (1 + 1, 0), (0 + 1, -1)]) / 4
+    return (
+        sum(softmax_loss(*row) for row in [(2, 0 + 1), (1, ROOT3 + 1), (1 + 1, 0), (0 + 1, -1)]) / 4
+    )
 
 
 TWO = {"num_classes": 2, "embedding_size": 2}
@@ -175,12 +187,17 @@ def test_value_on_the_batch(by_hand):
 def test_multi_similarity_leaves_out_anchors_without_a_find():
     # Within .1: of 1 the positive (.5) and 2 (root 3 / 2); of 2 the positive (0), 0 (0) and 1. Of 0 and 3 nothing.
     def term(positive, *negatives):
-        return log(1 + exp(-2 * (positive - 0.5))) / 2 + log(1 + sum(exp(40 * (s - 0.5)) for s in negatives)) / 40
+        return (
+            log(1 + exp(-2 * (positive - 0.5))) / 2
+            + log(1 + sum(exp(40 * (s - 0.5)) for s in negatives)) / 40
+        )
 
     embeddings = batch()
     found = miners.MultiSimilarityMiner(epsilon=0.1)(embeddings, LABELS)
     value = roth_losses.multi_similarity()(embeddings, LABELS, found)
-    assert value.item() == pytest.approx((term(0.5, ROOT3 / 2) + term(0, 0, ROOT3 / 2)) / 2, rel=1e-6)
+    assert value.item() == pytest.approx(
+        (term(0.5, ROOT3 / 2) + term(0, 0, ROOT3 / 2)) / 2, rel=1e-6
+    )
 
 
 def test_margin_loss_of_the_library():
@@ -197,7 +214,9 @@ def test_margin_loss_of_the_library():
 def test_a_mean_is_over_all_tuples():
     # (1, 1, 0) pulls nothing; the pushes are relu(1 - 1) and 1 - D12. Squared: 0 - 1 + 1.5 and 1 - (2 - root 3) + 1.5.
     found = tuples((1, 1, 0), (1, 0, 2))
-    assert roth_losses.contrastive()(batch(), LABELS, found).item() == pytest.approx((0 + 1) / 2 + (0 + 1 - D12) / 2)
+    assert roth_losses.contrastive()(batch(), LABELS, found).item() == pytest.approx(
+        (0 + 1) / 2 + (0 + 1 - D12) / 2
+    )
     value = roth_losses.triplet(margin=1.5)(batch(), LABELS, found).item()
     assert value == pytest.approx((0.5 + 0.5 + ROOT3) / 2)
 
@@ -224,11 +243,17 @@ def test_snr_regularizer_is_on_embeddings_of_length_1_and_can_be_left_out():
 def test_histogram_of_two_nodes_beside_a_cosine():
     # Nodes -1, -.5, 0, .5, 1. Positives at nodes 3 and 2; negatives at 2, 0 and 1, and between 3 and 4. So half of the one at
     # node 2 counts, and all of that between 3 and 4.
-    assert roth_losses.HistogramLoss(n_bins=5)(batch(), LABELS).item() == pytest.approx((0.5 + 1) / 4)
+    assert roth_losses.HistogramLoss(n_bins=5)(batch(), LABELS).item() == pytest.approx(
+        (0.5 + 1) / 4
+    )
 
 
 def test_histogram_takes_images_that_are_alike():
-    embeddings = torch.nn.functional.normalize(torch.arange(1.0, 13).reshape(4, 3)).repeat(2, 1).requires_grad_()
+    embeddings = (
+        torch.nn.functional.normalize(torch.arange(1.0, 13).reshape(4, 3))
+        .repeat(2, 1)
+        .requires_grad_()
+    )
     value = roth_losses.HistogramLoss()(embeddings, torch.tensor([0, 0, 1, 1, 0, 0, 1, 1]))
     value.backward()
     assert torch.isfinite(value) and torch.isfinite(embeddings.grad).all()
@@ -249,7 +274,9 @@ def test_first_vectors_of_classes():
     torch.manual_seed(0)
     for build in (roth_losses.softmax, roth_losses.arcface):
         vectors = build(num_classes=200, embedding_size=16).W.detach()
-        assert 0.245 < vectors.abs().max() <= 0.25 and vectors.std().item() == pytest.approx(0.25 / ROOT3, rel=0.05)
+        assert 0.245 < vectors.abs().max() <= 0.25 and vectors.std().item() == pytest.approx(
+            0.25 / ROOT3, rel=0.05
+        )
     assert roth_losses.proxy_nca(200, 16).proxies.std().item() == pytest.approx(1 / 8, rel=0.05)
     assert 0.049 < roth_losses.soft_triple(200, 16).fc.abs().max() <= 0.05
 
@@ -327,7 +354,9 @@ def test_distance_weighted_miner(bound, expected):
     for a, halves in expected.items():
         total = sum(cos(radians(half)) for half in halves.values())
         shares = {n: counts[a, n] / 800 for n in range(6) if counts[a, n]}
-        assert shares == pytest.approx({n: cos(radians(half)) / total for n, half in halves.items()}, abs=0.06)
+        assert shares == pytest.approx(
+            {n: cos(radians(half)) / total for n, half in halves.items()}, abs=0.06
+        )
 
 
 def test_distance_weighted_miner_beyond_the_bound():
@@ -345,14 +374,21 @@ def formula(distance):
 def test_inverse_density():
     # .3 counts as .5; the fourth is not eligible.
     found = roth_miners.inverse_density(
-        torch.tensor([[0.3, 1.0, 1.5, 0.7]]), torch.tensor([[True, True, True, False]]), dimensions=8, cutoff=0.5
+        torch.tensor([[0.3, 1.0, 1.5, 0.7]]),
+        torch.tensor([[True, True, True, False]]),
+        dimensions=8,
+        cutoff=0.5,
     )
     weights = [formula(0.5), formula(1), formula(1.5)]
-    assert found[0].tolist() == pytest.approx([each / sum(weights) for each in weights] + [0], rel=1e-5)
+    assert found[0].tolist() == pytest.approx(
+        [each / sum(weights) for each in weights] + [0], rel=1e-5
+    )
 
 
 def test_inverse_density_of_opposite_points_is_finite():
-    found = roth_miners.inverse_density(torch.tensor([[2.0, 1.0]]), torch.ones(1, 2, dtype=torch.bool), 128, 0.5)
+    found = roth_miners.inverse_density(
+        torch.tensor([[2.0, 1.0]]), torch.ones(1, 2, dtype=torch.bool), 128, 0.5
+    )
     assert torch.isfinite(found).all() and found.sum() == pytest.approx(1)
 
 
@@ -381,13 +417,21 @@ RHO_MINERS += [RhoMiner(None, 0.5, form, "pairs") for form in ("push", "swap")]
 
 
 @pytest.mark.parametrize("miner", [*MINERS, *RHO_MINERS], ids=lambda each: type(each).__name__)
-@pytest.mark.parametrize("labels, anchors", [([0, 0, 0, 0], []), ([0, 1, 2, 3], []), ([0, 0, 1, 2], [0, 1])])
+@pytest.mark.parametrize(
+    "labels, anchors", [([0, 0, 0, 0], []), ([0, 1, 2, 3], []), ([0, 0, 1, 2], [0, 1])]
+)
 def test_batches_that_have_few_tuples(miner, labels, anchors):
     embeddings, labels = batch(), torch.tensor(labels)
     found = miner(embeddings, labels)
     if len(found) == 3:
-        assert sorted(set(found[0].tolist())) == anchors and all(each.dtype == torch.long for each in found)
-    for function in (losses.TripletMarginLoss(), roth_losses.contrastive(), roth_losses.QuadrupletLoss()):
+        assert sorted(set(found[0].tolist())) == anchors and all(
+            each.dtype == torch.long for each in found
+        )
+    for function in (
+        losses.TripletMarginLoss(),
+        roth_losses.contrastive(),
+        roth_losses.QuadrupletLoss(),
+    ):
         assert torch.isfinite(function(embeddings, labels, found))
 
 
@@ -413,11 +457,15 @@ def test_switched_triplets(rho, form):
     # 4,320 draws: a standard deviation of at most .0076
     assert switched.double().mean() == pytest.approx(rho, abs=0.03)
     assert torch.equal(a, plain[0]) and (n != a).all()
-    assert torch.equal(n[~switched], plain[2][~switched]) and torch.equal(p[~switched], plain[1][~switched])
+    assert torch.equal(n[~switched], plain[2][~switched]) and torch.equal(
+        p[~switched], plain[1][~switched]
+    )
     assert torch.equal(p[switched], (a if form == "push" else plain[1])[switched])
     # Each of the three others of a class equally often: 864 draws at least, of share 1/3 with standard deviation .016
     places = Counter(((n - a) % 4)[switched].tolist())
-    assert [places[each] / switched.sum() for each in (1, 2, 3)] == pytest.approx([1 / 3] * 3, abs=0.06)
+    assert [places[each] / switched.sum() for each in (1, 2, 3)] == pytest.approx(
+        [1 / 3] * 3, abs=0.06
+    )
 
 
 @pytest.mark.parametrize("form", ["push", "swap"])
@@ -426,7 +474,11 @@ def test_switched_pairs(form):
     a1, p, a2, n = RhoMiner(rho=0.35, form=form, tuples="pairs")(many(), MANY)
     switched = MANY[n] == MANY[a2]
     assert switched.double().mean() == pytest.approx(0.35, abs=0.04)  # 1,440 draws: .0126
-    assert torch.equal(a2, plain[2]) and torch.equal(n[~switched], plain[3][~switched]) and (n != a2).all()
+    assert (
+        torch.equal(a2, plain[2])
+        and torch.equal(n[~switched], plain[3][~switched])
+        and (n != a2).all()
+    )
     if form == "swap":
         assert torch.equal(a1, plain[0]) and torch.equal(p, plain[1])
     else:
@@ -435,7 +487,9 @@ def test_switched_pairs(form):
         assert len(kept) == len(a1) and kept < set(zip(plain[0].tolist(), plain[1].tolist()))
 
 
-@pytest.mark.parametrize("found", [tuples((0, 4, 8), (4, 0, 12), (5, 6, 1)), (EMPTY, EMPTY, *tuples((0, 8), (5, 1)))])
+@pytest.mark.parametrize(
+    "found", [tuples((0, 4, 8), (4, 0, 12), (5, 6, 1)), (EMPTY, EMPTY, *tuples((0, 8), (5, 1)))]
+)
 def test_tuples_are_those_of_the_miner(found):
     """Three or four as it gives, of which about half are switched."""
     miner, embeddings = RhoMiner(lambda *_: found, 0.5), many()
@@ -447,7 +501,9 @@ def test_tuples_are_those_of_the_miner(found):
 
 
 def test_all_pulls_are_dropped_at_a_rho_of_1():
-    a1, p, _, _ = switched_pairs(distance_weighted_miner.lmu.get_all_pairs_indices(MANY), MANY, 1, "push")
+    a1, p, _, _ = switched_pairs(
+        distance_weighted_miner.lmu.get_all_pairs_indices(MANY), MANY, 1, "push"
+    )
     assert len(a1) == len(p) == 0
 
 
@@ -463,13 +519,18 @@ def test_each_tuple_is_switched_by_itself():
     """Of all calls about a quarter switch both of two tuples, and a quarter neither."""
     torch.manual_seed(0)
     counts = Counter(
-        tuple(switched_triplets(tuples((0, 1, 2), (1, 0, 3)), LABELS, 0.5, "push")[2].tolist()) for _ in range(1000)
+        tuple(switched_triplets(tuples((0, 1, 2), (1, 0, 3)), LABELS, 0.5, "push")[2].tolist())
+        for _ in range(1000)
     )
-    assert [counts[each] / 1000 for each in [(2, 3), (1, 3), (2, 0), (1, 0)]] == pytest.approx([0.25] * 4, abs=0.06)
+    assert [counts[each] / 1000 for each in [(2, 3), (1, 3), (2, 0), (1, 0)]] == pytest.approx(
+        [0.25] * 4, abs=0.06
+    )
 
 
 def gradient_of_angles(function, found, labels, *degrees):
-    angles = torch.tensor([radians(each) for each in degrees], dtype=torch.float64, requires_grad=True)
+    angles = torch.tensor(
+        [radians(each) for each in degrees], dtype=torch.float64, requires_grad=True
+    )
     value = function(torch.stack([angles.cos(), angles.sin()], dim=1), torch.tensor(labels), found)
     value.backward()
     return value.item(), angles.grad.tolist()
@@ -478,9 +539,13 @@ def gradient_of_angles(function, found, labels, *degrees):
 def test_push_is_apart_and_nothing_else():
     # Images at 0 and 60 degrees of one class: the loss is 1.2 - d with d = 2 sin(angle / 2), whose slope is cos(30 degrees).
     found = switched_triplets(tuples((0, 1, 2)), torch.tensor([0, 0, 1]), 1, "push")
-    value, gradient = gradient_of_angles(losses.TripletMarginLoss(margin=1.2), found, [0, 0, 1], 0, 60, 200)
+    value, gradient = gradient_of_angles(
+        losses.TripletMarginLoss(margin=1.2), found, [0, 0, 1], 0, 60, 200
+    )
     assert value == pytest.approx(0.2)
-    assert gradient == pytest.approx([ROOT3 / 2, -ROOT3 / 2, 0])  # a step against it turns 0 back and 60 on
+    assert gradient == pytest.approx(
+        [ROOT3 / 2, -ROOT3 / 2, 0]
+    )  # a step against it turns 0 back and 60 on
 
 
 def test_swap_keeps_the_pull():
@@ -491,7 +556,9 @@ def test_swap_keeps_the_pull():
         found = switched_triplets(tuples((0, 1, 3)), torch.tensor(labels), 1, "swap")
         if found[2].item() == 2:
             break
-    _, gradient = gradient_of_angles(losses.TripletMarginLoss(margin=1.2), found, labels, 0, 20, 60, 200)
+    _, gradient = gradient_of_angles(
+        losses.TripletMarginLoss(margin=1.2), found, labels, 0, 20, 60, 200
+    )
     pull, push = cos(radians(10)), cos(radians(30))
     assert gradient == pytest.approx([push - pull, pull, -push, 0])
 
@@ -500,7 +567,10 @@ def test_swap_of_two_images_a_class_does_nothing():
     """The pull and the push are of one pair: d(a, p) - d(a, p) + margin."""
     found = switched_triplets(tuples((0, 1, 2), (1, 0, 2)), torch.tensor([0, 0, 1]), 1, "swap")
     # Contrastive: d + (1 - d), as d = 2 sin(15 degrees) is below 1.
-    for function, constant in ((losses.TripletMarginLoss(margin=0.2), 0.2), (roth_losses.contrastive(), 1)):
+    for function, constant in (
+        (losses.TripletMarginLoss(margin=0.2), 0.2),
+        (roth_losses.contrastive(), 1),
+    ):
         value, gradient = gradient_of_angles(function, found, [0, 0, 1], 0, 30, 200)
         assert value == pytest.approx(constant) and gradient == pytest.approx([0, 0, 0], abs=1e-9)
 
@@ -540,7 +610,10 @@ def test_gradients_are_finite(name, form, tuples_):
     study = {"study's triplet": roth_losses.triplet(), "study's contrastive": roth_losses.contrastive(),
              "study's snr": roth_losses.snr_triplet()}  # fmt: skip
     torch.manual_seed(0)
-    embeddings, labels = torch.randn(112, 128, requires_grad=True), torch.arange(56).repeat_interleave(2)
+    embeddings, labels = (
+        torch.randn(112, 128, requires_grad=True),
+        torch.arange(56).repeat_interleave(2),
+    )
     found = RhoMiner(None, 0.5, form, tuples_)(embeddings, labels)
     value = (PLAIN | study)[name](embeddings, labels, found)
     value.backward()
@@ -570,7 +643,10 @@ def test_every_model_of_the_study_can_be_trained(model):
     kit = training_loss(model, "Cars196", classes=8, dimensions=16)
     check_loss(model, kit, 16)
     assert kit.images_per_class == 2
-    embeddings, labels = torch.randn(16, 16, requires_grad=True), torch.arange(8).repeat_interleave(2)
+    embeddings, labels = (
+        torch.randn(16, 16, requires_grad=True),
+        torch.arange(8).repeat_interleave(2),
+    )
     value = kit.function(embeddings, labels, kit.miner(embeddings, labels) if kit.miner else None)
     value.backward()
     parameters = [embeddings, *kit.function.parameters()]
@@ -590,6 +666,9 @@ def test_the_study_has_all_its_rows():
         names = ("loss", "loss_arguments", "loss_learning_rate", "distance")
         assert [getattr(plain, each) for each in names] == [getattr(model, each) for each in names]
         miner, rho_miner = (kit.miner for kit in kits)
-        assert type(rho_miner.miner) is type(miner) and (rho_miner.rho, rho_miner.form) == (0.35, "push")
+        assert type(rho_miner.miner) is type(miner) and (rho_miner.rho, rho_miner.form) == (
+            0.35,
+            "push",
+        )
         assert rho_miner.miner.cutoff == miner.cutoff == 0.5
         assert rho_miner.miner.nonzero_loss_cutoff == miner.nonzero_loss_cutoff == 1.4

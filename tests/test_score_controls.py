@@ -7,7 +7,13 @@ import scipy.stats
 from dml_analysis.metrics import nearest_neighbors
 from dml_analysis.metrics import permutation_null as module
 from dml_analysis.metrics.nr_precision import nr_precision
-from dml_analysis.metrics.permutation_null import bootstrap, null_summary, permutation_null, permuted, query_scores
+from dml_analysis.metrics.permutation_null import (
+    bootstrap,
+    null_summary,
+    permutation_null,
+    permuted,
+    query_scores,
+)
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
 EMBEDDINGS = {
@@ -21,8 +27,13 @@ EMBEDDINGS = {
 
 def literal_null(embeddings, labels, permutations, seed, max_neighbors=None):
     """The definition read aloud: (2, permutations, k)."""
-    rows = [[permuted(column, seed, j, number) for j, column in enumerate(labels.T)] for number in range(permutations)]
-    return np.stack([nr_precision(embeddings, np.stack(row, axis=1), max_neighbors) for row in rows], axis=1)
+    rows = [
+        [permuted(column, seed, j, number) for j, column in enumerate(labels.T)]
+        for number in range(permutations)
+    ]
+    return np.stack(
+        [nr_precision(embeddings, np.stack(row, axis=1), max_neighbors) for row in rows], axis=1
+    )
 
 
 def some_labels(rng, n):
@@ -30,7 +41,14 @@ def some_labels(rng, n):
     lone = rng.integers(0, 3, n)
     lone[n // 2] = -5
     return np.stack(
-        [rng.integers(0, 4, n), rng.choice(5, n, p=[0.6, 0.2, 0.1, 0.06, 0.04]), lone, np.full(n, 7), np.arange(n)], 1
+        [
+            rng.integers(0, 4, n),
+            rng.choice(5, n, p=[0.6, 0.2, 0.1, 0.06, 0.04]),
+            lone,
+            np.full(n, 7),
+            np.arange(n),
+        ],
+        1,
     )
 
 
@@ -44,14 +62,21 @@ def test_null_is_that_of_literal_permutations(kind, max_neighbors):
     # 50 images, as 49 * (1 / 49) is not 1: with one value in all, z is infinite unless the hits are exactly R.
     embeddings, labels = EMBEDDINGS[kind](rng.normal(size=(50, 2))), some_labels(rng, 50)
     found = permutation_null(embeddings, labels, 20, 3, max_neighbors)
-    np.testing.assert_allclose(found, literal_null(embeddings, labels, 20, 3, max_neighbors), rtol=0, atol=1e-12)
-    assert np.isfinite(found).all(axis=1).tolist() == [[True] * 4 + [False], [True] * 3 + [False] * 2]
+    np.testing.assert_allclose(
+        found, literal_null(embeddings, labels, 20, 3, max_neighbors), rtol=0, atol=1e-12
+    )
+    assert np.isfinite(found).all(axis=1).tolist() == [
+        [True] * 4 + [False],
+        [True] * 3 + [False] * 2,
+    ]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_null_of_few_images(n):
     embeddings, labels = np.arange(n, dtype=float)[:, None], np.array([[0, 0], [0, 1], [1, 2]])[:n]
-    np.testing.assert_allclose(permutation_null(embeddings, labels, 6, 0), literal_null(embeddings, labels, 6, 0))
+    np.testing.assert_allclose(
+        permutation_null(embeddings, labels, 6, 0), literal_null(embeddings, labels, 6, 0)
+    )
 
 
 @pytest.mark.parametrize("kind", ["plain", "coarse grid"])
@@ -60,7 +85,13 @@ def test_null_of_more_than_a_byte_holds(kind):
     rng = np.random.default_rng(2)
     embeddings = EMBEDDINGS[kind](rng.normal(size=(700, 3)))
     labels = np.stack(
-        [rng.random(700) < 0.1, np.minimum(np.arange(700) // 2, 255), np.arange(700) % 255, np.arange(700) // 2], axis=1
+        [
+            rng.random(700) < 0.1,
+            np.minimum(np.arange(700) // 2, 255),
+            np.arange(700) % 255,
+            np.arange(700) // 2,
+        ],
+        axis=1,
     ).astype(int)
     found = permutation_null(embeddings, labels, 3, 0)
     np.testing.assert_allclose(found, literal_null(embeddings, labels, 3, 0), rtol=0, atol=1e-12)
@@ -74,7 +105,9 @@ def test_blocks_and_threads_do_not_matter(threads, monkeypatch):
     monkeypatch.setattr(nearest_neighbors, "BLOCK_BYTES", 0)
     monkeypatch.setattr(nearest_neighbors, "LEAST_QUERIES", 7)
     monkeypatch.setattr(nearest_neighbors.numba, "get_num_threads", lambda: threads)
-    np.testing.assert_allclose(permutation_null(embeddings, labels, 10, 0), whole, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        permutation_null(embeddings, labels, 10, 0), whole, rtol=0, atol=1e-12
+    )
     np.testing.assert_allclose(query_scores(embeddings, labels), scores, rtol=0, atol=1e-12)
 
 
@@ -83,7 +116,9 @@ def test_null_by_hand():
     # none does. One of the three ways to pair four images is that: 300 of 900, with a standard deviation of 14.
     embeddings, labels = np.array([[0.0], [1.0], [10.0], [11.5]]), np.array([[3], [3], [8], [8]])
     found = permutation_null(embeddings, labels, 900, 5)
-    pairs = [(drawn := permuted(labels[:, 0], 5, 0, number))[0] == drawn[1] for number in range(900)]
+    pairs = [
+        (drawn := permuted(labels[:, 0], 5, 0, number))[0] == drawn[1] for number in range(900)
+    ]
     assert found.r_precision[:, 0].tolist() == [float(pair) for pair in pairs]
     assert found.nr_precision[:, 0].tolist() == [1.0 if pair else -1.0 for pair in pairs]
     assert 300 - 3 * 14 < sum(pairs) < 300 + 3 * 14
@@ -91,7 +126,10 @@ def test_null_by_hand():
 
 def test_permutations_come_from_their_purpose():
     values = np.arange(20)
-    draws = [tuple(permuted(values, *purpose)) for purpose in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]]
+    draws = [
+        tuple(permuted(values, *purpose))
+        for purpose in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    ]
     assert len(set(draws)) == 4 and all(sorted(draw) == values.tolist() for draw in draws)
     assert tuple(permuted(values.astype(np.uint8), 0, 0, 0)) == draws[0]  # whatever the type
 
@@ -132,7 +170,9 @@ def test_summary_by_hand():
     assert null_summary([2.001, 0, 0], null).p_value[:2].tolist() == [2 / 5, 1]
 
 
-@pytest.mark.parametrize("observed, null", [([1], [[1]]), ([1, 2], [[1], [2]]), ([1], [1, 2]), (1, [[1], [2]])])
+@pytest.mark.parametrize(
+    "observed, null", [([1], [[1]]), ([1, 2], [[1], [2]]), ([1], [1, 2]), (1, [[1], [2]])]
+)
 def test_bad_input_of_summaries(observed, null):
     with pytest.raises(ValueError):
         null_summary(observed, null)
@@ -140,7 +180,10 @@ def test_bad_input_of_summaries(observed, null):
 
 def test_embeddings_that_are_all_equal_are_as_good_as_any_permutation():
     labels = np.random.default_rng(0).integers(0, 4, (50, 3))
-    observed, null = nr_precision(np.ones((50, 2)), labels), permutation_null(np.ones((50, 2)), labels, 19, 0)
+    observed, null = (
+        nr_precision(np.ones((50, 2)), labels),
+        permutation_null(np.ones((50, 2)), labels, 19, 0),
+    )
     assert null_summary(observed.nr_precision, null.nr_precision).p_value.tolist() == [1, 1, 1]
 
 
@@ -151,7 +194,9 @@ def test_p_values_of_labels_that_mean_nothing_are_uniform():
         embeddings = rng.integers(0, 4, (40, 1)) * 5 + rng.normal(size=(40, 3))
         labels = rng.choice(3, (40, 1), p=[0.5, 0.3, 0.2])
         null = permutation_null(embeddings, labels, 99, case)
-        p_values += null_summary(nr_precision(embeddings, labels).nr_precision, null.nr_precision).p_value.tolist()
+        p_values += null_summary(
+            nr_precision(embeddings, labels).nr_precision, null.nr_precision
+        ).p_value.tolist()
     assert scipy.stats.kstest(p_values, "uniform").pvalue > 0.05
 
 
@@ -162,7 +207,8 @@ def test_planted_clusters_are_found():
         size=(80, 2)
     )  # clusters of the first property, not of the second
     summary = null_summary(
-        nr_precision(embeddings, labels).nr_precision, permutation_null(embeddings, labels, 199, 0).nr_precision
+        nr_precision(embeddings, labels).nr_precision,
+        permutation_null(embeddings, labels, 199, 0).nr_precision,
     )
     assert summary.p_value[0] == 1 / 200 and summary.p_value[1] > 0.05
 
@@ -173,7 +219,10 @@ def test_the_spread_under_chance_is_far_below_that_of_one_query():
     A query has 199 / 1199 images of its value among the others, and p = 1/6 counts itself. So z has the mean
     199 (199 / 1199 - 1/6) / sqrt(199 * 5/36) = -0.0263.
     """
-    embeddings, labels = np.random.default_rng(0).normal(size=(1200, 16)), np.arange(1200)[:, None] % 6
+    embeddings, labels = (
+        np.random.default_rng(0).normal(size=(1200, 16)),
+        np.arange(1200)[:, None] % 6,
+    )
     null = permutation_null(embeddings, labels, 400, 0).nr_precision
     assert 0.025 < null.std(ddof=1) < 0.035
     assert abs(null.mean() + 0.0263) < 4 * 0.03 / 400**0.5
@@ -227,9 +276,13 @@ def test_bootstrap_is_that_of_copies(over, monkeypatch):
         )
         means.append(np.nanmean(scores[drawn][:, chosen], axis=(0, 1)))
     expected = np.quantile(means, [0.05, 0.95], axis=0).T
-    np.testing.assert_allclose(bootstrap(scores, 8, 50, over, level=0.9), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        bootstrap(scores, 8, 50, over, level=0.9), expected, rtol=0, atol=1e-12
+    )
     monkeypatch.setattr(module, "DRAWN_BYTES", 8 * 15 * 7)  # seven draws at a time
-    np.testing.assert_allclose(bootstrap(scores, 8, 50, over, level=0.9), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        bootstrap(scores, 8, 50, over, level=0.9), expected, rtol=0, atol=1e-12
+    )
 
 
 def test_whole_folds_are_drawn_and_the_same_queries_in_all():
@@ -242,7 +295,9 @@ def test_whole_folds_are_drawn_and_the_same_queries_in_all():
     np.testing.assert_allclose(bootstrap(np.stack([queries, 3 - queries]), 0), [[1.5, 1.5]])
 
 
-@pytest.mark.parametrize("folds, over, least, most", [(1, "queries", 270, 297), (30, "queries and folds", 270, 297)])
+@pytest.mark.parametrize(
+    "folds, over, least, most", [(1, "queries", 270, 297), (30, "queries and folds", 270, 297)]
+)
 def test_intervals_hold_the_truth_about_as_often_as_they_say(folds, over, least, most):
     """Of 300 samples the 95% interval holds it in about 285. Scores have a part by query and one by fold."""
     rng = np.random.default_rng(0)

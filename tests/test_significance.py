@@ -42,7 +42,9 @@ def test_published_table_6(name, p):
 def test_half_two_sided_is_the_normal_approximation():
     # U = 45, mean 22.5, no ties: z = (22.5 - 0.5) / sqrt(9 * 5 * 15 / 12) = 2.9333, its upper tail 0.001677
     ranking, classification = range(10, 19), range(5)
-    assert mann_whitney(ranking, classification, "half two-sided").p_value == pytest.approx(0.001677, abs=1e-6)
+    assert mann_whitney(ranking, classification, "half two-sided").p_value == pytest.approx(
+        0.001677, abs=1e-6
+    )
     assert mann_whitney(ranking, classification).p_value == pytest.approx(2 / 2002)
 
 
@@ -81,7 +83,8 @@ def test_one_sided_by_hand(a, b, greater, less):
 
 
 @pytest.mark.parametrize(
-    "a, b, alternative", [([], [1], "two-sided"), ([1], [float("nan")], "two-sided"), ([1], [2], "fewer")]
+    "a, b, alternative",
+    [([], [1], "two-sided"), ([1], [float("nan")], "two-sided"), ([1], [2], "fewer")],
 )
 def test_bad_input(a, b, alternative):
     with pytest.raises(ValueError):

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std, jensen_shannon, pearson
+from dml_analysis.metrics.map_similarity import (
+    all_pairs,
+    fisher_mean,
+    fisher_std,
+    jensen_shannon,
+    pearson,
+)
 
 
 def test_pearson_by_hand():
@@ -20,7 +26,9 @@ def test_pearson_of_scaled_and_mirrored_maps():
 
 def test_pearson_of_constant_map_is_undefined():
     noise = np.random.default_rng(0).random((5, 7))
-    assert np.isnan(pearson(np.full((5, 7), 0.1), noise))  # 0.1 has rounding of its own when its mean is taken off
+    assert np.isnan(
+        pearson(np.full((5, 7), 0.1), noise)
+    )  # 0.1 has rounding of its own when its mean is taken off
     assert np.isnan(pearson(np.zeros((5, 7)), np.zeros((5, 7))))
 
 
@@ -35,7 +43,9 @@ def test_leading_axes_broadcast():
 def test_jensen_shannon_by_hand():
     # p = (1, 0), q = (1/2, 1/2), m = (3/4, 1/4): H(m) - H(q) / 2 = 0.8112781 - 0.5 bits
     assert jensen_shannon([[1, 0]], [[3, 3]], 2) == pytest.approx(0.8112781244591328 - 0.5)
-    assert jensen_shannon([[1, 0]], [[3, 3]], np.e) == pytest.approx((0.8112781244591328 - 0.5) * np.log(2))
+    assert jensen_shannon([[1, 0]], [[3, 3]], np.e) == pytest.approx(
+        (0.8112781244591328 - 0.5) * np.log(2)
+    )
 
 
 def test_jensen_shannon_bounds():
@@ -60,7 +70,10 @@ def test_all_pairs_are_each_pair(shape, kind, base):
     maps = maps.astype(kind).astype(np.float32 if kind == np.float16 else kind)
     correlation, jsd = all_pairs(maps, base)
     table = maps.swapaxes(0, 1)
-    expected = pearson(table[:, :, None], table[:, None]), jensen_shannon(table[:, :, None], table[:, None], base)
+    expected = (
+        pearson(table[:, :, None], table[:, None]),
+        jensen_shannon(table[:, :, None], table[:, None], base),
+    )
     np.testing.assert_allclose(correlation, expected[0], rtol=0, atol=1e-12)
     np.testing.assert_allclose(jsd, expected[1], rtol=0, atol=1e-13)
     known = correlation[~np.isnan(correlation[:, 0, 0]), 0, :2], jsd[~np.isnan(jsd[:, 0, 0]), 0, :2]
@@ -82,7 +95,11 @@ def test_fisher_at_the_edges():
     assert fisher_mean([1.0, 0.5]) == 1 and np.isnan(fisher_std([1.0, 0.5]))
     assert np.isnan(fisher_mean([1.0, -1.0]))
     assert fisher_mean([0.3]) == pytest.approx(0.3) and fisher_std([0.3]) == 0
-    assert np.isnan(fisher_mean([])) and np.isnan(fisher_std([])) and np.isnan(fisher_std(np.zeros((2, 0)))).all()
+    assert (
+        np.isnan(fisher_mean([]))
+        and np.isnan(fisher_std([]))
+        and np.isnan(fisher_std(np.zeros((2, 0)))).all()
+    )
     assert fisher_mean([0.6, np.nan, 0.0]) == pytest.approx(1 / 3)
     assert np.isnan(fisher_mean([np.nan]))
     np.testing.assert_allclose(fisher_mean([[0.6, 0.0], [0.2, 0.2]]), [1 / 3, 0.2])

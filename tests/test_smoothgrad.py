@@ -30,7 +30,9 @@ class Linear(torch.nn.Module):
 
 
 def raw_map(protocol, monkeypatch):
-    monkeypatch.setattr("dml_analysis.metrics.smoothgrad.scaled", lambda raw: raw)  # as it is, not clipped or scaled
+    monkeypatch.setattr(
+        "dml_analysis.metrics.smoothgrad.scaled", lambda raw: raw
+    )  # as it is, not clipped or scaled
     return saliency_map(GRADIENTS, protocol)
 
 
@@ -47,13 +49,17 @@ def test_released_order(monkeypatch):
 def test_sign_flips_of_single_samples_matter_to_the_paper_only():
     gradients = np.random.default_rng(0).normal(size=(4, 3, 8, 8))
     flipped = gradients * np.array([1, -1, 1, -1])[:, None, None, None]
-    np.testing.assert_allclose(saliency_map(gradients, "released"), saliency_map(flipped, "released"))
+    np.testing.assert_allclose(
+        saliency_map(gradients, "released"), saliency_map(flipped, "released")
+    )
     assert np.abs(saliency_map(gradients, "paper") - saliency_map(flipped, "paper")).max() > 0.1
 
 
 def test_the_protocols_give_different_maps():
     gradients = np.random.default_rng(1).normal(size=(6, 3, 40, 40))
-    r = np.corrcoef(saliency_map(gradients, "paper").ravel(), saliency_map(gradients, "released").ravel())[0, 1]
+    r = np.corrcoef(
+        saliency_map(gradients, "paper").ravel(), saliency_map(gradients, "released").ravel()
+    )[0, 1]
     assert r < 0.9
 
 
@@ -79,7 +85,11 @@ def test_unknown_protocol():
 def test_gradient_of_a_linear_model():
     """f(x) = W x, d(u, v) = |u/|u| - v/|v||^2 = 2 - 2 cos: the gradient is -2 W^T (v' - cos u') / |u|."""
     rng = np.random.default_rng(2)
-    weight, image, base = rng.normal(size=(3, 4)), rng.normal(size=(2, 1, 2, 2)), rng.normal(size=(1, 3))
+    weight, image, base = (
+        rng.normal(size=(3, 4)),
+        rng.normal(size=(2, 1, 2, 2)),
+        rng.normal(size=(1, 3)),
+    )
     network, images, target = Linear(weight), torch.tensor(image), torch.tensor(base)
     got = input_gradients(network, images, target, distance_function("Squared Euclidean"))
     for x, gradient in zip(image.reshape(2, 4), got.reshape(2, 4).numpy()):
@@ -91,7 +101,10 @@ def test_gradient_of_a_linear_model():
 
 def test_images_of_a_batch_do_not_mix():
     network, distance = Linear(np.eye(4)), distance_function("Euclidean Distance")
-    images, base = torch.rand(5, 1, 2, 2, dtype=torch.float64), torch.rand(1, 4, dtype=torch.float64)
+    images, base = (
+        torch.rand(5, 1, 2, 2, dtype=torch.float64),
+        torch.rand(1, 4, dtype=torch.float64),
+    )
     together = input_gradients(network, images, base, distance)
     alone = torch.cat([input_gradients(network, image[None], base, distance) for image in images])
     torch.testing.assert_close(together, alone)
@@ -139,7 +152,9 @@ def test_maps_do_not_depend_on_the_batch_size():
     for protocol in ("paper", "released"):
         distance = distance_function("Cosine Similarity")
         copies = noisy_copies(image, 7, 0.15, seed=3)
-        gradients = (gradients_in_batches(network, copies, base, distance, size) for size in (1, 2, 7, 50))
+        gradients = (
+            gradients_in_batches(network, copies, base, distance, size) for size in (1, 2, 7, 50)
+        )
         maps = [saliency_map(each, protocol) for each in gradients]
         assert maps[0].shape == (12, 12) and maps[0].min() == 0 and maps[0].max() == 1
         for other in maps[1:]:
@@ -151,4 +166,6 @@ def test_a_black_image_without_a_direction():
     with pytest.raises(ValueError, match="embedding of the black image is zero"):
         base_embedding(network, torch.zeros(3, 2, 2))
     assert base_embedding(network, torch.ones(3, 2, 2)).shape == (1, 3)
-    assert not base_embedding(network, torch.zeros(3, 2, 2), normalised=False).any()  # as raw distances have it
+    assert not base_embedding(
+        network, torch.zeros(3, 2, 2), normalised=False
+    ).any()  # as raw distances have it

@@ -16,7 +16,8 @@ from tests import fake_data
 from tests.test_training import SCRIPT, WHOLE, settings_for, tiles  # noqa: F401
 
 MEASURE, CORRELATE, PLOT = (
-    f"embedding_space/{name}.py" for name in ("1_measure_spaces", "2_correlate_measures", "3_plot_spaces")
+    f"embedding_space/{name}.py"
+    for name in ("1_measure_spaces", "2_correlate_measures", "3_plot_spaces")
 )
 COMPARE = "embedding_space/5_compare_factors.py"
 
@@ -50,26 +51,44 @@ def test_every_network_is_measured_on_both_parts(measured):
 
 def test_the_numbers_are_those_of_the_network(measured):
     settings = load_settings(measured)
-    (network,) = (each for each in specifications.networks_of(settings, "Tiles", [0]) if each.model.name == "Triplet")
+    (network,) = (
+        each
+        for each in specifications.networks_of(settings, "Tiles", [0])
+        if each.model.name == "Triplet"
+    )
     for part, items, _ in embedding_spaces._spaces(settings, "Tiles"):
-        (array,) = embedded([(network, True)], items, settings.properties.batch_size, lambda ticks: None)
+        (array,) = embedded(
+            [(network, True)], items, settings.properties.batch_size, lambda ticks: None
+        )
         expected = embedding_measures.measured(array, np.array([item.label for item in items]), 0)
         (row,) = (
-            row for row in rows_of(measured, "embedding_space") if (row["loss"], row["part"]) == ("Triplet", part)
+            row
+            for row in rows_of(measured, "embedding_space")
+            if (row["loss"], row["part"]) == ("Triplet", part)
         )
-        for name in ("recall_at_1", "map_at_r", "mean_ap", "pi_intra", "pi_ratio", "rho_2", "reverse_rho_10"):
+        for name in (
+            "recall_at_1",
+            "map_at_r",
+            "mean_ap",
+            "pi_intra",
+            "pi_ratio",
+            "rho_2",
+            "reverse_rho_10",
+        ):
             assert float(row[name]) == pytest.approx(expected[name], rel=1e-5)
 
 
 def test_every_look_is_measured_by_what_it_has_kept(measured):
     looks = rows_of(measured, "looks_Tiles")
-    log = fake_data.read_rows(measured.parent / "results/tiles/reality_check/training_log_Tiles.csv")
+    log = fake_data.read_rows(
+        measured.parent / "results/tiles/reality_check/training_log_Tiles.csv"
+    )
     assert len(looks) == 3 * len(log) and list(looks[0]) == list(embedding_spaces.LOOKS)
     for store in embedding_spaces.look_stores(load_settings(measured), "Tiles"):
-        run, iteration, kept = store.of
+        run, iteration, kept = store.subject
         for place, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
             expected = embedding_measures.measured(
-                kept.get(place)["embeddings"], np.array([item.label for item in items]), 0
+                kept.load(place)["embeddings"], np.array([item.label for item in items]), 0
             )
             wanted = {"loss": run.network.model.name, "iteration": str(iteration), "part": part}
             (row,) = (row for row in looks if wanted.items() <= row.items())
@@ -80,9 +99,13 @@ def test_every_look_is_measured_by_what_it_has_kept(measured):
 def test_correlations_are_over_trained_models(measured):
     rows = rows_of(measured, "correlations_Tiles")
     assert {row["points"] for row in rows} == {"methods", "networks", "looks"}
-    assert {row["n_methods"] for row in rows} == {"4"} and max(int(row["n_points"]) for row in rows) == 12
+    assert {row["n_methods"] for row in rows} == {"4"} and max(
+        int(row["n_points"]) for row in rows
+    ) == 12
     found = {
-        (row["points"], row["kind"], row["measure"], row["of"], row["performance"]): float(row["correlation"] or "nan")
+        (row["points"], row["kind"], row["measure"], row["of"], row["performance"]): float(
+            row["correlation"] or "nan"
+        )
         for row in rows
     }
     table = [row for row in rows_of(measured, "embedding_space") if row["loss"] != "Untrained"]
@@ -98,7 +121,9 @@ def test_the_figures(measured, run_inside):
     run_inside(PLOT, measured)
     for name in ("correlations_Tiles", "spaces_Tiles"):
         with Image.open(measured.parent / f"figures/tiles/{name}.png") as image:
-            assert image.width > 1000 and json.loads(image.info["Description"])["settings"] == "tiles"
+            assert (
+                image.width > 1000 and json.loads(image.info["Description"])["settings"] == "tiles"
+            )
 
 
 def test_without_measures(tiles, tmp_path, fails):  # noqa: F811
@@ -113,7 +138,9 @@ def test_properties_stand_in_the_matrix(finished, run_inside):
 
     settings = finished / "tiny.yaml"
     run_all(settings, [MEASURE, CORRELATE])
-    rows = fake_data.read_rows(measure_correlations.csv_file(load_settings(settings), "RenderedCars"))
+    rows = fake_data.read_rows(
+        measure_correlations.csv_file(load_settings(settings), "RenderedCars")
+    )
     assert {row["measure"] for row in rows if row["of"] == "cars, paper"} == {"model", "rotation_z", "color_hue", "color_sat", "color_val",
         "bg_color_hue", "bg_color_sat", "bg_color_val", "camera_loc_z", "sun_elevation", "sun_rotation"}  # fmt: skip
 
@@ -127,7 +154,12 @@ def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
                                           "rho": {"swap": {"training": {"rho": 0.5}}}}}  # fmt: skip
     models = ["Contrastive", "Triplet"]
     settings = settings_for(
-        tiles, tmp_path, "swept", models=models, training=WHOLE | {"batch_size": 8, "images_per_class": 2}, sweep=sweep
+        tiles,
+        tmp_path,
+        "swept",
+        models=models,
+        training=WHOLE | {"batch_size": 8, "images_per_class": 2},
+        sweep=sweep,
     )
     assert "is a sweep" in fails("reality_check/5_plot_training.py", settings)
     run_inside(SCRIPT, settings)
@@ -140,7 +172,9 @@ def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
         ("rho", "swap"),
     }
     assert all(row["rho_2"] and row["recall_at_1"] for row in rows) and "swap" in output
-    spaces_of = {(row["value"], row["seed"]): row["pi_ratio"] for row in rows if row["loss"] == "Triplet"}
+    spaces_of = {
+        (row["value"], row["seed"]): row["pi_ratio"] for row in rows if row["loss"] == "Triplet"
+    }
     assert len(set(spaces_of.values())) == 6
     assert "all networks exist" in run_inside(SCRIPT, settings)
     assert (tmp_path / "figures/swept/factors.png").stat().st_size > 5000
@@ -149,7 +183,10 @@ def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
                          paths={"Tiles": str(tiles / "tiles")} | {name: str(tmp_path / f"alone_{name}") for name in ("models", "results", "figures")})  # fmt: skip
     run_inside(SCRIPT, alone)
     logs = [tmp_path / "results/swept/batch_16/seed1", tmp_path / "alone_results/alone"]
-    first, second = (fake_data.rows_of_log((log / "reality_check/training_log_Tiles.csv").read_bytes()) for log in logs)
+    first, second = (
+        fake_data.rows_of_log((log / "reality_check/training_log_Tiles.csv").read_bytes())
+        for log in logs
+    )
     assert first == second
 
 

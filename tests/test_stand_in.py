@@ -22,12 +22,21 @@ def test_everything_is_found(everything, fails, name, networks):
     settings = yaml.safe_load((ROOT / "settings" / f"{name}.yaml").read_text())
     places = {key: path.relative_to(ROOT) for key, path in checkout.PATHS.items()}
     file = everything / f"{name}.yaml"
-    file.write_text(yaml.safe_dump(settings | {"paths": {key: str(everything / path) for key, path in places.items()}}))
+    file.write_text(
+        yaml.safe_dump(
+            settings | {"paths": {key: str(everything / path) for key, path in places.items()}}
+        )
+    )
     message = fails("reality_check/1_check_inputs.py", file)
-    assert "error: 1 inputs are missing or broken" in message and "52deb4733.pth: its sha256 begins" in message
+    assert (
+        "error: 1 inputs are missing or broken" in message
+        and "52deb4733.pth: its sha256 begins" in message
+    )
     rows = fake_data.read_rows(everything / "results" / name / "inputs.csv")
     found = [row for row in rows if row["state"] == "found"]
-    assert len(found) == len(rows) - 1 and sum(row["kind"] == "network" for row in found) == networks
+    assert (
+        len(found) == len(rows) - 1 and sum(row["kind"] == "network" for row in found) == networks
+    )
     assert {row["name"]: row["why"] for row in found if row["kind"] == "dataset"} == {
         "SOP": "60502 test images of 11316 classes",
         "Cars196": "8131 test images of 98 classes",

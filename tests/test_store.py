@@ -42,14 +42,14 @@ def whole(settings):
 def test_what_is_put_is_got(settings):
     store = store_of(settings, 2)
     assert store.missing() == [0, 1, 2] and not store.is_complete()
-    store.put(1, value=[9, 16], digits=[(0, 9), (1, 6)])
-    assert store.missing() == [0, 2] and store.get(1)["value"].tolist() == [9.0, 16.0]
-    assert store.get(1, "digits")["digits"].dtype == np.int64
+    store.save(1, value=[9, 16], digits=[(0, 9), (1, 6)])
+    assert store.missing() == [0, 2] and store.load(1)["value"].tolist() == [9.0, 16.0]
+    assert store.load(1, "digits")["digits"].dtype == np.int64
     assert json.loads((store.folder / "provenance.json").read_text()) == store.provenance
     with pytest.raises(MissingFile, match="00000.npz: missing"):
         store.read()
     for number in (0, 2):
-        store.put(number, **make([store], number, lambda ticks: None)[0])
+        store.save(number, **make([store], number, lambda ticks: None)[0])
     assert store.read("value")["value"].tolist() == [0, 1, 4, 9, 16, 25]
 
 
@@ -62,10 +62,14 @@ def test_what_is_put_is_got(settings):
 def test_things_of_different_making_are_refused(whole, provenance, message):
     store = store_of(whole, 2, **provenance)
     before = snapshot(whole.results)
-    for use in (store.check, store.missing, lambda: store.put(0, value=[0] * 3, digits=[(0, 0)] * 3)):
+    for use in (
+        store.check,
+        store.missing,
+        lambda: store.save(0, value=[0] * 3, digits=[(0, 0)] * 3),
+    ):
         with pytest.raises(InputError, match=message):
             use()
-    assert snapshot(whole.results) == before and store.fingerprint != store_of(whole, 2).fingerprint
+    assert snapshot(whole.results) == before and store.digest != store_of(whole, 2).digest
 
 
 def test_parts_of_unknown_making_are_refused(whole):
@@ -79,7 +83,9 @@ def with_arrays(**arrays):
     def spoil(file):
         with np.load(file) as part:
             found = dict(part)
-        np.savez(file, **{name: array for name, array in (found | arrays).items() if array is not None})
+        np.savez(
+            file, **{name: array for name, array in (found | arrays).items() if array is not None}
+        )
 
     return spoil
 
@@ -116,18 +122,20 @@ def test_broken_parts(whole, spoil):
 
 def test_parts_grow_by_arrays(settings):
     """What a part has stays when others are added; the bytes do not depend on the order."""
-    wanted = {name: store_of(settings, 2)._replace(wanted=(name,)) for name in ("value", "digits")}
+    wanted = {
+        name: store_of(settings, 2)._replace(required=(name,)) for name in ("value", "digits")
+    }
     arrays = make([store_of(settings, 2)], 1, lambda ticks: None)[0]
     for name, store in wanted.items():
         assert store.lacks(1)
-        store.put(1, **{name: arrays[name]})
+        store.save(1, **{name: arrays[name]})
         assert not store.lacks(1)
     grown, file = store_of(settings, 2), store_of(settings, 2).folder / "00001.npz"
-    assert grown.get(1)["value"].tolist() == arrays["value"] and grown.common() == set()
+    assert grown.load(1)["value"].tolist() == arrays["value"] and grown.common() == set()
     content = file.read_bytes()
     file.unlink()
     for name in reversed(wanted):
-        wanted[name].put(1, **{name: arrays[name]})
+        wanted[name].save(1, **{name: arrays[name]})
     assert file.read_bytes() == content
     file.write_bytes(content[:-20])
     with pytest.raises(InputError, match="00001.npz: not a readable part"):
@@ -149,10 +157,10 @@ def test_a_run_makes_what_is_missing(settings, capsys):
     made = []
 
     def counted(stores, number, tick):
-        made.append((number, [store.of for store in stores]))
+        made.append((number, [store.subject for store in stores]))
         return make(stores, number, tick)
 
-    store_of(settings, 3).put(1, **make([store_of(settings, 3)], 1, lambda ticks: None)[0])
+    store_of(settings, 3).save(1, **make([store_of(settings, 3)], 1, lambda ticks: None)[0])
     run(stage(settings, make=counted), settings, OPTIONS, small_stage.__file__)
     assert made == [(0, [2, 3]), (1, [2]), (2, [2, 3])]
     assert "squares: 6 numbers to do, in 3 parts" in capsys.readouterr().out
@@ -166,7 +174,7 @@ def test_views_have_whole_stores_of_the_whole_run(settings):
     """A narrowed run leaves the rows of others as they are, and shows none of a store that is not whole."""
     run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
     first = store_of(settings, 2)
-    first.put(0, **make([first], 0, lambda ticks: None)[0])
+    first.save(0, **make([first], 0, lambda ticks: None)[0])
     run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
     assert {row["power"] for row in fake_data.read_rows(settings.results / "powers.csv")} == {"3"}
     run(stage(settings, [2]), settings, OPTIONS, small_stage.__file__)
@@ -175,19 +183,31 @@ def test_views_have_whole_stores_of_the_whole_run(settings):
 
 
 def test_a_view_does_not_mix_things_of_different_making(whole):
-    with pytest.raises(InputError, match="power2: was made with base = its default, but now base = 10"):
-        run(stage(whole, [2])._replace(views=stage(whole, base=10).views), whole, OPTIONS, small_stage.__file__)
+    with pytest.raises(
+        InputError, match="power2: was made with base = its default, but now base = 10"
+    ):
+        run(
+            stage(whole, [2])._replace(views=stage(whole, base=10).views),
+            whole,
+            OPTIONS,
+            small_stage.__file__,
+        )
 
 
 def test_a_dry_run_writes_nothing(settings, capsys):
     run(stage(settings, make=None), settings, DRY_RUN, small_stage.__file__)
-    assert re.search(r"squares: 6 numbers to do, in 3 parts\ndisk: 0\.0 GB in .* GB free", capsys.readouterr().out)
+    assert re.search(
+        r"squares: 6 numbers to do, in 3 parts\ndisk: 0\.0 GB in .* GB free",
+        capsys.readouterr().out,
+    )
     assert not settings.results.exists()
 
 
 def test_no_room_on_the_disk(settings, monkeypatch):
     monkeypatch.setattr(atomic_files, "free_space", lambda folder: 6 * 2 * 24 - 1)
-    with pytest.raises(InputError, match="small: the squares to come take 0.0 GB, but only 0.0 GB are free"):
+    with pytest.raises(
+        InputError, match="small: the squares to come take 0.0 GB, but only 0.0 GB are free"
+    ):
         run(stage(settings), settings, OPTIONS, small_stage.__file__)
     assert not settings.results.exists()
 
@@ -204,14 +224,19 @@ def test_what_cannot_be_made_does_not_stop_the_rest(settings, capsys, no_wait):
     begun = []
 
     def partly(stores, number, tick):
-        begun.append([store.of for store in stores])
+        begun.append([store.subject for store in stores])
         arrays = make(stores, number, tick)
-        return [InputError("no\nthirds") if store.of == 3 else each for store, each in zip(stores, arrays)]
+        return [
+            InputError("no\nthirds") if store.subject == 3 else each
+            for store, each in zip(stores, arrays)
+        ]
 
     options = argparse.Namespace(**vars(OPTIONS) | {"no_wait": no_wait})
     for expected in ([[2, 3], [2], [2]], [[3]]):
         begun.clear()
-        with pytest.raises(Unmeasured, match="squares: 1 could not be measured, see above; the others are"):
+        with pytest.raises(
+            Unmeasured, match="squares: 1 could not be measured, see above; the others are"
+        ):
             run(stage(settings, make=partly), settings, options, small_stage.__file__)
         assert begun == expected and "not measured: no\\nthirds\n" in capsys.readouterr().err
     assert store_of(settings, 2).is_complete() and store_of(settings, 3).missing() == [0, 1, 2]
@@ -242,7 +267,11 @@ def ended(*processes):
     """(exit status, numbers of the parts that it made, errors) of each."""
     outputs = [process.communicate(timeout=60) for process in processes]
     return [
-        (process.returncode, [line.split()[1] for line in out.splitlines() if line.startswith("making")], errors)
+        (
+            process.returncode,
+            [line.split()[1] for line in out.splitlines() if line.startswith("making")],
+            errors,
+        )
         for process, (out, errors) in zip(processes, outputs)
     ]
 
@@ -250,7 +279,11 @@ def ended(*processes):
 def test_processes_share_the_parts_and_wait_for_each_other(settings, tmp_path):
     found = ended(*(start(settings, "--slow", 0.5) for _ in range(3)))
     assert [status for status, *_ in found] == [0, 0, 0]
-    assert sorted(number for _, numbers, _ in found for number in numbers) == ["0", "1", "2"]  # each once
+    assert sorted(number for _, numbers, _ in found for number in numbers) == [
+        "0",
+        "1",
+        "2",
+    ]  # each once
     alone = settings_of(tmp_path / "alone")
     run(stage(alone), alone, OPTIONS, small_stage.__file__)
     ours, theirs = snapshot(settings.results), snapshot(alone.results)
@@ -269,7 +302,9 @@ def test_no_wait(settings):
     assert first_line(slow) == "making 0"
     ((status, numbers, errors),) = ended(start(settings, "--no-wait"))
     assert (status, numbers) == (3, ["1", "2"])
-    assert "unfinished: squares: other processes are at 1 parts; run the same command again" in errors
+    assert (
+        "unfinished: squares: other processes are at 1 parts; run the same command again" in errors
+    )
     assert ended(slow)[0][0] == 0
     assert ended(start(settings, "--no-wait"))[0][0] == 0
 
@@ -291,12 +326,19 @@ def test_what_a_kill_left_half_written_is_removed(settings):
     folder.mkdir(parents=True)
     left = set()
     for stem, ending in (("00000", "npz"), ("provenance", "json")):
-        for writer in (f"{host}-{dead.pid}", f"{host}-{os.getppid()}", f"elsewhere-{dead.pid}", f"{host}-{dead.pid}x"):
+        for writer in (
+            f"{host}-{dead.pid}",
+            f"{host}-{os.getppid()}",
+            f"elsewhere-{dead.pid}",
+            f"{host}-{dead.pid}x",
+        ):
             (folder / f".{stem}.{writer}.{ending}").touch()
             left.add(f".{stem}.{writer}.{ending}")
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
     hidden = {path.name for path in folder.iterdir() if path.name.startswith(".")}
-    assert hidden == {name for name in left if f"{host}-{dead.pid}." not in name} and len(hidden) == 6
+    assert (
+        hidden == {name for name in left if f"{host}-{dead.pid}." not in name} and len(hidden) == 6
+    )
 
 
 def test_narrowed_processes_meet(settings):
@@ -318,7 +360,10 @@ def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
         return leased(*arguments)
 
     monkeypatch.setattr(leases, "leased", overtaken)
-    counted = stage(settings, make=lambda stores, number, tick: made.append(number) or make(stores, number, tick))
+    counted = stage(
+        settings,
+        make=lambda stores, number, tick: made.append(number) or make(stores, number, tick),
+    )
     run(counted, settings, OPTIONS, small_stage.__file__)
     assert made == []
 
@@ -349,7 +394,7 @@ def test_who_has_everybodys_leases_loses_and_doubles_nothing(settings, monkeypat
     again = [store_of(settings, power) for power in (2, 3)]
     before = snapshot(settings.results)
     for store, arrays in zip(again, make(again, 1, lambda ticks: None)):
-        store.put(1, **arrays)
+        store.save(1, **arrays)
     run(stage(settings), settings, OPTIONS, small_stage.__file__)
     assert snapshot(settings.results) == before
 

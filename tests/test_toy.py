@@ -49,7 +49,9 @@ def test_data():
     ],
 )  # fmt: skip
 def test_losses_by_hand(loss, negative, value, of_positive, of_negative):
-    points = torch.tensor([[0, 0], [0.3, 0.4], [0, negative]], dtype=torch.float64, requires_grad=True)
+    points = torch.tensor(
+        [[0, 0], [0.3, 0.4], [0, negative]], dtype=torch.float64, requires_grad=True
+    )
     found = toy_example.distances(points)
     cost = toy_example.LOSSES[loss](found[0, 1], found[0, 2], 0.1)
     cost.backward()
@@ -78,7 +80,9 @@ def test_others_of_class():
     assert (classes[others] == classes[anchors]).all() and (others != anchors).all()
     assert set(others[anchors == 1]) == {5} and set(others[anchors == 5]) == {1}
     # Half of 3000 each, with a standard deviation of 27
-    assert np.bincount(others[anchors == 2]).tolist() == pytest.approx([1500, 0, 0, 0, 1500], abs=110)
+    assert np.bincount(others[anchors == 2]).tolist() == pytest.approx(
+        [1500, 0, 0, 0, 1500], abs=110
+    )
     with pytest.raises(ValueError):
         toy_example.others_of_class(np.array([3]), classes, np.random.default_rng(0))
 
@@ -94,7 +98,9 @@ def test_share_of_switched_triplets():
     for p in (0, 0.001, 0.2, 1):
         found = toy_example.switched(batch.negatives, batch.others, batch.uniform, p)
         share = (found != batch.negatives).mean()
-        assert share == pytest.approx(p, abs=4 * sqrt(p * (1 - p) / 220_000))  # four standard deviations
+        assert share == pytest.approx(
+            p, abs=4 * sqrt(p * (1 - p) / 220_000)
+        )  # four standard deviations
     # Of three points of a batch: 24 * 23 * 22 * 14 / 59 * 45 / 58 = 2236 triplets of a batch
     assert len(batch.uniform) == pytest.approx(223_600, rel=0.01)
 
@@ -108,7 +114,11 @@ def test_batches_and_what_they_switch_to():
     expected = toy_example.triplets(classes)
     assert divmod(first.positives, 24)[1].tolist() == expected[1].tolist()
     assert divmod(first.negatives, 24)[1].tolist() == expected[2].tolist()
-    assert anchors.tolist() == divmod(first.positives, 24)[0].tolist() == divmod(first.negatives, 24)[0].tolist()
+    assert (
+        anchors.tolist()
+        == divmod(first.positives, 24)[0].tolist()
+        == divmod(first.negatives, 24)[0].tolist()
+    )
     assert anchors.tolist() == expected[0].tolist()
 
 
@@ -118,11 +128,16 @@ def test_batches_and_what_they_switch_to():
 def library_loss(variant, embeddings, batch):
     """The mean loss of a batch's triplets by losses that libraries have."""
     anchors, positives = (torch.from_numpy(each) for each in divmod(batch.positives, 24))
-    negatives = torch.from_numpy(np.where(batch.uniform < variant.p, batch.others, batch.negatives) % 24)
+    negatives = torch.from_numpy(
+        np.where(batch.uniform < variant.p, batch.others, batch.negatives) % 24
+    )
     if variant.loss == "triplet":
-        return TripletMarginLoss(margin=0.1, reducer=MeanReducer())(embeddings, None, (anchors, positives, negatives))
+        return TripletMarginLoss(margin=0.1, reducer=MeanReducer())(
+            embeddings, None, (anchors, positives, negatives)
+        )
     pulled, pushed = (
-        nn.functional.pairwise_distance(embeddings[anchors], embeddings[each], eps=0) for each in (positives, negatives)
+        nn.functional.pairwise_distance(embeddings[anchors], embeddings[each], eps=0)
+        for each in (positives, negatives)
     )
     hinge, ones = nn.HingeEmbeddingLoss(margin=0.1), torch.ones(len(anchors))
     return hinge(pushed, -ones) + (hinge(pulled, ones) if variant.loss == "pull and push" else 0)
@@ -131,9 +146,13 @@ def library_loss(variant, embeddings, batch):
 def library_training(data, variant, number, seed, iterations):
     """Embeddings (60, 2) of training and of test points by one network of PyTorch's own layers."""
     generators = toy_example.generators(seed, number)
-    network = nn.Sequential(nn.Linear(2, 30), nn.ReLU(), nn.Linear(30, 30), nn.ReLU(), nn.Linear(30, 2)).double()
+    network = nn.Sequential(
+        nn.Linear(2, 30), nn.ReLU(), nn.Linear(30, 30), nn.ReLU(), nn.Linear(30, 2)
+    ).double()
     with torch.no_grad():
-        for layer, (weights, biases) in zip(network[::2], toy_example.initial_parameters(generators["network"])):
+        for layer, (weights, biases) in zip(
+            network[::2], toy_example.initial_parameters(generators["network"])
+        ):
             layer.weight.copy_(torch.from_numpy(weights.T))
             layer.bias.copy_(torch.from_numpy(biases[0]))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
@@ -144,11 +163,14 @@ def library_training(data, variant, number, seed, iterations):
         library_loss(variant, embeddings, batch).backward()
         optimizer.step()
     return [
-        nn.functional.normalize(network(torch.from_numpy(each))).detach().numpy() for each in (data.train, data.test)
+        nn.functional.normalize(network(torch.from_numpy(each))).detach().numpy()
+        for each in (data.train, data.test)
     ]
 
 
-@pytest.mark.parametrize("name", ["push only, p = .001", "swap, p = .2", "triplet loss, swap, p = .2"])
+@pytest.mark.parametrize(
+    "name", ["push only, p = .001", "swap, p = .2", "triplet loss, swap, p = .2"]
+)
 def test_training_is_that_of_pytorch(name):
     data, variant = toy_example.data(), BY_NAME[name]
     found = toy_example.train(data, [variant], [4], 7, iterations=5)
@@ -163,12 +185,16 @@ def test_runs_do_not_depend_on_others():
     alone = toy_example.train(data, toy_example.VARIANTS[4:5], [2], 3, iterations=30)
     assert alone.train[0, 0] == pytest.approx(together.train[4, 2], abs=1e-9)
     assert alone.test[0, 0] == pytest.approx(together.test[4, 2], abs=1e-9)
-    other = toy_example.train(data, toy_example.VARIANTS[4:5], [2], 4, iterations=30)  # another seed of the study
+    other = toy_example.train(
+        data, toy_example.VARIANTS[4:5], [2], 4, iterations=30
+    )  # another seed of the study
     assert abs(other.train - alone.train).max() > 0.01
 
 
 def test_variants_of_a_seed_begin_alike():
-    found = toy_example.train(toy_example.data(), toy_example.VARIANTS, [0, 1], 0, iterations=0).train
+    found = toy_example.train(
+        toy_example.data(), toy_example.VARIANTS, [0, 1], 0, iterations=0
+    ).train
     assert found.shape == (7, 2, 60, 2)
     assert (found == found[0]).all() and abs(found[0, 0] - found[0, 1]).max() > 0.01
     assert np.linalg.norm(found, axis=-1) == pytest.approx(np.ones((7, 2, 60)))
@@ -181,7 +207,10 @@ def test_initial_parameters_are_as_wide_as_those_of_pytorch():
         layer = nn.Linear(rows, columns)
         assert weights.shape == (rows, columns) and biases.shape == (1, columns)
         largest = layer.weight.abs().max().item()
-        assert abs(weights).max() == pytest.approx(largest, rel=0.15) and abs(biases).max() < 1.15 * largest
+        assert (
+            abs(weights).max() == pytest.approx(largest, rel=0.15)
+            and abs(biases).max() < 1.15 * largest
+        )
 
 
 def test_threads_are_given_back():
@@ -213,7 +242,9 @@ def test_measured_by_hand():
     points = np.array([[1, 0], [1, 0], [1, 0], [0, 1]])
     # Of two equally near points the first and third have one of their class, the last has one of three, the second none
     recall = (1 / 2 + 0 + 1 / 2 + 1 / 3) / 4
-    assert toy_example.measured(points, [0, 1, 0, 1]) == pytest.approx((r / (1 + r), 1 / (1 + r), rho, recall))
+    assert toy_example.measured(points, [0, 1, 0, 1]) == pytest.approx(
+        (r / (1 + r), 1 / (1 + r), rho, recall)
+    )
 
 
 def test_rows():
@@ -221,7 +252,9 @@ def test_rows():
     spaces = np.zeros((2, 3, 60, 2))
     spaces[..., 0] = 1
     spaces[1, 2, :15] = (0, 1)  # 45 and 15 points: singular values root 45 and root 15
-    result = toy_example.Result(data, toy_example.VARIANTS[:2], (5, 6, 8), spaces, spaces[::-1, ::-1])
+    result = toy_example.Result(
+        data, toy_example.VARIANTS[:2], (5, 6, 8), spaces, spaces[::-1, ::-1]
+    )
     found = list(toy_example.rows_of(result))
     assert [row[:2] for row in found] == [
         (variant, number) for variant in ("plain", "push only, p = 0") for number in (5, 6, 8)
@@ -249,7 +282,9 @@ def test_where_the_effect_comes_from(rows):
     s2 = {name: mean for name, mean, _, _ in toy_example.summary(rows)}
     # The pull is all that makes it: without it the spectrum is flat though nothing, or next to nothing, is switched.
     assert 0.07 < s2["plain"] < 0.14
-    assert s2["push only, p = 0"] > 0.36 and s2["push only, p = .001"] > 0.36  # measured: .445, .449
+    assert (
+        s2["push only, p = 0"] > 0.36 and s2["push only, p = .001"] > 0.36
+    )  # measured: .445, .449
     assert s2["push only, p = .001"] == pytest.approx(s2["push only, p = 0"], abs=0.05)
     # Switching alone does nothing where the pull never ends, ...
     assert s2["swap, p = .001"] == pytest.approx(s2["plain"], abs=0.03)
@@ -289,4 +324,6 @@ def test_figure(tmp_path):
         bottom, top = axis.get_ylim()
         assert all(bottom < points[:, 1].min() and points[:, 1].max() < top for points in shown)
     means = [line.get_xdata()[0] for line in axes[8].lines[1::2]]
-    assert means == pytest.approx([mean for _, mean, _, _ in toy_example.summary(list(toy_example.rows_of(result)))])
+    assert means == pytest.approx(
+        [mean for _, mean, _, _ in toy_example.summary(list(toy_example.rows_of(result)))]
+    )

@@ -38,12 +38,16 @@ LABELS = np.repeat(np.arange(9), 7)
 
 def test_the_original_sampler_goes_through_all_classes():
     made = batch_sampler.Batches(LABELS, 4, 32, "original", seed=1)
-    row = np.concatenate([made.of(iteration) for iteration in range(1, 10)])  # 288 images are 8 passes of 36
+    row = np.concatenate(
+        [made.of(iteration) for iteration in range(1, 10)]
+    )  # 288 images are 8 passes of 36
     for number in range(8):
         some = row[36 * number : 36 * number + 36]
         assert Counter(LABELS[some]) == dict.fromkeys(range(9), 4) and len(set(some)) == 36
         assert (LABELS[some].reshape(9, 4) == LABELS[some][::4, None]).all()  # class by class
-    assert len(set(LABELS[made.of(1)])) == 8 and Counter(LABELS[made.of(2)]) != Counter(LABELS[made.of(1)])
+    assert len(set(LABELS[made.of(1)])) == 8 and Counter(LABELS[made.of(2)]) != Counter(
+        LABELS[made.of(1)]
+    )
     orders = {tuple(LABELS[made.epoch(number)]) for number in range(8)}
     assert len(orders) == 8
 
@@ -53,7 +57,9 @@ def test_the_strict_sampler_takes_so_many_of_each():
     for iteration in range(1, 20):
         assert sorted(Counter(LABELS[made.of(iteration)]).values()) == [4] * 8
         assert len(set(made.of(iteration))) == 32
-    assert {label for iteration in range(1, 20) for label in LABELS[made.of(iteration)]} == set(range(9))
+    assert {label for iteration in range(1, 20) for label in LABELS[made.of(iteration)]} == set(
+        range(9)
+    )
 
 
 @pytest.mark.parametrize("sampler", ["original", "strict"])
@@ -95,7 +101,9 @@ def test_batches_that_can_be(per_class, sampler):
     batch_sampler.check(
         "A", [0, 0, 1, 1, 2, 2, 2, 2], NAMES, per_class, 12, "original"
     )  # of two classes it repeats images
-    batch_sampler.check("A", LABELS[:56], NAMES, 4, 8, "original")  # a pass of 8 classes is four whole batches
+    batch_sampler.check(
+        "A", LABELS[:56], NAMES, 4, 8, "original"
+    )  # a pass of 8 classes is four whole batches
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -116,7 +124,9 @@ def test_an_image_is_augmented_anew_at_every_iteration(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "1.png")
     items, crop = [Item("1", tmp_path / "1.png", 0)], Crop(32, (32, 32))
-    inputs = Images(items, efficientnet_lite.transform(32, 32), crop, TrainingSettings(), seed=0, workers=0)
+    inputs = Images(
+        items, efficientnet_lite.transform(32, 32), crop, TrainingSettings(), seed=0, workers=0
+    )
     first, second = inputs.batches(lambda iteration: np.array([0, 0]), 1, 2)
     seen = [*first, *second]  # twice in a batch, in two batches
     assert not any(torch.equal(a, b) for place, a in enumerate(seen) for b in seen[:place])
@@ -127,7 +137,14 @@ def test_an_image_is_augmented_anew_at_every_iteration(tmp_path):
 def test_batches_are_worked_out_as_they_are_needed(tmp_path):
     Image.new("RGB", (40, 40)).save(tmp_path / "1.png")
     items, asked = [Item("1", tmp_path / "1.png", 0)], []
-    inputs = Images(items, efficientnet_lite.transform(32, 32), Crop(32, (32, 32)), TrainingSettings(), 0, workers=0)
+    inputs = Images(
+        items,
+        efficientnet_lite.transform(32, 32),
+        Crop(32, (32, 32)),
+        TrainingSettings(),
+        0,
+        workers=0,
+    )
     next(inputs.batches(lambda iteration: asked.append(iteration) or np.array([0]), 3, 9))
     assert asked == [3]
 
@@ -142,9 +159,17 @@ def test_decoded_images_are_shown_as_those_from_files(tmp_path, augmentation, wo
         Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(items[-1].path)
     shown = []
     for room in (0, 20e-6, 1e-3):  # GB
-        options, crop = TrainingSettings(augmentation=augmentation, decoded=room), Crop(40, (32, 32))
-        inputs = Images(items, efficientnet_lite.transform(40, 32), crop, options, seed=0, workers=workers)
-        batches = [[*inputs.batches(lambda iteration: np.array([0, 1, 0]), *part)] for part in ((1, 2), (3, 3))]
+        options, crop = (
+            TrainingSettings(augmentation=augmentation, decoded=room),
+            Crop(40, (32, 32)),
+        )
+        inputs = Images(
+            items, efficientnet_lite.transform(40, 32), crop, options, seed=0, workers=workers
+        )
+        batches = [
+            [*inputs.batches(lambda iteration: np.array([0, 1, 0]), *part)]
+            for part in ((1, 2), (3, 3))
+        ]
         shown.append(torch.stack([*batches[0], *batches[1]]))
     assert shown[0].shape[:2] == (3, 3)
     assert torch.equal(shown[0], shown[1]) and torch.equal(shown[0], shown[2])
@@ -157,7 +182,9 @@ def test_an_image_is_decoded_once_while_there_is_room(tmp_path):
     Image.new("RGB", (20, 10), (4, 5, 6)).save(other)
     decoded = Decoded([path, other], lambda image: image, room=600)
     context = multiprocessing.get_context("fork")
-    first = context.Process(target=decoded.__getitem__, args=(0,))  # another process than that which asks below
+    first = context.Process(
+        target=decoded.__getitem__, args=(0,)
+    )  # another process than that which asks below
     first.start()
     first.join()
     assert decoded[1].getpixel((0, 0)) == (4, 5, 6)
@@ -187,7 +214,11 @@ def changed(training):
     """The names of the network's tensors that a step changes."""
     before = {name: value.clone() for name, value in training.network.state_dict().items()}
     training.step(*some_batch())
-    return {name for name, value in training.network.state_dict().items() if not torch.equal(value, before[name])}
+    return {
+        name
+        for name, value in training.network.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
 
 
 CONV, NORM, EMBEDDER = {"trunk.0.weight", "trunk.0.bias"}, {"trunk.1.weight", "trunk.1.bias"}, {
@@ -218,7 +249,11 @@ def test_every_loss_is_trained_with_its_own_parameters(model):
     assert decay <= ({0} if model.name.startswith("Margin") else {1e-4})
     assert training.optimizers[0].defaults["weight_decay"] == 1e-4
     if after:
-        rate = next(v for k, v in training_runs.hyperparameters(model, "Cars196").items() if k.endswith("_lr"))
+        rate = next(
+            v
+            for k, v in training_runs.hyperparameters(model, "Cars196").items()
+            if k.endswith("_lr")
+        )
         assert training.optimizers[1].param_groups[0]["lr"] == rate
 
 
@@ -245,7 +280,9 @@ def test_a_loss_that_is_not_finite_is_told_with_its_iteration():
     training = small_training()
     training.step(*some_batch())
     training.function = Infinite()
-    with pytest.raises(InputError, match="the loss is nan at iteration 2; set a smaller learning_rate"):
+    with pytest.raises(
+        InputError, match="the loss is nan at iteration 2; set a smaller learning_rate"
+    ):
         training.step(*some_batch())
 
 
@@ -266,7 +303,9 @@ def test_the_best_look_is_kept_and_ends_the_training():
 def test_mixed_precision_keeps_embeddings_in_float32():
     options = TrainingSettings(learning_rate=0.01)
     network = freeze(EmbeddingNetwork(tiny_trunk()[0], Embedder(6, 8)), options.frozen)
-    made = Training(network, TrainingLoss(Infinite(), None, None, 4), options, 0.01, 0, precision="bf16")
+    made = Training(
+        network, TrainingLoss(Infinite(), None, None, 4), options, 0.01, 0, precision="bf16"
+    )
     assert made._embedded(some_batch()[0]).dtype == torch.float32  # which losses are given
     embeddings = made.embedded(some_batch()[0])
     exact = network.eval()(some_batch()[0]).detach()
@@ -276,9 +315,13 @@ def test_mixed_precision_keeps_embeddings_in_float32():
 def test_embedder_for_raw_features():
     features = torch.randn(40, 5) * 3 + 1
     standardised, embedder = Standardised(features), Embedder(5, 3)
-    assert standardised(features).mean().abs() < 1e-5 and standardised(features).std() == pytest.approx(1, abs=0.05)
+    assert standardised(features).mean().abs() < 1e-5 and standardised(
+        features
+    ).std() == pytest.approx(1, abs=0.05)
     raw = for_raw_features(standardised, embedder)
-    torch.testing.assert_close(raw(features), embedder(standardised(features)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        raw(features), embedder(standardised(features)), atol=1e-5, rtol=1e-4
+    )
 
 
 def test_features_that_do_not_vary_get_no_weight():
@@ -299,7 +342,8 @@ def test_a_feature_that_only_unseen_images_activate_moves_no_embedding():
     assert (raw.net[0].weight[:, 2] == 0).all()
     unseen = torch.rand(1, 5)
     torch.testing.assert_close(
-        raw(unseen + torch.tensor([0, 0, 100.0, 0, 0])), raw(unseen + torch.tensor([0, 0, 0.0, 0, 0]))
+        raw(unseen + torch.tensor([0, 0, 100.0, 0, 0])),
+        raw(unseen + torch.tensor([0, 0, 0.0, 0, 0])),
     )
     torch.testing.assert_close(raw(unseen), embedder(standardised(unseen)), atol=1e-5, rtol=1e-4)
 
@@ -321,7 +365,8 @@ def test_the_number_of_features_without_weight_is_said_once(capsys):
         "1 vary little and are scaled by 0.1 of the median spread"
     )
     with pytest.raises(
-        InputError, match="^timm:tiny: the trunk gives the same features for all training images; check its w"
+        InputError,
+        match="^timm:tiny: the trunk gives the same features for all training images; check its w",
     ):
         training_loop._standardised(network, torch.ones(3, 2))
 
@@ -340,14 +385,19 @@ def tiles(tmp_path_factory):
 
 
 def settings_for(tiles, folder, name="tiles", training=WHOLE, **changes):
-    paths = {"Tiles": str(tiles / "tiles")} | {name: str(folder / name) for name in ("models", "results", "figures")}
+    paths = {"Tiles": str(tiles / "tiles")} | {
+        name: str(folder / name) for name in ("models", "results", "figures")
+    }
     changes = {"models": ["Contrastive", "ArcFace", "None"], "datasets": ["Tiles"], "tables": {2: "Tiles"},
                "trunk": "tests.networks:tiny_trunk", "properties": {"networks": "Tiles"}, "paths": paths} | changes  # fmt: skip
     return fake_data.write_settings(folder, name, training=training, **changes)
 
 
 def networks(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted((folder / "models").rglob("*_best.pth"))}
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted((folder / "models").rglob("*_best.pth"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -365,13 +415,17 @@ def test_what_a_training_leaves(whole):
     log = fake_data.read_rows(whole / "results/tiles/reality_check/training_log_Tiles.csv")
     assert [int(row["iteration"]) for row in log] == [0, 2, 4, 6] * 2
     for row in log:
-        assert (row["training_loss"] == "") == (row["iteration"] == "0") and float(row["trunk_rate"]) == 0.003
+        assert (row["training_loss"] == "") == (row["iteration"] == "0") and float(
+            row["trunk_rate"]
+        ) == 0.003
         assert 0 <= float(row["test_map_at_r_only_shown"]) <= 1
     for run in fake_data.read_rows(whole / "results/tiles/reality_check/training_Tiles.csv"):
         looks = [row for row in log if row["loss"] == run["loss"] and row["iteration"] != "0"]
         scores = [float(row["validation_map_at_r"]) for row in looks]
         best = looks[int(np.argmax(scores))]
-        assert run["iteration"] == best["iteration"] and float(run["validation_map_at_r"]) == max(scores)
+        assert run["iteration"] == best["iteration"] and float(run["validation_map_at_r"]) == max(
+            scores
+        )
         assert [row["best"] for row in looks if row["iteration"] == best["iteration"]] == ["yes"]
     assert not list((whole / "models").rglob("state.pth"))
 
@@ -379,23 +433,27 @@ def test_what_a_training_leaves(whole):
 def test_embeddings_are_kept_at_every_look(whole, tiles):
     settings = load_settings(whole / "tiles.yaml")
     (store, _) = training_runs.chosen_stores(settings)
-    parts = training_runs.parts_of(store.of.network)
+    parts = training_runs.parts_of(store.subject.network)
     assert [len(items) for items in parts.values()] == [36, 12, 48]
-    kept = {iteration: training_runs.looks_store(store, iteration, parts) for iteration in (0, 2, 4, 6)}
+    kept = {
+        iteration: training_runs.looks_store(store, iteration, parts) for iteration in (0, 2, 4, 6)
+    }
     for looks in kept.values():
-        assert looks.is_complete() and looks.get(1)["embeddings"].shape == (12, 128)
-    assert not np.array_equal(kept[0].get(2)["embeddings"], kept[6].get(2)["embeddings"])
+        assert looks.is_complete() and looks.load(1)["embeddings"].shape == (12, 128)
+    assert not np.array_equal(kept[0].load(2)["embeddings"], kept[6].load(2)["embeddings"])
     # Those of the best look are what the network of that checkpoint gives.
     from dml_analysis.networks.embedding import embedded
 
     best = int(store.read()["iteration"][0])
-    (array,) = embedded([(store.of.network, True)], parts["test"], 10, lambda ticks: None)
-    np.testing.assert_allclose(kept[best].get(2)["embeddings"], array, atol=2e-3)
+    (array,) = embedded([(store.subject.network, True)], parts["test"], 10, lambda ticks: None)
+    np.testing.assert_allclose(kept[best].load(2)["embeddings"], array, atol=2e-3)
 
 
 def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
     settings = settings_for(tiles, tmp_path, training=WHOLE | {"rho": 0.1})
-    assert "ArcFace, Tiles, fold 0, learning rate 0.003: has no tuples of images" in fails(SCRIPT, settings)
+    assert "ArcFace, Tiles, fold 0, learning rate 0.003: has no tuples of images" in fails(
+        SCRIPT, settings
+    )
 
 
 @pytest.mark.parametrize(
@@ -403,7 +461,9 @@ def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
     [{}, {"frozen": "trunk"}, {"optimizer": "AdamW"}, {"optimizer": "SGD", "patience": 3},
      {"filler": "greedy_coreset", "images_per_class": 2, "augmentation": "big", "embedding_dimensions": 32}],
 )  # fmt: skip
-def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside, monkeypatch, changes):
+def test_a_stopped_training_ends_with_the_same_bytes(
+    tiles, tmp_path, run_inside, monkeypatch, changes
+):
     """Stopped before its first step, after a look, and twice between two looks, once with steps lost that came after the state."""
     monkeypatch.setattr(training_loop, "EPOCH", 2)
     training = WHOLE | {"iterations": 9, "check_every": 3} | changes
@@ -415,7 +475,11 @@ def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside
     step, stops = training_loop._step, [0, 3, 4, 5]
 
     def step_or_stop(work, images, places):
-        if work.store.of.network.model.name == "ArcFace" and stops and work.training.iteration == stops[0]:
+        if (
+            work.store.subject.network.model.name == "ArcFace"
+            and stops
+            and work.training.iteration == stops[0]
+        ):
             del stops[0]
             raise KeyboardInterrupt
         return step(work, images, places)
@@ -433,7 +497,10 @@ def test_a_stopped_training_ends_with_the_same_bytes(tiles, tmp_path, run_inside
 
 
 def test_workers_do_not_change_a_number(whole, tiles, tmp_path, run_inside):
-    run_inside(SCRIPT, settings_for(tiles, tmp_path, training=WHOLE | {"workers": 2, "keep_embeddings": False}))
+    run_inside(
+        SCRIPT,
+        settings_for(tiles, tmp_path, training=WHOLE | {"workers": 2, "keep_embeddings": False}),
+    )
     assert networks(tmp_path) == networks(whole)
     row = fake_data.read_rows(tmp_path / "results/tiles/reality_check/training_log_Tiles.csv")[-1]
     assert row["test_map_at_r_only_shown"] == "" and not list((tmp_path / "models").rglob("looks"))
@@ -448,7 +515,7 @@ def test_all_losses_train_and_their_checkpoints_load(tiles, tmp_path, run_inside
     assert len(networks(tmp_path)) == 28
     good = set()
     for store in training_runs.chosen_stores(load_settings(settings)):
-        store.of.network.check(good)
+        store.subject.network.check(good)
     assert len(good) == (1 if frozen == "trunk" else 14)
     output = run_inside("reality_check/3_evaluate_models.py", settings)
     assert output.count("Tiles ") == 15
@@ -462,35 +529,48 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
     assert len(rows) == 6  # two on the first fold of the settings, and one on the second
     for name in ("Contrastive", "ArcFace"):
         mine = [row for row in rows if row["loss"] == name]
-        tried, (taken,) = [row for row in mine if row["fold"] == "2"], [row for row in mine if row["fold"] == "0"]
+        tried, (taken,) = (
+            [row for row in mine if row["fold"] == "2"],
+            [row for row in mine if row["fold"] == "0"],
+        )
         best = max(tried, key=lambda row: float(row["validation_map_at_r"]))
-        assert taken["learning_rate"] == best["learning_rate"] and taken["chosen"] == best["chosen"] == "yes"
+        assert (
+            taken["learning_rate"] == best["learning_rate"]
+            and taken["chosen"] == best["chosen"] == "yes"
+        )
         assert [row["chosen"] for row in tried].count("no") == 1
     for store in training_runs.chosen_stores(load_settings(settings)):
-        for source, file in zip(store.of.files(), store.of.network.files()):
+        for source, file in zip(store.subject.files(), store.subject.network.files()):
             assert source.read_bytes() == file.read_bytes()
 
 
 @pytest.mark.parametrize("scores", [(0.3, 0.2), (0.2, 0.3)])
 def test_the_better_rate_by_validation_classes_is_chosen(tiles, tmp_path, scores):
     rates = [0.003, 0.001]
-    settings = load_settings(settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": rates}, folds=[0, 1]))
+    settings = load_settings(
+        settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": rates}, folds=[0, 1])
+    )
     trials = training_runs.trials_of(settings, settings.models[0], "Tiles")
     assert (
         training_runs.chosen_rate(settings, settings.models[0], "Tiles") is None
         and training_runs.chosen_stores(settings) == []
     )
     for store, score in zip(trials, scores, strict=True):
-        store.put(0, validation_map_at_r=[score], iteration=[2])
+        store.save(0, validation_map_at_r=[score], iteration=[2])
     best = rates[int(np.argmax(scores))]
     assert training_runs.chosen_rate(settings, settings.models[0], "Tiles") == best
     chosen = training_runs.chosen_stores(settings)
-    assert [(store.of.network.fold, store.of.rate) for store in chosen] == [(0, best), (1, best)]
+    assert [(store.subject.network.fold, store.subject.rate) for store in chosen] == [
+        (0, best),
+        (1, best),
+    ]
 
 
 def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
     training = WHOLE | {"learning_rate": [0.003, 0.001], "iterations": 2}
-    settings = load_settings(settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"]))
+    settings = load_settings(
+        settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
+    )
     run_inside(SCRIPT, tmp_path / "tiles.yaml")
     (other,) = {0.003, 0.001} - {training_runs.chosen_rate(settings, settings.models[0], "Tiles")}
     before = networks(tmp_path)
@@ -499,7 +579,9 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
     run_inside(SCRIPT, settings)
     (store,) = training_runs.chosen_stores(load_settings(settings))
     assert networks(tmp_path) != before
-    assert [file.read_bytes() for file in store.of.network.files()] == [file.read_bytes() for file in store.of.files()]
+    assert [file.read_bytes() for file in store.subject.network.files()] == [
+        file.read_bytes() for file in store.subject.files()
+    ]
 
 
 def test_one_dataset_of_several(tiles, tmp_path, run_inside, fails):
@@ -517,13 +599,22 @@ def test_one_dataset_of_several(tiles, tmp_path, run_inside, fails):
 def test_losses_of_ones_own(tiles, tmp_path, run_inside):
     mine = {"name": "Mine", "group": "Classification", "loss": "pytorch_metric_learning.losses:ProxyAnchorLoss",
             "loss_learning_rate": 0.1, "loss_arguments": {"margin": 0.2}, "images_per_class": 2}  # fmt: skip
-    other = {"name": "Other trunk", "group": "Ranking", "loss": "TripletMarginLoss", "network": "tests.networks:tiny"}
+    other = {
+        "name": "Other trunk",
+        "group": "Ranking",
+        "loss": "TripletMarginLoss",
+        "network": "tests.networks:tiny",
+    }
     settings = settings_for(tiles, tmp_path, models=[mine, other, "None"])
     run_inside(SCRIPT, settings)
     assert "Mine" in run_inside("reality_check/3_evaluate_models.py", settings)
-    assert (tmp_path / "models/Tiles_mine/Test50_50_Partitions4_0/saved_models/trunk_best.pth").is_file()
+    assert (
+        tmp_path / "models/Tiles_mine/Test50_50_Partitions4_0/saved_models/trunk_best.pth"
+    ).is_file()
     output = run_inside("reality_check/4_measure_gains.py", settings)
-    assert output.count("\nMine ") == 2 and "\nOther trunk" not in output  # which began with another trunk than None's
+    assert (
+        output.count("\nMine ") == 2 and "\nOther trunk" not in output
+    )  # which began with another trunk than None's
     run_inside("reality_check/5_plot_training.py", settings)
     for name in ("training_Tiles", "gains_Tiles"):
         assert (tmp_path / f"figures/tiles/{name}.png").is_file()
@@ -572,8 +663,12 @@ def test_a_broken_state_is_told(tiles, tmp_path, fails, run_inside, monkeypatch)
     with pytest.raises(SystemExit, match="stopped"):
         run_inside(SCRIPT, settings)
     monkeypatch.setattr(training_loop, "_save", save)
-    other = settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": 0.003, "weight_decay": 0.1})
-    assert "was made with weight_decay = its default, but now weight_decay = 0.1" in fails(SCRIPT, other)
+    other = settings_for(
+        tiles, tmp_path, training=WHOLE | {"learning_rate": 0.003, "weight_decay": 0.1}
+    )
+    assert "was made with weight_decay = its default, but now weight_decay = 0.1" in fails(
+        SCRIPT, other
+    )
     (file,) = (tmp_path / "models").rglob("state.pth")
     file.write_bytes(file.read_bytes()[:1000])
     assert "state.pth: not the state of a training" in fails(SCRIPT, settings_for(tiles, tmp_path))

@@ -38,14 +38,22 @@ def test_grouped_models_have_the_order_of_table_6():
 
 
 def test_groups_are_those_of_the_models_in_their_order():
-    some = [model._replace(group=group) for model, group in zip(paper.MODELS, ["B", "A", "B"])] + paper.MODELS[-1:]
+    some = [
+        model._replace(group=group) for model, group in zip(paper.MODELS, ["B", "A", "B"])
+    ] + paper.MODELS[-1:]
     assert methods.groups(some) == ["B", "A", "None"] and methods.trained_groups(some) == ["B", "A"]
     assert [model.group for model in methods.grouped(some)] == ["B", "B", "A", "None"]
 
 
 def test_untrained_models_count_only_where_their_group_has_no_other():
-    some = [model._replace(group="A", trained=trained) for model, trained in zip(paper.MODELS, (True, False, True))]
-    assert methods.counted(some, "A") == [some[0], some[2]] and methods.counted(some[1:2], "A") == some[1:2]
+    some = [
+        model._replace(group="A", trained=trained)
+        for model, trained in zip(paper.MODELS, (True, False, True))
+    ]
+    assert (
+        methods.counted(some, "A") == [some[0], some[2]]
+        and methods.counted(some[1:2], "A") == some[1:2]
+    )
 
 
 def test_properties_are_those_of_table_5():
@@ -69,7 +77,16 @@ def test_experiment_folders(loss, dataset, folder):
 
 def test_there_are_42_experiments():
     trained = [model for model in paper.MODELS if model.trained]
-    assert len({paper.experiment_folder(loss, d) for loss in trained for d in ("SOP", "Cars196", "CUB200")}) == 42
+    assert (
+        len(
+            {
+                paper.experiment_folder(loss, d)
+                for loss in trained
+                for d in ("SOP", "Cars196", "CUB200")
+            }
+        )
+        == 42
+    )
 
 
 def test_slugs_are_distinct():
@@ -107,17 +124,24 @@ def test_the_papers_settings_are_the_defaults():
     default = reader.Settings(name="paper")
     assert reader.load_settings(checkout.ROOT / "settings" / "paper.yaml") == default
     released = reader.load_settings(checkout.ROOT / "settings" / "released.yaml")
-    assert released == default.model_copy(update={"name": "released", "protocols": [paper.PROTOCOLS["released"]]})
+    assert released == default.model_copy(
+        update={"name": "released", "protocols": [paper.PROTOCOLS["released"]]}
+    )
 
 
 def test_protocols_in_a_list(tmp_path):
-    settings = reader.load_settings(fake_data.write_settings(tmp_path, protocol=["released", "paper"]))
+    settings = reader.load_settings(
+        fake_data.write_settings(tmp_path, protocol=["released", "paper"])
+    )
     assert [protocol.name for protocol in settings.protocols] == ["released", "paper"]
 
 
 def test_models_by_name_and_all_of_the_papers(tmp_path):
     settings = reader.load_settings(fake_data.write_settings(tmp_path, models=["None", "paper"]))
-    assert [model.name for model in settings.models] == ["None", *(model.name for model in paper.MODELS[:-1])]
+    assert [model.name for model in settings.models] == [
+        "None",
+        *(model.name for model in paper.MODELS[:-1]),
+    ]
 
 
 def test_the_untrained_network_has_two_spellings(tmp_path):
@@ -126,7 +150,11 @@ def test_the_untrained_network_has_two_spellings(tmp_path):
         reader.load_settings(fake_data.write_settings(tmp_path, models=["ArcFace", name]))
         for name in ("None", "Untrained")
     ]
-    assert kinds[0].models == kinds[1].models == [methods.find("ArcFace", paper.MODELS), paper.MODELS[-1]]
+    assert (
+        kinds[0].models
+        == kinds[1].models
+        == [methods.find("ArcFace", paper.MODELS), paper.MODELS[-1]]
+    )
     for name in ("None", "Untrained"):
         assert reader.narrowed(kinds[0], models=["Untrained", name]).models == paper.MODELS[-1:]
     properties = {"networks": "RenderedCars", "tsne_model": "Untrained"}
@@ -138,12 +166,18 @@ def test_the_untrained_network_has_two_spellings(tmp_path):
 
 
 def test_published_and_kept_results_are_read_as_they_are_meant():
-    for folder in (PUBLISHED, checkout.ROOT / "results" / "study", checkout.ROOT / "results" / "study_factors"):
+    for folder in (
+        PUBLISHED,
+        checkout.ROOT / "results" / "study",
+        checkout.ROOT / "results" / "study_factors",
+    ):
         assert fake_data.check_csv_files(folder)
 
 
 def test_narrowed_settings_know_the_whole_run(tmp_path):
-    settings = reader.load_settings(fake_data.write_settings(tmp_path, folds=[0, 1], datasets=["RenderedCars", "SOP"]))
+    settings = reader.load_settings(
+        fake_data.write_settings(tmp_path, folds=[0, 1], datasets=["RenderedCars", "SOP"])
+    )
     narrow = reader.narrowed(settings, models=["ArcFace", "ArcFace"], folds=[1])
     assert [model.name for model in narrow.models] == ["ArcFace"] and narrow.folds == [1]
     assert reader.narrowed(settings, datasets=["RenderedCars"]).note == settings.note
@@ -172,7 +206,10 @@ def test_what_is_not_said_is_the_default(tmp_path):
     file = fake_data.write_settings(tmp_path, saliency=None, training=None)
     settings = reader.load_settings(file)
     assert settings.saliency == reader.SaliencySettings() and settings.training is None
-    assert settings.paths["results"] == tmp_path / "results" and settings.paths["SOP"] == checkout.PATHS["SOP"]
+    assert (
+        settings.paths["results"] == tmp_path / "results"
+        and settings.paths["SOP"] == checkout.PATHS["SOP"]
+    )
 
 
 def test_hyperparameters_are_those_of_the_papers_datasets():
@@ -193,7 +230,9 @@ def test_the_renderer_needs_no_library_of_settings():
     blocked = "import sys; sys.modules.update(dict.fromkeys(['pydantic', 'yaml', 'pandas', 'torch', 'scipy']))\n"
     modules = "leases, paper, provenance, seeds, checkout, files.atomic_files, renderer.sampling, renderer.sampled_cars, renderer.mask_files"
     code = blocked + "\n".join(f"import dml_analysis.{name}" for name in modules.split(", "))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=checkout.ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=checkout.ROOT
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -215,7 +254,9 @@ def test_the_record_of_a_run(tmp_path):
     assert set(record["scripts"]) == {"saliency/1_compute_maps.py", "saliency/2_compare_maps.py"}
     assert record["scripts"]["saliency/1_compute_maps.py"]["versions"]["torch"]
     assert record["scripts"]["saliency/1_compute_maps.py"]["threads"] == torch.get_num_threads()
-    assert record["settings"]["saliency"]["noise_samples"] == 2 and record["settings"]["protocols"] == ["paper"]
+    assert record["settings"]["saliency"]["noise_samples"] == 2 and record["settings"][
+        "protocols"
+    ] == ["paper"]
     (settings.results / "run.json").write_text("{")
     with pytest.raises(InputError, match="run.json: not readable"):
         provenance.record(settings, checkout.ROOT / "saliency" / "1_compute_maps.py")
@@ -237,14 +278,22 @@ report"""
 
 def test_imports_go_one_way():
     """Data flows one way, and so do imports: no part of the package imports from a later line, nor from its neighbours."""
-    layer_of = {name: number for number, names in enumerate(LAYERS.splitlines()) for name in names.split()}
+    layer_of = {
+        name: number for number, names in enumerate(LAYERS.splitlines()) for name in names.split()
+    }
     package = checkout.ROOT / "dml_analysis"
-    parts = {file.relative_to(package).parts[0].removesuffix(".py") for file in package.rglob("*.py")} - {"__init__"}
+    parts = {
+        file.relative_to(package).parts[0].removesuffix(".py") for file in package.rglob("*.py")
+    } - {"__init__"}
     assert parts == layer_of.keys()
-    for file in set(package.rglob("*.py")) - {package / "__init__.py"}:  # which imports what is asked for
+    for file in set(package.rglob("*.py")) - {
+        package / "__init__.py"
+    }:  # which imports what is asked for
         here = file.relative_to(package).parts[0].removesuffix(".py")
         for name in imported(file):
-            assert name == here or layer_of[name] < layer_of[here], f"{file.relative_to(checkout.ROOT)} imports {name}"
+            assert name == here or layer_of[name] < layer_of[here], (
+                f"{file.relative_to(checkout.ROOT)} imports {name}"
+            )
 
 
 def imported(file):
@@ -271,7 +320,10 @@ def test_random_numbers_and_folders_go_by_the_old_spellings(tmp_path):
 
     own = {"name": "Once", "group": "Mine", "network": "tests.networks:tiny"}
     settings = reader.load_settings(fake_data.write_settings(tmp_path, models=["None", own]))
-    item, image = SimpleNamespace(image_id="7"), torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    item, image = (
+        SimpleNamespace(image_id="7"),
+        torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(0)),
+    )
     for model, path, purpose, seed in zip(
         settings.models,
         ("RenderedCars/fold1/none", "RenderedCars/all_folds/once"),
@@ -279,7 +331,9 @@ def test_random_numbers_and_folders_go_by_the_old_spellings(tmp_path):
         (5352892607522829077, 4377977813564639350),
     ):
         network = network_of(settings, model, "RenderedCars", 1)
-        assert network.path.as_posix() == path and network.name.startswith(f"{purpose[0]}, RenderedCars")
+        assert network.path.as_posix() == path and network.name.startswith(
+            f"{purpose[0]}, RenderedCars"
+        )
         assert derived_seed(0, "saliency noise", *purpose, "7") == seed
         expected = noisy_copies(image, 2, 0.15, seed)
         assert torch.equal(saliency_maps.copies_of(network, item, image), expected)

@@ -25,7 +25,11 @@ def alone(monkeypatch):
 def expected(tmp_path):
     """The results of one process."""
     settings = settings_of(tmp_path / "alone")
-    subprocess.run([sys.executable, small_stage.__file__, settings.paths["results"]], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, small_stage.__file__, settings.paths["results"]],
+        check=True,
+        capture_output=True,
+    )
     return list(snapshot(settings.results).values())
 
 
@@ -65,7 +69,8 @@ def test_every_worker_begins_elsewhere_and_has_all(monkeypatch, count):
         assert sorted(own) == todo and own == [*todo[own[0] :], *todo[: own[0]]]
         begun.add(own[0])
     assert (
-        len(begun) == count and max(b - a for a, b in zip(sorted(begun), [*sorted(begun)[1:], 20])) <= 20 // count + 1
+        len(begun) == count
+        and max(b - a for a, b in zip(sorted(begun), [*sorted(begun)[1:], 20])) <= 20 // count + 1
     )
 
 
@@ -108,13 +113,18 @@ def test_torchrun(tmp_path, expected):
 # Job arrays.
 # ---------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "code, failed", [("", False), ("sys.exit(0)", False), ("sys.exit(3)", False), ("sys.exit('error: x')", True)]
+    "code, failed",
+    [("", False), ("sys.exit(0)", False), ("sys.exit(3)", False), ("sys.exit('error: x')", True)],
 )
 def test_what_a_task_does(tmp_path, code, failed):
     """The script runs with its own command line and place. Status 3 is no failure: other tasks are still at work."""
     script = tmp_path / "script.py"
-    script.write_text(f"import os, sys\nprint(sys.argv[1], os.environ['RANK'], os.environ['WORLD_SIZE'])\n{code}\n")
-    call = f"from dml_analysis.cluster import ScriptTask; ScriptTask([{str(script)!r}, '--x'], 1, 3)()"
+    script.write_text(
+        f"import os, sys\nprint(sys.argv[1], os.environ['RANK'], os.environ['WORLD_SIZE'])\n{code}\n"
+    )
+    call = (
+        f"from dml_analysis.cluster import ScriptTask; ScriptTask([{str(script)!r}, '--x'], 1, 3)()"
+    )
     ended = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True)
     assert ended.stdout == "--x 1 3\n" and (ended.returncode != 0) is failed
     assert ("RuntimeError" in ended.stderr and "error: x" in ended.stderr) is failed
@@ -138,9 +148,20 @@ def test_what_submitit_is_told():
     import submitit
 
     least = cluster.parameters(ClusterSettings(), 8)
-    assert least["timeout_min"] == 24 * 60 and least["gpus_per_node"] == 1 and least["slurm_array_parallelism"] == 8
     assert (
-        not {"mem_gb", "slurm_partition", "slurm_account", "slurm_setup", "slurm_additional_parameters"} & least.keys()
+        least["timeout_min"] == 24 * 60
+        and least["gpus_per_node"] == 1
+        and least["slurm_array_parallelism"] == 8
+    )
+    assert (
+        not {
+            "mem_gb",
+            "slurm_partition",
+            "slurm_account",
+            "slurm_setup",
+            "slurm_additional_parameters",
+        }
+        & least.keys()
     )
     some = ClusterSettings(tasks=3, hours=0.5, gpus=0, cpus=2, memory=16, partition="gpu", account="lab",
                             setup=["module load cuda"], sbatch={"qos": "long"})  # fmt: skip
@@ -158,10 +179,15 @@ def test_without_a_cluster(project, fails, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     before = snapshot(project)
     message = fails("saliency/1_compute_maps.py", project / "tiny.yaml", "--executor", "slurm")
-    assert message == "error: --executor slurm: no sbatch on this machine; run this where jobs can be submitted"
+    assert (
+        message
+        == "error: --executor slurm: no sbatch on this machine; run this where jobs can be submitted"
+    )
     assert all(snapshot(project)[path] == content for path, content in before.items())
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
-    assert "pip install" in fails("saliency/1_compute_maps.py", project / "tiny.yaml", "--executor", "slurm")
+    assert "pip install" in fails(
+        "saliency/1_compute_maps.py", project / "tiny.yaml", "--executor", "slurm"
+    )
 
 
 @pytest.mark.parametrize(

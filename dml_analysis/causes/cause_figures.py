@@ -3,7 +3,13 @@
 import numpy as np
 
 from dml_analysis import figures
-from dml_analysis.causes import embedding_shifts, explained_pairs, map_regions, rank_1_errors, weight_randomization
+from dml_analysis.causes import (
+    embedding_shifts,
+    explained_pairs,
+    map_regions,
+    rank_1_errors,
+    weight_randomization,
+)
 from dml_analysis.datasets.images import cropped, open_image
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
@@ -21,15 +27,28 @@ MOST_PAIRS = 6  # in a figure
 
 def draw(settings):
     """Write all figures of causes whose results exist, by each protocol; says what it leaves out."""
-    makers = (_draw_regions, _draw_movements, _draw_rankings, _draw_errors, _draw_random, _draw_pairs)
-    figures.draw_what_there_is(settings, makers, "causes/1_locate_maps.py to 5_randomise_weights.py")
+    makers = (
+        _draw_regions,
+        _draw_movements,
+        _draw_rankings,
+        _draw_errors,
+        _draw_random,
+        _draw_pairs,
+    )
+    figures.draw_what_there_is(
+        settings, makers, "causes/1_locate_maps.py to 5_randomise_weights.py"
+    )
 
 
 def _by_group(settings, table):
     """(group, color, marker, the names of its models in the table, a place for each) of every group; places go down."""
     order, place = grouped(settings.whole.models), 0
     for number, group in enumerate(groups(order)):
-        names = [model.name for model in order if model.group == group and (table.loss == model.name).any()]
+        names = [
+            model.name
+            for model in order
+            if model.group == group and (table.loss == model.name).any()
+        ]
         yield group, *figures.look(number), names, [place + i for i in range(len(names))]
         place += len(names) + 0.6
 
@@ -40,13 +59,17 @@ def _by_group(settings, table):
 def _draw_regions(settings, protocol):
     for dataset in [each for each in settings.datasets if map_regions.has_masks(settings, each)]:
         table = csv_files.table(
-            map_regions.csv_file(settings, protocol, dataset), map_regions.COLUMNS, key=["loss", "fold", "region"]
+            map_regions.csv_file(settings, protocol, dataset),
+            map_regions.COLUMNS,
+            key=["loss", "fold", "region"],
         )
         caption = (
             f"Where saliency maps lie: the share of their mass on car, ground and backdrop ({dataset}, {table.n_images.max()} "
             "images, mean over folds). Lines: the share of pixels, which a map that knows nothing has."
         )
-        figures.draw_by_protocol(settings, protocol, f"regions_{dataset}", regions_figure(settings, table), caption)
+        figures.draw_by_protocol(
+            settings, protocol, f"regions_{dataset}", regions_figure(settings, table), caption
+        )
 
 
 def regions_figure(settings, table):
@@ -56,9 +79,15 @@ def regions_figure(settings, table):
     for panel, region in zip(axes, REGIONS):
         some = table[table.region == region]
         means = some.groupby("loss")[["mass", "pixels"]].mean()
-        trained = [model.name for model in settings.whole.models if model.trained and model.name in means.index]
+        trained = [
+            model.name
+            for model in settings.whole.models
+            if model.trained and model.name in means.index
+        ]
         for group, color, marker, names, places in _by_group(settings, some):
-            panel.plot(100 * means.mass.loc[names], places, marker, color=color, ms=4.5, label=group)
+            panel.plot(
+                100 * means.mass.loc[names], places, marker, color=color, ms=4.5, label=group
+            )
             ticks |= dict(zip(places, names))
         panel.axvline(100 * means.pixels.loc[trained].mean(), color="0.4", lw=0.9, ls="--")
         panel.set_title(region, pad=3)
@@ -66,7 +95,9 @@ def regions_figure(settings, table):
         panel.grid(color="0.9", lw=0.5)
     axes[0].set_yticks(list(ticks), list(ticks.values()))
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
+    )
     return figure
 
 
@@ -75,14 +106,20 @@ def regions_figure(settings, table):
 # ---------------------------------------------------------------------------------------------------------------------
 def _draw_movements(settings, protocol):
     table = csv_files.table(
-        embedding_shifts.csv_file(settings, protocol), embedding_shifts.COLUMNS, key=["loss", "fold", "property"]
+        embedding_shifts.csv_file(settings, protocol),
+        embedding_shifts.COLUMNS,
+        key=["loss", "fold", "property"],
     )
     caption = (
         f"How far an embedding moves when one property changes and nothing else, in units of the median distance of unrelated "
         f"images ({table.n_scenes.max()} scenes): a dot for each model, a bar for each group's mean."
     )
     figures.draw_by_protocol(
-        settings, protocol, "movements", dots_of_properties(settings, table, "movement", "movement", 1), caption
+        settings,
+        protocol,
+        "movements",
+        dots_of_properties(settings, table, "movement", "movement", 1),
+        caption,
     )
 
 
@@ -99,7 +136,13 @@ def dots_of_properties(settings, table, value, label, unit):
             values = means[name].reindex(some).dropna()
             place = row + 0.22 * (number - (len(groups(models)) - 1) / 2)
             axes.plot(
-                values, [place] * len(values), marker, color=color, ms=3.2, alpha=0.8, label=None if row else group
+                values,
+                [place] * len(values),
+                marker,
+                color=color,
+                ms=3.2,
+                alpha=0.8,
+                label=None if row else group,
             )
             if len(values):
                 axes.plot([values.mean()] * 2, [place - 0.1, place + 0.1], color=color, lw=2)
@@ -107,7 +150,9 @@ def dots_of_properties(settings, table, value, label, unit):
     axes.invert_yaxis()
     axes.set_xlabel(label)
     axes.grid(color="0.9", lw=0.5)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
+    )
     return figure
 
 
@@ -117,12 +162,18 @@ def _draw_rankings(settings, protocol):
         "Which properties count most: their rank by NR-Precision (filled) and by the movement that their change makes (open), 1 for the "
         "most; means over the models of a group. rho: Spearman's correlation of both."
     )
-    figures.draw_by_protocol(settings, protocol, "rankings", rankings_figure(settings, moved, scored), caption)
+    figures.draw_by_protocol(
+        settings, protocol, "rankings", rankings_figure(settings, moved, scored), caption
+    )
 
 
 def rankings_figure(settings, moved, scored):
     """A panel for each group: both ranks of every property, joined by a line; rows by the first group's NR-Precision."""
-    models = [model for model in settings.whole.models if model.name in moved.index and model.name in scored.index]
+    models = [
+        model
+        for model in settings.whole.models
+        if model.name in moved.index and model.name in scored.index
+    ]
     order = groups(settings.whole.models)
     shown = [group for group in order if group in groups(models)]
     figure, (axes,) = figures.new_figure(1, len(shown), figsize=(figures.PAGE, 2.9), sharey=True)
@@ -135,14 +186,20 @@ def rankings_figure(settings, moved, scored):
         color, marker = figures.look(order.index(group))
         for row, name in enumerate(rows):
             panel.plot([each[name] for each in ranks], [row, row], color=color, lw=1)
-        for each, fill, size, label in zip(ranks, (color, "none"), (4, 7), ("NR-Precision", "movement")):
-            panel.plot(each[rows], range(len(rows)), marker, color=color, mfc=fill, ms=size, label=label)
+        for each, fill, size, label in zip(
+            ranks, (color, "none"), (4, 7), ("NR-Precision", "movement")
+        ):
+            panel.plot(
+                each[rows], range(len(rows)), marker, color=color, mfc=fill, ms=size, label=label
+            )
         panel.set(xlim=(0.3, len(rows) + 0.7), xticks=range(1, len(rows) + 1, 2), xlabel="rank")
         panel.set_title(f"{group} (rho = {rank_correlation(*means)[0]:.2f})", pad=3)
         panel.grid(color="0.9", lw=0.5)
     axes[0].set_yticks(range(len(rows)), [LABELS[name] for name in rows])
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False
+    )
     return figure
 
 
@@ -154,7 +211,11 @@ def _draw_errors(settings, protocol):
         f"95% interval ({table.n_queries.max()} queries)."
     )
     figures.draw_by_protocol(
-        settings, protocol, "wrong_neighbors", errors_figure(settings, table[table.unit == "group"]), caption
+        settings,
+        protocol,
+        "wrong_neighbors",
+        errors_figure(settings, table[table.unit == "group"]),
+        caption,
     )
 
 
@@ -168,13 +229,17 @@ def errors_figure(settings, table):
         for row, name in enumerate(each for each in names if each in some.index):
             place, found = row + 0.2 * (number - 1), some.loc[name]
             axes.plot([100 * found.low, 100 * found.high], [place] * 2, color=color, lw=1.3)
-            axes.plot(100 * found.excess, place, marker, color=color, ms=4, label=None if row else group)
+            axes.plot(
+                100 * found.excess, place, marker, color=color, ms=4, label=None if row else group
+            )
     axes.axvline(0, color="0.5", lw=0.8)
     axes.set_yticks(range(len(names)), [LABELS[name] for name in names])
     axes.invert_yaxis()
     axes.set_xlabel("shared more often than by chance, points")
     axes.grid(axis="x", color="0.9", lw=0.5)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
+    )
     return figure
 
 
@@ -184,12 +249,16 @@ def errors_figure(settings, table):
 def _draw_random(settings, protocol):
     dataset = settings.shown_dataset
     file = weight_randomization.csv_file(settings, protocol, dataset)
-    table = csv_files.table(file, weight_randomization.COLUMNS, key=["loss", "fold", "random_share"])
+    table = csv_files.table(
+        file, weight_randomization.COLUMNS, key=["loss", "fold", "random_share"]
+    )
     caption = (
         f"Correlation of a network's saliency maps with those after so many of its layers, from the last one on, have been made "
         f"random ({dataset}, {table.n_images.max()} images, other noise): a line for each model."
     )
-    figures.draw_by_protocol(settings, protocol, f"randomization_{dataset}", random_figure(settings, table), caption)
+    figures.draw_by_protocol(
+        settings, protocol, f"randomization_{dataset}", random_figure(settings, table), caption
+    )
 
 
 def random_figure(settings, table):
@@ -207,7 +276,11 @@ def random_figure(settings, table):
                 lw=0.9,
                 label=None if name != names[0] else group,
             )
-    axes.set(xlabel="random layers in %, from the last one on", ylabel="correlation with intact maps", ylim=(None, 1))
+    axes.set(
+        xlabel="random layers in %, from the last one on",
+        ylabel="correlation with intact maps",
+        ylim=(None, 1),
+    )
     axes.axhline(0, color="0.5", lw=0.8)
     axes.grid(color="0.9", lw=0.5)
     axes.legend(frameon=False)
@@ -219,7 +292,11 @@ def random_figure(settings, table):
 # ---------------------------------------------------------------------------------------------------------------------
 def _draw_pairs(settings, protocol):
     chosen = explained_pairs.chosen_pairs(settings)
-    stores = [store for store in explained_pairs.stores_of(settings, chosen)[protocol] if store.is_complete()]
+    stores = [
+        store
+        for store in explained_pairs.stores_of(settings, chosen)[protocol]
+        if store.is_complete()
+    ]
     if not stores:
         raise MissingFile(
             f"{settings.results / protocol.name / 'causes' / 'pairs'}: no pairs; run causes/4_explain_pairs.py"
@@ -228,7 +305,10 @@ def _draw_pairs(settings, protocol):
         "Queries and the wrong car that is nearest to each under one of these models: the pixels of both that move the distance "
         "between their embeddings, under each model."
     )
-    networks, maps = [store.of.network for store in stores], [store.read("maps")["maps"] for store in stores]
+    networks, maps = (
+        [store.subject.network for store in stores],
+        [store.read("maps")["maps"] for store in stores],
+    )
     drawn = pairs_figure(chosen[:MOST_PAIRS], networks, maps)
     figures.draw_by_protocol(settings, protocol, "pairs", drawn, caption)
 
@@ -250,7 +330,9 @@ def pairs_figure(chosen, networks, maps):
     """
     width = 1 + len(networks)
     figure, axes = figures.new_figure(
-        len(chosen), 2 * width, figsize=(figures.PAGE, (figures.PAGE / 2 / width + 0.1) * len(chosen) + 0.35)
+        len(chosen),
+        2 * width,
+        figsize=(figures.PAGE, (figures.PAGE / 2 / width + 0.1) * len(chosen) + 0.35),
     )
     for pair, row, of_pair in zip(chosen, axes, zip(*maps)):
         for side, item in enumerate(pair):
@@ -259,6 +341,10 @@ def pairs_figure(chosen, networks, maps):
             first.set_title(f"{('query', 'neighbour')[side]} {item.image_id}", fontsize=5, pad=2)
             for panel, network, both in zip(others, networks, of_pair):
                 figures.show_image(panel, cropped(open_image(item.path), network.crop))
-                panel.imshow(both[side].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY)
-                panel.set_title(SHORT_NAMES.get(network.model.name, network.model.name), fontsize=5, pad=2)
+                panel.imshow(
+                    both[side].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY
+                )
+                panel.set_title(
+                    SHORT_NAMES.get(network.model.name, network.model.name), fontsize=5, pad=2
+                )
     return figure

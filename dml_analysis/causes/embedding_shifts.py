@@ -14,7 +14,13 @@ from dml_analysis.datasets.images import cropped, open_image
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.methods import ALL, counted, groups
-from dml_analysis.metrics.shift_sizes import carried, changed_pixels, interval, movements, rank_correlation
+from dml_analysis.metrics.shift_sizes import (
+    carried,
+    changed_pixels,
+    interval,
+    movements,
+    rank_correlation,
+)
 from dml_analysis.networks.specifications import by_trunk, network_stage, networks_of
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
@@ -63,21 +69,30 @@ def embeddings_stage(settings):
     items, networks = counterfactuals.items_of(scenes_of(settings)), networks_shown(settings)
     make = partial(car_embeddings.make, settings, items)
     jobs = [
-        Job([car_embeddings.store_of(each, items, EMBEDDINGS) for each in group], make) for group in by_trunk(networks)
+        Job([car_embeddings.store_of(each, items, EMBEDDINGS) for each in group], make)
+        for group in by_trunk(networks)
     ]
-    return network_stage("embeddings of scenes", "image", jobs, networks, [items], lambda store: [store.of])
+    return network_stage(
+        "embeddings of scenes", "image", jobs, networks, [items], lambda store: [store.subject]
+    )
 
 
 def maps_stage(settings):
     """The maps of some scenes' first frames, under the networks of the folds that the protocols' tables are about."""
     items = mapped_items(settings)
-    mapped = [each for each in networks_shown(settings) if each.has_maps and saliency_maps.protocols_of_network(each)]
+    mapped = [
+        each
+        for each in networks_shown(settings)
+        if each.has_maps and saliency_maps.protocols_of_network(each)
+    ]
     make = saliency_maps.maker(settings, {COUNTERFACTUALS: items}, 1, mapped)
     jobs = [Job([saliency_maps.store_of(each, protocol, items, SCENES) for protocol in saliency_maps.protocols_of_network(each)], make)
             for each in mapped]  # fmt: skip
     if not jobs:
         return Stage("maps of scenes", "map", [], views(settings))
-    return network_stage("maps of scenes", "map", jobs, mapped, [items], saliency_maps.loads, views=views(settings))
+    return network_stage(
+        "maps of scenes", "map", jobs, mapped, [items], saliency_maps.loads, views=views(settings)
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -88,7 +103,11 @@ def views(settings):
     whole = settings.whole
     some = scenes_of(whole)
     items = counterfactuals.items_of(some)
-    stores = [car_embeddings.store_of(each, items, EMBEDDINGS) for each in networks_shown(whole) if each.is_known()]
+    stores = [
+        car_embeddings.store_of(each, items, EMBEDDINGS)
+        for each in networks_shown(whole)
+        if each.is_known()
+    ]
     return [View(csv_file(settings, protocol), COLUMNS, stores, partial(rows_of, whole, protocol, some))
             for protocol in settings.protocols]  # fmt: skip
 
@@ -97,11 +116,16 @@ def rows_of(settings, protocol, some, stores, columns):
     """A row for each network and property."""
     mapped = mapped_items(settings)
     for store in stores:
-        network = store.of
+        network = store.subject
         moved = moved_by(network, protocol, car_embeddings.read(store))
-        low, high = interval(moved, derived_seed(settings.seed, "scenes"))  # the same draws of scenes for all networks
+        low, high = interval(
+            moved, derived_seed(settings.seed, "scenes")
+        )  # the same draws of scenes for all networks
         carries, n_mapped = np.full((2, len(NAMES)), np.nan), 0
-        if network.has_maps and (kept := saliency_maps.store_of(network, protocol, mapped, SCENES)).is_complete():
+        if (
+            network.has_maps
+            and (kept := saliency_maps.store_of(network, protocol, mapped, SCENES)).is_complete()
+        ):
             carries, n_mapped = carried_by(kept, some[: len(mapped)]), len(mapped)
         for place, name in enumerate(NAMES):
             yield [*network.labels.values(), name, len(some), moved[:, place].mean(), low[place], high[place], n_mapped,
@@ -120,10 +144,15 @@ def moved_by(network, protocol, embedded):
 
 def carried_by(store, some):
     """(2, p): the means over scenes of what movements.carried gives for the maps of these scenes' first frames."""
-    found, crop = [], store.of.network.crop
+    found, crop = [], store.subject.network.crop
     for scene, saliency in zip(some, store.read("maps")["maps"]):
         base = picture(scene.base, crop)
-        found.append([carried(saliency, changed_pixels(base, picture(item, crop))) for item in scene.changed.values()])
+        found.append(
+            [
+                carried(saliency, changed_pixels(base, picture(item, crop)))
+                for item in scene.changed.values()
+            ]
+        )
     return np.nanmean(found, axis=0).T
 
 
@@ -135,7 +164,10 @@ def picture(item, crop):
 def means_of_models(settings, protocol):
     """(movements, NR-Precisions): tables of each model (rows) and property, means over the folds. MissingFile if there are none."""
     moved = csv_files.table(csv_file(settings, protocol), COLUMNS, key=["loss", "fold", "property"])
-    file, hint = property_scores.scores_file(settings, protocol), "run properties/3_score_properties.py first"
+    file, hint = (
+        property_scores.scores_file(settings, protocol),
+        "run properties/3_score_properties.py first",
+    )
     scored = csv_files.table(file, property_scores.COLUMNS, list(property_scores.KEY), hint)
     return [table.pivot_table(value, "loss", "property")[NAMES] for table, value in
             ((moved, "movement"), (scored, "nr_precision"))]  # fmt: skip
@@ -156,7 +188,10 @@ def _rank_rows(models, moved, scored):
     """A row for each model and each group; see means_of_models."""
     both = [model for model in models if model.name in moved.index and model.name in scored.index]
     units = [("model", model.name, model.group, [model.name]) for model in both]
-    units += [("group", ALL, group, [model.name for model in counted(both, group)]) for group in groups(both)]
+    units += [
+        ("group", ALL, group, [model.name for model in counted(both, group)])
+        for group in groups(both)
+    ]
     for unit, name, group, names in units:
         a, b = (table.loc[names].mean() for table in (moved, scored))
         yield [unit, name, group, len(NAMES), *rank_correlation(a, b)]

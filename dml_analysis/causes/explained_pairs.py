@@ -15,7 +15,7 @@ from dml_analysis.networks.specifications import loader, network_stage, networks
 from dml_analysis.properties import car_embeddings
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.saliency_maps import Mapped
-from dml_analysis.seeds import derived_seed, fingerprint
+from dml_analysis.seeds import derived_seed, digest
 from dml_analysis.stages import Job
 from dml_analysis.store import ResultStore
 
@@ -44,7 +44,11 @@ def chosen_pairs(settings):
     Raises InputError if a network has no embeddings.
     """
     items, table = chosen_cars(settings)
-    models, networks, count = table[MODEL].to_numpy(), networks_asked(settings), settings.causes.pairs
+    models, networks, count = (
+        table[MODEL].to_numpy(),
+        networks_asked(settings),
+        settings.causes.pairs,
+    )
     found, used = [], set()
     for place, network in enumerate(networks):
         store = car_embeddings.store_of(network, items)
@@ -61,17 +65,24 @@ def chosen_pairs(settings):
 def store_of(network, protocol, pairs):
     """The maps (2, h, w), of query and neighbour, of each pair."""
     settings = network.settings
-    provenance = saliency_maps.provenance_maps(network, protocol, [item for pair in pairs for item in pair])
-    provenance |= {"pairs": fingerprint([pair.name for pair in pairs])}
+    provenance = saliency_maps.provenance_maps(
+        network, protocol, [item for pair in pairs for item in pair]
+    )
+    provenance |= {"pairs": digest([pair.name for pair in pairs])}
     folder = settings.results / protocol.name / "causes" / "pairs" / network.path
     arrays = {"maps": Array("f2", (2, *network.crop.size), low=0, high=1)}
-    return ResultStore(folder, provenance, [[pair.name for pair in pairs]], arrays, Mapped(network, protocol))
+    return ResultStore(
+        folder, provenance, [[pair.name for pair in pairs]], arrays, Mapped(network, protocol)
+    )
 
 
 def stores_of(settings, pairs):
     """Protocol -> the stores of all networks that are asked."""
     networks = networks_asked(settings)
-    return {protocol: [store_of(each, protocol, pairs) for each in networks] for protocol in settings.protocols}
+    return {
+        protocol: [store_of(each, protocol, pairs) for each in networks]
+        for protocol in settings.protocols
+    }
 
 
 def stage(settings):
@@ -82,14 +93,17 @@ def stage(settings):
             f"settings {settings.name!r}: no network retrieves a wrong car, so there is no pair to explain"
         )
     make = partial(make_maps, pairs, loader(networks))
-    jobs = [Job([store_of(each, protocol, pairs) for protocol in settings.protocols], make) for each in networks]
+    jobs = [
+        Job([store_of(each, protocol, pairs) for protocol in settings.protocols], make)
+        for each in networks
+    ]
     items = [item for pair in pairs for item in pair]
     return network_stage("explained pairs", "pair", jobs, networks, [items], saliency_maps.loads)
 
 
 def make_maps(pairs, load, stores, number, tick):
     """The maps of all pairs under a network, by some protocols; see Job.make."""
-    network, protocols = stores[0].of.network, [store.of.protocol for store in stores]
+    network, protocols = stores[0].subject.network, [store.subject.protocol for store in stores]
     ready, found = load(network.path), []
     for pair in pairs:
         found.append(maps_of_pair(network, ready, pair, protocols))
@@ -102,7 +116,10 @@ def maps_of_pair(network, ready, pair, protocols):
     from dml_analysis.metrics.smoothgrad import saliency_map
 
     gradients = gradients_of(network, ready, pair)
-    return [np.stack([saliency_map(each, protocol.name) for each in gradients]) for protocol in protocols]
+    return [
+        np.stack([saliency_map(each, protocol.name) for each in gradients])
+        for protocol in protocols
+    ]
 
 
 def pair_of_files(query, neighbor):
@@ -129,4 +146,6 @@ def gradients_of(network, ready, pair):
         return pair_gradients(ready.module, *inputs, distance, options.noise_samples, options.noise_sigma, seeds,
                               options.batch_size, normalises(network.model.distance))  # fmt: skip
     except ValueError as error:
-        raise InputError(f"{network.name}: {pair.query.path}: {error}; check the network's weights") from None
+        raise InputError(
+            f"{network.name}: {pair.query.path}: {error}; check the network's weights"
+        ) from None

@@ -35,7 +35,9 @@ def tests_file(settings, protocol, dataset):
 
 def masks_of(items):
     """The mask (H, W) of each item's picture. Raises InputError if one is missing."""
-    return [masks.read(item.path.parent.parent / "masks" / f"{item.path.stem}.png") for item in items]
+    return [
+        masks.read(item.path.parent.parent / "masks" / f"{item.path.stem}.png") for item in items
+    ]
 
 
 def has_masks(settings, dataset):
@@ -49,14 +51,31 @@ def stage(settings):
     settings.check_table_folds()
     with_masks = [dataset for dataset in settings.datasets if has_masks(settings, dataset)]
     if not with_masks:
-        raise InputError(f"settings {settings.name!r}: no dataset has masks; only rendered cars do (data/README.md)")
-    items, views, found = saliency_maps.mapped_items(settings.model_copy(update={"datasets": with_masks})), [], []
-    for dataset, protocol in ((dataset, protocol) for dataset in with_masks for protocol in settings.protocols):
+        raise InputError(
+            f"settings {settings.name!r}: no dataset has masks; only rendered cars do (data/README.md)"
+        )
+    items, views, found = (
+        saliency_maps.mapped_items(settings.model_copy(update={"datasets": with_masks})),
+        [],
+        [],
+    )
+    for dataset, protocol in (
+        (dataset, protocol) for dataset in with_masks for protocol in settings.protocols
+    ):
         stores = saliency_maps.kept(settings.whole, protocol, dataset, items[dataset])
         found += stores
         share = looker(items[dataset])
-        views.append(View(csv_file(settings, protocol, dataset), COLUMNS, stores, partial(rows_of, share)))
-        views.append(View(tests_file(settings, protocol, dataset), TESTS, stores, partial(test_rows, share, settings)))
+        views.append(
+            View(csv_file(settings, protocol, dataset), COLUMNS, stores, partial(rows_of, share))
+        )
+        views.append(
+            View(
+                tests_file(settings, protocol, dataset),
+                TESTS,
+                stores,
+                partial(test_rows, share, settings),
+            )
+        )
     return Stage("locations of maps", "map", [], views, lacking=saliency_maps.lacking(found))
 
 
@@ -66,12 +85,17 @@ def looker(items):
 
     @cache
     def regions(number, crop):
-        return [region_shares(mask, crop) for mask in masks_of(saliency_maps.parts_of(items)[number])]
+        return [
+            region_shares(mask, crop) for mask in masks_of(saliency_maps.parts_of(items)[number])
+        ]
 
     def share(store):
         if store.folder not in found:
-            parts = range(len(store.parts))
-            some = [located(store.get(number)["maps"], regions(number, store.of.network.crop)) for number in parts]
+            parts = range(len(store.chunks))
+            some = [
+                located(store.load(number)["maps"], regions(number, store.subject.network.crop))
+                for number in parts
+            ]
             found[store.folder] = type(some[0])(*map(np.concatenate, zip(*some)))
         return found[store.folder]
 
@@ -81,7 +105,7 @@ def looker(items):
 def rows_of(share, stores, columns):
     """A row for each network and region: means over the images."""
     for store in stores:
-        found, labels = share(store), store.of.network.labels
+        found, labels = share(store), store.subject.network.labels
         means = [np.nanmean(each, axis=0) for each in found]
         for place, region in enumerate(REGIONS):
             n = int(np.isfinite(found.mass[:, place]).sum())
@@ -92,19 +116,28 @@ def test_rows(share, settings, stores, columns):
     """Of every two groups: whether one has more of its maps in a region."""
     found = {}
     for store in stores:
-        found.setdefault(store.of.network.model.name, []).append(share(store))
+        found.setdefault(store.subject.network.model.name, []).append(share(store))
     for measure in ("mass", "highest"):
         # (models, images, regions), a model's folds averaged
-        values = {model: np.mean([getattr(each, measure) for each in some], axis=0) for model, some in found.items()}
+        values = {
+            model: np.mean([getattr(each, measure) for each in some], axis=0)
+            for model, some in found.items()
+        }
         by_group = {
             group: np.array(
-                [values[model.name] for model in counted(settings.whole.models, group) if model.name in values]
+                [
+                    values[model.name]
+                    for model in counted(settings.whole.models, group)
+                    if model.name in values
+                ]
             )
             for group in groups(settings.whole.models)
         }
         for a, b in combinations([name for name, some in by_group.items() if len(some)], 2):
             for place, region in enumerate(REGIONS):
-                yield from _tests(measure, region, a, b, by_group[a][..., place], by_group[b][..., place])
+                yield from _tests(
+                    measure, region, a, b, by_group[a][..., place], by_group[b][..., place]
+                )
 
 
 def _tests(measure, region, a, b, of_a, of_b):
@@ -118,4 +151,15 @@ def _tests(measure, region, a, b, of_a, of_b):
     yield [measure, region, "images", a, b, len(x), len(y), *means, means[0] - means[1], *statistic]
     x, y = (np.nanmean(each, axis=1) for each in (of_a, of_b))
     means = [float(each.mean()) for each in (x, y)]
-    yield [measure, region, "models", a, b, len(x), len(y), *means, means[0] - means[1], *mann_whitney(x, y)]
+    yield [
+        measure,
+        region,
+        "models",
+        a,
+        b,
+        len(x),
+        len(y),
+        *means,
+        means[0] - means[1],
+        *mann_whitney(x, y),
+    ]

@@ -38,14 +38,18 @@ def stage(settings):
 
 def neighbors_of(store, protocol):
     """(n,): the nearest other car of each, under a network, by the protocol's distance."""
-    return nearest(property_scores.coordinates_by(store.of, protocol, car_embeddings.read(store)))
+    return nearest(
+        property_scores.coordinates_by(store.subject, protocol, car_embeddings.read(store))
+    )
 
 
 def rows_of(settings, protocol, codes, stores, columns):
     """A row for each model and property, over its folds, and for each group, over its models' networks."""
     found = {}
     for store in stores:
-        found.setdefault(store.of.model.name, []).append(excesses(neighbors_of(store, protocol), codes, COLUMN))
+        found.setdefault(store.subject.model.name, []).append(
+            excesses(neighbors_of(store, protocol), codes, COLUMN)
+        )
     models = [model for model in settings.models if model.name in found]
     units = [("model", model.name, model.group, [model]) for model in models]
     units += [("group", ALL, group, counted(models, group)) for group in groups(models)]

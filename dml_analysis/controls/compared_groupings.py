@@ -36,14 +36,21 @@ def similarities(settings, protocol):
     """
     dataset = settings.properties.networks
     of_maps = saliency_tables.defined(
-        saliency_tables.similarities(saliency_tables.Subject("", settings, protocol, dataset, "correlation"))
+        saliency_tables.similarities(
+            saliency_tables.Subject("", settings, protocol, dataset, "correlation")
+        )
     )
     by_name = _embeddings(settings)
     hint = "run properties/3_score_properties.py first"
     scored = csv_files.table(
-        property_scores.scores_file(settings, protocol), property_scores.COLUMNS, list(property_scores.KEY), hint
+        property_scores.scores_file(settings, protocol),
+        property_scores.COLUMNS,
+        list(property_scores.KEY),
+        hint,
     )
-    profiles = scored[scored.fold.isin([*settings.folds, ALL_FOLDS])].pivot_table("nr_precision", "loss", "property")
+    profiles = scored[scored.fold.isin([*settings.folds, ALL_FOLDS])].pivot_table(
+        "nr_precision", "loss", "property"
+    )
     models = [model for model in grouped(settings.models) if model.trained
               and (model.name, model.name) in of_maps and model.name in by_name and model.name in profiles.index]  # fmt: skip
     names = [model.name for model in models]
@@ -56,7 +63,9 @@ def similarities(settings, protocol):
     found = {
         "maps": np.array([[of_maps[a, b].mean for b in names] for a in names]),
         "embeddings": _alignment(settings, {name: by_name[name] for name in names}),
-        "properties": groupings.profile_similarity(profiles.loc[names, [each.name for each in PROPERTIES]].to_numpy()),
+        "properties": groupings.profile_similarity(
+            profiles.loc[names, [each.name for each in PROPERTIES]].to_numpy()
+        ),
     }
     return found, models
 
@@ -65,7 +74,7 @@ def _embeddings(settings):
     """Name of a model -> its embeddings (n, d) of the rendered cars, one array for each fold; of those that are whole."""
     found = {}
     for store in car_embeddings.whole_stores(settings, property_scores.cars_of(settings)[0])[0]:
-        found.setdefault(store.of.model.name, []).append(car_embeddings.read(store))
+        found.setdefault(store.subject.model.name, []).append(car_embeddings.read(store))
     return found
 
 
@@ -77,7 +86,9 @@ def _alignment(settings, arrays):
     found, names = np.eye(len(arrays)), list(arrays)
     for a, b in combinations(range(len(arrays)), 2):
         try:
-            values = [groupings.linear_cka(x, y) for x, y in zip(arrays[names[a]], arrays[names[b]])]
+            values = [
+                groupings.linear_cka(x, y) for x, y in zip(arrays[names[a]], arrays[names[b]])
+            ]
         except ValueError as error:
             raise InputError(
                 f"settings {settings.name!r}: embeddings of rendered cars by {names[a]} and {names[b]}: {error}; "
@@ -103,7 +114,9 @@ def _group_rows(settings, found, groups):
     """Of each analysis: are models of a group more alike?"""
     for analysis, matrix in found.items():
         tree = groupings.linkage(matrix)
-        test = groupings.within_between_test(matrix, groups, derived_seed(settings.seed, "groups", analysis))
+        test = groupings.within_between_test(
+            matrix, groups, derived_seed(settings.seed, "groups", analysis)
+        )
         yield [analysis, len(matrix), test.statistic, test.p_value, test.assignments, "yes" if test.exact else "no",
                groupings.cophenetic(tree, matrix), groupings.agreement(tree, groups)]  # fmt: skip
 
@@ -113,7 +126,13 @@ def _mantel_rows(settings, found):
     for a, b in combinations(found, 2):
         for kind in groupings.KINDS:
             seed = derived_seed(settings.seed, "mantel", a, b, kind)
-            yield [a, b, kind, len(found[a]), *groupings.mantel(found[a], found[b], seed, kind=kind)]
+            yield [
+                a,
+                b,
+                kind,
+                len(found[a]),
+                *groupings.mantel(found[a], found[b], seed, kind=kind),
+            ]
 
 
 def show(settings, protocol):
@@ -123,4 +142,8 @@ def show(settings, protocol):
         ("mantel", MANTEL, ["analysis_a", "analysis_b", "kind"]),
     ):
         print(f"protocol {protocol.name}:")
-        print(pd.DataFrame(csv_files.read(file_of(settings, protocol, name), columns, key=key)).to_string(index=False))
+        print(
+            pd.DataFrame(
+                csv_files.read(file_of(settings, protocol, name), columns, key=key)
+            ).to_string(index=False)
+        )

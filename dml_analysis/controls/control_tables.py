@@ -71,33 +71,48 @@ def bounds_shown(folds, corrected):
 def _subjects(settings, form):
     """The rows of the table before its bounds: models or groups."""
     if form is full:
-        return [Subject(SHORT_NAMES.get(each.name, each.name), each.group, [each]) for each in grouped(settings.models)]
+        return [
+            Subject(SHORT_NAMES.get(each.name, each.name), each.group, [each])
+            for each in grouped(settings.models)
+        ]
     return [Subject(each, each, counted(settings.models, each)) for each in groups(settings.models)]
 
 
 def _known(settings, protocol, dataset, corrected):
     """(kind, names of the losses) -> Similarity, averaged over the folds that the protocol's tables use."""
     folds = [*settings.table_folds(protocol), ALL_FOLDS]
-    table = csv_files.read(noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS)
+    table = csv_files.read(
+        noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS
+    )
     table = table[table.fold_a.isin(folds) & table.fold_b.isin(folds)]
     found = {}
     for (kind, *names), rows in table.groupby(["kind", "loss_a", "loss_b"], sort=False):
         mean = rows.corrected.mean() if corrected else fisher_mean(rows.correlation_mean)
         std = np.nan if corrected else rows.correlation_std.mean()
-        found[kind, frozenset(names)] = Similarity(float(mean), float(std), int(rows.n_images.min()))
+        found[kind, frozenset(names)] = Similarity(
+            float(mean), float(std), int(rows.n_images.min())
+        )
     return found
 
 
 def _between(known, a, b):
     """The mean Similarity of two subjects; None if a pair lacks one, "" where there can be none."""
     if a.kind and b.kind:
-        return known.get((TWO_RANDOM, frozenset([noise_ceilings.RANDOM]))) if a.kind == b.kind == RANDOM else ""
+        return (
+            known.get((TWO_RANDOM, frozenset([noise_ceilings.RANDOM])))
+            if a.kind == b.kind == RANDOM
+            else ""
+        )
     kind = a.kind or b.kind or BETWEEN
-    some, others = ([each.name for each in subject.models if not each.embeddings] for subject in (a, b))
+    some, others = (
+        [each.name for each in subject.models if not each.embeddings] for subject in (a, b)
+    )
     if kind == BETWEEN:
         names = [(x, y) for x in some for y in others if x != y]
     else:
-        names = [(name, noise_ceilings.RANDOM if kind == RANDOM else name) for name in some or others]
+        names = [
+            (name, noise_ceilings.RANDOM if kind == RANDOM else name) for name in some or others
+        ]
     if not names:
         return "" if a is b else NO_MAPS
     entries = [known.get((kind, frozenset(pair))) for pair in names]

@@ -13,7 +13,10 @@ from dml_analysis.properties.property_scores import KEY as SCORES_KEY
 from dml_analysis.properties.property_scores import UNITS, observations, scores_file
 
 ALTERNATIVES = ("two-sided", *ONE_SIDED)
-TESTS = ("two-sided", "one-sided")  # of a claim: its one-sided test is that of the side which it names
+TESTS = (
+    "two-sided",
+    "one-sided",
+)  # of a claim: its one-sided test is that of the side which it names
 NEITHER = "neither"  # in the place of the group of which a claim says that it has more
 CORRECTIONS = ("none", "holm")
 LEVELS = (0.01, 0.05)
@@ -39,7 +42,9 @@ def mann_whitney_tests(values_a, values_b):
 
     "greater": the first sample's values tend to be the larger ones. Raises ValueError on an empty sample or NaN.
     """
-    return {alternative: mann_whitney(values_a, values_b, alternative) for alternative in ALTERNATIVES}
+    return {
+        alternative: mann_whitney(values_a, values_b, alternative) for alternative in ALTERNATIVES
+    }
 
 
 def holm(p_values):
@@ -54,7 +59,9 @@ def holm(p_values):
     n_tests = int((~np.isnan(p_values)).sum())
     order = np.argsort(p_values)[:n_tests]  # NaN is sorted to the end
     adjusted = np.full(p_values.shape, np.nan)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(np.arange(n_tests, 0, -1) * p_values[order]))
+    adjusted[order] = np.minimum(
+        1, np.maximum.accumulate(np.arange(n_tests, 0, -1) * p_values[order])
+    )
     return adjusted
 
 
@@ -85,7 +92,9 @@ def rows_of(table, group_a, group_b):
         raise ValueError(f"two rows have the same {', '.join(key)}")
     for group in (group_a, group_b):
         if group not in set(table.type):
-            raise ValueError(f"no model of the group {group!r}; there are {', '.join(dict.fromkeys(table.type))}")
+            raise ValueError(
+                f"no model of the group {group!r}; there are {', '.join(dict.fromkeys(table.type))}"
+            )
     rows = []
     for unit in UNITS if "fold" in table else UNITS[:1]:
         for prop in table.property.unique():
@@ -104,7 +113,10 @@ def _tests(a, b):
     if not len(a) or not len(b):
         return [(alternative, np.nan, np.nan, np.nan) for alternative in ALTERNATIVES]
     found = mann_whitney_tests(a, b)
-    return [(alternative, *test, rank_biserial(test.u, len(a), len(b))) for alternative, test in found.items()]
+    return [
+        (alternative, *test, rank_biserial(test.u, len(a), len(b)))
+        for alternative, test in found.items()
+    ]
 
 
 def claims_held(rows, claims):
@@ -119,14 +131,20 @@ def claims_held(rows, claims):
     """
     groups = rows[["group_a", "group_b"]].drop_duplicates()
     if len(groups) != 1 or set(groups.iloc[0]) != set(claims.group) - {NEITHER}:
-        raise ValueError(f"the claims are about the groups {' and '.join(sorted(set(claims.group) - {NEITHER}))}")
+        raise ValueError(
+            f"the claims are about the groups {' and '.join(sorted(set(claims.group) - {NEITHER}))}"
+        )
     found = []
     for unit in rows.unit.unique():
         tests = rows[rows.unit == unit].set_index(["property", "alternative"])
         for test in TESTS:
             made, p_values, agrees = _made(tests, claims, test, groups.group_a.iloc[0])
-            for correction, level in ((correction, level) for correction in CORRECTIONS for level in LEVELS):
-                for claim, p_value, agreed in zip(made.itertuples(index=False), p_values[correction], agrees):
+            for correction, level in (
+                (correction, level) for correction in CORRECTIONS for level in LEVELS
+            ):
+                for claim, p_value, agreed in zip(
+                    made.itertuples(index=False), p_values[correction], agrees
+                ):
                     held = _held(claim, p_value, agreed, level)
                     found.append((*claim, unit, test, correction, level, p_value, held))
     return pd.DataFrame(found, columns=list(HELD))
@@ -173,13 +191,21 @@ def published_claims():
 def scores_of(settings, protocol):
     """The NR-Precisions of the settings' trained models. Raises MissingFile if their CSV file does not exist."""
     hint = "run properties/3_score_properties.py first"
-    scores = pd.DataFrame(csv_files.read_columns(scores_file(settings, protocol), SCORES, SCORES_KEY, hint=hint))
-    return scores[scores.loss.isin([model.name for model in settings.whole.models if model.trained])]
+    scores = pd.DataFrame(
+        csv_files.read_columns(scores_file(settings, protocol), SCORES, SCORES_KEY, hint=hint)
+    )
+    return scores[
+        scores.loss.isin([model.name for model in settings.whole.models if model.trained])
+    ]
 
 
 def files_of(settings, protocol):
     """(tests, claims) of the run's own scores by a protocol; of the published Table 6 where the protocol is None."""
-    folder = settings.results / protocol.name / "controls" if protocol else settings.results / "published"
+    folder = (
+        settings.results / protocol.name / "controls"
+        if protocol
+        else settings.results / "published"
+    )
     return folder / "group_tests.csv", folder / "claims.csv"
 
 
@@ -214,4 +240,6 @@ def show(settings):
         table = csv_files.read(file, HELD, key=list(HELD_KEY))
         print(f"protocol {protocol.name}:" if protocol else "the published Table 6:")
         for key, some in table.groupby(["unit", "test", "correction", "level"], sort=False):
-            print(f"  {', '.join(map(str, key))}: {(some.held == 'yes').sum()} of {len(some)} claims hold")
+            print(
+                f"  {', '.join(map(str, key))}: {(some.held == 'yes').sum()} of {len(some)} claims hold"
+            )

@@ -48,8 +48,14 @@ def variations_of(settings):
         conditions = [Condition(f"sigma_{sigma:g}_samples_{each}", noise_samples=each, noise_sigma=None if own else sigma)
                       for each in samples]  # fmt: skip
         found += [Variation("sigma and samples", conditions)] if conditions else []
-    found += [Variation("base image", [Condition(f"base_{base.replace(' ', '_')}", base=base)]) for base in BASES[1:]]
-    return [*found, Variation("attribution", [Condition("integrated_gradients", attribution=INTEGRATED)])]
+    found += [
+        Variation("base image", [Condition(f"base_{base.replace(' ', '_')}", base=base)])
+        for base in BASES[1:]
+    ]
+    return [
+        *found,
+        Variation("attribution", [Condition("integrated_gradients", attribution=INTEGRATED)]),
+    ]
 
 
 def csv_file(settings, protocol, dataset):
@@ -66,10 +72,19 @@ def stage(settings):
     if not settings.controls.vary:
         return Stage("varied maps", "map", [])
     dataset, whole, jobs, views = settings.shown_dataset, settings.whole, [], []
-    everything = saliency_maps.mapped_items(settings.model_copy(update={"datasets": [dataset]}))[dataset]
-    items, networks = noise_ceilings.items_of(settings, everything), networks_asked(settings, dataset)
+    everything = saliency_maps.mapped_items(settings.model_copy(update={"datasets": [dataset]}))[
+        dataset
+    ]
+    items, networks = (
+        noise_ceilings.items_of(settings, everything),
+        networks_asked(settings, dataset),
+    )
     if what := saliency_maps.lacking(
-        [saliency_maps.store_of(each, p, everything) for each in networks for p in settings.protocols]
+        [
+            saliency_maps.store_of(each, p, everything)
+            for each in networks
+            for p in settings.protocols
+        ]
     ):
         raise InputError(f"settings {settings.name!r}: {what}")
     make = saliency_maps.maker(settings, {dataset: items}, 1, networks)
@@ -87,16 +102,24 @@ def stage(settings):
                    for condition in variation.conditions for each in known]  # fmt: skip
         noise = [saliency_maps.store_of(each, protocol, items, condition) for condition in noise_ceilings.noise_conditions(settings)
                  for each in known]  # fmt: skip
-        of_all, of_some = (partial(each, whole, everything, items) for each in (rows_of, needed_rows))
+        of_all, of_some = (
+            partial(each, whole, everything, items) for each in (rows_of, needed_rows)
+        )
         views.append(View(csv_file(settings, protocol, dataset), COLUMNS, stores, of_all))
-        views.append(View(needed_file(settings, protocol, dataset), NEEDED, [*stores, *noise], of_some))
-    return network_stage("varied maps", "map", jobs, networks, [items], saliency_maps.loads, views=views)
+        views.append(
+            View(needed_file(settings, protocol, dataset), NEEDED, [*stores, *noise], of_some)
+        )
+    return network_stage(
+        "varied maps", "map", jobs, networks, [items], saliency_maps.loads, views=views
+    )
 
 
 def networks_asked(settings, dataset):
     """The trained networks that have maps, of the first fold that tables are about."""
     found = saliency_maps.networks_of(
-        settings.model_copy(update={"datasets": [dataset], "folds": saliency_maps.first_fold(settings)})
+        settings.model_copy(
+            update={"datasets": [dataset], "folds": saliency_maps.first_fold(settings)}
+        )
     )
     return [each for each in found if each.model.trained]
 
@@ -108,19 +131,26 @@ def rows_of(settings, everything, items, stores, columns):
     """A row for each variation whose maps are whole under all networks, the settings' own way first."""
     by_condition = {}
     for store in stores:
-        by_condition.setdefault(store.of.condition, []).append(store)
+        by_condition.setdefault(store.subject.condition, []).append(store)
     most = max(map(len, by_condition.values()), default=0)
     whole = {condition: some for condition, some in by_condition.items() if len(some) == most}
     if not whole:
         return
     first = next(iter(whole.values()))
     own_maps = [
-        saliency_maps.some_maps(saliency_maps.store_of(each.of.network, each.of.protocol, everything), ids_of(items))
+        saliency_maps.some_maps(
+            saliency_maps.store_of(each.subject.network, each.subject.protocol, everything),
+            ids_of(items),
+        )
         for each in first
     ]
     own = similarity(first, items, own_maps)
     yield _row(settings, "own", OWN, first, own, own, len(items))
-    named = {condition: variation.name for variation in variations_of(settings) for condition in variation.conditions}
+    named = {
+        condition: variation.name
+        for variation in variations_of(settings)
+        for condition in variation.conditions
+    }
     for condition, some in whole.items():
         found = similarity(some, items, [store.read("maps")["maps"] for store in some])
         yield _row(settings, named[condition], condition, some, found, own, len(items))
@@ -128,15 +158,17 @@ def rows_of(settings, everything, items, stores, columns):
 
 def similarity(stores, items, some):
     """(l, l): the correlation of every two networks' maps (n, h, w), mean over the images by Fisher's z."""
-    crops = [store.of.network.crop for store in stores]
+    crops = [store.subject.network.crop for store in stores]
     sizes = [size_of(item.path) for item in items] if len(set(crops)) > 1 else ()
-    r, _ = map_comparisons.compare(some, stores[0].of.protocol.jsd_base, lambda ticks: None, crops, sizes)
+    r, _ = map_comparisons.compare(
+        some, stores[0].subject.protocol.jsd_base, lambda ticks: None, crops, sizes
+    )
     found = fisher_mean(r, axis=0)
     return np.where(np.eye(len(found), dtype=bool), 1, found)
 
 
 def _row(settings, name, condition, stores, found, own, n_images):
-    models = [store.of.network.model for store in stores]
+    models = [store.subject.network.model for store in stores]
     of = [model.group for model in models]
     upper = np.triu_indices(len(of), 1)
     same = np.equal.outer(of, of)[upper]
@@ -165,9 +197,12 @@ def needed_rows(settings, everything, items, stores, columns):
     usual = settings.saliency.noise_samples
     for samples in [usual, *settings.controls.varied_samples]:
         noise = [each for each in stores
-                 if each.of.condition.draw and (each.of.condition.noise_samples or usual) == samples]  # fmt: skip
+                 if each.subject.condition.draw and (each.subject.condition.noise_samples or usual) == samples]  # fmt: skip
         first = _first_maps(settings, everything, items, stores, noise, samples)
-        if not 1 < len(noise) == len(first) or len({each.of.network.crop for each in noise}) > 1:
+        if (
+            not 1 < len(noise) == len(first)
+            or len({each.subject.network.crop for each in noise}) > 1
+        ):
             continue
         ceilings = np.arctanh([pearson(a, b.read("maps")["maps"]) for a, b in zip(first, noise)])
         rows, others = np.triu_indices(len(first), 1)
@@ -188,10 +223,11 @@ def _first_maps(settings, everything, items, stores, noise, samples):
     if samples == settings.saliency.noise_samples:
         return [
             saliency_maps.some_maps(
-                saliency_maps.store_of(each.of.network, each.of.protocol, everything), ids_of(items)
+                saliency_maps.store_of(each.subject.network, each.subject.protocol, everything),
+                ids_of(items),
             )
             for each in noise
         ]
     return [each.read("maps")["maps"] for each in stores
-            if each.of.condition._replace(name="", noise_samples=None) == OWN
-            and each.of.condition.noise_samples == samples]  # fmt: skip
+            if each.subject.condition._replace(name="", noise_samples=None) == OWN
+            and each.subject.condition.noise_samples == samples]  # fmt: skip

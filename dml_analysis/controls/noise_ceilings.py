@@ -50,7 +50,10 @@ def noise_conditions(settings):
     """Other noise, by as many samples as the settings say, and by fewer for whoever asks how many it takes."""
     usual = settings.saliency.noise_samples
     fewer = [each for each in settings.controls.varied_samples if each < usual]
-    return [OTHER_NOISE, *(Condition(f"other_noise_{each}", draw=1, noise_samples=each) for each in fewer)]
+    return [
+        OTHER_NOISE,
+        *(Condition(f"other_noise_{each}", draw=1, noise_samples=each) for each in fewer),
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -72,15 +75,32 @@ def stage(settings):
             protocols = saliency_maps.protocols_of_network(network)
             conditions = noise_conditions(settings)
             jobs.append(
-                Job([saliency_maps.store_of(network, p, items, c) for p in protocols for c in conditions], make)
+                Job(
+                    [
+                        saliency_maps.store_of(network, p, items, c)
+                        for p in protocols
+                        for c in conditions
+                    ],
+                    make,
+                )
             )
         for condition in random_conditions(settings):
             network = drawn_from(networks)
-            jobs.append(Job([saliency_maps.store_of(network, p, items, condition) for p in settings.protocols], make))
+            jobs.append(
+                Job(
+                    [
+                        saliency_maps.store_of(network, p, items, condition)
+                        for p in settings.protocols
+                    ],
+                    make,
+                )
+            )
         mapped, lists = mapped + networks, [*lists, items]
         for protocol in settings.protocols:
             views += views_of(settings.whole, protocol, dataset, everything[dataset])
-    return network_stage("maps of controls", "map", jobs, mapped, lists, saliency_maps.loads, views=views)
+    return network_stage(
+        "maps of controls", "map", jobs, mapped, lists, saliency_maps.loads, views=views
+    )
 
 
 def items_of(settings, everything):
@@ -103,7 +123,9 @@ def drawn_from(networks):
 def views_of(settings, protocol, dataset, everything):
     """bounds_<dataset>.csv and folds_against_losses_<dataset>.csv."""
     items = items_of(settings, everything)
-    networks = [each.of.network for each in saliency_maps.kept(settings, protocol, dataset, everything)]
+    networks = [
+        each.subject.network for each in saliency_maps.kept(settings, protocol, dataset, everything)
+    ]
     stores = [saliency_maps.store_of(each, protocol, items, OTHER_NOISE) for each in networks]
     stores += [
         saliency_maps.store_of(drawn_from(networks), protocol, items, each)
@@ -131,26 +153,35 @@ class Compared(NamedTuple):
 
 def compare(items, everything, stores):
     """The Compared of the run's own maps of these items, and those on stores: under other noise, and of random weights."""
-    protocol, ids = stores[0].of.protocol, ids_of(items)
-    noise = [store for store in stores if store.of.condition == OTHER_NOISE]
-    random = [store for store in stores if store.of.condition != OTHER_NOISE]
+    protocol, ids = stores[0].subject.protocol, ids_of(items)
+    noise = [store for store in stores if store.subject.condition == OTHER_NOISE]
+    random = [store for store in stores if store.subject.condition != OTHER_NOISE]
     own = [
-        saliency_maps.some_maps(saliency_maps.store_of(each.of.network, protocol, everything), ids) for each in noise
+        saliency_maps.some_maps(
+            saliency_maps.store_of(each.subject.network, protocol, everything), ids
+        )
+        for each in noise
     ]
     some, crops = (
         own + [each.read("maps")["maps"] for each in random],
-        [each.of.network.crop for each in noise + random],
+        [each.subject.network.crop for each in noise + random],
     )
     sizes = [size_of(item.path) for item in items] if len(set(crops)) > 1 else ()
     pairs = map_comparisons.compare(some, protocol.jsd_base, lambda ticks: None, crops, sizes)
     again = [each.read("maps")["maps"] for each in noise]
-    ceilings = [[pearson(a, b), jensen_shannon(a, b, protocol.jsd_base)] for a, b in zip(own, again)]
-    return Compared([each.of.network for each in noise] + [None] * len(random), pairs, np.moveaxis(ceilings, 0, 2))
+    ceilings = [
+        [pearson(a, b), jensen_shannon(a, b, protocol.jsd_base)] for a, b in zip(own, again)
+    ]
+    return Compared(
+        [each.subject.network for each in noise] + [None] * len(random),
+        pairs,
+        np.moveaxis(ceilings, 0, 2),
+    )
 
 
 def rows_of(settings, items, everything, stores, columns):
     """A row for each network with itself under other noise, and for each pair: means over the images."""
-    if not any(store.of.condition == OTHER_NOISE for store in stores):
+    if not any(store.subject.condition == OTHER_NOISE for store in stores):
         return
     yield from rows_from(compare(items, everything, stores))
 
@@ -161,11 +192,20 @@ def rows_from(found):
     for place, network in enumerate(found.networks):
         if network:
             factor = corrected(1, ceiling[place], ceiling[place])
-            yield ["other noise", *_labels(network) * 2, *_means(found.ceilings[:, :, place], factor)]
+            yield [
+                "other noise",
+                *_labels(network) * 2,
+                *_means(found.ceilings[:, :, place], factor),
+            ]
     for a, b in combinations(range(len(found.networks)), 2):
         kind = kind_of(found.networks[a], found.networks[b])
         factor = corrected(1, ceiling[a], ceiling[b])
-        yield [kind, *_labels(found.networks[a]), *_labels(found.networks[b]), *_means(found.pairs[:, :, a, b], factor)]
+        yield [
+            kind,
+            *_labels(found.networks[a]),
+            *_labels(found.networks[b]),
+            *_means(found.pairs[:, :, a, b], factor),
+        ]
 
 
 def kind_of(a, b):
@@ -206,7 +246,11 @@ def _named(kind, untrained):
 
 
 def _labels(network):
-    return [network.model.name, network.model.group, network.fold] if network else [RANDOM, RANDOM, ALL_FOLDS]
+    return (
+        [network.model.name, network.model.group, network.fold]
+        if network
+        else [RANDOM, RANDOM, ALL_FOLDS]
+    )
 
 
 def _means(values, factor):
@@ -225,9 +269,11 @@ def _means(values, factor):
 
 def answer_of(settings, items, everything, stores, columns):
     """The row of folds_against_losses_<dataset>.csv; none where there is one fold, or one trained loss."""
-    if not any(store.of.condition == OTHER_NOISE for store in stores):
+    if not any(store.subject.condition == OTHER_NOISE for store in stores):
         return
-    if answer := answer_from(compare(items, everything, stores), derived_seed(settings.seed, "matching losses")):
+    if answer := answer_from(
+        compare(items, everything, stores), derived_seed(settings.seed, "matching losses")
+    ):
         yield answer
 
 
@@ -237,7 +283,9 @@ def answer_from(found, seed):
     Networks of one fold have seen the same images, so only pairs over folds are compared with each other. Trained models alone.
     """
     places = {
-        (each.model.name, each.fold): place for place, each in enumerate(found.networks) if each and each.model.trained
+        (each.model.name, each.fold): place
+        for place, each in enumerate(found.networks)
+        if each and each.model.trained
     }
     folds = list(dict.fromkeys(fold for _, fold in places if fold != ALL_FOLDS))
     losses = dict.fromkeys(name for name, _ in places)
@@ -248,5 +296,14 @@ def answer_from(found, seed):
                   for f, g in combinations(folds, 2)], axis=1)  # fmt: skip
     trained = list(places.values())
     random = [place for place, each in enumerate(found.networks) if each is None]
-    floor = fisher_mean(found.pairs[0][:, trained][:, :, random], axis=0).mean() if random else np.nan
-    return [len(names), len(folds), r.shape[0], *matching(r, seed), np.nanmean(found.ceiling[trained]), floor]
+    floor = (
+        fisher_mean(found.pairs[0][:, trained][:, :, random], axis=0).mean() if random else np.nan
+    )
+    return [
+        len(names),
+        len(folds),
+        r.shape[0],
+        *matching(r, seed),
+        np.nanmean(found.ceiling[trained]),
+        floor,
+    ]

@@ -30,7 +30,13 @@ INTERVALS = {"loss": str, "type": str, "property": PROPERTY, "n_images": int, "n
              "low": float, "high": float, "low_folds": float, "high_folds": float}  # fmt: skip
 DIFFERENCES = {"property": PROPERTY, "n_images": int, "queries": int, "folds": int, "n_pairs": int, "least": float,
                "told_apart": SHARE}  # fmt: skip
-ORDERS = {"loss": str, "type": str, "n_images": int, "n_all": int, "order_as_all": csv_files.between(-1, 1)}
+ORDERS = {
+    "loss": str,
+    "type": str,
+    "n_images": int,
+    "n_all": int,
+    "order_as_all": csv_files.between(-1, 1),
+}
 PARTS = (64, 16, 4)  # of all images so many times fewer,
 FEWEST = 100  # but not fewer than these
 
@@ -42,30 +48,59 @@ def file_of(settings, protocol, name):
 
 def scores_store(scored, items):
     """The z-score (k,) of every query, from the store of a network's scores; a row for each image."""
-    settings = scored.of.network.settings
-    folder = settings.results / scored.of.protocol.name / "controls" / "query_scores" / scored.of.network.path
+    settings = scored.subject.network.settings
+    folder = (
+        settings.results
+        / scored.subject.protocol.name
+        / "controls"
+        / "query_scores"
+        / scored.subject.network.path
+    )
     arrays = {"scores": Array("f4", (len(NAMES),), finite=False)}
-    return ResultStore(folder, {"scores": scored.fingerprint}, [ids_of(items)], arrays, scored.of, scored.labels)
+    return ResultStore(
+        folder, {"scores": scored.digest}, [ids_of(items)], arrays, scored.subject, scored.labels
+    )
 
 
 def null_store(scored):
     """What permuted labels give, from the store of a network's scores; a row for each property."""
-    settings, permutations = scored.of.network.settings, scored.of.network.settings.controls.permutations
-    folder = settings.results / scored.of.protocol.name / "controls" / "nulls" / scored.of.network.path
-    provenance = {"scores": scored.fingerprint, "permutations": permutations, **unlike_defaults(settings, "seed")}
+    settings, permutations = (
+        scored.subject.network.settings,
+        scored.subject.network.settings.controls.permutations,
+    )
+    folder = (
+        settings.results
+        / scored.subject.protocol.name
+        / "controls"
+        / "nulls"
+        / scored.subject.network.path
+    )
+    provenance = {
+        "scores": scored.digest,
+        "permutations": permutations,
+        **unlike_defaults(settings, "seed"),
+    }
     labels = scored.labels | {"permutations": permutations}
     arrays = dict.fromkeys(NULL, Array("f8", finite=False)) | {"n_images": Array("i8")}
-    return ResultStore(folder, provenance, [NAMES], arrays, scored.of, labels)
+    return ResultStore(folder, provenance, [NAMES], arrays, scored.subject, labels)
 
 
 def order_store(scored, n):
     """NR-Precision (k,) among fewer images, evenly spaced over all; a row for each number of images, all of them last."""
-    settings = scored.of.network.settings
-    folder = settings.results / scored.of.protocol.name / "controls" / "orders" / scored.of.network.path
+    settings = scored.subject.network.settings
+    folder = (
+        settings.results
+        / scored.subject.protocol.name
+        / "controls"
+        / "orders"
+        / scored.subject.network.path
+    )
     numbers = sorted({min(n, max(FEWEST, n // part)) for part in PARTS} | {n})
     arrays = {"nr_precision": Array("f8", (len(NAMES),), finite=False)}
     parts = [[str(number)] for number in numbers]
-    return ResultStore(folder, {"scores": scored.fingerprint}, parts, arrays, scored.of, scored.labels)
+    return ResultStore(
+        folder, {"scores": scored.digest}, parts, arrays, scored.subject, scored.labels
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -76,7 +111,7 @@ def stage(settings):
     (items, codes), jobs = property_scores.cars_of(settings), []
     sources, lacking = car_embeddings.whole_stores(settings, items)
     for embedded, protocol in product(sources, settings.protocols):
-        scored = property_scores.store_of(embedded.of, protocol, embedded, codes)
+        scored = property_scores.store_of(embedded.subject, protocol, embedded, codes)
         jobs += [
             Job([scores_store(scored, items)], partial(make_scores, embedded, codes)),
             Job([null_store(scored)], partial(make_null, embedded, codes)),
@@ -88,7 +123,7 @@ def stage(settings):
 def make_scores(embedded, codes, stores, number, tick):
     """The z-scores of all queries of a network; see Job.make."""
     (store,) = stores
-    coordinates, cap = subject(embedded, store.of)
+    coordinates, cap = subject(embedded, store.subject)
     found = permutation_null.query_scores(coordinates, codes, cap)
     tick(len(codes))
     return [{"scores": found}]
@@ -96,11 +131,13 @@ def make_scores(embedded, codes, stores, number, tick):
 
 def make_null(embedded, codes, stores, number, tick):
     """The null of every property, for a network; see Job.make."""
-    (store,), (network, protocol) = stores, stores[0].of
-    coordinates, cap = subject(embedded, store.of)
-    observed = property_scores.score(car_embeddings.read(embedded), codes, store.of)
+    (store,), (network, protocol) = stores, stores[0].subject
+    coordinates, cap = subject(embedded, store.subject)
+    observed = property_scores.score(car_embeddings.read(embedded), codes, store.subject)
     seed = derived_seed(network.settings.seed, "null", protocol.name, *network.path.parts)
-    null = permutation_null.permutation_null(coordinates, codes, network.settings.controls.permutations, seed, cap)
+    null = permutation_null.permutation_null(
+        coordinates, codes, network.settings.controls.permutations, seed, cap
+    )
     found = {"n_images": [len(codes)] * len(NAMES)}
     for name, prefix, observations, permuted in [("r_precision", "r_", observed.r_precision, null.r_precision),
                                                  ("nr_precision", "", observed.nr_precision, null.nr_precision)]:  # fmt: skip
@@ -114,15 +151,19 @@ def make_null(embedded, codes, stores, number, tick):
 def make_orders(embedded, codes, stores, number, tick):
     """The NR-Precision of a network among some images; see Job.make."""
     (store,) = stores
-    chosen = evenly_spaced(range(len(codes)), int(store.parts[number][0]))
-    found = property_scores.score(car_embeddings.read(embedded)[chosen], codes[chosen], store.of)
+    chosen = evenly_spaced(range(len(codes)), int(store.chunks[number][0]))
+    found = property_scores.score(
+        car_embeddings.read(embedded)[chosen], codes[chosen], store.subject
+    )
     tick(1)
     return [{"nr_precision": [found.nr_precision]}]
 
 
 def subject(embedded, scored):
     """(coordinates (n, d), the cap on R) by which what is Scored is scored."""
-    return property_scores.coordinates_by(*scored, car_embeddings.read(embedded)), scored.protocol.max_neighbors
+    return property_scores.coordinates_by(
+        *scored, car_embeddings.read(embedded)
+    ), scored.protocol.max_neighbors
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -135,7 +176,8 @@ def views(settings):
     known = [each for each in car_embeddings.embedding_networks(whole) if each.is_known()]
     for protocol in settings.protocols:
         scored = [
-            property_scores.store_of(each, protocol, car_embeddings.store_of(each, items), codes) for each in known
+            property_scores.store_of(each, protocol, car_embeddings.store_of(each, items), codes)
+            for each in known
         ]
         queries = [scores_store(each, items) for each in scored]
         found += [View(file_of(settings, protocol, "nulls"), NULLS, [null_store(each) for each in scored]),
@@ -150,7 +192,7 @@ def by_model(stores):
     """Name of a model -> its stores, one for each fold."""
     found = {}
     for store in stores:
-        found.setdefault(store.of.network.model.name, []).append(store)
+        found.setdefault(store.subject.network.model.name, []).append(store)
     return found
 
 
@@ -161,7 +203,9 @@ def read(some):
 
 def interval_rows(settings, stores, columns):
     """A row for each model and property: the mean over its folds, with intervals over queries, and over queries and folds."""
-    seed = derived_seed(settings.seed, "bootstrap of queries")  # the same draws for all models, which are compared
+    seed = derived_seed(
+        settings.seed, "bootstrap of queries"
+    )  # the same draws for all models, which are compared
     for name, some in by_model(stores).items():
         found = read(some)
         intervals = [permutation_null.bootstrap(found, seed, over=over) if over == "queries" or len(some) > 1 else
@@ -169,7 +213,15 @@ def interval_rows(settings, stores, columns):
         means = np.nanmean(found, axis=1).mean(axis=0)
         for place, prop in enumerate(NAMES):
             of_property = [bound for each in intervals for bound in each[place]]
-            yield [name, some[0].labels["type"], prop, found.shape[1], len(some), means[place], *of_property]
+            yield [
+                name,
+                some[0].labels["type"],
+                prop,
+                found.shape[1],
+                len(some),
+                means[place],
+                *of_property,
+            ]
 
 
 def difference_rows(stores, columns):
@@ -178,7 +230,9 @@ def difference_rows(stores, columns):
     least: the median over all pairs of models; told_apart: the share of pairs whose difference, as it is here, is at least that.
     The variance over folds is the mean of all pairs', as two folds say little of one.
     """
-    models = [read(some) for some in by_model(stores).values() if some[0].of.network.model.trained]
+    models = [
+        read(some) for some in by_model(stores).values() if some[0].subject.network.model.trained
+    ]
     if len(models) < 2 or len({len(each) for each in models}) > 1:
         return
     pairs = [a - b for a, b in combinations(models, 2)]
@@ -191,7 +245,15 @@ def difference_rows(stores, columns):
             least = sample_size.least_difference(of_queries, of_folds, queries, count)
             for place, prop in enumerate(NAMES):
                 column = least[:, place]
-                yield [prop, n, queries, count, len(pairs), np.median(column), (found[:, place] >= column).mean()]
+                yield [
+                    prop,
+                    n,
+                    queries,
+                    count,
+                    len(pairs),
+                    np.median(column),
+                    (found[:, place] >= column).mean(),
+                ]
 
 
 def order_rows(stores, columns):
@@ -202,5 +264,15 @@ def order_rows(stores, columns):
         )  # (numbers, k), all images last
         numbers = some[0].rows
         for number, row in zip(numbers[:-1], found):
-            order = scipy.stats.spearmanr(row, found[-1]).statistic if np.isfinite([row, found[-1]]).all() else np.nan
-            yield [some[0].labels["loss"], some[0].labels["type"], int(number), int(numbers[-1]), order]
+            order = (
+                scipy.stats.spearmanr(row, found[-1]).statistic
+                if np.isfinite([row, found[-1]]).all()
+                else np.nan
+            )
+            yield [
+                some[0].labels["loss"],
+                some[0].labels["type"],
+                int(number),
+                int(numbers[-1]),
+                order,
+            ]

@@ -69,7 +69,9 @@ def matlab(file: Path, field: str, classes: int | None) -> list[tuple[str, int]]
         fields = getattr(annotations, "dtype", np.dtype(float)).names or ()
         for name in (field, "class"):
             if name not in fields and name == "class" and file.name == "cars_test_annos.mat":
-                raise MissingFile(f"{file}: has no field {name!r}; put cars_test_annos_withlabels.mat next to it")
+                raise MissingFile(
+                    f"{file}: has no field {name!r}; put cars_test_annos_withlabels.mat next to it"
+                )
             if name not in fields:
                 raise ValueError(f"has no field {name!r} in `annotations`")
         label_of = class_of(classes)
@@ -119,5 +121,7 @@ def table(file: Path, classes: int | None) -> list[tuple[str, int]]:
     """
     columns = {"path": image_name, "class_id": class_of(classes)}
     what = "a list of images with class_id and path"
-    values = csv_files.read_columns(file, columns, others=True, delimiter=" ", what=what, hint=AGAIN)
+    values = csv_files.read_columns(
+        file, columns, others=True, delimiter=" ", what=what, hint=AGAIN
+    )
     return list(zip(*values.values()))

@@ -50,7 +50,10 @@ def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
                     f"{file}: frame {row + 1} should differ from frame {start + 1} "
                     f"in {name} alone, but differs in {', '.join(differences) or 'nothing'}; {HINT}"
                 )
-    sets = [Scene(items[start], dict(zip(names, items[start + 1 : start + FRAMES_OF_A_SCENE]))) for start in starts]
+    sets = [
+        Scene(items[start], dict(zip(names, items[start + 1 : start + FRAMES_OF_A_SCENE])))
+        for start in starts
+    ]
     return sets[:count]
 
 

@@ -33,7 +33,9 @@ def read(file: Path, image_ids: Sequence[str] | None = None) -> Float32[np.ndarr
     is_invalid = ~np.isfinite(selected).all(axis=1)
     if is_invalid.any():
         image_id = requested[int(is_invalid.argmax())]
-        raise InputError(f"{file}: the embedding of image {image_id!r} has NaN or infinite values; compute it again")
+        raise InputError(
+            f"{file}: the embedding of image {image_id!r} has NaN or infinite values; compute it again"
+        )
     return selected
 
 

@@ -15,19 +15,19 @@ from dml_analysis.blocks import Block, checked, text
 from dml_analysis.datasets.images import open_image
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import atomic_files
-from dml_analysis.seeds import fingerprint
+from dml_analysis.seeds import digest
 
 HINT = "compare the folder with data/README.md"
 AT_ONCE = 1000  # images
 LISTS = 256  # of images, that a process remembers
-Fingerprint = Annotated[str, text("[0-9a-f]{16}", "16 hexadecimal digits, or delete this file")]
+Digest = Annotated[str, text("[0-9a-f]{16}", "16 hexadecimal digits, or delete this file")]
 
 
 class Entry(Block):
     """What images.json says of a list of images."""
 
-    state: Fingerprint
-    content: Fingerprint
+    state: Digest
+    content: Digest
 
 
 def described(settings, items):
@@ -41,7 +41,9 @@ def described(settings, items):
 def keep(settings, lists):
     """Write what is known of these lists of items to images.json, beside that of others."""
     file = _file(settings)
-    atomic_files.add_to_record(file, {_key(items): _entry(file, tuple(items))[1] for items in lists})
+    atomic_files.add_to_record(
+        file, {_key(items): _entry(file, tuple(items))[1] for items in lists}
+    )
 
 
 @lru_cache(maxsize=LISTS)
@@ -49,28 +51,35 @@ def _entry(file, items):
     """(description, what images.json is to say) of a list of items."""
     known = checked(dict[str, Entry], atomic_files.read_record(file), f"{file}: ").get(_key(items))
     try:
-        state = fingerprint([(status.st_size, status.st_mtime_ns) for status in (os.stat(item.path) for item in items)])
+        state = digest(
+            [
+                (status.st_size, status.st_mtime_ns)
+                for status in (os.stat(item.path) for item in items)
+            ]
+        )
     except OSError as error:
         if known is None:
             raise MissingFile(f"{error.filename}: image is missing; {HINT}") from None
         state = known.state
     content = known.content if known and known.state == state else _content(items, state)
-    return f"{len(items)} ({fingerprint([_key(items), content])})", {"state": state, "content": content}
+    return f"{len(items)} ({digest([_key(items), content])})", {"state": state, "content": content}
 
 
 @lru_cache(maxsize=LISTS)
 def _content(items, state):
     """Of all files together, which are in this state. Raises InputError on one that is no readable image: results would be made of it, in part."""
-    digest = hashlib.sha256()
+    sha = hashlib.sha256()
     with (
         tqdm(total=len(items), desc="reading images", unit="image", leave=False) as bar,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        for start in range(0, len(items), AT_ONCE):  # a broken one ends it before all others are read
+        for start in range(
+            0, len(items), AT_ONCE
+        ):  # a broken one ends it before all others are read
             for each in pool.map(_content_of, items[start : start + AT_ONCE]):
-                digest.update(each)
+                sha.update(each)
                 bar.update()
-    return digest.hexdigest()[:16]
+    return sha.hexdigest()[:16]
 
 
 def _content_of(item):
@@ -80,7 +89,7 @@ def _content_of(item):
 
 
 def _key(items):
-    return fingerprint([item.image_id for item in items])
+    return digest([item.image_id for item in items])
 
 
 def _file(settings):

@@ -54,12 +54,19 @@ def rows_of(settings: "Settings", dataset: str) -> Iterator[tuple]:
     """
     test = set(readers.load_items(settings, dataset, "test"))
     validation = [set(readers.load_items(settings, dataset, "validation", fold)) for fold in FOLDS]
-    remaining = [item for split in ("train", "validation") for item in readers.load_items(settings, dataset, split, 0)]
+    remaining = [
+        item
+        for split in ("train", "validation")
+        for item in readers.load_items(settings, dataset, split, 0)
+    ]
     evaluated = test if dataset in settings.datasets else set()
     is_cars = dataset == readers.CARS
     embedded = set(readers.ids_of(readers.chosen_cars(settings)[0])) if is_cars else set()
     for item in sorted([*test, *remaining], key=lambda item: (item.label, item.image_id)):
-        splits = ["test" if item in test else "validation" if item in held_out else "train" for held_out in validation]
+        splits = [
+            "test" if item in test else "validation" if item in held_out else "train"
+            for held_out in validation
+        ]
         needed = item in evaluated or item.image_id in embedded
         path = item.path.relative_to(ROOT) if item.path.is_relative_to(ROOT) else item.path
         yield item.image_id, path.as_posix(), item.label, *splits, "yes" if needed else "no"

@@ -79,7 +79,9 @@ MARKS = {
 }
 
 
-def load_items(settings: "Settings", dataset: str, split: str, fold: int | None = None) -> list[Item]:
+def load_items(
+    settings: "Settings", dataset: str, split: str, fold: int | None = None
+) -> list[Item]:
     """Return the images of a dataset's "test" split, or of a fold's "train" or "validation" split.
 
     Their order is fixed. With `allow_partial` counts are not checked, and entries without an image
@@ -100,10 +102,14 @@ def load_items(settings: "Settings", dataset: str, split: str, fold: int | None 
         "validation": lambda label: label in held_out,
         "train": lambda label: label not in held_out,
     }[split]
-    return [item for item in items if item.label < rule.training_classes and is_in_split(item.label)]
+    return [
+        item for item in items if item.label < rule.training_classes and is_in_split(item.label)
+    ]
 
 
-def some_items(settings: "Settings", dataset: str, split: str, fold: int | None = None) -> list[Item]:
+def some_items(
+    settings: "Settings", dataset: str, split: str, fold: int | None = None
+) -> list[Item]:
     """Return load_items, of which there must be at least one. Raise InputError if there is none."""
     items = load_items(settings, dataset, split, fold)
     if not items:
@@ -149,7 +155,9 @@ def _listed(folder: Path, dataset: str, rule: Split, allow_partial: bool) -> tup
         return tuple(items)
     available = tuple(item for item in items if item.path.is_file())
     if not available:
-        raise InputError(f"{folder}: none of the {len(items)} images of {dataset} exists; fetch them {SEE}")
+        raise InputError(
+            f"{folder}: none of the {len(items)} images of {dataset} exists; fetch them {SEE}"
+        )
     return available
 
 
@@ -162,10 +170,18 @@ def _check_counts(folder: Path, dataset: str, items: list[Item], rule: Split) ->
     test_images = sum(item.label >= rule.first_test_class for item in items)
     hint = "fetch its annotations again, or give --allow-partial"
     if len(items) != rule.images:
-        raise InputError(f"{folder}: {len(items)} images listed, but {dataset} has {rule.images}; {hint}")
+        raise InputError(
+            f"{folder}: {len(items)} images listed, but {dataset} has {rule.images}; {hint}"
+        )
     if missing_labels or len(labels) != rule.classes:
-        problem = f"class {missing_labels[0] + 1} has no image" if missing_labels else f"{len(labels)} classes listed"
-        raise InputError(f"{folder}: {problem}, but {dataset} has classes 1 to {rule.classes}; {hint}")
+        problem = (
+            f"class {missing_labels[0] + 1} has no image"
+            if missing_labels
+            else f"{len(labels)} classes listed"
+        )
+        raise InputError(
+            f"{folder}: {problem}, but {dataset} has classes 1 to {rule.classes}; {hint}"
+        )
     if test_images != rule.test_images:
         raise InputError(
             f"{folder}: {test_images} images of test classes, but {dataset} has {rule.test_images}; {hint}"
@@ -190,7 +206,11 @@ def found(folder: Path | str, dataset: str) -> Path:
         if holders:
             return holders[0]
         level = sorted(
-            Path(entry) for path in level if path.is_dir() for entry in os.scandir(path) if os.path.isdir(entry)
+            Path(entry)
+            for path in level
+            if path.is_dir()
+            for entry in os.scandir(path)
+            if os.path.isdir(entry)
         )
     return folder
 
@@ -238,7 +258,9 @@ def _cars196(folder: Path, classes: int | None) -> list[Item]:
         return _items(folder, annotations.matlab(single_file, "relative_im_path", classes))
     train = folder / "devkit" / "cars_train_annos.mat"
     if not train.is_file():
-        raise MissingFile(f"{train}: missing; cars_train/ needs it, and car_ims/ needs cars_annos.mat {SEE}")
+        raise MissingFile(
+            f"{train}: missing; cars_train/ needs it, and car_ims/ needs cars_annos.mat {SEE}"
+        )
     test = folder / "devkit" / "cars_test_annos_withlabels.mat"
     test = test if test.is_file() else folder / "devkit" / "cars_test_annos.mat"
     items = []
@@ -251,7 +273,9 @@ def _cars196(folder: Path, classes: int | None) -> list[Item]:
 
 def _cub200(folder: Path, classes: int | None) -> list[Item]:
     """Return the images of CUB200."""
-    entries = annotations.numbered(folder / "images.txt", folder / "image_class_labels.txt", classes)
+    entries = annotations.numbered(
+        folder / "images.txt", folder / "image_class_labels.txt", classes
+    )
     return _items(folder / "images", entries)
 
 
@@ -285,7 +309,9 @@ def _class_folders(folder: Path | str) -> list[Path]:
         raise MissingFile(
             f"{folder}: missing; a dataset of your own is a folder with a sub-folder for each class {SEE}"
         )
-    return sorted(path for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(
+        path for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")
+    )
 
 
 def _in_folders(folder: Path, classes: int | None) -> list[Item]:
@@ -347,7 +373,9 @@ def car_properties(settings: "Settings", dataset: str = CARS) -> list[Property]:
     rows = csv_files.read_rows(file, columns, key=["property"], others=True, what=what, hint=hint)
     declared = {row["property"]: row["values"] for row in rows}
     with refused(file, what, hint):
-        return [prop._replace(values=_values_of(prop, declared.get(prop.name))) for prop in PROPERTIES]
+        return [
+            prop._replace(values=_values_of(prop, declared.get(prop.name))) for prop in PROPERTIES
+        ]
 
 
 def _separated(text: str) -> list[str]:
@@ -370,11 +398,15 @@ def _values_of(prop: Property, declared: list[str] | None) -> tuple[Any, ...]:
     values: Sequence[Any]
     values = declared if prop.name == MODEL else [_number(text) for text in declared]
     if len(set(values)) < len(values) or "" in values:
-        raise ValueError(f"{prop.name}: {'|'.join(declared)!r} is not a list of distinct values separated by |")
+        raise ValueError(
+            f"{prop.name}: {'|'.join(declared)!r} is not a list of distinct values separated by |"
+        )
     return tuple(values)
 
 
-def rendered_cars(settings: "Settings", dataset: str = CARS) -> tuple[tuple[Item, ...], pd.DataFrame]:
+def rendered_cars(
+    settings: "Settings", dataset: str = CARS
+) -> tuple[tuple[Item, ...], pd.DataFrame]:
     """Return rendered cars and a table with one row per car, its columns Table 5's properties.
 
     Their folder contains samples.csv and images/. The authors' archive, which has both in a folder
@@ -439,7 +471,9 @@ def _car_images(folder: Path) -> dict[str, Path]:
     frames = [path.stem.lstrip("0") or "0" for path in files]
     images = dict(zip(frames, files))
     if len(images) < len(files):
-        first, second = next((images[frame], file) for frame, file in zip(frames, files) if images[frame] != file)
+        first, second = next(
+            (images[frame], file) for frame, file in zip(frames, files) if images[frame] != file
+        )
         raise InputError(f"{folder}: {second.name} and {first.name} show the same frame; keep one")
     return images
 

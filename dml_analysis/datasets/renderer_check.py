@@ -69,7 +69,9 @@ def file_of(folder: Path, kind: str, frame: int) -> Path:
     """
     file = folder / kind / f"{frame}.png"
     if not file.is_file():
-        raise InputError(f"{file}: missing; run data/2_render_cars.py --variations --output {folder}")
+        raise InputError(
+            f"{file}: missing; run data/2_render_cars.py --variations --output {folder}"
+        )
     return file
 
 

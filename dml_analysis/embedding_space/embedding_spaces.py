@@ -15,7 +15,13 @@ from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import ZeroEmbedding
 from dml_analysis.metrics.embedding_measures import ARRAYS, COLUMNS, measured
 from dml_analysis.metrics.geometry import ZeroMean
-from dml_analysis.networks.specifications import ALL_FOLDS, by_trunk, network_stage, networks_of, no_direction
+from dml_analysis.networks.specifications import (
+    ALL_FOLDS,
+    by_trunk,
+    network_stage,
+    networks_of,
+    no_direction,
+)
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, Stage, View
 from dml_analysis.store import ResultStore
@@ -65,7 +71,9 @@ def _spaces(settings, dataset):
     networks = [network for network in networks if network.has_maps]
     for fold in dict.fromkeys(network.fold for network in networks):
         parts, number = (("train", "validation"), 0) if fold == ALL_FOLDS else (("train",), fold)
-        items = [item for part in parts for item in readers.some_items(settings, dataset, part, number)]
+        items = [
+            item for part in parts for item in readers.some_items(settings, dataset, part, number)
+        ]
         yield "train", items, [network for network in networks if network.fold == fold]
 
 
@@ -91,18 +99,18 @@ def stage(settings):
     ]  # fmt: skip
     networks = {network.path: network for _, _, some in spaces for network in some}
     return network_stage("embedding spaces", "image", jobs, networks.values(), [items for _, items, _ in spaces],
-                         lambda store: [store.of], views=views(settings))  # fmt: skip
+                         lambda store: [store.subject], views=views(settings))  # fmt: skip
 
 
 def make(items, stores, number, tick):
     """The measures of networks that share a trunk; see Job.make."""
     from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
 
-    wanted = [(store.of, True) for store in stores]
-    arrays = embedded(wanted, items, stores[0].of.settings.properties.batch_size, tick)
+    wanted = [(store.subject, True) for store in stores]
+    arrays = embedded(wanted, items, stores[0].subject.settings.properties.batch_size, tick)
     found = []
     for store, array in zip(stores, arrays):
-        network, part = store.of, store.labels["part"]
+        network, part = store.subject, store.labels["part"]
         seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
         values = _measures(array, items, seed, f"{network.name}, {part} images")
         if not isinstance(values, InputError):
@@ -141,17 +149,34 @@ def file_of_looks(settings, dataset):
 
 def look_stores(settings, dataset):
     """The measures of every look of the runs whose networks were taken, a row for each part of the images."""
-    log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
+    log = csv_files.read(
+        looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"]
+    )
     stores = []
-    for run_store in training_runs.chosen_stores(settings.model_copy(update={"datasets": [dataset]})):
-        run, parts = run_store.of, training_runs.parts_of(run_store.of.network)
+    for run_store in training_runs.chosen_stores(
+        settings.model_copy(update={"datasets": [dataset]})
+    ):
+        run, parts = run_store.subject, training_runs.parts_of(run_store.subject.network)
         network = run.network
-        of_run = (log.loss == network.model.name) & (log.fold == network.fold) & (log.learning_rate == run.rate)
+        of_run = (
+            (log.loss == network.model.name)
+            & (log.fold == network.fold)
+            & (log.learning_rate == run.rate)
+        )
         for iteration in log[of_run].iteration:
             kept = training_runs.looks_store(run_store, int(iteration), parts)
-            classes = {f"{part} classes": described([item.label for item in items]) for part, items in parts.items()}
-            at = folder(settings) / "looks" / network.path / f"rate{run.rate:g}" / f"iteration{iteration}"
-            stores.append(ResultStore(at, {"embeddings": kept.fingerprint, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
+            classes = {
+                f"{part} classes": described([item.label for item in items])
+                for part, items in parts.items()
+            }
+            at = (
+                folder(settings)
+                / "looks"
+                / network.path
+                / f"rate{run.rate:g}"
+                / f"iteration{iteration}"
+            )
+            stores.append(ResultStore(at, {"embeddings": kept.digest, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
                                  Look(run, int(iteration), kept), run.labels | {"iteration": int(iteration)}))  # fmt: skip
     return stores
 
@@ -165,20 +190,26 @@ def looks_stage(settings):
     if not keeps_looks(settings):
         return Stage("looks at trainings", "look", [])
     stores = [store for dataset in settings.datasets for store in look_stores(settings, dataset)]
-    jobs = [Job([store], make_look) for store in stores if store.of.kept.is_complete()]
-    lacking = [store for store in stores if not store.of.kept.is_complete()]
-    what = f"no embeddings of {len(lacking)} looks, the first is {lacking[0].of.kept.folder}" if lacking else ""
+    jobs = [Job([store], make_look) for store in stores if store.subject.kept.is_complete()]
+    lacking = [store for store in stores if not store.subject.kept.is_complete()]
+    what = (
+        f"no embeddings of {len(lacking)} looks, the first is {lacking[0].subject.kept.folder}"
+        if lacking
+        else ""
+    )
     return Stage("looks at trainings", "look", jobs, look_views(settings), lacking=what)
 
 
 def make_look(stores, number, tick):
     """The measures of a look; see Job.make."""
     (store,), rows = stores, []
-    (run, iteration, kept), network = store.of, store.of.run.network
+    (run, iteration, kept), network = store.subject, store.subject.run.network
     for place, (part, items) in enumerate(training_runs.parts_of(network).items()):
-        embeddings = kept.get(place)["embeddings"].astype(np.float32)
+        embeddings = kept.load(place)["embeddings"].astype(np.float32)
         seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
-        rows.append(_measures(embeddings, items, seed, f"{run.name}, iteration {iteration}, {part} images"))
+        rows.append(
+            _measures(embeddings, items, seed, f"{run.name}, iteration {iteration}, {part} images")
+        )
         tick(1)
     if problem := next((row for row in rows if isinstance(row, InputError)), None):
         return [problem]

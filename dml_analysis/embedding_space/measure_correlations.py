@@ -26,7 +26,9 @@ DIGITS = 4  # of a correlation in the file
 COLUMNS = {"points": csv_files.one_of(POINTS), "kind": csv_files.one_of(correlations.KINDS), "measure": str, "of": str,
            "performance": csv_files.one_of(PERFORMANCE), "n_points": int, "n_methods": int, "correlation": SHARE,
            "low": SHARE, "high": SHARE}  # fmt: skip
-PUBLISHED = Path(__file__).parents[1] / "published" / "roth_correlations.csv"  # read off the study's figures
+PUBLISHED = (
+    Path(__file__).parents[1] / "published" / "roth_correlations.csv"
+)  # read off the study's figures
 PUBLISHED_COLUMNS = {"measure": csv_files.one_of(SHAPE), "dataset": str, "pearson": SHARE}
 
 
@@ -37,7 +39,10 @@ def csv_file(settings, dataset):
 def published():
     """Measure -> {dataset: Pearson correlation on training images with test Recall@1, over 16 methods}."""
     table = csv_files.read(PUBLISHED, PUBLISHED_COLUMNS, key=["measure", "dataset"])
-    return {measure: dict(zip(some.dataset, some.pearson)) for measure, some in table.groupby("measure", sort=False)}
+    return {
+        measure: dict(zip(some.dataset, some.pearson))
+        for measure, some in table.groupby("measure", sort=False)
+    }
 
 
 def wide(table, index):
@@ -63,7 +68,9 @@ def of_networks(settings, dataset):
     if dataset != settings.properties.networks:
         return found
     for protocol in settings.protocols:
-        scores = csv_files.read(scores_file(settings, protocol), SCORES, key=["loss", "fold", "property"])
+        scores = csv_files.read(
+            scores_file(settings, protocol), SCORES, key=["loss", "fold", "property"]
+        )
         scores = scores.pivot(index=["loss", "fold"], columns="property", values="nr_precision")
         scores.columns = pd.MultiIndex.from_product([scores.columns, [of_cars(protocol)]])
         found = found.join(scores)
@@ -103,7 +110,16 @@ def rows(points, name, seed):
                 purpose = derived_seed(seed, "bootstrap of correlations", name)
                 found = correlations.correlation(x, y, methods, kind, purpose)
                 values = (round(value, DIGITS) for value in found)
-                yield (name, kind, measure, of, performance, both.sum(), methods[both].nunique(), *values)
+                yield (
+                    name,
+                    kind,
+                    measure,
+                    of,
+                    performance,
+                    both.sum(),
+                    methods[both].nunique(),
+                    *values,
+                )
 
 
 def means_of_methods(networks):
@@ -139,13 +155,19 @@ def show(table, dataset):
     chosen = over_methods(table)
     chosen = chosen[chosen.performance == "recall_at_1"]
     for row in chosen[(chosen.of == "train") & chosen.measure.isin(SHAPE)].itertuples():
-        theirs = ", ".join(f"{value:.2f} {name}" for name, value in study.get(row.measure, {}).items())
+        theirs = ", ".join(
+            f"{value:.2f} {name}" for name, value in study.get(row.measure, {}).items()
+        )
         interval = f"{row.low:6.2f} to {row.high:5.2f}"
-        print(f"{LABELS[row.measure]:16}{row.correlation:6.2f}   {interval}   n = {row.n_methods:<4}{theirs}")
+        print(
+            f"{LABELS[row.measure]:16}{row.correlation:6.2f}   {interval}   n = {row.n_methods:<4}{theirs}"
+        )
     names = [each.name for each in PROPERTIES]
     for row in chosen[chosen.measure.isin(names)].itertuples():
         interval = f"{row.low:6.2f} to {row.high:5.2f}"
-        print(f"{row.measure:16}{row.correlation:6.2f}   {interval}   n = {row.n_methods:<4}NR-Precision, {row.of}")
+        print(
+            f"{row.measure:16}{row.correlation:6.2f}   {interval}   n = {row.n_methods:<4}NR-Precision, {row.of}"
+        )
 
 
 def show_course(settings, dataset):
@@ -161,4 +183,7 @@ def show_course(settings, dataset):
     }
     print(f"{'iteration':>9}{'trainings':>11}" + "".join(f"{head:>20}" for head in shown))
     for (iteration, some), count in zip(at.mean().iterrows(), at.size()):
-        print(f"{iteration:9}{count:11}" + "".join(f"{some[column]:20.3f}" for column in shown.values()))
+        print(
+            f"{iteration:9}{count:11}"
+            + "".join(f"{some[column]:20.3f}" for column in shown.values())
+        )

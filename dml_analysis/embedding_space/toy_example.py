@@ -61,8 +61,18 @@ VARIANTS = (
     Variant("triplet loss, swap, p = .2", "triplet", 0.2, COMPARED),
 )
 SHARE = csv_files.between(0, 1)
-MEASURES = {"s1": SHARE, "s2": SHARE, "rho": csv_files.number_or_infinite, "recall_at_1": SHARE}  # see `measured`
-COLUMNS = {"variant": str, "seed": int, **MEASURES, **{f"test_{name}": kind for name, kind in MEASURES.items()}}
+MEASURES = {
+    "s1": SHARE,
+    "s2": SHARE,
+    "rho": csv_files.number_or_infinite,
+    "recall_at_1": SHARE,
+}  # see `measured`
+COLUMNS = {
+    "variant": str,
+    "seed": int,
+    **MEASURES,
+    **{f"test_{name}": kind for name, kind in MEASURES.items()},
+}
 
 
 class Data(NamedTuple):
@@ -97,7 +107,10 @@ def _points(segments):
 def initial_parameters(rng):
     """A (weights (in, out), biases (1, out)) for every layer, uniform within ±1 / sqrt(in), as PyTorch's layers are."""
     bounds = [(rows, columns, rows**-0.5) for rows, columns in zip(WIDTHS, WIDTHS[1:])]
-    return [(rng.uniform(-b, b, (rows, columns)), rng.uniform(-b, b, (1, columns))) for rows, columns, b in bounds]
+    return [
+        (rng.uniform(-b, b, (rows, columns)), rng.uniform(-b, b, (1, columns)))
+        for rows, columns, b in bounds
+    ]
 
 
 def embed(parameters, points):
@@ -153,7 +166,10 @@ class Batch(NamedTuple):
 def generators(seed, number):
     """Purpose -> the random generator of a run for it. All variants of a run share them, and no other run does."""
     purposes = ("network", "batches", "switches")
-    return {purpose: np.random.default_rng(derived_seed(seed, "toy", number, purpose)) for purpose in purposes}
+    return {
+        purpose: np.random.default_rng(derived_seed(seed, "toy", number, purpose))
+        for purpose in purposes
+    }
 
 
 def draw_batch(generators, classes):
@@ -173,7 +189,9 @@ def joined(batches):
     counts = [len(each.uniform) for each in batches]
     shifts = np.repeat(np.arange(len(batches)) * BATCH**2, counts)
     points, *places, uniform = (np.concatenate(each) for each in zip(*batches))
-    return Batch(points, *(each + shifts for each in places), uniform), 1 / np.repeat(counts, counts)
+    return Batch(points, *(each + shifts for each in places), uniform), 1 / np.repeat(
+        counts, counts
+    )
 
 
 def switched(negatives, others, uniform, p):
@@ -186,7 +204,9 @@ def total_loss(distances, variants, batch, weights):
     total = 0
     for variant, flat in zip(variants, distances.flatten(1)):
         negatives = switched(batch.negatives, batch.others, batch.uniform, variant.p)
-        positive, negative = (flat.index_select(0, torch.from_numpy(each)) for each in (batch.positives, negatives))
+        positive, negative = (
+            flat.index_select(0, torch.from_numpy(each)) for each in (batch.positives, negatives)
+        )
         total = total + LOSSES[variant.loss](positive, negative, MARGIN) @ torch.from_numpy(weights)
     return total
 
@@ -206,7 +226,9 @@ def train(data, variants, seeds, seed, iterations=ITERATIONS):
             points = torch.from_numpy(data.train[batch.points]).reshape(len(seeds), BATCH, 2)
             found = distances(embed(layers, points.repeat(len(variants), 1, 1)))
             optimizer.zero_grad()
-            total_loss(found.unflatten(0, (len(variants), len(seeds))), variants, batch, weights).backward()
+            total_loss(
+                found.unflatten(0, (len(variants), len(seeds))), variants, batch, weights
+            ).backward()
             optimizer.step()
     spaces = [_embedded(layers, points, len(seeds)) for points in (data.train, data.test)]
     return Result(data, tuple(variants), tuple(seeds), *spaces)
@@ -215,7 +237,8 @@ def train(data, variants, seeds, seed, iterations=ITERATIONS):
 def _stacked(networks, times):
     """The layers of networks, each of them `times` times, with an axis of runs in front: (times * networks, ...)."""
     layers = [
-        [torch.from_numpy(np.stack(each)).repeat(times, 1, 1) for each in zip(*layer)] for layer in zip(*networks)
+        [torch.from_numpy(np.stack(each)).repeat(times, 1, 1) for each in zip(*layer)]
+        for layer in zip(*networks)
     ]
     return [[each.requires_grad_() for each in layer] for layer in layers]
 
@@ -247,7 +270,11 @@ def measured(embeddings, classes):
     s: the singular values, not centred, divided by their sum; rho: KL(uniform || s) in nats, 0 for a flat spectrum.
     """
     values = singular_values(embeddings)
-    return *(values / values.sum()).tolist(), decay_of(values), float(retrieval(unit(embeddings), classes).recall_at_1)
+    return (
+        *(values / values.sum()).tolist(),
+        decay_of(values),
+        float(retrieval(unit(embeddings), classes).recall_at_1),
+    )
 
 
 def rows_of(result):
@@ -267,4 +294,6 @@ def rows(seeds, seed):
 def summary(rows, column="s2"):
     """(variant, mean, low, high) of one of COLUMNS for every variant, with 95% intervals by Student's t over the seeds."""
     place, names = list(COLUMNS).index(column), dict.fromkeys(row[0] for row in rows)
-    return [(name, *mean_interval([row[place] for row in rows if row[0] == name])) for name in names]
+    return [
+        (name, *mean_interval([row[place] for row in rows if row[0] == name])) for name in names
+    ]

@@ -7,12 +7,25 @@ import numpy as np
 from dml_analysis import figures
 from dml_analysis.embedding_space import toy_example
 
-TRAIN_COLORS = ("#0072B2", "#009E73", "#E69F00", "#CC79A7")  # told apart by the colour-blind too (Okabe and Ito)
+TRAIN_COLORS = (
+    "#0072B2",
+    "#009E73",
+    "#E69F00",
+    "#CC79A7",
+)  # told apart by the colour-blind too (Okabe and Ito)
 TRAIN_MARKERS = "osD^"
 TEST_COLORS = ("black", "#D55E00", "0.5", "#56B4E9")
 TEST_MARKERS = "x+1|"
-RINGS = (0.82, 0.66, 0.5, 0.34)  # radii at which test segments are drawn, all of which are embedded at 1
-SHOWN = {"s2": "s2 / (s1 + s2), singular values of training points", "test_recall_at_1": "Recall@1 of test points"}
+RINGS = (
+    0.82,
+    0.66,
+    0.5,
+    0.34,
+)  # radii at which test segments are drawn, all of which are embedded at 1
+SHOWN = {
+    "s2": "s2 / (s1 + s2), singular values of training points",
+    "test_recall_at_1": "Recall@1 of test points",
+}
 COLUMNS = 4  # of panels
 BELOW = 0.3  # how far a mean is under the dots of its seeds, in lines
 
@@ -41,7 +54,13 @@ def panels(result):
     for axis, variant, spaces in zip(axes[1:], result.variants, turned):
         _circle(axis, result.data, *spaces, bottom)
         axis.set_title(f"{variant.name}\n({variant.source})", fontsize=7.5)
-    above.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=8, frameon=False, fontsize=7)
+    above.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=8,
+        frameon=False,
+        fontsize=7,
+    )
     _measures(below.subplots(1, len(SHOWN), sharey=True), result)
     below.supxlabel(
         f"Embeddings of seed {result.seeds[0]}, turned so that the first singular direction is up. Test points, which lie on "
@@ -62,14 +81,21 @@ def _points(axis, data):
 def _scatter(axis, points, classes, colors, markers, name):
     for number, (color, marker) in enumerate(zip(colors, markers)):
         axis.scatter(
-            *points[classes == number].T, s=9, linewidth=0.8, color=color, marker=marker, label=f"{name} {number + 1}"
+            *points[classes == number].T,
+            s=9,
+            linewidth=0.8,
+            color=color,
+            marker=marker,
+            label=f"{name} {number + 1}",
         )
 
 
 def _circle(axis, data, train, test, bottom):
     """Training points on the circle; test points, which lie on it too, on a ring for each segment."""
     for radius in (1, *RINGS):
-        axis.add_patch(figures.plt.Circle((0, 0), radius, fill=False, color="0.85", linewidth=0.5, zorder=0))
+        axis.add_patch(
+            figures.plt.Circle((0, 0), radius, fill=False, color="0.85", linewidth=0.5, zorder=0)
+        )
     _scatter(axis, train, data.train_classes, TRAIN_COLORS, TRAIN_MARKERS, "class")
     rings = np.array(RINGS)[data.test_classes, None] * test
     _scatter(axis, rings, data.test_classes, TEST_COLORS, TEST_MARKERS, "test")
@@ -94,13 +120,17 @@ def _measures(axes, result):
         place = list(toy_example.COLUMNS).index(column)
         for line, (name, mean, low, high) in enumerate(toy_example.summary(rows, column)):
             values = [row[place] for row in rows if row[0] == name]
-            axis.scatter(values, np.full(len(values), line), s=8, color="#0072B2", alpha=0.4, linewidth=0)
+            axis.scatter(
+                values, np.full(len(values), line), s=8, color="#0072B2", alpha=0.4, linewidth=0
+            )
             axis.plot([low, high], [line + BELOW] * 2, color="black", linewidth=1.2)
             axis.plot(mean, line + BELOW, "|", color="black", markersize=6, markeredgewidth=1.2)
         axis.set_xlabel(label, fontsize=7)
         axis.set_xlim(left=0)
         axis.grid(axis="x", alpha=0.3, linewidth=0.5)
     axes[0].set_yticks(
-        range(len(result.variants)), [f"{each.name} ({each.source})" for each in result.variants], fontsize=7
+        range(len(result.variants)),
+        [f"{each.name} ({each.source})" for each in result.variants],
+        fontsize=7,
     )
     axes[0].invert_yaxis()

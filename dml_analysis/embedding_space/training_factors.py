@@ -32,7 +32,9 @@ def differences(table):
     recall_at_1 in per cent of the base's, the measures of the space as they are.
     """
     key = ["seed", "loss", "dataset", "fold"]
-    base = table[table.factor == BASE].set_index(key)[["recall_at_1", *OF_SPACE]].add_suffix("_base")
+    base = (
+        table[table.factor == BASE].set_index(key)[["recall_at_1", *OF_SPACE]].add_suffix("_base")
+    )
     found = table[table.factor != BASE].join(base, on=key)
     found["recall_change"] = 100 * (found.recall_at_1 / found.recall_at_1_base - 1)
     for name in OF_SPACE:
@@ -52,7 +54,16 @@ def changes(table):
             for (loss, kind), values in of_losses:
                 yield (factor, value, loss, kind, len(values), 1, measure, *mean_interval(values))
             means = of_losses.mean()
-            yield (factor, value, ALL, ALL, some.seed.nunique(), len(means), measure, *mean_interval(means))
+            yield (
+                factor,
+                value,
+                ALL,
+                ALL,
+                some.seed.nunique(),
+                len(means),
+                measure,
+                *mean_interval(means),
+            )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -77,7 +88,9 @@ def _of_variant(variant, dataset):
     for _, some in log.groupby(["loss", "fold"], sort=False):
         best = some.loc[some.validation_map_at_r.idxmax()]
         place = (best.loss, best.fold, best.iteration)
-        measured = looks.loc[place, list(OF_SPACE)] if place in looks.index else [np.nan] * len(OF_SPACE)
+        measured = (
+            looks.loc[place, list(OF_SPACE)] if place in looks.index else [np.nan] * len(OF_SPACE)
+        )
         yield (*variant[:3], *best[RUN], best.iteration, best.validation_map_at_r, best.test_precision_at_1_only_shown,
                best.test_map_at_r_only_shown, some.test_precision_at_1_only_shown.max(), *measured)  # fmt: skip
 
@@ -88,8 +101,15 @@ def write(settings):
     Raises InputError if the settings are no sweep, or nothing of it has been trained.
     """
     if not settings.sweep:
-        raise InputError(f"settings {settings.name!r} have no `sweep` (settings/factors.yaml has one)")
-    rows = [row for variant in settings.sweep for dataset in settings.datasets for row in _of_variant(variant, dataset)]
+        raise InputError(
+            f"settings {settings.name!r} have no `sweep` (settings/factors.yaml has one)"
+        )
+    rows = [
+        row
+        for variant in settings.sweep
+        for dataset in settings.datasets
+        for row in _of_variant(variant, dataset)
+    ]
     if not any(row[0] == BASE for row in rows):
         raise InputError(
             f"{settings.results}: no training of the sweep's base in it; run reality_check/2_train_models.py"
@@ -100,11 +120,15 @@ def write(settings):
 
 
 def read(settings):
-    return csv_files.read(runs_of_sweep(settings), COLUMNS, key=["factor", "value", "seed", "loss", "dataset", "fold"])
+    return csv_files.read(
+        runs_of_sweep(settings), COLUMNS, key=["factor", "value", "seed", "loss", "dataset", "fold"]
+    )
 
 
 def read_changes(settings):
-    return csv_files.read(changes_file(settings), CHANGES, key=["factor", "value", "loss", "measure"])
+    return csv_files.read(
+        changes_file(settings), CHANGES, key=["factor", "value", "loss", "measure"]
+    )
 
 
 def show(settings, table):
@@ -116,12 +140,16 @@ def show(settings, table):
         some = some.set_index("measure")
         cells = [f"{row.change:{width}.{digits}f} ({row.low:.{digits}f} to {row.high:.{digits}f})"
                  for row, width, digits in ((some.loc["recall_change"], 14, 1), (some.loc["rho_2_change"], 12, 3))]  # fmt: skip
-        print(f"{key[0]:26}{key[1]:14}{key[2]:26}{some.n_seeds.iloc[0]:5}{cells[0]:>38}{cells[1]:>30}")
+        print(
+            f"{key[0]:26}{key[1]:14}{key[2]:26}{some.n_seeds.iloc[0]:5}{cells[0]:>38}{cells[1]:>30}"
+        )
 
 
 def frame(settings):
     """The differences of factors.csv; see differences. Raises InputError if there are none."""
     found = differences(read(settings))
     if found.empty:
-        raise InputError(f"{runs_of_sweep(settings)}: nothing to compare in it; train more of the sweep")
+        raise InputError(
+            f"{runs_of_sweep(settings)}: nothing to compare in it; train more of the sweep"
+        )
     return found

@@ -43,7 +43,9 @@ def checked(name, array, expected, rows):
     if expected.finite and dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"contains NaN or infinite values in {name}")
     if expected.low is not None and ((array < expected.low) | (array > expected.high)).any():
-        raise ValueError(f"{name} has values that are not between {expected.low} and {expected.high}")
+        raise ValueError(
+            f"{name} has values that are not between {expected.low} and {expected.high}"
+        )
     return array
 
 

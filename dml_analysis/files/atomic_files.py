@@ -40,7 +40,11 @@ def _remove_leftovers(path, start):
     """Delete what processes of this machine that live no more, as they were killed, have left half-written beside `path`."""
     for entry in list(os.scandir(path.parent)):
         number = entry.name.removeprefix(start).removesuffix(path.suffix)
-        if entry.name == f"{start}{number}{path.suffix}" and number.isdecimal() and not _lives(int(number)):
+        if (
+            entry.name == f"{start}{number}{path.suffix}"
+            and number.isdecimal()
+            and not _lives(int(number))
+        ):
             with suppress(OSError):
                 os.unlink(entry)
 
@@ -143,7 +147,9 @@ def check_growth(file):
     """Raise ValueError if a file is a zip, as .npz and .pth files are, that would grow without measure."""
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as packed:
-            if sum(each.file_size for each in packed.infolist()) > most_unpacked(os.path.getsize(file)):
+            if sum(each.file_size for each in packed.infolist()) > most_unpacked(
+                os.path.getsize(file)
+            ):
                 raise ValueError(f"would grow to more than {MOST_GROWTH} times its size")
 
 

@@ -139,7 +139,10 @@ def read_columns(
                 raise ValueError(f"line {line} has {len(row)} cells, not {len(header)}")
         lines = [line for line, _ in numbered_rows]
         cells = dict(zip(header, zip(*(row for _, row in numbered_rows))))
-        values = {name: _converted(name, kind, cells.get(name, ()), lines) for name, kind in columns.items()}
+        values = {
+            name: _converted(name, kind, cells.get(name, ()), lines)
+            for name, kind in columns.items()
+        }
         _check_unique(key, list(zip(*(values[name] for name in key))))
         return values
 
@@ -194,7 +197,9 @@ def read(file: Path, columns: Mapping[str, Any], key: Sequence[str] = ()) -> "pd
     return table(file, columns, key) if file.exists() else pd.DataFrame(columns=list(columns))
 
 
-def table(file: Path, columns: Mapping[str, Any], key: Sequence[str] = (), hint: str = HINT) -> "pd.DataFrame":
+def table(
+    file: Path, columns: Mapping[str, Any], key: Sequence[str] = (), hint: str = HINT
+) -> "pd.DataFrame":
     """Return a script's output as a table. Raise MissingFile if the file does not exist.
 
     Raise InputError as read_columns does.

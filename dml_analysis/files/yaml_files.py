@@ -18,7 +18,9 @@ WHAT = "a YAML file"
 MAX_BYTES = 250_000  # PyYAML takes seconds for these, and minutes for a few megabytes that are cut inside a list
 MAX_VALUES = 100_000  # once all aliases are followed
 TAG = "tag:yaml.org,2002:"
-PLAIN: dict[str, tuple[str, Callable[[str], Any]]] = {  # kind -> what it looks like without quotes, and its value
+PLAIN: dict[
+    str, tuple[str, Callable[[str], Any]]
+] = {  # kind -> what it looks like without quotes, and its value
     "null": ("~|null|Null|NULL|", lambda text: None),
     "bool": ("true|True|TRUE|false|False|FALSE", lambda text: text.lower() == "true"),
     "int": ("[-+]?[0-9]+", int),
@@ -48,7 +50,9 @@ def read(file: Path, kind: type, hint: str) -> Any:
         node = yaml.compose(text, Loader=_Loader)
         content = _value(node, iter(range(MAX_VALUES))) if node else None
         if not isinstance(content, kind) or not content:
-            raise ValueError(f"{type(content).__name__ if content else 'empty'}, but must be a {kind.__name__}")
+            raise ValueError(
+                f"{type(content).__name__ if content else 'empty'}, but must be a {kind.__name__}"
+            )
         return content
 
 
@@ -66,7 +70,11 @@ def _value(node: yaml.Node, budget: Iterator[int]) -> Any:
     for key_node, value in node.value:
         key, line = _value(key_node, budget), key_node.start_mark.line + 1
         if isinstance(key, list | dict) or key in found:
-            what = "a key is no word" if isinstance(key, list | dict) else f"the key {key!r} stands twice"
+            what = (
+                "a key is no word"
+                if isinstance(key, list | dict)
+                else f"the key {key!r} stands twice"
+            )
             raise ValueError(f"line {line}: {what}")
         found[key] = _value(value, budget)
     return found

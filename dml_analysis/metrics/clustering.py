@@ -16,7 +16,9 @@ class Clustering(NamedTuple):
     f1: float  # of pairs of images
 
 
-def clustering(embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], seed: int) -> Clustering:
+def clustering(
+    embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], seed: int
+) -> Clustering:
     """Return the agreement of class labels with the clusters of one run of k-means.
 
     k-means sees embeddings of unit length and makes as many clusters as there are classes. The
@@ -40,7 +42,9 @@ def agreement(labels: Shaped[np.ndarray, " n"], clusters: Int[np.ndarray, " n"])
     from sklearn.metrics import normalized_mutual_info_score
     from sklearn.metrics.cluster import pair_confusion_matrix
 
-    (_, false_positives), (false_negatives, true_positives) = pair_confusion_matrix(labels, clusters)
+    (_, false_positives), (false_negatives, true_positives) = pair_confusion_matrix(
+        labels, clusters
+    )
     wrong, right = int(false_positives) + int(false_negatives), 2 * int(true_positives)
     nmi = float(normalized_mutual_info_score(labels, clusters))
     return Clustering(nmi, right / (right + wrong) if right else 0.0)

@@ -51,7 +51,9 @@ def coordinates_of(embeddings: Float[np.ndarray, "n d"], distance: str) -> Float
     return euclidean_coordinates(embeddings, distance)
 
 
-def euclidean_coordinates(embeddings: Float[np.ndarray, "n d"], name: str) -> Float[np.ndarray, "n d"]:
+def euclidean_coordinates(
+    embeddings: Float[np.ndarray, "n d"], name: str
+) -> Float[np.ndarray, "n d"]:
     """Return coordinates whose Euclidean distances rank neighbours as the named distance does.
 
     All distances of Table 1 normalise embeddings to unit length. On the unit sphere, cosine, dot

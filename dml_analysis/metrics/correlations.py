@@ -84,7 +84,9 @@ def _pearson(
     return correlations.clip(-1, 1)
 
 
-def _weighted_sums(weights: Float[np.ndarray, "b n"], values: Float[np.ndarray, "*b n"]) -> Float[np.ndarray, " b"]:
+def _weighted_sums(
+    weights: Float[np.ndarray, "b n"], values: Float[np.ndarray, "*b n"]
+) -> Float[np.ndarray, " b"]:
     """Return the sum of values by each row of weights."""
     return weights @ values if values.ndim == 1 else np.einsum("bn,bn->b", weights, values)
 

@@ -17,7 +17,9 @@ PERFORMANCE = {
     "nmi": "NMI",
     "f1": "F1",
 }
-DECAYS = {f"{'reverse_' * reverse}rho_{m}": (m, reverse) for reverse in (False, True) for m in (1, 2, 10)}
+DECAYS = {
+    f"{'reverse_' * reverse}rho_{m}": (m, reverse) for reverse in (False, True) for m in (1, 2, 10)
+}
 SHAPE = {"pi_intra": "π intra", "pi_inter": "π inter", "pi_ratio": "π ratio"} | {
     name: f"ρ@{m}{' reverse' * reverse}" for name, (m, reverse) in DECAYS.items()
 }
@@ -29,7 +31,9 @@ COLUMNS = dict.fromkeys(PERFORMANCE, csv_files.between(0, 1))
 COLUMNS |= dict.fromkeys(SHAPE, csv_files.number_or_infinite)
 
 
-def measured(embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], seed: int) -> dict[str, float]:
+def measured(
+    embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"], seed: int
+) -> dict[str, float]:
     """Return all measures of embeddings with class labels, by name.
 
     All are of embeddings normalised to unit length, as in Roth et al., whatever the model's
@@ -47,7 +51,8 @@ def measured(embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " 
     spectrum = singular_values(embeddings)
     intra, inter = pi_intra(embeddings, labels), pi_inter(embeddings, labels)
     decays = {
-        name: decay_of(spectrum, m, reverse) if m <= len(spectrum) else np.nan for name, (m, reverse) in DECAYS.items()
+        name: decay_of(spectrum, m, reverse) if m <= len(spectrum) else np.nan
+        for name, (m, reverse) in DECAYS.items()
     }
     scores = retrieval(unit(embeddings), labels)._asdict()
     scores |= clustering(embeddings, labels, seed)._asdict()

@@ -30,7 +30,9 @@ class ZeroMean(ValueError):
         self.label = label
 
 
-def embedding_geometry(embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]) -> EmbeddingGeometry:
+def embedding_geometry(
+    embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]
+) -> EmbeddingGeometry:
     """Return density and spectral decay of embeddings with class labels, by cosine distance.
 
     An undefined measure is NaN: pi_intra if no class has two images, pi_inter with one class,
@@ -98,7 +100,9 @@ def _class_sums(
     return members @ embeddings, np.bincount(codes)
 
 
-def _mean_distance(sums: Float[np.ndarray, "*c d"], counts: Int[np.ndarray, "*c"] | int) -> Float[np.ndarray, "*c"]:
+def _mean_distance(
+    sums: Float[np.ndarray, "*c d"], counts: Int[np.ndarray, "*c"] | int
+) -> Float[np.ndarray, "*c"]:
     """Return the mean of 1 - cos over all pairs of m unit vectors with this sum.
 
     Their cosines add up to (|sum|^2 - m) / 2.
@@ -114,7 +118,9 @@ def singular_values(embeddings: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "
     return np.linalg.svd(unit(embeddings), compute_uv=False)
 
 
-def spectral_decay(embeddings: Float[np.ndarray, "n d"], m: int = 1, reverse: bool = False) -> float:
+def spectral_decay(
+    embeddings: Float[np.ndarray, "n d"], m: int = 1, reverse: bool = False
+) -> float:
     """Return rho@m of embeddings; see decay_of."""
     return decay_of(singular_values(embeddings), m, reverse)
 

@@ -56,9 +56,13 @@ def linear_cka(x: Float[np.ndarray, "n d1"], y: Float[np.ndarray, "n d2"]) -> fl
     """
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
-        raise ValueError(f"need embeddings (n, d1) and (n, d2) of the same images, not {x.shape} and {y.shape}")
+        raise ValueError(
+            f"need embeddings (n, d1) and (n, d2) of the same images, not {x.shape} and {y.shape}"
+        )
     if len(x) < MIN_IMAGES:
-        raise ValueError(f"debiased CKA needs embeddings of at least {MIN_IMAGES} images, not {len(x)}")
+        raise ValueError(
+            f"debiased CKA needs embeddings of at least {MIN_IMAGES} images, not {len(x)}"
+        )
     if not np.isfinite(x).all() or not np.isfinite(y).all():
         raise ValueError("embeddings contain NaN or infinite values")
     across, _ = _unbiased_hsic(x, y)
@@ -72,7 +76,9 @@ def linear_cka(x: Float[np.ndarray, "n d1"], y: Float[np.ndarray, "n d2"]) -> fl
     return float(np.clip(value, -1, 1))  # rounding can exceed the bounds
 
 
-def _unbiased_hsic(x: Float[np.ndarray, "n d1"], y: Float[np.ndarray, "n d2"]) -> tuple[float, float]:
+def _unbiased_hsic(
+    x: Float[np.ndarray, "n d1"], y: Float[np.ndarray, "n d2"]
+) -> tuple[float, float]:
     """Return n (n - 3) HSIC_1 of the linear kernels of x and y, and ||X'Y||^2.
 
     X and Y have centred columns. Rows and columns of a centred kernel sum to 0, diagonal included.
@@ -224,7 +230,9 @@ def _within_minus_between(
 
     similarity: with a diagonal of zeros. Raises ValueError if there are not pairs of both kinds.
     """
-    members: list[Bool[np.ndarray, "b l"]] = [labels == number for number in range(labels.max() + 1)]
+    members: list[Bool[np.ndarray, "b l"]] = [
+        labels == number for number in range(labels.max() + 1)
+    ]
     within = sum(((member @ similarity) * member).sum(axis=1) for member in members) / 2
     n_pairs = math.comb(len(similarity), 2)
     n_within = sum(math.comb(int(member[0].sum()), 2) for member in members)
@@ -290,7 +298,9 @@ def _standardised(
 # --------------------------------------------------------------------------------------------------
 # Trees of models.
 # --------------------------------------------------------------------------------------------------
-def linkage(similarity: Float[np.ndarray, "l l"], kind: str = "average") -> Float[np.ndarray, "merges 4"]:
+def linkage(
+    similarity: Float[np.ndarray, "l l"], kind: str = "average"
+) -> Float[np.ndarray, "merges 4"]:
     """Return the tree of a hierarchical clustering by 1 - similarity, for scipy's dendrogram.
 
     kind: the distance of two clusters, the mean, smallest or largest distance of their models
@@ -347,7 +357,9 @@ def _checked(similarity: Float[np.ndarray, "l l"]) -> Float[np.ndarray, "l l"]:
     """
     similarity = np.array(similarity, dtype=np.float64)
     if similarity.ndim != 2 or len(similarity) != similarity.shape[1] or len(similarity) < 2:
-        raise ValueError(f"a similarity must be a matrix (l, l) of at least two models, not {similarity.shape}")
+        raise ValueError(
+            f"a similarity must be a matrix (l, l) of at least two models, not {similarity.shape}"
+        )
     np.fill_diagonal(similarity, 0)
     symmetric = np.allclose(similarity, similarity.T, rtol=1e-9, atol=1e-12)
     if not np.isfinite(similarity).all() or not symmetric:

@@ -7,7 +7,9 @@ from jaxtyping import Float
 LEVEL = 0.95
 
 
-def mean_interval(values: Float[np.ndarray, " n"], level: float = LEVEL) -> tuple[float, float, float]:
+def mean_interval(
+    values: Float[np.ndarray, " n"], level: float = LEVEL
+) -> tuple[float, float, float]:
     """Return (mean, low, high): the mean and its interval by Student's t.
 
     The interval is NaN for fewer than two values, the mean for none.

@@ -16,10 +16,14 @@ from dml_analysis.datasets.images import Box, Crop, part_seen
 
 def shared_part(a: Box, b: Box) -> Box:
     """Return the intersection of two boxes of one image."""
-    return Box(max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom))
+    return Box(
+        max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom)
+    )
 
 
-def brought_together(crops: Sequence[Crop], image_size: tuple[int, int]) -> tuple[Box, tuple[int, int]]:
+def brought_together(
+    crops: Sequence[Crop], image_size: tuple[int, int]
+) -> tuple[Box, tuple[int, int]]:
     """Return (part, grid): the part of an image in both of two crops, and the grid for its maps.
 
     image_size: (width, height). The grid, (height, width), has the resolution of the coarser crop.

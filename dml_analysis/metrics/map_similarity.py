@@ -10,7 +10,9 @@ from jaxtyping import Float
 PIXELS = (-2, -1)
 
 
-def pearson(a: Float[np.ndarray, "*n h w"], b: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n"]:
+def pearson(
+    a: Float[np.ndarray, "*n h w"], b: Float[np.ndarray, "*n h w"]
+) -> Float[np.ndarray, "*n"]:
     """Return the Pearson correlation, in [-1, 1], of each map of a with its map of b; leading axes broadcast.
 
     A constant map has no correlation: NaN. Identical maps give exactly 1. Source: Kobs et al., section 3.1. Raises ValueError on maps
@@ -57,7 +59,9 @@ def _pairs_of_image(maps, base):
     for a, b in combinations_with_replacement(range(len(p)), 2):
         entropies[a, b] = entropies[b, a] = _entropy((p[a] + p[b]) / 2)
     squares, own = np.diag(dots), np.diag(entropies)
-    correlation = np.clip(dots / np.sqrt(np.multiply.outer(squares, squares)), -1, 1)  # as in pearson
+    correlation = np.clip(
+        dots / np.sqrt(np.multiply.outer(squares, squares)), -1, 1
+    )  # as in pearson
     return correlation, _in_bounds(entropies - np.add.outer(own, own) / 2, base)
 
 
@@ -104,7 +108,9 @@ def constant(maps):
 def _centred(maps):
     """Maps less their means; a constant map becomes NaN, lest rounding give it a pattern of its own."""
     maps = np.asarray(maps, dtype=np.float64)
-    return np.where(constant(maps)[..., None, None], np.nan, maps - maps.mean(axis=PIXELS, keepdims=True))
+    return np.where(
+        constant(maps)[..., None, None], np.nan, maps - maps.mean(axis=PIXELS, keepdims=True)
+    )
 
 
 def _dot(a, b):

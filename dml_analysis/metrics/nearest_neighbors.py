@@ -40,10 +40,16 @@ def in_blocks(embeddings, queries, ranks, work):
     embeddings: (n, d) float64, none above 1 in size, centred (nr_precision.prepared); queries: (q,), which of them; ranks: (q, v),
     rising in every row, below n. places: the slice of the queries that a block has; the others: see `nearest`.
     """
-    n, threads, squares = len(embeddings), numba.get_num_threads(), np.einsum("nd,nd->n", embeddings, embeddings)
+    n, threads, squares = (
+        len(embeddings),
+        numba.get_num_threads(),
+        np.einsum("nd,nd->n", embeddings, embeddings),
+    )
     columns = np.vstack([embeddings.T, squares]).astype(np.float32, order="C")
     errors, size = error_bounds(squares, embeddings.shape[1]), queries_at_once(n) // threads
-    buffers = [np.empty((size, n), np.float32) for _ in range(threads)]  # used again: to get new ones takes long
+    buffers = [
+        np.empty((size, n), np.float32) for _ in range(threads)
+    ]  # used again: to get new ones takes long
 
     def block(start):
         places, buffer = slice(start, start + size), buffers.pop()
@@ -52,7 +58,11 @@ def in_blocks(embeddings, queries, ranks, work):
         distances = np.matmul(factors, columns, out=buffer[: len(some)])
         bins = bins_of(distances[:, :: max(1, n // SAMPLE)], errors[some], some_ranks[:, -1] / n)
         images = distances.view(np.int32)  # a row is overwritten when it is no longer needed
-        made = work(places, images, *nearest(distances, *bins, some, embeddings, squares, some_ranks, images))
+        made = work(
+            places,
+            images,
+            *nearest(distances, *bins, some, embeddings, squares, some_ranks, images),
+        )
         buffers.append(buffer)
         return made
 
@@ -79,7 +89,11 @@ def bins_of(sample, errors, shares):
     with np.errstate(divide="ignore", over="ignore"):
         factors = np.float32(BINS - 2) / (highs - lows)
     factors = np.where(np.isfinite(factors), factors, np.float32(0))
-    return lows, factors, np.minimum(np.ceil(2 * (errors * factors + ROUNDING)), BINS).astype(np.int64)
+    return (
+        lows,
+        factors,
+        np.minimum(np.ceil(2 * (errors * factors + ROUNDING)), BINS).astype(np.int64),
+    )
 
 
 @numba.njit(nogil=True, cache=True)
@@ -107,7 +121,9 @@ def nearest(distances, lows, factors, reaches, queries, embeddings, squares, ran
                 place = np.searchsorted(ends_of_bins, rank)
                 begin = ends_of_bins[place - reach - 1] if place > reach else 0
                 if begin >= last:
-                    _sort_by_distances(images[row, first:last], exact[first:last], query, embeddings, squares)
+                    _sort_by_distances(
+                        images[row, first:last], exact[first:last], query, embeddings, squares
+                    )
                     first = begin
                 last = ends_of_bins[min(place + reach, BINS - 1)]
         _sort_by_distances(images[row, first:last], exact[first:last], query, embeddings, squares)

@@ -16,7 +16,10 @@ def padded(columns):
 
     Their type is the smallest unsigned one that has a number to spare: its largest is no image's.
     """
-    labels = np.zeros((len(columns[0]), -(-len(columns) // COLUMNS) * COLUMNS), np.min_scalar_type(np.max(columns) + 1))
+    labels = np.zeros(
+        (len(columns[0]), -(-len(columns) // COLUMNS) * COLUMNS),
+        np.min_scalar_type(np.max(columns) + 1),
+    )
     labels[:, : len(columns)] = np.transpose(columns)
     return labels
 
@@ -61,7 +64,9 @@ def property_hits(images, begins, ends, ranks, which, queries, labels):
     hits = np.empty(which.shape)
     for row in range(len(queries)):
         own = labels[queries[row]]
-        hits[row] = hits_of_query(images[row], begins[row], ends[row], ranks[row], which[row], labels, own)
+        hits[row] = hits_of_query(
+            images[row], begins[row], ends[row], ranks[row], which[row], labels, own
+        )
     return hits
 
 

@@ -11,7 +11,9 @@ def all_hits(embeddings, queries, codes, ranks, device):
     embeddings: (n, d) float64; queries: (q,), which of them; codes: (k, n); ranks: (n, k), below n, 0 for none. All are NumPy
     arrays, and so is the result. Images that tie for the last places share those evenly.
     """
-    x, queries, codes, ranks = (torch.as_tensor(each, device=device) for each in (embeddings, queries, codes, ranks))
+    x, queries, codes, ranks = (
+        torch.as_tensor(each, device=device) for each in (embeddings, queries, codes, ranks)
+    )
     squares, blocks = (x * x).sum(dim=1), queries.split(max(1, BLOCK_ITEMS // len(x)))
     return torch.cat([_hits(x, squares, some, codes, ranks[some]) for some in blocks]).cpu().numpy()
 
@@ -26,6 +28,9 @@ def _hits(x, squares, queries, codes, ranks):
     for j, own in enumerate(codes[:, queries]):
         same = (codes[j, images] == own[:, None]).cumsum(dim=1)
         same = torch.nn.functional.pad(same, (1, 0))  # among the first 0, 1, ...
-        nearer, tied = same.gather(1, begins[:, j : j + 1])[:, 0], same.gather(1, ends[:, j : j + 1])[:, 0]
+        nearer, tied = (
+            same.gather(1, begins[:, j : j + 1])[:, 0],
+            same.gather(1, ends[:, j : j + 1])[:, 0],
+        )
         hits.append(torch.where(ranks[:, j] > 0, nearer + (tied - nearer) * shares[:, j], 0.0))
     return torch.stack(hits, dim=1)

@@ -93,7 +93,9 @@ def _hits(embeddings, queries, codes, neighbors):
     which[:, : len(codes)] = np.argsort(order, axis=1)
 
     def work(places, images, begins, ends):
-        return property_hits(images, begins, ends, ranks[places], which[places], queries[places], labels)
+        return property_hits(
+            images, begins, ends, ranks[places], which[places], queries[places], labels
+        )
 
     return np.concatenate(list(in_blocks(embeddings, queries, ranks, work)))[:, : len(codes)]
 
@@ -109,10 +111,21 @@ def prepared(embeddings, labels, max_neighbors=None):
 
 def _checked(embeddings, labels, max_neighbors):
     embeddings, labels = np.asarray(embeddings), np.asarray(labels)
-    if embeddings.ndim != 2 or labels.ndim != 2 or len(embeddings) != len(labels) or len(labels) == 0:
-        raise ValueError(f"need embeddings (n, d) and labels (n, k), n > 0, not {embeddings.shape} and {labels.shape}")
-    if not np.issubdtype(embeddings.dtype, np.floating) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"need float embeddings and integer labels, not {embeddings.dtype} and {labels.dtype}")
+    if (
+        embeddings.ndim != 2
+        or labels.ndim != 2
+        or len(embeddings) != len(labels)
+        or len(labels) == 0
+    ):
+        raise ValueError(
+            f"need embeddings (n, d) and labels (n, k), n > 0, not {embeddings.shape} and {labels.shape}"
+        )
+    if not np.issubdtype(embeddings.dtype, np.floating) or not np.issubdtype(
+        labels.dtype, np.integer
+    ):
+        raise ValueError(
+            f"need float embeddings and integer labels, not {embeddings.dtype} and {labels.dtype}"
+        )
     if not np.isfinite(embeddings).all():
         raise ValueError("embeddings contain NaN or infinite values")
     if max_neighbors is not None and max_neighbors < 1:
@@ -122,4 +135,9 @@ def _checked(embeddings, labels, max_neighbors):
 
 def _mean_of_queries(values, neighbors):
     """Mean over the queries (rows) that have a neighbour to find; NaN for a property without any."""
-    return np.array([column[r > 0].mean() if (r > 0).any() else np.nan for column, r in zip(values.T, neighbors.T)])
+    return np.array(
+        [
+            column[r > 0].mean() if (r > 0).any() else np.nan
+            for column, r in zip(values.T, neighbors.T)
+        ]
+    )

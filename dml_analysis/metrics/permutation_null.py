@@ -109,15 +109,22 @@ def _total_hits(embeddings, codes, ranks, permutations, seed):
     def work(places, images, begins, ends):
         totals = []
         for tiles, rank, order in zip(labels, ranks, orders):
-            nearer, tied = (np.take(each, np.searchsorted(rising, rank[order]), axis=1) for each in (begins, ends))
+            nearer, tied = (
+                np.take(each, np.searchsorted(rising, rank[order]), axis=1)
+                for each in (begins, ends)
+            )
             of_tiles = [
-                permuted_hits(images, nearer, tied, rank[order], np.argsort(order), queries[places], tile)
+                permuted_hits(
+                    images, nearer, tied, rank[order], np.argsort(order), queries[places], tile
+                )
                 for tile in tiles
             ]
             totals.append(np.concatenate(of_tiles)[:permutations])
         return totals
 
-    blocks = in_blocks(embeddings, queries, np.broadcast_to(rising, (len(queries), len(rising))), work)
+    blocks = in_blocks(
+        embeddings, queries, np.broadcast_to(rising, (len(queries), len(rising))), work
+    )
     return reduce(lambda sums, block: [a + b for a, b in zip(sums, block)], blocks)
 
 
@@ -130,7 +137,10 @@ def _scores(totals, counts, neighbors):
     scores = scores_of_hits(totals / counts, counts / counts.sum(), neighbors)
     weights = np.where(neighbors > 0, counts, 0)
     with np.errstate(invalid="ignore"):
-        return [(np.where(neighbors > 0, each, 0) * weights).sum(axis=1) / weights.sum() for each in scores]
+        return [
+            (np.where(neighbors > 0, each, 0) * weights).sum(axis=1) / weights.sum()
+            for each in scores
+        ]
 
 
 def null_summary(observed, null):
@@ -143,11 +153,16 @@ def null_summary(observed, null):
     """
     observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
     if null.ndim != 2 or len(null) < 2 or observed.shape != null.shape[1:]:
-        raise ValueError(f"need scores (k,) and two permutations or more (p, k), not {observed.shape} and {null.shape}")
+        raise ValueError(
+            f"need scores (k,) and two permutations or more (p, k), not {observed.shape} and {null.shape}"
+        )
     undefined = np.isnan(observed) | np.isnan(null).any(axis=0)
     p_value = (1 + (null >= observed - ROUNDING).sum(axis=0)) / (1 + len(null))
     return Summary(
-        *(np.where(undefined, np.nan, each) for each in (null.mean(axis=0), null.std(axis=0, ddof=1), p_value))
+        *(
+            np.where(undefined, np.nan, each)
+            for each in (null.mean(axis=0), null.std(axis=0, ddof=1), p_value)
+        )
     )
 
 
@@ -184,8 +199,13 @@ def bootstrap(scores, seed, resamples=RESAMPLES, over=OVER[0], level=LEVEL):
         raise ValueError(f"resamples is {resamples}, but at least one is needed")
     shares = np.full((resamples, folds), 1 / folds)
     if over == "queries and folds":
-        shares = _draws(np.random.default_rng(derived_seed(seed, "folds")), folds, resamples) / folds
-    generator, at_once = np.random.default_rng(derived_seed(seed, "queries")), max(1, DRAWN_BYTES // (8 * n))
+        shares = (
+            _draws(np.random.default_rng(derived_seed(seed, "folds")), folds, resamples) / folds
+        )
+    generator, at_once = (
+        np.random.default_rng(derived_seed(seed, "queries")),
+        max(1, DRAWN_BYTES // (8 * n)),
+    )
     by_query, means = np.moveaxis(scores, 1, 0).reshape(n, folds * k), np.empty((resamples, k))
     for start in range(0, resamples, at_once):
         some = shares[start : start + at_once]
@@ -208,5 +228,7 @@ def _checked_scores(scores):
         raise ValueError(f"need scores (folds, n, k), none of them 0, not {scores.shape}")
     known = ~np.isnan(scores)
     if np.isinf(scores).any() or (known != known[0]).any():
-        raise ValueError("scores are infinite, or NaN in some folds only: they have to be of the same queries in all")
+        raise ValueError(
+            "scores are infinite, or NaN in some folds only: they have to be of the same queries in all"
+        )
     return np.where(known, scores, 0), known[0]

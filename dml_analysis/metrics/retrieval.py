@@ -93,7 +93,9 @@ def retrieval_of_queries(
     """
     coordinates, labels = np.asarray(coordinates), np.asarray(labels)
     if coordinates.ndim != 2 or labels.shape != (len(coordinates),):
-        raise ValueError(f"need coordinates (n, k) and labels (n,), not {coordinates.shape} and {labels.shape}")
+        raise ValueError(
+            f"need coordinates (n, k) and labels (n,), not {coordinates.shape} and {labels.shape}"
+        )
     if not np.isfinite(coordinates).all():
         raise ValueError("coordinates contain NaN or infinite values")
     scores = np.full((len(labels), len(Retrieval._fields)), np.nan)

@@ -10,7 +10,9 @@ LEVEL = 0.95
 CHANGED = 4 / 255  # a pixel has changed if the mean difference of its channels is larger
 
 
-def movements(base: Float[np.ndarray, "s d"], changed: Float[np.ndarray, "s p d"]) -> Float[np.ndarray, "s p"]:
+def movements(
+    base: Float[np.ndarray, "s d"], changed: Float[np.ndarray, "s p d"]
+) -> Float[np.ndarray, "s p"]:
     """Return the Euclidean length of embedding shifts, by the median distance of base images.
 
     base: embeddings of the base images of s counterfactual sets. changed: of the images of each
@@ -46,12 +48,16 @@ def rank_correlation(a: Float[np.ndarray, " p"], b: Float[np.ndarray, " p"]) -> 
     return float(test.statistic), float(test.pvalue)
 
 
-def changed_pixels(base: Float[np.ndarray, "h w 3"], changed: Float[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
+def changed_pixels(
+    base: Float[np.ndarray, "h w 3"], changed: Float[np.ndarray, "h w 3"]
+) -> Bool[np.ndarray, "h w"]:
     """Return whether each pixel of two pictures, in [0, 1], differs by more than CHANGED."""
     return np.abs(np.asarray(changed, np.float64) - base).mean(axis=2) > CHANGED
 
 
-def carried(saliency: Float[np.ndarray, "h w"], changed: Bool[np.ndarray, "h w"]) -> tuple[float, float]:
+def carried(
+    saliency: Float[np.ndarray, "h w"], changed: Bool[np.ndarray, "h w"]
+) -> tuple[float, float]:
     """Return the shares of a saliency map's mass and of all pixels that are on changed pixels.
 
     The share of mass is NaN for a map of zeros.

@@ -52,7 +52,9 @@ def mann_whitney(
         known = ", ".join(ALTERNATIVES + ONE_SIDED)
         raise ValueError(f"unknown alternative {alternative!r}; known: {known}")
     if alternative == "half two-sided":
-        test = scipy.stats.mannwhitneyu(ranking, classification, alternative="two-sided", method="asymptotic")
+        test = scipy.stats.mannwhitneyu(
+            ranking, classification, alternative="two-sided", method="asymptotic"
+        )
         return MannWhitney(float(test.statistic), float(test.pvalue) / 2)
     if 1 in (len(ranking), len(classification)):
         return _single_value_test(ranking, classification, alternative)
@@ -69,7 +71,9 @@ def _single_value_test(
     Under the null hypothesis, each of all values is equally likely to be that one.
     """
     values = np.concatenate([ranking, classification])
-    us = np.array([((value > values).sum() + ((value == values).sum() - 1) / 2) for value in values])
+    us = np.array(
+        [((value > values).sum() + ((value == values).sum() - 1) / 2) for value in values]
+    )
     u = us[0 if len(ranking) == 1 else -1]
     if len(ranking) > 1:
         us, u = len(ranking) - us, len(ranking) - u

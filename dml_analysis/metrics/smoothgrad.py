@@ -19,7 +19,9 @@ Distance = Callable[[Float[torch.Tensor, "n d"], Float[torch.Tensor, "1 d"]], to
 
 
 def saliency_map(
-    gradients: (Float[np.ndarray, "samples channels h w"] | Float[torch.Tensor, "samples channels h w"]),
+    gradients: (
+        Float[np.ndarray, "samples channels h w"] | Float[torch.Tensor, "samples channels h w"]
+    ),
     protocol: str,
 ) -> Float[np.ndarray, "h w"]:
     """Return the saliency map, float64 in [0, 1], of gradients at noisy copies of one image.
@@ -43,7 +45,9 @@ def saliency_map(
     device = "cpu" if gradients.is_mps else gradients.device
     gradients = gradients.contiguous().to(device, torch.float64)
     if gradients.ndim != 4:
-        raise ValueError(f"gradients must be (samples, channels, h, w), not {tuple(gradients.shape)}")
+        raise ValueError(
+            f"gradients must be (samples, channels, h, w), not {tuple(gradients.shape)}"
+        )
     if protocol not in PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
     if PROTOCOLS[protocol].signed_mean_over == "samples":
@@ -74,7 +78,9 @@ def base_embedding(
     """
     base = network(black[None].to(place_of(network), memory_format=torch.channels_last))
     if normalised and not base.any():
-        raise ValueError("the embedding of the black image is zero, so no distance to it is defined")
+        raise ValueError(
+            "the embedding of the black image is zero, so no distance to it is defined"
+        )
     return base
 
 
@@ -120,10 +126,7 @@ def gradients_in_batches(
     """Return the input_gradients of the images, computed in batches."""
     gradients = [
         input_gradients(
-            network,
-            batch.contiguous(memory_format=torch.channels_last),
-            base_embedding,
-            distance,
+            network, batch.contiguous(memory_format=torch.channels_last), base_embedding, distance
         )
         for batch in images.split(batch_size)
     ]

@@ -53,12 +53,7 @@ def _trunk_file(settings: Settings, name: str) -> Path:
     return settings.paths["models"] / f"{slug(name)}_trunk.pth"
 
 
-def files_of(
-    settings: Settings,
-    model: Model,
-    dataset: str,
-    fold: int,
-) -> tuple[Path, Path | None]:
+def files_of(settings: Settings, model: Model, dataset: str, fold: int) -> tuple[Path, Path | None]:
     """Return (trunk file, embedder file) of a network, which need not exist.
 
     An untrained embedder has no file: None.

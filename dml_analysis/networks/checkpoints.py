@@ -59,7 +59,9 @@ def loaded(file: Path) -> Any:
         try:
             return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError:  # torch's own message says how to execute the code
-            raise ValueError("holds something else than tensors, or nothing that torch has written") from None
+            raise ValueError(
+                "holds something else than tensors, or nothing that torch has written"
+            ) from None
 
 
 def _flaw(name: str, value: Any) -> str:
@@ -99,7 +101,9 @@ def fill(
     kind, and as read_state does.
     """
     own, state = module.state_dict(), read_state(file) if state is None else state
-    state = {name: value for name, value in state.items() if name in own or not name.startswith(ignored)}
+    state = {
+        name: value for name, value in state.items() if name in own or not name.startswith(ignored)
+    }
     # Old versions of torch did not write the number of batches.
     counters = (name for name in own if name.endswith("num_batches_tracked"))
     state |= {name: own[name] for name in counters if name not in state}
@@ -127,7 +131,9 @@ def fill(
     for name, value in own.items():
         first = first_names.setdefault((value.data_ptr(), value.shape), name)
         if not torch.equal(state[name], state[first]):
-            raise InputError(f"{file}: {name} and {first} differ, but are one tensor of the network; fetch it again")
+            raise InputError(
+                f"{file}: {name} and {first} differ, but are one tensor of the network; fetch it again"
+            )
     module.load_state_dict(state)
     return module
 

@@ -15,7 +15,7 @@ from PIL import Image
 from dml_analysis.datasets.images import Box, Crop, part_seen
 from dml_analysis.errors import one_line
 from dml_analysis.networks.transforms import Transform
-from dml_analysis.seeds import fingerprint
+from dml_analysis.seeds import digest
 
 # (width, height) of the test images; below 256, so that a pixel's value can be its position.
 SIZES = ((256, 192), (192, 256), (240, 240))
@@ -57,7 +57,7 @@ def transformed(transform: Transform) -> str:
     pixels = np.random.default_rng(0).integers(0, 256, (192, 256, 3), dtype=np.uint8)
     values = transform(Image.fromarray(pixels)).flatten()
     probed = values[torch.linspace(0, len(values) - 1, PROBED).long()]
-    return fingerprint([round(float(value), 3) for value in probed])
+    return digest([round(float(value), 3) for value in probed])
 
 
 def _shown(transform: Transform, image_size: tuple[int, int]) -> Float[np.ndarray, "2 h w"]:
@@ -77,7 +77,9 @@ def _shown(transform: Transform, image_size: tuple[int, int]) -> Float[np.ndarra
         raise ValueError("gives images of several sizes")
     if min(black.shape) < SMALLEST:
         rows, columns = black.shape
-        raise ValueError(f"gives images of {columns} x {rows} pixels, too small to tell what they show")
+        raise ValueError(
+            f"gives images of {columns} x {rows} pixels, too small to tell what they show"
+        )
     if not all(np.isfinite(gray).all() for gray in grays):
         raise ValueError("gives NaN or infinite values for some images")
     if (np.abs(white - black) < 1e-6).any():
@@ -86,8 +88,7 @@ def _shown(transform: Transform, image_size: tuple[int, int]) -> Float[np.ndarra
 
 
 def _gray(
-    transform: Transform,
-    pixels: Float[np.ndarray, "height width"],
+    transform: Transform, pixels: Float[np.ndarray, "height width"]
 ) -> Float[np.ndarray, "h w"]:
     """Return the transform's result for a gray image, averaged over its channels.
 
@@ -130,7 +131,8 @@ def _candidates(boxes: Sequence[Box], size: tuple[int, ...]) -> list[Crop]:
     """
     height, width = size
     scaled = [
-        (w * width / (box.right - box.left), h * height / (box.bottom - box.top)) for (w, h), box in zip(SIZES, boxes)
+        (w * width / (box.right - box.left), h * height / (box.bottom - box.top))
+        for (w, h), box in zip(SIZES, boxes)
     ]
     shorter = round(np.mean([min(sides) for sides in scaled]))
     across, down = (round(side) for side in np.mean(scaled, axis=0))

@@ -28,4 +28,6 @@ class Description(NamedTuple):
         return f"{text}; transform: {self.transform}" if self.transform else text
 
 
-BN_INCEPTION = Description(1024, Crop(256, (227, 227)), "blue, green, red, 0 to 255, less (104, 117, 128)")
+BN_INCEPTION = Description(
+    1024, Crop(256, (227, 227)), "blue, green, red, 0 to 255, less (104, 117, 128)"
+)

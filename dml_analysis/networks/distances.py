@@ -14,7 +14,9 @@ from dml_analysis.errors import InputError, one_line
 from dml_analysis.imports import imported, is_name
 from dml_analysis.paper import RAW_EUCLIDEAN
 
-Distance = Callable[[Float[torch.Tensor, "n d"], Float[torch.Tensor, "m d"]], Float[torch.Tensor, "n m"]]
+Distance = Callable[
+    [Float[torch.Tensor, "n d"], Float[torch.Tensor, "m d"]], Float[torch.Tensor, "n m"]
+]
 
 EXACT = "donot_use_mm_for_euclid_dist"  # matrix products would lose digits
 
@@ -30,7 +32,9 @@ def distance_function(name: str) -> Distance:
     if name == RAW_EUCLIDEAN:
         return lambda a, b: torch.cdist(a, b, compute_mode=EXACT)
     if is_name(name):
-        return lambda a, b: torch.cdist(_coordinates(name, a), _coordinates(name, b), compute_mode=EXACT)
+        return lambda a, b: torch.cdist(
+            _coordinates(name, a), _coordinates(name, b), compute_mode=EXACT
+        )
     return {
         "Euclidean Distance": lambda: distances.LpDistance(),
         "Squared Euclidean": lambda: distances.LpDistance(power=2),
@@ -40,10 +44,7 @@ def distance_function(name: str) -> Distance:
     }[name]()
 
 
-def coordinates(
-    name: str,
-    embeddings: Float[np.ndarray, "n d"],
-) -> Float[np.ndarray, "n k"]:
+def coordinates(name: str, embeddings: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
     """Return the coordinates that the function module:function gives for embeddings.
 
     Raises InputError if the function cannot be imported, fails, or gives something else.
@@ -61,7 +62,9 @@ def check(name: str, embeddings: Float[np.ndarray, "n d"], gradients: bool) -> N
     argument = leaf * 1  # no leaf, like the result of a network
     result = _coordinates(name, argument)
     if not torch.equal(argument, leaf):
-        raise InputError(f"distance {name}: changes the embeddings that it is given; remove its in-place operations")
+        raise InputError(
+            f"distance {name}: changes the embeddings that it is given; remove its in-place operations"
+        )
     if not torch.allclose(result, _coordinates(name, leaf * 1)):
         raise InputError(
             f"distance {name}: gives other coordinates for the same embeddings each time; remove its random steps"
@@ -86,9 +89,16 @@ def _coordinates(name: str, embeddings: Float[torch.Tensor, "n d"]) -> Float[tor
         shape, reason = tuple(embeddings.shape), one_line(error)
         raise InputError(f"distance {name}: fails for embeddings {shape} ({reason})") from None
     is_tensor = isinstance(result, torch.Tensor)
-    if not is_tensor or result.ndim != 2 or len(result) != len(embeddings) or not result.is_floating_point():
+    if (
+        not is_tensor
+        or result.ndim != 2
+        or len(result) != len(embeddings)
+        or not result.is_floating_point()
+    ):
         what = tuple(result.shape) if is_tensor else type(result).__name__
-        raise InputError(f"distance {name}: gives {what}, but must give a tensor of floats ({len(embeddings)}, k)")
+        raise InputError(
+            f"distance {name}: gives {what}, but must give a tensor of floats ({len(embeddings)}, k)"
+        )
     if not torch.isfinite(result).all():
         raise InputError(f"distance {name}: gives NaN or infinite coordinates; check its code")
     return result

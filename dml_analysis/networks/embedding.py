@@ -45,10 +45,7 @@ def embedded(
 
 
 def embeddings_of(
-    network: nn.Module,
-    transform: Transform,
-    paths: Sequence[str | PathLike],
-    batch_size: int = 10,
+    network: nn.Module, transform: Transform, paths: Sequence[str | PathLike], batch_size: int = 10
 ) -> Float[np.ndarray, "n d"]:
     """Return the embeddings of image files, as the network gives them: float32, not normalised.
 
@@ -87,14 +84,13 @@ class SharedTrunk:
         first, _ = requests[0]
         trunk = first.trunk(str(device_of(first.settings)))
         embedders = [
-            network.embedder() if with_embedder else torch.nn.Identity() for network, with_embedder in requests
+            network.embedder() if with_embedder else torch.nn.Identity()
+            for network, with_embedder in requests
         ]
         return cls(trunk, embedders, batch_size)
 
     def embedded(
-        self,
-        items: Sequence[Item],
-        tick: Callable[[int], None] = lambda ticks: None,
+        self, items: Sequence[Item], tick: Callable[[int], None] = lambda ticks: None
     ) -> list[Float[np.ndarray, "n d"]]:
         """Return the images' embeddings by each embedder; tick(n) is called for every n images."""
         inputs = network_inputs(items, self.trunk.transform)
@@ -107,8 +103,7 @@ class SharedTrunk:
 
     @torch.no_grad()
     def _embed_batch(
-        self,
-        images: Float[torch.Tensor, "n 3 h w"],
+        self, images: Float[torch.Tensor, "n 3 h w"]
     ) -> list[Float[np.ndarray, "n d"]]:
         """Return the embeddings of a batch by each embedder."""
         features = features_of(self.trunk.module, images)

@@ -34,7 +34,11 @@ def _pairs(network):
     """The names of (convolution, BatchNorm) that can be one."""
     nodes = _module_calls(network)
     targets = [node.target for node in nodes]
-    called_once = {node: network.get_submodule(node.target) for node in nodes if targets.count(node.target) == 1}
+    called_once = {
+        node: network.get_submodule(node.target)
+        for node in nodes
+        if targets.count(node.target) == 1
+    }
     for node, norm in called_once.items():
         if _is_plain(norm, NORMS) and norm.running_var is not None:
             (before,) = node.args

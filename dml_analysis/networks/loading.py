@@ -78,7 +78,9 @@ def _called(name: str) -> tuple[nn.Module, Transform]:
         raise InputError(f"{name}: failed ({reason})") from None
     is_pair = isinstance(result, tuple) and len(result) == 2
     if not is_pair or not isinstance(result[0], nn.Module) or not callable(result[1]):
-        raise InputError(f"{name}: must return (torch.nn.Module, transform), not {type(result).__name__}")
+        raise InputError(
+            f"{name}: must return (torch.nn.Module, transform), not {type(result).__name__}"
+        )
     return result
 
 
@@ -92,7 +94,9 @@ def _timm_network(source: Source) -> tuple[nn.Module, Transform]:
     name = source.network.removeprefix(TIMM)
     if not timm.is_model(name):
         names = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=5, cutoff=0.4)
-        raise InputError(f"{source.network}: timm has no such network; the nearest are {', '.join(names) or 'none'}")
+        raise InputError(
+            f"{source.network}: timm has no such network; the nearest are {', '.join(names) or 'none'}"
+        )
     state = checkpoints.read_state(source.checkpoint, nested=True) if source.checkpoint else {}
     original: Any = timm.create_model(name, pretrained=False)
     classifier = original.pretrained_cfg.get("classifier") or ()
@@ -111,9 +115,7 @@ def _timm_network(source: Source) -> tuple[nn.Module, Transform]:
 
 
 def _classifier_outputs(
-    source: Source,
-    state: dict[str, torch.Tensor],
-    classifiers: tuple[str, ...],
+    source: Source, state: dict[str, torch.Tensor], classifiers: tuple[str, ...]
 ) -> int:
     """Return the number of outputs of a timm network's classifier if the settings keep it.
 
@@ -129,7 +131,9 @@ def _classifier_outputs(
             "or `head: drop` to take the features before it"
         )
     if source.head == "keep" and not weights:
-        raise InputError(f"{source.checkpoint}: `head: keep`, but it has no classifier; remove that line")
+        raise InputError(
+            f"{source.checkpoint}: `head: keep`, but it has no classifier; remove that line"
+        )
     return len(weights[0]) if source.head == "keep" else 0
 
 
@@ -178,7 +182,9 @@ def outputs_of(name: str, module: nn.Module, transform: Transform) -> int:
         is_tensor = isinstance(output, torch.Tensor)
         if not is_tensor or output.ndim != 2 or len(output) != n or not output.shape[1]:
             shape = tuple(output.shape) if is_tensor else type(output).__name__
-            raise InputError(f"{name}: gives {shape} for {n} images, but must give a tensor ({n}, d)")
+            raise InputError(
+                f"{name}: gives {shape} for {n} images, but must give a tensor ({n}, d)"
+            )
     three, two, repeated = outputs
     if three.shape[1] != two.shape[1]:
         raise InputError(
@@ -186,12 +192,16 @@ def outputs_of(name: str, module: nn.Module, transform: Transform) -> int:
             "let it give as many for every batch"
         )
     if not torch.isfinite(three).all():
-        raise InputError(f"{name}: gives NaN or infinite numbers for images of noise; check its weights")
+        raise InputError(
+            f"{name}: gives NaN or infinite numbers for images of noise; check its weights"
+        )
     if not three.requires_grad:
         raise InputError(f"{name}: gives no gradients; remove torch.no_grad and detach from it")
     scale = three.abs().max()
     if (two - repeated).abs().max() > ALIKE * scale:
-        raise InputError(f"{name}: gives other numbers for the same images each time; remove its random layers")
+        raise InputError(
+            f"{name}: gives other numbers for the same images each time; remove its random layers"
+        )
     if (three[:2] - two).abs().max() > ALIKE * scale:
         raise InputError(
             f"{name}: an image's numbers depend on the other images of its batch; remove the layers that combine images"

@@ -109,8 +109,7 @@ def place_of(module: nn.Module) -> torch.device:
 
 @torch.no_grad()
 def features_of(
-    trunk: nn.Module,
-    images: Float[torch.Tensor, "n 3 h w"],
+    trunk: nn.Module, images: Float[torch.Tensor, "n 3 h w"]
 ) -> Float[torch.Tensor, "n f"]:
     """Return the trunk's features of a batch of images, on the CPU."""
     return trunk(images.to(place_of(trunk), memory_format=torch.channels_last)).cpu()
@@ -135,7 +134,9 @@ def device_of(settings: Settings) -> torch.device:
         reason = one_line(error)
         raise InputError(f"device: {name} is not available ({reason}); set cpu or auto") from None
     if settings.precision == "tf32" and device.type != "cuda":
-        raise InputError(f"precision: tf32 needs an NVIDIA GPU, but the device is {device}; set float32 or bf16")
+        raise InputError(
+            f"precision: tf32 needs an NVIDIA GPU, but the device is {device}; set float32 or bf16"
+        )
     use_tf32 = settings.precision == "tf32"
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = use_tf32
     return device
@@ -181,10 +182,7 @@ def calibrate_batchnorm(
 
 
 def randomised(
-    network: Module,
-    seed: int,
-    images: Float[torch.Tensor, "n 3 h w"],
-    share: float = 1,
+    network: Module, seed: int, images: Float[torch.Tensor, "n 3 h w"], share: float = 1
 ) -> Module:
     """Return a copy of a network with random weights, in eval mode, calibrated on these images.
 
@@ -240,10 +238,7 @@ def independent_copy(network: Module, images: Float[torch.Tensor, "n 3 h w"]) ->
 
 
 @torch.no_grad()
-def layers_in_order(
-    network: nn.Module,
-    images: Float[torch.Tensor, "n 3 h w"],
-) -> list[nn.Module]:
+def layers_in_order(network: nn.Module, images: Float[torch.Tensor, "n 3 h w"]) -> list[nn.Module]:
     """Return the modules with parameters of their own, in the order in which they first run."""
     calls: list[nn.Module] = []
     hooks = [

@@ -20,7 +20,7 @@ from dml_analysis.files import atomic_files
 from dml_analysis.methods import TIMM
 from dml_analysis.networks import descriptions
 from dml_analysis.networks.descriptions import Description
-from dml_analysis.seeds import derived_seed, fingerprint
+from dml_analysis.seeds import derived_seed, digest
 
 Side = Annotated[int, Field(ge=1, le=10**5)]
 Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
@@ -48,7 +48,9 @@ class Source(NamedTuple):
     network: str
     checkpoint: Path | None = None
     head: str = ""  # of a timm network with a classifier: "keep" or "drop" it
-    crop: tuple | None = None  # of a timm network: (shorter side, size of the middle) instead of timm's own
+    crop: tuple | None = (
+        None  # of a timm network: (shorter side, size of the middle) instead of timm's own
+    )
     seed: int | None = None  # of a network with random weights
 
     def inputs(self):
@@ -61,18 +63,22 @@ class Source(NamedTuple):
         return self.network != BN_INCEPTION and not self.network.startswith(TIMM)
 
     def provenance(self, settings):
-        """Its fingerprints, for the provenance of results. Raises MissingFile if a file is missing and was never read."""
+        """Its digests, for the provenance of results. Raises MissingFile if a file is missing and was never read."""
         provenance = {"network": self.network}
         if self.has_code():
             provenance["code"] = checksums.short(settings, imports.code_file(self.network))
         if self.checkpoint:
             provenance["checkpoint"] = checksums.short(settings, self.checkpoint)
         options = {"head": self.head, "crop": self.crop, "random weights, seed": self.seed}
-        return provenance | {name: value for name, value in options.items() if value not in ("", None)}
+        return provenance | {
+            name: value for name, value in options.items() if value not in ("", None)
+        }
 
     def description(self, settings):
         """Its Description. Raises InputError if it cannot be built, or is not what a network has to be."""
-        return descriptions.BN_INCEPTION if self.network == BN_INCEPTION else described(settings, self)
+        return (
+            descriptions.BN_INCEPTION if self.network == BN_INCEPTION else described(settings, self)
+        )
 
     def describe(self):
         from dml_analysis.networks import loading  # torch takes seconds to load
@@ -127,7 +133,7 @@ def keep(settings, some):
 
 
 def _key(settings, source):
-    return fingerprint(source.provenance(settings))
+    return digest(source.provenance(settings))
 
 
 def _file(settings):

@@ -131,10 +131,7 @@ class Network(NamedTuple):
         raise NotImplementedError
 
     def load(
-        self,
-        device: str = "cpu",
-        folded: bool = True,
-        trunk: "Ready | None" = None,
+        self, device: str = "cpu", folded: bool = True, trunk: "Ready | None" = None
     ) -> "Ready":
         """Return the complete network, ready for inference.
 
@@ -143,9 +140,7 @@ class Network(NamedTuple):
         raise NotImplementedError
 
     def embedded(
-        self,
-        items: Sequence[Item],
-        tick: Callable[[int], None],
+        self, items: Sequence[Item], tick: Callable[[int], None]
     ) -> Float[np.ndarray, "n d"]:
         """Return the embeddings of these images, read from a file; tick(n) is called once."""
         raise NotImplementedError
@@ -245,19 +240,11 @@ class LayoutNetwork(Network):
         from dml_analysis.networks import loading
 
         return loading.load_embedder(
-            self.files()[1],
-            self.features,
-            self.dimensions,
-            self.settings.seed,
-            self.fold,
-            device,
+            self.files()[1], self.features, self.dimensions, self.settings.seed, self.fold, device
         )
 
     def load(
-        self,
-        device: str = "cpu",
-        folded: bool = True,
-        trunk: "Ready | None" = None,
+        self, device: str = "cpu", folded: bool = True, trunk: "Ready | None" = None
     ) -> "Ready":
         """Return trunk and embedder as one network, ready for inference.
 
@@ -322,10 +309,7 @@ class NamedNetwork(Network):
         return nn.Identity()
 
     def load(
-        self,
-        device: str = "cpu",
-        folded: bool = True,
-        trunk: "Ready | None" = None,
+        self, device: str = "cpu", folded: bool = True, trunk: "Ready | None" = None
     ) -> "Ready":
         """Return the network, ready for inference: `trunk` if it is loaded already."""
         from dml_analysis.networks import loading
@@ -374,9 +358,7 @@ class GivenEmbeddings(Network):
         embedding_files.read(self.source.file, image_ids)
 
     def embedded(
-        self,
-        items: Sequence[Item],
-        tick: Callable[[int], None],
+        self, items: Sequence[Item], tick: Callable[[int], None]
     ) -> Float[np.ndarray, "n d"]:
         """Return the embeddings of these images; tick(n) is called once.
 
@@ -413,11 +395,7 @@ def start_source(settings: Settings, model: Model) -> Source:
 
 
 def network_of(
-    settings: Settings,
-    model: Model,
-    dataset: str,
-    fold: int,
-    images: str | None = None,
+    settings: Settings, model: Model, dataset: str, fold: int, images: str | None = None
 ) -> Network:
     """Return a model's network for a fold, of which a model may have one for all folds.
 
@@ -433,10 +411,7 @@ def network_of(
 
 
 def networks_of(
-    settings: Settings,
-    dataset: str,
-    folds: Iterable[int],
-    images: str | None = None,
+    settings: Settings, dataset: str, folds: Iterable[int], images: str | None = None
 ) -> list[Network]:
     """Return the networks of all models, trained on a dataset, by fold and then by model.
 
@@ -497,10 +472,7 @@ def by_trunk(networks: Iterable[Network]) -> list[list[Network]]:
 
 
 def loader(
-    networks: Iterable[Network],
-    remembered: int = 1,
-    device: str | None = None,
-    folded: bool = True,
+    networks: Iterable[Network], remembered: int = 1, device: str | None = None, folded: bool = True
 ) -> "Callable[[Path], Ready]":
     """Return load(path), which loads the network of that path.
 

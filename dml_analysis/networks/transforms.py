@@ -24,8 +24,7 @@ BLACK = (256, 256)  # size of the black image; no result depends on it
 
 
 def network_inputs(
-    items: Iterable[Item],
-    transform: Transform,
+    items: Iterable[Item], transform: Transform
 ) -> Iterator["Float[torch.Tensor, '3 h w']"]:
     """Yield the transformed image of each item, in order.
 

@@ -18,9 +18,18 @@ def embedding_networks(settings):
 
 def store_of(network, items, kind=Path("properties", "embeddings")):
     """The embeddings (d,) of one network, not normalised, a row for each of the items; kind: the folder of all such."""
-    provenance = {"images": image_digests.described(network.settings, items), **network.provenance()}
+    provenance = {
+        "images": image_digests.described(network.settings, items),
+        **network.provenance(),
+    }
     folder = network.settings.results / kind / network.path
-    return ResultStore(folder, provenance, _parts(items), {"embeddings": Array("f4", (network.dimensions,))}, network)
+    return ResultStore(
+        folder,
+        provenance,
+        _parts(items),
+        {"embeddings": Array("f4", (network.dimensions,))},
+        network,
+    )
 
 
 def whole_stores(settings, items):
@@ -31,17 +40,25 @@ def whole_stores(settings, items):
     if not stores:
         folder = settings.results / "properties" / "embeddings"
         raise InputError(f"{folder}: no embeddings; run properties/2_embed_cars.py first")
-    there = {store.of.name for store in stores}
+    there = {store.subject.name for store in stores}
     names = "; ".join(network.name for network in networks if network.name not in there)
-    return stores, f"no whole embeddings of {names}; run properties/2_embed_cars.py" if names else ""
+    return (
+        stores,
+        f"no whole embeddings of {names}; run properties/2_embed_cars.py" if names else "",
+    )
 
 
 def features_store_of(network, items):
     """The features (f,) that the trunk of an untrained network gives, which is the same trunk in all folds."""
-    provenance = {"images": image_digests.described(network.settings, items), **network.provenance()}
+    provenance = {
+        "images": image_digests.described(network.settings, items),
+        **network.provenance(),
+    }
     del provenance["embedder"]
     folder = network.settings.results / "properties" / "features"
-    return ResultStore(folder, provenance, _parts(items), {"features": Array("f4", (network.features,))}, network)
+    return ResultStore(
+        folder, provenance, _parts(items), {"features": Array("f4", (network.features,))}, network
+    )
 
 
 def features_store(settings, items):
@@ -65,18 +82,22 @@ def read(store):
 def stores_of(group, items):
     """The stores of networks that share a trunk; if that is the untrained one, its features' as well."""
     untrained = [network for network in group if network.model.is_none]
-    return [store_of(network, items) for network in group] + [features_store_of(each, items) for each in untrained[:1]]
+    return [store_of(network, items) for network in group] + [
+        features_store_of(each, items) for each in untrained[:1]
+    ]
 
 
 def make(settings, items, stores, number, tick):
     """A part of what networks make of images that share a trunk; see Job.make."""
-    return arrays_of(stores, blocks(items, IMAGES_PER_PART)[number], settings.properties.batch_size, tick)
+    return arrays_of(
+        stores, blocks(items, IMAGES_PER_PART)[number], settings.properties.batch_size, tick
+    )
 
 
 def arrays_of(stores, items, batch_size, tick):
     """The arrays of these items for each of the stores, whose networks share a trunk."""
     from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
 
-    wanted = [(store.of, "embeddings" in store.arrays) for store in stores]
+    wanted = [(store.subject, "embeddings" in store.arrays) for store in stores]
     arrays = embedded(wanted, items, batch_size, tick)
     return [{name: array} for store, array in zip(stores, arrays) for name in store.arrays]

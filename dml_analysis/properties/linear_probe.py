@@ -7,11 +7,13 @@ from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.paper import PROPERTIES
-from dml_analysis.seeds import derived_seed, fingerprint
+from dml_analysis.seeds import derived_seed, digest
 from dml_analysis.store import ResultStore
 
 FIFTHS = 5  # of the images; each is judged by a probe of the other four
-PENALTIES = np.logspace(0, 6, 13)  # of which the probe takes the best by leave-one-out inside these four
+PENALTIES = np.logspace(
+    0, 6, 13
+)  # of which the probe takes the best by leave-one-out inside these four
 COLUMNS = {"property": str, "label": str, "values": int, "images": int, "chance": float, "percent": float,
            "standard_error": float}  # fmt: skip
 
@@ -39,9 +41,12 @@ def csv_file(settings):
 
 def store_of(settings, features, codes):
     """The probes of all properties, a row for each; features: the store of the untrained trunk's, of images with these codes (n, k)."""
-    provenance = {"features": features.fingerprint, "properties": fingerprint(codes.tolist())}
+    provenance = {"features": features.digest, "properties": digest(codes.tolist())}
     provenance |= unlike_defaults(settings, "seed")
-    arrays = {name: Array({str: "U40", int: "i8", float: "f8"}[kind]) for name, kind in list(COLUMNS.items())[1:]}
+    arrays = {
+        name: Array({str: "U40", int: "i8", float: "f8"}[kind])
+        for name, kind in list(COLUMNS.items())[1:]
+    }
     folder = settings.results / "properties" / "probes"
     return ResultStore(folder, provenance, [[prop.name] for prop in PROPERTIES], arrays, settings)
 
@@ -53,7 +58,9 @@ def probe(settings, features, codes, number):
         hits = right(features, codes, derived_seed(settings.seed, "linear probe", name) % 2**32)
     except ValueError as error:
         raise InputError(f"{settings.paths['RenderedCars']}: {name}: {error}") from None
-    shares = np.array([np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))])
+    shares = np.array(
+        [np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))]
+    )
     row = (label, codes.max() + 1, len(codes), *(100 * shares).round(1))
     return {column: [value] for column, value in zip(list(COLUMNS)[1:], row)}
 
@@ -61,4 +68,6 @@ def probe(settings, features, codes, number):
 def show(settings):
     """Print linear_probe.csv."""
     for row in csv_files.read_rows(csv_file(settings), COLUMNS, key=["property"]):
-        print(f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %")
+        print(
+            f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %"
+        )

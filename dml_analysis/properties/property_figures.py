@@ -17,12 +17,22 @@ def draw(settings):
     """Write figure3, of the t-SNE coordinates, and figure4, images evenly spaced over the rendered cars."""
     items, table = chosen_cars(settings)
     coordinates = csv_files.read(tsne.csv_file(settings), tsne.COLUMNS, key=["image_id"])
-    shows = {"loss": coordinates.loss[0], "networks": settings.properties.networks, "images": len(coordinates)}
+    shows = {
+        "loss": coordinates.loss[0],
+        "networks": settings.properties.networks,
+        "images": len(coordinates),
+    }
     caption = (
         f"t-SNE of the embeddings of {len(coordinates):,} rendered cars by {coordinates.loss[0]}, trained on "
         f"{settings.properties.networks}, coloured by three of their properties."
     )
-    figures.draw(settings, settings.figures / "figure3", tsne_figure(settings, coordinates, table), shows, caption)
+    figures.draw(
+        settings,
+        settings.figures / "figure3",
+        tsne_figure(settings, coordinates, table),
+        shows,
+        caption,
+    )
     some = evenly_spaced(items, SAMPLES[0] * SAMPLES[1])
     no_networks = settings.model_copy(update={"training": None})  # and so no note about networks
     shows, caption = (
@@ -40,11 +50,19 @@ def tsne_figure(settings, coordinates, table):
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
     for panel, name in zip(axes[0], SHOWN):
         column = values[name].to_numpy()
-        for value, (color, marker) in zip(sorted(set(column)), value_looks(name, len(set(column))), strict=True):
+        for value, (color, marker) in zip(
+            sorted(set(column)), value_looks(name, len(set(column))), strict=True
+        ):
             chosen = column == value
             label = f"{value}°" if name != "model" else str(value)
             panel.scatter(
-                coordinates.x[chosen], coordinates.y[chosen], s=7, color=color, marker=marker, label=label, linewidths=0
+                coordinates.x[chosen],
+                coordinates.y[chosen],
+                s=7,
+                color=color,
+                marker=marker,
+                label=label,
+                linewidths=0,
             )
         panel.set(xticks=[], yticks=[], title=properties[name].label, box_aspect=1)
         panel.spines[:].set_visible(False)
@@ -52,7 +70,9 @@ def tsne_figure(settings, coordinates, table):
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, fontsize=6, frameon=False,
                      markerscale=2, handletextpad=0.1, columnspacing=0.8)  # fmt: skip
     loss = coordinates.loss[0]
-    figure.suptitle(f"{loss}: {len(coordinates):,} embeddings, networks trained on {settings.properties.networks}")
+    figure.suptitle(
+        f"{loss}: {len(coordinates):,} embeddings, networks trained on {settings.properties.networks}"
+    )
     return figure
 
 
@@ -61,14 +81,21 @@ def value_looks(name, count):
     looks = [figures.look(number) for number in range(count)]
     if name == "model" and count <= len(figures.COLORS):
         return looks
-    colors = figures.plt.get_cmap("hsv")(np.arange(count) / count) * [0.85, 0.85, 0.85, 1]  # darker, for white paper
+    colors = figures.plt.get_cmap("hsv")(np.arange(count) / count) * [
+        0.85,
+        0.85,
+        0.85,
+        1,
+    ]  # darker, for white paper
     return [(color, marker) for color, (_, marker) in zip(colors, looks)]
 
 
 def samples_figure(items):
     """A grid of images."""
     rows, columns = SAMPLES
-    figure, axes = figures.new_figure(rows, columns, figsize=(figures.PAGE, figures.PAGE * rows / columns))
+    figure, axes = figures.new_figure(
+        rows, columns, figsize=(figures.PAGE, figures.PAGE * rows / columns)
+    )
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
     for panel in axes.flat:
         panel.axis("off")

@@ -15,7 +15,7 @@ from dml_analysis.metrics.significance import ALTERNATIVES, mann_whitney
 from dml_analysis.networks.specifications import Network, code_of, device_of
 from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.properties import car_embeddings
-from dml_analysis.seeds import fingerprint
+from dml_analysis.seeds import digest
 from dml_analysis.stages import View, rows_of
 from dml_analysis.store import ResultStore
 
@@ -45,14 +45,17 @@ def store_of(network, protocol, embedded, codes):
     """
     distance = network.model.distance if protocol.own_distance else RAW_DISTANCE
     measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
-    provenance = {"embeddings": embedded.fingerprint, "properties": fingerprint(codes.tolist()), **measured}
+    provenance = {"embeddings": embedded.digest, "properties": digest(codes.tolist()), **measured}
     provenance |= code_of(network.settings, distance)
     arrays = {
         "n_images": Array("i8"),
         "r_precision": Array("f8", finite=False, low=0, high=1),
         "nr_precision": Array("f8", finite=False),
     }
-    folder, parts = network.settings.results / protocol.name / "properties" / "scores", [[p.name for p in PROPERTIES]]
+    folder, parts = (
+        network.settings.results / protocol.name / "properties" / "scores",
+        [[p.name for p in PROPERTIES]],
+    )
     scored, labels = Scored(network, protocol), network.labels | measured
     return ResultStore(folder / network.path, provenance, parts, arrays, scored, labels)
 
@@ -68,9 +71,13 @@ def cars_of(settings):
 # ---------------------------------------------------------------------------------------------------------------------
 def score(embedded, codes, scored, device="cpu"):
     """The Precision of embeddings (n, d) and codes (n, k), by what is Scored."""
-    from dml_analysis.metrics.nr_precision import nr_precision  # compiled code takes a second to load
+    from dml_analysis.metrics.nr_precision import (
+        nr_precision,
+    )  # compiled code takes a second to load
 
-    return nr_precision(coordinates_by(*scored, embedded), codes, scored.protocol.max_neighbors, device=device)
+    return nr_precision(
+        coordinates_by(*scored, embedded), codes, scored.protocol.max_neighbors, device=device
+    )
 
 
 def coordinates_by(network, protocol, embedded):
@@ -98,9 +105,15 @@ def tests_file(settings, protocol):
 def views(settings):
     """nr_precision.csv and mann_whitney.csv of the whole run, by every protocol."""
     (items, codes), found = cars_of(settings.whole), []
-    known = [network for network in car_embeddings.embedding_networks(settings.whole) if network.is_known()]
+    known = [
+        network
+        for network in car_embeddings.embedding_networks(settings.whole)
+        if network.is_known()
+    ]
     for protocol in settings.protocols:
-        stores = [store_of(each, protocol, car_embeddings.store_of(each, items), codes) for each in known]
+        stores = [
+            store_of(each, protocol, car_embeddings.store_of(each, items), codes) for each in known
+        ]
         found.append(View(scores_file(settings, protocol), COLUMNS, stores))
         found.append(View(tests_file(settings, protocol), TEST_COLUMNS, stores, test_rows))
     return found
@@ -111,8 +124,8 @@ def test_rows(stores, _):
 
     A property is left out where a group has no scores, or a score is NaN.
     """
-    stores = [store for store in stores if store.of.network.model.trained]
-    groups = trained_groups([store.of.network.model for store in stores])
+    stores = [store for store in stores if store.subject.network.model.trained]
+    groups = trained_groups([store.subject.network.model for store in stores])
     scores = pd.DataFrame(rows_of(stores, COLUMNS), columns=list(COLUMNS))
     for prop in PROPERTIES:
         of_property = scores[scores.property == prop.name]
@@ -122,7 +135,18 @@ def test_rows(stores, _):
                 continue
             for alternative in ALTERNATIVES:
                 test = mann_whitney(a, b, alternative)
-                yield prop.name, unit, alternative, group_a, group_b, len(a), len(b), *test, a.mean(), b.mean()
+                yield (
+                    prop.name,
+                    unit,
+                    alternative,
+                    group_a,
+                    group_b,
+                    len(a),
+                    len(b),
+                    *test,
+                    a.mean(),
+                    b.mean(),
+                )
 
 
 def observations(scores, group, unit):

@@ -9,11 +9,21 @@ from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties.property_scores import COLUMNS as SCORE_COLUMNS
-from dml_analysis.properties.property_scores import KEY, TEST_COLUMNS, TEST_KEY, scores_file, tests_file
+from dml_analysis.properties.property_scores import (
+    KEY,
+    TEST_COLUMNS,
+    TEST_KEY,
+    scores_file,
+    tests_file,
+)
 from dml_analysis.tables import MISSING_CELL, Cell, Entry, Table
 
-SIGNIFICANT = 2.576  # the paper's threshold for underlining; see the README on what it does and does not say
-NOT_GIVEN = "not given"  # in the cells of a model by embeddings, where it has none of the rendered cars
+SIGNIFICANT = (
+    2.576  # the paper's threshold for underlining; see the README on what it does and does not say
+)
+NOT_GIVEN = (
+    "not given"  # in the cells of a model by embeddings, where it has none of the rendered cars
+)
 LEVEL = 0.01  # of the Mann-Whitney test that puts a mean in bold
 
 
@@ -28,7 +38,17 @@ def models_table(settings, protocol, name):
     caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance. '
     caption += f"Distances are {_of_what(models)}.{about_own(models, '')}"
     names = [model.name for model in models]
-    return Table(name, caption, [], ["Year", "Loss type", "Distance/Similarity"], [], names, cells, records, False)
+    return Table(
+        name,
+        caption,
+        [],
+        ["Year", "Loss type", "Distance/Similarity"],
+        [],
+        names,
+        cells,
+        records,
+        False,
+    )
 
 
 def _of_what(models):
@@ -40,14 +60,26 @@ def _of_what(models):
 def properties_table(settings, protocol, name):
     """Table 5."""
     properties = car_properties(settings)
-    texts = [", ".join(printed_value(prop.name, value) for value in prop.values) for prop in properties]
+    texts = [
+        ", ".join(printed_value(prop.name, value) for value in prop.values) for prop in properties
+    ]
     labels = [prop.label for prop in properties]
     records = pd.DataFrame(
         [(prop.name, prop.label, "|".join(map(str, prop.values))) for prop in properties],
         columns=["property", "label", "values"],
     )
     caption = "Properties of the rendered cars and their possible values; every image draws each uniformly at random."
-    return Table(name, caption, [], ["Possible values"], [], labels, [[Cell(text)] for text in texts], records, False)
+    return Table(
+        name,
+        caption,
+        [],
+        ["Possible values"],
+        [],
+        labels,
+        [[Cell(text)] for text in texts],
+        records,
+        False,
+    )
 
 
 def printed_value(name, value):
@@ -63,13 +95,19 @@ def nr_precision_table(settings, protocol, name):
     """
     scores = csv_files.read(scores_file(settings, protocol), SCORE_COLUMNS, KEY)
     models, names = grouped(settings.models), trained_groups(settings.models)
-    values = {(model.name, p.name): _fold_mean(settings, scores, model, p) for model in models for p in PROPERTIES}
+    values = {
+        (model.name, p.name): _fold_mean(settings, scores, model, p)
+        for model in models
+        for p in PROPERTIES
+    }
     cells = [[_score_cell(values[model.name, p.name]) for p in PROPERTIES] for model in models]
     records = [(m.name, m.group, p.name, value if (value := values[m.name, p.name]) != NOT_GIVEN else None)
                for m in models for p in PROPERTIES]  # fmt: skip
     means, bold = group_means(models, values), significantly_larger(settings, protocol)
     for group in names:
-        cells.append([_mean_cell(means[group, p.name], (group, p.name) in bold) for p in PROPERTIES])
+        cells.append(
+            [_mean_cell(means[group, p.name], (group, p.name) in bold) for p in PROPERTIES]
+        )
         records += [(f"{group} Mean", group, p.name, means[group, p.name]) for p in PROPERTIES]
     return Table(
         name,
@@ -88,7 +126,9 @@ def _fold_mean(settings, scores, model, prop):
     if model.embeddings and CARS not in model.embeddings:
         return NOT_GIVEN
     folds = settings.folds if model.per_fold else [ALL_FOLDS]
-    rows = scores[(scores.loss == model.name) & (scores.property == prop.name) & scores.fold.isin(folds)]
+    rows = scores[
+        (scores.loss == model.name) & (scores.property == prop.name) & scores.fold.isin(folds)
+    ]
     complete = len(rows) == len(folds) and rows.nr_precision.notna().all()
     return float(rows.nr_precision.mean()) if complete else None
 
@@ -98,7 +138,11 @@ def group_means(models, values):
     means = {}
     for group in trained_groups(models):
         for prop in PROPERTIES:
-            column = [values[model.name, prop.name] for model in models if model.group == group and model.trained]
+            column = [
+                values[model.name, prop.name]
+                for model in models
+                if model.group == group and model.trained
+            ]
             column = [value for value in column if value != NOT_GIVEN] or [None]
             means[group, prop.name] = None if None in column else sum(column) / len(column)
     return means
@@ -107,7 +151,9 @@ def group_means(models, values):
 def significantly_larger(settings, protocol):
     """The (group, property) whose mean is significantly larger than another group's, by the protocol's test."""
     tests = csv_files.read(tests_file(settings, protocol), TEST_COLUMNS, TEST_KEY)
-    chosen = tests[(tests.unit == protocol.test_unit) & (tests.alternative == protocol.test_alternative)]
+    chosen = tests[
+        (tests.unit == protocol.test_unit) & (tests.alternative == protocol.test_alternative)
+    ]
     return {
         (row.group_a if row.mean_a > row.mean_b else row.group_b, row.property)
         for row in chosen[chosen.p_value < LEVEL].itertuples()
@@ -131,7 +177,11 @@ def _two_digits(value):
 def _caption(settings, protocol, scores):
     numbers = sorted(set(scores.n_images))
     n = " to ".join(f"{number:,}" for number in dict.fromkeys(numbers[:1] + numbers[-1:])) or "no"
-    limit = f"at most {protocol.max_neighbors} neighbours" if protocol.max_neighbors else "all R neighbours"
+    limit = (
+        f"at most {protocol.max_neighbors} neighbours"
+        if protocol.max_neighbors
+        else "all R neighbours"
+    )
     own = f"each loss's own distance, {_of_what(settings.models)}"
     distance = own if protocol.own_distance else "Euclidean distance of raw embeddings"
     unit = "loss" if protocol.test_unit == "loss_mean" else "loss and fold"

@@ -24,32 +24,46 @@ def store_of(settings):
     options = settings.properties
     items, network = readers.chosen_cars(settings)[0], shown_network(settings)
     shown = readers.ids_of(readers.evenly_spaced(items, options.tsne_images))
-    provenance = {"embeddings": car_embeddings.store_of(network, items).fingerprint, "images": described(shown)}
+    provenance = {
+        "embeddings": car_embeddings.store_of(network, items).digest,
+        "images": described(shown),
+    }
     provenance |= {"distance": network.model.distance, **code_of(settings, network.model.distance)}
     provenance |= unlike_defaults(settings, "seed")
     arrays = {"x": Array("f4"), "y": Array("f4")}
-    return ResultStore(settings.results / "properties" / "tsne", provenance, [shown], arrays, network, network.labels)
+    return ResultStore(
+        settings.results / "properties" / "tsne",
+        provenance,
+        [shown],
+        arrays,
+        network,
+        network.labels,
+    )
 
 
 def shown_network(settings):
     """The network whose embeddings are shown: the named model's in the first fold, or that of the first model."""
     whole, wanted = settings.whole, settings.properties.tsne_model
-    networks = car_embeddings.embedding_networks(whole.model_copy(update={"folds": whole.folds[:1]}))
+    networks = car_embeddings.embedding_networks(
+        whole.model_copy(update={"folds": whole.folds[:1]})
+    )
     if not networks:
-        raise InputError(f"settings {settings.name!r}: no model has embeddings of the rendered cars")
+        raise InputError(
+            f"settings {settings.name!r}: no model has embeddings of the rendered cars"
+        )
     return next((each for each in networks if each.model.name == wanted), networks[0])
 
 
 def embeddings_shown(settings, store):
     """The store of the embeddings that these coordinates are of. Raises InputError if it is not complete, or of too few images."""
-    embedded = car_embeddings.store_of(store.of, readers.chosen_cars(settings)[0])
+    embedded = car_embeddings.store_of(store.subject, readers.chosen_cars(settings)[0])
     if len(store.rows) < FEWEST_TSNE_IMAGES:
         raise InputError(
             f"{settings.paths[readers.CARS]}: t-SNE takes at least {FEWEST_TSNE_IMAGES} images, not {len(store.rows)}"
         )
     if not embedded.is_complete():
         raise InputError(
-            f"{embedded.folder}: not complete; run properties/2_embed_cars.py (tsne_model is {store.of.model.name!r})"
+            f"{embedded.folder}: not complete; run properties/2_embed_cars.py (tsne_model is {store.subject.model.name!r})"
         )
     return embedded
 
@@ -60,8 +74,12 @@ def tsne(network, embeddings):
 
     points = coordinates_of(embeddings, network.model.distance)
     if not np.isfinite(points).all() or not np.ptp(points, axis=0).any():
-        raise InputError(f"{network.name}: its embeddings are all alike, or zero; set another properties: tsne_model")
-    seed = derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold_name) % 2**32
+        raise InputError(
+            f"{network.name}: its embeddings are all alike, or zero; set another properties: tsne_model"
+        )
+    seed = (
+        derived_seed(network.settings.seed, "t-SNE", network.model.name, network.fold_name) % 2**32
+    )
     perplexity = min(30, (len(points) - 1) / 3)
     init = "pca" if points.shape[1] > 1 else "random"
     return TSNE(random_state=seed, init=init, perplexity=perplexity).fit_transform(points)

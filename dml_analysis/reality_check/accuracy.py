@@ -8,7 +8,13 @@ from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import ZeroEmbedding
-from dml_analysis.networks.specifications import by_trunk, code_of, network_stage, networks_of, no_direction
+from dml_analysis.networks.specifications import (
+    by_trunk,
+    code_of,
+    network_stage,
+    networks_of,
+    no_direction,
+)
 from dml_analysis.seeds import described
 from dml_analysis.stages import Job, View
 from dml_analysis.store import ResultStore
@@ -20,7 +26,9 @@ COLUMNS = {"loss": str, "dataset": str, "fold": int, "type": str, "n_images": in
 
 def accuracies(embeddings, labels, distance):
     """Return measure -> value for embeddings (n, d) with class labels (n,); see retrieval_scores."""
-    from dml_analysis.metrics.retrieval import retrieval_scores  # compiled code takes seconds to load
+    from dml_analysis.metrics.retrieval import (
+        retrieval_scores,
+    )  # compiled code takes seconds to load
 
     found = retrieval_scores(embeddings, labels, distance)
     return dict(zip(MEASURES, (found.recall_at_1, found.r_precision, found.map_at_r)))
@@ -40,14 +48,20 @@ def store_of(network, items):
         **code_of(network.settings, network.model.distance),
         **network.provenance(),
     }
-    arrays = {"n_images": Array("i8"), "n_classes": Array("i8"), **dict.fromkeys(MEASURES, Array("f8", low=0, high=1))}
+    arrays = {
+        "n_images": Array("i8"),
+        "n_classes": Array("i8"),
+        **dict.fromkeys(MEASURES, Array("f8", low=0, high=1)),
+    }
     folder = network.settings.results / "reality_check" / "accuracy" / network.path
     return ResultStore(folder, provenance, [[network.name]], arrays, network, network.labels)
 
 
 def stage(settings):
     """The accuracy of all networks, each on the test images of its dataset."""
-    items = {dataset: readers.some_items(settings, dataset, "test") for dataset in settings.datasets}
+    items = {
+        dataset: readers.some_items(settings, dataset, "test") for dataset in settings.datasets
+    }
     tested = {dataset: networks_of(settings, dataset, settings.folds) for dataset in items}
     jobs = [
         Job([store_of(each, items[name]) for each in group], partial(make, settings, items[name]), len(items[name]))
@@ -55,7 +69,13 @@ def stage(settings):
     ]  # fmt: skip
     networks = chain(*tested.values())
     return network_stage(
-        "accuracies", "image", jobs, networks, items.values(), lambda store: [store.of], views=views(settings)
+        "accuracies",
+        "image",
+        jobs,
+        networks,
+        items.values(),
+        lambda store: [store.subject],
+        views=views(settings),
     )
 
 
@@ -63,15 +83,15 @@ def make(settings, items, stores, number, tick):
     """The accuracies of networks that share a trunk; see Job.make."""
     from dml_analysis.networks.embedding import embedded
 
-    wanted = [(store.of, True) for store in stores]
+    wanted = [(store.subject, True) for store in stores]
     arrays = embedded(wanted, items, settings.properties.batch_size, tick)
     labels = [item.label for item in items]
     sizes, found = {"n_images": [len(labels)], "n_classes": [len(set(labels))]}, []
     for store, embeddings in zip(stores, arrays):
         try:
-            values = accuracies(embeddings, labels, store.of.model.distance)
+            values = accuracies(embeddings, labels, store.subject.model.distance)
         except ZeroEmbedding as error:
-            found.append(no_direction(store.of.name, items, error))
+            found.append(no_direction(store.subject.name, items, error))
         else:
             found.append(sizes | {measure: [value] for measure, value in values.items()})
     return found
@@ -81,7 +101,9 @@ def views(settings):
     """accuracy.csv, of the whole run."""
     whole, stores = settings.whole, []
     for dataset in sorted(whole.datasets):
-        known = [network for network in networks_of(whole, dataset, whole.folds) if network.is_known()]
+        known = [
+            network for network in networks_of(whole, dataset, whole.folds) if network.is_known()
+        ]
         known.sort(key=lambda network: (whole.models.index(network.model), network.fold))
         try:
             items = readers.load_items(whole, dataset, "test")

@@ -14,7 +14,13 @@ from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import ZeroEmbedding, unit
-from dml_analysis.networks.specifications import LayoutNetwork, by_trunk, network_stage, networks_of, no_direction
+from dml_analysis.networks.specifications import (
+    LayoutNetwork,
+    by_trunk,
+    network_stage,
+    networks_of,
+    no_direction,
+)
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, View
 from dml_analysis.store import ResultStore
@@ -41,7 +47,10 @@ def map_at_r_of_classes(embeddings, labels):
     distance: as in the Reality Check's model selection, and as features of a frozen trunk have no loss's distance. Raises
     ZeroEmbedding if an embedding is zero.
     """
-    from dml_analysis.metrics.retrieval import Retrieval, retrieval_of_queries  # compiled code takes seconds to load
+    from dml_analysis.metrics.retrieval import (
+        Retrieval,
+        retrieval_of_queries,
+    )  # compiled code takes seconds to load
 
     labels = np.asarray(labels)
     values = retrieval_of_queries(unit(embeddings), labels)[:, Retrieval._fields.index("map_at_r")]
@@ -86,36 +95,52 @@ def store_of(network, items, part):
 
 def measured_networks(settings, dataset, fold):
     """The networks that began with the trunk of "None", and "None"; none if the settings lack either."""
-    found = [each for each in networks_of(settings, dataset, [fold]) if isinstance(each, LayoutNetwork)]
-    found = [each for each in found if each.model.is_none or (each.model.trained and not each.model.network)]
+    found = [
+        each for each in networks_of(settings, dataset, [fold]) if isinstance(each, LayoutNetwork)
+    ]
+    found = [
+        each
+        for each in found
+        if each.model.is_none or (each.model.trained and not each.model.network)
+    ]
     return found if any(each.model.is_none for each in found) and len(found) > 1 else []
 
 
 def _places(settings):
     """(dataset, fold, part) -> (networks, items) of the settings."""
-    places = [(dataset, fold, part) for dataset in settings.datasets for fold in settings.folds for part in MEASURED]
-    return {place: (measured_networks(settings, *place[:2]), items_of(settings, *place)) for place in places}
+    places = [
+        (dataset, fold, part)
+        for dataset in settings.datasets
+        for fold in settings.folds
+        for part in MEASURED
+    ]
+    return {
+        place: (measured_networks(settings, *place[:2]), items_of(settings, *place))
+        for place in places
+    }
 
 
 def stage(settings):
     """The MAP@R of all networks on the validation classes of their fold and on the test classes, class by class."""
     places = _places(settings)
     if not all(networks for networks, _ in places.values()):
-        raise InputError("models: a gain takes None, whose trunk training begins with, and a model that began with it")
+        raise InputError(
+            "models: a gain takes None, whose trunk training begins with, and a model that began with it"
+        )
     jobs = [
         Job([store_of(each, items, place[2]) for each in group], partial(make, settings, items), len(items))
         for place, (networks, items) in places.items() for group in by_trunk(networks)
     ]  # fmt: skip
     networks = {network.path: network for some, _ in places.values() for network in some}
     return network_stage("accuracies of classes", "image", jobs, networks.values(), [items for _, items in places.values()],
-                         lambda store: [store.of], views=views(settings))  # fmt: skip
+                         lambda store: [store.subject], views=views(settings))  # fmt: skip
 
 
 def make(settings, items, stores, number, tick):
     """The accuracies of networks that share a trunk; see Job.make."""
     from dml_analysis.networks.embedding import embedded
 
-    wanted = [(store.of, not store.of.model.is_none) for store in stores]
+    wanted = [(store.subject, not store.subject.model.is_none) for store in stores]
     arrays = embedded(wanted, items, settings.properties.batch_size, tick)
     labels = np.array([item.label for item in items])
     counts = np.unique(labels, return_counts=True)[1]
@@ -124,7 +149,7 @@ def make(settings, items, stores, number, tick):
         try:
             found.append({"map_at_r": map_at_r_of_classes(array, labels), "n_images": counts})
         except ZeroEmbedding as error:
-            found.append(no_direction(store.of.name, items, error))
+            found.append(no_direction(store.subject.name, items, error))
     return found
 
 
@@ -158,13 +183,17 @@ def gains(table, seed):
     """
     key, rows = ["dataset", "part", "fold", "class"], []
     start = table[table.loss == START].set_index(key).map_at_r.rename("start")
-    for (dataset, part, loss), some in table[table.loss != START].groupby(["dataset", "part", "loss"], sort=False):
+    for (dataset, part, loss), some in table[table.loss != START].groupby(
+        ["dataset", "part", "loss"], sort=False
+    ):
         pairs = some.join(start, on=key).dropna()
         if pairs.empty:
             continue
         classes = pairs.groupby("class")[["start", "map_at_r"]].mean()
         gain = classes.map_at_r - classes.start
-        low, high = bootstrap_interval(gain, derived_seed(seed, "bootstrap of gains", dataset, part, loss))
+        low, high = bootstrap_interval(
+            gain, derived_seed(seed, "bootstrap of gains", dataset, part, loss)
+        )
         rows.append((loss, some.type.iloc[0], dataset, part, pairs.fold.nunique(), len(classes), classes.start.mean(),
                      classes.map_at_r.mean(), gain.mean(), low, high, "yes" if low > 0 else "no"))  # fmt: skip
     return rows
@@ -173,7 +202,10 @@ def gains(table, seed):
 def gains_of(settings, dataset):
     """The rows of GAINS from the dataset's CSV file of classes. Raises MissingFile if this does not exist."""
     file = classes_file(settings, dataset)
-    return gains(csv_files.read(file, CLASSES, key=["loss", "dataset", "part", "fold", "class"]), settings.seed)
+    return gains(
+        csv_files.read(file, CLASSES, key=["loss", "dataset", "part", "fold", "class"]),
+        settings.seed,
+    )
 
 
 def show(settings):
@@ -182,12 +214,20 @@ def show(settings):
         rows = gains_of(settings, dataset)
         csv_files.write(gains_file(settings, dataset), rows, GAINS)
         print(f"wrote {gains_file(settings, dataset)}")
-        print(f"{dataset:26}{'part':12}{'classes':>8}{'frozen':>8}{'trained':>8}{'gain':>8}   95% interval, MAP@R in %")
+        print(
+            f"{dataset:26}{'part':12}{'classes':>8}{'frozen':>8}{'trained':>8}{'gain':>8}   95% interval, MAP@R in %"
+        )
         for row in (dict(zip(GAINS, row)) for row in rows):
             clear = "" if row["clear"] == "yes" else "   holds zero: not shown to have learned"
-            numbers = "".join(f"{100 * row[name]:8.2f}" for name in ("frozen_trunk", "trained", "gain"))
+            numbers = "".join(
+                f"{100 * row[name]:8.2f}" for name in ("frozen_trunk", "trained", "gain")
+            )
             interval = f"{100 * row['low']:6.2f} to {100 * row['high']:.2f}"
-            print(f"{row['loss']:26}{row['part']:12}{row['n_classes']:8}{numbers}   {interval}{clear}")
-    print("Looks and learning rates were chosen by validation classes, so gains on these are a little too large.")
+            print(
+                f"{row['loss']:26}{row['part']:12}{row['n_classes']:8}{numbers}   {interval}{clear}"
+            )
+    print(
+        "Looks and learning rates were chosen by validation classes, so gains on these are a little too large."
+    )
     if settings.note:
         print(settings.note)

@@ -37,14 +37,22 @@ class Input(NamedTuple):
 
 def checked(settings, deep=False):
     """Yield an Input for all that the settings ask for; `deep` reads every checkpoint and opens every image."""
-    mapped = [fold for fold in settings.folds if any(fold in each.table_folds for each in settings.protocols)]
-    folds = dict.fromkeys(settings.datasets, mapped) | {settings.properties.networks: settings.folds}
+    mapped = [
+        fold
+        for fold in settings.folds
+        if any(fold in each.table_folds for each in settings.protocols)
+    ]
+    folds = dict.fromkeys(settings.datasets, mapped) | {
+        settings.properties.networks: settings.folds
+    }
     good_trunks = set()
     for dataset in folds:
         for network in networks_of(settings, dataset, folds[dataset]):
             if not network.model.is_none:
                 yield _network(network, deep, good_trunks)
-    for network in networks_of(settings, settings.properties.networks, settings.folds, readers.CARS):
+    for network in networks_of(
+        settings, settings.properties.networks, settings.folds, readers.CARS
+    ):
         if network.model.embeddings and readers.CARS not in folds:
             yield _network(network, deep, good_trunks)
     if any(model.is_none for model in settings.models):
@@ -75,12 +83,24 @@ def _state(check, *arguments):
 def _network(network, deep, good_trunks):
     if isinstance(network, GivenEmbeddings):
         state, why, _ = _state(_check_own, network)
-        return Input("embeddings", f"{network.model.name}, {network.images}", str(network.source.file), state, why)
-    if isinstance(network, NamedNetwork):  # built, deep or not: its shapes are needed for all that follows
+        return Input(
+            "embeddings",
+            f"{network.model.name}, {network.images}",
+            str(network.source.file),
+            state,
+            why,
+        )
+    if isinstance(
+        network, NamedNetwork
+    ):  # built, deep or not: its shapes are needed for all that follows
         state, why, _ = _state(_check_own, network)
         return Input("network", network.name, network.source.network, state, why)
     state, why, _ = _state(_check_checkpoints, network, deep, good_trunks)
-    if state == MISSING and network.settings.training and (network.model.loss or not network.model.is_own):
+    if (
+        state == MISSING
+        and network.settings.training
+        and (network.model.loss or not network.model.is_own)
+    ):
         state, why = TO_TRAIN, ""
     return Input("network", network.name, str(network.files()[0].parent), state, why)
 
@@ -117,7 +137,9 @@ def check_configs(folder, model, dataset):
             named = _names(_without_marks(losses).get("metric_loss"))
             from dml_analysis.training.losses import training_loss  # slow to import
 
-            expected = type(training_loss(model, dataset, classes=2, dimensions=2).function).__name__
+            expected = type(
+                training_loss(model, dataset, classes=2, dimensions=2).function
+            ).__name__
             _compare(file, named, expected, f"the folder is for {model.name}")
         if dataset in CONFIG_NAMES:
             _compare(file, _names(names), CONFIG_NAMES[dataset], f"the folder is for {dataset}")
@@ -129,19 +151,26 @@ def _without_marks(block):
 
 def _names(value):
     """What a block names: its keys, or itself where it is a word."""
-    return {str(each) for each in (value if isinstance(value, (list, dict)) else [value] if value else [])}
+    return {
+        str(each)
+        for each in (value if isinstance(value, (list, dict)) else [value] if value else [])
+    }
 
 
 def _compare(file, named, expected, folder):
     if named and expected.lower() not in {name.lower() for name in named}:
-        raise InputError(f"{file}: names {', '.join(sorted(named))}, but {folder} ({expected}); was it moved?")
+        raise InputError(
+            f"{file}: names {', '.join(sorted(named))}, but {folder} ({expected}); was it moved?"
+        )
 
 
 def _untrained_trunk(settings):
     file = checkpoint_files.untrained_trunk_file(settings)
     if settings.training and not file.is_file():
         state, why, _ = _state(_check_trunk_to_be, settings)
-        return Input("trunk of None", settings.trunk, str(file), TO_TRAIN if state == FOUND else state, why)
+        return Input(
+            "trunk of None", settings.trunk, str(file), TO_TRAIN if state == FOUND else state, why
+        )
     state, why, _ = _state(_check_untrained_trunk, settings, file)
     return Input("trunk of None", settings.trunk, str(file), state, why)
 

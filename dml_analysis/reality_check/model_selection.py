@@ -12,7 +12,10 @@ from dml_analysis.methods import counted, find, grouped, groups
 from dml_analysis.tables import Cell, Table
 from dml_analysis.training.training_stages import looks_file, read_looks
 
-MEASURES = {"precision_at_1": "Recall@1", "map_at_r": "MAP@R"}  # of the log; Precision@1 is another word for Recall@1
+MEASURES = {
+    "precision_at_1": "Recall@1",
+    "map_at_r": "MAP@R",
+}  # of the log; Precision@1 is another word for Recall@1
 SHARE = csv_files.between(0, 1)
 COLUMNS = {"loss": str, "type": str, "dataset": str, "measure": csv_files.one_of(MEASURES), "n_folds": int,
            "chosen_on_validation": SHARE, "chosen_on_test": SHARE, "gain_by_peeking": float,
@@ -33,9 +36,16 @@ def compared(log, order):
     for measure in MEASURES:
         column, key = f"test_{measure}_only_shown", ["loss", "fold"]
         fair = log.loc[log.groupby(key).validation_map_at_r.idxmax()].set_index(key)[column]
-        means = pd.DataFrame({"fair": fair, "peeked": log.groupby(key)[column].max()}).dropna().groupby("loss")
+        means = (
+            pd.DataFrame({"fair": fair, "peeked": log.groupby(key)[column].max()})
+            .dropna()
+            .groupby("loss")
+        )
         found, folds = means.mean(), means.size()
-        found, ranks = found.loc[[name for name in order if name in found.index]], found.rank(ascending=False)
+        found, ranks = (
+            found.loc[[name for name in order if name in found.index]],
+            found.rank(ascending=False),
+        )
         for name, row in found.iterrows():
             kind, rank = log[log.loss == name].iloc[0], ranks.loc[name]
             yield (name, kind.type, kind.dataset, measure, folds[name], row.fair, row.peeked, row.peeked - row.fair,
@@ -45,7 +55,11 @@ def compared(log, order):
 def write(settings, dataset):
     """Write choices_<dataset>.csv; returns it as a table. Raises InputError if the log has no test measures."""
     looks = read_looks(settings, dataset)
-    rows = list(compared(looks[looks.chosen == "yes"], [model.name for model in grouped(settings.whole.models)]))
+    rows = list(
+        compared(
+            looks[looks.chosen == "yes"], [model.name for model in grouped(settings.whole.models)]
+        )
+    )
     if not rows:
         raise InputError(
             f"{looks_file(settings, dataset)}: no measures of test images; train with keep_embeddings: true by "
@@ -76,7 +90,10 @@ def table(settings, dataset, choices):
 def _cells(row):
     values = [row.chosen_on_validation, row.chosen_on_test, row.gain_by_peeking]
     ranks = f"{row.rank_on_validation:g} → {row.rank_on_test:g}"
-    return [*(Cell(f"{100 * value:.1f}") for value in values), Cell(ranks, bold=row.rank_change != 0)]
+    return [
+        *(Cell(f"{100 * value:.1f}") for value in values),
+        Cell(ranks, bold=row.rank_change != 0),
+    ]
 
 
 def show(settings, choices):

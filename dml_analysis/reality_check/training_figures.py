@@ -56,7 +56,9 @@ def _looks(settings, dataset):
 
 
 def _draw_gains(settings, dataset):
-    gained = pd.DataFrame(improvements.gains_of(settings, dataset), columns=list(improvements.GAINS))
+    gained = pd.DataFrame(
+        improvements.gains_of(settings, dataset), columns=list(improvements.GAINS)
+    )
     if gained.empty:
         raise MissingFile(
             f"{improvements.classes_file(settings, dataset)}: no gain in it; run reality_check/4_measure_gains.py"
@@ -79,7 +81,9 @@ def _draw_classes(settings, dataset):
 
 def first_of_classes(settings, dataset):
     """The first image of each class; of classes evenly spaced over all where these are many."""
-    parts = [readers.load_items(settings, dataset, part, 0) for part in ("train", "validation", "test")]
+    parts = [
+        readers.load_items(settings, dataset, part, 0) for part in ("train", "validation", "test")
+    ]
     items = sorted((item for part in parts for item in part), key=lambda item: item.label)
     first = {item.label: item for item in reversed(items)}
     return readers.evenly_spaced([first[label] for label in sorted(first)], MOST_CLASSES)
@@ -87,11 +91,20 @@ def first_of_classes(settings, dataset):
 
 def classes_figure(items, split):
     """The images in rows: above those of classes for training and validation, below those of test classes."""
-    halves = [[item for item in items if (item.label < split.training_classes) == known] for known in (True, False)]
+    halves = [
+        [item for item in items if (item.label < split.training_classes) == known]
+        for known in (True, False)
+    ]
     heights = [math.ceil(len(half) / CLASSES_IN_A_ROW) for half in halves]
-    figure, axes = figures.new_figure(2, 1, figsize=(figures.PAGE, 0.6 * sum(heights) + 0.6), height_ratios=heights)
+    figure, axes = figures.new_figure(
+        2, 1, figsize=(figures.PAGE, 0.6 * sum(heights) + 0.6), height_ratios=heights
+    )
     for (panel,), half, what in zip(axes, halves, ("for training and validation", "for testing")):
-        figures.show_image(panel, mosaic([item.path for item in half]), f"an image each of {len(half)} classes {what}")
+        figures.show_image(
+            panel,
+            mosaic([item.path for item in half]),
+            f"an image each of {len(half)} classes {what}",
+        )
     return figure
 
 
@@ -101,7 +114,10 @@ def mosaic(paths):
     whole = Image.new("RGB", (CLASSES_IN_A_ROW * TILE, rows * TILE), "white")
     for place, path in enumerate(paths):
         row, column = divmod(place, CLASSES_IN_A_ROW)
-        whole.paste(open_image(path).resize((TILE, TILE), Image.Resampling.LANCZOS), (column * TILE, row * TILE))
+        whole.paste(
+            open_image(path).resize((TILE, TILE), Image.Resampling.LANCZOS),
+            (column * TILE, row * TILE),
+        )
     return np.asarray(whole)
 
 
@@ -110,7 +126,9 @@ def curves(settings, dataset, looks):
     models = [model for model in grouped(settings.models) if (looks.loss == model.name).any()]
     columns = min(COLUMNS, len(models))
     rows = math.ceil(len(models) / columns)
-    figure, axes = figures.new_figure(rows, columns, figsize=(figures.PAGE, 1.4 * rows + 1.0), sharex=True, sharey=True)
+    figure, axes = figures.new_figure(
+        rows, columns, figsize=(figures.PAGE, 1.4 * rows + 1.0), sharex=True, sharey=True
+    )
     for panel in axes.flat[len(models) :]:
         panel.axis("off")
     published = _published(settings, dataset)
@@ -122,8 +140,14 @@ def curves(settings, dataset, looks):
     for panel in axes.flat[len(models) - columns : len(models)]:
         panel.set_xlabel("iteration")
         panel.tick_params(labelbottom=True)
-    shown = {label: line for panel in axes.flat for line, label in zip(*panel.get_legend_handles_labels())}
-    figure.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=3, frameon=False, fontsize=7)
+    shown = {
+        label: line
+        for panel in axes.flat
+        for line, label in zip(*panel.get_legend_handles_labels())
+    }
+    figure.legend(
+        shown.values(), shown.keys(), loc="outside upper center", ncols=3, frameon=False, fontsize=7
+    )
     return figure
 
 
@@ -132,21 +156,46 @@ def _panel(panel, looks, published):
         color = figures.COLORS[int(fold) % len(figures.COLORS)]
         if chosen == "no":
             label = "another learning rate, not chosen"
-            panel.plot(run.iteration, 100 * run.validation_map_at_r, color=color, alpha=0.4, lw=0.8, label=label)
+            panel.plot(
+                run.iteration,
+                100 * run.validation_map_at_r,
+                color=color,
+                alpha=0.4,
+                lw=0.8,
+                label=label,
+            )
             continue
-        panel.plot(run.iteration, 100 * run.validation_map_at_r, color=color, lw=1.2, label=f"fold {fold}, validation")
+        panel.plot(
+            run.iteration,
+            100 * run.validation_map_at_r,
+            color=color,
+            lw=1.2,
+            label=f"fold {fold}, validation",
+        )
         panel.plot(run.iteration, 100 * run.test_map_at_r_only_shown, color=color, lw=0.9, ls=":",
                    label=f"fold {fold}, test (only shown)")  # fmt: skip
         best = run[run.best == "yes"].iloc[-1]
-        panel.plot(best.iteration, 100 * best.validation_map_at_r, "o", color=color, ms=3.5, label="taken")
+        panel.plot(
+            best.iteration, 100 * best.validation_map_at_r, "o", color=color, ms=3.5, label="taken"
+        )
     if published is not None:
-        panel.axhline(100 * published, color="0.3", lw=0.8, ls="--", label="the Reality Check's search, best of 50")
+        panel.axhline(
+            100 * published,
+            color="0.3",
+            lw=0.8,
+            ls="--",
+            label="the Reality Check's search, best of 50",
+        )
     panel.grid(color="0.9", lw=0.5)
 
 
 def _published(settings, dataset):
     """Model -> the published MAP@R on validation classes, where dataset and network are the same as here."""
-    if settings.trunk != BN_INCEPTION or settings.training is None or settings.training.frozen == "trunk":
+    if (
+        settings.trunk != BN_INCEPTION
+        or settings.training is None
+        or settings.training.frozen == "trunk"
+    ):
         return {}
     table = csv_files.read(PUBLISHED, PUBLISHED_COLUMNS, key=["loss", "dataset"])
     table = table[table.dataset == dataset]
@@ -167,7 +216,9 @@ def gains_figure(settings, gained):
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     shown = dict(zip(*reversed(axes[0].get_legend_handles_labels())))
-    figure.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=len(shown), frameon=False)
+    figure.legend(
+        shown.values(), shown.keys(), loc="outside upper center", ncols=len(shown), frameon=False
+    )
     return figure
 
 

@@ -125,14 +125,18 @@ def _loaded(file: Path) -> "list[bpy.types.Object]":
     return things
 
 
-def _paint(file: Path, things: "list[bpy.types.Object]", name: str, paint: "bpy.types.Material") -> None:
+def _paint(
+    file: Path, things: "list[bpy.types.Object]", name: str, paint: "bpy.types.Material"
+) -> None:
     """Replace the material `name` by `paint`. Raise InputError if no object has it."""
     meshes = [thing for thing in things if thing.type == "MESH"]
     slots = [slot for mesh in meshes for slot in mesh.material_slots if slot.material]
     painted = [slot for slot in slots if slot.material.name == f"{file.name}: {name}"]
     if not painted:
         names = sorted({slot.material.name.removeprefix(f"{file.name}: ") for slot in slots})
-        raise InputError(f"{file}: no part has the material {name!r}; name one of {', '.join(names) or 'none'}")
+        raise InputError(
+            f"{file}: no part has the material {name!r}; name one of {', '.join(names) or 'none'}"
+        )
     for slot in painted:
         slot.material = paint
 

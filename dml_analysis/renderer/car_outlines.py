@@ -138,18 +138,15 @@ def fender_height(outline: Outline, height: float) -> float:
 
     This is the sampled `height`, or more where that would not cover the wheels.
     """
-    uncovered = max(0.05 + 2 * WELL * outline.wheel - outline.top_at(axle) - 0.55 * height for axle in outline.axles)
+    uncovered = max(
+        0.05 + 2 * WELL * outline.wheel - outline.top_at(axle) - 0.55 * height
+        for axle in outline.axles
+    )
     return height + max(uncovered, 0) / 0.55
 
 
 def _top(
-    half: float,
-    nose: float,
-    tail: float,
-    waist: float,
-    hip: float,
-    foot: float,
-    rear_foot: float,
+    half: float, nose: float, tail: float, waist: float, hip: float, foot: float, rear_foot: float
 ) -> Corners:
     """Return the line of tail, deck, waist and bonnet."""
     deck = min(rear_foot, -half + 0.45)
@@ -181,7 +178,9 @@ def _plan(m: dict[str, float], axles: Point, draws: "Draws") -> Corners:
     )
 
 
-def _roof(m: dict[str, float], top: Corners, foot: float, rear_foot: float, draws: "Draws") -> Corners:
+def _roof(
+    m: dict[str, float], top: Corners, foot: float, rear_foot: float, draws: "Draws"
+) -> Corners:
     """Return the line of rear window, roof and windscreen."""
     height, brow, rear_brow = m["height"], foot - m["windscreen"], rear_foot + m["back"]
     rear_z, base = height - m["fall"], _height(top, rear_foot) - 0.03

@@ -119,18 +119,25 @@ def _slots(g: Grille) -> Parts:
 def _bars(g: Grille) -> Parts:
     """Yield a narrow grille with upright bars."""
     yield from _frame("front", "metal", "black", 0, g.z, (0.62 * g.wide, 1.2 * g.high), 0.15, 0.05)
-    yield from (_box("front", "metal", k * 0.08 * g.wide, g.z, (0.018, 1.1 * g.high)) for k in range(-3, 4))
+    yield from (
+        _box("front", "metal", k * 0.08 * g.wide, g.z, (0.018, 1.1 * g.high)) for k in range(-3, 4)
+    )
 
 
 def _slats(g: Grille) -> Parts:
     """Yield a grille with three slats across."""
     yield from _frame("front", g.rim, "black", 0, g.z, (0.85 * g.wide, g.high), 0.2)
-    yield from (_box("front", "metal", 0, g.z + k * 0.27 * g.high, (0.8 * g.wide, 0.022)) for k in (-1, 0, 1))
+    yield from (
+        _box("front", "metal", 0, g.z + k * 0.27 * g.high, (0.8 * g.wide, 0.022))
+        for k in (-1, 0, 1)
+    )
 
 
 def _kidneys(g: Grille) -> Parts:
     """Return a pair of rounded grilles."""
-    return _frame("front", g.rim, "black", 0.17 * g.wide + 0.03, g.z, (0.32 * g.wide, g.high), 0.6, 0.035)
+    return _frame(
+        "front", g.rim, "black", 0.17 * g.wide + 0.03, g.z, (0.32 * g.wide, g.high), 0.6, 0.035
+    )
 
 
 def _hexagon(g: Grille) -> Parts:
@@ -138,13 +145,17 @@ def _hexagon(g: Grille) -> Parts:
     for material, grow in ((g.rim, 0.02), ("black", 0.0)):
         w, h = g.wide / 2 + grow, 0.62 * g.high + grow
         low, high = g.z - 1.5 * h, g.z + h * 0.6
-        yield Patch("front", material, ((-0.62 * w, low), (0.62 * w, low), (w, high), (-w, high)), 0.2)
+        yield Patch(
+            "front", material, ((-0.62 * w, low), (0.62 * w, low), (w, high), (-w, high)), 0.2
+        )
     yield _box("front", "metal", 0, g.z, (0.13, 0.11), 1.0)
 
 
 def _oval(g: Grille) -> Parts:
     """Return an oval grille."""
-    return _frame("front", g.rim, "black", 0, g.z - 0.1 * g.high, (0.66 * g.wide, 1.1 * g.high), 1.0, 0.05)
+    return _frame(
+        "front", g.rim, "black", 0, g.z - 0.1 * g.high, (0.66 * g.wide, 1.1 * g.high), 1.0, 0.05
+    )
 
 
 GRILLES: dict[str, Callable[[Grille], Parts]] = {
@@ -177,11 +188,15 @@ class Lamp(NamedTuple):
 
 def lamps(car: Outline, draws: "Draws") -> Parts:
     """Return the front lamps."""
-    size = min(0.30 * (car.nose - car.floor), 0.24) * draws.between("size of the lamps", (0.80, 1.05))
+    size = min(0.30 * (car.nose - car.floor), 0.24) * draws.between(
+        "size of the lamps", (0.80, 1.05)
+    )
     width = car.width * (0.35 + 0.65 * car.taper)
     z = car.front(draws.between("height of the lamps", (0.76, 0.86)))
     rim = draws.one_of("rim of the lamps", ("metal", "black", "black", "paint"))
-    return LAMPS[draws.one_of("lamps", car.kind.lamps)](Lamp(width - 0.62 * size - 0.05, z, size, rim, width, car))
+    return LAMPS[draws.one_of("lamps", car.kind.lamps)](
+        Lamp(width - 0.62 * size - 0.05, z, size, rim, width, car)
+    )
 
 
 def _round(at: Lamp, inwards: float = 0.0, up: float = 0.0) -> Parts:
@@ -211,12 +226,16 @@ def _boxed(at: Lamp) -> Parts:
 
 def _rectangle(at: Lamp) -> Parts:
     """Return a rectangular lamp."""
-    return _frame("front", at.rim, "lamp", at.y - 0.2 * at.size, at.z, (1.5 * at.size, 0.7 * at.size), 0.15)
+    return _frame(
+        "front", at.rim, "lamp", at.y - 0.2 * at.size, at.z, (1.5 * at.size, 0.7 * at.size), 0.15
+    )
 
 
 def _oval_lamp(at: Lamp) -> Parts:
     """Return an oval lamp."""
-    return _frame("front", at.rim, "lamp", at.y - 0.15 * at.size, at.z, (1.35 * at.size, 0.8 * at.size), 1.0)
+    return _frame(
+        "front", at.rim, "lamp", at.y - 0.15 * at.size, at.z, (1.35 * at.size, 0.8 * at.size), 1.0
+    )
 
 
 def _in_sizes(at: Lamp, corners: Corners) -> Corners:
@@ -340,7 +359,9 @@ LAMPS: dict[str, Callable[[Lamp], Parts]] = {
 
 def tail_lamps(car: Outline, draws: "Draws") -> Parts:
     """Return the rear lamps."""
-    size = min(0.30 * (car.tail - car.floor), 0.22) * draws.between("size of the tail lamps", (0.80, 1.1))
+    size = min(0.30 * (car.tail - car.floor), 0.22) * draws.between(
+        "size of the tail lamps", (0.80, 1.1)
+    )
     z = car.back(draws.between("height of the tail lamps", (0.76, 0.86)))
     rim = draws.one_of("rim of the tail lamps", ("black", "metal", "dark"))
     at = Lamp(car.tail_width - 0.5 * size - 0.05, z, size, rim, car.tail_width, car)
@@ -350,7 +371,9 @@ def tail_lamps(car: Outline, draws: "Draws") -> Parts:
 def _round_tails(at: Lamp, count: int = 1) -> Parts:
     """Yield `count` round rear lamps, at most two."""
     for y in (at.y, at.y - 1.15 * at.size)[:count]:
-        yield from _frame("rear", at.rim, "tail", y, at.z - 0.1 * at.size, (0.9 * at.size, 0.9 * at.size), 1.0)
+        yield from _frame(
+            "rear", at.rim, "tail", y, at.z - 0.1 * at.size, (0.9 * at.size, 0.9 * at.size), 1.0
+        )
 
 
 def _bar(at: Lamp) -> Parts:
@@ -361,7 +384,9 @@ def _bar(at: Lamp) -> Parts:
 
 def _wedge(at: Lamp) -> Parts:
     """Yield a wedge-shaped rear lamp."""
-    yield Patch("rear", "tail", _in_sizes(at, ((-1.6, 0.1), (0.4, -0.4), (0.45, 0.4), (-1.6, 0.35))), 0.2)
+    yield Patch(
+        "rear", "tail", _in_sizes(at, ((-1.6, 0.1), (0.4, -0.4), (0.45, 0.4), (-1.6, 0.35))), 0.2
+    )
 
 
 def _rectangle_tails(at: Lamp) -> Parts:
@@ -393,14 +418,18 @@ def _corner(at: Lamp) -> Parts:
 def _blocks(at: Lamp) -> Parts:
     """Yield three upright blocks."""
     for k in range(3):
-        yield _box("rear", "tail", at.y - 0.62 * k * at.size, at.z, (0.5 * at.size, 0.8 * at.size), 0.1)
+        yield _box(
+            "rear", "tail", at.y - 0.62 * k * at.size, at.z, (0.5 * at.size, 0.8 * at.size), 0.1
+        )
 
 
 def _triple(at: Lamp) -> Parts:
     """Yield three round rear lamps, the middle one white."""
     size = (0.62 * at.size, 0.62 * at.size)
     for k, material in enumerate(("tail", "lamp", "tail")):
-        yield from _frame("rear", at.rim, material, at.y - 0.85 * k * at.size, at.z - 0.1 * at.size, size, 0.9)
+        yield from _frame(
+            "rear", at.rim, material, at.y - 0.85 * k * at.size, at.z - 0.1 * at.size, size, 0.9
+        )
 
 
 def _upright(at: Lamp, sizes: float = 1.7) -> Parts:
@@ -412,7 +441,9 @@ def _upright(at: Lamp, sizes: float = 1.7) -> Parts:
 
 def _hook_tails(at: Lamp) -> Parts:
     """Yield a hook-shaped rear lamp."""
-    yield Line("rear", "tail", 0.3 * at.size, _in_sizes(at, ((-1.5, 0.2), (0.25, 0.2), (0.25, -0.8))))
+    yield Line(
+        "rear", "tail", 0.3 * at.size, _in_sizes(at, ((-1.5, 0.2), (0.25, 0.2), (0.25, -0.8)))
+    )
 
 
 def _slits(at: Lamp) -> Parts:
@@ -455,7 +486,9 @@ def bumpers(car: Outline, draws: "Draws") -> Parts:
     """Yield front and rear bumpers, openings below the grille, fog lamps and front plate."""
     look = draws.one_of("bumpers", car.kind.bumpers)
     width = car.width * car.taper
-    yield from BUMPERS[look](car, draws, width, car.front(draws.between("height of the bumpers", (0.22, 0.32))))
+    yield from BUMPERS[look](
+        car, draws, width, car.front(draws.between("height of the bumpers", (0.22, 0.32)))
+    )
     if look not in ("chrome", "rubber", "bull bar") and draws.part("fog lamps") < 0.4:
         yield _box("front", "lamp", 0.78 * width, car.front(0.24), (0.13, 0.08), 1.0)
     if draws.part("front plate") < 0.5:
@@ -480,7 +513,9 @@ def _bull_bar(car: Outline, draws: "Draws", width: float, z: float) -> Parts:
     x, high = car.half + 0.05, car.front(0.8)
     yield Blob("dark", (x - 0.04, 0, z), (0.18, 2 * width, 0.16), 8.0)
     yield Blob("metal", (x + 0.04, 0, high), (0.06, 0.9 * width, 0.06), 3.0)
-    yield Blob("metal", (x + 0.02, 0.42 * width, (z + high) / 2), (0.07, 0.06, high - z + 0.06), 3.0)
+    yield Blob(
+        "metal", (x + 0.02, 0.42 * width, (z + high) / 2), (0.07, 0.06, high - z + 0.06), 3.0
+    )
     yield Blob("dark", (-car.half + 0.02, 0, z), (0.16, 2 * car.tail_width, 0.14), 8.0)
 
 
@@ -510,7 +545,9 @@ def _skid_plates(car: Outline, draws: "Draws", width: float, z: float) -> Parts:
 def _intakes(car: Outline, draws: "Draws", width: float, z: float) -> Parts:
     """Yield three air intakes."""
     heights = (0.08, 0.10, 0.42, 0.34)
-    corners = tuple((y * width, car.front(part)) for y, part in zip((0.50, 0.97, 0.97, 0.62), heights))
+    corners = tuple(
+        (y * width, car.front(part)) for y, part in zip((0.50, 0.97, 0.97, 0.62), heights)
+    )
     yield _box("front", "dark", 0, car.front(0.16), (0.72 * width, 0.09), 0.1)
     yield Patch("front", "dark", corners, 0.2)
 
@@ -571,7 +608,9 @@ def _scoop(car: Outline) -> Parts:
     """Yield a scoop on the bonnet."""
     long, middle = car.half - car.foot, (car.foot + car.half) / 2
     yield Blob("paint", (middle - 0.1, 0, car.top_at(middle)), (0.42 * long, 0.5, 0.12), 4.0)
-    yield Blob("black", (middle - 0.1 + 0.2 * long, 0, car.top_at(middle) + 0.015), (0.05, 0.40, 0.06), 5.0)
+    yield Blob(
+        "black", (middle - 0.1 + 0.2 * long, 0, car.top_at(middle) + 0.015), (0.05, 0.40, 0.06), 5.0
+    )
 
 
 def _vents(car: Outline) -> Parts:
@@ -673,7 +712,9 @@ def _side_stripe(s: Side) -> Parts:
 def _cladding(s: Side) -> Parts:
     """Yield dark cladding on sills and wheel arches."""
     yield Line("side", "dark", 0.16, ((-s.end, s.low + 0.02), (s.end, s.low + 0.02)))
-    yield from arches([(x, s.car.wheel) for x in s.car.axles], 1.2 * s.car.wheel, "dark", 0.16 * s.car.wheel)
+    yield from arches(
+        [(x, s.car.wheel) for x in s.car.axles], 1.2 * s.car.wheel, "dark", 0.16 * s.car.wheel
+    )
 
 
 def _steps(s: Side) -> Parts:
@@ -769,7 +810,9 @@ def _lower_rear(back: float, sill: float, axle: float, around: float, wheel: flo
     """
     if back >= axle + around:
         return [(back + 0.08, sill), (back, sill + 0.3)]
-    bends = [(axle + around * cos(turn), wheel + around * sin(turn)) for turn in (0, 0.4, 0.8, 1.2, 1.57)]
+    bends = [
+        (axle + around * cos(turn), wheel + around * sin(turn)) for turn in (0, 0.4, 0.8, 1.2, 1.57)
+    ]
     return [(axle + around, sill), *(point for point in bends if point[0] >= back)]
 
 
@@ -888,7 +931,10 @@ def _lamps_on_roof(roof: Roof) -> Parts:
     """Yield a row of four lamps on the roof."""
     z = roof.car.roof_at(roof.front) + 0.05
     yield Blob("black", (roof.front - 0.03, 0, z), (0.07, 1.5 * roof.width, 0.13), 6.0)
-    yield from (Blob("lamp", (roof.front + 0.01, k * roof.width, z), (0.06, 0.17, 0.10), 2.2) for k in (0.2, 0.58))
+    yield from (
+        Blob("lamp", (roof.front + 0.01, k * roof.width, z), (0.06, 0.17, 0.10), 2.2)
+        for k in (0.2, 0.58)
+    )
 
 
 ROOFS: dict[str, Callable[[Roof], Parts]] = {
@@ -929,7 +975,9 @@ def _lip(car: Outline, draws: "Draws") -> Parts:
 def _store(car: Outline, draws: "Draws") -> Parts:
     """Yield a spoiler that extends the roof."""
     x, material = car.rear_brow - 0.02, draws.one_of("material of the spoiler", ("paint", "black"))
-    yield Blob(material, (x, 0, car.roof_at(x) - 0.01), (0.36, 1.75 * screen_widths(car)[1], 0.06), 5.0)
+    yield Blob(
+        material, (x, 0, car.roof_at(x) - 0.01), (0.36, 1.75 * screen_widths(car)[1], 0.06), 5.0
+    )
 
 
 def _wing(car: Outline, draws: "Draws", raised: float = 0.0) -> Parts:
@@ -945,7 +993,9 @@ def _wing(car: Outline, draws: "Draws", raised: float = 0.0) -> Parts:
         (0.26, span, 0.035),
         4.0,
     )
-    yield Blob("black", (x + 0.02, 0.32 * span, base + high / 2 - 0.03), (0.12, 0.04, high + 0.08), 6.0)
+    yield Blob(
+        "black", (x + 0.02, 0.32 * span, base + high / 2 - 0.03), (0.12, 0.04, high + 0.08), 6.0
+    )
 
 
 def _high_wing(car: Outline, draws: "Draws") -> Parts:
@@ -1033,7 +1083,9 @@ def load(car: Outline, draws: "Draws") -> Parts:
 
 def _floor(d: Deck, material: str, inset: float) -> Patch:
     """Return the floor of the deck, inset from its sides."""
-    return Patch("top", material, ((d.rear + 0.06, -d.car.width + inset), (d.front, d.car.width - inset)))
+    return Patch(
+        "top", material, ((d.rear + 0.06, -d.car.width + inset), (d.front, d.car.width - inset))
+    )
 
 
 def _cover(d: Deck) -> Parts:
@@ -1045,7 +1097,9 @@ def _bed(d: Deck, floor: str = "dark") -> Parts:
     """Yield a bed with side walls."""
     yield _floor(d, floor, 0.12)
     yield Blob("paint", (d.middle, d.car.width - 0.10, d.z + 0.02), (d.long, 0.10, 0.16), 12.0)
-    yield Blob("paint", (d.rear + 0.06, 0, d.z + 0.01), (0.08, 2 * d.car.tail_width - 0.1, 0.15), 12.0)
+    yield Blob(
+        "paint", (d.rear + 0.06, 0, d.z + 0.01), (0.08, 2 * d.car.tail_width - 0.1, 0.15), 12.0
+    )
 
 
 def _roll_bar(d: Deck) -> Parts:

@@ -113,7 +113,9 @@ def _background_material(name: str, shader: str) -> "bpy.types.Material":
     material.cycles.emission_sampling = "NONE"
     nodes, links = material.node_tree.nodes, material.node_tree.links
     nodes.clear()
-    out, surface, lit = (nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", shader, "VectorMath"))
+    out, surface, lit = (
+        nodes.new(f"ShaderNode{kind}") for kind in ("OutputMaterial", shader, "VectorMath")
+    )
     lit.name, lit.operation = "lit", "MULTIPLY"
     lit.inputs[1].default_value = (1, 1, 1)
     links.new(_shifted(nodes, BACKGROUND).outputs["Color"], lit.inputs[0])
@@ -132,7 +134,9 @@ def _linked(name: str, data: Any) -> "bpy.types.Object":
     return thing
 
 
-def _quad(name: str, corners: Sequence[Point3], material: "bpy.types.Material") -> "bpy.types.Object":
+def _quad(
+    name: str, corners: Sequence[Point3], material: "bpy.types.Material"
+) -> "bpy.types.Object":
     """Return a new object of the scene with one four-cornered face."""
     mesh = bpy.data.meshes.new(name)
     mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
@@ -159,8 +163,12 @@ def _background() -> None:
     links.new(split.outputs["Z"], strength.inputs["Value"])
     links.new(strength.outputs["Result"], nodes["Emission"].inputs["Strength"])
     x = -camera.WALL
-    wall = _quad("behind", [(x, -SIDE, -1), (x, SIDE, -1), (x, SIDE, SIDE), (x, -SIDE, SIDE)], behind)
-    wall.visible_diffuse = wall.visible_glossy = wall.visible_transmission = wall.visible_shadow = False
+    wall = _quad(
+        "behind", [(x, -SIDE, -1), (x, SIDE, -1), (x, SIDE, SIDE), (x, -SIDE, SIDE)], behind
+    )
+    wall.visible_diffuse = wall.visible_glossy = wall.visible_transmission = wall.visible_shadow = (
+        False
+    )
 
 
 def _sky(scene: "bpy.types.Scene") -> None:
@@ -175,7 +183,9 @@ def _sky(scene: "bpy.types.Scene") -> None:
     # longer than the picture.
     world.cycles.sampling_method = "NONE"
     nodes, links = world.node_tree.nodes, world.node_tree.links
-    towards, split, mix = (nodes.new(f"ShaderNode{kind}") for kind in ("TexCoord", "SeparateXYZ", "Mix"))
+    towards, split, mix = (
+        nodes.new(f"ShaderNode{kind}") for kind in ("TexCoord", "SeparateXYZ", "Mix")
+    )
     mix.name, mix.data_type, mix.clamp_factor = "sky", "RGBA", True
     links.new(towards.outputs["Generated"], split.inputs["Vector"])
     links.new(split.outputs["Z"], mix.inputs["Factor"])
@@ -191,7 +201,9 @@ def _compute_on(scene: "bpy.types.Scene", device: str) -> None:
     try:
         preferences.compute_device_type = device
     except TypeError:  # this Blender was built without it
-        raise InputError(f"--device {device}: this Blender cannot use it; try --device CPU") from None
+        raise InputError(
+            f"--device {device}: this Blender cannot use it; try --device CPU"
+        ) from None
     preferences.refresh_devices()
     devices = [entry for entry in preferences.devices if entry.type == device]
     if not devices:
@@ -232,7 +244,9 @@ def _mask_output(scene: "bpy.types.Scene") -> None:
     scene.use_nodes = True
     nodes, links = scene.node_tree.nodes, scene.node_tree.links
     nodes.clear()
-    layers, picture, indices = (nodes.new(f"CompositorNode{kind}") for kind in ("RLayers", "Composite", "OutputFile"))
+    layers, picture, indices = (
+        nodes.new(f"CompositorNode{kind}") for kind in ("RLayers", "Composite", "OutputFile")
+    )
     indices.base_path, indices.file_slots[0].path = bpy.app.tempdir, MASK
     indices.format.file_format, indices.format.color_depth = "OPEN_EXR", "32"
     links.new(layers.outputs["Image"], picture.inputs["Image"])
@@ -318,7 +332,9 @@ def apply(scene: "bpy.types.Scene", values: Mapping[str, Any], car: Car | None =
     if values["model"] not in scene.objects:
         assert car is not None  # only procedural cars are built when they are first shown
         names = car_shapes.MATERIALS
-        car_shapes.build(values["model"], car, {name: bpy.data.materials[NAMED + name] for name in names})
+        car_shapes.build(
+            values["model"], car, {name: bpy.data.materials[NAMED + name] for name in names}
+        )
     _show(scene, values["model"])
     scene.objects[values["model"]].rotation_euler.z = radians(values["rotation_z"])
     _shift("paint", values["color_hue"], values["color_sat"], values["color_val"])
@@ -341,7 +357,9 @@ def render(scene: "bpy.types.Scene", path: Path, seed: int) -> None:
         raise InputError(f"{path}: Blender could not write it ({str(error).strip()})") from None
     # On a full disk Blender leaves an incomplete file and reports nothing.
     if not path.is_file() or not path.read_bytes().endswith(LAST_BYTES[path.suffix]):
-        raise InputError(f"{path}: Blender wrote an incomplete file; check that the disk is not full")
+        raise InputError(
+            f"{path}: Blender wrote an incomplete file; check that the disk is not full"
+        )
 
 
 def _mask_file(scene: "bpy.types.Scene") -> Path:
@@ -359,14 +377,18 @@ def mask(scene: "bpy.types.Scene") -> np.ndarray:
     try:
         image = bpy.data.images.load(str(file))
     except RuntimeError:
-        raise InputError(f"{file}: Blender could not write it; check that the disk is not full") from None
+        raise InputError(
+            f"{file}: Blender could not write it; check that the disk is not full"
+        ) from None
     values = np.empty(len(image.pixels), dtype=np.float32)
     image.pixels.foreach_get(values)
     size, channels = tuple(image.size), image.channels
     bpy.data.images.remove(image)
     file.unlink()
     if size != (scene.render.resolution_x, scene.render.resolution_y):
-        raise InputError(f"{file}: Blender wrote an incomplete file; check that the disk is not full")
+        raise InputError(
+            f"{file}: Blender wrote an incomplete file; check that the disk is not full"
+        )
     # Blender counts rows from the bottom.
     return values.reshape(*size[::-1], channels)[::-1, :, 0].astype(np.uint8)
 

@@ -57,7 +57,9 @@ def _loft(rings: np.ndarray, material: str, closed: bool = True, caps: bool = Tr
     right = np.roll(index, -1, axis=1)
     if not closed:
         index, right = index[:, :-1], right[:, :-1]
-    faces = np.stack([index[:-1], right[:-1], right[1:], index[1:]], axis=-1).reshape(-1, 4).tolist()
+    faces = (
+        np.stack([index[:-1], right[:-1], right[1:], index[1:]], axis=-1).reshape(-1, 4).tolist()
+    )
     if caps:
         faces += [list(range(n))[::-1], list(range((k - 1) * n, k * n))]
     return rings.reshape(-1, 3), faces, [material] * len(faces)
@@ -149,7 +151,10 @@ def _wheel(car: Car) -> Mesh:
         dish += [(0.30, 0.48), (0.0, 0.54)]
     vertices, faces, names = _lathe([(a * r, b * w) for a, b in dish], car.rims)
     if car.spokes:  # the brake is visible between the spokes
-        names = ["dark" if abs(vertices[face, 1]).max() < 1e-6 else name for face, name in zip(faces, names)]
+        names = [
+            "dark" if abs(vertices[face, 1]).max() < 1e-6 else name
+            for face, name in zip(faces, names)
+        ]
         hub = Blob(car.rims, (0, 0.36 * w, 0), (0.34 * r, 0.24 * w, 0.34 * r), 2.5)
         parts.append(_blob(hub))
     parts.append((vertices, faces, names))
@@ -176,7 +181,11 @@ def _moved(part: Mesh, offset: Point3) -> Mesh:
 def _joined(parts: list[Mesh]) -> Mesh:
     """Return several parts as one."""
     starts = np.cumsum([0] + [len(part[0]) for part in parts])
-    faces = [[vertex + int(start) for vertex in face] for start, part in zip(starts, parts) for face in part[1]]
+    faces = [
+        [vertex + int(start) for vertex in face]
+        for start, part in zip(starts, parts)
+        for face in part[1]
+    ]
     names = [name for part in parts for name in part[2]]
     return np.concatenate([part[0] for part in parts]), faces, names
 
@@ -207,17 +216,24 @@ def _line_grid(line: Line, step: float = 0.02) -> np.ndarray:
     return path[:, None] + line.width * np.array([-0.5, 0, 0.5])[:, None] * across[:, None]
 
 
-def _projected(tree: BVHTree, names: list[str], view: str, material: str, grid: np.ndarray, lift: float) -> Mesh:
+def _projected(
+    tree: BVHTree, names: list[str], view: str, material: str, grid: np.ndarray, lift: float
+) -> Mesh:
     """Return a grid (n, k, 2) of a view on the surface that is outermost in it.
 
     `tree` and `names` are the faces of the hull and their materials. The grid is `lift` metres
     above the surface. It leaves out points next to the car and in wheel wells.
     """
     origin, direction = SEEN_FROM[view]
-    hits = [tree.ray_cast(Vector(origin(*point)), Vector(direction))[:3] for point in grid.reshape(-1, 2).tolist()]
+    hits = [
+        tree.ray_cast(Vector(origin(*point)), Vector(direction))[:3]
+        for point in grid.reshape(-1, 2).tolist()
+    ]
     points = np.array(
         [
-            tuple(point + lift * normal) if point is not None and names[face] != WELL else (np.nan,) * 3
+            tuple(point + lift * normal)
+            if point is not None and names[face] != WELL
+            else (np.nan,) * 3
             for point, normal, face in hits
         ]
     )

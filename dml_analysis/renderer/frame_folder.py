@@ -119,7 +119,11 @@ def _fill(
     Return a line that says what was done. `source` says where the values come from.
     """
     images, masks = _names(options.output / "images"), _names(options.output / "masks")
-    unfinished = [frame for frame in frames if f"{frame}.{options.format}" not in images or f"{frame}.png" not in masks]
+    unfinished = [
+        frame
+        for frame in frames
+        if f"{frame}.{options.format}" not in images or f"{frame}.png" not in masks
+    ]
     _check_options(options, images)
     _check_disk(options, sum(f"{frame}.{options.format}" not in images for frame in unfinished))
     with _quiet():
@@ -155,7 +159,9 @@ def _build(options: Namespace) -> Any:
     return car_scene.build(options.size, options.samples, options.format, options.device, cars)
 
 
-def _rendered(scene: Any, options: Namespace, frames: Sequence[int], render: Render) -> Iterator[int]:
+def _rendered(
+    scene: Any, options: Namespace, frames: Sequence[int], render: Render
+) -> Iterator[int]:
     """Render the frames that no other process renders, and yield each once it is finished."""
     # Blender catches Ctrl-C, and drops exceptions raised while it renders, so check between frames.
     interrupts: list[bool] = []
@@ -186,7 +192,9 @@ def _check_options(options: Namespace, images: Collection[str]) -> None:
     file = options.output / "rendered_with.json"
     if not file.is_file():
         if any(not name.startswith(".") for name in images):
-            raise InputError(f"{file}: missing, so the options of these images are unknown; give another --output")
+            raise InputError(
+                f"{file}: missing, so the options of these images are unknown; give another --output"
+            )
         return
     before, now = atomic_files.read_json(file), _recorded(options)
     for name in dict.fromkeys([*now, "counterfactuals"]):

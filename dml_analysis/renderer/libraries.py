@@ -52,7 +52,9 @@ def advice(error: ImportError, absent: Sequence[str] | None = None) -> str | Non
     names = [name for name in PACKAGES if name in (*libraries, match[1])]
     if not names:
         return f"Blender needs the system library {match[1]}: install the package that contains it"
-    debian, fedora = (" ".join(PACKAGES[name][system] for name in names) for system in range(len(SYSTEMS)))
+    debian, fedora = (
+        " ".join(PACKAGES[name][system] for name in names) for system in range(len(SYSTEMS))
+    )
     return (
         f"Blender needs system libraries ({', '.join(names)}): "
         f"on Debian or Ubuntu, apt-get install {debian}; on Fedora, dnf install {fedora}"

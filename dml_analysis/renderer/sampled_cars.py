@@ -62,7 +62,9 @@ def type_of(number: int, seed: int) -> tuple[str, int]:
     Every type occurs once before any occurs again.
     """
     turn, position = divmod(number - 1, len(BODY_TYPES))
-    order = sorted(BODY_TYPES, key=lambda name: derived_seed(seed, "order of body types", turn, name))
+    order = sorted(
+        BODY_TYPES, key=lambda name: derived_seed(seed, "order of body types", turn, name)
+    )
     return order[position], turn
 
 
@@ -99,7 +101,9 @@ def drawn_car(number: int, seed: int) -> Car:
     )
 
 
-def _details(outline: Outline, windows: tuple[Corners, ...], draws: Draws) -> Iterator[Patch | Line | Blob]:
+def _details(
+    outline: Outline, windows: tuple[Corners, ...], draws: Draws
+) -> Iterator[Patch | Line | Blob]:
     """Yield all patches, lines and blobs; later ones cover earlier ones."""
     yield from car_outlines.steep_screens(outline, draws)
     yield from car_parts.bumpers(outline, draws)

@@ -67,7 +67,8 @@ def draw_counterfactual(frame: int, seed: int) -> dict[str, Any]:
 def _sampled(frame: int, seed: int, purpose: str, properties: list[Property]) -> dict[str, Any]:
     """Return a uniformly sampled value of each property, by its name."""
     return {
-        prop.name: prop.values[derived_seed(seed, purpose, frame, prop.name) % len(prop.values)] for prop in properties
+        prop.name: prop.values[derived_seed(seed, purpose, frame, prop.name) % len(prop.values)]
+        for prop in properties
     }
 
 
@@ -76,7 +77,9 @@ def variations() -> list[tuple[str, dict[str, Any]]]:
 
     The other properties have their values of BASE.
     """
-    return [(prop.name, BASE | {prop.name: value}) for prop in paper.PROPERTIES for value in prop.values]
+    return [
+        (prop.name, BASE | {prop.name: value}) for prop in paper.PROPERTIES for value in prop.values
+    ]
 
 
 def write_models(path: Path, names: Sequence[str]) -> None:
@@ -91,14 +94,13 @@ def write_models(path: Path, names: Sequence[str]) -> None:
         return
     columns, what = dict.fromkeys(declared, str), "a list of car models"
     if csv_files.read_rows(path, columns, what=what, hint=hint) != [declared]:
-        raise InputError(f"{path}: does not declare {names[0]} to {names[-1]} as the values of model; {hint}")
+        raise InputError(
+            f"{path}: does not declare {names[0]} to {names[-1]} as the values of model; {hint}"
+        )
 
 
 def write_samples(
-    path: Path,
-    frames: Iterable[int],
-    values_of: Callable[[int], dict[str, Any]],
-    source: str,
+    path: Path, frames: Iterable[int], values_of: Callable[[int], dict[str, Any]], source: str
 ) -> None:
     """Write samples.csv for `frames`. Existing rows are checked and stay.
 
@@ -114,7 +116,9 @@ def write_samples(
     csv_files.write_rows(path, [COLUMNS, *lines])
 
 
-def _checked_rows(path: Path, values_of: Callable[[int], dict[str, Any]], source: str) -> dict[int, dict[str, Any]]:
+def _checked_rows(
+    path: Path, values_of: Callable[[int], dict[str, Any]], source: str
+) -> dict[int, dict[str, Any]]:
     """Return the rows of samples.csv by frame, none if the file does not exist.
 
     Raise InputError if a row differs from what `values_of` returns.

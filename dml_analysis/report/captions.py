@@ -13,15 +13,17 @@ class Finding(NamedTuple):
     number: str  # the one that it is about
     text: str
     n: str  # of how many what
-    floor: str = (
-        ""  # what the number, or those that it is made of, would be at the least and at the most, where measured
-    )
+    floor: str = ""  # what the number, or those that it is made of, would be at the least and at the most, where measured
     ceiling: str = ""
 
 
 def number(value, digits):
     """With a minus sign that is one, no zero below zero, and a dash for NaN."""
-    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−") if np.isfinite(value) else "–"
+    return (
+        f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−")
+        if np.isfinite(value)
+        else "–"
+    )
 
 
 def percent(share, digits=1):
@@ -59,7 +61,11 @@ def compared(a, b, digits, more, less, same):
 
 def folds(names):
     names = ["all" if name == ALL_FOLDS else str(name) for name in names]
-    return "one network for all folds" if names == ["all"] else f"fold{'s' * (len(names) > 1)} {', '.join(names)}"
+    return (
+        "one network for all folds"
+        if names == ["all"]
+        else f"fold{'s' * (len(names) > 1)} {', '.join(names)}"
+    )
 
 
 def of_all(some, all_of_them):

@@ -30,14 +30,20 @@ def regions(settings, protocol):
     """Of each dataset with masks: the mass of maps on car, ground and backdrop."""
     for dataset in settings.datasets:
         table = csv_files.read(
-            map_regions.csv_file(settings, protocol, dataset), map_regions.COLUMNS, ["loss", "fold", "region"]
+            map_regions.csv_file(settings, protocol, dataset),
+            map_regions.COLUMNS,
+            ["loss", "fold", "region"],
         )
         if table.empty:
             continue
-        found = csv_files.read(map_regions.tests_file(settings, protocol, dataset), map_regions.TESTS)
+        found = csv_files.read(
+            map_regions.tests_file(settings, protocol, dataset), map_regions.TESTS
+        )
         found = found[found.measure == "mass"].set_index(["group_a", "group_b", "unit", "region"])
         pairs = [
-            pair for pair in combinations(trained_groups(settings.models), 2) if (*pair, "images", "car") in found.index
+            pair
+            for pair in combinations(trained_groups(settings.models), 2)
+            if (*pair, "images", "car") in found.index
         ]
         mass = by_group(settings, table, "mass", "region")
         pixels = _trained(settings, table).groupby("region").pixels.mean()
@@ -54,7 +60,9 @@ def _region_tests(found, pairs):
     """What the p-values are, with their n."""
     if not pairs:
         return ""
-    of_images, of_models = ([found.loc[(*pair, unit, "car")] for pair in pairs] for unit in map_regions.UNITS)
+    of_images, of_models = (
+        [found.loc[(*pair, unit, "car")] for pair in pairs] for unit in map_regions.UNITS
+    )
     images = " and ".join(f"{each.n_a}" for each in of_images)
     models = "; ".join(f"{each.n_a} and {each.n_b}" for each in of_models)
     return (f"p, two-sided: over images by Wilcoxon's signed-rank test of the groups' means on each of {images} images, for these networks; over models "
@@ -64,14 +72,25 @@ def _region_tests(found, pairs):
 def movements(settings, protocol):
     """By how far embeddings move, and what of the maps lies on changed pixels."""
     table = csv_files.read(
-        embedding_shifts.csv_file(settings, protocol), embedding_shifts.COLUMNS, ["loss", "fold", "property"]
+        embedding_shifts.csv_file(settings, protocol),
+        embedding_shifts.COLUMNS,
+        ["loss", "fold", "property"],
     )
     if table.empty:
         return
-    moved, mapped = by_group(settings, table, "movement", "property"), _trained(settings, table[table.n_mapped > 0])
-    changed = mapped.groupby("property")[["changed_mass", "changed_pixels"]].mean().reindex(moved.index)
+    moved, mapped = (
+        by_group(settings, table, "movement", "property"),
+        _trained(settings, table[table.n_mapped > 0]),
+    )
+    changed = (
+        mapped.groupby("property")[["changed_mass", "changed_pixels"]].mean().reindex(moved.index)
+    )
     rows = [
-        [LABELS[name], *(number(value, 2) for value in moved.loc[name]), *map(percent, changed.loc[name])]
+        [
+            LABELS[name],
+            *(number(value, 2) for value in moved.loc[name]),
+            *map(percent, changed.loc[name]),
+        ]
         for name in embedding_shifts.NAMES
     ]
     text = (f"How far an embedding moves when one property is changed and nothing else, in units of the median distance of unrelated images: mean over "
@@ -117,18 +136,27 @@ def wrong_neighbors(settings, protocol):
 def random_weights(settings, protocol):
     """What is left of maps when layers are made random; its first row is the ceiling."""
     dataset = settings.shown_dataset
-    table = csv_files.read(weight_randomization.csv_file(settings, protocol, dataset), weight_randomization.COLUMNS)
+    table = csv_files.read(
+        weight_randomization.csv_file(settings, protocol, dataset), weight_randomization.COLUMNS
+    )
     if table.empty:
         return
     by_share = table.pivot_table("correlation_mean", "random_share", "loss", sort=False)
-    rows = [[f"{percent(share, 0)}%", *(number(value, 2) for value in by_share.loc[share])] for share in by_share.index]
+    rows = [
+        [f"{percent(share, 0)}%", *(number(value, 2) for value in by_share.loc[share])]
+        for share in by_share.index
+    ]
     text = (f"{dataset}: correlation of a network's maps with those after so many of its layers, from the last one on, have been made random; 1% is the last "
             f"layer alone. Mean over {several(table.n_images.max(), 'image')}, one network for each model, {folds(dict.fromkeys(table.fold))}.")  # fmt: skip
-    ceiling = csv_files.read(noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS)
+    ceiling = csv_files.read(
+        noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS
+    )
     ceiling = ceiling[(ceiling.kind == "other noise") & ceiling.fold_a.isin(table.fold)]
     if not ceiling.empty:
         of_models = ceiling.set_index("loss_a").correlation_mean
-        rows.insert(0, ["none, other noise", *(number(of_models.get(name, np.nan), 2) for name in by_share)])
+        rows.insert(
+            0, ["none, other noise", *(number(of_models.get(name, np.nan), 2) for name in by_share)]
+        )
         text += f" First row: the same networks with other noise alone, the ceiling, over {several(ceiling.n_images.max(), 'image')}."
     yield Table(text, ["random layers", *by_share], rows)
 
@@ -139,6 +167,8 @@ QUESTIONS = [
     Question("Where do networks look?", regions, ("regions_",)),
     Question("What does a change of one property do?", movements, ("movements", "rankings")),
     Question("Why was the wrong car retrieved?", wrong_neighbors, ("wrong_neighbors",)),
-    Question("What makes these two alike?", lambda settings, protocol: [], ("pair",), PAIRS, "explorer"),
+    Question(
+        "What makes these two alike?", lambda settings, protocol: [], ("pair",), PAIRS, "explorer"
+    ),
     Question("Do maps depend on what was learned?", random_weights, ("randomization_",)),
 ]

@@ -25,16 +25,27 @@ def _bounded_names(settings):
 
 def files(settings):
     """All files of tables, figures and the like that the numbered scripts of the analyses leave to be opened."""
-    found = [settings.results / name for name in ("inputs.csv", "run.json")] + [accuracy.csv_file(settings)]
+    found = [settings.results / name for name in ("inputs.csv", "run.json")] + [
+        accuracy.csv_file(settings)
+    ]
     if any(model.is_none for model in settings.models):
         found.append(linear_probe.csv_file(settings))
     for protocol in settings.protocols:
-        found += [tables.folder(settings, protocol) / f"{name}.md" for name in sorted(_own_names(settings))]
+        found += [
+            tables.folder(settings, protocol) / f"{name}.md"
+            for name in sorted(_own_names(settings))
+        ]
         if any(not model.embeddings for model in settings.models):
-            found += [settings.figures / protocol.name / f"{name}.png" for name in ("figure2", "figure2_more")]
+            found += [
+                settings.figures / protocol.name / f"{name}.png"
+                for name in ("figure2", "figure2_more")
+            ]
     found += [settings.figures / f"{name}.png" for name in ("figure3", "figure4")]
     return (
-        found + _of_spaces(settings) + _of_questions(settings) + (_of_training(settings) if settings.training else [])
+        found
+        + _of_spaces(settings)
+        + _of_questions(settings)
+        + (_of_training(settings) if settings.training else [])
     )
 
 
@@ -44,7 +55,9 @@ def _of_questions(settings):
     for protocol in settings.protocols:
         for question in ("causes", "controls"):
             found += sorted((settings.results / protocol.name / question).glob("*.csv"))
-        some = [tables.folder(settings, protocol) / f"{name}.md" for name in _bounded_names(settings)]
+        some = [
+            tables.folder(settings, protocol) / f"{name}.md" for name in _bounded_names(settings)
+        ]
         found += [file for file in some if file.is_file()]
     return found
 
@@ -61,7 +74,9 @@ def _of_spaces(settings):
 
 def _of_training(settings):
     drawn = (
-        ("classes", "training", "gains") if any(model.is_none for model in settings.models) else ("classes", "training")
+        ("classes", "training", "gains")
+        if any(model.is_none for model in settings.models)
+        else ("classes", "training")
     )
     figures = [f"{what}_{dataset}" for dataset in settings.datasets for what in drawn]
     files_of = [training_stages.runs_file, training_stages.looks_file, improvements.gains_file]

@@ -44,7 +44,9 @@ OF_QUESTIONS = {
 def section(settings):
     found = files_of(settings)
     if not found:
-        raise run_first("Figures", "saliency/4_plot_maps.py, properties/5_plot_embeddings.py and the like")
+        raise run_first(
+            "Figures", "saliency/4_plot_maps.py, properties/5_plot_embeddings.py and the like"
+        )
     shown = [
         (described(settings, file), protocol)
         for protocol, file in found
@@ -55,15 +57,23 @@ def section(settings):
 
 def files_of(settings):
     """(protocol or "", file) of all figures that there are: first those of all protocols, by name."""
-    folders = [("", settings.figures)] + [(each.name, settings.figures / each.name) for each in settings.protocols]
-    return [(protocol, file) for protocol, folder in folders for file in sorted(folder.glob("[!.]*.png"))]
+    folders = [("", settings.figures)] + [
+        (each.name, settings.figures / each.name) for each in settings.protocols
+    ]
+    return [
+        (protocol, file)
+        for protocol, folder in folders
+        for file in sorted(folder.glob("[!.]*.png"))
+    ]
 
 
 def described(settings, file):
     """What templates show of a figure; without the run's note, which the figure itself and the page's beginning have."""
     with refused(file, "a figure", "draw it again"), Image.open(file, formats=["PNG"]) as image:
         picture = pictures.no_wider(image, WIDEST)
-        address = pictures.address(picture, QUALITY)  # here, as a picture is read from its file when it is asked for
+        address = pictures.address(
+            picture, QUALITY
+        )  # here, as a picture is read from its file when it is asked for
     return {"title": title_of(file.stem), "caption": caption_of(file).removesuffix(settings.note).strip(), "width": picture.width, "height": picture.height,
             "address": address}  # fmt: skip
 
@@ -80,5 +90,7 @@ def caption_of(file):
     """What the file beside a figure says of it, as one line; empty where there is none."""
     file = file.with_suffix(".txt")
     return (
-        " ".join(atomic_files.read_text(file, "a caption", "draw the figure again").split()) if file.is_file() else ""
+        " ".join(atomic_files.read_text(file, "a caption", "draw the figure again").split())
+        if file.is_file()
+        else ""
     )

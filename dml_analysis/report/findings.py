@@ -13,7 +13,12 @@ from dml_analysis.properties import property_scores
 from dml_analysis.properties.property_tables import LEVEL
 from dml_analysis.report import captions
 from dml_analysis.report.captions import Finding, number, several
-from dml_analysis.report.map_findings import limits_of, losses_and_folds, untrained, within_and_between
+from dml_analysis.report.map_findings import (
+    limits_of,
+    losses_and_folds,
+    untrained,
+    within_and_between,
+)
 from dml_analysis.report.section import rendered, run_first
 from dml_analysis.saliency.saliency_tables import Subject, defined, similarities
 
@@ -36,14 +41,32 @@ def of_run(settings, protocol):
     dataset, folds, models = settings.shown_dataset, settings.table_folds(protocol), settings.models
     known = defined(similarities(Subject("", settings, protocol, dataset, "correlation")))
     where = f"of {dataset}; {captions.folds(folds)}"
-    grouped = read(compared_groupings.file_of(settings, protocol, "groupings"), compared_groupings.GROUPS, ["analysis"])
-    limits = limits_of(read(noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS), models)
+    grouped = read(
+        compared_groupings.file_of(settings, protocol, "groupings"),
+        compared_groupings.GROUPS,
+        ["analysis"],
+    )
+    limits = limits_of(
+        read(noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS), models
+    )
     answer = read(noise_ceilings.answer_file(settings, protocol, dataset), noise_ceilings.ANSWER)
-    scored = read(property_scores.scores_file(settings, protocol), property_scores.COLUMNS, property_scores.KEY)
+    scored = read(
+        property_scores.scores_file(settings, protocol),
+        property_scores.COLUMNS,
+        property_scores.KEY,
+    )
     nulls = read(score_controls.file_of(settings, protocol, "nulls"), score_controls.NULLS)
-    tests = read(property_scores.tests_file(settings, protocol), property_scores.TEST_COLUMNS, property_scores.TEST_KEY)
-    tests = tests[(tests.unit == protocol.test_unit) & (tests.alternative == protocol.test_alternative)]
-    corrected = read(group_tests.files_of(settings, protocol)[0], group_tests.COLUMNS, group_tests.KEY)
+    tests = read(
+        property_scores.tests_file(settings, protocol),
+        property_scores.TEST_COLUMNS,
+        property_scores.TEST_KEY,
+    )
+    tests = tests[
+        (tests.unit == protocol.test_unit) & (tests.alternative == protocol.test_alternative)
+    ]
+    corrected = read(
+        group_tests.files_of(settings, protocol)[0], group_tests.COLUMNS, group_tests.KEY
+    )
     found = [within_and_between(known, models, where, grouped, limits), untrained(known, models, where, limits),
              losses_and_folds(answer, dataset), order(scored, models, nulls), differences(tests, corrected)]  # fmt: skip
     found = [each._replace(n=f"{each.n}; protocol {protocol.name}") for each in found if each]
@@ -67,7 +90,8 @@ def order(scored, models, nulls=None):
     means = values.mean().sort_values(ascending=False, kind="stable")
     first, last = list(means.index[:FIRST]), means.index[-1]
     same = sum(
-        list(row.sort_values(ascending=False, kind="stable").index[:FIRST]) == first for _, row in values.iterrows()
+        list(row.sort_values(ascending=False, kind="stable").index[:FIRST]) == first
+        for _, row in values.iterrows()
     )
     named = ", then ".join(f"{PROPERTY[name]} ({number(means[name], 2)})" for name in first)
     text = (f"Of {len(means)} properties, embeddings of the trained models cluster most by {named}, and least by {PROPERTY[last]} "
@@ -98,19 +122,32 @@ def differences(tests, corrected=None):
     least = tests.loc[tests.p_value.idxmin()]
     who = "Groups" if many_groups else f"{least.group_a} and {least.group_b}"
     what = f"in {len(clear)} of {len(tests)} {'comparisons' if many_groups else 'properties'}"
-    found = f": {'; '.join(named)}" if named else f"; the least p is {least.p_value:.2g} ({PROPERTY[least.property]})"
-    unit = {"loss_mean": "one value per loss", "loss_fold": "one value per loss and fold"}[least.unit]
+    found = (
+        f": {'; '.join(named)}"
+        if named
+        else f"; the least p is {least.p_value:.2g} ({PROPERTY[least.property]})"
+    )
+    unit = {"loss_mean": "one value per loss", "loss_fold": "one value per loss and fold"}[
+        least.unit
+    ]
     text = (f"{who} differ at {LEVEL:.0%} by the Mann-Whitney test ({unit}, {least.alternative}) {what}{found}. "
             f"{_corrected(corrected, least.unit, len(tests))}")  # fmt: skip
     values = "; ".join(
-        dict.fromkeys(f"{row.n_a} values of {row.group_a}, {row.n_b} of {row.group_b}" for row in tests.itertuples())
+        dict.fromkeys(
+            f"{row.n_a} values of {row.group_a}, {row.n_b} of {row.group_b}"
+            for row in tests.itertuples()
+        )
     )
     return Finding(f"{len(clear)} of {len(tests)}", text, values)
 
 
 def _corrected(corrected, unit, n_tests):
     """What is left after Holm's correction of the two-sided tests, of which there have to be as many."""
-    some = None if corrected is None else corrected[(corrected.unit == unit) & (corrected.alternative == "two-sided")]
+    some = (
+        None
+        if corrected is None
+        else corrected[(corrected.unit == unit) & (corrected.alternative == "two-sided")]
+    )
     if some is None or len(some) != n_tests:
         return f"The level is not corrected for {n_tests} tests."
     left = (some.p_holm < LEVEL).sum()
@@ -129,7 +166,9 @@ def _difference(row, many_groups):
 def shapes(table, dataset):
     """What density and spectral decay go with; table: of dml_analysis.embedding_space.measure_correlations.COLUMNS."""
     chosen = measure_correlations.over_methods(table)
-    chosen = chosen[(chosen.performance == "recall_at_1") & (chosen.of == "train") & chosen.measure.isin(SHAPES)]
+    chosen = chosen[
+        (chosen.performance == "recall_at_1") & (chosen.of == "train") & chosen.measure.isin(SHAPES)
+    ]
     chosen = chosen[chosen.correlation.notna() & chosen.low.notna() & chosen.high.notna()]
     if chosen.empty:
         return None
@@ -141,6 +180,12 @@ def shapes(table, dataset):
 
 
 def _shape(row):
-    how = "rises with" if row.low > 0 else "falls with" if row.high < 0 else "cannot be said to rise or fall with"
+    how = (
+        "rises with"
+        if row.low > 0
+        else "falls with"
+        if row.high < 0
+        else "cannot be said to rise or fall with"
+    )
     name = f"{SHAPES[row.measure]} ({MEASURES[row.measure]}, training images)"
     return f"{how} {name}: r\u00a0=\u00a0{number(row.correlation, 2)}, 95% interval {number(row.low, 2)} to {number(row.high, 2)}"

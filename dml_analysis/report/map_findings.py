@@ -59,7 +59,9 @@ def _tested(grouped, difference):
     if row is None or not abs(row.within_minus_between - difference) < ROUNDING:
         return NOT_TESTED
     ways = (
-        f"all {captions.count(row.assignments)}" if row.exact == "yes" else f"{captions.count(row.assignments)} random"
+        f"all {captions.count(row.assignments)}"
+        if row.exact == "yes"
+        else f"{captions.count(row.assignments)} random"
     )
     return f"One-sided p\u00a0=\u00a0{captions.p(row.p_value)}, by assigning models to groups of these sizes in {ways} ways."
 
@@ -101,7 +103,9 @@ def losses_and_folds(answer, dataset):
     floor, ceiling = (f"{number(value, 3)}, {what}" if np.isfinite(value) else "" for value, what in
                       ((row.floor, "mean correlation with maps of random weights"),
                        (row.ceiling, "mean correlation of a network's maps with its own under other noise")))  # fmt: skip
-    return Finding(signed(round(row.same_loss, 3) - round(row.other_loss, 3), 3), text, n, floor, ceiling)
+    return Finding(
+        signed(round(row.same_loss, 3) - round(row.other_loss, 3), 3), text, n, floor, ceiling
+    )
 
 
 def _mean(known, pairs):

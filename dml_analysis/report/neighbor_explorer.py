@@ -24,7 +24,9 @@ def section(settings):
         raise run_first("Embeddings of rendered cars", "properties/2_embed_cars.py")
     chosen, maps = pair_section.found(settings)
     place = {item.image_id: number for number, item in enumerate(items)}
-    pairs = np.array([[place[item.image_id] for item in pair] for pair in chosen], dtype=int).reshape(-1, 2)
+    pairs = np.array(
+        [[place[item.image_id] for item in pair] for pair in chosen], dtype=int
+    ).reshape(-1, 2)
     spaced = readers.evenly_spaced(range(len(items)), QUERIES)
     queries = np.union1d(spaced, pairs[:, 0]).astype(int)
     models = [model for model in grouped(settings.models) if model.name in stores]
@@ -39,8 +41,8 @@ def section(settings):
         "chance": chance(codes, queries).round(4).tolist(),
         "explained": _explained(pairs, pair_section.maps_of(chosen, maps), queries, shown, models, found),
     }  # fmt: skip
-    fold = next(iter(stores.values())).of.fold
-    folds = dict.fromkeys(store.of.network.fold for some in maps.values() for store in some)
+    fold = next(iter(stores.values())).subject.fold
+    folds = dict.fromkeys(store.subject.network.fold for some in maps.values() for store in some)
     return rendered("explorer", data=data, settings=settings, fold=fold, cars=len(items), neighbors=NEIGHBORS, spaced=len(spaced),
                     folds=captions.folds, explained_folds=list(folds))  # fmt: skip
 
@@ -50,10 +52,20 @@ def _explained(pairs, maps, queries, shown, models, found):
     names, rows = [model.name for model in models], []
     for (query, neighbor), of_pair in zip(pairs, maps):
         number = int(np.searchsorted(queries, query))
-        asked = {names.index(each["model"]) for some in of_pair.values() for each in some if each["model"] in names}
+        asked = {
+            names.index(each["model"])
+            for some in of_pair.values()
+            for each in some
+            if each["model"] in names
+        }
         model = pair_section.model_to_show(found, number, neighbor, asked)
         rows.append(
-            {"query": number, "neighbor": int(np.searchsorted(shown, neighbor)), "model": model, "maps": of_pair}
+            {
+                "query": number,
+                "neighbor": int(np.searchsorted(shown, neighbor)),
+                "model": model,
+                "maps": of_pair,
+            }
         )
     return rows
 
@@ -67,7 +79,7 @@ def _stores(settings, items):
 
 
 def _neighbors(store, queries):
-    coordinates = coordinates_of(car_embeddings.read(store), store.of.model.distance)
+    coordinates = coordinates_of(car_embeddings.read(store), store.subject.model.distance)
     return nearest(coordinates, queries, NEIGHBORS)
 
 
@@ -85,7 +97,10 @@ def _model(model, neighbors, shown, shared):
 def _properties(table):
     """Name, label and the values behind the codes of each property; see dml_analysis.datasets.readers.property_codes."""
     return [
-        {"label": prop.label, "values": [printed_value(prop.name, value) for value in sorted(set(table[prop.name]))]}
+        {
+            "label": prop.label,
+            "values": [printed_value(prop.name, value) for value in sorted(set(table[prop.name]))],
+        }
         for prop in PROPERTIES
     ]
 

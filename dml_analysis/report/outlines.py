@@ -32,9 +32,16 @@ def _edges(mask):
     """Corner -> the corners that edges of pixels lead to, where a pixel inside has one outside beside it."""
     padded, following = np.pad(mask, 1), {}
     # What is beside a pixel, and where its edge on that side begins and ends if one goes round it clockwise
-    sides = [((-1, 0), (0, 0), (1, 0)), ((0, 1), (1, 0), (1, 1)), ((1, 0), (1, 1), (0, 1)), ((0, -1), (0, 1), (0, 0))]
+    sides = [
+        ((-1, 0), (0, 0), (1, 0)),
+        ((0, 1), (1, 0), (1, 1)),
+        ((1, 0), (1, 1), (0, 1)),
+        ((0, -1), (0, 1), (0, 0)),
+    ]
     for (down, right), begin, end in sides:
-        beside = padded[1 + down : padded.shape[0] - 1 + down, 1 + right : padded.shape[1] - 1 + right]
+        beside = padded[
+            1 + down : padded.shape[0] - 1 + down, 1 + right : padded.shape[1] - 1 + right
+        ]
         for y, x in np.argwhere(mask & ~beside).tolist():
             following.setdefault((x + begin[0], y + begin[1]), []).append((x + end[0], y + end[1]))
     return following
@@ -43,4 +50,8 @@ def _edges(mask):
 def _turns(loop):
     """The corners at which a loop turns."""
     before, after = [loop[-1], *loop[:-1]], [*loop[1:], loop[0]]
-    return [b for a, b, c in zip(before, loop, after) if not (a[0] == b[0] == c[0] or a[1] == b[1] == c[1])]
+    return [
+        b
+        for a, b, c in zip(before, loop, after)
+        if not (a[0] == b[0] == c[0] or a[1] == b[1] == c[1])
+    ]

@@ -16,7 +16,9 @@ QUALITY = 70
 
 def found(settings):
     """(Pairs, protocol -> whole stores of their maps, one for each network that was asked); ([], {}) where there are none."""
-    if not any((settings.results / each.name / "causes" / "pairs").is_dir() for each in settings.protocols):
+    if not any(
+        (settings.results / each.name / "causes" / "pairs").is_dir() for each in settings.protocols
+    ):
         return [], {}
     chosen = explained_pairs.chosen_pairs(settings)
     stores = {protocol.name: [store for store in some if store.is_complete()]
@@ -26,7 +28,10 @@ def found(settings):
 
 def maps_of(chosen, stores):
     """For each pair: protocol -> a dictionary for each model that was asked, with its name and the address of its picture."""
-    read = {name: [(store.of.network, store.read("maps")["maps"]) for store in some] for name, some in stores.items()}
+    read = {
+        name: [(store.subject.network, store.read("maps")["maps"]) for store in some]
+        for name, some in stores.items()
+    }
     return [
         {name: [{"model": network.model.name, "address": _address(pair, network.crop, maps[number])} for network, maps in some]
          for name, some in read.items()}
@@ -42,7 +47,10 @@ def _address(pair, crop, maps):
 
 def laid_over(picture, saliency):
     """(h, w, 3) of uint8: a picture of such, with a map (h, w) in [0, 1] over it, as in the figure of pairs."""
-    colors = 255 * figures.matplotlib.colormaps[COLOR_MAP](np.asarray(saliency, dtype=np.float64))[..., :3]
+    colors = (
+        255
+        * figures.matplotlib.colormaps[COLOR_MAP](np.asarray(saliency, dtype=np.float64))[..., :3]
+    )
     return ((1 - OPACITY) * picture + OPACITY * colors).round().astype(np.uint8)
 
 
@@ -50,7 +58,9 @@ def side_by_side(some):
     """Pictures (h, w, 3), each SIDE x SIDE, from left to right."""
     whole = Image.new("RGB", (SIDE * len(some), SIDE))
     for place, each in enumerate(some):
-        whole.paste(Image.fromarray(each).resize((SIDE, SIDE), Image.Resampling.LANCZOS), (SIDE * place, 0))
+        whole.paste(
+            Image.fromarray(each).resize((SIDE, SIDE), Image.Resampling.LANCZOS), (SIDE * place, 0)
+        )
     return whole
 
 

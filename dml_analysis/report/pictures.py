@@ -19,7 +19,9 @@ def square(image, side):
     """The middle of an image, as a square of this side in pixels."""
     short = min(image.size)
     left, top = ((length - short) / 2 for length in image.size)
-    return image.resize((side, side), Image.Resampling.LANCZOS, (left, top, left + short, top + short))
+    return image.resize(
+        (side, side), Image.Resampling.LANCZOS, (left, top, left + short, top + short)
+    )
 
 
 def no_wider(image, width):
@@ -29,4 +31,6 @@ def no_wider(image, width):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     if image.width <= width:
         return image
-    return image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    return image.resize(
+        (width, round(image.height * width / image.width)), Image.Resampling.LANCZOS
+    )

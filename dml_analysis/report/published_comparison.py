@@ -26,8 +26,12 @@ def write(settings, protocol):
     ]:
         if number in settings.tables:
             ours = csv_files.read(tables / f"table{number}.csv", columns, key=list(columns)[:2])
-            rows += _pair_rows(settings, number, ours, _published(published, dict(list(columns.items())[:4])))
-    rows += _score_rows(settings, csv_files.read(tables / "table6.csv", SCORES, key=["loss", "property"]))
+            rows += _pair_rows(
+                settings, number, ours, _published(published, dict(list(columns.items())[:4]))
+            )
+    rows += _score_rows(
+        settings, csv_files.read(tables / "table6.csv", SCORES, key=["loss", "property"])
+    )
     file = settings.results / protocol.name / "compared_with_paper.csv"
     csv_files.write(file, rows, COLUMNS)
     return file
@@ -54,7 +58,9 @@ def _score_rows(settings, ours):
     means = _published("table6_means", MEANS)
     means.insert(0, "loss", means["type"] + " Mean")
     published = pd.concat([_published("table6_nrprec", SCORES), means])
-    joined = published.merge(ours, on=["loss", "property"], suffixes=("_published", "_ours")).dropna()
+    joined = published.merge(
+        ours, on=["loss", "property"], suffixes=("_published", "_ours")
+    ).dropna()
     note = _note(settings, settings.properties.networks, "Cars196")
     return [
         ("Table 6", row.loss, row.property, "NR-Precision", row.value_published, row.value_ours,

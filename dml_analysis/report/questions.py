@@ -29,7 +29,9 @@ class Table(NamedTuple):
 
 def section(settings, questions, script):
     """The HTML of a section; script: the first one that makes what it shows."""
-    found = {protocol.name: _answers(settings, protocol, questions) for protocol in settings.protocols}
+    found = {
+        protocol.name: _answers(settings, protocol, questions) for protocol in settings.protocols
+    }
     if not any(found.values()):
         raise run_first("Answers", f"{script} and those after it")
     return rendered("questions", found=found, script=script)
@@ -37,12 +39,21 @@ def section(settings, questions, script):
 
 def _answers(settings, protocol, questions):
     """The questions to which there is a table or a figure, each with these."""
-    drawn, found = [file for name, file in figure_section.files_of(settings) if name == protocol.name], []
+    drawn, found = (
+        [file for name, file in figure_section.files_of(settings) if name == protocol.name],
+        [],
+    )
     for each in questions:
         tables = [checked(table) for table in each.tables(settings, protocol) if table.rows]
-        files = [file for file in drawn if file.stem.startswith(each.figures)] if each.figures else []
+        files = (
+            [file for file in drawn if file.stem.startswith(each.figures)] if each.figures else []
+        )
         if tables or files:
-            shown = [] if each.elsewhere else [figure_section.described(settings, file) for file in files]
+            shown = (
+                []
+                if each.elsewhere
+                else [figure_section.described(settings, file) for file in files]
+            )
             found.append(each._asdict() | {"tables": tables, "figures": shown})
     return found
 
@@ -50,7 +61,9 @@ def _answers(settings, protocol, questions):
 def checked(table):
     """The Table. Raises ValueError unless each of its rows has a cell for each of its heads."""
     if any(len(row) != len(table.heads) for row in table.rows):
-        raise ValueError(f"heads {table.heads} do not fit rows of {sorted({len(row) for row in table.rows})} cells")
+        raise ValueError(
+            f"heads {table.heads} do not fit rows of {sorted({len(row) for row in table.rows})} cells"
+        )
     return table
 
 

@@ -28,7 +28,10 @@ def _record(settings):
 
 
 def _names(settings):
-    return {group: [each.name for each in settings.models if each.group == group] for group in groups(settings.models)}
+    return {
+        group: [each.name for each in settings.models if each.group == group]
+        for group in groups(settings.models)
+    }
 
 
 def _of_data(settings):
@@ -44,9 +47,13 @@ def _of_data(settings):
         ]
         yield f"Images of {dataset} whose maps are compared", ", ".join(counts)
     counts = dict.fromkeys(
-        count(property_scores.scores_file(settings, each), property_scores.COLUMNS) for each in settings.protocols
+        count(property_scores.scores_file(settings, each), property_scores.COLUMNS)
+        for each in settings.protocols
     )
-    yield "Rendered cars that are embedded", f"{', '.join(counts)}, by the networks of {settings.properties.networks}"
+    yield (
+        "Rendered cars that are embedded",
+        f"{', '.join(counts)}, by the networks of {settings.properties.networks}",
+    )
 
 
 def count(file, columns):
@@ -63,7 +70,9 @@ def _of_code(record):
     yield "Commit", ", ".join(dict.fromkeys(str(each.get("git_commit"))[:12] for _, each in record))
     first, last = (record[place][1]["when"][:16].replace("T", " ") for place in (0, -1))
     yield "Scripts ran", f"{first} to {last} UTC"
-    devices = dict.fromkeys(f"{each['device']}, {each['threads']} threads" for _, each in record if each.get("threads"))
+    devices = dict.fromkeys(
+        f"{each['device']}, {each['threads']} threads" for _, each in record if each.get("threads")
+    )
     yield "Device", "; ".join(devices) or "not recorded"
 
 

@@ -38,10 +38,13 @@ def section(settings):
         "side": SIDE,
         "columns": COLUMNS,
         "models": [
-            {"name": each.name, "group": each.group, "trained": each.trained} for each in _models(settings, compared)
+            {"name": each.name, "group": each.group, "trained": each.trained}
+            for each in _models(settings, compared)
         ],
         "images": [_image(dataset, item, frame_of(compared)) for item in shown],
-        "protocols": {each.protocol.name: _by_protocol(settings, each, shown, compared) for each in compared},
+        "protocols": {
+            each.protocol.name: _by_protocol(settings, each, shown, compared) for each in compared
+        },
         "colors": {name: colors(name) for name in (COLOR_MAP, DIFFERENCE_COLORS)},
         "scale": COLOR_MAP,
         "difference": DIFFERENCE_COLORS,
@@ -54,15 +57,20 @@ def first_comparisons(settings):
     """The comparison of the first fold by each protocol that has one, of the dataset that Figure 2 is about."""
     chosen = settings.model_copy(update={"datasets": [settings.shown_dataset]})
     found = [
-        each for each in map_comparisons.comparisons_of(chosen, saliency_maps.mapped_items(chosen)) if each.is_first
+        each
+        for each in map_comparisons.comparisons_of(chosen, saliency_maps.mapped_items(chosen))
+        if each.is_first
     ]
-    return [each._replace(maps={name: store for name, store in each.maps.items() if _numbers(store)}) for each in found]
+    return [
+        each._replace(maps={name: store for name, store in each.maps.items() if _numbers(store)})
+        for each in found
+    ]
 
 
 def _numbers(store):
     """The parts of a store that exist. Raises InputError if they were made of something else."""
     store.check()
-    return {number for number in range(len(store.parts)) if not store.lacks(number)}
+    return {number for number in range(len(store.chunks)) if not store.lacks(number)}
 
 
 def _shown(compared):
@@ -72,7 +80,9 @@ def _shown(compared):
         return []
     numbers = set.intersection(*map(_numbers, stores))
     parts = saliency_maps.parts_of(compared[0].items)
-    return readers.evenly_spaced([item for number in sorted(numbers) for item in parts[number]], IMAGES)
+    return readers.evenly_spaced(
+        [item for number in sorted(numbers) for item in parts[number]], IMAGES
+    )
 
 
 def _models(settings, compared):
@@ -83,15 +93,26 @@ def _models(settings, compared):
 
 def frame_of(compared):
     """The Crop of the image in which all maps are shown: the first model's."""
-    return next(iter(compared[0].maps.values())).of.network.crop
+    return next(iter(compared[0].maps.values())).subject.network.crop
 
 
 def _image(dataset, item, crop):
     """What the page knows of an image: as the first model sees it, and the outline of its car."""
-    picture = cropped(open_image(item.path), crop).resize((PICTURE, PICTURE), Image.Resampling.LANCZOS)
+    picture = cropped(open_image(item.path), crop).resize(
+        (PICTURE, PICTURE), Image.Resampling.LANCZOS
+    )
     file = masks.file_of(item)
-    outline = path(outlines(car_seen(masks.read(file), crop))) if dataset in RENDERED and file.is_file() else ""
-    return {"id": item.image_id, "label": item.label + 1, "address": pictures.address(picture), "outline": outline}
+    outline = (
+        path(outlines(car_seen(masks.read(file), crop)))
+        if dataset in RENDERED and file.is_file()
+        else ""
+    )
+    return {
+        "id": item.image_id,
+        "label": item.label + 1,
+        "address": pictures.address(picture),
+        "outline": outline,
+    }
 
 
 def car_seen(mask, crop):
@@ -145,7 +166,9 @@ def agreement(correlation, trained):
     correlation = np.asarray(correlation, dtype=float)[:, both]
     known = ~np.isnan(correlation)
     count = known.sum(axis=1)
-    return np.where(count, np.where(known, correlation, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
+    return np.where(
+        count, np.where(known, correlation, 0).sum(axis=1) / np.maximum(count, 1), np.nan
+    )
 
 
 def _plain(array):
@@ -161,18 +184,22 @@ def _plain(array):
 def _sheets(comparison, names, shown, frame):
     """For each image the address of one picture of its maps under all models."""
     found = {name: _maps(comparison.maps[name], shown, frame) for name in names}
-    return [pictures.address(sheet([found[name][item.image_id] for name in names])) for item in shown]
+    return [
+        pictures.address(sheet([found[name][item.image_id] for name in names])) for item in shown
+    ]
 
 
 def _maps(store, shown, frame):
     """Image id -> the map of a model, as it lies in the picture."""
-    wanted, crop = {item.image_id: item for item in shown}, store.of.network.crop
+    wanted, crop = {item.image_id: item for item in shown}, store.subject.network.crop
     found = {}
     for number in sorted(_numbers(store)):
-        if wanted.keys() & set(store.parts[number]):
-            pairs = zip(store.parts[number], store.get(number)["maps"])
+        if wanted.keys() & set(store.chunks[number]):
+            pairs = zip(store.chunks[number], store.load(number)["maps"])
             found |= {key: each.astype(np.float32) for key, each in pairs if key in wanted}
-    return {key: framed(each, crop, frame, size_of(wanted[key].path)) for key, each in found.items()}
+    return {
+        key: framed(each, crop, frame, size_of(wanted[key].path)) for key, each in found.items()
+    }
 
 
 def sheet(some):
@@ -180,7 +207,9 @@ def sheet(some):
     rows = -(-len(some) // COLUMNS)
     whole = Image.new("L", (COLUMNS * SIDE, rows * SIDE))
     for place, each in enumerate(some):
-        small = Image.fromarray(np.nan_to_num(each).astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BOX)
+        small = Image.fromarray(np.nan_to_num(each).astype(np.float32)).resize(
+            (SIDE, SIDE), Image.Resampling.BOX
+        )
         grey = Image.fromarray((255 * np.clip(small, 0, 1)).round().astype(np.uint8))
         whole.paste(grey, (place % COLUMNS * SIDE, place // COLUMNS * SIDE))
     return whole

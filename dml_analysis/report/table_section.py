@@ -30,7 +30,11 @@ class Number(NamedTuple):
 
 
 def section(settings):
-    entries = [*saliency_tables.entries(settings), *control_tables.entries(settings), *property_tables.ENTRIES]
+    entries = [
+        *saliency_tables.entries(settings),
+        *control_tables.entries(settings),
+        *property_tables.ENTRIES,
+    ]
     entries.sort(key=lambda entry: entry.name)
     shown = [_shown(settings, entry) for entry in entries]
     return rendered("tables", main=[each for each in shown if each["name"] in MAIN],
@@ -39,7 +43,9 @@ def section(settings):
 
 def _shown(settings, entry):
     """What the template shows of an entry: its forms by each protocol, or one where protocols do not matter."""
-    made = [(protocol, entry.make(settings, protocol, entry.name)) for protocol in settings.protocols]
+    made = [
+        (protocol, entry.make(settings, protocol, entry.name)) for protocol in settings.protocols
+    ]
     made = made if made[0][1].about_networks else made[:1]
     forms = [
         {
@@ -67,8 +73,12 @@ def about(settings, protocol, name):
             if "jsd" in name
             else f"correlation of saliency maps{corrected}"
         )
-    cars = run_section.count(property_scores.scores_file(settings, protocol), property_scores.COLUMNS)
-    return f"NR-Precision; {cars} rendered cars; mean over fold {', '.join(map(str, settings.folds))}"
+    cars = run_section.count(
+        property_scores.scores_file(settings, protocol), property_scores.COLUMNS
+    )
+    return (
+        f"NR-Precision; {cars} rendered cars; mean over fold {', '.join(map(str, settings.folds))}"
+    )
 
 
 def is_empty(table):
@@ -97,7 +107,9 @@ def records_of(table):
     rows = [records[start : start + width] for start in range(0, len(records), width)]
     firsts = [{next(iter(record.values())) for record in row} for row in rows]
     if len(records) != width * len(table.rows) or any(len(names) > 1 for names in firsts):
-        raise ValueError(f"{table.name}: has {len(records)} records for {len(table.rows)} rows of {width} cells")
+        raise ValueError(
+            f"{table.name}: has {len(records)} records for {len(table.rows)} rows of {width} cells"
+        )
     return rows
 
 
@@ -110,7 +122,11 @@ def _explained(cell, record, about):
         if record["mean"] is None or record["mean"] != record["mean"]:
             return "", "", ""
         n = f"{int(record['n_images'])} images in each fold"
-        spread = f"; standard deviation over images {record['std']!r}" if record["std"] == record["std"] else ""
+        spread = (
+            f"; standard deviation over images {record['std']!r}"
+            if record["std"] == record["std"]
+            else ""
+        )
         more = f"{about}{spread}; {n}"
         return f"{a} and {b}", repr(float(record["mean"])), more
     if record["value"] is None or record["value"] != record["value"]:

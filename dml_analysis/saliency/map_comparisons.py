@@ -22,7 +22,7 @@ from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_s
 from dml_analysis.networks.specifications import ALL_FOLDS, network_stage, networks_of
 from dml_analysis.paper import Protocol
 from dml_analysis.saliency import saliency_maps
-from dml_analysis.seeds import fingerprint
+from dml_analysis.seeds import digest
 from dml_analysis.stages import Job, Stage, View
 from dml_analysis.store import ResultStore
 
@@ -55,7 +55,7 @@ class Comparison(NamedTuple):
 
     def fold_of(self, pair):
         """The fold of a pair of models' networks: ALL_FOLDS if both have one for all."""
-        folds = {self.maps[name].of.network.fold for name in pair} - {ALL_FOLDS}
+        folds = {self.maps[name].subject.network.fold for name in pair} - {ALL_FOLDS}
         return folds.pop() if folds else ALL_FOLDS
 
     def arrays_of(self, names):
@@ -69,18 +69,31 @@ class Comparison(NamedTuple):
             if self.fold_of(pair) == ALL_FOLDS and not self.is_first:
                 continue
             a, b = sorted(pair)
-            provenance = fingerprint([self.maps[a].fingerprint, self.maps[b].fingerprint])
+            provenance = digest([self.maps[a].digest, self.maps[b].digest])
             arrays[pair] = f"{slug(a)}-{slug(b)}-{provenance}"
         return arrays
 
     def store_of(self, names):
         """The store of correlation and JSD of every pair, a row for each image, which must have those of these models."""
-        provenance = {"images": image_digests.described(self.settings, self.items), "jsd_base": self.protocol.jsd_base}
+        provenance = {
+            "images": image_digests.described(self.settings, self.items),
+            "jsd_base": self.protocol.jsd_base,
+        }
         folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"
         parts = [readers.ids_of(some) for some in saliency_maps.parts_of(self.items)]
-        arrays = {name: Array("f8", (2,), finite=False, low=-1, high=1) for name in self.arrays_of(self.maps).values()}
+        arrays = {
+            name: Array("f8", (2,), finite=False, low=-1, high=1)
+            for name in self.arrays_of(self.maps).values()
+        }
         wanted = tuple(self.arrays_of(names).values())
-        return ResultStore(folder / self.dataset / f"fold{self.fold}", provenance, parts, arrays, self, wanted=wanted)
+        return ResultStore(
+            folder / self.dataset / f"fold{self.fold}",
+            provenance,
+            parts,
+            arrays,
+            self,
+            required=wanted,
+        )
 
     def image_sizes(self, number):
         """(width, height) of the images of a part."""
@@ -88,7 +101,7 @@ class Comparison(NamedTuple):
 
     def is_shown(self, name, number):
         """Whether figures show a model's maps of this part."""
-        shown = self.is_first or self.maps[name].of.network.fold == ALL_FOLDS
+        shown = self.is_first or self.maps[name].subject.network.fold == ALL_FOLDS
         return (
             shown
             and self.dataset == self.settings.whole.shown_dataset
@@ -102,12 +115,19 @@ def comparisons_of(settings, items):
     for dataset in settings.datasets:
         for fold in settings.folds:
             mapped = [
-                each for each in networks_of(settings.whole, dataset, [fold]) if each.has_maps and each.is_known()
+                each
+                for each in networks_of(settings.whole, dataset, [fold])
+                if each.has_maps and each.is_known()
             ]
             for protocol in saliency_maps.protocols_of(settings, fold):
-                stores = {n.model.name: saliency_maps.store_of(n, protocol, items[dataset]) for n in mapped}
+                stores = {
+                    n.model.name: saliency_maps.store_of(n, protocol, items[dataset])
+                    for n in mapped
+                }
                 is_first = fold == settings.whole.table_folds(protocol)[0]
-                found.append(Comparison(settings, protocol, dataset, fold, items[dataset], stores, is_first))
+                found.append(
+                    Comparison(settings, protocol, dataset, fold, items[dataset], stores, is_first)
+                )
     return found
 
 
@@ -123,25 +143,33 @@ def stage(settings):
     for comparison in comparisons_of(settings, items):
         ready = [name for name, each in comparison.maps.items() if each.is_complete()]
         compared, common = comparison.arrays_of(asked), comparison.store_of(()).common()
-        gone = {name for pair, array in compared.items() if array not in common for name in pair} - set(ready)
-        lacking |= dict.fromkeys(name for name in asked if name in gone or name not in comparison.maps)
+        gone = {
+            name for pair, array in compared.items() if array not in common for name in pair
+        } - set(ready)
+        lacking |= dict.fromkeys(
+            name for name in asked if name in gone or name not in comparison.maps
+        )
         jobs += [Job([comparison.store_of(ready)], partial(compare_kept, ready))] if ready else []
     if len(lacking) == len(asked) and not jobs:
         folder = settings.results / settings.protocols[0].name / "saliency" / "maps"
         raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
-    what = f"the maps of {', '.join(lacking)} are not whole; run saliency/1_compute_maps.py" if lacking else ""
+    what = (
+        f"the maps of {', '.join(lacking)} are not whole; run saliency/1_compute_maps.py"
+        if lacking
+        else ""
+    )
     return Stage("comparisons", "image", jobs, views_with_lines(settings, items), lacking=what)
 
 
 def compare_kept(names, stores, number, tick):
     """A part of the comparison, from the models' maps on their stores; see Job.make."""
-    kept = [stores[0].of.maps[name].get(number)["maps"] for name in names]
-    return [compared(stores[0].of, names, kept, number, tick)]
+    kept = [stores[0].subject.maps[name].load(number)["maps"] for name in names]
+    return [compared(stores[0].subject, names, kept, number, tick)]
 
 
 def compared(comparison, names, some, number, tick):
     """The arrays (n, 2), correlation and JSD, of all pairs of these models, whose maps (n, h, w) of a part are given."""
-    seen = [comparison.maps[name].of.network.crop for name in names]
+    seen = [comparison.maps[name].subject.network.crop for name in names]
     images = comparison.image_sizes(number) if len(set(seen)) > 1 else ()
     correlation, jsd = compare(some, comparison.protocol.jsd_base, tick, seen, images)
     places = {name: place for place, name in enumerate(names)}
@@ -161,14 +189,21 @@ def compare(some, jsd_base, tick, crops=None, image_sizes=()):
     for start in range(0, n, IMAGES_AT_ONCE):
         now = range(n)[start : start + IMAGES_AT_ONCE]
         for first, second in combinations_with_replacement(dict.fromkeys(crops), 2):
-            a, b = ([place for place, crop in enumerate(crops) if crop == each] for each in (first, second))
+            a, b = (
+                [place for place, crop in enumerate(crops) if crop == each]
+                for each in (first, second)
+            )
             if first == second:
                 stack = np.array([some[place][now.start : now.stop] for place in a])
                 values = np.array(all_pairs(stack, jsd_base))
                 found[np.ix_((0, 1), now, a, a)] = values
             else:
-                stacks = [on_one_grid(some, crops, a + b, image, image_sizes[image]) for image in now]
-                values = np.concatenate([np.array(all_pairs(stack, jsd_base)) for stack in stacks], axis=1)
+                stacks = [
+                    on_one_grid(some, crops, a + b, image, image_sizes[image]) for image in now
+                ]
+                values = np.concatenate(
+                    [np.array(all_pairs(stack, jsd_base)) for stack in stacks], axis=1
+                )
                 across = values[:, :, : len(a), len(a) :]
                 found[np.ix_((0, 1), now, a, b)] = across
                 found[np.ix_((0, 1), now, b, a)] = across.swapaxes(2, 3)
@@ -182,7 +217,10 @@ def on_one_grid(some, crops, places, image, image_size):
     if len(different) == 1:
         return np.array([some[place][image] for place in places])[:, None]
     part, grid = brought_together(different, image_size)
-    laid = [scaled(laid_on_grid(some[place][image], crops[place], image_size, part, grid)) for place in places]
+    laid = [
+        scaled(laid_on_grid(some[place][image], crops[place], image_size, part, grid))
+        for place in places
+    ]
     return np.array(laid)[:, None]
 
 
@@ -199,8 +237,13 @@ def stage_without_maps(settings):
     for network in mapped:
         network.provenance()  # raises MissingFile, where what is known already would pass over a network
     for comparison in comparisons_of(settings, items):  # by all protocols from the same gradients
-        together.setdefault((comparison.dataset, comparison.fold), []).append(comparison.store_of(names))
-    jobs = [Job(stores, partial(compare_and_discard, names, make_maps), len(names)) for stores in together.values()]
+        together.setdefault((comparison.dataset, comparison.fold), []).append(
+            comparison.store_of(names)
+        )
+    jobs = [
+        Job(stores, partial(compare_and_discard, names, make_maps), len(names))
+        for stores in together.values()
+    ]
     # The maps that the figures show, and those of a part while it is compared
     room = (saliency_maps.SHOWN_IMAGES + 1) * sum(
         saliency_maps.store_of(each, protocol, items[mapped[0].dataset]).bytes(0)
@@ -213,7 +256,7 @@ def stage_without_maps(settings):
         jobs,
         mapped,
         items.values(),
-        lambda store: [store.of.maps[name].of.network for name in names],
+        lambda store: [store.subject.maps[name].subject.network for name in names],
         views=views_with_lines(settings, items),
         extra_bytes=room,
     )
@@ -221,11 +264,17 @@ def stage_without_maps(settings):
 
 def compare_and_discard(names, make_maps, stores, number, tick):
     """A part of the comparison by some protocols, for which its maps are made; then away with them; see Job.make."""
-    found = [maps_of_network([store.of.maps[name] for store in stores], make_maps, number, tick) for name in names]
-    results = [compared(store.of, names, some, number, lambda ticks: None) for store, some in zip(stores, zip(*found))]
+    found = [
+        maps_of_network([store.subject.maps[name] for store in stores], make_maps, number, tick)
+        for name in names
+    ]
+    results = [
+        compared(store.subject, names, some, number, lambda ticks: None)
+        for store, some in zip(stores, zip(*found))
+    ]
     for store, name in ((store, name) for store in stores for name in names):
-        if not store.of.is_shown(name, number):
-            store.of.maps[name].discard(number)
+        if not store.subject.is_shown(name, number):
+            store.subject.maps[name].discard(number)
     return results
 
 
@@ -237,16 +286,18 @@ def maps_of_network(stores, make_maps, number, tick):
     found = {store.folder: _if_exists(store, number) for store in stores}
     lacking = [store for store in stores if found[store.folder] is None]
     for store, arrays in zip(lacking, make_maps(lacking, number, tick) if lacking else ()):
-        store.put(number, **arrays)
-        found[store.folder] = np.array(arrays["maps"], dtype=store.arrays["maps"].dtype)  # as it is read again
+        store.save(number, **arrays)
+        found[store.folder] = np.array(
+            arrays["maps"], dtype=store.arrays["maps"].dtype
+        )  # as it is read again
     if not lacking:
-        tick(len(stores[0].parts[number]))
+        tick(len(stores[0].chunks[number]))
     return list(found.values())
 
 
 def _if_exists(store, number):
     try:
-        return store.get(number)["maps"]
+        return store.load(number)["maps"]
     except MissingFile:
         return None
 
@@ -289,9 +340,16 @@ class ConstantMapsCompared(NamedTuple):
         for dataset in self.settings.datasets:
             for protocol in self.settings.protocols:
                 table = csv_files.read(pairs_file(self.settings, protocol, dataset), COLUMNS, KEY)
-                for row in table[(table.loss_a == table.loss_b) & (table.n_undefined > 0)].itertuples():
-                    name = f"{row.loss_a}, {dataset}" + (f", fold {row.fold}" if row.fold != ALL_FOLDS else "")
-                    counts.setdefault(name, {})[protocol.name] = row.n_undefined, row.n_undefined + row.n_images
+                for row in table[
+                    (table.loss_a == table.loss_b) & (table.n_undefined > 0)
+                ].itertuples():
+                    name = f"{row.loss_a}, {dataset}" + (
+                        f", fold {row.fold}" if row.fold != ALL_FOLDS else ""
+                    )
+                    counts.setdefault(name, {})[protocol.name] = (
+                        row.n_undefined,
+                        row.n_undefined + row.n_images,
+                    )
         for name, of_network in counts.items():
             print(saliency_maps.about_constant(name, of_network))
 
@@ -305,7 +363,11 @@ def rows_of(comparison):
     """
     store = comparison.store_of(())
     common = store.common()
-    arrays = {pair: array for pair, array in comparison.arrays_of(comparison.maps).items() if array in common}
+    arrays = {
+        pair: array
+        for pair, array in comparison.arrays_of(comparison.maps).items()
+        if array in common
+    }
     for first in comparison.maps:
         of_first = {b: array for (a, b), array in arrays.items() if a == first}
         values = store.read(*of_first.values()) if of_first else {}

@@ -21,7 +21,9 @@ class Condition(NamedTuple):
         0
     ]  # what images are compared with: the black image, one of their mean colour, their blurred selves
     attribution: str = SMOOTHGRAD
-    random_share: float = 0  # of the network's layers, from the last one on, that have random weights
+    random_share: float = (
+        0  # of the network's layers, from the last one on, that have random weights
+    )
     random_draw: int = 0  # of these weights
 
     def provenance(self):
@@ -62,4 +64,6 @@ def integrated_gradients(network, image, base, base_embedding, distance, steps, 
         return distance(network(images), base_embedding)[:, 0]
 
     attribute = IntegratedGradients(measure).attribute
-    return attribute(image[None], baselines=base[None], n_steps=steps, internal_batch_size=batch_size).detach()
+    return attribute(
+        image[None], baselines=base[None], n_steps=steps, internal_batch_size=batch_size
+    ).detach()

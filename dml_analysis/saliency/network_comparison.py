@@ -12,7 +12,12 @@ from torch import nn
 from dml_analysis.datasets.images import open_image
 from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std
-from dml_analysis.metrics.smoothgrad import base_embedding, gradients_in_batches, noisy_copies, saliency_map
+from dml_analysis.metrics.smoothgrad import (
+    base_embedding,
+    gradients_in_batches,
+    noisy_copies,
+    saliency_map,
+)
 from dml_analysis.networks.crops import measured_crop
 from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.modules import in_eval_mode, randomised
@@ -37,8 +42,12 @@ class MapSimilarity(NamedTuple):
 
 class NetworkComparison(NamedTuple):
     between: MapSimilarity  # the two networks
-    noise_ceilings: tuple[MapSimilarity, MapSimilarity]  # each network with itself, under other noise
-    random_weights_baseline: MapSimilarity  # both with random weights, their BatchNorm statistics taken from the images
+    noise_ceilings: tuple[
+        MapSimilarity, MapSimilarity
+    ]  # each network with itself, under other noise
+    random_weights_baseline: (
+        MapSimilarity  # both with random weights, their BatchNorm statistics taken from the images
+    )
 
 
 def smoothgrad(
@@ -70,7 +79,9 @@ def smoothgrad(
     inputs = transform(open_image(image))[None]
     with in_eval_mode(network):
         black = black_input(transform)
-        return maps_of(network, inputs, black, [seed], distance, protocol, noise_samples, noise_sigma)[0]
+        return maps_of(
+            network, inputs, black, [seed], distance, protocol, noise_samples, noise_sigma
+        )[0]
 
 
 def compare_networks(
@@ -100,9 +111,13 @@ def compare_networks(
     True
     """
     if len(networks) != 2 or len(images) < 2:
-        raise ValueError(f"need two networks and at least two images, not {len(networks)} and {len(images)}")
+        raise ValueError(
+            f"need two networks and at least two images, not {len(networks)} and {len(images)}"
+        )
     with in_eval_mode(networks[0]), in_eval_mode(networks[1]):
-        return _compared(networks, transforms, images, distance, protocol, noise_samples, noise_sigma, seed)
+        return _compared(
+            networks, transforms, images, distance, protocol, noise_samples, noise_sigma, seed
+        )
 
 
 def _compared(networks, transforms, images, distance, protocol, noise_samples, noise_sigma, seed):
@@ -112,21 +127,33 @@ def _compared(networks, transforms, images, distance, protocol, noise_samples, n
     pictures = [open_image(path) for path in images]
     inputs = [torch.stack([transform(picture) for picture in pictures]) for transform in transforms]
     black = [black_input(transform) for transform in transforms]
-    random = [randomised(network, derived_seed(seed, "random", i), inputs[i]) for i, network in enumerate(networks)]
+    random = [
+        randomised(network, derived_seed(seed, "random", i), inputs[i])
+        for i, network in enumerate(networks)
+    ]
 
     def maps(which, i, noise):
         seeds = [derived_seed(seed, noise, i, place) for place in range(len(images))]
-        return maps_of(which[i], inputs[i], black[i], seeds, distance, protocol, noise_samples, noise_sigma)
+        return maps_of(
+            which[i], inputs[i], black[i], seeds, distance, protocol, noise_samples, noise_sigma
+        )
 
     some = [maps(networks, 0, "a"), maps(networks, 1, "a"), maps(networks, 0, "b"), maps(networks, 1, "b"),
             maps(random, 0, "random"), maps(random, 1, "random")]  # fmt: skip
     # All on one grid, also those of one network: what is averaged there is more alike.
-    stacks = [on_one_grid(some, crops * 3, range(6), image, picture.size) for image, picture in enumerate(pictures)]
-    correlation, jsd = np.concatenate([all_pairs(each, PROTOCOLS[protocol].jsd_base) for each in stacks], axis=1)
+    stacks = [
+        on_one_grid(some, crops * 3, range(6), image, picture.size)
+        for image, picture in enumerate(pictures)
+    ]
+    correlation, jsd = np.concatenate(
+        [all_pairs(each, PROTOCOLS[protocol].jsd_base) for each in stacks], axis=1
+    )
 
     def alike(a, b):
         r, divergence = correlation[:, a, b], jsd[:, a, b]
-        return MapSimilarity(*map(float, (fisher_mean(r), fisher_std(r), divergence.mean(), divergence.std())))
+        return MapSimilarity(
+            *map(float, (fisher_mean(r), fisher_std(r), divergence.mean(), divergence.std()))
+        )
 
     return NetworkComparison(alike(0, 1), (alike(0, 2), alike(1, 3)), alike(4, 5))
 
@@ -137,5 +164,7 @@ def maps_of(network, inputs, black, seeds, distance, protocol, noise_samples, no
     base = base_embedding(network, black, normalises(distance))
     for image, seed in zip(inputs, seeds):
         copies = noisy_copies(image.to(base.device), noise_samples, noise_sigma, seed)
-        maps.append(saliency_map(gradients_in_batches(network, copies, base, measure, BATCH_SIZE), protocol))
+        maps.append(
+            saliency_map(gradients_in_batches(network, copies, base, measure, BATCH_SIZE), protocol)
+        )
     return maps

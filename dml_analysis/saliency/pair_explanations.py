@@ -9,7 +9,12 @@ from torch import nn
 
 from dml_analysis.datasets.images import open_image
 from dml_analysis.metrics.coordinates import normalises
-from dml_analysis.metrics.smoothgrad import base_embedding, gradients_in_batches, noisy_copies, saliency_map
+from dml_analysis.metrics.smoothgrad import (
+    base_embedding,
+    gradients_in_batches,
+    noisy_copies,
+    saliency_map,
+)
 from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.modules import in_eval_mode, place_of
 from dml_analysis.seeds import derived_seed
@@ -26,7 +31,9 @@ def pair_gradients(network, query, neighbor, distance, samples, sigma, seeds, ba
     """
     device = place_of(network)
     query, neighbor = query.to(device), neighbor.to(device)
-    of_query, of_neighbor = (base_embedding(network, image, normalised) for image in (query, neighbor))
+    of_query, of_neighbor = (
+        base_embedding(network, image, normalised) for image in (query, neighbor)
+    )
     at_query = gradients_in_batches(
         network, noisy_copies(query, samples, sigma, seeds[0]), of_neighbor, distance, batch_size
     )

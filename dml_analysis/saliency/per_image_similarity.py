@@ -19,7 +19,9 @@ def files(settings):
     for each in map_comparisons.comparisons_of(settings, items):
         found.setdefault((each.protocol, each.dataset), []).append(each)
     for (protocol, dataset), some in found.items():
-        file = map_comparisons.pairs_file(settings, protocol, dataset).with_name(f"per_image_{dataset}.npz")
+        file = map_comparisons.pairs_file(settings, protocol, dataset).with_name(
+            f"per_image_{dataset}.npz"
+        )
         array_files.write(file, **_arrays(some))
         yield file
 
@@ -31,7 +33,9 @@ def _arrays(some):
         arrays, store = each.arrays_of(each.maps), each.store_of(each.maps)
         names = {model.name for model in each.settings.models if not model.embeddings}
         if not store.is_complete() or names - each.maps.keys():
-            raise InputError(f"{store.folder}: not all maps are compared; run saliency/2_compare_maps.py first")
+            raise InputError(
+                f"{store.folder}: not all maps are compared; run saliency/2_compare_maps.py first"
+            )
         read = store.read(*arrays.values())
         for pair, array in arrays.items():
             rows.append((*map(as_in_files, pair), each.fold_of(pair)))
@@ -39,4 +43,11 @@ def _arrays(some):
     loss_a, loss_b, fold = (np.array(column) for column in zip(*rows))
     correlation, jsd = np.moveaxis(np.array(values), 2, 0)
     ids = np.array([item.image_id for item in some[0].items])
-    return {"loss_a": loss_a, "loss_b": loss_b, "fold": fold, "image_ids": ids, "correlation": correlation, "jsd": jsd}
+    return {
+        "loss_a": loss_a,
+        "loss_b": loss_b,
+        "fold": fold,
+        "image_ids": ids,
+        "correlation": correlation,
+        "jsd": jsd,
+    }

@@ -13,14 +13,30 @@ from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.networks import specifications
-from dml_analysis.networks.specifications import ALL_FOLDS, Network, code_of, device_of, loader, network_stage
+from dml_analysis.networks.specifications import (
+    ALL_FOLDS,
+    Network,
+    code_of,
+    device_of,
+    loader,
+    network_stage,
+)
 from dml_analysis.paper import Protocol
-from dml_analysis.saliency.map_settings import BASES, INTEGRATED, OWN, Condition, base_image, integrated_gradients
+from dml_analysis.saliency.map_settings import (
+    BASES,
+    INTEGRATED,
+    OWN,
+    Condition,
+    base_image,
+    integrated_gradients,
+)
 from dml_analysis.seeds import derived_seed
 from dml_analysis.stages import Job
 from dml_analysis.store import ResultStore, blocks
 
-MAPS_PER_PART = 64  # 6.6 MB of BN-Inception's; a stopped run loses at most this many maps of one network
+MAPS_PER_PART = (
+    64  # 6.6 MB of BN-Inception's; a stopped run loses at most this many maps of one network
+)
 CALIBRATED_ON = 50  # images that set the BatchNorm statistics of random layers
 SHOWN_IMAGES = 6  # per dataset, that the larger of the two figures of maps shows
 HINT = "; with `saliency: keep_maps: false` maps are deleted once compared"
@@ -40,7 +56,9 @@ def mapped_items(settings):
     Raises InputError if a dataset or an image is missing.
     """
     items = {
-        dataset: readers.evenly_spaced(readers.some_items(settings, dataset, "test"), settings.saliency.images)
+        dataset: readers.evenly_spaced(
+            readers.some_items(settings, dataset, "test"), settings.saliency.images
+        )
         for dataset in settings.datasets
     }
     for some in items.values():
@@ -54,7 +72,10 @@ def store_of(network, protocol, items, condition=OWN):
     provenance = provenance_maps(network, protocol, items) | condition.provenance()
     kind = Path("controls", "maps", condition.name) if condition.name else Path("saliency", "maps")
     folder = settings.results / protocol.name / kind / network.path
-    parts, of = [readers.ids_of(some) for some in parts_of(items)], Mapped(network, protocol, condition)
+    parts, of = (
+        [readers.ids_of(some) for some in parts_of(items)],
+        Mapped(network, protocol, condition),
+    )
     return ResultStore(folder, provenance, parts, {"maps": Array("f2", size, low=0, high=1)}, of)
 
 
@@ -85,15 +106,24 @@ def kept(settings, protocol, dataset, items):
 
 def lacking(stores):
     """A line that says which of these stores of a run's own maps are not whole, and what to do; empty if all are."""
-    names = dict.fromkeys(store.of.network.model.name for store in stores if not store.is_complete())
+    names = dict.fromkeys(
+        store.subject.network.model.name for store in stores if not store.is_complete()
+    )
     advice = "run saliency/1_compute_maps.py, with `keep_maps: true`"
     return f"the maps of {', '.join(names)} are not whole; {advice}" if names else ""
 
 
 def some_maps(store, image_ids):
     """The maps (n, h, w) of these images, in their order, from a whole store."""
-    place = {each: (number, row) for number, part in enumerate(store.parts) for row, each in enumerate(part)}
-    parts = {number: store.get(number)["maps"] for number in sorted({place[each][0] for each in image_ids})}
+    place = {
+        each: (number, row)
+        for number, part in enumerate(store.chunks)
+        for row, each in enumerate(part)
+    }
+    parts = {
+        number: store.load(number)["maps"]
+        for number in sorted({place[each][0] for each in image_ids})
+    }
     return np.array([parts[number][row] for number, row in (place[each] for each in image_ids)])
 
 
@@ -111,7 +141,9 @@ def networks_of(settings):
     """The networks whose maps the settings' protocols need."""
     folds = [fold for fold in settings.folds if protocols_of(settings, fold)]
     found = [
-        network for dataset in settings.datasets for network in specifications.networks_of(settings, dataset, folds)
+        network
+        for dataset in settings.datasets
+        for network in specifications.networks_of(settings, dataset, folds)
     ]
     return [network for network in found if network.has_maps]
 
@@ -119,7 +151,11 @@ def networks_of(settings):
 def protocols_of_network(network):
     """The protocols that need its maps."""
     if network.fold == ALL_FOLDS:
-        return [protocol for protocol in network.settings.protocols if network.settings.table_folds(protocol)]
+        return [
+            protocol
+            for protocol in network.settings.protocols
+            if network.settings.table_folds(protocol)
+        ]
     return protocols_of(network.settings, network.fold)
 
 
@@ -131,14 +167,24 @@ def stage(settings):
     make = maker(settings, items, remembered=1)
     jobs = [
         Job(
-            [store_of(each, protocol, items[each.dataset]) for protocol in protocols_of_network(each)],
+            [
+                store_of(each, protocol, items[each.dataset])
+                for protocol in protocols_of_network(each)
+            ],
             make,
         )
         for each in mapped
     ]
     made = [(store, store.missing()) for job in jobs for store in job.stores]
     return network_stage(
-        "saliency maps", "map", jobs, mapped, items.values(), loads, views=[ConstantMapsMade(made)], hint=HINT
+        "saliency maps",
+        "map",
+        jobs,
+        mapped,
+        items.values(),
+        loads,
+        views=[ConstantMapsMade(made)],
+        hint=HINT,
     )
 
 
@@ -153,29 +199,42 @@ class ConstantMapsMade(NamedTuple):
 
         counts = {}
         for store, numbers in self.made:
-            network, protocol, _ = store.of
-            some = [constant(store.get(number)["maps"]) for number in numbers if not store.lacks(number)]
+            network, protocol, _ = store.subject
+            some = [
+                constant(store.load(number)["maps"])
+                for number in numbers
+                if not store.lacks(number)
+            ]
             if some and np.concatenate(some).any():
                 counts.setdefault(network.name, {})[protocol.name] = np.concatenate(some)
         for name, of_network in counts.items():
-            print(about_constant(name, {protocol: (each.sum(), len(each)) for protocol, each in of_network.items()}))
+            print(
+                about_constant(
+                    name,
+                    {protocol: (each.sum(), len(each)) for protocol, each in of_network.items()},
+                )
+            )
 
 
 def about_constant(name, counts):
     """A line that says how many maps of a network are constant; counts: name of a protocol -> (of these, of all)."""
-    numbers = " and ".join(f"{some} of {n} by protocol {protocol}" for protocol, (some, n) in counts.items())
+    numbers = " and ".join(
+        f"{some} of {n} by protocol {protocol}" for protocol, (some, n) in counts.items()
+    )
     return f"{name}: saliency maps that are constant, as gradients are zero or alike: {numbers}; these correlate with nothing"
 
 
 def check_any(settings, mapped):
     """Raise InputError if there are no networks to make maps of."""
     if not mapped:
-        raise InputError(f"settings {settings.name!r}: none of the models has a network, so there are no saliency maps")
+        raise InputError(
+            f"settings {settings.name!r}: none of the models has a network, so there are no saliency maps"
+        )
 
 
 def loads(store):
     """The network that it takes to make a store."""
-    return [store.of.network]
+    return [store.subject.network]
 
 
 def maker(settings, items, remembered, networks=None):
@@ -186,21 +245,29 @@ def maker(settings, items, remembered, networks=None):
     """
     mapped = {network.path: network for network in networks or networks_of(settings)}
     load = loader(mapped.values(), remembered)
-    load_layers = loader(mapped.values(), device="cpu", folded=False)  # lest those to be drawn anew have others in them
+    load_layers = loader(
+        mapped.values(), device="cpu", folded=False
+    )  # lest those to be drawn anew have others in them
 
     @lru_cache(maxsize=remembered)
     def subject(path, share, draw):
         network, condition = mapped[path], Condition(random_share=share, random_draw=draw)
-        ready = _random(network, load_layers(path), condition, items[network.images]) if share else load(path)
+        ready = (
+            _random(network, load_layers(path), condition, items[network.images])
+            if share
+            else load(path)
+        )
         return subject_of(network, ready)
 
     def make(stores, number, tick):
         from dml_analysis.metrics.smoothgrad import saliency_map
         from dml_analysis.networks.transforms import network_inputs
 
-        network, condition = stores[0].of[::2]
+        network, condition = stores[0].subject[::2]
         some, options = parts_of(items[network.images])[number], network.settings.saliency
-        samples = [store.of.condition.noise_samples or options.noise_samples for store in stores]
+        samples = [
+            store.subject.condition.noise_samples or options.noise_samples for store in stores
+        ]
         most = condition._replace(noise_samples=max(samples))
         shown = subject(network.path, condition.random_share, condition.random_draw)
 
@@ -209,13 +276,21 @@ def maker(settings, items, remembered, networks=None):
             for (item, _), gradients in zip(images, gradients_of(network, shown, images, most)):
                 try:
                     found.append(
-                        [saliency_map(gradients[:n], store.of.protocol.name) for n, store in zip(samples, stores)]
+                        [
+                            saliency_map(gradients[:n], store.subject.protocol.name)
+                            for n, store in zip(samples, stores)
+                        ]
                     )
                 except ValueError as error:
-                    raise InputError(f"{network.name}: {item.path}: {error}; check the network's weights") from None
+                    raise InputError(
+                        f"{network.name}: {item.path}: {error}; check the network's weights"
+                    ) from None
             return found
 
-        maps, at_once = [], max(1, options.batch_size // max(samples))  # images whose copies share a batch
+        maps, at_once = (
+            [],
+            max(1, options.batch_size // max(samples)),
+        )  # images whose copies share a batch
         images = zip(some, network_inputs(some, shown.ready.transform))
         together = iter(lambda: list(islice(images, at_once)), [])
         for found in map(maps_of, together):
@@ -241,7 +316,9 @@ def subject_of(network, ready):
 
     black = black_input(ready.transform)
     try:
-        return Subject(ready, black, base_embedding(ready.module, black, normalises(network.model.distance)))
+        return Subject(
+            ready, black, base_embedding(ready.module, black, normalises(network.model.distance))
+        )
     except ValueError as error:
         raise InputError(f"{network.name}: {error}; take another transform or network") from None
 
@@ -257,7 +334,13 @@ def _random(network, ready, condition, items):
     from dml_analysis.networks.modules import randomised
     from dml_analysis.networks.transforms import network_inputs
 
-    purpose = ("random weights", network.model.name, network.dataset, network.fold_name, condition.random_draw)
+    purpose = (
+        "random weights",
+        network.model.name,
+        network.dataset,
+        network.fold_name,
+        condition.random_draw,
+    )
     images = torch.stack(list(network_inputs(items[:CALIBRATED_ON], ready.transform)))
     seed = derived_seed(network.settings.seed, *purpose)
     try:
@@ -282,17 +365,23 @@ def gradients_of(network, subject, images, condition=OWN):
     images = [(item, image.to(base.device)) for item, image in images]
     if condition.base == BASES[0] and condition.attribution != INTEGRATED:
         copies = [copies_of(network, item, image, condition) for item, image in images]
-        return gradients_in_batches(module, torch.cat(copies), base, distance, size).split(len(copies[0]))
+        return gradients_in_batches(module, torch.cat(copies), base, distance, size).split(
+            len(copies[0])
+        )
     found = []
     for item, image in images:
         compared = base_image(condition.base, image, subject.black.to(base.device))
         other = base_embedding(module, compared, normalises(network.model.distance))
         if condition.attribution == INTEGRATED:
             steps = condition.noise_samples or network.settings.saliency.noise_samples
-            found.append(integrated_gradients(module, image, compared, other, distance, steps, size))
+            found.append(
+                integrated_gradients(module, image, compared, other, distance, steps, size)
+            )
         else:
             found.append(
-                gradients_in_batches(module, copies_of(network, item, image, condition), other, distance, size)
+                gradients_in_batches(
+                    module, copies_of(network, item, image, condition), other, distance, size
+                )
             )
     return found
 
@@ -302,7 +391,10 @@ def copies_of(network, item, image, condition=OWN):
     from dml_analysis.metrics.smoothgrad import noisy_copies
 
     options = network.settings.saliency
-    samples, sigma = condition.noise_samples or options.noise_samples, condition.noise_sigma or options.noise_sigma
+    samples, sigma = (
+        condition.noise_samples or options.noise_samples,
+        condition.noise_sigma or options.noise_sigma,
+    )
     # Noise of its own for every network and image: shared noise would make any two networks look more alike.
     purpose = (
         "saliency noise",
@@ -320,4 +412,6 @@ def copies_of(network, item, image, condition=OWN):
 # ---------------------------------------------------------------------------------------------------------------------
 def shown_parts(items):
     """The numbers of the parts that hold the maps which the figures show: of images evenly spaced over all."""
-    return {index // MAPS_PER_PART for index in readers.evenly_spaced(range(len(items)), SHOWN_IMAGES)}
+    return {
+        index // MAPS_PER_PART for index in readers.evenly_spaced(range(len(items)), SHOWN_IMAGES)
+    }

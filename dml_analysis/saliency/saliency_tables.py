@@ -23,7 +23,9 @@ SHORT_NAMES = {
     "Normalized Softmax": "N. Softmax",
 }
 NO_MAPS = "no maps"  # in the cell of a model that is given by embeddings
-UNDEFINED = "undefined"  # where maps are constant, or two are the same, whose correlations have no spread
+UNDEFINED = (
+    "undefined"  # where maps are constant, or two are the same, whose correlations have no spread
+)
 TITLES = {"correlation": "Correlations", "jsd": "Jensen-Shannon divergences"}
 
 
@@ -62,14 +64,19 @@ def condensed(settings, protocol, name, number, measure):
     """
     subject = Subject(name, settings, protocol, settings.tables[number], measure)
     known, names = similarities(subject), groups(settings.models)
-    pairs = [[_combined(known, *(counted(settings.models, each) for each in (a, b))) for b in names] for a in names]
+    pairs = [
+        [_combined(known, *(counted(settings.models, each) for each in (a, b))) for b in names]
+        for a in names
+    ]
     title = f"{TITLES[measure]} between the types of loss functions on {subject.dataset}."
     return _table(subject, title, [], names, pairs, records_of(pairs, names, "group"))
 
 
 def _combined(known, first, second):
     """The mean Similarity between two lists of models; None if a pair lacks one, NO_MAPS if none of them can have one."""
-    first, second = ([model.name for model in models if not model.embeddings] for models in (first, second))
+    first, second = (
+        [model.name for model in models if not model.embeddings] for models in (first, second)
+    )
     names = [(a, b) for a in first for b in second if a != b or len(first) == 1 == len(second)]
     entries = [known.get(pair) for pair in names]
     if not entries or None in entries:
@@ -90,8 +97,12 @@ def similarities(subject):
         if len(rows) == len(folds) or ALL_FOLDS in set(rows.fold):
             means = rows[f"{measure}_mean"]
             mean = fisher_mean(means) if measure == "correlation" else means.mean()
-            mean, std = (np.nan, np.nan) if means.isna().any() else (mean, rows[f"{measure}_std"].mean())
-            found[a, b] = found[b, a] = Similarity(float(mean), float(std), int(rows.n_images.min()))
+            mean, std = (
+                (np.nan, np.nan) if means.isna().any() else (mean, rows[f"{measure}_std"].mean())
+            )
+            found[a, b] = found[b, a] = Similarity(
+                float(mean), float(std), int(rows.n_images.min())
+            )
     return found
 
 
@@ -111,14 +122,30 @@ def _table(subject, title, row_groups, labels, pairs, records):
     name, settings, protocol, _, measure = subject
     numbers = sorted({entry.n_images for row in pairs for entry in row
                       if isinstance(entry, Similarity) and np.isfinite(entry.mean)})  # fmt: skip
-    images = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0]) if numbers else "no"
+    images = (
+        f"{numbers[0]} to {numbers[-1]}"
+        if len(numbers) > 1
+        else str(numbers[0])
+        if numbers
+        else "no"
+    )
     folds = ", ".join(map(str, settings.table_folds(protocol)))
     unit = (
-        "Values in percent, as mean±std over the images." if measure == "correlation" else "Mean±std over the images."
+        "Values in percent, as mean±std over the images."
+        if measure == "correlation"
+        else "Mean±std over the images."
     )
-    base = "" if measure == "correlation" else f"Logarithm to base {'2' if protocol.jsd_base == 2 else 'e'}. "
-    caption = f"{title} {unit} {base}Protocol {protocol.name}; {images} images; mean over fold {folds}."
-    caption += about_own(settings.models, "have no gradients, hence no maps") + _about_grids(settings, subject.dataset)
+    base = (
+        ""
+        if measure == "correlation"
+        else f"Logarithm to base {'2' if protocol.jsd_base == 2 else 'e'}. "
+    )
+    caption = (
+        f"{title} {unit} {base}Protocol {protocol.name}; {images} images; mean over fold {folds}."
+    )
+    caption += about_own(settings.models, "have no gradients, hence no maps") + _about_grids(
+        settings, subject.dataset
+    )
     caption += _about_constant(subject)
     same = [[row == column for column in range(len(labels))] for row in range(len(labels))]
     cells = [[_cell(entry, subject, s) for entry, s in zip(*rows)] for rows in zip(pairs, same)]
@@ -143,9 +170,14 @@ def _about_constant(subject):
     counts = of_networks.groupby("loss_a", sort=False)[["n_undefined", "n_images"]].sum()
     counts = counts[counts.n_undefined > 0]
     named = ", ".join(
-        f"{row.Index} ({row.n_undefined} of {row.n_undefined + row.n_images})" for row in counts.itertuples()
+        f"{row.Index} ({row.n_undefined} of {row.n_undefined + row.n_images})"
+        for row in counts.itertuples()
     )
-    return f" Constant maps, which have no correlation or divergence and are left out: {named}." if named else ""
+    return (
+        f" Constant maps, which have no correlation or divergence and are left out: {named}."
+        if named
+        else ""
+    )
 
 
 def _cell(entry, subject, on_diagonal):
@@ -184,16 +216,29 @@ FORMS = {2: full, 3: condensed, 4: condensed}  # of the paper's tables
 
 def entries(settings):
     """Tables 2 to 4, as far as the settings name a dataset for them, and the appendix's of each of their datasets."""
-    tables = [_entry(f"table{number}", FORMS[number], number, "correlation") for number in sorted(settings.tables)]
+    tables = [
+        _entry(f"table{number}", FORMS[number], number, "correlation")
+        for number in sorted(settings.tables)
+    ]
     first = {dataset: number for number, dataset in sorted(settings.tables.items(), reverse=True)}
-    return tables + [entry for number in sorted(first.values()) for entry in _appendix(settings, number)]
+    return tables + [
+        entry for number in sorted(first.values()) for entry in _appendix(settings, number)
+    ]
 
 
 def _appendix(settings, number):
     """The form of a table that its dataset has not got by another table, and the divergence in both."""
     other = condensed if FORMS[number] is full else full
-    known = [FORMS[each] for each, dataset in settings.tables.items() if dataset == settings.tables[number]]
-    found = [] if other in known else [_entry(f"table{number}_{other.__name__}", other, number, "correlation")]
+    known = [
+        FORMS[each]
+        for each, dataset in settings.tables.items()
+        if dataset == settings.tables[number]
+    ]
+    found = (
+        []
+        if other in known
+        else [_entry(f"table{number}_{other.__name__}", other, number, "correlation")]
+    )
     return [
         *found,
         _entry(f"table{number}_jsd", full, number, "jsd"),

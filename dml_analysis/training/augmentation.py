@@ -43,10 +43,7 @@ KINDS = {
 
 
 def augmented(
-    image: Image.Image,
-    crop: Crop,
-    rng: random.Random,
-    kind: str = "reality_check",
+    image: Image.Image, crop: Crop, rng: random.Random, kind: str = "reality_check"
 ) -> Image.Image:
     """Return a random part of an RGB image, mirrored or not, of `shown_size(crop, kind)`.
 
@@ -86,18 +83,16 @@ def shown_size(crop: Crop, kind: str) -> tuple[int, int]:
 
 
 def _window(
-    width: int,
-    height: int,
-    columns: int,
-    rows: int,
-    rng: random.Random,
+    width: int, height: int, columns: int, rows: int, rng: random.Random
 ) -> tuple[int, int, int, int]:
     """Return (left, top, right, bottom) of a random window of an image.
 
     width, height: of the image; columns, rows: of the window. A window larger than the image
     contains it.
     """
-    left, top = (rng.randint(min(0, spare), max(0, spare)) for spare in (width - columns, height - rows))
+    left, top = (
+        rng.randint(min(0, spare), max(0, spare)) for spare in (width - columns, height - rows)
+    )
     return left, top, left + columns, top + rows
 
 
@@ -183,9 +178,7 @@ def framed(image: Image.Image, crop: Crop) -> Image.Image:
 
 
 def network_input(
-    image: Image.Image,
-    transform: Transform,
-    crop: Crop,
+    image: Image.Image, transform: Transform, crop: Crop
 ) -> "Float[torch.Tensor, '3 h w']":
     """Return a complete image as a network's input: the transform changes its values only.
 

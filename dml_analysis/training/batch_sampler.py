@@ -52,9 +52,7 @@ class Batches:
 
 
 def sampled(
-    rng: np.random.Generator,
-    indices: Int[np.ndarray, " n"],
-    count: int,
+    rng: np.random.Generator, indices: Int[np.ndarray, " n"], count: int
 ) -> Int[np.ndarray, " count"]:
     """Return `count` random indices, without repetition unless there are too few."""
     return rng.choice(indices, count, replace=len(indices) < count)
@@ -75,7 +73,9 @@ def check(
     classes, counts = np.unique(np.asarray(labels), return_counts=True)
     batch = f"a batch of {batch_size} with {per_class} images a class"
     if len(classes) < 2:
-        raise InputError(f"{where}: {len(classes)} class to train on, but a loss needs two; add classes")
+        raise InputError(
+            f"{where}: {len(classes)} class to train on, but a loss needs two; add classes"
+        )
     smallest, n_smallest = classes[counts.argmin()], counts.min()
     if n_smallest < 2:
         raise InputError(

@@ -41,7 +41,9 @@ class _Kept:
 
     def __init__(self, n, room):
         self.room, self.content = room, mmap.mmap(-1, room)
-        self.index = np.frombuffer(mmap.mmap(-1, 24 * n), np.int64).reshape(n, 3)  # first byte, width, height
+        self.index = np.frombuffer(mmap.mmap(-1, 24 * n), np.int64).reshape(
+            n, 3
+        )  # first byte, width, height
         self.used = multiprocessing.get_context("fork").Value("q", 0)
 
     def get(self, place):

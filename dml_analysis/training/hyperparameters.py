@@ -22,9 +22,17 @@ def hyperparameters(model, dataset):
 
     A dataset that the Reality Check has not searched takes those of the one that paper.DATASETS names.
     """
-    rows = csv_files.read_rows(FILE, COLUMNS, key=["dataset", "loss", "parameter"], hint="take the repository's")
-    chosen = [r for r in rows if r["loss"] == model.name and r["dataset"] == dataset_of(dataset).trained_as]
-    of_loss, of_both = ({row["parameter"] for row in some if row["loss"] == model.name} for some in (rows, chosen))
+    rows = csv_files.read_rows(
+        FILE, COLUMNS, key=["dataset", "loss", "parameter"], hint="take the repository's"
+    )
+    chosen = [
+        r
+        for r in rows
+        if r["loss"] == model.name and r["dataset"] == dataset_of(dataset).trained_as
+    ]
+    of_loss, of_both = (
+        {row["parameter"] for row in some if row["loss"] == model.name} for some in (rows, chosen)
+    )
     if not of_both or of_loss != of_both:
         differing = ", ".join(sorted(of_loss - of_both)) or "parameters"
         raise InputError(

@@ -76,10 +76,7 @@ def has_proxies(function: nn.Module) -> bool:
 def _margin(values: Mapping[str, float], classes: int | None) -> nn.Module:
     """Return the margin loss with a learned boundary beta: one per class, or one if None."""
     return losses.MarginLoss(
-        margin=values["margin"],
-        beta=values["init_beta"],
-        learn_beta=True,
-        num_classes=classes,
+        margin=values["margin"], beta=values["init_beta"], learn_beta=True, num_classes=classes
     )
 
 
@@ -94,11 +91,7 @@ class ZeroMean(regularizers.ZeroMeanRegularizer):
         return super().compute_loss(nn.functional.normalize(embeddings))
 
 
-def _snr_contrastive(
-    pos_margin: float,
-    neg_margin: float,
-    regularizer_weight: float,
-) -> nn.Module:
+def _snr_contrastive(pos_margin: float, neg_margin: float, regularizer_weight: float) -> nn.Module:
     """Return the SNR contrastive loss, regularised unless the weight is zero."""
     regularizer = ZeroMean() if regularizer_weight else None
     return losses.SignalToNoiseRatioContrastiveLoss(
@@ -119,7 +112,9 @@ def _soft_triple(
     """Return SoftTriple; reg_weight: of its regulariser of centres, None for no regulariser."""
     regularizer = None
     if reg_weight is not None:
-        regularizer = regularizers.SparseCentersRegularizer(proxies["num_classes"], CENTERS_PER_CLASS)
+        regularizer = regularizers.SparseCentersRegularizer(
+            proxies["num_classes"], CENTERS_PER_CLASS
+        )
     return losses.SoftTripleLoss(
         **proxies,
         centers_per_class=CENTERS_PER_CLASS,
@@ -181,11 +176,7 @@ def check_loss(model: Model, kit: TrainingLoss, dimensions: int) -> None:
 
 
 def instance_of(
-    where: str,
-    name: str,
-    module: str,
-    arguments: Mapping[str, Any],
-    known: Mapping[str, Any],
+    where: str, name: str, module: str, arguments: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Any:
     """Return an instance of a class of pytorch_metric_learning.<module>, or of module:class.
 

@@ -74,9 +74,7 @@ class Training:
         self.iteration, self.best = 0, Best()
 
     def step(
-        self,
-        images: Float[torch.Tensor, "n *shape"],
-        labels: Int[torch.Tensor, " n"],
+        self, images: Float[torch.Tensor, "n *shape"], labels: Int[torch.Tensor, " n"]
     ) -> float:
         """Train on a batch of images (or features) and their classes; return the loss.
 
@@ -152,9 +150,7 @@ class Training:
 
 
 def _optimizer(
-    options: TrainingSettings,
-    groups: list[dict[str, Any]],
-    weight_decay: float,
+    options: TrainingSettings, groups: list[dict[str, Any]], weight_decay: float
 ) -> torch.optim.Optimizer:
     """Return the options' optimizer for these parameter groups, with momentum if it has one."""
     build = getattr(torch.optim, options.optimizer)
@@ -175,7 +171,11 @@ def in_training_mode(network: nn.Module, frozen: str) -> None:
 
 def norms_of(network: nn.Module) -> list[nn.Module]:
     """Return the BatchNorm layers of a network."""
-    return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]
 
 
 def freeze(network: EmbeddingNetwork, frozen: str) -> EmbeddingNetwork:

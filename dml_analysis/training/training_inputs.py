@@ -69,8 +69,13 @@ class _Shown(Dataset):
 
     def __init__(self, items, transform, crop, options, seed):
         self.items, self.transform, self.crop, self.seed = items, transform, crop, seed
-        self.augmentation, prepared = options.augmentation, partial(begun, crop=crop, kind=options.augmentation)
-        self.decoded = Decoded([item.path for item in items], prepared, round(options.decoded * 1e9))
+        self.augmentation, prepared = (
+            options.augmentation,
+            partial(begun, crop=crop, kind=options.augmentation),
+        )
+        self.decoded = Decoded(
+            [item.path for item in items], prepared, round(options.decoded * 1e9)
+        )
 
     def __getitem__(self, key):
         iteration, turn, place = key
@@ -80,8 +85,12 @@ class _Shown(Dataset):
             return str(error)  # a worker's exceptions bring its whole traceback
         if self.augmentation == "none":
             return self.transform(image)
-        rng = random.Random(derived_seed(self.seed, "augmentation", iteration, turn, self.items[place].image_id))
-        return network_input(augmented(image, self.crop, rng, self.augmentation), self.transform, self.crop)
+        rng = random.Random(
+            derived_seed(self.seed, "augmentation", iteration, turn, self.items[place].image_id)
+        )
+        return network_input(
+            augmented(image, self.crop, rng, self.augmentation), self.transform, self.crop
+        )
 
 
 def _stacked(images):

@@ -14,7 +14,13 @@ from dml_analysis.files import csv_files
 from dml_analysis.metrics.coordinates import ZeroEmbedding
 from dml_analysis.metrics.retrieval import retrieval_scores
 from dml_analysis.networks import checkpoints
-from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, device_of, make_repeatable, seeded
+from dml_analysis.networks.modules import (
+    Embedder,
+    EmbeddingNetwork,
+    device_of,
+    make_repeatable,
+    seeded,
+)
 from dml_analysis.networks.specifications import no_direction, start_source
 from dml_analysis.seeds import derived_seed
 from dml_analysis.store import ResultStore
@@ -22,9 +28,23 @@ from dml_analysis.training import trunk_features
 from dml_analysis.training.losses import has_proxies, training_loss
 from dml_analysis.training.roth import batch_samplers
 from dml_analysis.training.roth.rho_regularization import RhoMiner
-from dml_analysis.training.trainer import EPOCH, SMALLEST_SPREAD, Standardised, Training, for_raw_features, freeze
+from dml_analysis.training.trainer import (
+    EPOCH,
+    SMALLEST_SPREAD,
+    Standardised,
+    Training,
+    for_raw_features,
+    freeze,
+)
 from dml_analysis.training.training_inputs import Features, Images
-from dml_analysis.training.training_runs import LOOKS, PARTS, features_of, looks_store, parts_of, tuned_as
+from dml_analysis.training.training_runs import (
+    LOOKS,
+    PARTS,
+    features_of,
+    looks_store,
+    parts_of,
+    tuned_as,
+)
 
 MOST_READERS = 8  # processes beside a GPU
 
@@ -42,25 +62,41 @@ class _Work(NamedTuple):
 
 def _begin(store):
     """The _Work of a run, at its beginning."""
-    network, settings = store.of.network, store.of.network.settings
+    network, settings = store.subject.network, store.subject.network.settings
     options, parts = settings.training, parts_of(network)
-    seed = derived_seed(settings.seed, "training", network.model.name, network.dataset, network.fold)
+    seed = derived_seed(
+        settings.seed, "training", network.model.name, network.dataset, network.fold
+    )
     labels = np.unique([item.label for item in parts["train"]], return_inverse=True)[1]
     classes = int(labels.max()) + 1
     kit = seeded(
-        seed, lambda: training_loss(network.model, tuned_as(settings, network.dataset), classes, settings.dimensions)
+        seed,
+        lambda: training_loss(
+            network.model, tuned_as(settings, network.dataset), classes, settings.dimensions
+        ),
     )
     if options.frozen == "trunk":
         inputs = Features(_features_by_id(network), parts["train"])
         trunk = _standardised(network, inputs.of(parts["train"]))
     else:
         trunk, transform = trunk_features.built(settings, start_source(settings, network.model))
-        inputs = Images(parts["train"], transform, network.crop, options, seed, readers(options, device_of(settings)))
-    kit = adapted(kit, options, store.of.name)
-    embedder = seeded(derived_seed(seed, "embedder"), lambda: Embedder(network.features, settings.dimensions))
+        inputs = Images(
+            parts["train"],
+            transform,
+            network.crop,
+            options,
+            seed,
+            readers(options, device_of(settings)),
+        )
+    kit = adapted(kit, options, store.subject.name)
+    embedder = seeded(
+        derived_seed(seed, "embedder"), lambda: Embedder(network.features, settings.dimensions)
+    )
     module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
     make_repeatable(device_of(settings))
-    training = Training(module, kit, options, store.of.rate, seed, device_of(settings), settings.precision)
+    training = Training(
+        module, kit, options, store.subject.rate, seed, device_of(settings), settings.precision
+    )
     places = partial(batch_samplers.places, options, labels, kit.images_per_class, seed)
     return _Work(store, parts, labels, places, inputs, training)
 
@@ -73,7 +109,9 @@ def _standardised(network, features):
     try:
         standardised = Standardised(features)
     except ValueError as error:
-        raise InputError(f"{network.source.network}: {error}; check its weights and its transform") from None
+        raise InputError(
+            f"{network.source.network}: {error}; check its weights and its transform"
+        ) from None
     if standardised.constant or standardised.raised:
         _say_once(
             f"{network.dataset}, fold {network.fold}: of {features.shape[1]:,} features of {network.source.network}, "
@@ -105,7 +143,9 @@ def adapted(kit, options, where):
     if not options.rho:
         return kit
     if has_proxies(kit.function):
-        raise InputError(f"{where}: has no tuples of images for rho-regularisation to switch; leave it out by --models")
+        raise InputError(
+            f"{where}: has no tuples of images for rho-regularisation to switch; leave it out by --models"
+        )
     return kit._replace(miner=RhoMiner(kit.miner, options.rho, options.rho_form))
 
 
@@ -121,7 +161,7 @@ def make(store, tick):
     work = _begin(store)
     log, losses = _loaded(work)
     training = work.training
-    every, patience = store.of.network.settings.training.rhythm(store.of.network.dataset)
+    every, patience = store.subject.network.settings.training.rhythm(store.subject.network.dataset)
     last = training.options.iterations
     tick(training.iteration)
     if not log:
@@ -145,7 +185,9 @@ def _places(work, log):
     """See _Work.places, up to the next look; what goes by embeddings takes those that the last look has kept."""
     kept = None
     if work.training.options.filler in BY_EMBEDDINGS:
-        kept = looks_store(work.store, log[-1]["iteration"], work.parts).get(PARTS.index("train"))["embeddings"]
+        kept = looks_store(work.store, log[-1]["iteration"], work.parts).load(PARTS.index("train"))[
+            "embeddings"
+        ]
     return work.places(kept)
 
 
@@ -154,7 +196,7 @@ def _step(work, images, places):
     try:
         return work.training.step(images, torch.from_numpy(work.labels[places]))
     except InputError as error:
-        raise InputError(f"{work.store.of.name}: {error}") from None
+        raise InputError(f"{work.store.subject.name}: {error}") from None
 
 
 def _look(work, losses, started):
@@ -179,42 +221,48 @@ def _look(work, losses, started):
     test = _accuracies(work, kept["test"], "test")
     store = looks_store(work.store, training.iteration, work.parts)
     for place, part in enumerate(work.parts):
-        store.put(place, embeddings=kept[part])
+        store.save(place, embeddings=kept[part])
     return row | {"test_precision_at_1_only_shown": test.recall_at_1,
                   "test_map_at_r_only_shown": test.map_at_r}  # fmt: skip
 
 
 def _embedded(work, part):
     """The embeddings (n, d) of a part's images, float32."""
-    return torch.cat([work.training.embedded(images) for images in work.inputs.whole(work.parts[part])]).numpy()
+    return torch.cat(
+        [work.training.embedded(images) for images in work.inputs.whole(work.parts[part])]
+    ).numpy()
 
 
 def _accuracies(work, embeddings, part):
     if not np.isfinite(embeddings).all():
         raise InputError(
-            f"{work.store.of.name}: embeddings are not finite after iteration {work.training.iteration}; set a smaller learning_rate"
+            f"{work.store.subject.name}: embeddings are not finite after iteration {work.training.iteration}; set a smaller learning_rate"
         )
     items = work.parts[part]
     try:  # by cosine for all models, as the Reality Check chooses the best look
         return retrieval_scores(embeddings, [item.label for item in items])
     except ZeroEmbedding as error:
-        where = f"{work.store.of.name}, iteration {work.training.iteration}, {part} images"
+        where = f"{work.store.subject.name}, iteration {work.training.iteration}, {part} images"
         raise no_direction(where, items, error) from None
 
 
 def _save(work, log, losses):
     """Write down all that a run that is stopped now needs to go on, and the log so far."""
     _write_log(work, log)
-    checkpoints.save({**work.training.state(), "log": log, "losses": losses}, work.store.of.state_file)
+    checkpoints.save(
+        {**work.training.state(), "log": log, "losses": losses}, work.store.subject.state_file
+    )
 
 
 def _write_log(work, log):
-    csv_files.write(work.store.of.log_file, [[row.get(name) for name in LOOKS] for row in log], LOOKS)
+    csv_files.write(
+        work.store.subject.log_file, [[row.get(name) for name in LOOKS] for row in log], LOOKS
+    )
 
 
 def _loaded(work):
     """(log, losses since the last look), with the training where it was when it was stopped."""
-    file = work.store.of.state_file
+    file = work.store.subject.state_file
     if not file.is_file():
         return [], []
     with refused(file, "the state of a training", "delete it, and the training begins anew"):
@@ -225,7 +273,7 @@ def _loaded(work):
 
 def _write_weights(work, log):
     """Write the best weights and the log of a run that has come to its end."""
-    run, training = work.store.of, work.training
+    run, training = work.store.subject, work.training
     training.network.load_state_dict(training.best.weights)
     training.network.cpu()
     trunk, embedder = training.network.trunk, training.network.embedder
@@ -233,7 +281,9 @@ def _write_weights(work, log):
     if training.options.frozen == "trunk":
         embedder = for_raw_features(trunk, embedder)
     else:
-        checkpoints.save({name: value.contiguous() for name, value in trunk.state_dict().items()}, files[0])
+        checkpoints.save(
+            {name: value.contiguous() for name, value in trunk.state_dict().items()}, files[0]
+        )
     checkpoints.save(embedder.state_dict(), files[1])
     _write_log(work, log)
     for file in run.network.files():  # a checkpoint that is not of what comes now

@@ -47,7 +47,13 @@ class Run(NamedTuple):
 
     @property
     def folder(self):
-        return self.network.settings.paths["models"] / "training" / "runs" / self.network.path / f"rate{self.rate:g}"
+        return (
+            self.network.settings.paths["models"]
+            / "training"
+            / "runs"
+            / self.network.path
+            / f"rate{self.rate:g}"
+        )
 
     @property
     def labels(self):
@@ -66,15 +72,23 @@ class Run(NamedTuple):
         """The files of its best weights: (trunk, embedder). A frozen trunk is the one that it began with."""
         settings = self.network.settings
         frozen = settings.training.frozen == "trunk"
-        trunk = checkpoint_files.start_trunk_file(settings, self.network.model) if frozen else self.folder / "trunk.pth"
+        trunk = (
+            checkpoint_files.start_trunk_file(settings, self.network.model)
+            if frozen
+            else self.folder / "trunk.pth"
+        )
         return trunk, self.folder / "embedder.pth"
 
 
 def training_items(settings, dataset):
     """The images of all classes for training and validation. Raises InputError if the settings train nothing."""
     if settings.training is None:
-        raise InputError(f"settings {settings.name!r} have no `training:` block: their networks are downloaded")
-    return [item for part in PARTS[:2] for item in readers.load_items(settings, dataset, part, fold=0)]
+        raise InputError(
+            f"settings {settings.name!r} have no `training:` block: their networks are downloaded"
+        )
+    return [
+        item for part in PARTS[:2] for item in readers.load_items(settings, dataset, part, fold=0)
+    ]
 
 
 def parts_of(network):
@@ -88,8 +102,14 @@ def parts_of(network):
 # ---------------------------------------------------------------------------------------------------------------------
 def trained_networks(settings):
     """The networks that are trained here."""
-    found = [each for dataset in settings.datasets for each in networks_of(settings, dataset, settings.folds)]
-    return [each for each in found if each.model.trained and (not each.model.is_own or each.model.loss)]
+    found = [
+        each
+        for dataset in settings.datasets
+        for each in networks_of(settings, dataset, settings.folds)
+    ]
+    return [
+        each for each in found if each.model.trained and (not each.model.is_own or each.model.loss)
+    ]
 
 
 def store_of(run):
@@ -102,7 +122,9 @@ def store_of(run):
         **trunk_features.trunk_provenance(settings, start_source(settings, network.model)),
         **_loss_provenance(settings, network.model, network.dataset),
         "learning_rate": run.rate,
-        **unlike_defaults(training, *(name for name in type(training).model_fields if name not in NOT_MAKING)),
+        **unlike_defaults(
+            training, *(name for name in type(training).model_fields if name not in NOT_MAKING)
+        ),
         **({"rhythm": list(training.rhythm(network.dataset))} if training.hyperparameters else {}),
         **unlike_defaults(settings, "seed", "precision"),
     }
@@ -118,16 +140,29 @@ def tuned_as(settings, dataset):
 def _loss_provenance(settings, model, dataset):
     if not model.loss:
         return {"hyperparameters": hyperparameters(model, tuned_as(settings, dataset))}
-    names = ("loss", "loss_arguments", "miner", "miner_arguments", "loss_learning_rate", "images_per_class")
+    names = (
+        "loss",
+        "loss_arguments",
+        "miner",
+        "miner_arguments",
+        "loss_learning_rate",
+        "images_per_class",
+    )
     given = {name: getattr(model, name) for name in names if getattr(model, name)}
     code = [name for name in (model.loss, model.miner) if imports.is_name(name)]
-    return given | {f"code of {name}": checksums.short(settings, imports.code_file(name)) for name in code}
+    return given | {
+        f"code of {name}": checksums.short(settings, imports.code_file(name)) for name in code
+    }
 
 
 def trials_of(settings, model, dataset):
     """The stores of the runs by which a model's learning rate is chosen; a single one where there is nothing to choose."""
     whole = settings.whole
-    first = [each for each in networks_of(whole, dataset, whole.folds[:1]) if each.model.name == model.name]
+    first = [
+        each
+        for each in networks_of(whole, dataset, whole.folds[:1])
+        if each.model.name == model.name
+    ]
     return [store_of(Run(first[0], rate)) for rate in whole.training.learning_rates]
 
 
@@ -158,12 +193,18 @@ def all_stores(settings):
 
 def looks_store(store, iteration, parts):
     """The embeddings (d,) of a run's images at a look, as float16: a part each for training, validation and test images."""
-    settings = store.of.network.settings
-    listed = {f"{part} images": image_digests.described(settings, items) for part, items in parts.items()}
+    settings = store.subject.network.settings
+    listed = {
+        f"{part} images": image_digests.described(settings, items) for part, items in parts.items()
+    }
     ids = [readers.ids_of(items) for items in parts.values()]
     folder = store.folder / "looks" / f"iteration{iteration}"
     return ResultStore(
-        folder, {"run": store.fingerprint, **listed}, ids, {"embeddings": Array("f2", (settings.dimensions,))}, store.of
+        folder,
+        {"run": store.digest, **listed},
+        ids,
+        {"embeddings": Array("f2", (settings.dimensions,))},
+        store.subject,
     )
 
 
@@ -174,5 +215,6 @@ def features_of(network):
     if settings.training.keep_embeddings:
         lists["test"] = readers.load_items(settings, dataset, "test")
     return [
-        trunk_features.features_store(settings, dataset, network.model, items, name) for name, items in lists.items()
+        trunk_features.features_store(settings, dataset, network.model, items, name)
+        for name, items in lists.items()
     ]

@@ -48,9 +48,13 @@ def _check_classes(settings, dataset):
     for fold, part in product(settings.folds, PARTS[:2]):
         classes = [item.label for item in readers.some_items(settings, dataset, part, fold)]
         if len(set(classes)) < FEWEST_CLASSES:
-            raise InputError(f"{settings.paths[dataset]}: fold {fold} has fewer than {FEWEST_CLASSES} {part} classes")
+            raise InputError(
+                f"{settings.paths[dataset]}: fold {fold} has fewer than {FEWEST_CLASSES} {part} classes"
+            )
         if len(set(classes)) == len(classes):
-            raise InputError(f"{settings.paths[dataset]}: no {part} class of fold {fold} has two images")
+            raise InputError(
+                f"{settings.paths[dataset]}: no {part} class of fold {fold} has two images"
+            )
 
 
 def features_stage(settings):
@@ -60,7 +64,9 @@ def features_stage(settings):
     if settings.training.frozen != "trunk":
         return trunk_features.features_stage(settings, [])
     found = [store for network in trained_networks(settings) for store in features_of(network)]
-    return trunk_features.features_stage(settings, list({store.folder: store for store in found}.values()))
+    return trunk_features.features_stage(
+        settings, list({store.folder: store for store in found}.values())
+    )
 
 
 def trials_stage(settings):
@@ -68,7 +74,11 @@ def trials_stage(settings):
     if len(settings.training.learning_rates) == 1:
         return _stage(settings, "trials of learning rates", [], [])
     names = dict.fromkeys((each.model.name, each.dataset) for each in trained_networks(settings))
-    stores = [store for name, dataset in names for store in trials_of(settings, find(name, settings.models), dataset)]
+    stores = [
+        store
+        for name, dataset in names
+        for store in trials_of(settings, find(name, settings.models), dataset)
+    ]
     return _stage(settings, "trials of learning rates", stores, [])
 
 
@@ -102,24 +112,40 @@ def _make(stores, number, tick):
 
 def _threads_for(store):
     """Embedders alone are trained with one thread: more gain nothing, and what is trained would depend on how many there are."""
-    return threads.one() if store.of.network.settings.training.frozen == "trunk" else threads.kept()
+    return (
+        threads.one()
+        if store.subject.network.settings.training.frozen == "trunk"
+        else threads.kept()
+    )
 
 
 def _bytes(store):
     """How much the embeddings of the looks take that a run has at least."""
-    settings, network = store.of.network.settings, store.of.network
+    settings, network = store.subject.network.settings, store.subject.network
     every, patience = settings.training.rhythm(network.dataset)
     images = sum(map(len, parts_of(network).values())) if settings.training.keep_embeddings else 0
-    return images * settings.dimensions * 2 * (1 + min(settings.training.iterations, patience) // every)
+    return (
+        images
+        * settings.dimensions
+        * 2
+        * (1 + min(settings.training.iterations, patience) // every)
+    )
 
 
 def _keep(settings, stores):
     """What is known of the images and of the trunks, for when they are gone."""
     for dataset in settings.datasets:
         image_digests.keep(settings, [training_items(settings, dataset)])
-    sources.keep(settings, {start_source(settings, store.of.network.model) for store in stores})
+    sources.keep(
+        settings, {start_source(settings, store.subject.network.model) for store in stores}
+    )
     checksums.keep(
-        settings, {file for store in stores for file in start_source(settings, store.of.network.model).inputs()}
+        settings,
+        {
+            file
+            for store in stores
+            for file in start_source(settings, store.subject.network.model).inputs()
+        },
     )
 
 
@@ -129,20 +155,27 @@ def _check(stores, todo):
     from dml_analysis.training.training_loop import adapted
 
     for store in stores:
-        network = store.of.network
+        network = store.subject.network
         settings, parts = network.settings, parts_of(network)
-        kit = training_loss(network.model, tuned_as(settings, network.dataset), FEWEST_CLASSES, settings.dimensions)
-        kit = adapted(kit, settings.training, store.of.name)
+        kit = training_loss(
+            network.model, tuned_as(settings, network.dataset), FEWEST_CLASSES, settings.dimensions
+        )
+        kit = adapted(kit, settings.training, store.subject.name)
         check_loss(network.model, kit, settings.dimensions)
         labels = [item.label for item in parts["train"]]
         names = {item.label: f"the class of {item.path}" for item in parts["train"]}
         training = settings.training
         sampler = "strict" if training.filler in BY_EMBEDDINGS else training.sampler
-        batch_sampler.check(store.of.name, labels, names, kit.images_per_class, training.batch_size, sampler)
-    lists = {store.of.network.dataset: parts_of(store.of.network) for store in stores}
+        batch_sampler.check(
+            store.subject.name, labels, names, kit.images_per_class, training.batch_size, sampler
+        )
+    lists = {store.subject.network.dataset: parts_of(store.subject.network) for store in stores}
     for dataset in lists:
-        readers.some_items(stores[0].of.network.settings, dataset, "test")
-    readers.check_images([item for parts in lists.values() for items in parts.values() for item in items], check_header)
+        readers.some_items(stores[0].subject.network.settings, dataset, "test")
+    readers.check_images(
+        [item for parts in lists.values() for items in parts.values() for item in items],
+        check_header,
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -159,7 +192,9 @@ def looks_file(settings, dataset):
 def read_looks(settings, dataset):
     """The rows of training_log_<dataset>.csv, with a column `chosen`: whether their run's learning rate is the network's."""
     runs = csv_files.read(runs_file(settings, dataset), RUNS, key=["loss", "fold", "learning_rate"])
-    log = csv_files.read(looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"])
+    log = csv_files.read(
+        looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"]
+    )
     return log.merge(runs[["loss", "fold", "learning_rate", "chosen"]])
 
 
@@ -175,15 +210,19 @@ def csv_views(settings):
 
 def _run_rows(stores, columns):
     for store in stores:
-        rate = chosen_rate(store.of.network.settings, store.of.network.model, store.of.network.dataset)
+        rate = chosen_rate(
+            store.subject.network.settings,
+            store.subject.network.model,
+            store.subject.network.dataset,
+        )
         values = store.labels | {name: array[0] for name, array in store.read().items()}
-        values["chosen"] = "yes" if store.of.rate == rate else "no"
+        values["chosen"] = "yes" if store.subject.rate == rate else "no"
         yield [values[column] for column in columns]
 
 
 def _log_rows(stores, columns):
     for store in stores:
-        for row in csv_files.read_rows(store.of.log_file, LOOKS):
+        for row in csv_files.read_rows(store.subject.log_file, LOOKS):
             yield [(store.labels | row)[column] for column in columns]
 
 
@@ -195,7 +234,7 @@ class Tidied(NamedTuple):
     def write(self):
         for store in self.stores:
             if store.is_complete():
-                store.of.state_file.unlink(missing_ok=True)
+                store.subject.state_file.unlink(missing_ok=True)
 
 
 class StartTrunk(NamedTuple):
@@ -231,7 +270,7 @@ class Checkpoint(NamedTuple):
 
         if not self.store.is_complete():
             return
-        run = self.store.of
+        run = self.store.subject
         for file, source in zip(run.network.files(), run.files()):
             if not _is_same(file, source):
                 if run.network.settings.training.frozen == "trunk":

@@ -12,7 +12,9 @@ from dml_analysis.networks.specifications import seen, start_source
 from dml_analysis.stages import Job, Stage
 from dml_analysis.store import ResultStore, blocks
 
-BATCH_SIZE = 25  # no setting: rounding depends on it, and training makes other networks of other rounding
+BATCH_SIZE = (
+    25  # no setting: rounding depends on it, and training makes other networks of other rounding
+)
 BATCHES_PER_PART = 4
 
 
@@ -49,16 +51,23 @@ def start_trunk(settings, model):
 
     source, file = start_source(settings, model), checkpoint_files.start_trunk_file(settings, model)
     folder = settings.paths["models"] / "training" / "trunk" / file.stem
-    store = ResultStore(folder, trunk_provenance(settings, source), [[file.name]], {"sha256": Array("U64")})
+    store = ResultStore(
+        folder, trunk_provenance(settings, source), [[file.name]], {"sha256": Array("U64")}
+    )
     with leases.locked(file):
         if store.is_complete() and file.is_file():
             status = file.stat()
-            if checksums.sha256(file, status.st_size, status.st_mtime_ns) != store.get(0)["sha256"][0]:
-                raise InputError(f"{file}: not the file that was made; delete it, and it is made again")
+            if (
+                checksums.sha256(file, status.st_size, status.st_mtime_ns)
+                != store.load(0)["sha256"][0]
+            ):
+                raise InputError(
+                    f"{file}: not the file that was made; delete it, and it is made again"
+                )
             return file
         checkpoints.save(built(settings, source)[0].state_dict(), file)
         status = file.stat()
-        store.put(0, sha256=[checksums.sha256(file, status.st_size, status.st_mtime_ns)])
+        store.save(0, sha256=[checksums.sha256(file, status.st_size, status.st_mtime_ns)])
     return file
 
 
@@ -69,25 +78,32 @@ def features_store(settings, dataset, model, items, name):
     """The features (f,) of the trunk that a model's training begins with, a row for each of the items; name: of these."""
     source, ids = start_source(settings, model), readers.ids_of(items)
     arrays = {"features": Array("f4", (source.description(settings).outputs,))}
-    provenance = {"images": image_digests.described(settings, items), **trunk_provenance(settings, source)}
-    provenance |= {"precision": "tf32"} if settings.precision == "tf32" else {}  # features are never made in bf16
+    provenance = {
+        "images": image_digests.described(settings, items),
+        **trunk_provenance(settings, source),
+    }
+    provenance |= (
+        {"precision": "tf32"} if settings.precision == "tf32" else {}
+    )  # features are never made in bf16
     trunk = checkpoint_files.start_trunk_file(settings, model).stem
     folder = settings.paths["models"] / "training" / "features" / trunk / dataset / name
-    return ResultStore(folder, provenance, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, (model, items))
+    return ResultStore(
+        folder, provenance, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, (model, items)
+    )
 
 
 def features_stage(settings, stores):
     """The features on these stores."""
     jobs = [Job([store], partial(_make, settings)) for store in stores]
-    items = [item for store in stores for item in store.of[1]]
+    items = [item for store in stores for item in store.subject[1]]
     return Stage("trunk features", "image", jobs, keep=partial(_keep, settings, stores),
                  check=lambda todo: readers.check_images(items), device=partial(specifications.device_of, settings))  # fmt: skip
 
 
 def _keep(settings, stores):
     """What is known of the images and of the trunks, for when they are gone."""
-    image_digests.keep(settings, [store.of[1] for store in stores])
-    sources.keep(settings, {start_source(settings, store.of[0]) for store in stores})
+    image_digests.keep(settings, [store.subject[1] for store in stores])
+    sources.keep(settings, {start_source(settings, store.subject[0]) for store in stores})
 
 
 def _make(settings, stores, number, tick):
@@ -99,9 +115,11 @@ def _make(settings, stores, number, tick):
     from dml_analysis.networks.transforms import network_inputs
 
     (store,), features = stores, []
-    model, items = store.of
+    model, items = store.subject
     source = start_source(settings, model)
-    trunk = load_trunk(source, source.description(settings), start_trunk(settings, model), device_of(settings))
+    trunk = load_trunk(
+        source, source.description(settings), start_trunk(settings, model), device_of(settings)
+    )
     some = blocks(blocks(items, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE)
     batches = (torch.stack(list(network_inputs(each, trunk.transform))) for each in some)
     for images in batches:

@@ -29,11 +29,17 @@ from tests.slurm import small_cluster
 SKIPPED = 77
 MODELS = ["Contrastive", "ArcFace", "Triplet", "None"]
 IMAGES = 40
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # a task has one CPU, and the last digits depend on the number of threads
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1"
+}  # a task has one CPU, and the last digits depend on the number of threads
 RECORDS = ("run.json", "files.json", "images.json")  # they hold times
 MAPS = "saliency/1_compute_maps.py"
 BEFORE = ["reality_check/2_train_models.py"]
-AFTER = ["saliency/2_compare_maps.py", "properties/2_embed_cars.py", "properties/3_score_properties.py"]
+AFTER = [
+    "saliency/2_compare_maps.py",
+    "properties/2_embed_cars.py",
+    "properties/3_score_properties.py",
+]
 PATIENCE = 600  # seconds
 
 
@@ -78,7 +84,9 @@ def command(script, settings, *options):
 def run(script, settings, environment, *options):
     """Run a script to its end. Raises RuntimeError if it does not end with status 0."""
     begin = time.monotonic()
-    ended = subprocess.run(command(script, settings, *options), env=environment, capture_output=True, text=True)
+    ended = subprocess.run(
+        command(script, settings, *options), env=environment, capture_output=True, text=True
+    )
     said = " ".join([script, *options])
     print(f"{said}: status {ended.returncode}, {time.monotonic() - begin:.0f} s", flush=True)
     if ended.returncode:
@@ -122,10 +130,13 @@ def maps_with_kills(settings, environment):
     folder = settings.parent / "results" / "small"
     job = submitted(MAPS, settings, environment)
     wait_for(lambda: len(list(folder.rglob("maps/**/[0-9]*.npz"))) >= 1, "a part of the maps")
-    assert states(job, environment) == {f"{job}_0": "RUNNING", f"{job}_1": "RUNNING"}, states(job, environment)
+    assert states(job, environment) == {f"{job}_0": "RUNNING", f"{job}_1": "RUNNING"}, states(
+        job, environment
+    )
     subprocess.run(["scancel", "--signal=USR2", f"{job}_1"], env=environment, check=True)
     wait_for(
-        lambda: states(job, environment).get(f"{job}_1") == "PENDING", "the task that was preempted to be put back"
+        lambda: states(job, environment).get(f"{job}_1") == "PENDING",
+        "the task that was preempted to be put back",
     )
     print("a task was told that its time is over, and is back in the queue", flush=True)
     (victim,) = processes_of(f"{job}_0", environment)
@@ -140,7 +151,10 @@ def maps_with_kills(settings, environment):
 def states(job, environment):
     """Name of a task -> its state, of those that are in the queue."""
     found = subprocess.run(
-        ["squeue", "-h", "-r", "-j", job, "-o", "%i %T"], env=environment, capture_output=True, text=True
+        ["squeue", "-h", "-r", "-j", job, "-o", "%i %T"],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     return dict(line.split() for line in found.stdout.splitlines())
 
@@ -148,13 +162,21 @@ def states(job, environment):
 def processes_of(task, environment):
     """The processes that run the script of a task."""
     found = subprocess.run(
-        ["scontrol", "show", "job", task], env=environment, capture_output=True, text=True, check=True
+        ["scontrol", "show", "job", task],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    number = next(word.removeprefix("JobId=") for word in found.split() if word.startswith("JobId="))
+    number = next(
+        word.removeprefix("JobId=") for word in found.split() if word.startswith("JobId=")
+    )
     of_job = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            variables, words = ((process / name).read_bytes().split(b"\0") for name in ("environ", "cmdline"))
+            variables, words = (
+                (process / name).read_bytes().split(b"\0") for name in ("environ", "cmdline")
+            )
         except OSError:
             continue
         if (
@@ -181,7 +203,9 @@ def compare(folder):
     found = {name: results(folder / name / "results" / "small") for name in ("cluster", "local")}
     assert found["local"] and any(name.endswith(".csv") for name in found["local"])
     names = found["cluster"].keys() | found["local"].keys()
-    if differing := sorted(name for name in names if found["cluster"].get(name) != found["local"].get(name)):
+    if differing := sorted(
+        name for name in names if found["cluster"].get(name) != found["local"].get(name)
+    ):
         sys.exit(f"error: these results of the cluster are others: {', '.join(differing)}")
     print(f"all {len(names)} results of the cluster are those of one process, byte for byte")
 

@@ -57,8 +57,14 @@ def install():
     """Whether its programs are there, or could be had."""
     if all(shutil.which(each) for each in ("munged", "slurmctld", "slurmd", "sbatch")):
         return True
-    quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-    steps = ["apt-get", "update", "-qq"], ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *PACKAGES]
+    quiet = {
+        "stdout": subprocess.DEVNULL,
+        "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+    }
+    steps = (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *PACKAGES],
+    )
     return all(subprocess.run(each, **quiet).returncode == 0 for each in steps)
 
 
@@ -75,7 +81,9 @@ def _configured(folder):
     for name in ("state", "spool"):
         (folder / name).mkdir()
     host, (controller, daemon) = socket.gethostname(), _free_ports(2)
-    text = CONFIGURATION.format(folder=folder, host=host, controller=controller, daemon=daemon, slots=SLOTS)
+    text = CONFIGURATION.format(
+        folder=folder, host=host, controller=controller, daemon=daemon, slots=SLOTS
+    )
     (folder / "slurm.conf").write_text(text)
     return folder / "slurm.conf"
 
@@ -104,7 +112,9 @@ def _munge(folder):
         Path(place).mkdir(parents=True, exist_ok=True)
         shutil.chown(place, "munge", "munge")
     Path("/run/munge").chmod(0o755)
-    daemon = subprocess.Popen(["runuser", "-u", "munge", "--", "munged", "--foreground"], stderr=subprocess.DEVNULL)
+    daemon = subprocess.Popen(
+        ["runuser", "-u", "munge", "--", "munged", "--foreground"], stderr=subprocess.DEVNULL
+    )
     try:
         yield
     finally:
@@ -120,7 +130,11 @@ def _daemons(folder, environment):
     try:
         for name, command in commands.items():
             with open(folder / f"{name}.out", "wb") as output:
-                started.append(subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT))
+                started.append(
+                    subprocess.Popen(
+                        command, env=environment, stdout=output, stderr=subprocess.STDOUT
+                    )
+                )
         yield
     finally:
         subprocess.run(["scancel", "--user", "root"], env=environment, capture_output=True)
@@ -132,8 +146,12 @@ def _daemons(folder, environment):
 
 def _wait_until_ready(environment):
     for _ in range(READY):
-        found = subprocess.run(["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True)
+        found = subprocess.run(
+            ["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True
+        )
         if found.stdout.strip() == "idle":
             return
         time.sleep(1)
-    raise NotReady(f"Slurm does not start here: after {READY} s sinfo says {(found.stdout or found.stderr).strip()!r}")
+    raise NotReady(
+        f"Slurm does not start here: after {READY} s sinfo says {(found.stdout or found.stderr).strip()!r}"
+    )

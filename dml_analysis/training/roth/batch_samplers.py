@@ -72,7 +72,9 @@ def filled(
         known = ", ".join(CORESETS | MATCHED)
         raise ValueError(f"unknown filler {filler!r}; known: uniform, {known}")
     if batch_size % per_class or batch_size < 2 * per_class:
-        raise ValueError(f"a batch of {batch_size} is not {per_class} images each of two classes or more")
+        raise ValueError(
+            f"a batch of {batch_size} is not {per_class} images each of two classes or more"
+        )
     _check_classes(labels)
     fill: Callable[..., np.ndarray] = _with_coreset if filler in CORESETS else _matched
     with threadpool_limits(1, "blas"):  # more threads wait for each other while images are read
@@ -80,9 +82,7 @@ def filled(
 
 
 def uniform(
-    labels: Shaped[np.ndarray, " n"] | Sequence[int],
-    size: int,
-    rng: np.random.Generator,
+    labels: Shaped[np.ndarray, " n"] | Sequence[int], size: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " size"]:
     """Return the indices of random images of at least two classes.
 
@@ -100,9 +100,7 @@ def uniform(
 
 
 def greedy_coreset(
-    pool: Float[np.ndarray, "m d"],
-    size: int,
-    rng: np.random.Generator,
+    pool: Float[np.ndarray, "m d"], size: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " size"]:
     """Return the indices of points such that every point of a pool has a chosen one nearby.
 
@@ -121,9 +119,7 @@ def greedy_coreset(
 
 
 def d2_coreset(
-    pool: Float[np.ndarray, "m d"],
-    size: int,
-    rng: np.random.Generator,
+    pool: Float[np.ndarray, "m d"], size: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " size"]:
     """Return the indices of random points where a pool is dense and chosen points are far.
 
@@ -224,10 +220,7 @@ def distance_histogram_cost(
 
 
 CORESETS = {"greedy_coreset": greedy_coreset, "d2_coreset": d2_coreset}
-MATCHED = {
-    "fid_matched": fid_matched,
-    "distance_histogram_matched": distance_histogram_matched,
-}
+MATCHED = {"fid_matched": fid_matched, "distance_histogram_matched": distance_histogram_matched}
 
 
 def _with_coreset(
@@ -273,8 +266,7 @@ def _checked(pool: Float[np.ndarray, "m d"], size: int) -> Float[np.ndarray, "m 
 
 
 def _unit(
-    embeddings: Float[np.ndarray, "n d"],
-    indices: Int[np.ndarray, " m"],
+    embeddings: Float[np.ndarray, "n d"], indices: Int[np.ndarray, " m"]
 ) -> Float[np.ndarray, "m d"]:
     """Return the embeddings at these indices, normalised to length 1; a zero stays zero."""
     rows = np.asarray(embeddings)[indices].astype(np.float64)
@@ -283,8 +275,7 @@ def _unit(
 
 
 def _squared_distances(
-    pool: Float[np.ndarray, "m d"],
-    point: Float[np.ndarray, " d"],
+    pool: Float[np.ndarray, "m d"], point: Float[np.ndarray, " d"]
 ) -> Float[np.ndarray, " m"]:
     """Return the squared Euclidean distances of all points to one."""
     return ((pool - point) ** 2).sum(axis=1)
@@ -307,9 +298,7 @@ def _cholesky(pool: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "d d"]:
 
 
 def _histogram(
-    distances: Float[np.ndarray, " pairs"],
-    low: float,
-    span: float,
+    distances: Float[np.ndarray, " pairs"], low: float, span: float
 ) -> Float[np.ndarray, " bins"]:
     """Return the shares of distances in BINS bins from low to low + span.
 
@@ -336,19 +325,14 @@ def _random_batches(
 
 
 def _repeated_permutations(
-    n: int,
-    count: int,
-    rng: np.random.Generator,
+    n: int, count: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " count"]:
     """Return `count` numbers below n in random order; none repeats before all are used."""
     return np.concatenate([rng.permutation(n) for _ in range(-(-count // n))])[:count]
 
 
 def _pool_by_class(
-    labels: Shaped[np.ndarray, " n"],
-    per_class: int,
-    size: int,
-    rng: np.random.Generator,
+    labels: Shaped[np.ndarray, " n"], per_class: int, size: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " pool"]:
     """Return the indices of a pool of per_class images of each of size // per_class classes.
 
@@ -361,13 +345,13 @@ def _pool_by_class(
     samples = _repeated_permutations(len(names), size // per_class, rng)
     classes, times = np.unique(samples, return_counts=True)
     of_class = [np.flatnonzero(labels == names[index]) for index in classes]
-    return np.concatenate([rng.permutation(own)[: n * per_class] for own, n in zip(of_class, times)])
+    return np.concatenate(
+        [rng.permutation(own)[: n * per_class] for own, n in zip(of_class, times)]
+    )
 
 
 def _of_several_classes(
-    indices: Int[np.ndarray, " m"],
-    labels: Shaped[np.ndarray, " n"],
-    rng: np.random.Generator,
+    indices: Int[np.ndarray, " m"], labels: Shaped[np.ndarray, " n"], rng: np.random.Generator
 ) -> Int[np.ndarray, " m"]:
     """Return the indices; if all are of one class, the last becomes one of another class."""
     if (labels[indices] == labels[indices[0]]).all():

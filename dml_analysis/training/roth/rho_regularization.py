@@ -146,9 +146,7 @@ def switched_pairs(
 
 
 def _others(
-    anchors: Indices,
-    labels: Int[torch.Tensor, " n"],
-    rho: float,
+    anchors: Indices, labels: Int[torch.Tensor, " n"], rho: float
 ) -> tuple[Bool[torch.Tensor, " t"], Int[torch.Tensor, " switched"]]:
     """Return a mask of switched tuples, and for each a random other image of its class."""
     same = (labels.unsqueeze(1) == labels).fill_diagonal_(False)

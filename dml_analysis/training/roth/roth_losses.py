@@ -31,7 +31,9 @@ def contrastive(pos_margin: float = 0, neg_margin: float = 1) -> nn.Module:
     The library by default averages over pairs with a loss above zero. Rounding decides whether a
     pair (a, a) of rho-regularisation is one of these: its distance is computed as up to 1e-3.
     """
-    return losses.ContrastiveLoss(pos_margin=pos_margin, neg_margin=neg_margin, reducer=reducers.MeanReducer())
+    return losses.ContrastiveLoss(
+        pos_margin=pos_margin, neg_margin=neg_margin, reducer=reducers.MeanReducer()
+    )
 
 
 def triplet(margin: float = 0.2) -> nn.Module:
@@ -44,10 +46,7 @@ def triplet(margin: float = 0.2) -> nn.Module:
 def multi_similarity(alpha: float = 2, beta: float = 40, base: float = 0.5) -> nn.Module:
     """Return the Multi Similarity loss, averaged over anchors with tuples of its miner."""
     return losses.MultiSimilarityLoss(
-        alpha=alpha,
-        beta=beta,
-        base=base,
-        reducer=reducers.AvgNonZeroReducer(),
+        alpha=alpha, beta=beta, base=base, reducer=reducers.AvgNonZeroReducer()
     )
 
 
@@ -115,11 +114,7 @@ class QuadrupletLoss(BaseMetricLossFunction):
 
 def _hinge(violation: Float[torch.Tensor, " t"], triplets: tuple) -> dict[str, Any]:
     """Return the library's loss dictionary of the positive part, one value per triplet."""
-    return {
-        "losses": functional.relu(violation),
-        "indices": triplets,
-        "reduction_type": "triplet",
-    }
+    return {"losses": functional.relu(violation), "indices": triplets, "reduction_type": "triplet"}
 
 
 # -------------------------------------------------------------------------------------------------
@@ -208,9 +203,7 @@ def npair(l2_weight: float = 0.005) -> nn.Module:
 
 
 def angular_npair(
-    alpha: float = 45,
-    angular_weight: float = 2,
-    l2_weight: float = 0.005,
+    alpha: float = 45, angular_weight: float = 2, l2_weight: float = 0.005
 ) -> nn.Module:
     """Return `npair` plus angular_weight times the angular loss (Wang et al. 2017).
 
@@ -233,10 +226,7 @@ class _Angular(losses.AngularLoss):
 
 def _mean_length(weight: float) -> dict[str, Any]:
     """Return the arguments of a loss that add `weight` times the embeddings' mean length."""
-    return {
-        "embedding_regularizer": regularizers.LpRegularizer(),
-        "embedding_reg_weight": weight,
-    }
+    return {"embedding_regularizer": regularizers.LpRegularizer(), "embedding_reg_weight": weight}
 
 
 # -------------------------------------------------------------------------------------------------
@@ -257,10 +247,7 @@ def softmax(num_classes: int, embedding_size: int, temperature: float = 0.05) ->
 
 
 def arcface(
-    num_classes: int,
-    embedding_size: int,
-    margin: float = 28.6479,
-    scale: float = 16,
+    num_classes: int, embedding_size: int, margin: float = 28.6479, scale: float = 16
 ) -> nn.Module:
     """Return ArcFace (Deng et al. 2019).
 
@@ -283,10 +270,7 @@ def proxy_nca(num_classes: int, embedding_size: int, softmax_scale: float = 9) -
     """
     initial = common_functions.TorchInitWrapper(nn.init.normal_, std=1 / 8)
     return losses.ProxyNCALoss(
-        num_classes,
-        embedding_size,
-        softmax_scale=softmax_scale,
-        weight_init_func=initial,
+        num_classes, embedding_size, softmax_scale=softmax_scale, weight_init_func=initial
     )
 
 

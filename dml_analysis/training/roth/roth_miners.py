@@ -43,10 +43,7 @@ class _OnePerAnchor(BaseMiner):
         anchors = torch.where(positives.any(dim=1) & ~same.all(dim=1))[0]
         distances = self.distance(embeddings)[anchors]
         return anchors, *self.draw(
-            distances,
-            positives[anchors],
-            ~same[anchors],
-            embeddings.shape[1],
+            distances, positives[anchors], ~same[anchors], embeddings.shape[1]
         )
 
     def draw(
@@ -122,7 +119,9 @@ class SofthardMiner(_OnePerAnchor):
         farthest = distances.masked_fill(~positives, -math.inf).amax(dim=1, keepdim=True)
         hard_positives = positives & (distances > nearest)
         hard_negatives = negatives & (distances < farthest)
-        return sampled(_rows_or(hard_positives, positives)), sampled(_rows_or(hard_negatives, negatives))
+        return sampled(_rows_or(hard_positives, positives)), sampled(
+            _rows_or(hard_negatives, negatives)
+        )
 
 
 class DistanceWeightedMiner(_OnePerAnchor):
@@ -157,7 +156,9 @@ class DistanceWeightedMiner(_OnePerAnchor):
     ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
         """Return a random positive and a distance-weighted negative per anchor."""
         eligible = _rows_or(negatives & (distances < self.nonzero_loss_cutoff), negatives)
-        return sampled(positives), sampled(inverse_density(distances, eligible, dimensions, self.cutoff))
+        return sampled(positives), sampled(
+            inverse_density(distances, eligible, dimensions, self.cutoff)
+        )
 
 
 def inverse_density(
@@ -181,8 +182,7 @@ def inverse_density(
 
 
 def _rows_or(
-    mask: Bool[torch.Tensor, "t n"],
-    fallback: Bool[torch.Tensor, "t n"],
+    mask: Bool[torch.Tensor, "t n"], fallback: Bool[torch.Tensor, "t n"]
 ) -> Bool[torch.Tensor, "t n"]:
     """Return the rows of a mask, and the fallback's where a row is empty."""
     return torch.where(mask.any(dim=1, keepdim=True), mask, fallback)
