@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -12,6 +12,13 @@ from dml_analysis.blocks import Block, checked, text
 from dml_analysis.checkout import ROOT
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import atomic_files
+
+
+class Records(NamedTuple):
+    """Where it is recorded what the inputs of results were: in files.json and its like."""
+
+    results: Path
+    models: Path  # the folder that the paths of checkpoints are relative to
 
 
 class Entry(Block):
@@ -29,14 +36,14 @@ def sha256(file, *_):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def checksum(settings: Any, file: Path) -> str:
+def checksum(records: Records, file: Path) -> str:
     """The sha256 of an input file. Of a file that does not exist any more, the one that is kept.
 
     Raises MissingFile if there is neither, and InputError if files.json is not readable.
     """
-    record = _file(settings)
+    record = _file(records)
     kept = checked(dict[str, Entry], atomic_files.read_record(record), f"{record}: ").get(
-        _name(settings, file)
+        _name(records, file)
     )
     if file.is_file():
         state = _state(file)
@@ -48,25 +55,25 @@ def checksum(settings: Any, file: Path) -> str:
     return kept.sha256
 
 
-def short(settings, file):
+def short(records, file):
     """The beginning of the checksum, which is enough to tell files apart."""
-    return checksum(settings, file)[:16]
+    return checksum(records, file)[:16]
 
 
-def keep(settings: Any, some: Iterable[Path]) -> None:
+def keep(records: Records, some: Iterable[Path]) -> None:
     """Write the checksums of these files to files.json, beside those of others."""
     found = {
-        _name(settings, each): dict(
-            zip(Entry.model_fields, (*_state(each), checksum(settings, each)))
+        _name(records, each): dict(
+            zip(Entry.model_fields, (*_state(each), checksum(records, each)))
         )
         for each in some
         if each.is_file()
     }
-    atomic_files.add_to_record(_file(settings), found)
+    atomic_files.add_to_record(_file(records), found)
 
 
-def _file(settings: Any) -> Path:
-    return settings.results / "files.json"
+def _file(records: Records) -> Path:
+    return records.results / "files.json"
 
 
 def _state(file: Path) -> tuple[int, int]:
@@ -74,9 +81,9 @@ def _state(file: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _name(settings: Any, file: Path) -> str:
+def _name(records: Records, file: Path) -> str:
     """The file's path, below the models folder or the repository if it is there: so results can be moved with their files."""
-    folders = (settings.paths["models"], ROOT)
+    folders = (records.models, ROOT)
     return next(
         (file.relative_to(folder).as_posix() for folder in folders if file.is_relative_to(folder)),
         str(file),

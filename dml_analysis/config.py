@@ -18,6 +18,7 @@ from pydantic import (
 from dml_analysis import sweeps
 from dml_analysis.blocks import Block, EachOnce, Number, checked, each_once, text, unknown_key
 from dml_analysis.checkout import PATHS, ROOT
+from dml_analysis.checksums import Records
 from dml_analysis.errors import InputError
 from dml_analysis.files import yaml_files
 from dml_analysis.files.csv_files import MISSING_WORDS
@@ -298,6 +299,11 @@ class Settings(Block):
     @property
     def results(self) -> Path:
         return self.paths["results"] / self.name
+
+    @property
+    def records(self) -> Records:
+        """Return where the digests of inputs are recorded."""
+        return Records(self.results, self.paths["models"])
 
     @property
     def figures(self) -> Path:

@@ -9,14 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from dml_analysis import cluster, leases, provenance, threads, workers
-from dml_analysis.errors import InputError, MissingFile, Unfinished, Unmeasured, printable
-from dml_analysis.files import atomic_files, csv_files
+from dml_analysis.errors import InputError, Unfinished, Unmeasured, printable
+from dml_analysis.files import atomic_files
 
 PAUSE = 0.5  # seconds between two looks at what other processes are at
 
@@ -36,32 +35,6 @@ class Job(NamedTuple):
 
     def ticks_of(self, number):
         return self.ticks_per_row * len(self.stores[0].chunks[number])
-
-
-def rows_of(stores, columns):
-    """One row of a CSV file for each row of the stores: their labels and arrays, and in any other column the row's name."""
-    for store in stores:
-        arrays = store.read()
-        for place, row in enumerate(store.rows):
-            values = store.labels | {name: array[place] for name, array in arrays.items()}
-            yield [values.get(column, row) for column in columns]
-
-
-class View(NamedTuple):
-    """A CSV file that shows what is on stores."""
-
-    file: Path
-    columns: dict  # name -> str, int or float
-    stores: list  # of the whole run, not only of what a narrowed one was asked for
-    rows: Callable = rows_of  # rows(whole stores, columns)
-
-    def write(self):
-        with leases.locked(
-            self.file
-        ):  # or what is read from stores now would overwrite what another reads later
-            whole = [store for store in self.stores if store.is_complete()]
-            csv_files.write(self.file, self.rows(whole, self.columns), self.columns)
-        print(f"wrote {self.file}")
 
 
 def _nothing(*_):
@@ -136,29 +109,9 @@ def _lacks(job, number):
 
 
 def check_views(stage):
-    """Raise InputError if a view would mix results of different making."""
     for view in stage.views:
         for store in view.stores:
             store.check()
-
-
-def refresh(views_of, settings):
-    """Write CSV files anew from what is on their stores now, before something else is made of them.
-
-    views_of: a function of settings. Raises InputError if stores were made with something else than what the settings
-    say now. Where inputs are gone, so that nobody can tell, the CSV files are taken as they are.
-    """
-    try:
-        views = views_of(settings)
-    except MissingFile:
-        return
-    for store in (store for view in views for store in view.stores):
-        store.check()
-    for view in views:
-        if any(
-            store.recorded() is not None for store in view.stores
-        ):  # or someone has brought the CSV file alone
-            view.write()
 
 
 def fill(todo, what, unit, wait=True):

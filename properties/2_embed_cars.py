@@ -26,13 +26,7 @@ def main():
         ]
 
     def check(missing):
-        networks = {id(store): store.subject for each in missing for store in each.in_stores()}
-        for settings in run.variants:
-            of_settings = {
-                each.path: each for each in networks.values() if each.settings is settings
-            }
-            if of_settings:
-                prepare(list(of_settings.values()), [chosen_cars(settings)[0]])
+        prepare((store.subject, each.subject[1]) for each in missing for store in each.in_stores())
 
     def device():
         return device_of(run.settings)

@@ -34,16 +34,14 @@ def main():
     def device():
         return float64_device(run.settings)
 
+    files = [view for settings in run.variants for view in views(settings)]
     for (embedded, codes), chunk in todo(
-        work, "scores", run, "score", prepare=check, device=device
+        work, "scores", run, files, unit="score", prepare=check, device=device
     ):
         (store,) = chunk.stores
         precision = score(car_embeddings.read(embedded), codes, store.subject, device())
         chunk.save({"n_images": [len(codes)] * codes.shape[1], **precision._asdict()})
 
-    for settings in run.variants:
-        for view in views(settings):
-            view.write()
     if without:
         raise Unfinished("; ".join(without))
 

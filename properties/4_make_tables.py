@@ -10,11 +10,11 @@ from dml_analysis.errors import run_script
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from dml_analysis import provenance, stages, tables
+    from dml_analysis import provenance, tables, views
     from dml_analysis.properties import property_scores
     from dml_analysis.properties.property_tables import ENTRIES
 
-    stages.refresh(property_scores.views, settings)
+    views.refresh(property_scores.views, settings)
     provenance.record(settings, __file__)
     tables.make(settings, ENTRIES)
 

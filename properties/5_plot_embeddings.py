@@ -8,8 +8,8 @@ Runtime: t-SNE of `properties: tsne_images` images.
 from dml_analysis.errors import run_script
 from dml_analysis.properties import car_embeddings, tsne
 from dml_analysis.scripts import start
-from dml_analysis.stages import View
 from dml_analysis.todo import todo
+from dml_analysis.views import View
 
 
 def main():

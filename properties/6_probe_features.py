@@ -12,8 +12,8 @@ from dml_analysis.errors import InputError, run_script
 from dml_analysis.properties import car_embeddings, linear_probe
 from dml_analysis.properties.property_scores import cars_of
 from dml_analysis.scripts import start
-from dml_analysis.stages import View
 from dml_analysis.todo import todo
+from dml_analysis.views import View
 
 
 def main():

@@ -7,8 +7,8 @@ are drawn to be seen; nothing is chosen by them.
 from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
 from dml_analysis.reality_check import improvements
-from dml_analysis.stages import refresh
 from dml_analysis.training import training_stages
+from dml_analysis.views import refresh
 
 
 def main():

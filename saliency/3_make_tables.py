@@ -10,12 +10,12 @@ from dml_analysis.errors import run_script
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from dml_analysis import provenance, stages, tables
+    from dml_analysis import provenance, tables, views
     from dml_analysis.saliency import map_comparisons
     from dml_analysis.saliency.saliency_tables import entries
 
     for dataset in settings.datasets:  # of which some may be gone
-        stages.refresh(map_comparisons.views, narrowed(settings, datasets=[dataset]))
+        views.refresh(map_comparisons.views, narrowed(settings, datasets=[dataset]))
     provenance.record(settings, __file__)
     tables.make(settings, entries(settings))
 

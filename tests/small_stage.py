@@ -17,8 +17,9 @@ from dml_analysis import checkout
 from dml_analysis.config import Settings
 from dml_analysis.errors import run_script
 from dml_analysis.files.array_files import Array
-from dml_analysis.stages import Job, Stage, View, run
+from dml_analysis.stages import Job, Stage, run
 from dml_analysis.store import ResultStore
+from dml_analysis.views import View
 
 PARTS = [["0", "1", "2"], ["3", "4"], ["5"]]
 COLUMNS = {"power": str, "number": str, "value": float}

@@ -682,7 +682,9 @@ def networks_json(**changes):
             training=None,
         )
         settings = load_settings(folder / "own.yaml")
-        sources.keep(settings, [network_of(settings, settings.models[0], "RenderedCars", 0).source])
+        sources.keep(
+            settings.records, [network_of(settings, settings.models[0], "RenderedCars", 0).source]
+        )
         file = settings.results / "networks.json"
         known = json.loads(file.read_text())
         file.write_text(json.dumps({key: entry | changes for key, entry in known.items()}))

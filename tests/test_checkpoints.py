@@ -68,7 +68,7 @@ def test_networks_that_share_a_trunk(settings):
     """Hard links of one file are one trunk; a copy with the same bytes is taken for another."""
     some = specifications.networks_of(settings, "RenderedCars", [0])
     assert [len(group) for group in specifications.by_trunk(some)] == [3]
-    file = some[0].files()[0]
+    file = some[0].files[0]
     content = file.read_bytes()
     file.unlink()
     file.write_bytes(content)
@@ -90,7 +90,7 @@ def test_folded_batchnorm(settings):
     network = network_of(settings, CONTRASTIVE, "RenderedCars", 0)
     images = torch.randn(2, 3, 227, 227, dtype=torch.float64) * 50
     trunks = [
-        checkpoints.fill(bninception_trunk(), network.files()[0]).eval(),
+        checkpoints.fill(bninception_trunk(), network.files[0]).eval(),
         network.trunk().module,
     ]
     trunks += [network.trunk("meta").module, network.trunk(folded=False).module]

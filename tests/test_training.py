@@ -540,7 +540,7 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
         )
         assert [row["chosen"] for row in tried].count("no") == 1
     for store in training_runs.chosen_stores(load_settings(settings)):
-        for source, file in zip(store.subject.files(), store.subject.network.files()):
+        for source, file in zip(store.subject.files(), store.subject.network.files):
             assert source.read_bytes() == file.read_bytes()
 
 
@@ -579,7 +579,7 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
     run_inside(SCRIPT, settings)
     (store,) = training_runs.chosen_stores(load_settings(settings))
     assert networks(tmp_path) != before
-    assert [file.read_bytes() for file in store.subject.network.files()] == [
+    assert [file.read_bytes() for file in store.subject.network.files] == [
         file.read_bytes() for file in store.subject.files()
     ]
 

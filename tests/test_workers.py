@@ -78,7 +78,6 @@ def test_the_gpu_of_a_worker(monkeypatch):
     """torchrun's workers see all GPUs, and each takes its own; others take the first that they see."""
     import torch
 
-    from dml_analysis.config import Settings
     from dml_analysis.networks import modules
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -87,8 +86,8 @@ def test_the_gpu_of_a_worker(monkeypatch):
     for rank, device in ((None, "cuda:0"), ("1", "cuda:1"), ("2", "cuda"), ("x", "cuda:0")):
         if rank is not None:
             monkeypatch.setenv("LOCAL_RANK", rank)
-        assert str(modules.device_of(Settings(name="x"))) == device
-        assert str(modules.device_of(Settings(name="x", device="cuda:1"))) == "cuda:1"
+        assert str(modules.device_of("auto")) == device
+        assert str(modules.device_of("cuda:1")) == "cuda:1"
 
 
 def test_torchrun(tmp_path, expected):

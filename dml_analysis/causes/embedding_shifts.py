@@ -27,7 +27,8 @@ from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.map_settings import Condition
 from dml_analysis.seeds import derived_seed
-from dml_analysis.stages import Job, Stage, View
+from dml_analysis.stages import Job, Stage
+from dml_analysis.views import View
 
 SCENES = Condition("scenes")  # the run's own maps, but of scenes
 EMBEDDINGS = Path("causes", "embeddings")

@@ -13,7 +13,8 @@ from dml_analysis.methods import counted, groups
 from dml_analysis.metrics.map_mass import REGIONS, located, region_shares
 from dml_analysis.metrics.significance import mann_whitney
 from dml_analysis.saliency import saliency_maps
-from dml_analysis.stages import Stage, View
+from dml_analysis.stages import Stage
+from dml_analysis.views import View
 
 UNITS = ("images", "models")
 REGION = csv_files.one_of(list(REGIONS))

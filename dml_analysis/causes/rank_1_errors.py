@@ -11,7 +11,8 @@ from dml_analysis.metrics.wrong_neighbors import chance, excesses, mean_and_inte
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.seeds import derived_seed
-from dml_analysis.stages import Stage, View
+from dml_analysis.stages import Stage
+from dml_analysis.views import View
 
 NAMES = [each.name for each in PROPERTIES]
 COLUMN = NAMES.index(MODEL)  # by which a neighbour is right or wrong

@@ -11,7 +11,8 @@ from dml_analysis.files import csv_files
 from dml_analysis.networks.specifications import ALL_FOLDS, network_stage
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.map_settings import Condition
-from dml_analysis.stages import Job, View
+from dml_analysis.stages import Job
+from dml_analysis.views import View
 
 SHARES = (
     0.01,

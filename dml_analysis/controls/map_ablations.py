@@ -18,7 +18,8 @@ from dml_analysis.networks.specifications import network_stage
 from dml_analysis.saliency import map_comparisons, saliency_maps
 from dml_analysis.saliency.map_settings import BASES, INTEGRATED, OWN, SMOOTHGRAD, Condition
 from dml_analysis.seeds import derived_seed
-from dml_analysis.stages import Job, Stage, View
+from dml_analysis.stages import Job, Stage
+from dml_analysis.views import View
 
 R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
 COLUMNS = {"variation": str, "sigma": float, "samples": int, "base": csv_files.one_of(BASES),

@@ -20,7 +20,8 @@ from dml_analysis.networks.specifications import ALL_FOLDS, network_stage
 from dml_analysis.saliency import map_comparisons, saliency_maps
 from dml_analysis.saliency.map_settings import Condition
 from dml_analysis.seeds import derived_seed
-from dml_analysis.stages import Job, View
+from dml_analysis.stages import Job
+from dml_analysis.views import View
 
 OTHER_NOISE = Condition("other_noise", draw=1)
 KINDS = ("other noise", "same loss, other fold", "other loss, same fold", "other loss, other fold", "random weights",

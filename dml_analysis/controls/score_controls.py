@@ -17,8 +17,9 @@ from dml_analysis.metrics import permutation_null, sample_size
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.seeds import derived_seed
-from dml_analysis.stages import Job, Stage, View
+from dml_analysis.stages import Job, Stage
 from dml_analysis.store import ResultStore
+from dml_analysis.views import View
 
 NAMES = [each.name for each in PROPERTIES]
 PROPERTY, SHARE = csv_files.one_of(NAMES), csv_files.between(0, 1)

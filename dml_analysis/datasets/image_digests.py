@@ -30,17 +30,17 @@ class Entry(Block):
     content: Digest
 
 
-def described(settings, items):
+def described(records, items):
     """How many images the items have, and which, for the provenance of results; of images that are gone, what is kept.
 
     Raises MissingFile if an image is missing and was never read, and InputError if it cannot be read.
     """
-    return _entry(_file(settings), tuple(items))[0]
+    return _entry(_file(records), tuple(items))[0]
 
 
-def keep(settings, lists):
+def keep(records, lists):
     """Write what is known of these lists of items to images.json, beside that of others."""
-    file = _file(settings)
+    file = _file(records)
     atomic_files.add_to_record(
         file, {_key(items): _entry(file, tuple(items))[1] for items in lists}
     )
@@ -92,5 +92,5 @@ def _key(items):
     return digest([item.image_id for item in items])
 
 
-def _file(settings):
-    return settings.results / "images.json"
+def _file(records):
+    return records.results / "images.json"

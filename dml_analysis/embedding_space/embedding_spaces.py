@@ -23,10 +23,11 @@ from dml_analysis.networks.specifications import (
     no_direction,
 )
 from dml_analysis.seeds import derived_seed, described
-from dml_analysis.stages import Job, Stage, View
+from dml_analysis.stages import Job, Stage
 from dml_analysis.store import ResultStore
 from dml_analysis.training import training_runs
 from dml_analysis.training.training_stages import LOG, looks_file
+from dml_analysis.views import View
 
 PART = csv_files.one_of(training_runs.PARTS)
 SIZES = {"n_images": int, "n_classes": int}
@@ -81,7 +82,7 @@ def store_of(network, part, items):
     """The measures of a network on the images of a part, in a single row."""
     settings = network.settings
     provenance = {
-        "images": image_digests.described(settings, items),
+        "images": image_digests.described(settings.records, items),
         "classes": described([item.label for item in items]),
     }
     provenance |= {}

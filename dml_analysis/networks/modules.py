@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import nn
 
 from dml_analysis import workers
-from dml_analysis.config import Settings
 from dml_analysis.errors import InputError, one_line
 
 T = TypeVar("T")
@@ -115,14 +114,13 @@ def features_of(
     return trunk(images.to(place_of(trunk), memory_format=torch.channels_last)).cpu()
 
 
-def device_of(settings: Settings) -> torch.device:
-    """Return the settings' device; "auto" is this worker's GPU, or the CPU if there is no GPU.
+def device_of(name: str, precision: str = "float32") -> torch.device:
+    """Return a device by its name; "auto" is this worker's GPU, or the CPU if there is no GPU.
 
     It also sets the precision of float32 on GPUs for this process: convolutions and products use
     TF32 only with `precision: tf32`, although torch by default lets convolutions use it. Raises
     InputError if the device is not available or does not support the precision.
     """
-    name = settings.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and workers.local_rank() < torch.cuda.device_count():
@@ -133,11 +131,11 @@ def device_of(settings: Settings) -> torch.device:
     except Exception as error:  # torch raises several kinds
         reason = one_line(error)
         raise InputError(f"device: {name} is not available ({reason}); set cpu or auto") from None
-    if settings.precision == "tf32" and device.type != "cuda":
+    if precision == "tf32" and device.type != "cuda":
         raise InputError(
             f"precision: tf32 needs an NVIDIA GPU, but the device is {device}; set float32 or bf16"
         )
-    use_tf32 = settings.precision == "tf32"
+    use_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = use_tf32
     return device
 

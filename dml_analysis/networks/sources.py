@@ -1,6 +1,6 @@
 """Where a network comes from that is not in the Reality Check's layout, or a trunk; and what is known of it without torch.
 
-What takes torch is in loading.py: to build it, and to describe it. Its description is kept in results/<settings>/
+What takes torch is in loading.py: to build it, and to describe it. Its description is kept in results/<records>/
 networks.json, so that scripts which only ask for shapes need not build it again.
 """
 
@@ -62,22 +62,22 @@ class Source(NamedTuple):
         """Whether its code is a file that somebody may change, other than a library's."""
         return self.network != BN_INCEPTION and not self.network.startswith(TIMM)
 
-    def provenance(self, settings):
+    def provenance(self, records):
         """Its digests, for the provenance of results. Raises MissingFile if a file is missing and was never read."""
         provenance = {"network": self.network}
         if self.has_code():
-            provenance["code"] = checksums.short(settings, imports.code_file(self.network))
+            provenance["code"] = checksums.short(records, imports.code_file(self.network))
         if self.checkpoint:
-            provenance["checkpoint"] = checksums.short(settings, self.checkpoint)
+            provenance["checkpoint"] = checksums.short(records, self.checkpoint)
         options = {"head": self.head, "crop": self.crop, "random weights, seed": self.seed}
         return provenance | {
             name: value for name, value in options.items() if value not in ("", None)
         }
 
-    def description(self, settings):
+    def description(self, records):
         """Its Description. Raises InputError if it cannot be built, or is not what a network has to be."""
         return (
-            descriptions.BN_INCEPTION if self.network == BN_INCEPTION else described(settings, self)
+            descriptions.BN_INCEPTION if self.network == BN_INCEPTION else described(records, self)
         )
 
     def describe(self):
@@ -94,29 +94,29 @@ class EmbeddingFile(NamedTuple):
     def inputs(self):
         return [self.file]
 
-    def provenance(self, settings):
-        return {"embeddings": checksums.short(settings, self.file)}
+    def provenance(self, records):
+        return {"embeddings": checksums.short(records, self.file)}
 
-    def description(self, settings):
-        return described(settings, self)
+    def description(self, records):
+        return described(records, self)
 
     def describe(self):
         return Description(embedding_files.read(self.file).shape[1], None)
 
 
-def random_seed(settings, name):
+def random_seed(seed, name):
     """The seed of the weights of a model that has random ones."""
-    return derived_seed(settings.seed, "weights", name)
+    return derived_seed(seed, "weights", name)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # networks.json
 # ---------------------------------------------------------------------------------------------------------------------
-def described(settings, source):
+def described(records, source):
     """The Description of a source, from networks.json if it is there."""
-    key = _key(settings, source)
-    kept = atomic_files.read_record(_file(settings)).get(key)
-    return _read(settings, source, kept) if kept else _fresh(source, key)
+    key = _key(records, source)
+    kept = atomic_files.read_record(_file(records)).get(key)
+    return _read(records, source, kept) if kept else _fresh(source, key)
 
 
 @cache
@@ -126,27 +126,27 @@ def _fresh(source, key):
     return found
 
 
-def keep(settings, some):
+def keep(records, some):
     """Write the descriptions of these sources to networks.json, beside those of others."""
-    found = {_key(settings, each): _written(each, each.description(settings)) for each in some}
-    atomic_files.add_to_record(_file(settings), found)
+    found = {_key(records, each): _written(each, each.description(records)) for each in some}
+    atomic_files.add_to_record(_file(records), found)
 
 
-def _key(settings, source):
-    return digest(source.provenance(settings))
+def _key(records, source):
+    return digest(source.provenance(records))
 
 
-def _file(settings):
-    return settings.results / "networks.json"
+def _file(records):
+    return records.results / "networks.json"
 
 
 def _written(source, found):
     return {"of": str(source[0]), **found._asdict(), "crop": found.crop and found.crop._asdict()}
 
 
-def _read(settings, source, kept):
-    with refused(_file(settings), "what a script has written", "delete it"):
-        checked(Written, kept, f"{_file(settings)}: ")
+def _read(records, source, kept):
+    with refused(_file(records), "what a script has written", "delete it"):
+        checked(Written, kept, f"{_file(records)}: ")
         if (kept["crop"] is None) != isinstance(source, EmbeddingFile):
             raise ValueError("crop: of a network, and of none else")
         crop = kept["crop"] and Crop(

@@ -6,17 +6,19 @@ known without torch, which is imported only when a network is loaded.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from dml_analysis import checksums, imports
 from dml_analysis.checkout import ROOT
-from dml_analysis.config import BN_INCEPTION, Settings, TrainingSettings, unlike_defaults
+from dml_analysis.checksums import Records
+from dml_analysis.config import BN_INCEPTION, DIMENSIONS, Precision, Settings
 from dml_analysis.datasets import embedding_files, image_digests, readers
 from dml_analysis.datasets.images import Crop, check_header
 from dml_analysis.datasets.readers import Item
@@ -37,14 +39,19 @@ if TYPE_CHECKING:  # these import torch, which takes seconds
 ALL_FOLDS = -1  # the fold of a model with one network for all folds, also in CSV files
 
 
-class Network(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Network:
     """What the three kinds of networks share; the subclasses say how each kind is loaded."""
 
-    settings: Settings
     model: Model
     dataset: str  # whose training classes it was trained on
     fold: int  # or ALL_FOLDS
     images: str  # the dataset whose images it embeds
+    source: Any  # the Source that builds its trunk, or all of it; or the EmbeddingFile instead
+    records: Records  # of the digests and descriptions of its files
+    precision: Precision
+    device: str  # as in the settings
+    settings: Settings
 
     @property
     def name(self) -> str:
@@ -74,19 +81,14 @@ class Network(NamedTuple):
         return Path(self.dataset) / fold / slug(self.model.name)
 
     @property
-    def source(self) -> Source | EmbeddingFile:
-        """Return what builds its trunk, or all of it; or the file of its embeddings."""
-        raise NotImplementedError
-
-    @property
     def crop(self) -> Crop | None:
         """Return the part of an image that it sees; None for given embeddings."""
-        return self.source.description(self.settings).crop
+        return self.source.description(self.records).crop
 
     @property
     def dimensions(self) -> int:
         """Return the number of dimensions of its embeddings."""
-        return self.source.description(self.settings).outputs
+        return self.source.description(self.records).outputs
 
     @property
     def has_maps(self) -> bool:
@@ -115,10 +117,11 @@ class Network(NamedTuple):
         except MissingFile:
             return False
 
-    def check(self, checked_trunks: set[Hashable]) -> None:
+    def check(self, checked_trunks: set[Hashable], samples: Sequence[Item] = ()) -> None:
         """Raise InputError if one of its files is missing or broken.
 
-        checked_trunks: the keys of trunks that were read before; a new one is added.
+        checked_trunks: the keys of trunks that were read before; a new one is added. samples: the
+        images that it is going to embed.
         """
         raise NotImplementedError
 
@@ -146,38 +149,31 @@ class Network(NamedTuple):
         raise NotImplementedError
 
 
+@dataclass(frozen=True, eq=False)
 class LayoutNetwork(Network):
     """A trunk and an embedder from two checkpoint files in the Reality Check's layout."""
 
-    @property
-    def source(self) -> Source:
-        """Return what builds its trunk."""
-        return start_source(self.settings, self.model)
+    files: tuple[Path, Path | None]  # trunk and embedder; None: an untrained embedder
+    seed: int  # of an untrained embedder
+    embedder_outputs: int
 
     @property
     def dimensions(self) -> int:
         """Return the number of dimensions of its embeddings."""
-        return self.settings.dimensions
+        return self.embedder_outputs
 
     @property
     def features(self) -> int:
         """Return the number of features of its trunk."""
-        return self.source.description(self.settings).outputs
-
-    def files(self) -> tuple[Path, Path | None]:
-        """Return (trunk file, embedder file), which need not exist.
-
-        An untrained embedder has no file: None.
-        """
-        return checkpoint_files.files_of(self.settings, self.model, self.dataset, self.fold)
+        return self.source.description(self.records).outputs
 
     def inputs(self) -> list[Path]:
         """Return its checkpoint files and the files that build its trunk."""
-        return [*(file for file in self.files() if file), *self.source.inputs()]
+        return [*(file for file in self.files if file), *self.source.inputs()]
 
     def trunk_key(self) -> Hashable:
         """Return a key that is equal for networks whose trunk is the same file."""
-        trunk = self.files()[0]
+        trunk = self.files[0]
         return checkpoint_files.same_file_key(trunk) if trunk.is_file() else (str(trunk),)
 
     def provenance(self) -> dict[str, Any]:
@@ -185,15 +181,14 @@ class LayoutNetwork(Network):
 
         Raises MissingFile if a file is missing and its checksum was never recorded.
         """
-        trunk, embedder = self.files()
-        random = f"random, seed {self.settings.seed}, fold {self.fold}"
-        training = self.settings.training or TrainingSettings()
+        trunk, embedder = self.files
+        random = f"random, seed {self.seed}, fold {self.fold}"
         return {
-            "trunk": checksums.short(self.settings, trunk),
-            "embedder": checksums.short(self.settings, embedder) if embedder else random,
+            "trunk": checksums.short(self.records, trunk),
+            "embedder": checksums.short(self.records, embedder) if embedder else random,
             **self._architecture(),
-            **unlike_defaults(self.settings, "precision"),
-            **unlike_defaults(training, "embedding_dimensions"),
+            **_unless(self.precision, "float32", "precision"),
+            **_unless(self.dimensions, DIMENSIONS, "embedding_dimensions"),
         }
 
     def _architecture(self) -> dict[str, Any]:
@@ -203,14 +198,14 @@ class LayoutNetwork(Network):
         """
         if self.source.network == BN_INCEPTION:
             return {}
-        provenance = self.source._replace(checkpoint=None).provenance(self.settings)
-        return provenance | seen(self.source.description(self.settings))
+        provenance = self.source._replace(checkpoint=None).provenance(self.records)
+        return provenance | seen(self.source.description(self.records))
 
-    def check(self, checked_trunks: set[Hashable]) -> None:
+    def check(self, checked_trunks: set[Hashable], samples: Sequence[Item] = ()) -> None:
         """Read its files. Raises InputError if one is missing or broken."""
         from dml_analysis.networks import checkpoints, loading  # torch takes seconds to load
 
-        trunk, embedder = self.files()
+        trunk, embedder = self.files
         checkpoint_files.check_exist([trunk, embedder])
         if self.trunk_key() not in checked_trunks:
             checkpoints.fill(loading.build(self.source)[0], trunk)
@@ -225,13 +220,13 @@ class LayoutNetwork(Network):
         """
         from dml_analysis.networks import loading
 
-        checkpoint_files.check_exist(self.files())
+        checkpoint_files.check_exist(self.files)
         return loading.load_trunk(
             self.source,
-            self.source.description(self.settings),
-            self.files()[0],
+            self.source.description(self.records),
+            self.files[0],
             device,
-            self.settings.precision,
+            self.precision,
             folded,
         )
 
@@ -240,7 +235,7 @@ class LayoutNetwork(Network):
         from dml_analysis.networks import loading
 
         return loading.load_embedder(
-            self.files()[1], self.features, self.dimensions, self.settings.seed, self.fold, device
+            self.files[1], self.features, self.dimensions, self.seed, self.fold, device
         )
 
     def load(
@@ -259,18 +254,6 @@ class LayoutNetwork(Network):
 class NamedNetwork(Network):
     """A network that the settings name by the code that builds it; all of it is its trunk."""
 
-    @property
-    def source(self) -> Source:
-        """Return what builds it, with its checkpoint or the seed of its random weights."""
-        model = self.model
-        source = Source(model.network, None, model.head, model.crop)
-        if model.is_random:
-            return source._replace(seed=sources.random_seed(self.settings, model.name))
-        if model.checkpoint:
-            path = model.checkpoint.format(fold=self.fold, dataset=self.dataset)
-            return source._replace(checkpoint=ROOT / path)
-        return source
-
     def inputs(self) -> list[Path]:
         """Return the files of its code and weights."""
         return self.source.inputs()
@@ -284,19 +267,19 @@ class NamedNetwork(Network):
 
         Raises MissingFile if a file is missing and its checksum was never recorded.
         """
-        description = self.source.description(self.settings)
+        description = self.source.description(self.records)
         return (
-            self.source.provenance(self.settings)
+            self.source.provenance(self.records)
             | seen(description)
             | {"weights": description.weights}
-            | unlike_defaults(self.settings, "precision")
+            | _unless(self.precision, "float32", "precision")
         )
 
-    def check(self, checked_trunks: set[Hashable]) -> None:
+    def check(self, checked_trunks: set[Hashable], samples: Sequence[Item] = ()) -> None:
         """Build it. Raises InputError if that fails, or if it changed since it was described."""
         from dml_analysis.networks import loading
 
-        loading.load_source(self.source, self.source.description(self.settings))
+        loading.load_source(self.source, self.source.description(self.records))
 
     def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
         """Return the complete network, ready for inference; folded: see loading.for_inference."""
@@ -314,18 +297,12 @@ class NamedNetwork(Network):
         """Return the network, ready for inference: `trunk` if it is loaded already."""
         from dml_analysis.networks import loading
 
-        description, precision = self.source.description(self.settings), self.settings.precision
+        description, precision = self.source.description(self.records), self.precision
         return trunk or loading.load_source(self.source, description, device, precision, folded)
 
 
 class GivenEmbeddings(Network):
     """A file of embeddings that were computed elsewhere, instead of a network."""
-
-    @property
-    def source(self) -> EmbeddingFile:
-        """Return the file of the embeddings of the images that `images` names."""
-        path = self.model.embeddings[self.images]
-        return EmbeddingFile(ROOT / path.format(fold=self.fold, dataset=self.dataset))
 
     @property
     def has_maps(self) -> bool:
@@ -345,17 +322,11 @@ class GivenEmbeddings(Network):
 
         Raises MissingFile if it is missing and its checksum was never recorded.
         """
-        return self.source.provenance(self.settings)
+        return self.source.provenance(self.records)
 
-    def check(self, checked_trunks: set[Hashable]) -> None:
-        """Raise InputError unless the file has every image that a script may request."""
-        items: list[Item] = []
-        if self.images == self.dataset:
-            items += readers.load_items(self.settings, self.images, "test")
-        if self.images == readers.CARS and self.dataset == self.settings.properties.networks:
-            items += readers.chosen_cars(self.settings)[0]
-        image_ids = list(dict.fromkeys(readers.ids_of(items)))  # without repetitions
-        embedding_files.read(self.source.file, image_ids)
+    def check(self, checked_trunks: set[Hashable], samples: Sequence[Item] = ()) -> None:
+        """Raise InputError unless the file has every one of these samples."""
+        embedding_files.read(self.source.file, list(dict.fromkeys(readers.ids_of(samples))))
 
     def embedded(
         self, items: Sequence[Item], tick: Callable[[int], None]
@@ -366,6 +337,11 @@ class GivenEmbeddings(Network):
         """
         tick(len(items))
         return embedding_files.read(self.source.file, readers.ids_of(items))
+
+
+def _unless(value: Any, default: Any, name: str) -> dict[str, Any]:
+    """Return {name: value}, or nothing if the value is the default, as provenance leaves it out."""
+    return {} if value == default else {name: value}
 
 
 def seen(description: Description) -> dict[str, Any]:
@@ -401,13 +377,42 @@ def network_of(
 
     images: the dataset whose images it embeds, by default `dataset`.
     """
-    kind: type[Network] = LayoutNetwork
-    if not (model.loss or is_folder(model.network)):
-        if model.embeddings:
-            kind = GivenEmbeddings
-        elif model.network:
-            kind = NamedNetwork
-    return kind(settings, model, dataset, fold if model.per_fold else ALL_FOLDS, images or dataset)
+    own_fold = fold if model.per_fold else ALL_FOLDS
+    shared: dict[str, Any] = {
+        "model": model,
+        "dataset": dataset,
+        "fold": own_fold,
+        "images": images or dataset,
+        "records": settings.records,
+        "precision": settings.precision,
+        "device": settings.device,
+        "settings": settings,
+    }
+    if model.loss or is_folder(model.network) or not (model.embeddings or model.network):
+        files = checkpoint_files.files_of(settings, model, dataset, own_fold)
+        source = start_source(settings, model)
+        return LayoutNetwork(
+            **shared,
+            source=source,
+            files=files,
+            seed=settings.seed,
+            embedder_outputs=settings.dimensions,
+        )
+    if model.embeddings:
+        path = model.embeddings[images or dataset].format(fold=own_fold, dataset=dataset)
+        return GivenEmbeddings(**shared, source=EmbeddingFile(ROOT / path))
+    return NamedNetwork(**shared, source=_named_source(settings, model, dataset, own_fold))
+
+
+def _named_source(settings: Settings, model: Model, dataset: str, fold: int) -> Source:
+    """Return what builds a named network, with its checkpoint or the seed of its random weights."""
+    source = Source(model.network, None, model.head, model.crop)
+    if model.is_random:
+        return source._replace(seed=sources.random_seed(settings.seed, model.name))
+    if model.checkpoint:
+        path = model.checkpoint.format(fold=fold, dataset=dataset)
+        return source._replace(checkpoint=ROOT / path)
+    return source
 
 
 def networks_of(
@@ -421,20 +426,17 @@ def networks_of(
     networks: dict[Path, Network] = {}
     for fold in folds:
         for model in settings.models:
-            network = network_of(settings, model, dataset, fold, images)
-            networks.setdefault(network.path, network)
-    return [
-        network
-        for network in networks.values()
-        if not network.model.embeddings or network.images in network.model.embeddings
-    ]
+            if not model.embeddings or (images or dataset) in model.embeddings:
+                network = network_of(settings, model, dataset, fold, images)
+                networks.setdefault(network.path, network)
+    return list(networks.values())
 
 
-def code_of(settings: Settings, distance: str) -> dict[str, str]:
+def code_of(records: Records, distance: str) -> dict[str, str]:
     """Return the provenance of a distance's code; empty unless it has the form module:function."""
     if not imports.is_name(distance):
         return {}
-    return {"distance's code": checksums.short(settings, imports.code_file(distance))}
+    return {"distance's code": checksums.short(records, imports.code_file(distance))}
 
 
 def check_distance(network: Network) -> None:
@@ -485,21 +487,24 @@ def loader(
 
     @lru_cache(maxsize=remembered)
     def trunk(key: Hashable) -> "Ready":
-        return by_key[key].trunk(device or device_of(by_key[key].settings), folded)
+        return by_key[key].trunk(device or device_of(by_key[key]), folded)
 
     @lru_cache(maxsize=remembered)
     def load(path: Path) -> "Ready":
         network = by_path[path]
-        return network.load(device or device_of(network.settings), folded, trunk(keys[path]))
+        return network.load(device or device_of(network), folded, trunk(keys[path]))
 
     return load
 
 
-def device_of(settings: Settings) -> str:
-    """Return the name of the settings' device. Raises InputError if it is not available."""
+def device_of(of: "Settings | Network") -> str:
+    """Return the name of the device that settings ask for, or a network's settings.
+
+    Raises InputError if it is not available, or does not support their precision.
+    """
     from dml_analysis.networks import modules  # torch takes seconds to load
 
-    return str(modules.device_of(settings))
+    return str(modules.device_of(of.device, of.precision))
 
 
 def network_stage(
@@ -527,30 +532,37 @@ def network_stage(
         jobs,
         keep=partial(_keep, networks, lists),
         check=partial(_check, loads, list(chain(*lists))),
-        device=partial(device_of, networks[0].settings),
+        device=partial(device_of, networks[0]),
         **more,
     )
 
 
 def _keep(networks: Sequence[Network], lists: Sequence[Sequence[Item]]) -> None:
     """Record checksums and descriptions, so that results can be read without their inputs."""
-    settings = networks[0].settings
-    checksums.keep(settings, {file for network in networks for file in network.inputs()})
-    sources.keep(settings, {network.source for network in networks})
-    image_digests.keep(settings, lists)
+    records = networks[0].records
+    checksums.keep(records, {file for network in networks for file in network.inputs()})
+    sources.keep(records, {network.source for network in networks})
+    image_digests.keep(records, lists)
 
 
-def prepare(networks: Sequence[Network], sample_lists: Sequence[Sequence[Item]]) -> None:
-    """Read the files of networks and the header of every image, and keep what is known of them.
+def prepare(shown: Iterable[tuple[Network, Sequence[Item]]]) -> None:
+    """Read the files of networks and the header of every image that they are shown.
 
-    Raises InputError for the first that is missing or broken.
+    shown: (network, its images), a network as often as it has lists of images. What is found is
+    recorded, so that results can be read without their inputs. Raises InputError for the first
+    file that is missing or broken.
     """
+    shown = list(shown)
     checked_trunks: set[Hashable] = set()
-    for network in networks:
-        network.check(checked_trunks)
+    for network, samples in shown:
+        network.check(checked_trunks, samples)
         check_distance(network)
-    readers.check_images(list(chain(*sample_lists)), check_header)
-    _keep(networks, sample_lists)
+    readers.check_images(list(chain(*(samples for _, samples in shown))), check_header)
+    for records in dict.fromkeys(network.records for network, _ in shown):
+        of_records = [pair for pair in shown if pair[0].records == records]
+        checksums.keep(records, {file for network, _ in of_records for file in network.inputs()})
+        sources.keep(records, {network.source for network, _ in of_records})
+        image_digests.keep(records, [samples for _, samples in of_records])
 
 
 def _check(

@@ -18,10 +18,7 @@ def embedding_networks(settings):
 
 def store_of(network, items, kind=Path("properties", "embeddings")):
     """The embeddings (d,) of one network, not normalised, a row for each of the items; kind: the folder of all such."""
-    provenance = {
-        "images": image_digests.described(network.settings, items),
-        **network.provenance(),
-    }
+    provenance = {"images": image_digests.described(network.records, items), **network.provenance()}
     folder = network.settings.results / kind / network.path
     return ResultStore(
         folder,
@@ -50,10 +47,7 @@ def whole_stores(settings, items):
 
 def features_store_of(network, items):
     """The features (f,) that the trunk of an untrained network gives, which is the same trunk in all folds."""
-    provenance = {
-        "images": image_digests.described(network.settings, items),
-        **network.provenance(),
-    }
+    provenance = {"images": image_digests.described(network.records, items), **network.provenance()}
     del provenance["embedder"]
     folder = network.settings.results / "properties" / "features"
     return ResultStore(

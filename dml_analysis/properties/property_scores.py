@@ -16,8 +16,8 @@ from dml_analysis.networks.specifications import Network, code_of, device_of
 from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import digest
-from dml_analysis.stages import View, rows_of
 from dml_analysis.store import ResultStore
+from dml_analysis.views import View, rows_of
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
 UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
@@ -46,7 +46,7 @@ def store_of(network, protocol, embedded, codes):
     distance = network.model.distance if protocol.own_distance else RAW_DISTANCE
     measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
     provenance = {"embeddings": embedded.digest, "properties": digest(codes.tolist()), **measured}
-    provenance |= code_of(network.settings, distance)
+    provenance |= code_of(network.records, distance)
     arrays = {
         "n_images": Array("i8"),
         "r_precision": Array("f8", finite=False, low=0, high=1),

@@ -28,7 +28,10 @@ def store_of(settings):
         "embeddings": car_embeddings.store_of(network, items).digest,
         "images": described(shown),
     }
-    provenance |= {"distance": network.model.distance, **code_of(settings, network.model.distance)}
+    provenance |= {
+        "distance": network.model.distance,
+        **code_of(settings.records, network.model.distance),
+    }
     provenance |= unlike_defaults(settings, "seed")
     arrays = {"x": Array("f4"), "y": Array("f4")}
     return ResultStore(

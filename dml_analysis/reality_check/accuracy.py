@@ -16,8 +16,9 @@ from dml_analysis.networks.specifications import (
     no_direction,
 )
 from dml_analysis.seeds import described
-from dml_analysis.stages import Job, View
+from dml_analysis.stages import Job
 from dml_analysis.store import ResultStore
+from dml_analysis.views import View
 
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
 COLUMNS = {"loss": str, "dataset": str, "fold": int, "type": str, "n_images": int, "n_classes": int,
@@ -42,10 +43,10 @@ def store_of(network, items):
     """The accuracy of one network, in a single row."""
     classes = [item.label for item in items]
     provenance = {
-        "images": image_digests.described(network.settings, items),
+        "images": image_digests.described(network.records, items),
         "classes": described(classes),
         "distance": network.model.distance,
-        **code_of(network.settings, network.model.distance),
+        **code_of(network.records, network.model.distance),
         **network.provenance(),
     }
     arrays = {

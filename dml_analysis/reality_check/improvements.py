@@ -22,9 +22,10 @@ from dml_analysis.networks.specifications import (
     no_direction,
 )
 from dml_analysis.seeds import derived_seed, described
-from dml_analysis.stages import Job, View
+from dml_analysis.stages import Job
 from dml_analysis.store import ResultStore
 from dml_analysis.training.training_runs import PARTS
+from dml_analysis.views import View
 
 RESAMPLES = 10_000
 LEVEL = 0.95
@@ -80,7 +81,7 @@ def store_of(network, items, part):
     """MAP@R of a network on a part's images, a row for each class; of "None" that of its trunk's features."""
     labels, is_start = [item.label for item in items], network.model.is_none
     provenance = {
-        "images": image_digests.described(network.settings, items),
+        "images": image_digests.described(network.records, items),
         "classes": described(labels),
     }
     provenance |= network.provenance()

@@ -102,17 +102,27 @@ def _network(network, deep, good_trunks):
         and (network.model.loss or not network.model.is_own)
     ):
         state, why = TO_TRAIN, ""
-    return Input("network", network.name, str(network.files()[0].parent), state, why)
+    return Input("network", network.name, str(network.files[0].parent), state, why)
+
+
+def _samples(settings, network):
+    """The images that scripts may ask a file of embeddings for."""
+    samples = []
+    if network.images == network.dataset:
+        samples += readers.load_items(settings, network.images, "test")
+    if network.images == readers.CARS and network.dataset == settings.properties.networks:
+        samples += readers.chosen_cars(settings)[0]
+    return samples
 
 
 def _check_own(network):
-    network.check(set())
+    network.check(set(), [] if network.has_maps else _samples(network.settings, network))
     check_distance(network)
-    sources.keep(network.settings, [network.source])
+    sources.keep(network.records, [network.source])
 
 
 def _check_checkpoints(network, deep, good_trunks):
-    files = network.files()
+    files = network.files
     checkpoint_files.check_exist(files)
     for folder in files[0].parents[1:3]:  # of the fold, of the experiment
         if not network.model.is_own:
@@ -180,7 +190,7 @@ def _check_trunk_to_be(settings):
     if settings.trunk == BN_INCEPTION:
         _check_untrained_trunk(settings, settings.paths["imagenet_trunk"])
     else:
-        sources.keep(settings, [trunk_source(settings)])
+        sources.keep(settings.records, [trunk_source(settings)])
 
 
 def _check_untrained_trunk(settings, file):

@@ -23,8 +23,9 @@ from dml_analysis.networks.specifications import ALL_FOLDS, network_stage, netwo
 from dml_analysis.paper import Protocol
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.seeds import digest
-from dml_analysis.stages import Job, Stage, View
+from dml_analysis.stages import Job, Stage
 from dml_analysis.store import ResultStore
+from dml_analysis.views import View
 
 IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
 KEY = ("dataset", "fold", "loss_a", "loss_b")
@@ -76,7 +77,7 @@ class Comparison(NamedTuple):
     def store_of(self, names):
         """The store of correlation and JSD of every pair, a row for each image, which must have those of these models."""
         provenance = {
-            "images": image_digests.described(self.settings, self.items),
+            "images": image_digests.described(self.settings.records, self.items),
             "jsd_base": self.protocol.jsd_base,
         }
         folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"

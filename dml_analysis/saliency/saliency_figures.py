@@ -125,7 +125,7 @@ def _read(stores, sizes):
         pairs = [
             pair
             for n in numbers
-            for pair in zip(store.chunks[n], store.get(n)["maps"])
+            for pair in zip(store.chunks[n], store.load(n)["maps"])
             if pair[0] in sizes
         ]
         found[network.model.name] = {

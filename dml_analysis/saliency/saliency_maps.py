@@ -83,10 +83,10 @@ def provenance_maps(network, protocol, items):
     """For provenance: what the maps of these items under a network hang on."""
     settings = network.settings
     return {
-        "images": image_digests.described(settings, items),
+        "images": image_digests.described(settings.records, items),
         **network.provenance(),
         "distance": network.model.distance,
-        **code_of(settings, network.model.distance),
+        **code_of(settings.records, network.model.distance),
         "signed_mean_over": protocol.signed_mean_over,
         **unlike_defaults(settings.saliency, "noise_samples", "noise_sigma"),
         **unlike_defaults(settings, "seed"),

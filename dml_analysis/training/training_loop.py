@@ -86,16 +86,22 @@ def _begin(store):
             network.crop,
             options,
             seed,
-            readers(options, device_of(settings)),
+            readers(options, device_of(settings.device, settings.precision)),
         )
     kit = adapted(kit, options, store.subject.name)
     embedder = seeded(
         derived_seed(seed, "embedder"), lambda: Embedder(network.features, settings.dimensions)
     )
     module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
-    make_repeatable(device_of(settings))
+    make_repeatable(device_of(settings.device, settings.precision))
     training = Training(
-        module, kit, options, store.subject.rate, seed, device_of(settings), settings.precision
+        module,
+        kit,
+        options,
+        store.subject.rate,
+        seed,
+        device_of(settings.device, settings.precision),
+        settings.precision,
     )
     places = partial(batch_samplers.places, options, labels, kit.images_per_class, seed)
     return _Work(store, parts, labels, places, inputs, training)
@@ -286,5 +292,5 @@ def _write_weights(work, log):
         )
     checkpoints.save(embedder.state_dict(), files[1])
     _write_log(work, log)
-    for file in run.network.files():  # a checkpoint that is not of what comes now
+    for file in run.network.files:  # a checkpoint that is not of what comes now
         file.unlink(missing_ok=True)

@@ -117,7 +117,7 @@ def store_of(run):
     network, settings, training = run.network, run.network.settings, run.network.settings.training
     items = training_items(settings, network.dataset)
     provenance = {
-        "images": image_digests.described(settings, items),
+        "images": image_digests.described(settings.records, items),
         "classes": described([item.label for item in items]),
         **trunk_features.trunk_provenance(settings, start_source(settings, network.model)),
         **_loss_provenance(settings, network.model, network.dataset),
@@ -151,7 +151,8 @@ def _loss_provenance(settings, model, dataset):
     given = {name: getattr(model, name) for name in names if getattr(model, name)}
     code = [name for name in (model.loss, model.miner) if imports.is_name(name)]
     return given | {
-        f"code of {name}": checksums.short(settings, imports.code_file(name)) for name in code
+        f"code of {name}": checksums.short(settings.records, imports.code_file(name))
+        for name in code
     }
 
 
@@ -195,7 +196,8 @@ def looks_store(store, iteration, parts):
     """The embeddings (d,) of a run's images at a look, as float16: a part each for training, validation and test images."""
     settings = store.subject.network.settings
     listed = {
-        f"{part} images": image_digests.described(settings, items) for part, items in parts.items()
+        f"{part} images": image_digests.described(settings.records, items)
+        for part, items in parts.items()
     }
     ids = [readers.ids_of(items) for items in parts.values()]
     folder = store.folder / "looks" / f"iteration{iteration}"

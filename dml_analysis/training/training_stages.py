@@ -17,7 +17,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.methods import find
 from dml_analysis.networks import checkpoint_files, sources, specifications
 from dml_analysis.networks.specifications import start_source
-from dml_analysis.stages import Job, Stage, View
+from dml_analysis.stages import Job, Stage
 from dml_analysis.store import ResultStore
 from dml_analysis.training import batch_sampler, trunk_features
 from dml_analysis.training.training_runs import (
@@ -33,6 +33,7 @@ from dml_analysis.training.training_runs import (
     trials_of,
     tuned_as,
 )
+from dml_analysis.views import View
 
 FEWEST_CLASSES = 2  # to train on, and to validate by
 RUNS = {"loss": str, "type": str, "dataset": str, "fold": int, "learning_rate": float, "iteration": int,
@@ -135,12 +136,12 @@ def _bytes(store):
 def _keep(settings, stores):
     """What is known of the images and of the trunks, for when they are gone."""
     for dataset in settings.datasets:
-        image_digests.keep(settings, [training_items(settings, dataset)])
+        image_digests.keep(settings.records, [training_items(settings, dataset)])
     sources.keep(
-        settings, {start_source(settings, store.subject.network.model) for store in stores}
+        settings.records, {start_source(settings, store.subject.network.model) for store in stores}
     )
     checksums.keep(
-        settings,
+        settings.records,
         {
             file
             for store in stores
@@ -271,7 +272,7 @@ class Checkpoint(NamedTuple):
         if not self.store.is_complete():
             return
         run = self.store.subject
-        for file, source in zip(run.network.files(), run.files()):
+        for file, source in zip(run.network.files, run.files()):
             if not _is_same(file, source):
                 if run.network.settings.training.frozen == "trunk":
                     trunk_features.start_trunk(run.network.settings, run.network.model)

@@ -24,9 +24,9 @@ BATCHES_PER_PART = 4
 def trunk_provenance(settings, source):
     """What the trunk is made of that trainings begin with: BN-Inception's ImageNet file, or whatever builds another."""
     if source.network == BN_INCEPTION:
-        return {"trunk": checksums.short(settings, settings.paths["imagenet_trunk"])}
-    found = source.description(settings)
-    return source.provenance(settings) | seen(found) | {"weights": found.weights}
+        return {"trunk": checksums.short(settings.records, settings.paths["imagenet_trunk"])}
+    found = source.description(settings.records)
+    return source.provenance(settings.records) | seen(found) | {"weights": found.weights}
 
 
 def built(settings, source):
@@ -77,9 +77,9 @@ def start_trunk(settings, model):
 def features_store(settings, dataset, model, items, name):
     """The features (f,) of the trunk that a model's training begins with, a row for each of the items; name: of these."""
     source, ids = start_source(settings, model), readers.ids_of(items)
-    arrays = {"features": Array("f4", (source.description(settings).outputs,))}
+    arrays = {"features": Array("f4", (source.description(settings.records).outputs,))}
     provenance = {
-        "images": image_digests.described(settings, items),
+        "images": image_digests.described(settings.records, items),
         **trunk_provenance(settings, source),
     }
     provenance |= (
@@ -102,8 +102,8 @@ def features_stage(settings, stores):
 
 def _keep(settings, stores):
     """What is known of the images and of the trunks, for when they are gone."""
-    image_digests.keep(settings, [store.subject[1] for store in stores])
-    sources.keep(settings, {start_source(settings, store.subject[0]) for store in stores})
+    image_digests.keep(settings.records, [store.subject[1] for store in stores])
+    sources.keep(settings.records, {start_source(settings, store.subject[0]) for store in stores})
 
 
 def _make(settings, stores, number, tick):
@@ -118,7 +118,10 @@ def _make(settings, stores, number, tick):
     model, items = store.subject
     source = start_source(settings, model)
     trunk = load_trunk(
-        source, source.description(settings), start_trunk(settings, model), device_of(settings)
+        source,
+        source.description(settings.records),
+        start_trunk(settings, model),
+        device_of(settings.device, settings.precision),
     )
     some = blocks(blocks(items, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE)
     batches = (torch.stack(list(network_inputs(each, trunk.transform))) for each in some)
