@@ -1,9 +1,10 @@
-"""Leases: the right to make a chunk or to write a file, which one process has at a time, on one machine or on several that share a folder.
+"""Leases: the right to make a chunk or to write a file, which one process has at a time.
 
-A lease is a small file beside what it is for, created exclusively and renewed by its owner (filelock.SoftFileLease); no locks of the file
-system are used. That of a dead process of the same machine is taken over at once, any other once it has not been renewed for `DURATION`.
-Should two processes hold one lease all the same, since one of them slept for longer, both make the same bytes and put them in place by a
-rename: work is done twice, and nothing is lost or doubled.
+A lease is a small file next to what it is for (filelock.SoftFileLease). Its owner creates it
+exclusively and renews it, so that several machines can share a folder without locks of its file
+system. The lease of a dead process of the same machine is taken over at once, any other once it
+has not been renewed for `DURATION`. A process that slept for longer may find that another one has
+its lease: then both write the same content, each by a rename, and nothing is lost or doubled.
 """
 
 from collections.abc import Iterator
@@ -13,14 +14,14 @@ from pathlib import Path
 
 from filelock import SoftFileLease, Timeout
 
-DURATION = 150.0  # seconds; NFS lets a machine believe for a minute what it has last seen of a file
-PAUSE = 0.05  # seconds between two attempts to get what somebody has for a moment
+DURATION = 150.0  # seconds; NFS may show a file's old state for a minute
+PAUSE = 0.05  # seconds between two attempts to get a lease
 ENDING = ".lease"
 
 
 @contextmanager
 def leased(folder: Path, number: int) -> Iterator[bool]:
-    """Yield whether the lease of a number in a folder is ours; it is until the end of the block, or of this process."""
+    """Yield whether this process has the lease of a number in a folder, which it then keeps."""
     folder.mkdir(parents=True, exist_ok=True)
     lease = _lease(folder / f".{number:05d}{ENDING}")
     try:
@@ -36,7 +37,7 @@ def leased(folder: Path, number: int) -> Iterator[bool]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Wait until no other process has this file, and have it: what is read inside stays true until written."""
+    """Wait for the lease of a file and keep it: what is read inside stays true until written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lease = _lease(path.with_name(f".{path.name}{ENDING}"))
     _acquire(lease, timeout=-1)
@@ -47,7 +48,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def tidy(folder: Path) -> None:
-    """Delete the leases of a folder that nobody holds: those of processes that were killed once they had made their chunk."""
+    """Delete a folder's leases that no process has, which a killed one may leave."""
     for file in folder.glob(f".*{ENDING}"):
         with suppress(Timeout), _lease(file).acquire(timeout=0):
             pass
@@ -65,5 +66,5 @@ def _acquire(lease: SoftFileLease, timeout: float) -> None:
 
 @cache
 def _lease(file: Path) -> SoftFileLease:
-    """Return the lease of a file, always the same: it has to see for how long another process does not renew it."""
+    """Return a file's lease, always the same object: it observes for how long nobody renews it."""
     return SoftFileLease(file, lease_duration=DURATION, poll_interval=PAUSE)

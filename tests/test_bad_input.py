@@ -694,7 +694,7 @@ def networks_json(**changes):
     return spoil
 
 
-NO_PART = "arcface/00000.npz: not a readable part"
+NO_PART = "arcface/00000.npz: not a readable chunk"
 AFTER += [
     ("figures that are a file", PLOT, "figures", replaced("figures", a_file)),
     ("cut embeddings", SCORE, NO_PART, bytes_of(f"{EMBEDDED}/00000.npz", lambda content: content[:900])),
@@ -709,17 +709,17 @@ AFTER += [
     ("embeddings that are a folder", SCORE, f"{NO_PART} (a folder)",
      lambda folder: result(f"{EMBEDDED}/00000.npz", Path.mkdir)(folder) or shutil.rmtree(folder / "results/tiny/paper/properties/scores")),
     ("scores of an older version", SCORE_TABLES, NO_PART, bytes_of(f"{SCORED}/00000.npz", lambda content: older_version(), "paper/tables")),
-    ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has parts, but no provenance.json to say what of",
+    ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has chunks, but no provenance.json",
      lambda folder: (folder / "results/tiny" / EMBEDDED / "provenance.json").unlink()),
     ("cut maps", COMPARE, NO_PART, bytes_of(f"{MAPPED}/00000.npz", lambda content: content[:9000], COMPARED)),
     ("maps of another size", PLOT, f"{NO_PART} (maps is float16 (2, 9, 9), not float16 (2, 227, 227))", part(MAPPED, maps=lambda array: array[:, :9, :9])),
     ("maps below zero", COMPARE, f"{NO_PART} (maps has values that are not between 0 and 1)", part(MAPPED, COMPARED, maps=lambda array: array - 1)),
-    ("correlation of 5", TABLES, "00000.npz: not a readable part (", comparison_of_5),
-    ("accuracy of 7", EVALUATE, "00000.npz: not a readable part (precision_at_1 has values", part(
+    ("correlation of 5", TABLES, "00000.npz: not a readable chunk (", comparison_of_5),
+    ("accuracy of 7", EVALUATE, "00000.npz: not a readable chunk (precision_at_1 has values", part(
         "reality_check/accuracy/RenderedCars/fold0/arcface", precision_at_1=lambda array: array + 7)),
     ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "its embeddings are all alike, or zero",
      part("properties/embeddings/RenderedCars/fold0/contrastive", "properties/tsne", embeddings=lambda array: array * 0)),
-    ("cut comparisons", COMPARE, "00000.npz: not a readable part", bytes_of(f"{COMPARED}/00000.npz", lambda content: content[:900], MAPPED)),
+    ("cut comparisons", COMPARE, "00000.npz: not a readable chunk", bytes_of(f"{COMPARED}/00000.npz", lambda content: content[:900], MAPPED)),
     ("half of what maps are made of", MAPS, "provenance.json: not readable", bytes_of(f"{MAPPED}/provenance.json", lambda content: content[:30])),
     ("list of what maps are made of", MAPS, "provenance.json: not readable (no dictionary)", bytes_of(f"{MAPPED}/provenance.json", lambda content: b"[1]")),
     ("what maps are made of, as a folder", MAPS, "provenance.json: not readable (a folder)", result(f"{MAPPED}/provenance.json", Path.mkdir)),

@@ -75,7 +75,7 @@ def test_things_of_different_making_are_refused(whole, provenance, message):
 def test_parts_of_unknown_making_are_refused(whole):
     store = store_of(whole, 2)
     (store.folder / "provenance.json").unlink()
-    with pytest.raises(InputError, match="has parts, but no provenance.json"):
+    with pytest.raises(InputError, match="has chunks, but no provenance.json"):
         store.missing()
 
 
@@ -112,7 +112,7 @@ def test_broken_parts(whole, spoil):
     """One line that names the part; once that is deleted, the next run makes it again."""
     store, before = store_of(whole, 2), snapshot(whole.results)
     spoil(store.folder / "00000.npz")
-    with pytest.raises(InputError, match="00000.npz: not a readable part .*delete it") as error:
+    with pytest.raises(InputError, match="00000.npz: not a readable chunk .*delete it") as error:
         compute(whole)
     assert "\n" not in str(error.value)
     store.discard(0)
@@ -138,7 +138,7 @@ def test_parts_grow_by_arrays(settings):
         wanted[name].save(1, **{name: arrays[name]})
     assert file.read_bytes() == content
     file.write_bytes(content[:-20])
-    with pytest.raises(InputError, match="00001.npz: not a readable part"):
+    with pytest.raises(InputError, match="00001.npz: not a readable chunk"):
         wanted["value"].lacks(1)
 
 
