@@ -105,37 +105,30 @@ def todo(
     missing = [
         Missing(subject, stores, number) for subject, stores in work for number in _missing(stores)
     ]
-    size = extra_bytes * bool(missing)
-    size += sum(store.bytes(each.number) for each in missing for store in each.in_stores())
-    total = sum(map(units, missing))
-    free = atomic_files.free_space(run.settings.results)
-    if missing:
-        print(f"{what}: {total:,} {unit}s to do, in {len(missing):,} chunks")
-        print(f"disk: {size / 1e9:,.1f} GB in {run.settings.results} ({free / 1e9:,.1f} GB free)")
-    else:
-        print(f"all {what} exist")
+    results = run.settings.results
+    size = _size(missing) + extra_bytes * bool(missing)
+    _announce(missing, what, unit, units, size, results)
     if run.options.dry_run:
         if last:
             raise Finished
         return
     failed: dict[Path, str] = {}
     if missing:
-        if size > free:
+        if size > (free := atomic_files.free_space(results)):
             raise InputError(
-                f"{run.settings.results}: the {what} to come take {size / 1e9:,.1f} GB, but only "
+                f"{results}: the {what} to come take {size / 1e9:,.1f} GB, but only "
                 f"{free / 1e9:,.1f} GB are free there; make room, or set another `results` in the "
                 f"paths of the settings{hint}"
             )
         prepare(missing)
         if run.options.executor == "slurm":
-            folder = run.settings.results / "workers"
-            job = cluster.submit(run.settings.cluster, len(missing), folder)
+            job = cluster.submit(run.settings.cluster, len(missing), results / "workers")
             raise Unfinished(
                 f"{what}: given to job {job}; run this command again once it has ended"
             )
         for settings in run.variants:
             provenance.record(settings, run.script, device())
-        with tqdm(total=total, desc=what, unit=unit, smoothing=0.05) as bar:
+        with tqdm(total=sum(map(units, missing)), desc=what, unit=unit, smoothing=0.05) as bar:
             wait = not (run.options.no_wait and last)
             yield from _chunks(missing, what, units, bar, wait, failed)
         for folder in {store.folder for each in missing for store in each.stores}:
@@ -146,6 +139,28 @@ def todo(
         print(f"not measured: {printable(problem)}", file=sys.stderr)
     if failed:
         raise Unmeasured(f"{what}: {len(failed)} could not be measured, see above; the others are")
+
+
+def _size(missing: list[Missing]) -> int:
+    """Return how many bytes missing chunks take on disk."""
+    return sum(store.bytes(each.number) for each in missing for store in each.in_stores())
+
+
+def _announce(
+    missing: list[Missing],
+    what: str,
+    unit: str,
+    units: Callable[[Missing], int],
+    size: int,
+    results: Path,
+) -> None:
+    """Print how much is missing, and how much disk space it takes."""
+    if not missing:
+        print(f"all {what} exist")
+        return
+    total, free = sum(map(units, missing)), atomic_files.free_space(results)
+    print(f"{what}: {total:,} {unit}s to do, in {len(missing):,} chunks")
+    print(f"disk: {size / 1e9:,.1f} GB in {results} ({free / 1e9:,.1f} GB free)")
 
 
 def _chunks(
