@@ -9,7 +9,9 @@
 # make bench        the long parts beside other ways to do the same, timed; half an hour in which nothing else should run
 # make peers        what the benchmarks compare with
 # make render-env   that environment of the renderer alone; says which packages of the system Blender lacks
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Any Python from 3.11 for which torch and numba have wheels. Blender's environment needs 3.11 itself.
+PYTHON ?= python3
+RENDER_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
@@ -103,6 +105,6 @@ $(VENV)/installed-peers: $(VENV)/installed benchmarks/requirements.txt
 	touch $@
 
 $(RENDER_VENV)/installed: requirements-render.txt
-	$(PYTHON) -m venv $(RENDER_VENV)
+	$(RENDER_PYTHON) -m venv $(RENDER_VENV)
 	$(RENDER_VENV)/bin/python -m pip install --quiet --requirement requirements-render.txt
 	touch $@
