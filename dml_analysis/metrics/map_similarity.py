@@ -106,7 +106,7 @@ def constant(maps):
 
 
 def _centred(maps):
-    """Maps less their means; a constant map becomes NaN, lest rounding give it a pattern of its own."""
+    """Maps less their means; NaN for a constant map, whose rounding errors would look like a pattern."""
     maps = np.asarray(maps, dtype=np.float64)
     return np.where(
         constant(maps)[..., None, None], np.nan, maps - maps.mean(axis=PIXELS, keepdims=True)

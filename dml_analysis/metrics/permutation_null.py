@@ -1,4 +1,4 @@
-"""What chance does to NR-Precision: labels permuted over the images, queries and folds drawn anew.
+"""What chance does to NR-Precision: labels permuted over the images, queries and folds sampled again.
 
 The z-score of one query has a spread near one under chance; the mean over all queries has a far smaller one. So 2.576
 is no threshold for NR-Precision, and a permutation test is.
