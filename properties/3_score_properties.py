@@ -15,11 +15,11 @@ from dml_analysis.todo import todo
 
 def main():
     run = start(__doc__, __file__)
-    work, without = [], []
+    work, problems = [], []
     for settings in run.variants:
         cars, codes = cars_of(settings)
-        stores, problem = car_embeddings.whole_stores(settings, cars)
-        without += [problem] * bool(problem)
+        stores, problem = car_embeddings.complete_stores(settings, cars)
+        problems += [problem] * bool(problem)
         work += [
             ((embedded, codes), [store_of(embedded.subject, protocol, embedded, codes)])
             for embedded in stores
@@ -42,8 +42,8 @@ def main():
         precision = score(car_embeddings.read(embedded), codes, store.subject, device())
         chunk.save({"n_images": [len(codes)] * codes.shape[1], **precision._asdict()})
 
-    if without:
-        raise Unfinished("; ".join(without))
+    if problems:
+        raise Unfinished("; ".join(problems))
 
 
 if __name__ == "__main__":

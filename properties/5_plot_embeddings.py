@@ -21,11 +21,11 @@ def main():
         store = tsne.store_of(settings)
         work.append(((settings, tsne.embeddings_shown(settings, store)), [store]))
 
-    for (_, embedded), chunk in todo(work, "t-SNE coordinates", run):
+    for (settings, embedded), chunk in todo(work, "t-SNE coordinates", run):
         (store,) = chunk.stores
         rows = {image_id: row for row, image_id in enumerate(embedded.rows)}
         embeddings = car_embeddings.read(embedded)[[rows[image_id] for image_id in store.rows]]
-        x, y = tsne.tsne(store.subject, embeddings).T
+        x, y = tsne.tsne(store.subject, embeddings, settings.seed).T
         chunk.save({"x": x, "y": y})
 
     for (settings, _), (store,) in work:

@@ -8,6 +8,7 @@ Writes: results/<settings>/properties/linear_probe.csv, and prints it.
 Runtime: a ridge regression for each property.
 """
 
+from dml_analysis.datasets.readers import CARS
 from dml_analysis.errors import InputError, run_script
 from dml_analysis.properties import car_embeddings, linear_probe
 from dml_analysis.properties.property_scores import cars_of
@@ -31,7 +32,8 @@ def main():
         )
 
     for (settings, features, codes), chunk in todo(work, "probes", run, unit="probe"):
-        chunk.save(linear_probe.probe(settings, car_embeddings.read(features), codes, chunk.number))
+        arrays = car_embeddings.read(features), codes
+        chunk.save(linear_probe.probe(*arrays, chunk.number, settings.seed, settings.paths[CARS]))
 
     for (settings, _, _), (store,) in work:
         View(linear_probe.csv_file(settings), linear_probe.COLUMNS, [store]).write()
