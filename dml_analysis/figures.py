@@ -4,7 +4,7 @@ import io
 import json
 import os
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ from PIL import Image
 
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import atomic_files
-from dml_analysis.paper import Protocol
+from dml_analysis.methods import groups
+from dml_analysis.paper import Model, Protocol
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
@@ -31,6 +32,7 @@ COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
 # the markers differ.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = "os^DvPX<"
+GRID: Any = {"color": "0.9", "lw": 0.5}
 matplotlib.rcParams.update(
     {
         "font.size": 8,
@@ -51,6 +53,35 @@ def new_figure(*args: Any, **kwargs: Any) -> tuple[Figure, Shaped[np.ndarray, "r
 def look(number: int) -> tuple[str, str]:
     """Return the color and the marker of the group of models with this number."""
     return COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+
+
+def group_looks(models: Iterable[Model]) -> list[tuple[str, str, str]]:
+    """Return (group, color, marker) of each group of the models, in their order."""
+    return [(group, *look(number)) for number, group in enumerate(groups(models))]
+
+
+def rows_figure(
+    labels: Sequence[str], row_height: float = 0.32, margin: float = 0.9
+) -> tuple[Figure, Axes]:
+    """Return a new figure as wide as a page, and its axes with a labelled row for each label.
+
+    Row 0 is at the top. row_height, margin: in inches.
+    """
+    figure, ((axes,),) = new_figure(figsize=(PAGE, row_height * len(labels) + margin))
+    label_rows(axes, labels)
+    return figure, axes
+
+
+def label_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Label rows 0, 1, ... of axes, from the top down."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+
+
+def legend_above(figure: Figure, axes: Axes, **kwargs: Any) -> None:
+    """Put the legend of these axes above the figure; kwargs as Figure.legend."""
+    options: dict[str, Any] = {"loc": "outside upper center", "ncols": 4, "frameon": False}
+    figure.legend(*axes.get_legend_handles_labels(), **options | kwargs)
 
 
 def draw(

@@ -17,6 +17,7 @@ class Run(NamedTuple):
     settings: Settings
     options: Namespace
     script: str  # its file
+    problems: list[str]  # why some results of its loops so far cannot be measured
 
     @property
     def variants(self) -> list[Settings]:
@@ -33,7 +34,7 @@ def start(description: str, script: str) -> Run:
     options = options_parser(description, long=True).parse_args()
     if options.executor == "slurm" and not options.dry_run:
         cluster.check()  # before inputs are looked at, which may take minutes
-    return Run(settings_from(options), options, script)
+    return Run(settings_from(options), options, script, [])
 
 
 def stage_script(description, script, *stages_of, then=None):
@@ -43,7 +44,7 @@ def stage_script(description, script, *stages_of, then=None):
     """
 
     def main():
-        settings, options, _ = start(description, script)
+        settings, options, *_ = start(description, script)
         whole = _run_all(stages_of, settings, options, script)
         for variant in settings.variants if then and whole else ():
             then(variant)

@@ -56,7 +56,7 @@ def test_the_numbers_are_those_of_the_network(measured):
         for each in specifications.networks_of(settings, "Tiles", [0])
         if each.model.name == "Triplet"
     )
-    for part, items, _ in embedding_spaces._spaces(settings, "Tiles"):
+    for part, items, _ in embedding_spaces.spaces_of(settings, "Tiles"):
         (array,) = embedded(
             [(network, True)], items, settings.properties.batch_size, lambda ticks: None
         )
@@ -83,8 +83,8 @@ def test_every_look_is_measured_by_what_it_has_kept(measured):
     log = fake_data.read_rows(
         measured.parent / "results/tiles/reality_check/training_log_Tiles.csv"
     )
-    assert len(looks) == 3 * len(log) and list(looks[0]) == list(embedding_spaces.LOOKS)
-    for store in embedding_spaces.look_stores(load_settings(measured), "Tiles"):
+    assert len(looks) == 3 * len(log) and list(looks[0]) == list(embedding_spaces.STEPS)
+    for store in embedding_spaces.step_stores(load_settings(measured), "Tiles"):
         run, iteration, kept = store.subject
         for place, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
             expected = embedding_measures.measured(

@@ -18,7 +18,8 @@ CLASSES = np.repeat(np.arange(4), 15)
 @pytest.fixture(scope="module")
 def rows():
     """Of 20 seeds, as the study's."""
-    return toy_example.rows(range(20), 0)
+    result = toy_example.train(toy_example.data(), toy_example.VARIANTS, range(20), 0)
+    return list(toy_example.rows_of(result))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -87,16 +88,16 @@ def test_others_of_class():
         toy_example.others_of_class(np.array([3]), classes, np.random.default_rng(0))
 
 
-def drawn(count, number=0):
+def sampled(count, number=0):
     generators = toy_example.generators(0, number)
-    return [toy_example.draw_batch(generators, CLASSES) for _ in range(count)]
+    return [toy_example.sample_batch(generators, CLASSES) for _ in range(count)]
 
 
 def test_share_of_switched_triplets():
-    batches = drawn(100)
+    batches = sampled(100)
     batch, _ = toy_example.joined(batches)
     for p in (0, 0.001, 0.2, 1):
-        found = toy_example.switched(batch.negatives, batch.others, batch.uniform, p)
+        found = toy_example.switched(batch, p)
         share = (found != batch.negatives).mean()
         assert share == pytest.approx(
             p, abs=4 * sqrt(p * (1 - p) / 220_000)
@@ -106,7 +107,7 @@ def test_share_of_switched_triplets():
 
 
 def test_batches_and_what_they_switch_to():
-    first, second = drawn(2)
+    first, second = sampled(2)
     assert len(set(first.points)) == 24 and first.points.tolist() != second.points.tolist()
     classes = CLASSES[first.points]
     anchors, others = divmod(first.others, 24)
@@ -157,7 +158,7 @@ def library_training(data, variant, number, seed, iterations):
             layer.bias.copy_(torch.from_numpy(biases[0]))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
     for _ in range(iterations):
-        batch = toy_example.draw_batch(generators, data.train_classes)
+        batch = toy_example.sample_batch(generators, data.train_classes)
         optimizer.zero_grad()
         embeddings = nn.functional.normalize(network(torch.from_numpy(data.train[batch.points])))
         library_loss(variant, embeddings, batch).backward()
@@ -313,7 +314,7 @@ def test_turned_up():
 
 def test_figure(tmp_path):
     result = toy_example.train(toy_example.data(), toy_example.VARIANTS, [3, 5], 0, iterations=1)
-    toy_figure.figure(tmp_path / "toy", result)
+    toy_figure.draw(tmp_path / "toy", result)
     assert {file.name for file in tmp_path.iterdir()} == {"toy.png", "toy.pdf", "toy.txt"}
     axes = toy_figure.panels(result).axes
     for variant, axis in zip(toy_example.VARIANTS, axes[1:8], strict=True):
