@@ -73,7 +73,7 @@ def similarities(settings, protocol):
 def _embeddings(settings):
     """Name of a model -> its embeddings (n, d) of the rendered cars, one array for each fold; of those that are whole."""
     found = {}
-    for store in car_embeddings.whole_stores(settings, property_scores.cars_of(settings)[0])[0]:
+    for store in car_embeddings.complete_stores(settings, property_scores.cars_of(settings)[0])[0]:
         found.setdefault(store.subject.model.name, []).append(car_embeddings.read(store))
     return found
 

@@ -110,7 +110,7 @@ def order_store(scored, n):
 def stage(settings):
     """Nulls and z-scores of all networks that have scores."""
     (items, codes), jobs = property_scores.cars_of(settings), []
-    sources, lacking = car_embeddings.whole_stores(settings, items)
+    sources, lacking = car_embeddings.complete_stores(settings, items)
     for embedded, protocol in product(sources, settings.protocols):
         scored = property_scores.store_of(embedded.subject, protocol, embedded, codes)
         jobs += [

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHOWN = ("pi_intra", "pi_inter", "pi_ratio", "rho_2")  # as in the figure of Roth et al.
 MAX_NAMED = 6  # losses up to which the dots in a box are named
 NAME_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8}
-ALL_LABELS = LABELS | {prop.name: prop.label for prop in PROPERTIES}
+ALL_LABELS = LABELS | figures.PROPERTY_LABELS
 
 
 def draw(settings: "Settings") -> None:

@@ -307,4 +307,4 @@ def summary(rows: Iterable[tuple], column: str = "s2") -> list[tuple[str, float,
     values: dict[str, list[float]] = {}
     for row in rows:
         values.setdefault(row[0], []).append(row[place])
-    return [(name, *mean_interval(numbers)) for name, numbers in values.items()]
+    return [(name, *mean_interval(np.array(numbers))) for name, numbers in values.items()]
