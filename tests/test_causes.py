@@ -222,12 +222,11 @@ def test_networks_count_alike():
 # Groups of models: stores of made-up shares, of which the backdrop's is planted.
 # ---------------------------------------------------------------------------------------------------------------------
 def rows_of_groups(backdrop, folds=1):
-    """(unit, measure, region) -> row of locate.test_rows; backdrop: name of a model -> the share (images,) of its maps."""
+    """Return (unit, measure, region) -> row of test_rows; backdrop: model -> share of each of its maps."""
     models = [
         Model(name, 2020, "Ranking" if name < "M" else "Classification", "Euclidean Distance")
         for name in backdrop
     ]
-    settings = SimpleNamespace(whole=SimpleNamespace(models=models))
     networks = [
         SimpleNamespace(model=model, fold=fold) for model in models for fold in range(folds)
     ]
@@ -244,7 +243,7 @@ def rows_of_groups(backdrop, folds=1):
     names = list(map_regions.TESTS)
     found = [
         dict(zip(names, row))
-        for row in map_regions.test_rows(share, settings, stores, map_regions.TESTS)
+        for row in map_regions.test_rows(share, models, stores, map_regions.TESTS)
     ]
     return {(row["unit"], row["measure"], row["region"]): row for row in found}
 

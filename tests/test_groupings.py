@@ -2,7 +2,6 @@
 
 import math
 from itertools import combinations, permutations
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from dml_analysis.metrics.groupings import (
     within_between_test,
     within_minus_between,
 )
+from dml_analysis.networks.specifications import ALL_FOLDS
 
 NAN = float("nan")
 
@@ -163,18 +163,33 @@ def test_cka_takes_embeddings_of_the_same_four_images_or_more(x, y):
 
 
 def test_cka_of_models_is_the_mean_over_their_folds():
-    rng, settings = np.random.default_rng(22), SimpleNamespace(name="demo")
+    rng = np.random.default_rng(22)
     a, b = rng.normal(size=(2, 2, 30, 5))  # two folds each
-    found = compared_groupings._alignment(settings, {"A": list(a), "B": list(b)})
+
+    def aligned(a, b):
+        return compared_groupings.alignment("demo", {"A": a, "B": b})
+
+    found = aligned({0: a[0], 3: a[1]}, {3: b[1], 0: b[0]})  # whatever comes first
     expected = (plain_cka(a[0], b[0]) + plain_cka(a[1], b[1])) / 2
     assert found == pytest.approx(np.array([[1, expected], [expected, 1]]))
     refused = "settings 'demo': embeddings of rendered cars by A and B: in the second embeddings .*; check these networks"
     with pytest.raises(InputError, match=refused):
-        compared_groupings._alignment(settings, {"A": list(a), "B": [np.zeros((30, 5)), b[1]]})
+        aligned({0: a[0], 1: a[1]}, {0: np.zeros((30, 5)), 1: b[1]})
     with pytest.raises(
         InputError, match="of at least 4 images, not 3; .* `images` of `properties`"
     ):
-        compared_groupings._alignment(settings, {"A": list(a[:, :3]), "B": list(b[:, :3])})
+        aligned({0: a[0, :3]}, {0: b[0, :3]})
+
+
+def test_models_are_compared_fold_by_fold():
+    """A network for all folds is compared with each; a fold that only one model has is an error."""
+    rng = np.random.default_rng(23)
+    a, b = rng.normal(size=(2, 2, 30, 5))
+    found = compared_groupings.alignment("demo", {"A": {0: a[0], 1: a[1]}, "B": {ALL_FOLDS: b[0]}})
+    assert found[0, 1] == pytest.approx((plain_cka(a[0], b[0]) + plain_cka(a[1], b[0])) / 2)
+    for folds in ({0: b[0]}, {0: b[0], 2: b[1]}):
+        with pytest.raises(InputError, match="by A and B: they are of folds 0, 1 and 0.*; run"):
+            compared_groupings.alignment("demo", {"A": {0: a[0], 1: a[1]}, "B": folds})
 
 
 # ---------------------------------------------------------------------------------------------------------------------
