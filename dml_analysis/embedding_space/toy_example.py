@@ -163,13 +163,18 @@ def others_of_class(
 # Training.
 # ---------------------------------------------------------------------------------------------------------------------
 class Batch(NamedTuple):
-    """A run's points and all their triplets, as indices into the flat matrix of distances."""
+    """Points of a batch and all their triplets, as indices into the batch."""
 
     points: Int[np.ndarray, " n"]  # indices of training points
-    positives: Int[np.ndarray, " t"]  # of the distances from anchors to positives
+    anchors: Int[np.ndarray, " t"]
+    positives: Int[np.ndarray, " t"]
     negatives: Int[np.ndarray, " t"]
-    others: Int[np.ndarray, " t"]  # to another point of the anchor's class, maybe the positive
+    others: Int[np.ndarray, " t"]  # another point of the anchor's class, maybe the positive
     uniform: Float[np.ndarray, " t"]  # in [0, 1): triplets with a number below p are switched
+
+    def switched(self, p: float) -> Int[np.ndarray, " t"]:
+        """Return the negatives, replaced by others of the anchor's class with probability p."""
+        return np.where(self.uniform < p, self.others, self.negatives)
 
 
 def generators(seed: int, number: int) -> dict[str, np.random.Generator]:
@@ -184,45 +189,25 @@ def generators(seed: int, number: int) -> dict[str, np.random.Generator]:
 def sample_batch(
     generators: dict[str, np.random.Generator], classes: Shaped[np.ndarray, " n"]
 ) -> Batch:
-    """Return the next batch of a run; classes: of all training points."""
+    """Return the next batch of a seed; classes: of all training points."""
     points = generators["batches"].choice(len(classes), BATCH, replace=False)
     anchors, positives, negatives = triplets(classes[points])
     others = others_of_class(anchors, classes[points], generators["switches"])
-    starts, uniform = anchors * BATCH, generators["switches"].random(len(anchors))
-    return Batch(points, starts + positives, starts + negatives, starts + others, uniform)
-
-
-def joined(batches: Sequence[Batch]) -> tuple[Batch, Float[np.ndarray, " t"]]:
-    """Return the batches of several runs as one, and the weights of its triplets.
-
-    The runs' flat matrices of distances are concatenated. A triplet's weight is 1 by the number of
-    triplets of its run.
-    """
-    counts = [len(batch.uniform) for batch in batches]
-    shifts = np.repeat(np.arange(len(batches)) * BATCH**2, counts)
-    batch = Batch(*map(np.concatenate, zip(*batches)))
-    shifted = {name: getattr(batch, name) + shifts for name in ("positives", "negatives", "others")}
-    return batch._replace(**shifted), 1 / np.repeat(counts, counts)
-
-
-def switched(batch: Batch, p: float) -> Int[np.ndarray, " t"]:
-    """Return the negatives, replaced by others of the anchor's class with probability p."""
-    return np.where(batch.uniform < p, batch.others, batch.negatives)
+    uniform = generators["switches"].random(len(anchors))
+    return Batch(points, anchors, positives, negatives, others, uniform)
 
 
 def total_loss(
-    distances: Float[torch.Tensor, "variants runs n n"],
-    variants: Sequence[Variant],
-    batch: Batch,
-    weights: Float[np.ndarray, " t"],
+    distances: Float[torch.Tensor, "variants n n"], variants: Sequence[Variant], batch: Batch
 ) -> torch.Tensor:
-    """Return the sum over variants and runs of the mean loss of triplets, as `joined` has them."""
-    total = torch.zeros((), dtype=distances.dtype)
-    for variant, flat in zip(variants, distances.flatten(1)):
-        indices = batch.positives, switched(batch, variant.p)
-        positive, negative = (flat.index_select(0, torch.from_numpy(each)) for each in indices)
-        total = total + LOSSES[variant.loss](positive, negative, MARGIN) @ torch.from_numpy(weights)
-    return total
+    """Return the sum over variants of the mean loss of a batch's triplets."""
+    losses = []
+    for variant, matrix in zip(variants, distances, strict=True):
+        negative = matrix[batch.anchors, batch.switched(variant.p)]
+        losses.append(
+            LOSSES[variant.loss](matrix[batch.anchors, batch.positives], negative, MARGIN).mean()
+        )
+    return torch.stack(losses).sum()
 
 
 def train(
@@ -232,45 +217,40 @@ def train(
     seed: int,
     iterations: int = ITERATIONS,
 ) -> Result:
-    """Train a network for every variant and seed, all at once and in float64.
+    """Train a network for every variant and seed, in float64.
 
     seeds: one number for each repetition. seed: the settings'. All variants of a seed begin alike
     and get the same batches. The triplets switched with a small p are also switched with a larger.
     """
-    runs = [generators(seed, number) for number in seeds]
-    layers = _stacked([initial_parameters(run["network"]) for run in runs], len(variants))
+    with threads.one():  # the matrices are too small for more
+        spaces = [_train(data, variants, generators(seed, n), iterations) for n in seeds]
+    train, test = (np.stack(embeddings, axis=1) for embeddings in zip(*spaces))
+    return Result(data, tuple(variants), tuple(seeds), train, test)
+
+
+def _train(
+    data: Data,
+    variants: Sequence[Variant],
+    generators: dict[str, np.random.Generator],
+    iterations: int,
+) -> list[Float[np.ndarray, "variants n 2"]]:
+    """Return the embeddings of training and of test points by a network for each variant."""
+    n = len(variants)
+    layers = [
+        [torch.from_numpy(array).repeat(n, 1, 1).requires_grad_() for array in layer]
+        for layer in initial_parameters(generators["network"])
+    ]
     parameters = [parameter for layer in layers for parameter in layer]
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
-    shape = len(variants), len(seeds)
-    with threads.one():  # the matrices are too small for more
-        for _ in range(iterations):
-            batch, weights = joined([sample_batch(run, data.train_classes) for run in runs])
-            points = torch.from_numpy(data.train[batch.points]).reshape(len(seeds), BATCH, 2)
-            matrices = distances(embed(layers, points.repeat(len(variants), 1, 1)))
-            optimizer.zero_grad()
-            total_loss(matrices.unflatten(0, shape), variants, batch, weights).backward()
-            optimizer.step()
-    spaces = [_embedded(layers, points, shape) for points in (data.train, data.test)]
-    return Result(data, tuple(variants), tuple(seeds), *spaces)
-
-
-def _stacked(networks: Sequence, times: int) -> list[list[torch.Tensor]]:
-    """Return the layers of all networks, stacked, and repeated `times` times."""
-    return [
-        [
-            torch.from_numpy(np.stack(arrays)).repeat(times, 1, 1).requires_grad_()
-            for arrays in zip(*layer)
-        ]
-        for layer in zip(*networks)
-    ]
-
-
-@torch.no_grad()
-def _embedded(
-    layers: list[list[torch.Tensor]], points: Float[np.ndarray, "n 2"], shape: tuple[int, int]
-) -> Float[np.ndarray, "variants seeds n 2"]:
-    runs = torch.from_numpy(points).expand(len(layers[0][0]), -1, -1)
-    return embed(layers, runs).unflatten(0, shape).numpy()
+    for _ in range(iterations):
+        batch = sample_batch(generators, data.train_classes)
+        points = torch.from_numpy(data.train[batch.points]).expand(n, -1, -1)
+        optimizer.zero_grad()
+        total_loss(distances(embed(layers, points)), variants, batch).backward()
+        optimizer.step()
+    with torch.no_grad():
+        lists = (torch.from_numpy(points).expand(n, -1, -1) for points in (data.train, data.test))
+        return [embed(layers, points).numpy() for points in lists]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
