@@ -4,7 +4,7 @@ Measures: retrieval (Recall@1, 2, 4, MAP@R, mAP, mAP@1000), clustering (NMI, F1)
 spectral decay (rho), on training and on test images.
 
 Reads: the networks' checkpoints, the images, and the embeddings that trainings have saved.
-Writes: results/<settings>/embedding_space/embedding_space.csv and, where networks were trained here,
+Writes: results/<settings>/embedding_space/embedding_space.csv and, if networks were trained here,
 looks_<dataset>.csv, the measures at the validation steps.
 Runtime: a forward pass of each image for each trunk.
 """

@@ -1,8 +1,9 @@
-"""Score how each network's embeddings cluster by every property of the rendered cars, and test for differences between groups.
+"""Score how embeddings cluster by every property of the rendered cars, and test between groups.
 
-Reads: the embeddings that 2_embed_cars.py has saved.
-Writes: results/<settings>/<protocol>/properties/nr_precision.csv (one row per model, fold and property) and mann_whitney.csv (each two
-groups of models). Networks without embeddings are left out and named, and the exit status is 3.
+Reads: the embeddings that 2_embed_cars.py has saved. Networks without embeddings are left out and
+named, and the exit status is 3.
+Writes: results/<settings>/<protocol>/properties/nr_precision.csv, a row per model, fold and
+property, and mann_whitney.csv, tests between each two groups of models.
 Runtime: a distance matrix of all images for each network.
 """
 

@@ -1,7 +1,8 @@
-"""Plot Figure 3, a t-SNE of embeddings coloured by three properties, and Figure 4, sample images of the rendered cars.
+"""Plot Figure 3, a t-SNE of embeddings coloured by three properties, and Figure 4, sample cars.
 
-Reads: the embeddings that 2_embed_cars.py has saved, of the network that `properties: tsne_model` names.
-Writes: results/<settings>/properties/tsne.csv, figures/<settings>/figure3 and figure4 as .png and .pdf.
+Reads: the embeddings that 2_embed_cars.py has saved, of the model `properties: tsne_model`.
+Writes: results/<settings>/properties/tsne.csv, figures/<settings>/figure3 and figure4 as .png and
+.pdf.
 Runtime: t-SNE of `properties: tsne_images` images.
 """
 

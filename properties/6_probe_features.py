@@ -1,7 +1,7 @@
-"""Probe the features that the untrained trunk gives: how well does a linear classifier read each property off them?
+"""Probe the untrained trunk's features: how well can a linear classifier read each property?
 
-What such a probe cannot read, no embedder trained on the frozen trunk can use; the demo's networks are such. Each image is judged by a
-classifier that has not seen it (cross-validation over images).
+An embedder trained on the frozen trunk, as in the demo, can use only what such a probe can read.
+Each image is judged by a classifier that has not seen it (cross-validation over images).
 
 Reads: the features that 2_embed_cars.py has saved with "None".
 Writes: results/<settings>/properties/linear_probe.csv, and prints it.

@@ -47,9 +47,9 @@ def draw(settings: "Settings") -> None:
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Map regions.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _draw_regions(settings: "Settings", protocol: Protocol) -> None:
     for dataset in [name for name in settings.datasets if map_regions.has_masks(settings, name)]:
         file = map_regions.csv_file(settings, protocol, dataset)
@@ -93,9 +93,9 @@ def regions_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
     return figure
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Embedding shifts and wrong neighbours.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _draw_shifts(settings: "Settings", protocol: Protocol) -> None:
     file = embedding_shifts.csv_file(settings, protocol)
     table = csv_files.table(file, embedding_shifts.COLUMNS, key=["loss", "fold", "property"])
@@ -202,9 +202,9 @@ def errors_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
     return figure
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Random weights.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _draw_random(settings: "Settings", protocol: Protocol) -> None:
     dataset, key = settings.shown_dataset, ["loss", "fold", "random_share"]
     file = weight_randomization.csv_file(settings, protocol, dataset)
@@ -228,9 +228,9 @@ def _draw_random(settings: "Settings", protocol: Protocol) -> None:
     figures.draw_by_protocol(settings, protocol, f"randomization_{dataset}", figure, caption)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Pairs.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _draw_pairs(settings: "Settings", protocol: Protocol) -> None:
     pairs = explained_pairs.chosen_pairs(settings)
     stores = explained_pairs.stores_of(settings, pairs)[protocol]

@@ -32,9 +32,9 @@ def draw(settings: "Settings") -> None:
     figures.draw_what_there_is(settings, makers, "controls/1_bound_maps.py to 5_vary_maps.py")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Bounds.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _draw_bounds(settings: "Settings", protocol: Protocol) -> None:
     for dataset in settings.datasets:
         file = noise_ceilings.csv_file(settings, protocol, dataset)
@@ -65,9 +65,9 @@ def bounds_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
     return figure
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Permutation nulls.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _draw_nulls(settings: "Settings", protocol: Protocol) -> None:
     files = (score_controls.file_of(settings, protocol, name) for name in ("nulls", "intervals"))
     nulls = csv_files.table(next(files), score_controls.NULLS)
@@ -119,9 +119,9 @@ def nulls_figure(settings: "Settings", nulls: pd.DataFrame, intervals: pd.DataFr
     return figure
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Trees.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _draw_trees(settings: "Settings", protocol: Protocol) -> None:
     file = compared_groupings.file_of(settings, protocol, "model_similarities")
     key = ["analysis", "loss_a", "loss_b"]
@@ -177,9 +177,9 @@ def _plot_tree(panel: "Axes", table: pd.DataFrame, colors: dict[str, str]) -> No
     panel.spines[["top", "left", "right"]].set_visible(False)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Ablations and sample sizes.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _draw_ablations(settings: "Settings", protocol: Protocol) -> None:
     dataset = settings.shown_dataset
     file = map_ablations.csv_file(settings, protocol, dataset)

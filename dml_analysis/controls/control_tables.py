@@ -104,7 +104,10 @@ def _known(settings: "Settings", protocol: Protocol, dataset: str, corrected: bo
 
 
 def _between(known: Known, a: Subject, b: Subject) -> Similarity | str | None:
-    """Return the mean similarity of two subjects; None if a pair is missing, a text if there is none."""
+    """Return the mean similarity of two subjects.
+
+    It is None if a pair is missing, and the text of the cell if there can be none.
+    """
     if a.kind and b.kind:
         two_random = known.get((TWO_RANDOM, frozenset([noise_ceilings.RANDOM])))
         return two_random if a.kind == b.kind == RANDOM else ""

@@ -1,4 +1,4 @@
-"""Tests between two groups of models, property by property, and which of the paper's claims hold."""
+"""Tests between two groups of models for every property, and which of the paper's claims hold."""
 
 from collections.abc import Sequence
 from itertools import combinations, product
@@ -38,9 +38,9 @@ HELD = {**CLAIMS, "unit": COLUMNS["unit"], "test": csv_files.one_of(TESTS), "cor
         "held": csv_files.one_of(["yes", "no", "not tested"])}  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Maths.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def mann_whitney_tests(
     a: Float[np.ndarray, " n_a"], b: Float[np.ndarray, " n_b"]
 ) -> dict[str, MannWhitney]:
@@ -171,9 +171,9 @@ def _held(is_difference: bool, p_value: float, agrees: bool, level: float) -> st
     return "yes" if (below and agrees if is_difference else not below) else "no"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # CSV files.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def published_scores() -> pd.DataFrame:
     """Return Table 6 as printed: loss, type, property and nr_precision, its mean over the folds.
 

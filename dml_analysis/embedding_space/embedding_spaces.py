@@ -38,7 +38,7 @@ ALL_ARRAYS = dict.fromkeys(SIZES, Array("i8")) | ARRAYS
 
 
 class Space(NamedTuple):
-    """The images of one part of a dataset, and the networks whose embeddings of them are measured."""
+    """The images of one part of a dataset, and the networks that are measured on them."""
 
     part: str
     samples: list[Item]
@@ -95,9 +95,9 @@ def _labels_of(samples: Sequence[Item]) -> str:
     return described([sample.label for sample in samples])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Networks.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def spaces_of(settings: "Settings", dataset: str) -> Iterator[Space]:
     """Yield the spaces of a dataset: of the test images, and of each fold's training images.
 
@@ -164,9 +164,9 @@ def space_views(settings: "Settings") -> list[View]:
     return [View(spaces_file(settings), SPACES, stores)]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Validation steps: the same networks in the course of their training.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def saves_steps(settings: "Settings") -> bool:
     """Return whether networks are trained here, and their steps' embeddings saved."""
     return settings.training is not None and settings.training.keep_embeddings

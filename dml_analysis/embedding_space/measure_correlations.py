@@ -57,9 +57,9 @@ def published() -> dict[str, dict[str, float]]:
     return {measure: dict(zip(rows.dataset, rows.pearson)) for measure, rows in by_measure}
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Points: tables with an index that begins with the method, and columns (measure, what it is of).
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _points(table: pd.DataFrame, index: Sequence[str]) -> pd.DataFrame:
     return table.pivot(index=list(index), columns="part", values=list(LABELS))
 
@@ -111,9 +111,9 @@ def of_steps(settings: "Settings", dataset: str) -> pd.DataFrame | None:
     return None if table.empty else _points(table, key)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Correlations.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def rows(points: pd.DataFrame, name: str, seed: int) -> Iterator[tuple]:
     """Yield rows of COLUMNS for points, which are of this name; seed: the settings'."""
     methods = points.index.get_level_values(0)
@@ -150,9 +150,9 @@ def read(settings: "Settings", dataset: str) -> pd.DataFrame:
     return csv_files.read(csv_file(settings, dataset), COLUMNS, key=KEY)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Printing.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def show(table: pd.DataFrame, dataset: str) -> None:
     """Print correlations of training images' measures, and of properties, with test Recall@1."""
     print(

@@ -33,11 +33,11 @@ CHANGES = {"factor": str, "value": str, "loss": str, "type": str, "n_seeds": int
            "change": float, "low": float, "high": float}  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Maths.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def differences(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are not the base's, with their differences from its row of the same seed.
+    """Return the rows other than the base's, with differences from its row of the same seed.
 
     table: of COLUMNS. The columns of MEASURES are added: recall_at_1 in per cent of the base's, the
     measures of the space as they are.
@@ -67,9 +67,9 @@ def changes(table: pd.DataFrame) -> Iterator[tuple]:
             yield (factor, value, ALL, ALL, *sizes, measure, *mean_interval(losses.mean()))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Files.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def networks_file(settings: "Settings") -> Path:
     """Return the path of factors.csv."""
     return settings.results / "factors.csv"
