@@ -78,20 +78,20 @@ def test_the_numbers_are_those_of_the_network(measured):
             assert float(row[name]) == pytest.approx(expected[name], rel=1e-5)
 
 
-def test_every_look_is_measured_by_what_it_has_kept(measured):
-    looks = rows_of(measured, "looks_Tiles")
+def test_every_validation_step_is_measured_by_its_saved_embeddings(measured):
+    steps = rows_of(measured, "looks_Tiles")
     log = fake_data.read_rows(
         measured.parent / "results/tiles/reality_check/training_log_Tiles.csv"
     )
-    assert len(looks) == 3 * len(log) and list(looks[0]) == list(embedding_spaces.STEPS)
+    assert len(steps) == 3 * len(log) and list(steps[0]) == list(embedding_spaces.STEPS)
     for store in embedding_spaces.step_stores(load_settings(measured), "Tiles"):
-        run, iteration, kept = store.subject
-        for place, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
+        run, iteration, saved = store.subject
+        for number, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
             expected = embedding_measures.measured(
-                kept.load(place)["embeddings"], np.array([item.label for item in items]), 0
+                saved.load(number)["embeddings"], np.array([item.label for item in items]), 0
             )
             wanted = {"loss": run.network.model.name, "iteration": str(iteration), "part": part}
-            (row,) = (row for row in looks if wanted.items() <= row.items())
+            (row,) = (row for row in steps if wanted.items() <= row.items())
             for name in ("map_at_r", "pi_inter", "rho_1"):
                 assert float(row[name]) == pytest.approx(expected[name], rel=1e-6)
 
@@ -145,11 +145,11 @@ def test_properties_stand_in_the_matrix(finished, run_inside):
         "bg_color_hue", "bg_color_sat", "bg_color_val", "camera_loc_z", "sun_elevation", "sun_rotation"}  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Sweeps.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
-    """All runs of it by one command each; a second one makes nothing anew; each run is the one that it would be alone."""
+    """One command each makes all its variants; again, it makes nothing; each is the same as alone."""
     sweep = {"seeds": [0, 1], "factors": {"batch": {"8": {}, "16": {"training": {"batch_size": 16}}},
                                           "rho": {"swap": {"training": {"rho": 0.5}}}}}  # fmt: skip
     models = ["Contrastive", "Triplet"]
