@@ -1,7 +1,5 @@
 """Tests between groups of models by hand, on made-up scores, and on the published Table 6."""
 
-from itertools import combinations
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +15,6 @@ from dml_analysis.controls.group_tests import (
     KEY,
     claims_held,
     holm,
-    mann_whitney_tests,
     published_claims,
     published_scores,
     rank_biserial,
@@ -32,52 +29,6 @@ from tests import fake_data
 
 GROUPS = "Ranking", "Classification"
 NAN = float("nan")
-
-
-# --------------------------------------------------------------------------------------------------
-# U and p.
-# --------------------------------------------------------------------------------------------------
-def enumerated(a, b):
-    """(U, p of "greater", p of "less") over all splits of the values, one by one."""
-    values, us = [*a, *b], []
-    for chosen in combinations(range(len(values)), len(a)):
-        rest = [values[i] for i in range(len(values)) if i not in chosen]
-        us.append(
-            sum((values[i] > other) + (values[i] == other) / 2 for i in chosen for other in rest)
-        )
-    us = np.array(us)  # the first split is the true one
-    return us[0], (us >= us[0]).mean(), (us <= us[0]).mean()
-
-
-@pytest.mark.parametrize(
-    "n_a, n_b, ties", [(4, 5, False), (4, 5, True), (1, 6, True), (6, 1, True), (1, 5, False)]
-)
-def test_all_sides_are_exact(n_a, n_b, ties):
-    rng = np.random.default_rng(1)
-    for _ in range(5):
-        values = rng.integers(0, 4, n_a + n_b) if ties else rng.normal(size=n_a + n_b)
-        a, b = values[:n_a], values[n_a:]
-        if ties:
-            b[0] = a[0]
-        u, greater, less = enumerated(a, b)
-        found = mann_whitney_tests(a, b)
-        assert list(found) == ["two-sided", "greater", "less"] and {
-            test.u for test in found.values()
-        } == {u}
-        assert found["greater"].p_value == pytest.approx(greater) and found[
-            "less"
-        ].p_value == pytest.approx(less)
-        assert found["two-sided"].p_value == pytest.approx(min(1, 2 * min(greater, less)))
-
-
-def test_p_is_uniform_where_groups_do_not_differ():
-    """U takes few values; a random point between P(U > u) and P(U >= u) is uniform, if both sides are exact."""
-    rng, points = np.random.default_rng(2), []
-    for _ in range(400):
-        found = mann_whitney_tests(rng.normal(size=6), rng.normal(size=4))
-        as_likely = found["greater"].p_value + found["less"].p_value - 1
-        points.append(found["greater"].p_value - rng.uniform() * as_likely)
-    assert scipy.stats.kstest(points, "uniform").pvalue > 0.05
 
 
 # --------------------------------------------------------------------------------------------------

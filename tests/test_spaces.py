@@ -1,16 +1,23 @@
 """Measuring, correlating and plotting embedding spaces, through the scripts."""
 
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dml_analysis.config import load_settings
+from dml_analysis import checkout
+from dml_analysis.config import Settings, load_settings
 from dml_analysis.embedding_space import embedding_spaces, measure_correlations, training_factors
+from dml_analysis.errors import InputError, Unmeasured
+from dml_analysis.files.array_files import Array
 from dml_analysis.metrics import embedding_measures
 from dml_analysis.networks import specifications
 from dml_analysis.networks.embedding import embedded
+from dml_analysis.scripts import Run
+from dml_analysis.store import ResultStore
+from dml_analysis.todo import todo
 from dml_analysis.training import training_runs
 from tests import fake_data
 from tests.test_training import SCRIPT, WHOLE, settings_for, tiles  # noqa: F401
@@ -130,6 +137,22 @@ def test_without_measures(tiles, tmp_path, fails):  # noqa: F811
     settings = settings_for(tiles, tmp_path)
     assert "run embedding_space/1_measure_spaces.py first" in fails(CORRELATE, settings)
     assert "run embedding_space/2_correlate_measures.py first" in fails(PLOT, settings)
+
+
+def test_a_failure_in_one_loop_does_not_stop_the_next(tmp_path, capsys):
+    settings = Settings(name="small", paths=checkout.PATHS | {"results": tmp_path})
+    options = Namespace(dry_run=False, no_wait=False, executor="local")
+    run = Run(settings, options, __file__, [])
+    first, second = (
+        ResultStore(tmp_path / name, {}, [["row"]], {"value": Array("f8")}) for name in ("a", "b")
+    )
+    for _, chunk in todo([("a", [first])], "first", run, last=False):
+        chunk.save(InputError("a: is zero; check it"))
+    with pytest.raises(Unmeasured, match="second: 1 could not be measured"):
+        for _, chunk in todo([("b", [second])], "second", run):
+            chunk.save({"value": [1.0]})
+    assert second.is_complete() and not first.is_complete()
+    assert "not measured: a: is zero; check it" in capsys.readouterr().err
 
 
 def test_properties_stand_in_the_matrix(finished, run_inside):

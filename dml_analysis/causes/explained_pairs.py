@@ -22,8 +22,6 @@ from dml_analysis.seeds import derived_seed, digest
 from dml_analysis.store import ResultStore
 
 if TYPE_CHECKING:
-    import torch
-
     from dml_analysis.config import SaliencySettings, Settings
     from dml_analysis.networks.loading import Ready
 
@@ -125,19 +123,7 @@ def pair_maps(
 
     ready: the loaded network. seed: the settings'. Raises InputError if they cannot be made.
     """
-    from dml_analysis.metrics.smoothgrad import saliency_map
-
-    gradients = _gradients(network, ready, pair, options, seed)
-    return [
-        np.stack([saliency_map(images, protocol.name) for images in gradients])
-        for protocol in protocols
-    ]
-
-
-def _gradients(
-    network: Network, ready: "Ready", pair: Pair, options: "SaliencySettings", seed: int
-) -> tuple[Float["torch.Tensor", "samples 3 h w"], ...]:
-    """Return the gradients at noisy copies of a pair's query, and at those of its neighbour."""
+    from dml_analysis.metrics.smoothgrad import saliency_map  # torch takes seconds to load
     from dml_analysis.networks.distances import distance_function
     from dml_analysis.networks.transforms import network_inputs
     from dml_analysis.saliency.pair_explanations import pair_gradients
@@ -147,9 +133,13 @@ def _gradients(
     query, neighbor = network_inputs(pair, ready.transform)
     name = network.model.distance
     try:
-        return pair_gradients(ready.module, query, neighbor, distance_function(name), options.noise_samples,
-                              options.noise_sigma, seeds, options.batch_size, normalises(name))  # fmt: skip
+        gradients = pair_gradients(ready.module, query, neighbor, distance_function(name), options.noise_samples,
+                                   options.noise_sigma, seeds, options.batch_size, normalises(name))  # fmt: skip
     except ValueError as error:
         raise InputError(
             f"{network.name}: {pair.query.path}: {error}; check the network's weights"
         ) from None
+    return [
+        np.stack([saliency_map(images, protocol.name) for images in gradients])
+        for protocol in protocols
+    ]

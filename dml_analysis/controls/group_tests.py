@@ -1,6 +1,6 @@
 """Tests between two groups of models for every property, and which of the paper's claims hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from dml_analysis.files import csv_files
-from dml_analysis.metrics.significance import ONE_SIDED, MannWhitney, mann_whitney
+from dml_analysis.metrics.significance import ONE_SIDED, mann_whitney
 from dml_analysis.paper import Protocol
 from dml_analysis.properties.property_scores import COLUMNS as SCORES
 from dml_analysis.properties.property_scores import KEY as SCORES_KEY
@@ -41,16 +41,6 @@ HELD = {**CLAIMS, "unit": COLUMNS["unit"], "test": csv_files.one_of(TESTS), "cor
 # --------------------------------------------------------------------------------------------------
 # Maths.
 # --------------------------------------------------------------------------------------------------
-def mann_whitney_tests(
-    a: Float[np.ndarray, " n_a"], b: Float[np.ndarray, " n_b"]
-) -> dict[str, MannWhitney]:
-    """Return alternative -> test of two samples, for each of ALTERNATIVES.
-
-    "greater": values of a tend to be larger. Raises ValueError on an empty sample or NaN.
-    """
-    return {alternative: mann_whitney(a, b, alternative) for alternative in ALTERNATIVES}
-
-
 def holm(p_values: Sequence[float] | Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Return p-values adjusted by Holm's step-down procedure (Scand. J. of Statistics 6, 1979).
 
@@ -111,12 +101,14 @@ def rows_of(table: pd.DataFrame, group_a: str, group_b: str) -> pd.DataFrame:
     return tests[list(COLUMNS)]
 
 
-def _tests(a: pd.Series, b: pd.Series) -> list[tuple[str, float, float, float]]:
-    """Return (alternative, u, p_value, rank_biserial) of all tests; NaN if a sample is empty."""
-    if not len(a) or not len(b):
-        return [(alternative, np.nan, np.nan, np.nan) for alternative in ALTERNATIVES]
-    tests = mann_whitney_tests(a, b)
-    return [(name, *test, rank_biserial(test.u, len(a), len(b))) for name, test in tests.items()]
+def _tests(a: pd.Series, b: pd.Series) -> Iterator[tuple[str, float, float, float]]:
+    """Yield (alternative, u, p_value, rank_biserial) of all tests; NaN if a sample is empty."""
+    for alternative in ALTERNATIVES:
+        if not len(a) or not len(b):
+            yield alternative, np.nan, np.nan, np.nan
+            continue
+        test = mann_whitney(a, b, alternative)
+        yield alternative, *test, rank_biserial(test.u, len(a), len(b))
 
 
 def claims_held(rows: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
