@@ -1,16 +1,76 @@
-"""What does a change of one property do? How far embeddings move when it changes and nothing else, and what maps say of it.
+"""Measure embedding shifts: how far embeddings move if one property of a car changes.
 
-Needs scenes: data/2_render_cars.py --counterfactuals (data/README.md).
+Reads: the counterfactual sets (data/2_render_cars.py --counterfactuals, see data/README.md), the
+networks' checkpoints, and the scores of properties/3_score_properties.py.
+Writes: results/<settings>/<protocol>/causes/movements.csv, a row per network and property, also
+with the share of the maps on changed pixels; and movement_ranks.csv, correlations of shifts with
+NR-Precisions.
+Runtime: a forward pass of each image for each trunk, and the maps of `causes: mapped_scenes` images
+for each network.
 """
 
-from dml_analysis.causes import embedding_shifts
-from dml_analysis.scripts import stage_script
+from dml_analysis.causes import embedding_shifts as shifts
+from dml_analysis.datasets import counterfactuals
+from dml_analysis.errors import run_script
+from dml_analysis.networks.specifications import by_trunk, device_of, prepare
+from dml_analysis.properties import car_embeddings
+from dml_analysis.saliency import saliency_maps
+from dml_analysis.scripts import start
+from dml_analysis.todo import todo
+
+
+def main():
+    run = start(__doc__, __file__)
+    embeddings, maps, files = [], [], []
+    for settings in run.variants:
+        sets = shifts.sets_of(settings)
+        samples, batch_size = counterfactuals.items_of(sets), settings.properties.batch_size
+        for group in by_trunk(shifts.networks_of_sets(settings)):
+            stores = [car_embeddings.store_of(each, samples, shifts.EMBEDDINGS) for each in group]
+            embeddings.append(((samples, batch_size), stores))
+        bases = shifts.bases_of(sets[: settings.causes.mapped_scenes])
+        networks = shifts.mapped_networks(settings)
+        make = saliency_maps.maker(settings, {counterfactuals.COUNTERFACTUALS: bases}, 1, networks)
+        maps += [((bases, make), shifts.map_stores(network, bases)) for network in networks]
+        files += shifts.views(settings)
+    for view in files:
+        view.check()  # before the long work
+
+    def check_embeddings(missing):
+        prepare((store.subject, each.subject[0]) for each in missing for store in each.in_stores())
+
+    def check_maps(missing):
+        prepare((each.stores[0].subject.network, each.subject[0]) for each in missing)
+
+    def device():
+        return device_of(run.settings)
+
+    for (samples, batch_size), chunk in todo(
+        embeddings,
+        "embeddings of counterfactual sets",
+        run,
+        prepare=check_embeddings,
+        device=device,
+        last=False,
+    ):
+        images = samples[chunk.rows]
+        chunk.save(*car_embeddings.arrays_of(chunk.stores, images, batch_size, chunk.advance))
+
+    for (_, make), chunk in todo(
+        maps,
+        "maps of counterfactual sets",
+        run,
+        files,
+        unit="map",
+        prepare=check_maps,
+        device=device,
+        optional=True,
+    ):
+        chunk.save(*make(chunk.stores, chunk.number, chunk.advance))
+
+    for settings in run.variants:
+        shifts.write_ranks(settings)
+
 
 if __name__ == "__main__":
-    stage_script(
-        __doc__,
-        __file__,
-        embedding_shifts.embeddings_stage,
-        embedding_shifts.maps_stage,
-        then=embedding_shifts.write_ranks,
-    )
+    run_script(main)

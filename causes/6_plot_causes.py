@@ -1,4 +1,8 @@
-"""Draw what the other scripts of this folder have found: one figure for each question and protocol."""
+"""Plot what the other scripts of this folder have written: a figure for each question and protocol.
+
+Writes: figures/<settings>/<protocol>/*.png, .pdf and .txt. Figures without results are left out.
+Runtime: seconds.
+"""
 
 from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
@@ -6,7 +10,7 @@ from dml_analysis.errors import run_script
 
 def main():
     settings = settings_from(options_parser(__doc__).parse_args())
-    from dml_analysis.causes import cause_figures
+    from dml_analysis.causes import cause_figures  # matplotlib takes a second to load
 
     cause_figures.draw(settings)
 

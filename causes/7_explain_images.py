@@ -1,7 +1,10 @@
-"""What makes these two images alike? The pixels of both that move the distance between their embeddings, under some models.
+"""Explain any two images: the pixels of both that move the distance between their embeddings.
 
-Of any two images, given by their files, under the models of the settings or those that --models names. Writes
-figures/<settings>/<protocol>/pair_<query>-<neighbour>.png, .pdf and .txt.
+The models are those of the settings, or those that --models names.
+
+Reads: both image files, the networks' checkpoints.
+Writes: figures/<settings>/<protocol>/pair_<query>-<neighbour>.png, .pdf and .txt.
+Runtime: two saliency maps for each network.
 """
 
 from pathlib import Path
@@ -23,22 +26,25 @@ def main():
     from dml_analysis.causes import cause_figures, explained_pairs
     from dml_analysis.networks.specifications import loader
 
-    pair, networks = (
-        explained_pairs.pair_of_files(options.query, options.neighbor),
-        explained_pairs.networks_asked(settings),
-    )
+    pair = explained_pairs.pair_of_files(options.query, options.neighbor)
+    networks = explained_pairs.explaining_networks(settings)
     if not networks:
         raise InputError(
             f"settings {settings.name!r}: no trained model that has maps; see --models"
         )
-    good = set()
+    checked_trunks = set()
     for network in networks:
-        network.check(good)
-    load = loader(networks)
-    found = [explained_pairs.maps_of_pair(each, load(each.path), pair, settings.protocols)
-             for each in tqdm(networks, unit="network")]  # fmt: skip
-    for protocol, maps in zip(settings.protocols, zip(*found)):
-        cause_figures.draw_pair(settings, protocol, pair, networks, maps)
+        network.check(checked_trunks)
+    load, protocols, maps = loader(networks), settings.protocols, []
+    for network in tqdm(networks, unit="network"):
+        ready = load(network.path)
+        maps.append(
+            explained_pairs.pair_maps(
+                network, ready, pair, protocols, settings.saliency, settings.seed
+            )
+        )
+    for protocol, protocol_maps in zip(protocols, zip(*maps)):
+        cause_figures.draw_pair(settings, protocol, pair, networks, protocol_maps)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,12 @@
-"""Do ranking and classification losses differ? Tests of every property on loss means and on all folds, and the paper's claims.
+"""Test every property for differences between groups of models, and the paper's claims about them.
 
-Of the run's own scores, and of the published Table 6.
+Tests are on losses' means and on all folds, of the settings' own scores and of the published
+Table 6.
+
+Reads: the scores of properties/3_score_properties.py.
+Writes: results/<settings>/<protocol>/controls/group_tests.csv and claims.csv, and the same in
+results/<settings>/published/.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from

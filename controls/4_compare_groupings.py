@@ -1,4 +1,12 @@
-"""Do maps, embeddings and properties group the losses alike? Tests within and between groups, and Mantel tests."""
+"""Compare how maps, embeddings and properties group the models.
+
+There are tests of similarity within and between groups, and Mantel tests between the three.
+
+Reads: what saliency/2_compare_maps.py, properties/2_embed_cars.py and 3_score_properties.py have
+written.
+Writes: results/<settings>/<protocol>/controls/model_similarities.csv, groupings.csv and mantel.csv.
+Runtime: a CKA of every two networks of a fold.
+"""
 
 from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script

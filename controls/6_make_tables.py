@@ -1,7 +1,12 @@
-"""Tables 2 to 4 with rows and columns of floor and ceiling, and corrected for attenuation, from bounds_<dataset>.csv.
+"""Make Tables 2 to 4 with noise ceilings and random-weights baselines, and noise-corrected.
 
-Writes results/<settings>/<protocol>/tables/table<N>_bounds.csv, .md and .tex, and table<N>_corrected.... Cells whose inputs do not
-exist are shown as missing, and counted.
+Cells whose inputs do not exist are shown as missing, and counted.
+
+Reads: results/<settings>/<protocol>/controls/bounds_<dataset>.csv, which 1_bound_maps.py has
+written.
+Writes: results/<settings>/<protocol>/tables/table<N>_bounds.csv, .md and .tex, and
+table<N>_corrected.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,12 @@ from PIL import Image
 
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import atomic_files
-from dml_analysis.paper import Protocol
+from dml_analysis.methods import groups
+from dml_analysis.paper import PROPERTIES, Model, Protocol
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dml_analysis.config import Settings
 
 NOTE_WIDTH = 18  # characters per inch
@@ -31,6 +34,8 @@ COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
 # the markers differ.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = "os^DvPX<"
+PROPERTY_LABELS = {prop.name: prop.label for prop in PROPERTIES}
+GRID: Any = {"color": "0.9", "lw": 0.5}
 matplotlib.rcParams.update(
     {
         "font.size": 8,
@@ -51,6 +56,58 @@ def new_figure(*args: Any, **kwargs: Any) -> tuple[Figure, Shaped[np.ndarray, "r
 def look(number: int) -> tuple[str, str]:
     """Return the color and the marker of the group of models with this number."""
     return COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+
+
+def group_looks(models: Iterable[Model]) -> list[tuple[str, str, str]]:
+    """Return (group, color, marker) of each group of the models, in their order."""
+    return [(group, *look(number)) for number, group in enumerate(groups(models))]
+
+
+def rows_figure(
+    labels: Sequence[str], row_height: float = 0.32, margin: float = 0.9
+) -> tuple[Figure, Axes]:
+    """Return a new figure as wide as a page, and its axes with a labelled row for each label.
+
+    Row 0 is at the top. row_height, margin: in inches.
+    """
+    figure, ((axes,),) = new_figure(figsize=(PAGE, row_height * len(labels) + margin))
+    label_rows(axes, labels)
+    return figure, axes
+
+
+def label_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Label rows 0, 1, ... of axes, from the top down."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+
+
+def legend_above(figure: Figure, axes: Axes, **kwargs: Any) -> None:
+    """Put the legend of these axes above the figure; kwargs as Figure.legend."""
+    options: dict[str, Any] = {"loc": "outside upper center", "ncols": 4, "frameon": False}
+    figure.legend(*axes.get_legend_handles_labels(), **options | kwargs)
+
+
+def plot_model_lines(
+    axes: Axes, table: "pd.DataFrame", models: Iterable[Model], x: str, y: str
+) -> None:
+    """Plot column y of a table over column x: a line for each model, which is a mean over folds.
+
+    The table has columns loss and type; lines of a group share their look and a label.
+    """
+    for group, color, marker in group_looks(models):
+        label: str | None = group
+        for _, rows in table[table.type == group].groupby("loss", sort=False):
+            means = rows.groupby(x)[y].mean()
+            axes.plot(means.index, means, marker + "-", color=color, ms=3, lw=0.9, label=label)
+            label = None
+
+
+def log_ticks(axes: Axes, numbers: Iterable[int]) -> None:
+    """Make the x axis logarithmic, with ticks at these numbers."""
+    ticks = sorted(set(numbers))
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()
 
 
 def draw(

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from dml_analysis import cluster, provenance
@@ -17,6 +18,7 @@ class Run(NamedTuple):
     settings: Settings
     options: Namespace
     script: str  # its file
+    failed: dict[Path, str]  # the folder of a store -> why it cannot be made, of all loops so far
 
     @property
     def variants(self) -> list[Settings]:
@@ -33,7 +35,7 @@ def start(description: str, script: str) -> Run:
     options = options_parser(description, long=True).parse_args()
     if options.executor == "slurm" and not options.dry_run:
         cluster.check()  # before inputs are looked at, which may take minutes
-    return Run(settings_from(options), options, script)
+    return Run(settings_from(options), options, script, {})
 
 
 def stage_script(description, script, *stages_of, then=None):
@@ -43,7 +45,7 @@ def stage_script(description, script, *stages_of, then=None):
     """
 
     def main():
-        settings, options, _ = start(description, script)
+        settings, options, *_ = start(description, script)
         whole = _run_all(stages_of, settings, options, script)
         for variant in settings.variants if then and whole else ():
             then(variant)

@@ -81,6 +81,7 @@ def todo(
     last: bool = True,
     extra_bytes: int = 0,
     hint: str = "",
+    optional: bool = False,
 ) -> Iterator[tuple[Subject, Chunk]]:
     """Yield each missing chunk with its subject, until all stores are complete; then write views.
 
@@ -88,14 +89,16 @@ def todo(
     unit, units: of the progress bar. prepare: is called with all that is missing before the first
     chunk is made, to check inputs and record their digests. device: returns the name of the device
     that works, for run.json. last: whether no other loop follows in the script. extra_bytes: disk
-    space that the work takes in addition to the stores. hint: how to need less of it.
+    space that the work takes in addition to the stores. hint: how to need less of it. optional:
+    whether there may be no work at all.
 
     Raises InputError if a store was made with something else, or the disk is too small; Finished
     after a dry run; Unfinished if the work was given to a cluster, or if other processes make the
-    rest and --no-wait was given; Unmeasured, after everything else is done, if stores failed.
+    rest and --no-wait was given; Unmeasured, at the end of the script's last loop, if stores failed
+    in any of them.
     """
     work = list(work)
-    if not work:
+    if not work and not optional:
         raise InputError(
             f"{what}: no model of the settings can give any; "
             "see `network` and `embeddings` of the settings' models"
@@ -107,12 +110,12 @@ def todo(
     ]
     results = run.settings.results
     size = _size(missing) + extra_bytes * bool(missing)
-    _announce(missing, what, unit, units, size, results)
+    if work:
+        _announce(missing, what, unit, units, size, results)
     if run.options.dry_run:
         if last:
             raise Finished
         return
-    failed: dict[Path, str] = {}
     if missing:
         if size > (free := atomic_files.free_space(results)):
             raise InputError(
@@ -130,15 +133,17 @@ def todo(
             provenance.record(settings, run.script, device())
         with tqdm(total=sum(map(units, missing)), desc=what, unit=unit, smoothing=0.05) as bar:
             wait = not (run.options.no_wait and last)
-            yield from _chunks(missing, what, units, bar, wait, failed)
+            yield from _chunks(missing, what, units, bar, wait, run.failed)
         for folder in {store.folder for each in missing for store in each.stores}:
             leases.tidy(folder)
     for view in views:
         view.write()
-    for problem in failed.values():
-        print(f"not measured: {printable(problem)}", file=sys.stderr)
-    if failed:
-        raise Unmeasured(f"{what}: {len(failed)} could not be measured, see above; the others are")
+    if last and run.failed:
+        for problem in run.failed.values():
+            print(f"not measured: {printable(problem)}", file=sys.stderr)
+        raise Unmeasured(
+            f"{what}: {len(run.failed)} could not be measured, see above; the others are"
+        )
 
 
 def _size(missing: list[Missing]) -> int:

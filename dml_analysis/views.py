@@ -46,6 +46,14 @@ class View(NamedTuple):
         print(f"wrote {self.file}")
 
 
+def write_all(views: Sequence[View], dry_run: bool = False) -> None:
+    """Check all views, then write them unless `dry_run`. Raises InputError as View.check does."""
+    for view in views:
+        view.check()
+    for view in () if dry_run else views:
+        view.write()
+
+
 def refresh(views_of: Callable[[Any], Sequence[View]], settings: Any) -> None:
     """Write CSV files again from the stores, before something else is made of them.
 

@@ -1,8 +1,11 @@
-"""Correlate what 1_measure_spaces.py and properties/3_score_properties.py have measured with performance on test images.
+"""Correlate measures of embedding spaces with performance on test images.
 
-Writes results/<settings>/embedding_space/correlations_<dataset>.csv: Pearson and Spearman, over methods, networks and looks,
-each with a 95% interval by the bootstrap over methods; prints those that Roth et al. show, beside theirs,
-and how spaces change in the course of the trainings.
+Prints the correlations that Roth et al. show, alongside theirs, and how spaces change in training.
+
+Reads: what 1_measure_spaces.py and properties/3_score_properties.py have written.
+Writes: results/<settings>/embedding_space/correlations_<dataset>.csv: Pearson and Spearman, over
+methods, networks and validation steps, each with a 95% interval by the bootstrap over methods.
+Runtime: the bootstrap.
 """
 
 from dml_analysis.config import options_parser, settings_from

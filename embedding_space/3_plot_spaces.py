@@ -1,6 +1,8 @@
-"""Plot what 2_correlate_measures.py has found: the matrix of correlations, and the spaces of the methods beside Roth et al.
+"""Plot the matrix of correlations, and the methods' embedding spaces alongside Roth et al.
 
-Writes figures/<settings>/correlations_<dataset> and spaces_<dataset> as .png and .pdf.
+Reads: what 1_measure_spaces.py and 2_correlate_measures.py have written.
+Writes: figures/<settings>/correlations_<dataset> and spaces_<dataset> as .png and .pdf.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from
@@ -9,9 +11,7 @@ from dml_analysis.errors import run_script
 
 def main():
     settings = settings_from(options_parser(__doc__, narrowing=["datasets"]).parse_args())
-    from dml_analysis.embedding_space import (
-        embedding_space_figures,
-    )  # matplotlib takes a second to load
+    from dml_analysis.embedding_space import embedding_space_figures  # matplotlib takes a second
 
     embedding_space_figures.draw(settings)
 

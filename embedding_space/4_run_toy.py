@@ -1,7 +1,11 @@
-"""Run the toy example of Roth et al.: points on segments, a small network, rho-regularisation and what its effect comes from.
+"""Run the toy example of Roth et al., to find what the effect of rho-regularisation comes from.
 
-Writes results/<settings>/embedding_space/toy.csv, a row per variant and seed, and figures/<settings>/toy, and prints the second
-singular value of every variant. It needs no images and no networks.
+It embeds points on segments by a small network, and needs no images and no networks. Prints the
+second singular value of every variant.
+
+Writes: results/<settings>/embedding_space/toy.csv, a row per variant and seed, and
+figures/<settings>/toy.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from
@@ -11,12 +15,12 @@ from dml_analysis.errors import InputError, run_script
 def main():
     parser = options_parser(__doc__)
     parser.add_argument(
-        "--seeds", type=int, default=20, metavar="N", help="how many seeds (default: 20)"
+        "--seeds", type=int, default=20, metavar="N", help="number of seeds (default: 20)"
     )
     options = parser.parse_args()
     settings = settings_from(options)
     if not 1 <= options.seeds <= 1000:
-        raise InputError(f"--seeds is {options.seeds}, but must be from 1 to 1000")
+        raise InputError(f"--seeds is {options.seeds}; give a number from 1 to 1000")
     from dml_analysis import provenance
     from dml_analysis.embedding_space import embedding_spaces, toy_example, toy_figure
     from dml_analysis.files import csv_files
@@ -33,7 +37,7 @@ def main():
     for name, mean, low, high in toy_example.summary(rows):
         print(f"{name:28}{mean:6.2f}   {low:.2f} to {high:.2f}")
     print(f"wrote {file}")
-    toy_figure.figure(settings.figures / "toy", result)
+    toy_figure.draw(settings.figures / "toy", result)
 
 
 if __name__ == "__main__":

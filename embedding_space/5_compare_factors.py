@@ -1,7 +1,10 @@
-"""Compare the trainings of a sweep: what each value of a factor changes, beside the base's with the same seed.
+"""Compare the trainings of a sweep: what each value of a factor changes, with the same seed.
 
-Reads what reality_check/2_train_models.py and 1_measure_spaces.py have made of settings with a `sweep`. Writes
-results/<settings>/factors.csv, a row per network, factor_changes.csv, with intervals over seeds, and figures/<settings>/factors.
+Reads: what reality_check/2_train_models.py and 1_measure_spaces.py have written for settings with a
+`sweep`.
+Writes: results/<settings>/factors.csv, a row per network, factor_changes.csv, with intervals over
+seeds, and figures/<settings>/factors.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from
@@ -13,12 +16,11 @@ def main():
     from dml_analysis import provenance
     from dml_analysis.embedding_space import embedding_space_figures, training_factors
 
-    table = training_factors.write(settings)
+    changes = training_factors.write(settings)
     provenance.record(settings, __file__)
-    training_factors.show(settings, table)
-    print(
-        f"wrote {training_factors.runs_of_sweep(settings)} and {training_factors.changes_file(settings)}"
-    )
+    training_factors.show(changes)
+    files = training_factors.networks_file(settings), training_factors.changes_file(settings)
+    print("wrote {} and {}".format(*files))
     embedding_space_figures.draw_factors(settings)
 
 

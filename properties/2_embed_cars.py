@@ -1,8 +1,8 @@
-"""Embed the rendered cars with every network that was trained on the settings' `properties: networks` dataset.
+"""Embed the rendered cars with every network trained on the dataset `properties: networks`.
 
 Reads: the networks' checkpoints, the rendered cars.
-Writes: results/<settings>/properties/embeddings/<dataset>/fold<k>/<model>, not normalised, and properties/features, what the untrained
-trunk of "None" gives.
+Writes: results/<settings>/properties/embeddings/<dataset>/fold<k>/<model>, not normalised, and
+properties/features, of the untrained trunk of "None".
 Runtime: a forward pass of each image for each trunk; networks that share a trunk share its pass.
 """
 

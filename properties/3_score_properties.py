@@ -1,8 +1,9 @@
-"""Score how each network's embeddings cluster by every property of the rendered cars, and test for differences between groups.
+"""Score how embeddings cluster by every property of the rendered cars, and test between groups.
 
-Reads: the embeddings that 2_embed_cars.py has saved.
-Writes: results/<settings>/<protocol>/properties/nr_precision.csv (one row per model, fold and property) and mann_whitney.csv (each two
-groups of models). Networks without embeddings are left out and named, and the exit status is 3.
+Reads: the embeddings that 2_embed_cars.py has saved. Networks without embeddings are left out and
+named, and the exit status is 3.
+Writes: results/<settings>/<protocol>/properties/nr_precision.csv, a row per model, fold and
+property, and mann_whitney.csv, tests between each two groups of models.
 Runtime: a distance matrix of all images for each network.
 """
 
@@ -15,11 +16,11 @@ from dml_analysis.todo import todo
 
 def main():
     run = start(__doc__, __file__)
-    work, without = [], []
+    work, problems = [], []
     for settings in run.variants:
         cars, codes = cars_of(settings)
-        stores, problem = car_embeddings.whole_stores(settings, cars)
-        without += [problem] * bool(problem)
+        stores, problem = car_embeddings.complete_stores(settings, cars)
+        problems += [problem] * bool(problem)
         work += [
             ((embedded, codes), [store_of(embedded.subject, protocol, embedded, codes)])
             for embedded in stores
@@ -42,8 +43,8 @@ def main():
         precision = score(car_embeddings.read(embedded), codes, store.subject, device())
         chunk.save({"n_images": [len(codes)] * codes.shape[1], **precision._asdict()})
 
-    if without:
-        raise Unfinished("; ".join(without))
+    if problems:
+        raise Unfinished("; ".join(problems))
 
 
 if __name__ == "__main__":

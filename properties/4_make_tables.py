@@ -1,7 +1,10 @@
-"""Make Table 1, the models; Table 5, the properties; and Table 6, the NR-Precisions, from nr_precision.csv.
+"""Make Table 1, the models; Table 5, the properties; and Table 6, the NR-Precisions.
 
-Writes results/<settings>/<protocol>/tables/table<N>.csv, .md and .tex. Cells whose inputs do not exist are shown as
-missing, and counted.
+Cells whose inputs do not exist are shown as missing, and counted.
+
+Reads: what 3_score_properties.py has written.
+Writes: results/<settings>/<protocol>/tables/table<N>.csv, .md and .tex.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from

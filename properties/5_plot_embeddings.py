@@ -1,7 +1,8 @@
-"""Plot Figure 3, a t-SNE of embeddings coloured by three properties, and Figure 4, sample images of the rendered cars.
+"""Plot Figure 3, a t-SNE of embeddings coloured by three properties, and Figure 4, sample cars.
 
-Reads: the embeddings that 2_embed_cars.py has saved, of the network that `properties: tsne_model` names.
-Writes: results/<settings>/properties/tsne.csv, figures/<settings>/figure3 and figure4 as .png and .pdf.
+Reads: the embeddings that 2_embed_cars.py has saved, of the model `properties: tsne_model`.
+Writes: results/<settings>/properties/tsne.csv, figures/<settings>/figure3 and figure4 as .png and
+.pdf.
 Runtime: t-SNE of `properties: tsne_images` images.
 """
 
@@ -21,11 +22,11 @@ def main():
         store = tsne.store_of(settings)
         work.append(((settings, tsne.embeddings_shown(settings, store)), [store]))
 
-    for (_, embedded), chunk in todo(work, "t-SNE coordinates", run):
+    for (settings, embedded), chunk in todo(work, "t-SNE coordinates", run):
         (store,) = chunk.stores
         rows = {image_id: row for row, image_id in enumerate(embedded.rows)}
         embeddings = car_embeddings.read(embedded)[[rows[image_id] for image_id in store.rows]]
-        x, y = tsne.tsne(store.subject, embeddings).T
+        x, y = tsne.tsne(store.subject, embeddings, settings.seed).T
         chunk.save({"x": x, "y": y})
 
     for (settings, _), (store,) in work:

@@ -1,13 +1,14 @@
-"""Probe the features that the untrained trunk gives: how well does a linear classifier read each property off them?
+"""Probe the untrained trunk's features: how well can a linear classifier read each property?
 
-What such a probe cannot read, no embedder trained on the frozen trunk can use; the demo's networks are such. Each image is judged by a
-classifier that has not seen it (cross-validation over images).
+An embedder trained on the frozen trunk, as in the demo, can use only what such a probe can read.
+Each image is judged by a classifier that has not seen it (cross-validation over images).
 
 Reads: the features that 2_embed_cars.py has saved with "None".
 Writes: results/<settings>/properties/linear_probe.csv, and prints it.
 Runtime: a ridge regression for each property.
 """
 
+from dml_analysis.datasets.readers import CARS
 from dml_analysis.errors import InputError, run_script
 from dml_analysis.properties import car_embeddings, linear_probe
 from dml_analysis.properties.property_scores import cars_of
@@ -31,7 +32,8 @@ def main():
         )
 
     for (settings, features, codes), chunk in todo(work, "probes", run, unit="probe"):
-        chunk.save(linear_probe.probe(settings, car_embeddings.read(features), codes, chunk.number))
+        arrays = car_embeddings.read(features), codes
+        chunk.save(linear_probe.probe(*arrays, chunk.number, settings.seed, settings.paths[CARS]))
 
     for (settings, _, _), (store,) in work:
         View(linear_probe.csv_file(settings), linear_probe.COLUMNS, [store]).write()

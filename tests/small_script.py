@@ -57,7 +57,7 @@ def compute(
     """Run the loop; begin(chunk) is called before each chunk is made."""
     work = [("powers", [store_of(settings, power) for power in exponents])]
     files = views(settings) if files is None else files
-    run = Run(settings, options, __file__)
+    run = Run(settings, options, __file__, {})
     for _, chunk in todo(work, "powers", run, files, unit="number"):
         begin(chunk)
         chunk.save(*(make(store, chunk.number) for store in chunk.stores))

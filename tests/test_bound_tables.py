@@ -87,7 +87,9 @@ def test_full_table(settings):
     ]
     assert [list(each) for each in zip(*found)] == found  # symmetric
     assert table.row_groups == ["Ranking", "Ranking", "Classification", *["Bounds"] * 3]
-    assert "12 images; mean over fold 0, 1" in table.caption and "(the ceiling)" in table.caption
+    assert (
+        "12 images; mean over fold 0, 1" in table.caption and "(the noise ceiling)" in table.caption
+    )
     assert len(table.records) == 36 and table.records["mean"][5] == pytest.approx(0.1)
     assert "| Bounds | Other noise | 90±10 |" in markdown(table, table.caption)
 
@@ -117,7 +119,7 @@ def test_corrected_table(settings):
         "Same loss, other fold",
     ]  # the ceilings' own is 1, and random weights have none
     assert found[0] == ["", "60", "100", "75"]  # (30 + 90) / 2, (110 + 90) / 2
-    assert "divided by the root of both networks' ceilings" in table.caption
+    assert "divided by the root of both networks' noise ceilings" in table.caption
 
 
 def test_one_fold_has_no_other_one(settings):

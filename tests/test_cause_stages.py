@@ -234,7 +234,7 @@ def test_differences_shrink_with_queries(studied):
     assert float(rows[0]["least"]) == pytest.approx(float(rows[1]["least"]) * np.sqrt(1.2))
 
 
-def test_variations(studied):
+def test_ablations(studied):
     rows = rows_of(studied, "controls/variations_SyntheticCars")
     found = [
         (row["variation"], row["sigma"], row["samples"], row["base"], row["attribution"])
@@ -256,11 +256,11 @@ def test_variations(studied):
 
 def test_figures_have_captions(studied):
     folder = studied.parent / "figures/tiny/paper"
-    drawn = {path.stem for path in folder.glob("*.png")}
-    assert drawn >= {"regions_SyntheticCars", "movements", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
+    names = {path.stem for path in folder.glob("*.png")}
+    assert names >= {"regions_SyntheticCars", "movements", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
                      "bounds_SyntheticCars", "nulls", "trees", "variations_SyntheticCars", "needed_SyntheticCars",
                      "orders"}  # fmt: skip
-    for name in drawn:
+    for name in names:
         assert (folder / f"{name}.txt").read_text().strip() and (folder / f"{name}.pdf").is_file()
 
 
@@ -289,7 +289,7 @@ def test_figures_have_captions(studied):
         ),
     ],
 )
-def test_what_is_lacking_is_named(studied, tmp_path, fails, script, removed, message):
+def test_missing_inputs_are_named(studied, tmp_path, fails, script, removed, message):
     shutil.copytree(studied.parent, tmp_path, dirs_exist_ok=True)
     file = tmp_path / studied.name
     file.write_text(studied.read_text().replace(str(studied.parent), str(tmp_path)))

@@ -1,4 +1,4 @@
-"""What moves networks: the maths of regions, movements and wrong neighbours, by hand and with planted answers."""
+"""The maths of map regions, embedding shifts and wrong neighbours, by hand and with planted answers."""
 
 from types import SimpleNamespace
 
@@ -21,11 +21,11 @@ from dml_analysis.metrics.shift_sizes import (
 from dml_analysis.paper import Model
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Regions.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def test_shares_of_regions_by_hand():
-    """A mask of 4 x 4: above backdrop, below ground, in its middle a car of 2 x 2; seen whole in 2 x 2 pixels."""
+    """A mask of 4 x 4: above backdrop, below ground, in its middle a car of 2 x 2; seen in 2 x 2 pixels."""
     mask = np.array(
         [[BACKDROP] * 4, [BACKDROP, CAR, CAR, BACKDROP], [GROUND, CAR, CAR, GROUND], [GROUND] * 4],
         np.uint8,
@@ -84,9 +84,9 @@ def test_a_map_that_looks_at_the_backdrop_alone_is_found_out():
     )  # each map has highest pixels of its own
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Movements.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def test_movements_by_hand():
     """Three scenes whose distances are 4, 10 and 14: the median is 10."""
     base = np.array([[0.0, 0], [4, 0], [14, 0]])
@@ -120,11 +120,6 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert (held >= 172).all() and (held <= 199).all()
 
 
-def test_equal_rows_have_no_interval():
-    low, high = interval(np.tile([2.0, 3.0], (5, 1)), 0)
-    assert low.tolist() == high.tolist() == [2, 3]
-
-
 def test_rank_correlation_by_hand():
     # ranks 1 2 3 4 and 1 3 2 4: 1 - 6 * 2 / (4 * 15)
     assert rank_correlation([1, 2, 3, 4], [10, 30, 20, 40])[0] == pytest.approx(0.8)
@@ -144,9 +139,9 @@ def test_changed_pixels_and_what_they_carry():
     assert np.isnan(carried(np.zeros((2, 2)), np.ones((2, 2), bool))[0])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Wrong neighbours.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("block", [1, 2**26])
 def test_nearest_is_that_of_a_plain_loop(block, monkeypatch):
     monkeypatch.setattr(wrong_neighbors, "BLOCK_BYTES", block)
@@ -154,10 +149,6 @@ def test_nearest_is_that_of_a_plain_loop(block, monkeypatch):
     distances = np.linalg.norm(points[:, None] - points, axis=2)
     np.fill_diagonal(distances, np.inf)
     assert wrong_neighbors.nearest(points).tolist() == distances.argmin(axis=1).tolist()
-
-
-def test_a_copy_is_the_nearest_and_the_query_is_not():
-    assert wrong_neighbors.nearest(np.array([[0.0], [5], [0], [9]])).tolist() == [2, 3, 0, 1]
 
 
 def test_chance_by_hand():
@@ -218,16 +209,15 @@ def test_networks_count_alike():
     assert wrong_neighbors.mean_and_interval(values, 0)[0] == pytest.approx([0.5])
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Groups of models: stores of made-up shares, of which the backdrop's is planted.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def rows_of_groups(backdrop, folds=1):
-    """(unit, measure, region) -> row of locate.test_rows; backdrop: name of a model -> the share (images,) of its maps."""
+    """Return (unit, measure, region) -> row of test_rows; backdrop: model -> share of each of its maps."""
     models = [
         Model(name, 2020, "Ranking" if name < "M" else "Classification", "Euclidean Distance")
         for name in backdrop
     ]
-    settings = SimpleNamespace(whole=SimpleNamespace(models=models))
     networks = [
         SimpleNamespace(model=model, fold=fold) for model in models for fold in range(folds)
     ]
@@ -244,7 +234,7 @@ def rows_of_groups(backdrop, folds=1):
     names = list(map_regions.TESTS)
     found = [
         dict(zip(names, row))
-        for row in map_regions.test_rows(share, settings, stores, map_regions.TESTS)
+        for row in map_regions.test_rows(share, models, stores, map_regions.TESTS)
     ]
     return {(row["unit"], row["measure"], row["region"]): row for row in found}
 

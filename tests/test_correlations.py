@@ -22,31 +22,24 @@ def test_by_hand():
 @pytest.mark.parametrize(
     "place", [np.arange(12), np.repeat(np.arange(6), 2), np.array([0, 1, 2] * 4)]
 )
-def test_methods_that_are_drawn_are_so_many_copies(place):
-    drawn = RNG.integers(0, 4, size=(5, place.max() + 1))
+def test_sampled_methods_are_copies(place):
+    counts = RNG.integers(0, 4, size=(5, place.max() + 1))
     for row, pearson, spearman in zip(
-        drawn[:, place], _pearson(X, Y, place, drawn), _spearman(X, Y, place, drawn)
+        counts[:, place], _pearson(X, Y, place, counts), _spearman(X, Y, place, counts)
     ):
         x, y = np.repeat(X, row), np.repeat(Y, row)
         assert pearson == pytest.approx(scipy.stats.pearsonr(x, y).statistic)
         assert spearman == pytest.approx(scipy.stats.spearmanr(x, y).statistic)
 
 
-def test_ranks_by_hand():
-    # 5, 5, 7 and 7 once more: the fives share ranks 1 and 2, the sevens 3 and 4
-    assert _ranks(np.array([7.0, 5.0]), np.array([0, 1]), np.array([[2, 2]])).tolist() == [
-        [3.5, 1.5]
-    ]
-
-
 def test_ranks_are_scipys():
     values, place = RNG.integers(0, 9, size=40), RNG.integers(0, 5, size=40)
-    drawn = RNG.integers(0, 4, size=(20, 5))
-    for row, ranks in zip(drawn[:, place], _ranks(values, place, drawn)):
+    counts = RNG.integers(0, 4, size=(20, 5))
+    for row, ranks in zip(counts[:, place], _ranks(values, place, counts)):
         assert (np.repeat(ranks, row) == scipy.stats.rankdata(np.repeat(values, row))).all()
 
 
-def test_whole_methods_are_drawn():
+def test_all_points_of_a_method_are_sampled_together():
     """Copies of a method's points add nothing to what is known: the interval stays that of six methods."""
     few = correlation(X[::2], Y[::2], METHODS[::2], "pearson", 1)
     many = correlation(

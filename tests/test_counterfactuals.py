@@ -1,4 +1,4 @@
-"""Scenes in which one property is changed and nothing else: how they are drawn, and how they are read."""
+"""Counterfactual sets: how their properties are sampled, and how they are read."""
 
 import shutil
 

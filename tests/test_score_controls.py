@@ -52,9 +52,9 @@ def some_labels(rng, n):
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Permuted labels.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", EMBEDDINGS)
 @pytest.mark.parametrize("max_neighbors", [None, 1, 6])
 def test_null_is_that_of_literal_permutations(kind, max_neighbors):
@@ -117,7 +117,7 @@ def test_null_by_hand():
     embeddings, labels = np.array([[0.0], [1.0], [10.0], [11.5]]), np.array([[3], [3], [8], [8]])
     found = permutation_null(embeddings, labels, 900, 5)
     pairs = [
-        (drawn := permuted(labels[:, 0], 5, 0, number))[0] == drawn[1] for number in range(900)
+        (values := permuted(labels[:, 0], 5, 0, number))[0] == values[1] for number in range(900)
     ]
     assert found.r_precision[:, 0].tolist() == [float(pair) for pair in pairs]
     assert found.nr_precision[:, 0].tolist() == [1.0 if pair else -1.0 for pair in pairs]
@@ -134,7 +134,7 @@ def test_permutations_come_from_their_purpose():
     assert tuple(permuted(values.astype(np.uint8), 0, 0, 0)) == draws[0]  # whatever the type
 
 
-def test_a_permutation_does_not_hang_on_how_many_there_are():
+def test_a_permutation_does_not_depend_on_their_number():
     rng = np.random.default_rng(0)
     embeddings, labels = rng.normal(size=(90, 3)), rng.integers(0, 11, (90, 2))
     many = permutation_null(embeddings, labels, 40, 0)
@@ -152,11 +152,6 @@ def test_a_permutation_does_not_hang_on_how_many_there_are():
 def test_bad_input_of_the_null(embeddings, labels, permutations, options):
     with pytest.raises(ValueError):
         permutation_null(embeddings, labels, permutations, 0, **options)
-
-
-def test_no_permutations():
-    with pytest.raises(ValueError, match="permutations is 0, but at least one is needed"):
-        permutation_null(LINE, np.zeros((6, 1), int), 0, 0)
 
 
 def test_summary_by_hand():
@@ -228,9 +223,9 @@ def test_the_spread_under_chance_is_far_below_that_of_one_query():
     assert abs(null.mean() + 0.0263) < 4 * 0.03 / 400**0.5
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Queries and folds.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def test_query_scores_by_hand():
     # Three queries with R = 2, h = 2, p = 1/2: 1 / sqrt(1/2). Two with R = 1, h = 1, p = 1/3: (2/3) / sqrt(2/9). One is
     # alone.
@@ -269,12 +264,12 @@ def test_bootstrap_is_that_of_copies(over, monkeypatch):
     )
     for _ in range(50):
         chosen = np.repeat(np.arange(15), queries.multinomial(15, np.full(15, 1 / 15)))
-        drawn = (
+        sampled = (
             np.repeat(np.arange(3), folds.multinomial(3, np.full(3, 1 / 3)))
             if over == "queries and folds"
             else [0, 1, 2]
         )
-        means.append(np.nanmean(scores[drawn][:, chosen], axis=(0, 1)))
+        means.append(np.nanmean(scores[sampled][:, chosen], axis=(0, 1)))
     expected = np.quantile(means, [0.05, 0.95], axis=0).T
     np.testing.assert_allclose(
         bootstrap(scores, 8, 50, over, level=0.9), expected, rtol=0, atol=1e-12
@@ -285,9 +280,9 @@ def test_bootstrap_is_that_of_copies(over, monkeypatch):
     )
 
 
-def test_whole_folds_are_drawn_and_the_same_queries_in_all():
+def test_folds_are_sampled_with_the_same_queries_in_all():
     # Folds of 0 and 1 have means of 0, 1/2 and 1. Queries that are above 1.5 in a fold, and as far below in the other,
-    # have a mean of 1.5 however they are drawn.
+    # have a mean of 1.5 in any sample.
     folds = np.repeat([0.0, 1.0], 20).reshape(2, 20, 1)
     assert bootstrap(folds, 0).tolist() == [[0.5, 0.5]]
     assert bootstrap(folds, 0, over="queries and folds").tolist() == [[0, 1]]
@@ -309,7 +304,10 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(folds, over, least,
 
 def test_intervals_that_cannot_be_said_are_nan():
     scores = np.ones((2, 10, 3))
-    scores[:, :, 1], scores[:, 1:, 2] = np.nan, np.nan  # none at all, one that a draw may well lack
+    scores[:, :, 1], scores[:, 1:, 2] = (
+        np.nan,
+        np.nan,
+    )  # none at all, one that may be missing in a sample
     assert np.isnan(bootstrap(scores, 0)).tolist() == [[False] * 2, [True] * 2, [True] * 2]
 
 

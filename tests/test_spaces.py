@@ -1,16 +1,23 @@
 """Measuring, correlating and plotting embedding spaces, through the scripts."""
 
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dml_analysis.config import load_settings
+from dml_analysis import checkout
+from dml_analysis.config import Settings, load_settings
 from dml_analysis.embedding_space import embedding_spaces, measure_correlations, training_factors
+from dml_analysis.errors import InputError, Unmeasured
+from dml_analysis.files.array_files import Array
 from dml_analysis.metrics import embedding_measures
 from dml_analysis.networks import specifications
 from dml_analysis.networks.embedding import embedded
+from dml_analysis.scripts import Run
+from dml_analysis.store import ResultStore
+from dml_analysis.todo import todo
 from dml_analysis.training import training_runs
 from tests import fake_data
 from tests.test_training import SCRIPT, WHOLE, settings_for, tiles  # noqa: F401
@@ -56,7 +63,7 @@ def test_the_numbers_are_those_of_the_network(measured):
         for each in specifications.networks_of(settings, "Tiles", [0])
         if each.model.name == "Triplet"
     )
-    for part, items, _ in embedding_spaces._spaces(settings, "Tiles"):
+    for part, items, _ in embedding_spaces.spaces_of(settings, "Tiles"):
         (array,) = embedded(
             [(network, True)], items, settings.properties.batch_size, lambda ticks: None
         )
@@ -78,20 +85,20 @@ def test_the_numbers_are_those_of_the_network(measured):
             assert float(row[name]) == pytest.approx(expected[name], rel=1e-5)
 
 
-def test_every_look_is_measured_by_what_it_has_kept(measured):
-    looks = rows_of(measured, "looks_Tiles")
+def test_every_validation_step_is_measured_by_its_saved_embeddings(measured):
+    steps = rows_of(measured, "looks_Tiles")
     log = fake_data.read_rows(
         measured.parent / "results/tiles/reality_check/training_log_Tiles.csv"
     )
-    assert len(looks) == 3 * len(log) and list(looks[0]) == list(embedding_spaces.LOOKS)
-    for store in embedding_spaces.look_stores(load_settings(measured), "Tiles"):
-        run, iteration, kept = store.subject
-        for place, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
+    assert len(steps) == 3 * len(log) and list(steps[0]) == list(embedding_spaces.STEPS)
+    for store in embedding_spaces.step_stores(load_settings(measured), "Tiles"):
+        run, iteration, saved = store.subject
+        for number, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
             expected = embedding_measures.measured(
-                kept.load(place)["embeddings"], np.array([item.label for item in items]), 0
+                saved.load(number)["embeddings"], np.array([item.label for item in items]), 0
             )
             wanted = {"loss": run.network.model.name, "iteration": str(iteration), "part": part}
-            (row,) = (row for row in looks if wanted.items() <= row.items())
+            (row,) = (row for row in steps if wanted.items() <= row.items())
             for name in ("map_at_r", "pi_inter", "rho_1"):
                 assert float(row[name]) == pytest.approx(expected[name], rel=1e-6)
 
@@ -132,6 +139,22 @@ def test_without_measures(tiles, tmp_path, fails):  # noqa: F811
     assert "run embedding_space/2_correlate_measures.py first" in fails(PLOT, settings)
 
 
+def test_a_failure_in_one_loop_does_not_stop_the_next(tmp_path, capsys):
+    settings = Settings(name="small", paths=checkout.PATHS | {"results": tmp_path})
+    options = Namespace(dry_run=False, no_wait=False, executor="local")
+    run = Run(settings, options, __file__, {})
+    first, second = (
+        ResultStore(tmp_path / name, {}, [["row"]], {"value": Array("f8")}) for name in ("a", "b")
+    )
+    for _, chunk in todo([("a", [first])], "first", run, last=False):
+        chunk.save(InputError("a: is zero; check it"))
+    with pytest.raises(Unmeasured, match="second: 1 could not be measured"):
+        for _, chunk in todo([("b", [second])], "second", run):
+            chunk.save({"value": [1.0]})
+    assert second.is_complete() and not first.is_complete()
+    assert "not measured: a: is zero; check it" in capsys.readouterr().err
+
+
 def test_properties_stand_in_the_matrix(finished, run_inside):
     """With the tiny project of rendered cars, whose networks embed the cars as well."""
     from tests.conftest import run_all
@@ -145,11 +168,11 @@ def test_properties_stand_in_the_matrix(finished, run_inside):
         "bg_color_hue", "bg_color_sat", "bg_color_val", "camera_loc_z", "sun_elevation", "sun_rotation"}  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Sweeps.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
-    """All runs of it by one command each; a second one makes nothing anew; each run is the one that it would be alone."""
+    """One command each makes all its variants; again, it makes nothing; each is the same as alone."""
     sweep = {"seeds": [0, 1], "factors": {"batch": {"8": {}, "16": {"training": {"batch_size": 16}}},
                                           "rho": {"swap": {"training": {"rho": 0.5}}}}}  # fmt: skip
     models = ["Contrastive", "Triplet"]

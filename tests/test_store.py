@@ -174,7 +174,7 @@ def test_a_chunk_that_was_not_saved(settings):
     """A slip of whoever writes a script ends it, rather than let it run for ever."""
     work = [("powers", [store_of(settings, 2)])]
     with pytest.raises(RuntimeError, match="powers: chunk 0 was not saved"):
-        for _ in small_script.todo(work, "powers", small_script.Run(settings, OPTIONS, "x.py")):
+        for _ in small_script.todo(work, "powers", small_script.Run(settings, OPTIONS, "x.py", {})):
             pass
 
 

@@ -482,7 +482,7 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
 # ---------------------------------------------------------------------------------------------------------------------
 def test_stopped_embeddings_go_on(project, run_inside, monkeypatch):
     """In parts of 40 images: what existed when the run was stopped is not computed again."""
-    monkeypatch.setattr(car_embeddings, "IMAGES_PER_PART", 40)
+    monkeypatch.setattr(car_embeddings, "IMAGES_PER_CHUNK", 40)
     folder = project / "results/tiny/properties"
     run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
     whole = files_in(folder)

@@ -1,6 +1,12 @@
-"""Figures of causes: where maps lie, what moves embeddings, what wrong neighbours share, pairs explained, random weights."""
+"""Figures of causes: map regions, embedding shifts, wrong neighbours, random weights, pairs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from PIL.Image import Image
 
 from dml_analysis import figures
 from dml_analysis.causes import (
@@ -10,341 +16,281 @@ from dml_analysis.causes import (
     rank_1_errors,
     weight_randomization,
 )
+from dml_analysis.causes.explained_pairs import Pair
 from dml_analysis.datasets.images import cropped, open_image
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
-from dml_analysis.methods import counted, grouped, groups
+from dml_analysis.methods import counted, groups
 from dml_analysis.metrics.map_mass import REGIONS
 from dml_analysis.metrics.shift_sizes import rank_correlation
-from dml_analysis.paper import PROPERTIES
+from dml_analysis.networks.specifications import Network
+from dml_analysis.paper import PROPERTIES, Model, Protocol
 from dml_analysis.saliency.saliency_figures import COLOR_MAP
 from dml_analysis.saliency.saliency_tables import SHORT_NAMES
 
-LABELS = {each.name: each.label for each in PROPERTIES}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from dml_analysis.config import Settings
+
+LABELS = figures.PROPERTY_LABELS
 OPACITY = 0.6  # of a map over its picture
-MOST_PAIRS = 6  # in a figure
+MAX_PAIRS = 6  # in a figure
 
 
-def draw(settings):
-    """Write all figures of causes whose results exist, by each protocol; says what it leaves out."""
-    makers = (
-        _draw_regions,
-        _draw_movements,
-        _draw_rankings,
-        _draw_errors,
-        _draw_random,
-        _draw_pairs,
-    )
+def draw(settings: "Settings") -> None:
+    """Write all figures of causes with results, by each protocol; print which are left out."""
+    makers = (_draw_regions, _draw_shifts, _draw_ranks, _draw_errors, _draw_random, _draw_pairs)
     figures.draw_what_there_is(
         settings, makers, "causes/1_locate_maps.py to 5_randomise_weights.py"
     )
 
 
-def _by_group(settings, table):
-    """(group, color, marker, the names of its models in the table, a place for each) of every group; places go down."""
-    order, place = grouped(settings.whole.models), 0
-    for number, group in enumerate(groups(order)):
-        names = [
-            model.name
-            for model in order
-            if model.group == group and (table.loss == model.name).any()
-        ]
-        yield group, *figures.look(number), names, [place + i for i in range(len(names))]
-        place += len(names) + 0.6
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Where maps lie.
-# ---------------------------------------------------------------------------------------------------------------------
-def _draw_regions(settings, protocol):
-    for dataset in [each for each in settings.datasets if map_regions.has_masks(settings, each)]:
-        table = csv_files.table(
-            map_regions.csv_file(settings, protocol, dataset),
-            map_regions.COLUMNS,
-            key=["loss", "fold", "region"],
-        )
+# --------------------------------------------------------------------------------------------------
+# Map regions.
+# --------------------------------------------------------------------------------------------------
+def _draw_regions(settings: "Settings", protocol: Protocol) -> None:
+    for dataset in [name for name in settings.datasets if map_regions.has_masks(settings, name)]:
+        file = map_regions.csv_file(settings, protocol, dataset)
+        table = csv_files.table(file, map_regions.COLUMNS, key=["loss", "fold", "region"])
         caption = (
-            f"Where saliency maps lie: the share of their mass on car, ground and backdrop ({dataset}, {table.n_images.max()} "
-            "images, mean over folds). Lines: the share of pixels, which a map that knows nothing has."
+            "Share of the mass of saliency maps on car, ground and backdrop "
+            f"({dataset}, {table.n_images.max()} images, mean over folds), a dot for each model. "
+            "Lines: the share of pixels, which is the baseline of an uninformed map."
         )
-        figures.draw_by_protocol(
-            settings, protocol, f"regions_{dataset}", regions_figure(settings, table), caption
-        )
+        figure = regions_figure(settings, table)
+        figures.draw_by_protocol(settings, protocol, f"regions_{dataset}", figure, caption)
 
 
-def regions_figure(settings, table):
-    """A panel for each region: a dot for each model."""
-    figure, (axes,) = figures.new_figure(1, len(REGIONS), figsize=(figures.PAGE, 2.9), sharey=True)
-    ticks = {}
+def regions_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
+    """Return a panel for each region, with a dot for each model."""
+    models, (figure, (axes,)) = (
+        settings.whole.models,
+        figures.new_figure(1, len(REGIONS), figsize=(figures.PAGE, 2.9), sharey=True),
+    )
+    means = table.groupby(["region", "loss"])[["mass", "pixels"]].mean()
+    trained = [model.name for model in models if model.trained]
+    ticks: dict[float, str] = {}
+    place = 0.0
+    for group, color, marker in figures.group_looks(models):
+        names = [m.name for m in models if m.group == group and m.name in set(table.loss)]
+        places = [place + number for number in range(len(names))]
+        ticks |= dict(zip(places, names))
+        place += len(names) + 0.6
+        for panel, region in zip(axes, REGIONS):
+            mass = 100 * means.mass[region].reindex(names)
+            panel.plot(mass, places, marker, color=color, ms=4.5, label=group)
     for panel, region in zip(axes, REGIONS):
-        some = table[table.region == region]
-        means = some.groupby("loss")[["mass", "pixels"]].mean()
-        trained = [
-            model.name
-            for model in settings.whole.models
-            if model.trained and model.name in means.index
-        ]
-        for group, color, marker, names, places in _by_group(settings, some):
-            panel.plot(
-                100 * means.mass.loc[names], places, marker, color=color, ms=4.5, label=group
-            )
-            ticks |= dict(zip(places, names))
-        panel.axvline(100 * means.pixels.loc[trained].mean(), color="0.4", lw=0.9, ls="--")
+        pixels = means.pixels[region].reindex(trained).mean()
+        panel.axvline(100 * pixels, color="0.4", lw=0.9, ls="--")
         panel.set_title(region, pad=3)
         panel.set_xlabel("mass of the maps in %")
-        panel.grid(color="0.9", lw=0.5)
+        panel.grid(**figures.GRID)
     axes[0].set_yticks(list(ticks), list(ticks.values()))
     axes[0].invert_yaxis()
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
-    )
+    figures.legend_above(figure, axes[0])
     return figure
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What moves embeddings.
-# ---------------------------------------------------------------------------------------------------------------------
-def _draw_movements(settings, protocol):
-    table = csv_files.table(
-        embedding_shifts.csv_file(settings, protocol),
-        embedding_shifts.COLUMNS,
-        key=["loss", "fold", "property"],
-    )
+# --------------------------------------------------------------------------------------------------
+# Embedding shifts and wrong neighbours.
+# --------------------------------------------------------------------------------------------------
+def _draw_shifts(settings: "Settings", protocol: Protocol) -> None:
+    file = embedding_shifts.csv_file(settings, protocol)
+    table = csv_files.table(file, embedding_shifts.COLUMNS, key=["loss", "fold", "property"])
     caption = (
-        f"How far an embedding moves when one property changes and nothing else, in units of the median distance of unrelated "
-        f"images ({table.n_scenes.max()} scenes): a dot for each model, a bar for each group's mean."
+        "Embedding shift if one property changes and nothing else, in units of the median distance "
+        f"of unrelated images ({table.n_scenes.max()} counterfactual sets): a dot for each model, "
+        "a bar for each group's mean."
     )
-    figures.draw_by_protocol(
-        settings,
-        protocol,
-        "movements",
-        dots_of_properties(settings, table, "movement", "movement", 1),
-        caption,
-    )
+    figure = shifts_figure(settings.whole.models, table)
+    figures.draw_by_protocol(settings, protocol, "movements", figure, caption)
 
 
-def dots_of_properties(settings, table, value, label, unit):
-    """A row for each property, a line of dots in it for each group: its models' means; a bar is the group's mean."""
-    means = table.groupby(["property", "loss"])[value].mean() * unit
-    names = [each.name for each in PROPERTIES if each.name in means.index.get_level_values(0)]
-    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.32 * len(names) + 0.9))
-    models = settings.whole.models
-    for number, group in enumerate(groups(models)):
-        color, marker = figures.look(number)
-        some = [model.name for model in counted(models, group)]
+def shifts_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
+    """Return a row for each property, with dots of the models and a bar of the mean by group."""
+    means = table.groupby(["property", "loss"]).movement.mean()
+    names = [prop.name for prop in PROPERTIES if prop.name in set(table.property)]
+    figure, axes = figures.rows_figure([LABELS[name] for name in names])
+    looks = figures.group_looks(models)
+    for number, (group, color, marker) in enumerate(looks):
+        members = [model.name for model in counted(models, group)]
         for row, name in enumerate(names):
-            values = means[name].reindex(some).dropna()
-            place = row + 0.22 * (number - (len(groups(models)) - 1) / 2)
-            axes.plot(
-                values,
-                [place] * len(values),
-                marker,
-                color=color,
-                ms=3.2,
-                alpha=0.8,
-                label=None if row else group,
-            )
+            values = means[name].reindex(members).dropna()
+            place = row + 0.22 * (number - (len(looks) - 1) / 2)
+            label = None if row else group
+            axes.plot(values, [place] * len(values), marker, color=color, ms=3.2, alpha=0.8,
+                      label=label)  # fmt: skip
             if len(values):
                 axes.plot([values.mean()] * 2, [place - 0.1, place + 0.1], color=color, lw=2)
-    axes.set_yticks(range(len(names)), [LABELS[name] for name in names])
-    axes.invert_yaxis()
-    axes.set_xlabel(label)
-    axes.grid(color="0.9", lw=0.5)
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
-    )
+    axes.set_xlabel("embedding shift")
+    axes.grid(**figures.GRID)
+    figures.legend_above(figure, axes)
     return figure
 
 
-def _draw_rankings(settings, protocol):
-    moved, scored = embedding_shifts.means_of_models(settings, protocol)
+def _draw_ranks(settings: "Settings", protocol: Protocol) -> None:
+    shifts, scores = embedding_shifts.means_of_models(settings, protocol)
     caption = (
-        "Which properties count most: their rank by NR-Precision (filled) and by the movement that their change makes (open), 1 for the "
-        "most; means over the models of a group. rho: Spearman's correlation of both."
+        "Ranks of the properties by NR-Precision (filled) and by the embedding shift if they "
+        "change (open), 1 for the largest; means over the models of a group. rho: Spearman's "
+        "correlation of both."
     )
-    figures.draw_by_protocol(
-        settings, protocol, "rankings", rankings_figure(settings, moved, scored), caption
-    )
+    figure = ranks_figure(settings.whole.models, shifts, scores)
+    figures.draw_by_protocol(settings, protocol, "rankings", figure, caption)
 
 
-def rankings_figure(settings, moved, scored):
-    """A panel for each group: both ranks of every property, joined by a line; rows by the first group's NR-Precision."""
-    models = [
-        model
-        for model in settings.whole.models
-        if model.name in moved.index and model.name in scored.index
-    ]
-    order = groups(settings.whole.models)
-    shown = [group for group in order if group in groups(models)]
-    figure, (axes,) = figures.new_figure(1, len(shown), figsize=(figures.PAGE, 2.9), sharey=True)
-    rows = None
-    for panel, group in zip(axes, shown):
-        names = [model.name for model in counted(models, group)]
-        means = [table.loc[names].mean() for table in (scored, moved)]
-        ranks = [each.rank(ascending=False) for each in means]
-        rows = list(ranks[0].sort_values().index) if rows is None else rows
-        color, marker = figures.look(order.index(group))
+def ranks_figure(models: Sequence[Model], shifts: pd.DataFrame, scores: pd.DataFrame) -> "Figure":
+    """Return a panel for each group, with both ranks of every property joined by a line.
+
+    Rows are ordered by the first group's NR-Precision.
+    """
+    both = [model for model in models if model.name in shifts.index and model.name in scores.index]
+    looks = [look for look in figures.group_looks(models) if look[0] in groups(both)]
+    size = (figures.PAGE, 2.9)
+    figure, (axes,) = figures.new_figure(1, len(looks), figsize=size, sharey=True)
+    rows: list[str] = []
+    for panel, (group, color, marker) in zip(axes, looks):
+        names = [model.name for model in counted(both, group)]
+        means = [table.loc[names].mean() for table in (scores, shifts)]
+        by_score, by_shift = (values.rank(ascending=False) for values in means)
+        rows = rows or list(by_score.sort_values().index)
         for row, name in enumerate(rows):
-            panel.plot([each[name] for each in ranks], [row, row], color=color, lw=1)
-        for each, fill, size, label in zip(
-            ranks, (color, "none"), (4, 7), ("NR-Precision", "movement")
+            panel.plot([by_score[name], by_shift[name]], [row, row], color=color, lw=1)
+        for ranks, fill, size_of_dots, label in (
+            (by_score, color, 4, "NR-Precision"),
+            (by_shift, "none", 7, "embedding shift"),
         ):
-            panel.plot(
-                each[rows], range(len(rows)), marker, color=color, mfc=fill, ms=size, label=label
-            )
+            panel.plot(ranks[rows], range(len(rows)), marker, color=color, mfc=fill,
+                       ms=size_of_dots, label=label)  # fmt: skip
         panel.set(xlim=(0.3, len(rows) + 0.7), xticks=range(1, len(rows) + 1, 2), xlabel="rank")
         panel.set_title(f"{group} (rho = {rank_correlation(*means)[0]:.2f})", pad=3)
-        panel.grid(color="0.9", lw=0.5)
-    axes[0].set_yticks(range(len(rows)), [LABELS[name] for name in rows])
-    axes[0].invert_yaxis()
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False
-    )
+        panel.grid(**figures.GRID)
+    figures.label_rows(axes[0], [LABELS[name] for name in rows])
+    figures.legend_above(figure, axes[0])
     return figure
 
 
-def _draw_errors(settings, protocol):
+def _draw_errors(settings: "Settings", protocol: Protocol) -> None:
     file = rank_1_errors.csv_file(settings, protocol)
     table = csv_files.table(file, rank_1_errors.COLUMNS, key=["unit", "loss", "type", "property"])
     caption = (
-        f"What a wrong car at rank 1 shares with the query more often than by chance, in points: a dot for each group, with its "
-        f"95% interval ({table.n_queries.max()} queries)."
+        "How much more often than by chance a wrong car at rank 1 shares a property with the "
+        "query, in points: a dot for each group, with its 95% interval "
+        f"({table.n_queries.max()} queries)."
     )
-    figures.draw_by_protocol(
-        settings,
-        protocol,
-        "wrong_neighbors",
-        errors_figure(settings, table[table.unit == "group"]),
-        caption,
-    )
+    figure = errors_figure(settings.whole.models, table[table.unit == "group"])
+    figures.draw_by_protocol(settings, protocol, "wrong_neighbors", figure, caption)
 
 
-def errors_figure(settings, table):
-    """A row for each property, and in it a dot with its interval for each group."""
+def errors_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
+    """Return a row for each property, with a dot and its interval for each group."""
     names = list(dict.fromkeys(table.property))
-    figure, ((axes,),) = figures.new_figure(figsize=(figures.PAGE, 0.32 * len(names) + 0.9))
-    for number, group in enumerate(groups(settings.whole.models)):
-        color, marker = figures.look(number)
-        some = table[table.type == group].set_index("property")
-        for row, name in enumerate(each for each in names if each in some.index):
-            place, found = row + 0.2 * (number - 1), some.loc[name]
-            axes.plot([100 * found.low, 100 * found.high], [place] * 2, color=color, lw=1.3)
-            axes.plot(
-                100 * found.excess, place, marker, color=color, ms=4, label=None if row else group
-            )
+    figure, axes = figures.rows_figure([LABELS[name] for name in names])
+    for number, (group, color, marker) in enumerate(figures.group_looks(models)):
+        label: str | None = group
+        for row in table[table.type == group].itertuples():
+            place = names.index(row.property) + 0.2 * (number - 1)
+            axes.plot([100 * row.low, 100 * row.high], [place] * 2, color=color, lw=1.3)
+            axes.plot(100 * row.excess, place, marker, color=color, ms=4, label=label)
+            label = None
     axes.axvline(0, color="0.5", lw=0.8)
-    axes.set_yticks(range(len(names)), [LABELS[name] for name in names])
-    axes.invert_yaxis()
     axes.set_xlabel("shared more often than by chance, points")
-    axes.grid(axis="x", color="0.9", lw=0.5)
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
-    )
+    axes.grid(axis="x", **figures.GRID)
+    figures.legend_above(figure, axes)
     return figure
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Random weights.
-# ---------------------------------------------------------------------------------------------------------------------
-def _draw_random(settings, protocol):
-    dataset = settings.shown_dataset
+# --------------------------------------------------------------------------------------------------
+def _draw_random(settings: "Settings", protocol: Protocol) -> None:
+    dataset, key = settings.shown_dataset, ["loss", "fold", "random_share"]
     file = weight_randomization.csv_file(settings, protocol, dataset)
-    table = csv_files.table(
-        file, weight_randomization.COLUMNS, key=["loss", "fold", "random_share"]
-    )
+    table = csv_files.table(file, weight_randomization.COLUMNS, key=key)
     caption = (
-        f"Correlation of a network's saliency maps with those after so many of its layers, from the last one on, have been made "
-        f"random ({dataset}, {table.n_images.max()} images, other noise): a line for each model."
+        "Correlation of a network's saliency maps with those after a share of its layers, starting "
+        f"with the last, has random weights ({dataset}, {table.n_images.max()} images, other "
+        "noise): a line for each model."
     )
-    figures.draw_by_protocol(
-        settings, protocol, f"randomization_{dataset}", random_figure(settings, table), caption
-    )
-
-
-def random_figure(settings, table):
-    """A line for each model, over the share of random layers."""
     figure, ((axes,),) = figures.new_figure(figsize=(figures.COLUMN, 2.4))
-    for group, color, marker, names, _ in _by_group(settings, table):
-        for name in names:
-            some = table[table.loss == name].groupby("random_share").correlation_mean.mean()
-            axes.plot(
-                100 * some.index,
-                some,
-                marker + "-",
-                color=color,
-                ms=3,
-                lw=0.9,
-                label=None if name != names[0] else group,
-            )
+    table["percent"] = 100 * table.random_share
+    figures.plot_model_lines(axes, table, settings.whole.models, "percent", "correlation_mean")
     axes.set(
-        xlabel="random layers in %, from the last one on",
+        xlabel="random layers in %, starting with the last",
         ylabel="correlation with intact maps",
         ylim=(None, 1),
     )
     axes.axhline(0, color="0.5", lw=0.8)
-    axes.grid(color="0.9", lw=0.5)
+    axes.grid(**figures.GRID)
     axes.legend(frameon=False)
-    return figure
+    figures.draw_by_protocol(settings, protocol, f"randomization_{dataset}", figure, caption)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Pairs.
-# ---------------------------------------------------------------------------------------------------------------------
-def _draw_pairs(settings, protocol):
-    chosen = explained_pairs.chosen_pairs(settings)
-    stores = [
-        store
-        for store in explained_pairs.stores_of(settings, chosen)[protocol]
-        if store.is_complete()
-    ]
+# --------------------------------------------------------------------------------------------------
+def _draw_pairs(settings: "Settings", protocol: Protocol) -> None:
+    pairs = explained_pairs.chosen_pairs(settings)
+    stores = explained_pairs.stores_of(settings, pairs)[protocol]
+    stores = [store for store in stores if store.is_complete()]
     if not stores:
-        raise MissingFile(
-            f"{settings.results / protocol.name / 'causes' / 'pairs'}: no pairs; run causes/4_explain_pairs.py"
-        )
+        folder = settings.results / protocol.name / "causes" / "pairs"
+        raise MissingFile(f"{folder}: no pairs; run causes/4_explain_pairs.py")
     caption = (
-        "Queries and the wrong car that is nearest to each under one of these models: the pixels of both that move the distance "
-        "between their embeddings, under each model."
+        "Queries and the wrong car that is nearest to each under one of these models: the pixels "
+        "of both that move the distance between their embeddings, under each model."
     )
-    networks, maps = (
-        [store.subject.network for store in stores],
-        [store.read("maps")["maps"] for store in stores],
-    )
-    drawn = pairs_figure(chosen[:MOST_PAIRS], networks, maps)
-    figures.draw_by_protocol(settings, protocol, "pairs", drawn, caption)
+    networks = [store.subject.network for store in stores]
+    maps = [store.read("maps")["maps"] for store in stores]
+    figure = pairs_figure(pairs[:MAX_PAIRS], networks, maps)
+    figures.draw_by_protocol(settings, protocol, "pairs", figure, caption)
 
 
-def draw_pair(settings, protocol, pair, networks, maps):
-    """Write the figure of one Pair; maps (2, h, w) for each of the networks."""
+def draw_pair(
+    settings: "Settings",
+    protocol: Protocol,
+    pair: Pair,
+    networks: Sequence[Network],
+    maps: Sequence[Float[np.ndarray, "2 h w"]],
+) -> None:
+    """Write the figure of one pair; maps: of each of the networks."""
     caption = (
-        f"What makes {pair.query.path.name} and {pair.neighbor.path.name} alike: the pixels of both that move the distance between "
-        "their embeddings, under each model."
+        f"What makes {pair.query.path.name} and {pair.neighbor.path.name} alike: the pixels of "
+        "both that move the distance between their embeddings, under each model."
     )
-    drawn = pairs_figure([pair], networks, [[each] for each in maps])
-    figures.draw_by_protocol(settings, protocol, f"pair_{pair.name}", drawn, caption)
+    figure = pairs_figure([pair], networks, [[both] for both in maps])
+    figures.draw_by_protocol(settings, protocol, f"pair_{pair.name}", figure, caption)
 
 
-def pairs_figure(chosen, networks, maps):
-    """A row for each pair: the query, its map under each network, laid over it, then the neighbour and its maps.
+def pairs_figure(
+    pairs: Sequence[Pair],
+    networks: Sequence[Network],
+    maps: Sequence[Sequence[Float[np.ndarray, "2 h w"]]],
+) -> "Figure":
+    """Return a row for each pair: the query, its map under each network, the neighbour, its maps.
 
-    maps: for each network those of each pair, (2, h, w).
+    Maps are laid over the picture. maps: for each network those of each pair.
     """
     width = 1 + len(networks)
-    figure, axes = figures.new_figure(
-        len(chosen),
-        2 * width,
-        figsize=(figures.PAGE, (figures.PAGE / 2 / width + 0.1) * len(chosen) + 0.35),
-    )
-    for pair, row, of_pair in zip(chosen, axes, zip(*maps)):
-        for side, item in enumerate(pair):
+    size = (figures.PAGE, (figures.PAGE / 2 / width + 0.1) * len(pairs) + 0.35)
+    figure, axes = figures.new_figure(len(pairs), 2 * width, figsize=size)
+    for pair, row, pair_maps in zip(pairs, axes, zip(*maps)):
+        for side, image in enumerate(pair):
             first, *others = row[side * width : (side + 1) * width]
-            figures.show_image(first, cropped(open_image(item.path), networks[0].crop))
-            first.set_title(f"{('query', 'neighbour')[side]} {item.image_id}", fontsize=5, pad=2)
-            for panel, network, both in zip(others, networks, of_pair):
-                figures.show_image(panel, cropped(open_image(item.path), network.crop))
-                panel.imshow(
-                    both[side].astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY
-                )
-                panel.set_title(
-                    SHORT_NAMES.get(network.model.name, network.model.name), fontsize=5, pad=2
-                )
+            figures.show_image(first, _picture(image, networks[0]))
+            first.set_title(f"{('query', 'neighbour')[side]} {image.image_id}", fontsize=5, pad=2)
+            for panel, network, both in zip(others, networks, pair_maps):
+                figures.show_image(panel, _picture(image, network))
+                saliency = both[side].astype(np.float32)
+                panel.imshow(saliency, cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY)
+                name = network.model.name
+                panel.set_title(SHORT_NAMES.get(name, name), fontsize=5, pad=2)
     return figure
+
+
+def _picture(sample: Item, network: Network) -> Image:
+    """Return what a network sees of a sample."""
+    assert network.crop, "networks with maps have a crop"
+    return cropped(open_image(sample.path), network.crop)

@@ -1,19 +1,24 @@
-"""What a change of one property does: how far each network's embedding moves, and whether the changed pixels carry its maps.
+"""Embedding shifts: how far embeddings move if one property changes, and what maps show of it.
 
-Two stages, of embeddings of all frames of the scenes and of maps of some scenes' first frames; the CSV files show both.
+Embeddings are of all images of the counterfactual sets, maps of the base images of some of them.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
 
+from dml_analysis.causes.rank_1_errors import NAMES, units_of
 from dml_analysis.datasets import counterfactuals
-from dml_analysis.datasets.counterfactuals import COUNTERFACTUALS
-from dml_analysis.datasets.images import cropped, open_image
+from dml_analysis.datasets.counterfactuals import COUNTERFACTUALS, Scene
+from dml_analysis.datasets.images import Crop, cropped, open_image
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
-from dml_analysis.methods import ALL, counted, groups
 from dml_analysis.metrics.shift_sizes import (
     carried,
     changed_pixels,
@@ -21,18 +26,20 @@ from dml_analysis.metrics.shift_sizes import (
     movements,
     rank_correlation,
 )
-from dml_analysis.networks.specifications import by_trunk, network_stage, networks_of
-from dml_analysis.paper import PROPERTIES
+from dml_analysis.networks.specifications import Network, networks_of
+from dml_analysis.paper import Model, Protocol
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.map_settings import Condition
 from dml_analysis.seeds import derived_seed
-from dml_analysis.stages import Job, Stage
+from dml_analysis.store import ResultStore
 from dml_analysis.views import View
 
-SCENES = Condition("scenes")  # the run's own maps, but of scenes
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+
+OF_SETS = Condition("scenes")  # the settings' own maps, but of counterfactual sets
 EMBEDDINGS = Path("causes", "embeddings")
-NAMES = [each.name for each in PROPERTIES]
 COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": int, "property": csv_files.one_of(NAMES), "n_scenes": int,
            "movement": float, "low": float, "high": float, "n_mapped": int, "changed_mass": float,
            "changed_pixels": float}  # fmt: skip
@@ -40,144 +47,155 @@ RANKS = {"unit": csv_files.one_of(["model", "group"]), "loss": str, "type": str,
          "spearman": csv_files.between(-1, 1), "p_value": csv_files.between(0, 1)}  # fmt: skip
 
 
-def csv_file(settings, protocol):
+def csv_file(settings: "Settings", protocol: Protocol) -> Path:
+    """Return the path of movements.csv."""
     return settings.results / protocol.name / "causes" / "movements.csv"
 
 
-def ranks_file(settings, protocol):
+def ranks_file(settings: "Settings", protocol: Protocol) -> Path:
+    """Return the path of movement_ranks.csv."""
     return settings.results / protocol.name / "causes" / "movement_ranks.csv"
 
 
-def networks_shown(settings):
-    """The networks that are shown the scenes: those that embed the rendered cars."""
-    return networks_of(settings, settings.properties.networks, settings.folds, COUNTERFACTUALS)
-
-
-def scenes_of(settings):
+def sets_of(settings: "Settings") -> list[Scene]:
+    """Return the settings' counterfactual sets."""
     return counterfactuals.scenes(settings, settings.causes.scenes)
 
 
-def mapped_items(settings):
-    """The first frames of the scenes of which maps are made."""
-    return [scene.base for scene in scenes_of(settings)[: settings.causes.mapped_scenes]]
+def networks_of_sets(settings: "Settings") -> list[Network]:
+    """Return the networks that embed the counterfactual sets: those that embed rendered cars."""
+    return networks_of(settings, settings.properties.networks, settings.folds, COUNTERFACTUALS)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The stages.
-# ---------------------------------------------------------------------------------------------------------------------
-def embeddings_stage(settings):
-    """The embeddings of all frames of the scenes."""
-    items, networks = counterfactuals.items_of(scenes_of(settings)), networks_shown(settings)
-    make = partial(car_embeddings.make, settings, items)
-    jobs = [
-        Job([car_embeddings.store_of(each, items, EMBEDDINGS) for each in group], make)
-        for group in by_trunk(networks)
+def mapped_networks(settings: "Settings") -> list[Network]:
+    """Return those of these networks that have maps, in the folds of the protocols' tables."""
+    return [
+        network
+        for network in networks_of_sets(settings)
+        if network.has_maps and saliency_maps.protocols_of_network(network)
     ]
-    return network_stage(
-        "embeddings of scenes", "image", jobs, networks, [items], lambda store: [store.subject]
-    )
 
 
-def maps_stage(settings):
-    """The maps of some scenes' first frames, under the networks of the folds that the protocols' tables are about."""
-    items = mapped_items(settings)
-    mapped = [
-        each
-        for each in networks_shown(settings)
-        if each.has_maps and saliency_maps.protocols_of_network(each)
+def bases_of(sets: Sequence[Scene]) -> list[Item]:
+    """Return the base images of counterfactual sets."""
+    return [each.base for each in sets]
+
+
+def map_stores(network: Network, samples: Sequence[Item]) -> list[ResultStore]:
+    """Return the stores of a network's maps of these base images, one for each protocol."""
+    return [
+        saliency_maps.store_of(network, protocol, samples, OF_SETS)
+        for protocol in saliency_maps.protocols_of_network(network)
     ]
-    make = saliency_maps.maker(settings, {COUNTERFACTUALS: items}, 1, mapped)
-    jobs = [Job([saliency_maps.store_of(each, protocol, items, SCENES) for protocol in saliency_maps.protocols_of_network(each)], make)
-            for each in mapped]  # fmt: skip
-    if not jobs:
-        return Stage("maps of scenes", "map", [], views(settings))
-    return network_stage(
-        "maps of scenes", "map", jobs, mapped, [items], saliency_maps.loads, views=views(settings)
-    )
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # CSV files.
-# ---------------------------------------------------------------------------------------------------------------------
-def views(settings):
-    """movements.csv of the whole run, by every protocol."""
+# --------------------------------------------------------------------------------------------------
+def views(settings: "Settings") -> list[View]:
+    """Return movements.csv of the complete settings, by every protocol."""
     whole = settings.whole
-    some = scenes_of(whole)
-    items = counterfactuals.items_of(some)
+    sets = sets_of(whole)
+    samples, seed = counterfactuals.items_of(sets), derived_seed(settings.seed, "scenes")
     stores = [
-        car_embeddings.store_of(each, items, EMBEDDINGS)
-        for each in networks_shown(whole)
-        if each.is_known()
+        car_embeddings.store_of(network, samples, EMBEDDINGS)
+        for network in networks_of_sets(whole)
+        if network.is_known()
     ]
-    return [View(csv_file(settings, protocol), COLUMNS, stores, partial(rows_of, whole, protocol, some))
-            for protocol in settings.protocols]  # fmt: skip
+    n_mapped = whole.causes.mapped_scenes
+    return [
+        View(csv_file(settings, protocol), COLUMNS, stores, partial(rows_of, protocol, sets, n_mapped, seed))
+        for protocol in settings.protocols
+    ]  # fmt: skip
 
 
-def rows_of(settings, protocol, some, stores, columns):
-    """A row for each network and property."""
-    mapped = mapped_items(settings)
+def rows_of(
+    protocol: Protocol,
+    sets: Sequence[Scene],
+    n_mapped: int,
+    seed: int,
+    stores: Sequence[ResultStore],
+    _: dict[str, Any],
+) -> Iterator[list]:
+    """Yield a row for each network and property.
+
+    n_mapped: how many of the sets have maps. seed: of the bootstrap, which samples the same sets
+    for all networks.
+    """
+    mapped = sets[:n_mapped]
     for store in stores:
         network = store.subject
-        moved = moved_by(network, protocol, car_embeddings.read(store))
-        low, high = interval(
-            moved, derived_seed(settings.seed, "scenes")
-        )  # the same draws of scenes for all networks
-        carries, n_mapped = np.full((2, len(NAMES)), np.nan), 0
-        if (
-            network.has_maps
-            and (kept := saliency_maps.store_of(network, protocol, mapped, SCENES)).is_complete()
-        ):
-            carries, n_mapped = carried_by(kept, some[: len(mapped)]), len(mapped)
-        for place, name in enumerate(NAMES):
-            yield [*network.labels.values(), name, len(some), moved[:, place].mean(), low[place], high[place], n_mapped,
-                   *carries[:, place]]  # fmt: skip
+        shifts = shifts_of(network, protocol, car_embeddings.read(store))
+        low, high = interval(shifts, seed)
+        shares, count = np.full((2, len(NAMES)), np.nan), 0
+        if network.has_maps:
+            maps = saliency_maps.store_of(network, protocol, bases_of(mapped), OF_SETS)
+            if maps.is_complete():
+                shares, count = changed_shares(maps, mapped), len(mapped)
+        for k, name in enumerate(NAMES):
+            yield [*network.labels.values(), name, len(sets), shifts[:, k].mean(), low[k], high[k], count,
+                   *shares[:, k]]  # fmt: skip
 
 
-def moved_by(network, protocol, embedded):
-    """(s, p): see movements; embedded (s (1 + p), d): of all frames, scene by scene, by the protocol's distance."""
-    coordinates = property_scores.coordinates_by(network, protocol, embedded)
-    by_scene = coordinates.reshape(-1, 1 + len(NAMES), coordinates.shape[1])
+def shifts_of(
+    network: Network, protocol: Protocol, embeddings: Float[np.ndarray, "images d"]
+) -> Float[np.ndarray, "sets p"]:
+    """Return the embedding shifts of each property, by the protocol's distance; see `movements`.
+
+    embeddings: of all images, set by set. Raises InputError if they have no spread.
+    """
+    coordinates = property_scores.coordinates_by(network, protocol, embeddings)
+    by_set = coordinates.reshape(-1, 1 + len(NAMES), coordinates.shape[1])
     try:
-        return movements(by_scene[:, 0], by_scene[:, 1:])
+        return movements(by_set[:, 0], by_set[:, 1:])
     except ValueError as error:
-        raise InputError(f"{network.name}: embeddings of scenes: {error}") from None
+        raise InputError(
+            f"{network.name}: embeddings of counterfactual sets: {error}; check the network"
+        ) from None
 
 
-def carried_by(store, some):
-    """(2, p): the means over scenes of what movements.carried gives for the maps of these scenes' first frames."""
-    found, crop = [], store.subject.network.crop
-    for scene, saliency in zip(some, store.read("maps")["maps"]):
-        base = picture(scene.base, crop)
-        found.append(
-            [
-                carried(saliency, changed_pixels(base, picture(item, crop)))
-                for item in scene.changed.values()
-            ]
-        )
-    return np.nanmean(found, axis=0).T
+def changed_shares(store: ResultStore, sets: Sequence[Scene]) -> Float[np.ndarray, "2 p"]:
+    """Return the shares of the base images' maps, and of pixels, on changed pixels.
+
+    They are means over the counterfactual sets; see shift_sizes.carried. store: of the maps.
+    """
+    shares, crop = [], store.subject.network.crop
+    for counterfactual_set, saliency in zip(sets, store.read("maps")["maps"], strict=True):
+        base = picture(counterfactual_set.base, crop)
+        pictures = [picture(sample, crop) for sample in counterfactual_set.changed.values()]
+        shares.append([carried(saliency, changed_pixels(base, changed)) for changed in pictures])
+    return np.nanmean(shares, axis=0).T
 
 
-def picture(item, crop):
-    """What a network sees of an image, (h, w, 3) in [0, 1]."""
-    return np.asarray(cropped(open_image(item.path), crop), dtype=np.float64) / 255
+def picture(sample: Item, crop: Crop) -> Float[np.ndarray, "h w 3"]:
+    """Return what a network sees of an image, in [0, 1]."""
+    return np.asarray(cropped(open_image(sample.path), crop), dtype=np.float64) / 255
 
 
-def means_of_models(settings, protocol):
-    """(movements, NR-Precisions): tables of each model (rows) and property, means over the folds. MissingFile if there are none."""
-    moved = csv_files.table(csv_file(settings, protocol), COLUMNS, key=["loss", "fold", "property"])
+def means_of_models(settings: "Settings", protocol: Protocol) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the shifts and the NR-Precisions of each model and property, means over the folds.
+
+    Raises MissingFile if one of their CSV files does not exist.
+    """
+    shifts = csv_files.table(
+        csv_file(settings, protocol), COLUMNS, key=["loss", "fold", "property"]
+    )
     file, hint = (
         property_scores.scores_file(settings, protocol),
         "run properties/3_score_properties.py first",
     )
-    scored = csv_files.table(file, property_scores.COLUMNS, list(property_scores.KEY), hint)
-    return [table.pivot_table(value, "loss", "property")[NAMES] for table, value in
-            ((moved, "movement"), (scored, "nr_precision"))]  # fmt: skip
+    scores = csv_files.table(file, property_scores.COLUMNS, list(property_scores.KEY), hint)
+    return (
+        shifts.pivot_table("movement", "loss", "property")[NAMES],
+        scores.pivot_table("nr_precision", "loss", "property")[NAMES],
+    )
 
 
-def write_ranks(settings):
-    """Write movement_ranks.csv: do the properties whose change moves a model most also cluster best, by NR-Precision?
+def write_ranks(settings: "Settings") -> None:
+    """Write movement_ranks.csv: do the properties with the largest shifts also cluster best?
 
-    For each model and each group's mean, Spearman's correlation over the properties. Raises InputError if there are no scores.
+    For each model and each group's mean, it has Spearman's correlation of shifts and NR-Precisions
+    over the properties. Raises MissingFile if there are no scores.
     """
     for protocol in settings.protocols:
         rows = _rank_rows(settings.whole.models, *means_of_models(settings, protocol))
@@ -185,14 +203,13 @@ def write_ranks(settings):
         print(f"wrote {ranks_file(settings, protocol)}")
 
 
-def _rank_rows(models, moved, scored):
-    """A row for each model and each group; see means_of_models."""
-    both = [model for model in models if model.name in moved.index and model.name in scored.index]
-    units = [("model", model.name, model.group, [model.name]) for model in both]
-    units += [
-        ("group", ALL, group, [model.name for model in counted(both, group)])
-        for group in groups(both)
-    ]
-    for unit, name, group, names in units:
-        a, b = (table.loc[names].mean() for table in (moved, scored))
-        yield [unit, name, group, len(NAMES), *rank_correlation(a, b)]
+def _rank_rows(
+    models: Sequence[Model], shifts: pd.DataFrame, scores: pd.DataFrame
+) -> list[list[Any]]:
+    """Return a row for each model and each group; see means_of_models."""
+    both, rows = [m for m in models if m.name in shifts.index and m.name in scores.index], []
+    for unit, name, group, members in units_of(both):
+        names = [model.name for model in members]
+        correlation = rank_correlation(shifts.loc[names].mean(), scores.loc[names].mean())
+        rows.append([unit, name, group, len(NAMES), *correlation])
+    return rows

@@ -1,20 +1,30 @@
-"""Where the networks' maps lie in rendered pictures, whose masks are known: per network, and tests between groups of models."""
+"""Where saliency maps are in rendered pictures with known masks, and tests between groups."""
 
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.stats
+from jaxtyping import Float, Int
 
 from dml_analysis.datasets import masks, readers
+from dml_analysis.datasets.images import Crop
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.methods import counted, groups
-from dml_analysis.metrics.map_mass import REGIONS, located, region_shares
+from dml_analysis.metrics.map_mass import REGIONS, Located, located, region_shares
 from dml_analysis.metrics.significance import mann_whitney
+from dml_analysis.paper import Model, Protocol
 from dml_analysis.saliency import saliency_maps
-from dml_analysis.stages import Stage
+from dml_analysis.store import ResultStore
 from dml_analysis.views import View
+
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
 
 UNITS = ("images", "models")
 REGION = csv_files.one_of(list(REGIONS))
@@ -26,141 +36,142 @@ TESTS = {"measure": csv_files.one_of(["mass", "highest"]), "region": REGION, "un
          "statistic": float, "p_value": SHARE}  # fmt: skip
 
 
-def csv_file(settings, protocol, dataset):
+def csv_file(settings: "Settings", protocol: Protocol, dataset: str) -> Path:
+    """Return the path of regions_<dataset>.csv."""
     return settings.results / protocol.name / "causes" / f"regions_{dataset}.csv"
 
 
-def tests_file(settings, protocol, dataset):
+def tests_file(settings: "Settings", protocol: Protocol, dataset: str) -> Path:
+    """Return the path of region_tests_<dataset>.csv."""
     return settings.results / protocol.name / "causes" / f"region_tests_{dataset}.csv"
 
 
-def masks_of(items):
-    """The mask (H, W) of each item's picture. Raises InputError if one is missing."""
-    return [
-        masks.read(item.path.parent.parent / "masks" / f"{item.path.stem}.png") for item in items
-    ]
+def masks_of(samples: Iterable[Item]) -> list[Int[np.ndarray, "height width"]]:
+    """Return the mask of each sample's picture. Raises InputError if one is missing."""
+    folders = [(sample.path.parent.parent / "masks", sample.path.stem) for sample in samples]
+    return [masks.read(folder / f"{stem}.png") for folder, stem in folders]
 
 
-def has_masks(settings, dataset):
-    """Whether the pictures of a dataset are rendered ones that come with masks."""
+def has_masks(settings: "Settings", dataset: str) -> bool:
+    """Return whether a dataset's pictures are rendered ones that come with masks."""
     folder = readers.found(settings.paths[dataset], dataset)
     return dataset in (readers.SYNTHETIC, readers.CARS) and (folder / "masks").is_dir()
 
 
-def stage(settings):
-    """No stores, as all of it takes seconds: views of the kept maps of all datasets that have masks."""
-    settings.check_table_folds()
-    with_masks = [dataset for dataset in settings.datasets if has_masks(settings, dataset)]
-    if not with_masks:
+def datasets_with_masks(settings: "Settings") -> list[str]:
+    """Return the settings' datasets that have masks. Raises InputError if none has."""
+    datasets = [dataset for dataset in settings.datasets if has_masks(settings, dataset)]
+    if not datasets:
         raise InputError(
-            f"settings {settings.name!r}: no dataset has masks; only rendered cars do (data/README.md)"
+            f"settings {settings.name!r}: no dataset has masks; only rendered cars do "
+            "(data/README.md)"
         )
-    items, views, found = (
-        saliency_maps.mapped_items(settings.model_copy(update={"datasets": with_masks})),
-        [],
-        [],
-    )
-    for dataset, protocol in (
-        (dataset, protocol) for dataset in with_masks for protocol in settings.protocols
-    ):
-        stores = saliency_maps.kept(settings.whole, protocol, dataset, items[dataset])
-        found += stores
-        share = looker(items[dataset])
-        views.append(
-            View(csv_file(settings, protocol, dataset), COLUMNS, stores, partial(rows_of, share))
-        )
-        views.append(
-            View(
-                tests_file(settings, protocol, dataset),
-                TESTS,
-                stores,
-                partial(test_rows, share, settings),
-            )
-        )
-    return Stage("locations of maps", "map", [], views, lacking=saliency_maps.lacking(found))
+    return datasets
 
 
-def looker(items):
-    """share(store): the Located of a store of maps of these items; each store is looked at once."""
-    found = {}
+class Locator:
+    """Compute the shares of a store's maps in each region, once for each store."""
 
-    @cache
-    def regions(number, crop):
-        return [
-            region_shares(mask, crop) for mask in masks_of(saliency_maps.parts_of(items)[number])
-        ]
+    def __init__(self, samples: Sequence[Item]) -> None:
+        self.chunks = saliency_maps.parts_of(samples)
+        self.located: dict[Path, Located] = {}
+        self.regions: dict[tuple[int, Crop], Float[np.ndarray, "n 3 h w"]] = {}
 
-    def share(store):
-        if store.folder not in found:
-            parts = range(len(store.chunks))
-            some = [
-                located(store.load(number)["maps"], regions(number, store.subject.network.crop))
-                for number in parts
+    def __call__(self, store: ResultStore) -> Located:
+        """Return the shares of the maps of a complete store."""
+        if store.folder not in self.located:
+            crop = store.subject.network.crop
+            chunks = [
+                located(store.load(number)["maps"], self._regions(number, crop))
+                for number in range(len(store.chunks))
             ]
-            found[store.folder] = type(some[0])(*map(np.concatenate, zip(*some)))
-        return found[store.folder]
+            self.located[store.folder] = Located(*map(np.concatenate, zip(*chunks)))
+        return self.located[store.folder]
 
-    return share
-
-
-def rows_of(share, stores, columns):
-    """A row for each network and region: means over the images."""
-    for store in stores:
-        found, labels = share(store), store.subject.network.labels
-        means = [np.nanmean(each, axis=0) for each in found]
-        for place, region in enumerate(REGIONS):
-            n = int(np.isfinite(found.mass[:, place]).sum())
-            yield [*labels.values(), region, n, *(mean[place] for mean in means)]
+    def _regions(self, number: int, crop: Crop) -> Float[np.ndarray, "n 3 h w"]:
+        if (number, crop) not in self.regions:
+            shares = [region_shares(mask, crop) for mask in masks_of(self.chunks[number])]
+            self.regions[number, crop] = np.stack(shares)
+        return self.regions[number, crop]
 
 
-def test_rows(share, settings, stores, columns):
-    """Of every two groups: whether one has more of its maps in a region."""
-    found = {}
-    for store in stores:
-        found.setdefault(store.subject.network.model.name, []).append(share(store))
-    for measure in ("mass", "highest"):
-        # (models, images, regions), a model's folds averaged
-        values = {
-            model: np.mean([getattr(each, measure) for each in some], axis=0)
-            for model, some in found.items()
-        }
-        by_group = {
-            group: np.array(
-                [
-                    values[model.name]
-                    for model in counted(settings.whole.models, group)
-                    if model.name in values
-                ]
-            )
-            for group in groups(settings.whole.models)
-        }
-        for a, b in combinations([name for name, some in by_group.items() if len(some)], 2):
-            for place, region in enumerate(REGIONS):
-                yield from _tests(
-                    measure, region, a, b, by_group[a][..., place], by_group[b][..., place]
-                )
-
-
-def _tests(measure, region, a, b, of_a, of_b):
-    """Rows of both units for a region; of_a, of_b: (models, images)."""
-    images = of_a.mean(axis=0), of_b.mean(axis=0)
-    seen = np.isfinite(images).all(axis=0)
-    x, y = (each[seen] for each in images)
-    test = scipy.stats.wilcoxon(x, y) if len(x) and (x != y).any() else None
-    means = [float(each.mean()) for each in (x, y)] if len(x) else [np.nan, np.nan]
-    statistic = (test.statistic, test.pvalue) if test else (np.nan, np.nan)
-    yield [measure, region, "images", a, b, len(x), len(y), *means, means[0] - means[1], *statistic]
-    x, y = (np.nanmean(each, axis=1) for each in (of_a, of_b))
-    means = [float(each.mean()) for each in (x, y)]
-    yield [
-        measure,
-        region,
-        "models",
-        a,
-        b,
-        len(x),
-        len(y),
-        *means,
-        means[0] - means[1],
-        *mann_whitney(x, y),
+def views(
+    settings: "Settings",
+    protocol: Protocol,
+    dataset: str,
+    samples: Sequence[Item],
+    stores: Sequence[ResultStore],
+) -> list[View]:
+    """Return both CSV files of a dataset, from the stores of the maps of these samples."""
+    locate = Locator(samples)
+    tests = partial(test_rows, locate, settings.whole.models)
+    return [
+        View(csv_file(settings, protocol, dataset), COLUMNS, stores, partial(rows_of, locate)),
+        View(tests_file(settings, protocol, dataset), TESTS, stores, tests),
     ]
+
+
+def rows_of(
+    locate: Callable[[ResultStore], Located], stores: Sequence[ResultStore], _: dict[str, Any]
+) -> Iterator[list]:
+    """Yield a row for each network and region, with means over the images."""
+    for store in stores:
+        shares, labels = locate(store), store.subject.network.labels
+        means = [np.nanmean(values, axis=0) for values in shares]
+        counts = np.isfinite(shares.mass).sum(axis=0)
+        for number, region in enumerate(REGIONS):
+            values = (mean[number] for mean in means)
+            yield [*labels.values(), region, int(counts[number]), *values]
+
+
+def test_rows(
+    locate: Callable[[ResultStore], Located],
+    models: Sequence[Model],
+    stores: Sequence[ResultStore],
+    _: dict[str, Any],
+) -> Iterator[list]:
+    """Yield tests whether one of two groups has more of its maps in a region, for all pairs."""
+    shares: dict[str, list[Located]] = {}
+    for store in stores:
+        shares.setdefault(store.subject.network.model.name, []).append(locate(store))
+    members = {
+        group: [model.name for model in counted(models, group) if model.name in shares]
+        for group in groups(models)
+    }
+    for measure in ("mass", "highest"):
+        # Averaged over a model's folds, (images, regions)
+        means = {
+            name: np.mean([getattr(fold, measure) for fold in folds], axis=0)
+            for name, folds in shares.items()
+        }
+        for a, b in combinations([group for group, names in members.items() if names], 2):
+            values = [np.array([means[name] for name in members[group]]) for group in (a, b)]
+            for number, region in enumerate(REGIONS):
+                x, y = (group_values[..., number] for group_values in values)
+                yield [measure, region, "images", a, b, *_test_on_images(x, y)]
+                yield [measure, region, "models", a, b, *_test_on_models(x, y)]
+
+
+def _test_on_images(
+    a: Float[np.ndarray, "models_a n"], b: Float[np.ndarray, "models_b n"]
+) -> list[Any]:
+    """Return the rest of a row of TESTS: Wilcoxon's signed-rank test of the groups' means."""
+    means = np.array([a.mean(axis=0), b.mean(axis=0)])
+    x, y = means[:, np.isfinite(means).all(axis=0)]
+    test = scipy.stats.wilcoxon(x, y) if len(x) and (x != y).any() else None
+    return _row(x, y, *((test.statistic, test.pvalue) if test else (np.nan, np.nan)))
+
+
+def _test_on_models(
+    a: Float[np.ndarray, "models_a n"], b: Float[np.ndarray, "models_b n"]
+) -> list[Any]:
+    """Return the rest of a row of TESTS: the Mann-Whitney test of the models' means."""
+    x, y = np.nanmean(a, axis=1), np.nanmean(b, axis=1)
+    return _row(x, y, *mann_whitney(x, y))
+
+
+def _row(
+    x: Float[np.ndarray, " a"], y: Float[np.ndarray, " b"], statistic: float, p_value: float
+) -> list[Any]:
+    means = [float(values.mean()) if len(values) else np.nan for values in (x, y)]
+    return [len(x), len(y), *means, means[0] - means[1], statistic, p_value]

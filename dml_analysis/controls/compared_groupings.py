@@ -1,21 +1,32 @@
-"""Whether maps, embeddings and properties group the models alike: three similarities of models, tests of each and between them."""
+"""Whether maps, embeddings and properties group the models alike: similarities of models, tests."""
 
+from collections.abc import Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped
 from dml_analysis.metrics import groupings
 from dml_analysis.networks.specifications import ALL_FOLDS
-from dml_analysis.paper import PROPERTIES
+from dml_analysis.paper import PROPERTIES, Model, Protocol
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.seeds import derived_seed
 
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+
+Embeddings = dict[int, Float[np.ndarray, "n d"]]  # by fold
+Matrix = Float[np.ndarray, "l l"]
+
 ANALYSES = ("maps", "embeddings", "properties")
+MIN_MODELS = 4
 ANALYSIS, R, SHARE = csv_files.one_of(ANALYSES), csv_files.between(-1, 1), csv_files.between(0, 1)
 SIMILARITIES = {"analysis": ANALYSIS, "loss_a": str, "loss_b": str, "similarity": R}
 GROUPS = {"analysis": ANALYSIS, "n_models": int, "within_minus_between": float, "p_value": SHARE, "assignments": int,
@@ -24,126 +35,127 @@ MANTEL = {"analysis_a": ANALYSIS, "analysis_b": ANALYSIS, "kind": csv_files.one_
           "correlation": R, "p_value": SHARE}  # fmt: skip
 
 
-def file_of(settings, protocol, name):
-    """model_similarities.csv, groupings.csv or mantel.csv."""
+def file_of(settings: "Settings", protocol: Protocol, name: str) -> Path:
+    """Return the path of model_similarities.csv, groupings.csv or mantel.csv."""
     return settings.results / protocol.name / "controls" / f"{name}.csv"
 
 
-def similarities(settings, protocol):
-    """Analysis -> (l, l) of the trained models that have all three, in the order of the tables; and these models.
+def similarities(settings: "Settings", protocol: Protocol) -> tuple[dict[str, Matrix], list[Model]]:
+    """Return analysis -> similarities of the trained models that have all three, and these models.
 
-    Of trained models alone, as profiles are told apart by how they differ from the mean of those that are compared.
+    Models are in the order of the tables. Only trained ones are included, because a profile says
+    how a model differs from the mean of the compared ones. Raises InputError if they are too few.
     """
     dataset = settings.properties.networks
-    of_maps = saliency_tables.defined(
-        saliency_tables.similarities(
-            saliency_tables.Subject("", settings, protocol, dataset, "correlation")
-        )
-    )
-    by_name = _embeddings(settings)
-    hint = "run properties/3_score_properties.py first"
-    scored = csv_files.table(
-        property_scores.scores_file(settings, protocol),
-        property_scores.COLUMNS,
-        list(property_scores.KEY),
-        hint,
-    )
-    profiles = scored[scored.fold.isin([*settings.folds, ALL_FOLDS])].pivot_table(
-        "nr_precision", "loss", "property"
-    )
+    subject = saliency_tables.Subject("", settings, protocol, dataset, "correlation")
+    maps = saliency_tables.defined(saliency_tables.similarities(subject))
+    embeddings, profiles = _embeddings(settings), _profiles(settings, protocol)
     models = [model for model in grouped(settings.models) if model.trained
-              and (model.name, model.name) in of_maps and model.name in by_name and model.name in profiles.index]  # fmt: skip
+              and (model.name, model.name) in maps and model.name in embeddings and model.name in profiles.index]  # fmt: skip
     names = [model.name for model in models]
-    lacking = [(a, b) for a, b in combinations(names, 2) if (a, b) not in of_maps]
-    if len(models) < 4 or lacking:
+    n_missing = sum(pair not in maps for pair in combinations(names, 2))
+    if len(models) < MIN_MODELS or n_missing:
         raise InputError(
-            f"settings {settings.name!r}: {len(models)} trained models have maps of {dataset}, embeddings and scores, and "
-            f"{len(lacking)} pairs of maps are not compared; four models are the fewest"
+            f"settings {settings.name!r}: {len(models)} trained models have maps of {dataset}, "
+            f"embeddings and scores, and {n_missing} pairs of maps are not compared; "
+            "give at least four models"
         )
-    found = {
-        "maps": np.array([[of_maps[a, b].mean for b in names] for a in names]),
-        "embeddings": _alignment(settings, {name: by_name[name] for name in names}),
-        "properties": groupings.profile_similarity(
-            profiles.loc[names, [each.name for each in PROPERTIES]].to_numpy()
-        ),
+    matrices = {
+        "maps": np.array([[maps[a, b].mean for b in names] for a in names]),
+        "embeddings": alignment(settings.name, {name: embeddings[name] for name in names}),
+        "properties": groupings.profile_similarity(profiles.loc[names].to_numpy()),
     }
-    return found, models
+    return matrices, models
 
 
-def _embeddings(settings):
-    """Name of a model -> its embeddings (n, d) of the rendered cars, one array for each fold; of those that are whole."""
-    found = {}
-    for store in car_embeddings.whole_stores(settings, property_scores.cars_of(settings)[0])[0]:
-        found.setdefault(store.subject.model.name, []).append(car_embeddings.read(store))
-    return found
+def _embeddings(settings: "Settings") -> dict[str, Embeddings]:
+    """Return model -> its complete embeddings of the rendered cars."""
+    embeddings: dict[str, Embeddings] = {}
+    samples, _ = property_scores.cars_of(settings)
+    for store in car_embeddings.complete_stores(settings, samples)[0]:
+        network = store.subject
+        embeddings.setdefault(network.model.name, {})[network.fold] = car_embeddings.read(store)
+    return embeddings
 
 
-def _alignment(settings, arrays):
-    """(l, l): debiased linear CKA of every two models' embeddings, mean over the folds; arrays: name -> one for each fold.
+def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
+    """Return the NR-Precisions of each model (rows) and property, means over the folds."""
+    file = property_scores.scores_file(settings, protocol)
+    hint = "run properties/3_score_properties.py first"
+    scores = csv_files.table(file, property_scores.COLUMNS, list(property_scores.KEY), hint)
+    scores = scores[scores.fold.isin([*settings.folds, ALL_FOLDS])]
+    profiles = scores.pivot_table("nr_precision", "loss", "property")
+    return profiles[[prop.name for prop in PROPERTIES]]
 
-    Raises InputError where it is undefined.
+
+def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
+    """Return debiased linear CKA of every two models' embeddings, means over the folds.
+
+    A network for all folds is compared with each network of the other model. name: the settings'.
+    Raises InputError if two models have other folds, or a CKA is undefined.
     """
-    found, names = np.eye(len(arrays)), list(arrays)
-    for a, b in combinations(range(len(arrays)), 2):
+    matrix, models = np.eye(len(embeddings)), list(embeddings)
+    for (i, a), (j, b) in combinations(enumerate(models), 2):
+        where = f"settings {name!r}: embeddings of rendered cars by {a} and {b}"
+        pairs = same_fold(embeddings[a], embeddings[b], where)
         try:
-            values = [
-                groupings.linear_cka(x, y) for x, y in zip(arrays[names[a]], arrays[names[b]])
-            ]
+            matrix[i, j] = matrix[j, i] = np.mean([groupings.linear_cka(x, y) for x, y in pairs])
         except ValueError as error:
             raise InputError(
-                f"settings {settings.name!r}: embeddings of rendered cars by {names[a]} and {names[b]}: {error}; "
-                "check these networks, and `images` of `properties`"
+                f"{where}: {error}; check these networks, and `images` of `properties`"
             ) from None
-        found[a, b] = found[b, a] = np.mean(values)
-    return found
+    return matrix
 
 
-def write(settings, protocol):
-    """Write the three CSV files."""
-    found, models = similarities(settings, protocol)
-    names = [model.name for model in models]
-    rows = [(analysis, a, b, matrix[i, j]) for analysis, matrix in found.items()
-            for (i, a), (j, b) in combinations(enumerate(names), 2)]  # fmt: skip
-    csv_files.write(file_of(settings, protocol, "model_similarities"), rows, SIMILARITIES)
-    of_groups = _group_rows(settings, found, [model.group for model in models])
-    csv_files.write(file_of(settings, protocol, "groupings"), of_groups, GROUPS)
-    csv_files.write(file_of(settings, protocol, "mantel"), _mantel_rows(settings, found), MANTEL)
+def same_fold(
+    a: Embeddings, b: Embeddings, where: str
+) -> list[tuple[Float[np.ndarray, "n d1"], Float[np.ndarray, "n d2"]]]:
+    """Return the pairs of embeddings of two models in the same fold; ALL_FOLDS goes with any fold.
 
-
-def _group_rows(settings, found, groups):
-    """Of each analysis: are models of a group more alike?"""
-    for analysis, matrix in found.items():
-        tree = groupings.linkage(matrix)
-        test = groupings.within_between_test(
-            matrix, groups, derived_seed(settings.seed, "groups", analysis)
+    Raises InputError, which begins with `where`, if one of them has a fold that the other has not.
+    """
+    if a.keys() != b.keys() and ALL_FOLDS not in a.keys() | b.keys():
+        folds = [", ".join(map(str, sorted(model))) for model in (a, b)]
+        raise InputError(
+            f"{where}: they are of folds {folds[0]} and {folds[1]}; run properties/2_embed_cars.py"
         )
+    return [(x, y) for i, x in a.items() for j, y in b.items() if i == j or ALL_FOLDS in (i, j)]
+
+
+def write(settings: "Settings", protocol: Protocol) -> None:
+    """Write the three CSV files."""
+    matrices, models = similarities(settings, protocol)
+    rows = [(analysis, a.name, b.name, matrix[i, j]) for analysis, matrix in matrices.items()
+            for (i, a), (j, b) in combinations(enumerate(models), 2)]  # fmt: skip
+    groups, seed = [model.group for model in models], settings.seed
+    csv_files.write(file_of(settings, protocol, "model_similarities"), rows, SIMILARITIES)
+    tests = list(_group_rows(matrices, groups, seed))
+    csv_files.write(file_of(settings, protocol, "groupings"), tests, GROUPS)
+    csv_files.write(
+        file_of(settings, protocol, "mantel"), list(_mantel_rows(matrices, seed)), MANTEL
+    )
+
+
+def _group_rows(matrices: dict[str, Matrix], groups: Sequence[str], seed: int) -> Iterator[list]:
+    """Yield for each analysis a test whether models of a group are more alike."""
+    for analysis, matrix in matrices.items():
+        tree = groupings.linkage(matrix)
+        test = groupings.within_between_test(matrix, groups, derived_seed(seed, "groups", analysis))
         yield [analysis, len(matrix), test.statistic, test.p_value, test.assignments, "yes" if test.exact else "no",
                groupings.cophenetic(tree, matrix), groupings.agreement(tree, groups)]  # fmt: skip
 
 
-def _mantel_rows(settings, found):
-    """Of every two analyses: do their similarities go together?"""
-    for a, b in combinations(found, 2):
+def _mantel_rows(matrices: dict[str, Matrix], seed: int) -> Iterator[list]:
+    """Yield for every two analyses the correlation of their similarities, and its test."""
+    for a, b in combinations(matrices, 2):
         for kind in groupings.KINDS:
-            seed = derived_seed(settings.seed, "mantel", a, b, kind)
-            yield [
-                a,
-                b,
-                kind,
-                len(found[a]),
-                *groupings.mantel(found[a], found[b], seed, kind=kind),
-            ]
+            purpose = derived_seed(seed, "mantel", a, b, kind)
+            test = groupings.mantel(matrices[a], matrices[b], purpose, kind=kind)
+            yield [a, b, kind, len(matrices[a]), *test]
 
 
-def show(settings, protocol):
-    """Print what was found."""
-    for name, columns, key in (
-        ("groupings", GROUPS, ["analysis"]),
-        ("mantel", MANTEL, ["analysis_a", "analysis_b", "kind"]),
-    ):
+def show(settings: "Settings", protocol: Protocol) -> None:
+    """Print groupings.csv and mantel.csv."""
+    for name, columns in (("groupings", GROUPS), ("mantel", MANTEL)):
         print(f"protocol {protocol.name}:")
-        print(
-            pd.DataFrame(
-                csv_files.read(file_of(settings, protocol, name), columns, key=key)
-            ).to_string(index=False)
-        )
+        print(csv_files.read(file_of(settings, protocol, name), columns).to_string(index=False))

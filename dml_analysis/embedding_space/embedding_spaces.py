@@ -1,223 +1,223 @@
-"""The measures of the embedding spaces of all networks, and of all looks of their trainings: two stages, two kinds of CSV.
+"""Measures of the embedding spaces of all networks, and of the validation steps of their trainings.
 
-A space is that of a network's own training images or of test images, both as whoever uses the network would show them to it.
+A space is that of a network's own training images or of test images, transformed as for inference.
 """
 
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from dml_analysis.datasets import image_digests, readers
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import ZeroEmbedding
 from dml_analysis.metrics.embedding_measures import ARRAYS, COLUMNS, measured
 from dml_analysis.metrics.geometry import ZeroMean
-from dml_analysis.networks.specifications import (
-    ALL_FOLDS,
-    by_trunk,
-    network_stage,
-    networks_of,
-    no_direction,
-)
+from dml_analysis.networks.specifications import ALL_FOLDS, Network, networks_of, no_direction
 from dml_analysis.seeds import derived_seed, described
-from dml_analysis.stages import Job, Stage
 from dml_analysis.store import ResultStore
 from dml_analysis.training import training_runs
 from dml_analysis.training.training_stages import LOG, looks_file
 from dml_analysis.views import View
 
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+
 PART = csv_files.one_of(training_runs.PARTS)
+NETWORK = {"loss": str, "type": str, "dataset": str, "fold": int}
 SIZES = {"n_images": int, "n_classes": int}
-SPACES = {"loss": str, "type": str, "dataset": str, "fold": int, "part": PART, **SIZES, **COLUMNS}
-LOOKS = {"loss": str, "type": str, "dataset": str, "fold": int, "learning_rate": float, "iteration": int, "part": PART,
-         **SIZES, **COLUMNS}  # fmt: skip
-ARRAYS_OF = dict.fromkeys(SIZES, Array("i8")) | ARRAYS
+SPACES: dict[str, Any] = {**NETWORK, "part": PART, **SIZES, **COLUMNS}
+STEPS: dict[str, Any] = NETWORK | {"learning_rate": float, "iteration": int, "part": PART}
+STEPS |= SIZES | COLUMNS
+ALL_ARRAYS = dict.fromkeys(SIZES, Array("i8")) | ARRAYS
 
 
-def folder(settings):
+class Space(NamedTuple):
+    """The images of one part of a dataset, and the networks that are measured on them."""
+
+    part: str
+    samples: list[Item]
+    networks: list[Network]
+
+
+class ValidationStep(NamedTuple):
+    """A training run at an iteration, and the embeddings that it saved there."""
+
+    training: training_runs.Run
+    iteration: int
+    embedded: ResultStore
+
+
+def folder(settings: "Settings") -> Path:
+    """Return the folder of all results on embedding spaces."""
     return settings.results / "embedding_space"
 
 
-def _measures(embeddings, items, seed, where):
-    """The arrays of a row: see measures.measured; if they cannot be measured, an InputError that begins with `where`."""
-    labels = np.array([item.label for item in items])
-    try:
-        values = measured(embeddings, labels, seed)
-    except ZeroEmbedding as error:
-        return no_direction(where, items, error)
-    except ZeroMean as error:
-        return InputError(f"{where}: {error}; check the network's weights")
-    except ValueError as error:
-        return InputError(f"{where}: {error}")
-    return {"n_images": len(labels), "n_classes": len(set(labels)), **values}
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Networks.
-# ---------------------------------------------------------------------------------------------------------------------
-def spaces_file(settings):
+def spaces_file(settings: "Settings") -> Path:
+    """Return the path of embedding_space.csv."""
     return folder(settings) / "embedding_space.csv"
 
 
-def _spaces(settings, dataset):
-    """Yield (part, items, networks): which networks are measured on which images.
-
-    Somebody else's embeddings are of test images alone. A network for all folds has seen all that is not for testing.
-    """
-    networks = networks_of(settings, dataset, settings.folds)
-    yield "test", readers.some_items(settings, dataset, "test"), networks
-    networks = [network for network in networks if network.has_maps]
-    for fold in dict.fromkeys(network.fold for network in networks):
-        parts, number = (("train", "validation"), 0) if fold == ALL_FOLDS else (("train",), fold)
-        items = [
-            item for part in parts for item in readers.some_items(settings, dataset, part, number)
-        ]
-        yield "train", items, [network for network in networks if network.fold == fold]
-
-
-def store_of(network, part, items):
-    """The measures of a network on the images of a part, in a single row."""
-    settings = network.settings
-    provenance = {
-        "images": image_digests.described(settings.records, items),
-        "classes": described([item.label for item in items]),
-    }
-    provenance |= {}
-    labels = network.labels | {"part": part}
-    return ResultStore(folder(settings) / "spaces" / part / network.path, provenance | network.provenance(), [[network.name]],
-                 ARRAYS_OF, network, labels)  # fmt: skip
-
-
-def stage(settings):
-    """The measures of all networks, on their training images and on test images."""
-    spaces = [space for dataset in settings.datasets for space in _spaces(settings, dataset)]
-    jobs = [
-        Job([store_of(each, part, items) for each in group], partial(make, items), len(items))
-        for part, items, networks in spaces for group in by_trunk(networks)
-    ]  # fmt: skip
-    networks = {network.path: network for _, _, some in spaces for network in some}
-    return network_stage("embedding spaces", "image", jobs, networks.values(), [items for _, items, _ in spaces],
-                         lambda store: [store.subject], views=views(settings))  # fmt: skip
-
-
-def make(items, stores, number, tick):
-    """The measures of networks that share a trunk; see Job.make."""
-    from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
-
-    wanted = [(store.subject, True) for store in stores]
-    arrays = embedded(wanted, items, stores[0].subject.settings.properties.batch_size, tick)
-    found = []
-    for store, array in zip(stores, arrays):
-        network, part = store.subject, store.labels["part"]
-        seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
-        values = _measures(array, items, seed, f"{network.name}, {part} images")
-        if not isinstance(values, InputError):
-            values = {name: [value] for name, value in values.items()}
-        found.append(values)
-    return found
-
-
-def views(settings):
-    """embedding_space.csv, of the whole run but for datasets that are not there."""
-    whole, stores = settings.whole, []
-    for dataset in whole.datasets:
-        try:
-            spaces = list(_spaces(whole, dataset))
-        except MissingFile:
-            continue
-        stores += [store_of(network, part, items) for part, items, networks in spaces
-                    for network in networks if network.is_known()]  # fmt: skip
-    return [View(spaces_file(settings), SPACES, stores)]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Looks: the same networks in the course of their training.
-# ---------------------------------------------------------------------------------------------------------------------
-class Look(NamedTuple):
-    """A run at an iteration; of the embeddings that it kept there."""
-
-    run: training_runs.Run
-    iteration: int
-    kept: ResultStore  # runs.looks_store
-
-
-def file_of_looks(settings, dataset):
+def steps_file(settings: "Settings", dataset: str) -> Path:
+    """Return the path of looks_<dataset>.csv, the measures at validation steps."""
     return folder(settings) / f"looks_{dataset}.csv"
 
 
-def look_stores(settings, dataset):
-    """The measures of every look of the runs whose networks were taken, a row for each part of the images."""
-    log = csv_files.read(
-        looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"]
-    )
-    stores = []
-    for run_store in training_runs.chosen_stores(
-        settings.model_copy(update={"datasets": [dataset]})
-    ):
-        run, parts = run_store.subject, training_runs.parts_of(run_store.subject.network)
-        network = run.network
-        of_run = (
-            (log.loss == network.model.name)
-            & (log.fold == network.fold)
-            & (log.learning_rate == run.rate)
-        )
-        for iteration in log[of_run].iteration:
-            kept = training_runs.looks_store(run_store, int(iteration), parts)
-            classes = {
-                f"{part} classes": described([item.label for item in items])
-                for part, items in parts.items()
-            }
-            at = (
-                folder(settings)
-                / "looks"
-                / network.path
-                / f"rate{run.rate:g}"
-                / f"iteration{iteration}"
-            )
-            stores.append(ResultStore(at, {"embeddings": kept.digest, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
-                                 Look(run, int(iteration), kept), run.labels | {"iteration": int(iteration)}))  # fmt: skip
-    return stores
+def measures_of(
+    embeddings: Float[np.ndarray, "n d"], samples: Sequence[Item], seed: int, name: str
+) -> dict[str, Any] | InputError:
+    """Return the values of ALL_ARRAYS, or an InputError, which begins with `name`, if they fail.
+
+    seed: of k-means.
+    """
+    labels = np.array([sample.label for sample in samples])
+    try:
+        values = measured(embeddings, labels, seed)
+    except ZeroEmbedding as error:
+        return no_direction(name, samples, error)
+    except ZeroMean as error:
+        return InputError(f"{name}: {error}; check the network's weights")
+    except ValueError as error:
+        return InputError(f"{name}: {error}")
+    return {"n_images": len(labels), "n_classes": len(set(labels)), **values}
 
 
-def keeps_looks(settings):
+def _k_means_seed(seed: int, part: str, network: Network) -> int:
+    return derived_seed(seed, "k-means", part, *network.path.parts)
+
+
+def _labels_of(samples: Sequence[Item]) -> str:
+    return described([sample.label for sample in samples])
+
+
+# --------------------------------------------------------------------------------------------------
+# Networks.
+# --------------------------------------------------------------------------------------------------
+def spaces_of(settings: "Settings", dataset: str) -> Iterator[Space]:
+    """Yield the spaces of a dataset: of the test images, and of each fold's training images.
+
+    Given embeddings are measured on test images only. A network for all folds was trained on all
+    images that are not for testing.
+    """
+    networks = networks_of(settings, dataset, settings.folds)
+    yield Space("test", list(readers.some_items(settings, dataset, "test")), networks)
+    networks = [network for network in networks if network.has_maps]
+    for fold in dict.fromkeys(network.fold for network in networks):
+        parts, number = (("train", "validation"), 0) if fold == ALL_FOLDS else (("train",), fold)
+        lists = [readers.some_items(settings, dataset, part, number) for part in parts]
+        samples = [sample for part_samples in lists for sample in part_samples]
+        yield Space("train", samples, [network for network in networks if network.fold == fold])
+
+
+def store_of(network: Network, part: str, samples: Sequence[Item]) -> ResultStore:
+    """Return the store of a network's measures on the images of a part, in a single row."""
+    provenance = {
+        "images": image_digests.described(network.records, samples),
+        "classes": _labels_of(samples),
+        **network.provenance(),
+    }
+    place = network.records.results / "embedding_space" / "spaces" / part / network.path
+    labels = network.labels | {"part": part}
+    return ResultStore(place, provenance, [[network.name]], ALL_ARRAYS, network, labels)
+
+
+def space_measures(
+    stores: Sequence[ResultStore],
+    samples: Sequence[Item],
+    batch_size: int,
+    seed: int,
+    advance: Callable[[int], Any],
+) -> Iterator[dict[str, list] | InputError]:
+    """Yield the arrays of each store, whose networks share a trunk; InputError if they fail.
+
+    seed: the settings'. advance(n) is called after every n images.
+    """
+    from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
+
+    requests = [(store.subject, True) for store in stores]
+    for store, embeddings in zip(stores, embedded(requests, samples, batch_size, advance)):
+        network, part = store.subject, store.labels["part"]
+        name, seed_here = f"{network.name}, {part} images", _k_means_seed(seed, part, network)
+        values = measures_of(embeddings, samples, seed_here, name)
+        yield values if isinstance(values, InputError) else {k: [v] for k, v in values.items()}
+
+
+def space_views(settings: "Settings") -> list[View]:
+    """Return embedding_space.csv, of the complete settings except for missing datasets."""
+    whole, stores = settings.whole, []
+    for dataset in whole.datasets:
+        try:
+            spaces = list(spaces_of(whole, dataset))
+        except MissingFile:
+            continue
+        stores += [
+            store_of(network, part, samples)
+            for part, samples, networks in spaces
+            for network in networks
+            if network.is_known()
+        ]
+    return [View(spaces_file(settings), SPACES, stores)]
+
+
+# --------------------------------------------------------------------------------------------------
+# Validation steps: the same networks in the course of their training.
+# --------------------------------------------------------------------------------------------------
+def saves_steps(settings: "Settings") -> bool:
+    """Return whether networks are trained here, and their steps' embeddings saved."""
     return settings.training is not None and settings.training.keep_embeddings
 
 
-def looks_stage(settings):
-    """The measures of all looks, of settings that train networks and keep the looks' embeddings."""
-    if not keeps_looks(settings):
-        return Stage("looks at trainings", "look", [])
-    stores = [store for dataset in settings.datasets for store in look_stores(settings, dataset)]
-    jobs = [Job([store], make_look) for store in stores if store.subject.kept.is_complete()]
-    lacking = [store for store in stores if not store.subject.kept.is_complete()]
-    what = (
-        f"no embeddings of {len(lacking)} looks, the first is {lacking[0].subject.kept.folder}"
-        if lacking
-        else ""
-    )
-    return Stage("looks at trainings", "look", jobs, look_views(settings), lacking=what)
+def step_stores(settings: "Settings", dataset: str) -> list[ResultStore]:
+    """Return the stores of every step of the runs behind the networks, with a row for each part."""
+    file = looks_file(settings, dataset)
+    log = csv_files.read(file, LOG, key=["loss", "fold", "learning_rate", "iteration"])
+    rows, stores = [list(training_runs.PARTS)], []
+    of_dataset = settings.model_copy(update={"datasets": [dataset]})
+    for run_store in training_runs.chosen_stores(of_dataset):
+        training = run_store.subject
+        network, parts = training.network, training_runs.parts_of(training.network)
+        classes = {f"{part} classes": _labels_of(samples) for part, samples in parts.items()}
+        run_folder = folder(settings) / "looks" / network.path / f"rate{training.rate:g}"
+        key = [network.model.name, network.fold, training.rate]
+        is_run = (log[["loss", "fold", "learning_rate"]] == key).all(axis=1)
+        for iteration in log[is_run].iteration:
+            embedded = training_runs.looks_store(run_store, int(iteration), parts)
+            provenance = {"embeddings": embedded.digest, **classes}
+            step = ValidationStep(training, int(iteration), embedded)
+            labels = training.labels | {"iteration": int(iteration)}
+            place = run_folder / f"iteration{iteration}"
+            stores.append(ResultStore(place, provenance, rows, ALL_ARRAYS, step, labels))
+    return stores
 
 
-def make_look(stores, number, tick):
-    """The measures of a look; see Job.make."""
-    (store,), rows = stores, []
-    (run, iteration, kept), network = store.subject, store.subject.run.network
-    for place, (part, items) in enumerate(training_runs.parts_of(network).items()):
-        embeddings = kept.load(place)["embeddings"].astype(np.float32)
-        seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
-        rows.append(
-            _measures(embeddings, items, seed, f"{run.name}, iteration {iteration}, {part} images")
-        )
-        tick(1)
-    if problem := next((row for row in rows if isinstance(row, InputError)), None):
-        return [problem]
-    return [{name: [row[name] for row in rows] for name in ARRAYS_OF}]
+def step_measures(
+    step: ValidationStep, seed: int, advance: Callable[[int], Any]
+) -> dict[str, list] | InputError:
+    """Return the arrays of a validation step, with an entry for each part, or an InputError.
+
+    seed: the settings'. advance(1) is called after every part.
+    """
+    (training, iteration, embedded), rows = step, []
+    for number, (part, samples) in enumerate(training_runs.parts_of(training.network).items()):
+        embeddings = embedded.load(number)["embeddings"].astype(np.float32)
+        name = f"{training.name}, iteration {iteration}, {part} images"
+        seed_here = _k_means_seed(seed, part, training.network)
+        values = measures_of(embeddings, samples, seed_here, name)
+        if isinstance(values, InputError):
+            return values
+        rows.append(values)
+        advance(1)
+    return {name: [row[name] for row in rows] for name in ALL_ARRAYS}
 
 
-def look_views(settings):
-    """looks_<dataset>.csv, of all models and folds."""
-    return [View(file_of_looks(settings, dataset), LOOKS, look_stores(settings.whole, dataset))
-            for dataset in settings.datasets]  # fmt: skip
+def step_views(settings: "Settings") -> list[View]:
+    """Return looks_<dataset>.csv, of all models and folds."""
+    return [
+        View(steps_file(settings, dataset), STEPS, step_stores(settings.whole, dataset))
+        for dataset in settings.datasets
+    ]

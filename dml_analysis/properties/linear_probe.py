@@ -1,6 +1,10 @@
 """Linear probes of a trunk's features."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from dml_analysis.config import unlike_defaults
 from dml_analysis.errors import InputError
@@ -10,18 +14,22 @@ from dml_analysis.paper import PROPERTIES
 from dml_analysis.seeds import derived_seed, digest
 from dml_analysis.store import ResultStore
 
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+
 FIFTHS = 5  # of the images; each is judged by a probe of the other four
-PENALTIES = np.logspace(
-    0, 6, 13
-)  # of which the probe takes the best by leave-one-out inside these four
+PENALTIES = np.logspace(0, 6, 13)  # the best is chosen by leave-one-out inside these four
 COLUMNS = {"property": str, "label": str, "values": int, "images": int, "chance": float, "percent": float,
            "standard_error": float}  # fmt: skip
 
 
-def right(features, codes, seed):
-    """(n,) booleans: which rows of features (n, d) a linear classifier that has not seen them gives their code (n,).
+def hits_of(
+    features: Float[np.ndarray, "n d"], codes: Int[np.ndarray, " n"], seed: int
+) -> Bool[np.ndarray, " n"]:
+    """Return whether a linear classifier that has not seen a row gives it its code.
 
-    Raises ValueError if there are too few rows to leave some out, or if all have the same code.
+    seed: of the split into fifths. Raises ValueError if there are too few rows to leave some out,
+    or if all have the same code.
     """
     from sklearn.linear_model import RidgeClassifierCV  # slow to import
     from sklearn.model_selection import KFold, cross_val_predict
@@ -35,29 +43,43 @@ def right(features, codes, seed):
     return cross_val_predict(probe, features, codes, cv=fifths) == codes
 
 
-def csv_file(settings):
+def csv_file(settings: "Settings") -> Path:
+    """Return the path of linear_probe.csv."""
     return settings.results / "properties" / "linear_probe.csv"
 
 
-def store_of(settings, features, codes):
-    """The probes of all properties, a row for each; features: the store of the untrained trunk's, of images with these codes (n, k)."""
+def store_of(
+    settings: "Settings", features: ResultStore, codes: Int[np.ndarray, "n k"]
+) -> ResultStore:
+    """Return the store of the probes, with a row and a chunk for each property.
+
+    features: the store of the untrained trunk's. codes: the properties' values in these images.
+    """
     provenance = {"features": features.digest, "properties": digest(codes.tolist())}
     provenance |= unlike_defaults(settings, "seed")
-    arrays = {
-        name: Array({str: "U40", int: "i8", float: "f8"}[kind])
-        for name, kind in list(COLUMNS.items())[1:]
-    }
+    kinds = {str: "U40", int: "i8", float: "f8"}
+    arrays = {name: Array(kinds[kind]) for name, kind in list(COLUMNS.items())[1:]}
     folder = settings.results / "properties" / "probes"
-    return ResultStore(folder, provenance, [[prop.name] for prop in PROPERTIES], arrays, settings)
+    return ResultStore(folder, provenance, [[prop.name] for prop in PROPERTIES], arrays)
 
 
-def probe(settings, features, codes, number):
-    """The arrays of the probe of a property, by its number, from features (n, d) and codes (n, k)."""
+def probe(
+    features: Float[np.ndarray, "n d"],
+    codes: Int[np.ndarray, "n k"],
+    number: int,
+    seed: int,
+    folder: Path,
+) -> dict[str, list[Any]]:
+    """Return the arrays of the probe of property `number`.
+
+    seed: the settings'. folder: of the images, for the InputError that is raised if they are too
+    few or all alike.
+    """
     (name, label, *_), codes = PROPERTIES[number], codes[:, number]
     try:
-        hits = right(features, codes, derived_seed(settings.seed, "linear probe", name) % 2**32)
+        hits = hits_of(features, codes, derived_seed(seed, "linear probe", name) % 2**32)
     except ValueError as error:
-        raise InputError(f"{settings.paths['RenderedCars']}: {name}: {error}") from None
+        raise InputError(f"{folder}: {name}: {error}") from None
     shares = np.array(
         [np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))]
     )
@@ -65,9 +87,10 @@ def probe(settings, features, codes, number):
     return {column: [value] for column, value in zip(list(COLUMNS)[1:], row)}
 
 
-def show(settings):
+def show(settings: "Settings") -> None:
     """Print linear_probe.csv."""
     for row in csv_files.read_rows(csv_file(settings), COLUMNS, key=["property"]):
         print(
-            f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); by chance {row['chance']} %"
+            f"{row['label']:28} {row['percent']:>5} % right (± {row['standard_error']}); "
+            f"by chance {row['chance']} %"
         )

@@ -1,12 +1,16 @@
-"""How embeddings cluster by every property of the rendered cars, by NR-Precision, and tests between groups of models."""
+"""How embeddings cluster by every property of the rendered cars, and tests between groups."""
 
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int
 
 from dml_analysis.datasets import readers
-from dml_analysis.datasets.readers import property_codes
+from dml_analysis.datasets.readers import Item, property_codes
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.methods import trained_groups
@@ -18,6 +22,10 @@ from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import digest
 from dml_analysis.store import ResultStore
 from dml_analysis.views import View, rows_of
+
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+    from dml_analysis.metrics.nr_precision import Precision
 
 RAW_DISTANCE = "Euclidean, raw embeddings"
 UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
@@ -32,16 +40,18 @@ TEST_COLUMNS = {"property": COLUMNS["property"], "unit": csv_files.one_of(UNITS)
 
 
 class Scored(NamedTuple):
-    """What a store of scores is of."""
+    """What a store of scores is about."""
 
     network: Network
     protocol: Protocol
 
 
-def store_of(network, protocol, embedded, codes):
-    """The scores of a network by a protocol, a row for each property.
+def store_of(
+    network: Network, protocol: Protocol, embedded: ResultStore, codes: Int[np.ndarray, "n k"]
+) -> ResultStore:
+    """Return the store of a network's scores by a protocol, with a row for each property.
 
-    embedded: the store of its embeddings; codes (n, k): which value of each property their images have.
+    embedded: the store of its embeddings. codes: the properties' values in their images.
     """
     distance = network.model.distance if protocol.own_distance else RAW_DISTANCE
     measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
@@ -52,108 +62,107 @@ def store_of(network, protocol, embedded, codes):
         "r_precision": Array("f8", finite=False, low=0, high=1),
         "nr_precision": Array("f8", finite=False),
     }
-    folder, parts = (
-        network.settings.results / protocol.name / "properties" / "scores",
-        [[p.name for p in PROPERTIES]],
-    )
-    scored, labels = Scored(network, protocol), network.labels | measured
-    return ResultStore(folder / network.path, provenance, parts, arrays, scored, labels)
+    folder = network.records.results / protocol.name / "properties" / "scores" / network.path
+    rows, labels = [[prop.name for prop in PROPERTIES]], network.labels | measured
+    return ResultStore(folder, provenance, rows, arrays, Scored(network, protocol), labels)
 
 
-def cars_of(settings):
-    """(items, codes (n, k)) of the rendered cars."""
-    items, table = readers.chosen_cars(settings)
-    return items, property_codes(table)
+def cars_of(settings: "Settings") -> tuple[list[Item], Int[np.ndarray, "n k"]]:
+    """Return the rendered cars, and which value of each property each of them has."""
+    samples, table = readers.chosen_cars(settings)
+    return samples, property_codes(table)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Scores.
-# ---------------------------------------------------------------------------------------------------------------------
-def score(embedded, codes, scored, device="cpu"):
-    """The Precision of embeddings (n, d) and codes (n, k), by what is Scored."""
-    from dml_analysis.metrics.nr_precision import (
-        nr_precision,
-    )  # compiled code takes a second to load
+# --------------------------------------------------------------------------------------------------
+def score(
+    embeddings: Float[np.ndarray, "n d"],
+    codes: Int[np.ndarray, "n k"],
+    scored: Scored,
+    device: str = "cpu",
+) -> "Precision":
+    """Return the R-Precision and NR-Precision of embeddings for each property."""
+    from dml_analysis.metrics.nr_precision import nr_precision  # compiled code takes a second
 
-    return nr_precision(
-        coordinates_by(*scored, embedded), codes, scored.protocol.max_neighbors, device=device
-    )
-
-
-def coordinates_by(network, protocol, embedded):
-    """Coordinates (n, k) whose Euclidean distances order neighbours as the protocol has it for a network's embeddings (n, d)."""
-    return coordinates_of(embedded, network.model.distance) if protocol.own_distance else embedded
+    coordinates = coordinates_by(*scored, embeddings)
+    return nr_precision(coordinates, codes, scored.protocol.max_neighbors, device=device)
 
 
-def float64_device(settings):
-    """The name of the device that the settings ask for, or of the CPU if that one has no float64."""
+def coordinates_by(
+    network: Network, protocol: Protocol, embeddings: Float[np.ndarray, "n d"]
+) -> Float[np.ndarray, "n d2"]:
+    """Return coordinates whose Euclidean distances order neighbours as the protocol does."""
+    if not protocol.own_distance:
+        return embeddings
+    return coordinates_of(embeddings, network.model.distance)
+
+
+def float64_device(settings: "Settings") -> str:
+    """Return the settings' device, or the CPU if that device has no float64."""
     device = device_of(settings)
     return "cpu" if device == "mps" else device
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # CSV files.
-# ---------------------------------------------------------------------------------------------------------------------
-def scores_file(settings, protocol):
+# --------------------------------------------------------------------------------------------------
+def scores_file(settings: "Settings", protocol: Protocol) -> Path:
+    """Return the path of nr_precision.csv."""
     return settings.results / protocol.name / "properties" / "nr_precision.csv"
 
 
-def tests_file(settings, protocol):
+def tests_file(settings: "Settings", protocol: Protocol) -> Path:
+    """Return the path of mann_whitney.csv."""
     return settings.results / protocol.name / "properties" / "mann_whitney.csv"
 
 
-def views(settings):
-    """nr_precision.csv and mann_whitney.csv of the whole run, by every protocol."""
-    (items, codes), found = cars_of(settings.whole), []
-    known = [
-        network
-        for network in car_embeddings.embedding_networks(settings.whole)
+def known_stores(settings: "Settings", protocol: Protocol) -> list[ResultStore]:
+    """Return the stores of scores of all networks whose files exist, or once existed."""
+    samples, codes = cars_of(settings)
+    return [
+        store_of(network, protocol, car_embeddings.store_of(network, samples), codes)
+        for network in car_embeddings.embedding_networks(settings)
         if network.is_known()
     ]
+
+
+def views(settings: "Settings") -> list[View]:
+    """Return nr_precision.csv and mann_whitney.csv of the complete settings, by every protocol."""
+    files = []
     for protocol in settings.protocols:
-        stores = [
-            store_of(each, protocol, car_embeddings.store_of(each, items), codes) for each in known
-        ]
-        found.append(View(scores_file(settings, protocol), COLUMNS, stores))
-        found.append(View(tests_file(settings, protocol), TEST_COLUMNS, stores, test_rows))
-    return found
+        stores = known_stores(settings.whole, protocol)
+        files.append(View(scores_file(settings, protocol), COLUMNS, stores))
+        files.append(View(tests_file(settings, protocol), TEST_COLUMNS, stores, test_rows))
+    return files
 
 
-def test_rows(stores, _):
-    """Mann-Whitney tests of every property between any two groups of trained models, by both units and alternatives.
+def test_rows(stores: Sequence[ResultStore], _: dict[str, Any]) -> Iterator[tuple]:
+    """Yield Mann-Whitney tests of every property between any two groups of trained models.
 
-    A property is left out where a group has no scores, or a score is NaN.
+    They are by both units and all alternatives. A property is left out if a group has no scores,
+    or a score is NaN.
     """
     stores = [store for store in stores if store.subject.network.model.trained]
     groups = trained_groups([store.subject.network.model for store in stores])
     scores = pd.DataFrame(rows_of(stores, COLUMNS), columns=list(COLUMNS))
-    for prop in PROPERTIES:
-        of_property = scores[scores.property == prop.name]
-        for (group_a, group_b), unit in product(combinations(groups, 2), UNITS):
-            a, b = (observations(of_property, group, unit) for group in (group_a, group_b))
-            if a.isna().any() or b.isna().any():
-                continue
-            for alternative in ALTERNATIVES:
-                test = mann_whitney(a, b, alternative)
-                yield (
-                    prop.name,
-                    unit,
-                    alternative,
-                    group_a,
-                    group_b,
-                    len(a),
-                    len(b),
-                    *test,
-                    a.mean(),
-                    b.mean(),
-                )
+    for prop, groups_ab, unit in product(PROPERTIES, combinations(groups, 2), UNITS):
+        property_scores = scores[scores.property == prop.name]
+        a, b = (observations(property_scores, group, unit) for group in groups_ab)
+        if a.isna().any() or b.isna().any():
+            continue
+        for alternative in ALTERNATIVES:
+            test = mann_whitney(a, b, alternative)
+            keys = prop.name, unit, alternative, *groups_ab
+            yield (*keys, len(a), len(b), *test, a.mean(), b.mean())
 
 
-def observations(scores, group, unit):
-    """The NR-Precisions of one group: one per model and fold, or a mean over the folds per model."""
-    chosen = scores[scores.type == group]
-    return (
-        chosen.groupby("loss").nr_precision.agg(lambda s: s.mean(skipna=False))
-        if unit == "loss_mean"
-        else chosen.nr_precision
-    )
+def observations(scores: pd.DataFrame, group: str, unit: str) -> pd.Series:
+    """Return the NR-Precisions of a group: one per model and fold, or its mean over the folds.
+
+    unit: one of UNITS. A mean over a NaN is NaN.
+    """
+    scores = scores[scores.type == group]
+    if unit == "loss_mean":
+        return scores.groupby("loss").nr_precision.agg(lambda values: values.mean(skipna=False))
+    return scores.nr_precision

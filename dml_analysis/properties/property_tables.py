@@ -1,4 +1,7 @@
-"""Tables 1, 5 and 6: the losses, the properties, and how embeddings cluster by them."""
+"""Tables 1, 5 and 6: the methods, the properties, and how embeddings cluster by them."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -7,7 +10,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.methods import about_own, grouped, trained_groups
 from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.networks.specifications import ALL_FOLDS
-from dml_analysis.paper import PROPERTIES
+from dml_analysis.paper import PROPERTIES, Model, Property, Protocol
 from dml_analysis.properties.property_scores import COLUMNS as SCORE_COLUMNS
 from dml_analysis.properties.property_scores import (
     KEY,
@@ -18,17 +21,16 @@ from dml_analysis.properties.property_scores import (
 )
 from dml_analysis.tables import MISSING_CELL, Cell, Entry, Table
 
-SIGNIFICANT = (
-    2.576  # the paper's threshold for underlining; see the README on what it does and does not say
-)
-NOT_GIVEN = (
-    "not given"  # in the cells of a model by embeddings, where it has none of the rendered cars
-)
+if TYPE_CHECKING:
+    from dml_analysis.config import Settings
+
+SIGNIFICANT = 2.576  # the paper's threshold for underlining; see the README on its meaning
+NOT_GIVEN = "not given"  # in the cells of a model whose given embeddings are of other images
 LEVEL = 0.01  # of the Mann-Whitney test that puts a mean in bold
 
 
-def models_table(settings, protocol, name):
-    """Table 1."""
+def models_table(settings: "Settings", protocol: Protocol, name: str) -> Table:
+    """Return Table 1."""
     models = settings.models
     rows = [(model.name, model.year, model.group, model.distance) for model in models]
     records = pd.DataFrame(rows, columns=["loss", "year", "type", "distance"])
@@ -37,74 +39,58 @@ def models_table(settings, protocol, name):
     cells = [[Cell(str(text or "")) for text in row] for row in shown]
     caption = 'Analyzed losses. "None" is the untrained network, compared by Euclidean distance. '
     caption += f"Distances are {_of_what(models)}.{about_own(models, '')}"
-    names = [model.name for model in models]
-    return Table(
-        name,
-        caption,
-        [],
-        ["Year", "Loss type", "Distance/Similarity"],
-        [],
-        names,
-        cells,
-        records,
-        False,
-    )
+    columns, names = ["Year", "Loss type", "Distance/Similarity"], [model.name for model in models]
+    return Table(name, caption, [], columns, [], names, cells, records, about_networks=False)
 
 
-def _of_what(models):
-    """Which embeddings the models' own distances are of, for captions."""
+def _of_what(models: Sequence[Model]) -> str:
+    """Return which embeddings the models' own distances compare, for captions."""
     raw = ", ".join(model.name for model in models if not normalises(model.distance))
     return "of embeddings of unit length" + (f" (embeddings as they are: {raw})" if raw else "")
 
 
-def properties_table(settings, protocol, name):
-    """Table 5."""
+def properties_table(settings: "Settings", protocol: Protocol, name: str) -> Table:
+    """Return Table 5."""
     properties = car_properties(settings)
-    texts = [
+    values = [
         ", ".join(printed_value(prop.name, value) for value in prop.values) for prop in properties
     ]
-    labels = [prop.label for prop in properties]
     records = pd.DataFrame(
         [(prop.name, prop.label, "|".join(map(str, prop.values))) for prop in properties],
         columns=["property", "label", "values"],
     )
-    caption = "Properties of the rendered cars and their possible values; every image draws each uniformly at random."
-    return Table(
-        name,
-        caption,
-        [],
-        ["Possible values"],
-        [],
-        labels,
-        [[Cell(text)] for text in texts],
-        records,
-        False,
+    caption = (
+        "Properties of the rendered cars and their possible values; "
+        "every image draws each uniformly at random."
     )
+    labels, cells = [prop.label for prop in properties], [[Cell(text)] for text in values]
+    columns = ["Possible values"]
+    return Table(name, caption, [], columns, [], labels, cells, records, about_networks=False)
 
 
-def printed_value(name, value):
-    """A property's value as Table 5 has it."""
+def printed_value(name: str, value: Any) -> str:
+    """Return a property's value as Table 5 prints it."""
     return f"{value}°" if name in ("rotation_z", "sun_elevation", "sun_rotation") else str(value)
 
 
-def nr_precision_table(settings, protocol, name):
-    """Table 6: NR-Precision of every model and property, averaged over the folds, and the means of the groups.
+def nr_precision_table(settings: "Settings", protocol: Protocol, name: str) -> Table:
+    """Return Table 6: NR-Precision of every model and property, mean over folds, and group means.
 
-    Underlined above the paper's threshold; of two groups' means the larger is bold where they differ significantly by the
-    protocol's Mann-Whitney test.
+    Values above the paper's threshold are underlined. Of two groups' means the larger is bold if
+    they differ significantly by the protocol's Mann-Whitney test.
     """
     scores = csv_files.read(scores_file(settings, protocol), SCORE_COLUMNS, KEY)
-    models, names = grouped(settings.models), trained_groups(settings.models)
+    models, groups = grouped(settings.models), trained_groups(settings.models)
     values = {
-        (model.name, p.name): _fold_mean(settings, scores, model, p)
+        (model.name, prop.name): _fold_mean(settings, scores, model, prop)
         for model in models
-        for p in PROPERTIES
+        for prop in PROPERTIES
     }
     cells = [[_score_cell(values[model.name, p.name]) for p in PROPERTIES] for model in models]
     records = [(m.name, m.group, p.name, value if (value := values[m.name, p.name]) != NOT_GIVEN else None)
                for m in models for p in PROPERTIES]  # fmt: skip
     means, bold = group_means(models, values), significantly_larger(settings, protocol)
-    for group in names:
+    for group in groups:
         cells.append(
             [_mean_cell(means[group, p.name], (group, p.name) in bold) for p in PROPERTIES]
         )
@@ -114,15 +100,20 @@ def nr_precision_table(settings, protocol, name):
         _caption(settings, protocol, scores),
         [p.column_group for p in PROPERTIES],
         [p.column or p.label for p in PROPERTIES],
-        [*(model.group for model in models), *("Mean" for _ in names)],
-        [*(model.name for model in models), *(f"{group} Mean" for group in names)],
+        [*(model.group for model in models), *("Mean" for _ in groups)],
+        [*(model.name for model in models), *(f"{group} Mean" for group in groups)],
         cells,
         pd.DataFrame(records, columns=["loss", "type", "property", "value"]),
     )
 
 
-def _fold_mean(settings, scores, model, prop):
-    """Mean NR-Precision over the settings' folds; None if one is missing or undefined, NOT_GIVEN if there can be none."""
+def _fold_mean(
+    settings: "Settings", scores: pd.DataFrame, model: Model, prop: Property
+) -> float | str | None:
+    """Return the mean NR-Precision over the settings' folds.
+
+    It is None if a fold is missing or undefined, and NOT_GIVEN if there can be none.
+    """
     if model.embeddings and CARS not in model.embeddings:
         return NOT_GIVEN
     folds = settings.folds if model.per_fold else [ALL_FOLDS]
@@ -133,48 +124,47 @@ def _fold_mean(settings, scores, model, prop):
     return float(rows.nr_precision.mean()) if complete else None
 
 
-def group_means(models, values):
-    """(group, property) -> mean over the group's trained models; None if one is missing."""
-    means = {}
+def group_means(
+    models: Iterable[Model], values: dict[tuple[str, str], Any]
+) -> dict[tuple[str, str], float | None]:
+    """Return (group, property) -> mean over the group's trained models; None if one is missing."""
+    models, means = list(models), {}
     for group in trained_groups(models):
+        names = [model.name for model in models if model.group == group and model.trained]
         for prop in PROPERTIES:
-            column = [
-                values[model.name, prop.name]
-                for model in models
-                if model.group == group and model.trained
-            ]
+            column = [values[name, prop.name] for name in names]
             column = [value for value in column if value != NOT_GIVEN] or [None]
             means[group, prop.name] = None if None in column else sum(column) / len(column)
     return means
 
 
-def significantly_larger(settings, protocol):
-    """The (group, property) whose mean is significantly larger than another group's, by the protocol's test."""
+def significantly_larger(settings: "Settings", protocol: Protocol) -> set[tuple[str, str]]:
+    """Return the (group, property) whose mean is significantly larger, by the protocol's test."""
     tests = csv_files.read(tests_file(settings, protocol), TEST_COLUMNS, TEST_KEY)
-    chosen = tests[
+    tests = tests[
         (tests.unit == protocol.test_unit) & (tests.alternative == protocol.test_alternative)
     ]
     return {
         (row.group_a if row.mean_a > row.mean_b else row.group_b, row.property)
-        for row in chosen[chosen.p_value < LEVEL].itertuples()
+        for row in tests[tests.p_value < LEVEL].itertuples()
     }
 
 
-def _score_cell(value):
+def _score_cell(value: Any) -> Cell:
     if value is None or value == NOT_GIVEN:
         return MISSING_CELL if value is None else Cell(NOT_GIVEN)
     return Cell(_two_digits(value), value, underline=value > SIGNIFICANT)
 
 
-def _mean_cell(value, bold):
+def _mean_cell(value: float | None, bold: bool) -> Cell:
     return MISSING_CELL if value is None else Cell(_two_digits(value), None, bold=bold)
 
 
-def _two_digits(value):
+def _two_digits(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}"  # adding zero turns -0.0 into 0.0
 
 
-def _caption(settings, protocol, scores):
+def _caption(settings: "Settings", protocol: Protocol, scores: pd.DataFrame) -> str:
     numbers = sorted(set(scores.n_images))
     n = " to ".join(f"{number:,}" for number in dict.fromkeys(numbers[:1] + numbers[-1:])) or "no"
     limit = (
@@ -186,10 +176,11 @@ def _caption(settings, protocol, scores):
     distance = own if protocol.own_distance else "Euclidean distance of raw embeddings"
     unit = "loss" if protocol.test_unit == "loss_mean" else "loss and fold"
     return (
-        f"NR-Precisions for {n} rendered car images, networks trained on {settings.properties.networks}. "
-        f"Underlined: above {SIGNIFICANT}. Bold: the larger mean where the loss types differ (Mann-Whitney at 1%, one "
-        f"value per {unit}, {protocol.test_alternative}). Protocol {protocol.name}: {limit}, {distance}; "
-        f"mean over fold {', '.join(map(str, settings.folds))}.{about_own(settings.models, '')}"
+        f"NR-Precisions for {n} rendered car images, networks trained on "
+        f"{settings.properties.networks}. Underlined: above {SIGNIFICANT}. Bold: the larger mean "
+        f"where the loss types differ (Mann-Whitney at 1%, one value per {unit}, "
+        f"{protocol.test_alternative}). Protocol {protocol.name}: {limit}, {distance}; mean over "
+        f"fold {', '.join(map(str, settings.folds))}.{about_own(settings.models, '')}"
     )
 
 

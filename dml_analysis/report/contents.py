@@ -81,6 +81,6 @@ def _of_training(settings):
     figures = [f"{what}_{dataset}" for dataset in settings.datasets for what in drawn]
     files_of = [training_stages.runs_file, training_stages.looks_file, improvements.gains_file]
     if settings.training.keep_embeddings:
-        files_of += [model_selection.csv_file, embedding_spaces.file_of_looks]
+        files_of += [model_selection.csv_file, embedding_spaces.steps_file]
     tables = [file_of(settings, dataset) for dataset in settings.datasets for file_of in files_of]
     return tables + [settings.figures / f"{name}.png" for name in figures]
