@@ -25,12 +25,13 @@ from dml_analysis.networks.specifications import by_trunk, network_stage, networ
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.saliency import saliency_maps
-from dml_analysis.saliency.map_settings import Condition
+from dml_analysis.saliency.map_settings import MapSettings
+from dml_analysis.saliency.saliency_maps import MapMaker
 from dml_analysis.seeds import derived_seed
 from dml_analysis.stages import Job, Stage
 from dml_analysis.views import View
 
-SCENES = Condition("scenes")  # the run's own maps, but of scenes
+SCENES = MapSettings("scenes")  # the run's own maps, but of scenes
 EMBEDDINGS = Path("causes", "embeddings")
 NAMES = [each.name for each in PROPERTIES]
 COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": int, "property": csv_files.one_of(NAMES), "n_scenes": int,
@@ -84,15 +85,35 @@ def maps_stage(settings):
     mapped = [
         each
         for each in networks_shown(settings)
-        if each.has_maps and saliency_maps.protocols_of_network(each)
+        if each.has_maps and saliency_maps.protocols_of(settings, each.fold)
     ]
-    make = saliency_maps.maker(settings, {COUNTERFACTUALS: items}, 1, mapped)
-    jobs = [Job([saliency_maps.store_of(each, protocol, items, SCENES) for protocol in saliency_maps.protocols_of_network(each)], make)
-            for each in mapped]  # fmt: skip
+    maker = MapMaker(mapped, settings)
+
+    def make(stores, number, tick):
+        first = number * saliency_maps.MAPS_PER_CHUNK
+        rows = slice(first, first + saliency_maps.MAPS_PER_CHUNK)
+        return maker.maps(stores, items, rows, tick)
+
+    jobs = [
+        Job(
+            [
+                saliency_maps.store_of(settings, network, protocol, items, SCENES)
+                for protocol in saliency_maps.protocols_of(settings, network.fold)
+            ],
+            make,
+        )
+        for network in mapped
+    ]
     if not jobs:
         return Stage("maps of scenes", "map", [], views(settings))
     return network_stage(
-        "maps of scenes", "map", jobs, mapped, [items], saliency_maps.loads, views=views(settings)
+        "maps of scenes",
+        "map",
+        jobs,
+        mapped,
+        [items],
+        lambda store: [store.subject.network],
+        views=views(settings),
     )
 
 
@@ -125,7 +146,9 @@ def rows_of(settings, protocol, some, stores, columns):
         carries, n_mapped = np.full((2, len(NAMES)), np.nan), 0
         if (
             network.has_maps
-            and (kept := saliency_maps.store_of(network, protocol, mapped, SCENES)).is_complete()
+            and (
+                kept := saliency_maps.store_of(settings, network, protocol, mapped, SCENES)
+            ).is_complete()
         ):
             carries, n_mapped = carried_by(kept, some[: len(mapped)]), len(mapped)
         for place, name in enumerate(NAMES):

@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 
 def networks_asked(settings):
     """The networks under which pairs are explained: of some trained models, in the first fold that tables are about."""
-    found = [each for each in networks_of(settings, settings.properties.networks, saliency_maps.first_fold(settings), CARS)
+    found = [each for each in networks_of(settings, settings.properties.networks, saliency_maps.folds_with_maps(settings)[:1], CARS)
              if each.has_maps and each.model.trained]  # fmt: skip
     return evenly_spaced(found, settings.causes.pair_models)
 
@@ -65,8 +65,8 @@ def chosen_pairs(settings):
 def store_of(network, protocol, pairs):
     """The maps (2, h, w), of query and neighbour, of each pair."""
     settings = network.settings
-    provenance = saliency_maps.provenance_maps(
-        network, protocol, [item for pair in pairs for item in pair]
+    provenance = saliency_maps.map_provenance(
+        settings, network, protocol, [item for pair in pairs for item in pair]
     )
     provenance |= {"pairs": digest([pair.name for pair in pairs])}
     folder = settings.results / protocol.name / "causes" / "pairs" / network.path
@@ -98,7 +98,9 @@ def stage(settings):
         for each in networks
     ]
     items = [item for pair in pairs for item in pair]
-    return network_stage("explained pairs", "pair", jobs, networks, [items], saliency_maps.loads)
+    return network_stage(
+        "explained pairs", "pair", jobs, networks, [items], lambda store: [store.subject.network]
+    )
 
 
 def make_maps(pairs, load, stores, number, tick):

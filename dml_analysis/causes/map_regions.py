@@ -55,17 +55,13 @@ def stage(settings):
         raise InputError(
             f"settings {settings.name!r}: no dataset has masks; only rendered cars do (data/README.md)"
         )
-    items, views, found = (
-        saliency_maps.mapped_items(settings.model_copy(update={"datasets": with_masks})),
-        [],
-        [],
-    )
+    views, found = [], []
     for dataset, protocol in (
         (dataset, protocol) for dataset in with_masks for protocol in settings.protocols
     ):
-        stores = saliency_maps.kept(settings.whole, protocol, dataset, items[dataset])
+        stores = saliency_maps.own_stores(settings.whole, protocol, dataset)
         found += stores
-        share = looker(items[dataset])
+        share = looker(saliency_maps.mapped_samples(settings, dataset))
         views.append(
             View(csv_file(settings, protocol, dataset), COLUMNS, stores, partial(rows_of, share))
         )
@@ -77,7 +73,7 @@ def stage(settings):
                 partial(test_rows, share, settings),
             )
         )
-    return Stage("locations of maps", "map", [], views, lacking=saliency_maps.lacking(found))
+    return Stage("locations of maps", "map", [], views, lacking=saliency_maps.incomplete(found))
 
 
 def looker(items):
@@ -87,7 +83,7 @@ def looker(items):
     @cache
     def regions(number, crop):
         return [
-            region_shares(mask, crop) for mask in masks_of(saliency_maps.parts_of(items)[number])
+            region_shares(mask, crop) for mask in masks_of(saliency_maps.chunks_of(items)[number])
         ]
 
     def share(store):
