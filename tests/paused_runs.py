@@ -40,8 +40,8 @@ def pause_everywhere(draw, longest):
             pause()
             yield ours
 
-    stages._made, ResultStore.put, csv_files.write = map(
-        before, (stages._made, ResultStore.put, csv_files.write)
+    stages._made, ResultStore.save, csv_files.write = map(
+        before, (stages._made, ResultStore.save, csv_files.write)
     )
     leases.leased = leased_and_paused
 
