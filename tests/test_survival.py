@@ -573,7 +573,7 @@ def test_dry_runs(project, run_inside):
     """How much there is to do, in gigabytes too, and nothing is written."""
     settings, before = project / "tiny.yaml", sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
-    assert "saliency maps: 6 maps to do, in 3 parts" in text and "GB free" in text
+    assert "saliency maps: 6 maps to do, in 3 chunks" in text and "GB free" in text
     for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 parts"),
                          ("reality_check/3_evaluate_models.py", "accuracies: 48 images to do, in 1 parts")):  # fmt: skip
         text = run_inside(script, settings, "--dry-run")
@@ -584,7 +584,7 @@ def test_dry_runs(project, run_inside):
     )
     before = sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
-    assert "compared saliency maps: 12 maps to do, in 1 parts" in text
+    assert "compared saliency maps: 12 maps to do, in 1 chunks" in text
     assert sorted(project.rglob("*")) == before
 
 
@@ -610,9 +610,9 @@ def test_dry_runs_of_what_needs_results(copy, run_inside):
     shutil.rmtree(results / "properties/scores")
     before = snapshot(copy / "results")
     text = run_inside("saliency/2_compare_maps.py", settings, "--dry-run")
-    assert "comparisons: 2 images to do, in 1 parts" in text
+    assert "comparisons: 2 images to do, in 1 chunks" in text
     text = run_inside("properties/3_score_properties.py", settings, "--dry-run")
-    assert "scores: 33 scores to do, in 3 parts" in text
+    assert "scores: 33 scores to do, in 3 chunks" in text
     assert snapshot(copy / "results") == before
 
 
