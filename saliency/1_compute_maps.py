@@ -10,10 +10,18 @@ Runtime: gradients at `saliency: noise_samples` copies of each image for each ne
 protocols share them.
 """
 
+from itertools import groupby
+
 from dml_analysis.errors import run_script
 from dml_analysis.networks.specifications import device_of, prepare
 from dml_analysis.saliency import map_comparisons, saliency_maps
-from dml_analysis.saliency.saliency_maps import MapMaker, mapped_samples, networks_with_maps
+from dml_analysis.saliency.map_comparisons import comparisons_of
+from dml_analysis.saliency.saliency_maps import (
+    SHOWN_IMAGES,
+    MapMaker,
+    mapped_samples,
+    networks_with_maps,
+)
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
 
@@ -63,12 +71,15 @@ def compute_and_compare(run):
         maker = MapMaker(networks, settings, remembered=len(names))
         for network in networks:
             network.provenance()  # raises MissingFile if a checkpoint is missing
-        groups = map_comparisons.comparisons_by_fold(settings)
+        by_fold = groupby(comparisons_of(settings), lambda each: (each.dataset, each.fold))
+        groups = [list(group) for _, group in by_fold]  # of comparisons that differ in protocol
         for comparisons in groups:
             stores = [comparison.store_of(names) for comparison in comparisons]
             work.append(((settings, maker, names, comparisons[0]), stores))
+        # Maps that figures show, of one fold, and those of a chunk while it is compared
+        map_stores = [comparison.maps[name] for comparison in groups[0] for name in names]
+        extra_bytes += (SHOWN_IMAGES + 1) * sum(store.bytes(0) for store in map_stores)
         files += map_comparisons.views(settings)
-        extra_bytes += map_comparisons.bytes_of_maps(groups[0], names)
 
     def check(missing):
         prepare(

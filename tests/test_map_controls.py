@@ -357,6 +357,6 @@ def test_losses_and_folds_by_hand():
 def test_losses_and_folds_take_two_of_both():
     assert noise_ceilings.answer_from(compared(TWO_FOLDS[:2], by_kind, [0.9] * 2), seed=0) is None
     assert noise_ceilings.answer_from(compared(TWO_FOLDS[::2], by_kind, [0.9] * 3), seed=0) is None
-    lacking = compared([*TWO_FOLDS[:4], network("C", 0)], by_kind, [0.9] * 5)
-    answer = noise_ceilings.answer_from(lacking, seed=0)
+    incomplete = compared([*TWO_FOLDS[:4], network("C", 0)], by_kind, [0.9] * 5)
+    answer = noise_ceilings.answer_from(incomplete, seed=0)
     assert answer[0] == 2 and np.isnan(answer[-1])  # C lacks a fold; there are no random weights

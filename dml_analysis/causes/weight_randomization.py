@@ -21,13 +21,11 @@ from dml_analysis.views import View
 
 SHARES = (0.01, 0.25, 0.5, 0.75, 1.0)  # of the layers; the first is the last layer alone
 MAP_SETTINGS = [MapSettings(f"random_{round(100 * share)}", random_share=share) for share in SHARES]
-# fmt: off
 COLUMNS = {
     "loss": str, "type": str, "dataset": str, "fold": int,
     "random_share": csv_files.between(0, 1), "n_images": int,
     "correlation_mean": csv_files.between(-1, 1), "correlation_std": csv_files.between(0, 1),
-}
-# fmt: on
+}  # fmt: skip
 
 
 def csv_file(settings: Settings, protocol: Protocol, dataset: str) -> Path:

@@ -28,14 +28,12 @@ from dml_analysis.store import ResultStore
 from dml_analysis.views import View
 
 R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
-# fmt: off
 COLUMNS = {
     "variation": str, "sigma": float, "samples": int, "base": csv_files.one_of(BASES),
     "attribution": csv_files.one_of([SMOOTHGRAD, INTEGRATED]), "n_models": int, "n_images": int,
     "within": R, "between": R, "difference": float, "p_value": SHARE, "with_own": R,
     "order_as_own": R,
-}
-# fmt: on
+}  # fmt: skip
 NEEDED = {"samples": int, "n_pairs": int, "n_images": int, "images": int, "told_apart": SHARE}
 COUNTS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)  # of images
 

@@ -39,17 +39,15 @@ KINDS = (
 )
 RANDOM = "random weights"  # in place of a loss and of its type
 R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
-# fmt: off
 COLUMNS = {
     "kind": csv_files.one_of(KINDS), "loss_a": str, "type_a": str, "fold_a": int, "loss_b": str,
     "type_b": str, "fold_b": int, "n_images": int, "correlation_mean": R, "correlation_std": SHARE,
     "corrected": float, "jsd_mean": SHARE, "jsd_std": SHARE,
-}
+}  # fmt: skip
 ANSWER = {
     "n_losses": int, "n_folds": int, "n_images": int, "same_loss": R, "other_loss": R, "low": float,
     "high": float, "p_value": SHARE, "ceiling": R, "floor": R,
-}
-# fmt: on
+}  # fmt: skip
 
 
 def csv_file(settings: Settings, protocol: Protocol, dataset: str) -> Path:

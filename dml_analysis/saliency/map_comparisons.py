@@ -5,8 +5,7 @@ have maps. It is read and written chunk by chunk, so that memory does not grow w
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,18 +33,11 @@ from dml_analysis.views import View
 
 IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
 KEY = ("dataset", "fold", "loss_a", "loss_b")
+R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
 COLUMNS = {
-    "dataset": str,
-    "fold": int,
-    "loss_a": str,
-    "loss_b": str,
-    "n_images": int,
-    "n_undefined": int,
-    "correlation_mean": csv_files.between(-1, 1),
-    "correlation_std": csv_files.between(0, 1),
-    "jsd_mean": csv_files.between(0, 1),
-    "jsd_std": csv_files.between(0, 1),
-}
+    "dataset": str, "fold": int, "loss_a": str, "loss_b": str, "n_images": int, "n_undefined": int,
+    "correlation_mean": R, "correlation_std": SHARE, "jsd_mean": SHARE, "jsd_std": SHARE,
+}  # fmt: skip
 
 Maps = Sequence[Float[np.ndarray, "n h w"]]  # of several networks, of the same images
 Pairs = Float[np.ndarray, "n networks networks"]  # a number for each image and pair of networks
@@ -134,14 +126,6 @@ def comparisons_of(settings: Settings) -> list[Comparison]:
                     )
                 )
     return comparisons
-
-
-def comparisons_by_fold(settings: Settings) -> list[list[Comparison]]:
-    """Return the comparisons of each dataset and fold, which differ in their protocol."""
-    groups: dict[tuple[str, int], list[Comparison]] = {}
-    for comparison in comparisons_of(settings):
-        groups.setdefault((comparison.dataset, comparison.fold), []).append(comparison)
-    return list(groups.values())
 
 
 # -------------------------------------------------------------------------------------------------
@@ -256,24 +240,13 @@ def _if_exists(store: ResultStore, number: int) -> Float[np.ndarray, "n h w"] | 
         return None
 
 
-def bytes_of_maps(comparisons: Iterable[Comparison], names: Sequence[str]) -> int:
-    """Return the disk space of the maps that figures show, and of a chunk while it is compared.
-
-    comparisons: of one fold.
-    """
-    of_chunk = sum(each.maps[name].bytes(0) for each in comparisons for name in names)
-    return (saliency_maps.SHOWN_IMAGES + 1) * of_chunk
-
-
 def discard_maps(comparison: Comparison, names: Iterable[str], number: int, shown: str) -> None:
     """Delete the models' maps of a chunk, except those in figures; shown: the figures' dataset."""
-    in_figures = comparison.dataset == shown and number in saliency_maps.shown_chunks(
-        comparison.samples
-    )
+    in_figures = number in saliency_maps.shown_chunks(comparison.samples)
     for name in names:
         store = comparison.maps[name]
         of_shown_fold = comparison.is_first or store.subject.network.fold == ALL_FOLDS
-        if not (in_figures and of_shown_fold):
+        if not (in_figures and of_shown_fold and comparison.dataset == shown):
             store.discard(number)
 
 
@@ -295,15 +268,9 @@ def views(settings: Settings) -> list[View]:
 
 
 def _view(file: Path, comparisons: list[Comparison]) -> View:
-    """Return the CSV file of the comparisons of a dataset's folds."""
+    """Return the CSV file of the comparisons of a dataset's folds, which may be incomplete."""
     stores = [store for each in comparisons for store in (each.store_of(()), *each.maps.values())]
-    return View(file, COLUMNS, stores, partial(_all_rows, comparisons))
-
-
-def _all_rows(comparisons: list[Comparison], *_: object) -> Iterator[tuple]:
-    """Yield the rows of all comparisons, which may be incomplete."""
-    for comparison in comparisons:
-        yield from rows_of(comparison)
+    return View(file, COLUMNS, stores, lambda *_: chain(*map(rows_of, comparisons)))
 
 
 def rows_of(comparison: Comparison) -> Iterator[tuple]:

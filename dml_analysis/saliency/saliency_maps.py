@@ -293,7 +293,12 @@ class MapMaker:
         ]
         most = max(n_samples for _, n_samples in requests)
         noise = self._noise(map_settings)._replace(samples=most)
-        loaded = with_black_image(network, self._ready(network, map_settings, samples))
+        if map_settings.random_share:
+            ready = self.load_unfolded(network.path)
+            ready = with_random_layers(network, ready, map_settings, samples, self.seed)
+        else:
+            ready = self.load(network.path)
+        loaded = with_black_image(network, ready)
         maps = []
         images_at_once = max(1, self.options.batch_size // most)  # their copies share batches
         for images in _in_batches(samples[rows], loaded.ready, images_at_once):
@@ -310,15 +315,6 @@ class MapMaker:
         samples = map_settings.noise_samples or self.options.noise_samples
         sigma = map_settings.noise_sigma or self.options.noise_sigma
         return Noise(samples, sigma, self.seed)
-
-    def _ready(
-        self, network: Network, map_settings: MapSettings, samples: Sequence[Item]
-    ) -> "Ready":
-        """Return the network, with random layers if the map settings ask for them."""
-        if not map_settings.random_share:
-            return self.load(network.path)
-        ready = self.load_unfolded(network.path)
-        return with_random_layers(network, ready, map_settings, samples, self.seed)
 
 
 def _in_batches(
