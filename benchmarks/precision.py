@@ -15,7 +15,7 @@ from dml_analysis.networks.transforms import network_inputs
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings
 from dml_analysis.properties.property_scores import Scored, score
-from dml_analysis.saliency import saliency_maps
+from dml_analysis.saliency.saliency_maps import Noise, gradients_of, with_black_image
 
 COLUMNS = ("measure", "of", "precision", "value")
 
@@ -57,10 +57,12 @@ def map_rows(settings, precisions, images):
 def maps_of(settings, items):
     """Saliency maps (networks, items, h, w) of the settings' networks, by their first protocol."""
     networks, found = networks_of(settings, settings.datasets[0], settings.folds[:1]), []
+    options = settings.saliency
+    noise = Noise(options.noise_samples, options.noise_sigma, settings.seed)
     for network in tqdm(networks, desc=f"saliency maps, {settings.precision}", unit="network"):
-        subject = saliency_maps.subject_of(network, network.load(device_of(network.settings)))
-        images = zip(items, network_inputs(items, subject.ready.transform))
-        gradients = (saliency_maps.gradients_of(network, subject, [each])[0] for each in images)
+        loaded = with_black_image(network, network.load(device_of(network)))
+        images = zip(items, network_inputs(items, loaded.ready.transform))
+        gradients = (gradients_of(loaded, [each], noise, options.batch_size)[0] for each in images)
         found.append([saliency_map(each, settings.protocols[0].name) for each in gradients])
     return np.array(found)
 

@@ -22,13 +22,13 @@ def main():
     for settings in run.variants:
         settings.check_table_folds()
         datasets = map_regions.datasets_with_masks(settings)
-        samples = saliency_maps.mapped_items(settings.model_copy(update={"datasets": datasets}))
         for dataset, protocol in product(datasets, settings.protocols):
-            stores = saliency_maps.kept(settings.whole, protocol, dataset, samples[dataset])
-            files += map_regions.views(settings, protocol, dataset, samples[dataset], stores)
+            samples = saliency_maps.mapped_samples(settings, dataset)
+            stores = saliency_maps.own_stores(settings.whole, protocol, dataset)
+            files += map_regions.views(settings, protocol, dataset, samples, stores)
             maps += stores
     write_all(files, run.options.dry_run)
-    problem = saliency_maps.lacking(maps)
+    problem = saliency_maps.incomplete(maps)
     if problem and not run.options.dry_run:
         raise Unfinished(f"locations of maps: {problem}")
 

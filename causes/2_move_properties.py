@@ -14,7 +14,7 @@ from dml_analysis.datasets import counterfactuals
 from dml_analysis.errors import run_script
 from dml_analysis.networks.specifications import by_trunk, device_of, prepare
 from dml_analysis.properties import car_embeddings
-from dml_analysis.saliency import saliency_maps
+from dml_analysis.saliency.saliency_maps import MapMaker
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
 
@@ -30,8 +30,10 @@ def main():
             embeddings.append(((samples, batch_size), stores))
         bases = shifts.bases_of(sets[: settings.causes.mapped_scenes])
         networks = shifts.mapped_networks(settings)
-        make = saliency_maps.maker(settings, {counterfactuals.COUNTERFACTUALS: bases}, 1, networks)
-        maps += [((bases, make), shifts.map_stores(network, bases)) for network in networks]
+        maker = MapMaker(networks, settings)
+        maps += [
+            ((bases, maker), shifts.map_stores(settings, network, bases)) for network in networks
+        ]
         files += shifts.views(settings)
     for view in files:
         view.check()  # before the long work
@@ -56,7 +58,7 @@ def main():
         images = samples[chunk.rows]
         chunk.save(*car_embeddings.arrays_of(chunk.stores, images, batch_size, chunk.advance))
 
-    for (_, make), chunk in todo(
+    for (bases, maker), chunk in todo(
         maps,
         "maps of counterfactual sets",
         run,
@@ -66,7 +68,7 @@ def main():
         device=device,
         optional=True,
     ):
-        chunk.save(*make(chunk.stores, chunk.number, chunk.advance))
+        chunk.save(*maker.maps(chunk.stores, bases, chunk.rows, chunk.advance))
 
     for settings in run.variants:
         shifts.write_ranks(settings)

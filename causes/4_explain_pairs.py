@@ -26,7 +26,10 @@ def main():
             )
         load = loader(networks)
         for network in networks:
-            stores = [explained_pairs.store_of(network, p, pairs) for p in settings.protocols]
+            stores = [
+                explained_pairs.store_of(settings, network, protocol, pairs)
+                for protocol in settings.protocols
+            ]
             work.append(((settings, network, pairs, load), stores))
 
     def check(missing):

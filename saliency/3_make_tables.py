@@ -1,7 +1,9 @@
-"""Make Tables 2 to 4 and the appendix's from pairs_<dataset>.csv: how alike the models' saliency maps are.
+"""Make Tables 2 to 4 and the appendix's: how alike the models' saliency maps are.
 
-Writes results/<settings>/<protocol>/tables/table<N>....csv, .md and .tex. Cells whose inputs do not exist are shown as
-missing, and counted.
+Reads: pairs_<dataset>.csv, which 2_compare_maps.py has written.
+Writes: results/<settings>/<protocol>/tables/table<N>....csv, .md and .tex. Cells whose inputs do
+not exist are shown as missing, and counted.
+Runtime: seconds.
 """
 
 from dml_analysis.config import narrowed, options_parser, settings_from
@@ -14,7 +16,7 @@ def main():
     from dml_analysis.saliency import map_comparisons
     from dml_analysis.saliency.saliency_tables import entries
 
-    for dataset in settings.datasets:  # of which some may be gone
+    for dataset in settings.datasets:  # one by one, as the inputs of some may be gone
         views.refresh(map_comparisons.views, narrowed(settings, datasets=[dataset]))
     provenance.record(settings, __file__)
     tables.make(settings, entries(settings))

@@ -1,6 +1,8 @@
 """Plot Figure 2: the saliency maps of one image under every model, and a page of more images.
 
-Writes figures/<settings>/<protocol>/figure2.png and .pdf, and figure2_more.
+Reads: the maps that 1_compute_maps.py has saved.
+Writes: figures/<settings>/<protocol>/figure2 and figure2_more, as .png and .pdf.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from

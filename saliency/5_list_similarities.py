@@ -1,7 +1,10 @@
-"""Write the similarity of every pair of networks' maps on every image, for statistics of one's own.
+"""Write the similarity of every pair of networks' maps on every image, for your own statistics.
 
-One file for each protocol and dataset, results/<settings>/<protocol>/saliency/per_image_<dataset>.npz, with the arrays loss_a,
-loss_b and fold of the pairs (as in pairs_<dataset>.csv), image_ids, and for each pair (rows) and image (columns) correlation and jsd.
+Reads: the comparisons that 2_compare_maps.py has saved.
+Writes: results/<settings>/<protocol>/saliency/per_image_<dataset>.npz, with the arrays loss_a,
+loss_b and fold of the pairs (as in pairs_<dataset>.csv), image_ids, and correlation and jsd of
+each pair (rows) and image (columns).
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from
@@ -12,7 +15,7 @@ def main():
     settings = settings_from(options_parser(__doc__).parse_args())
     from dml_analysis.saliency import per_image_similarity
 
-    for file in per_image_similarity.files(settings):
+    for file in per_image_similarity.write_files(settings):
         print(f"wrote {file}")
 
 

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,14 +12,12 @@ from torchvision import transforms
 
 from dml_analysis.config import load_settings
 from dml_analysis.datasets import readers
-from dml_analysis.files.array_files import Array
 from dml_analysis.metrics import smoothgrad
 from dml_analysis.networks.embedding import embedded, embeddings_of
 from dml_analysis.networks.specifications import networks_of
-from dml_analysis.saliency import map_comparisons, saliency_maps
+from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.network_comparison import compare_networks
 from dml_analysis.saliency.pair_explanations import explain_pair
-from dml_analysis.store import ResultStore, blocks
 
 TO_TENSOR = transforms.Compose(
     [transforms.Resize(24), transforms.CenterCrop(20), transforms.ToTensor()]
@@ -125,8 +122,9 @@ def test_scripts_show_a_network_one_batch_at_a_time(trained, monkeypatch, two_th
         return called
 
     monkeypatch.setattr(smoothgrad, "input_gradients", alone(smoothgrad.input_gradients))
-    make = saliency_maps.maker(settings, {"RenderedCars": items}, 1, [network])
-    make([saliency_maps.store_of(network, settings.protocols[0], items)], 0, lambda ticks: None)
+    maker = saliency_maps.MapMaker([network], settings)
+    stores = saliency_maps.stores_of(settings, network, items)
+    maker.maps(stores, items, slice(None), lambda ticks: None)
     monkeypatch.setattr(
         "dml_analysis.networks.embedding.features_of",
         alone(lambda trunk, images: torch.ones(len(images), 1024)),
@@ -143,9 +141,9 @@ def test_images_may_share_batches(trained):
             update={"saliency": settings.saliency.model_copy(update={"batch_size": batch_size})}
         )
         network = networks_of(changed, "RenderedCars", [0])[0]
-        make = saliency_maps.maker(changed, {"RenderedCars": items}, 1, [network])
-        store, ticks = saliency_maps.store_of(network, changed.protocols[0], items), []
-        found[batch_size] = np.array(make([store], 0, ticks.append)[0]["maps"])
+        maker, ticks = saliency_maps.MapMaker([network], changed), []
+        stores = saliency_maps.stores_of(changed, network, items)
+        found[batch_size] = maker.maps(stores, items, slice(None), ticks.append)[0]["maps"]
         sizes.append(ticks)
     assert sizes == [[1] * 5, [2, 2, 1]]
     assert (
@@ -205,32 +203,3 @@ def test_a_network_is_put_back_when_an_image_is_broken(pictures):
     with pytest.raises(Exception, match=r"3\.png"):
         embeddings_of(network, TO_TENSOR, pictures)
     assert all(module.training for module in network.modules())
-
-
-def test_parts_are_read_in_one_thread(tmp_path, monkeypatch):
-    """NumPy parses the header of each array by `ast`, which is not safe in threads on Python 3.11 (cpython issue 106905)."""
-    ids, readers = [str(i) for i in range(200)], set()
-    arrays = {"maps": Array("f2", (2, 3), low=0, high=1)}
-    stores = {
-        name: ResultStore(tmp_path / name, {"of": name}, blocks(ids, 2), arrays)
-        for name in "abcdef"
-    }
-    for store in stores.values():
-        for number, part in enumerate(store.chunks):
-            store.save(number, maps=np.full((len(part), 2, 3), number / 200))
-    parse = np.lib.format.read_array
-
-    def noted(*arguments, **options):
-        readers.add(threading.get_ident())
-        return parse(*arguments, **options)
-
-    monkeypatch.setattr(np.lib.format, "read_array", noted)
-    monkeypatch.setattr("numpy.lib._npyio_impl.format.read_array", noted)
-    monkeypatch.setattr(
-        map_comparisons, "compared", lambda comparison, names, maps, number, tick: np.array(maps)
-    )
-    comparison = SimpleNamespace(subject=SimpleNamespace(maps=stores))
-    for number in range(100):
-        (maps,) = map_comparisons.compare_kept(list(stores), [comparison], number, None)
-        assert (maps == np.float16(number / 200)).all()
-    assert readers == {threading.get_ident()}

@@ -275,7 +275,7 @@ def test_figures_have_captions(studied):
         (
             "controls/1_bound_maps.py",
             "results/tiny/paper/saliency/maps",
-            "the maps of Whole, Backdrop, Third, Fourth are not whole",
+            "the maps of Whole, Backdrop, Third, Fourth are not complete",
         ),
         (
             "controls/2_bound_scores.py",

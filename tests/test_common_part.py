@@ -15,7 +15,7 @@ from dml_analysis.metrics.map_similarity import all_pairs
 from dml_analysis.networks.bn_inception import network_input
 from dml_analysis.networks.crops import measured_crop
 from dml_analysis.networks.efficientnet_lite import transform as lite_transform
-from dml_analysis.saliency.map_comparisons import compare
+from dml_analysis.saliency.map_comparisons import similarities
 
 BN_INCEPTION, RESNET, WHOLE = Crop(256, (227, 227)), Crop(256, (224, 224)), Crop(224, (224, 224))
 SMALL, SQUEEZED, WIDE = Crop(24, (20, 20)), Crop((160, 160), (160, 160)), Crop((64, 128), (60, 120))
@@ -137,7 +137,7 @@ def test_pairs_of_one_crop_stay_as_they_are():
     crops = [RESNET, SMALL, RESNET, BN_INCEPTION]
     maps = [np.stack([square_map(size, crop, box) + 0.2 * rng.random(crop.size) for size, box in zip(sizes, boxes)])
             for crop in crops]  # fmt: skip
-    correlation, jsd = compare(maps, 2, lambda ticks: None, crops, sizes)
+    correlation, jsd = similarities(maps, 2, crops, sizes)
     for found, alone in zip((correlation, jsd), all_pairs(np.array([maps[0], maps[2]]), 2)):
         np.testing.assert_array_equal(
             found[:, [0, 0, 2], [0, 2, 2]], alone[:, [0, 0, 1], [0, 1, 1]]

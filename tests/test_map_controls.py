@@ -1,4 +1,4 @@
-"""Maps under other conditions, explained pairs, random weights, and the maths of floor and ceiling."""
+"""Maps with other settings, explained pairs, random weights, noise ceilings and baselines."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ from dml_analysis.paper import Model
 from dml_analysis.saliency.map_settings import (
     BASES,
     OWN,
-    Condition,
+    MapSettings,
     base_image,
     integrated_gradients,
 )
@@ -25,25 +25,25 @@ from tests.networks import small_transform
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Conditions.
+# Map settings.
 # ---------------------------------------------------------------------------------------------------------------------
-def test_the_runs_own_condition_changes_nothing():
+def test_the_runs_own_maps_change_nothing():
     assert (
-        OWN.provenance() == {} and OWN.purpose == () and Condition("elsewhere").provenance() == {}
+        OWN.provenance() == {} and OWN.purpose == () and MapSettings("elsewhere").provenance() == {}
     )
 
 
-def test_conditions_are_told_apart_and_noise_only_where_it_is_another():
-    assert Condition("a", draw=1).provenance() == {"draw here": 1} and Condition(
+def test_map_settings_differ_in_provenance_and_only_some_in_noise():
+    assert MapSettings("a", draw=1).provenance() == {"draw here": 1} and MapSettings(
         "a", draw=1
     ).purpose == ("draw 1",)
     assert (
-        Condition("a", noise_sigma=0.3).purpose
+        MapSettings("a", noise_sigma=0.3).purpose
         == ()
-        != Condition("a", noise_sigma=0.3).provenance()
+        != MapSettings("a", noise_sigma=0.3).provenance()
     )
     purposes = [
-        Condition(random_share=share, random_draw=draw).purpose
+        MapSettings(random_share=share, random_draw=draw).purpose
         for share in (0.25, 1.0)
         for draw in (0, 1)
     ]
@@ -202,7 +202,7 @@ def test_a_pair_of_pictures(tmp_path):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Floor and ceiling.
+# Noise ceilings.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_correction_by_hand():
     assert corrected(0.6, 0.9, 0.4) == pytest.approx(1.0) and corrected(
@@ -281,11 +281,11 @@ def network(name, fold, trained=True):
 
 
 def compared(networks, similarity, ceilings, images=4):
-    """The Compared of networks, None for one of random weights; similarity(a, b): of two of them."""
+    """The ComparedMaps of networks, None for one of random weights; similarity(a, b): of two of them."""
     matrix = np.array([[similarity(a, b) for b in networks] for a in networks])
     pairs = np.stack([np.tile(matrix, (images, 1, 1)), np.full((images, *matrix.shape), 0.5)])
     own = np.tile(ceilings, (images, 1))
-    return noise_ceilings.Compared(networks, pairs, np.stack([own, own]))
+    return noise_ceilings.ComparedMaps(networks, pairs, np.stack([own, own]))
 
 
 def by_kind(a, b):
@@ -357,6 +357,6 @@ def test_losses_and_folds_by_hand():
 def test_losses_and_folds_take_two_of_both():
     assert noise_ceilings.answer_from(compared(TWO_FOLDS[:2], by_kind, [0.9] * 2), seed=0) is None
     assert noise_ceilings.answer_from(compared(TWO_FOLDS[::2], by_kind, [0.9] * 3), seed=0) is None
-    lacking = compared([*TWO_FOLDS[:4], network("C", 0)], by_kind, [0.9] * 5)
-    answer = noise_ceilings.answer_from(lacking, seed=0)
+    incomplete = compared([*TWO_FOLDS[:4], network("C", 0)], by_kind, [0.9] * 5)
+    answer = noise_ceilings.answer_from(incomplete, seed=0)
     assert answer[0] == 2 and np.isnan(answer[-1])  # C lacks a fold; there are no random weights

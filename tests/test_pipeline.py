@@ -1,6 +1,7 @@
 """Every numbered script through its command line, at a tiny scale; resuming, and joining by id."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -100,9 +101,8 @@ def test_csv_files_are_read_as_they_are_meant(finished):
 def maps_store(settings, model=0):
     """The store of the maps by the settings' first protocol."""
     network = network_of(settings, settings.models[model], "RenderedCars", settings.folds[0])
-    return saliency_maps.store_of(
-        network, settings.protocols[0], saliency_maps.mapped_items(settings)["RenderedCars"]
-    )
+    samples = saliency_maps.mapped_samples(settings, "RenderedCars")
+    return saliency_maps.store_of(settings, network, settings.protocols[0], samples)
 
 
 def maps_in(store):
@@ -254,7 +254,7 @@ def test_both_protocols_in_one_run(copy, run_inside):
 def test_the_base_of_the_divergence(tmp_path):
     random = np.random.default_rng(0).random((2, 3, 20, 20)).astype(np.float16)
     of_paper, of_released = (
-        map_comparisons.compare(list(random), each.jsd_base, int)
+        map_comparisons.similarities(list(random), each.jsd_base, [None, None])
         for each in paper.PROTOCOLS.values()
     )
     (correlation, jsd), (released_correlation, released_jsd) = of_paper, of_released
@@ -281,6 +281,7 @@ def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_insid
     )
 
 
+LONG = re.compile(r"stage_script\(|= start\(")  # in scripts with a loop over chunks
 NUMBERED = sorted(
     file.relative_to(checkout.ROOT).as_posix()
     for folder in (
@@ -295,7 +296,7 @@ NUMBERED = sorted(
         "saliency",
     )
     for file in (checkout.ROOT / folder).glob("[0-9]_*.py")
-    if "options_parser(" in file.read_text() or "stage_script(" in file.read_text()
+    if "options_parser(" in file.read_text() or LONG.search(file.read_text())
 )
 NARROWED = ("--models", "--datasets", "--folds")
 # Of scripts that make no results of a run, or files of their own for each dataset.
@@ -318,7 +319,7 @@ def test_help(script, run_script, capsys):
         run_script(script, "--help")
     text = capsys.readouterr().out
     assert stop.value.code == 0 and "--settings" in text
-    is_long = "stage_script(" in (checkout.ROOT / script).read_text()
+    is_long = LONG.search((checkout.ROOT / script).read_text())
     expected = NARROWED if is_long else NARROWED_BY.get(script, ())
     assert tuple(option for option in NARROWED if f"[{option} " in text) == expected
 

@@ -414,7 +414,7 @@ def test_correlations_of_images_are_those_of_the_pairs(reported):
     for comparison in saliency_browser.first_comparisons(settings):
         names, ids = (
             ["ArcFace", "Contrastive", "None"],
-            [item.image_id for item in comparison.items],
+            [item.image_id for item in comparison.samples],
         )  # in another order
         correlation, jsd = saliency_browser.similarities(comparison, names, ids)
         file = map_comparisons.pairs_file(settings, comparison.protocol, comparison.dataset)
@@ -766,7 +766,7 @@ def test_two_models_are_compared_by_click_and_by_key(opened, reported):
         if each.protocol.name == "paper"
     ]
     ids = [each["id"] for each in data_of(shown, "browser")["images"]]
-    assert ids == [item.image_id for item in comparison.items] and len(ids) == 4
+    assert ids == [item.image_id for item in comparison.samples] and len(ids) == 4
     tile = {
         name: shown.locator(".tile", has_text=name) for name in ("Contrastive", "ArcFace", "None")
     }

@@ -55,14 +55,6 @@ def test_sign_flips_of_single_samples_matter_to_the_paper_only():
     assert np.abs(saliency_map(gradients, "paper") - saliency_map(flipped, "paper")).max() > 0.1
 
 
-def test_the_protocols_give_different_maps():
-    gradients = np.random.default_rng(1).normal(size=(6, 3, 40, 40))
-    r = np.corrcoef(
-        saliency_map(gradients, "paper").ravel(), saliency_map(gradients, "released").ravel()
-    )[0, 1]
-    assert r < 0.9
-
-
 def test_clipping_and_scaling():
     raw = torch.arange(101.0, dtype=torch.float64).reshape(1, 101)  # its 99th percentile is 99
     expected = np.minimum(np.arange(101) / 99, 1).reshape(1, 101)
@@ -75,9 +67,6 @@ def test_clipping_and_scaling():
 def test_bad_gradients(bad):
     with pytest.raises(ValueError):
         saliency_map(bad, "paper")
-
-
-def test_unknown_protocol():
     with pytest.raises(ValueError, match="unknown protocol"):
         saliency_map(np.ones((1, 1, 2, 2)), "pape")
 

@@ -1,6 +1,5 @@
 """Runs that meet, are stopped, or find other inputs than the last one did; for kills see kill_runs.py."""
 
-import functools
 import itertools
 import re
 import shutil
@@ -11,8 +10,9 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
+import yaml
 
-from dml_analysis import checkout, errors, paper, stages
+from dml_analysis import checkout, errors, paper
 from dml_analysis.config import (
     PropertySettings,
     Settings,
@@ -294,7 +294,7 @@ def test_a_file_of_the_same_size_and_time_is_not_read_again(copy, run_inside, mo
 @pytest.fixture
 def small_parts(monkeypatch):
     """One image a part, and figures that show one image only."""
-    monkeypatch.setattr(saliency_maps, "MAPS_PER_PART", 1)
+    monkeypatch.setattr(saliency_maps, "MAPS_PER_CHUNK", 1)
     monkeypatch.setattr(saliency_maps, "SHOWN_IMAGES", 1)
 
 
@@ -334,7 +334,7 @@ def test_maps_need_not_be_kept(project, run_inside, small_parts):
     run_inside("saliency/4_plot_maps.py", settings)
 
 
-@pytest.mark.parametrize("stopped_in", ["compare", "discard"])
+@pytest.mark.parametrize("stopped_in", ["compared", "discard"])
 def test_a_stopped_run_without_kept_maps_goes_on(
     project, run_inside, small_parts, monkeypatch, stopped_in
 ):
@@ -344,7 +344,7 @@ def test_a_stopped_run_without_kept_maps_goes_on(
     )
     saliency, owner = (
         saliency_of(project, "deleted"),
-        {"compare": map_comparisons, "discard": ResultStore}[stopped_in],
+        {"compared": map_comparisons, "discard": ResultStore}[stopped_in],
     )
     with monkeypatch.context() as patch:
         patch.setattr(owner, stopped_in, stop_at_call(2, getattr(owner, stopped_in)))
@@ -412,7 +412,7 @@ def test_pairs_whose_maps_are_gone(copy, run_inside, run_unfinished):
     run_inside(SALIENCY[1], settings)
     assert files_in(saliency)["pairs_RenderedCars.csv"] == before["pairs_RenderedCars.csv"]
     shutil.rmtree(saliency / "comparisons")
-    assert "the maps of ArcFace are not whole" in run_unfinished(SALIENCY[1], settings)
+    assert "the maps of ArcFace are not complete" in run_unfinished(SALIENCY[1], settings)
     assert len(fake_data.read_rows(saliency / "pairs_RenderedCars.csv")) == 3
 
 
@@ -533,33 +533,37 @@ def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatc
             models=paper.MODELS[:3],
             paths=checkout.PATHS | {"results": tmp_path / str(parts)},
         )
-        items = [Item(str(i), tmp_path, 0) for i in range(parts * saliency_maps.MAPS_PER_PART)]
+        items = [Item(str(i), tmp_path, 0) for i in range(parts * saliency_maps.MAPS_PER_CHUNK)]
         networks = [network_of(settings, model, "SOP", 0) for model in settings.models]
-        stores = [each._replace(arrays={"maps": Array("f2", (20, 20))}) for each in
-                   (saliency_maps.store_of(network, settings.protocols[0], items) for network in networks)]  # fmt: skip
-        for each, number in itertools.product(stores, range(parts)):
-            each.save(
-                number,
-                maps=np.random.default_rng(number).random((saliency_maps.MAPS_PER_PART, 20, 20)),
+        stores = [
+            saliency_maps.store_of(settings, network, settings.protocols[0], items)._replace(
+                arrays={"maps": Array("f2", (20, 20))}
             )
+            for network in networks
+        ]
+        size = saliency_maps.MAPS_PER_CHUNK
+        for store, number in itertools.product(stores, range(parts)):
+            store.save(number, maps=np.random.default_rng(number).random((size, 20, 20)))
         names = [model.name for model in settings.models]
-        compared = Comparison(
-            settings, settings.protocols[0], "SOP", 0, items, dict(zip(names, stores)), True
+        maps_of = dict(zip(names, stores))
+        comparison = Comparison(
+            tmp_path / f"{parts}", settings.protocols[0], "SOP", 0, items, {}, maps_of, True
         )
-        job = stages.Job(
-            [compared.store_of(names)], functools.partial(map_comparisons.compare_kept, names)
-        )
+        store = comparison.store_of(names)
         tracemalloc.start()
-        stages.fill([(job, number) for number in range(parts)], "x", "y")
-        rows = list(map_comparisons.rows_of(compared))
-        assert {row[4] for row in rows} == {parts * saliency_maps.MAPS_PER_PART} and len(rows) == 6
+        for number in range(parts):
+            maps = [each.load(number)["maps"] for each in stores]
+            rows = slice(number * size, (number + 1) * size)
+            store.save(number, **map_comparisons.compared(comparison, names, maps, rows))
+        rows = list(map_comparisons.rows_of(comparison))
+        assert {row[4] for row in rows} == {parts * size} and len(rows) == 6
         return tracemalloc.get_traced_memory()[1]
 
     try:
         few, many = peak(2), peak(20)
     finally:
         tracemalloc.stop()
-    assert many - few < 1000 * 18 * saliency_maps.MAPS_PER_PART
+    assert many - few < 1000 * 18 * saliency_maps.MAPS_PER_CHUNK
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -569,7 +573,7 @@ def test_dry_runs(project, run_inside):
     """How much there is to do, in gigabytes too, and nothing is written."""
     settings, before = project / "tiny.yaml", sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
-    assert "saliency maps: 6 maps to do, in 3 parts" in text and "GB free" in text
+    assert "saliency maps: 6 maps to do, in 3 chunks" in text and "GB free" in text
     for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 parts"),
                          ("reality_check/3_evaluate_models.py", "accuracies: 48 images to do, in 1 parts")):  # fmt: skip
         text = run_inside(script, settings, "--dry-run")
@@ -580,7 +584,7 @@ def test_dry_runs(project, run_inside):
     )
     before = sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
-    assert "compared saliency maps: 12 maps to do, in 1 parts" in text
+    assert "compared saliency maps: 12 maps to do, in 1 chunks" in text
     assert sorted(project.rglob("*")) == before
 
 
@@ -606,9 +610,9 @@ def test_dry_runs_of_what_needs_results(copy, run_inside):
     shutil.rmtree(results / "properties/scores")
     before = snapshot(copy / "results")
     text = run_inside("saliency/2_compare_maps.py", settings, "--dry-run")
-    assert "comparisons: 2 images to do, in 1 parts" in text
+    assert "comparisons: 2 images to do, in 1 chunks" in text
     text = run_inside("properties/3_score_properties.py", settings, "--dry-run")
-    assert "scores: 33 scores to do, in 3 parts" in text
+    assert "scores: 33 scores to do, in 3 chunks" in text
     assert snapshot(copy / "results") == before
 
 
@@ -624,8 +628,8 @@ def test_a_disk_too_small(project, fails, script, monkeypatch):
     assert sorted(project.rglob("*")) == before
 
 
-def test_storage_of_the_paper(tmp_path, monkeypatch):
-    """461 GB and 115 GB, and 6.2 GB for SOP per model and fold; without kept maps next to nothing."""
+def test_storage_of_the_paper(tmp_path, monkeypatch, run_inside):
+    """461 GB and 115 GB, and 6.2 GB for SOP per model and fold; next to nothing if maps are deleted."""
     monkeypatch.setattr(LayoutNetwork, "provenance", lambda network: {"trunk": network.name})
     sizes = {"SOP": 60_502, "Cars196": 8_131, "CUB200": 5_924}
     items = {
@@ -637,17 +641,17 @@ def test_storage_of_the_paper(tmp_path, monkeypatch):
     monkeypatch.setattr(image_digests, "described", lambda settings, items: str(len(items)))
     monkeypatch.setattr(readers, "check_images", lambda items: None)
 
-    def gigabytes(make_stage, **changes):
-        stage = make_stage(
-            Settings(name="test", paths=checkout.PATHS | {"results": tmp_path}, **changes)
-        )
-        todo = [(job, number) for job in stage.jobs for number in range(len(job.stores[0].chunks))]
-        return stages._bytes(stage, todo) / 1e9
+    def gigabytes(*options, **changes):
+        file = tmp_path / "paper.yaml"
+        paths = {"results": str(tmp_path / "results")}
+        file.write_text(yaml.safe_dump({"protocol": "paper", "paths": paths} | changes))
+        text = run_inside(SALIENCY[0], file, "--dry-run", *options)
+        return float(re.search(r"disk: ([\d.]+) GB", text)[1])
 
-    released = {"protocols": [paper.PROTOCOLS["released"]]}
-    assert gigabytes(saliency_maps.stage) == pytest.approx(461.0, abs=0.05)
-    assert gigabytes(saliency_maps.stage, **released) == pytest.approx(115.3, abs=0.05)
-    sop = {"models": paper.MODELS[:1], "datasets": ["SOP"], "folds": [0]}
-    assert gigabytes(saliency_maps.stage, **sop) == pytest.approx(6.2, abs=0.05)
-    assert gigabytes(map_comparisons.stage_without_maps, **sop) < 0.05
-    assert 1 < gigabytes(map_comparisons.stage_without_maps) < 2
+    sop = ("--models", paper.MODELS[0].name, "--datasets", "SOP", "--folds", "0")
+    assert gigabytes() == 461.0
+    assert gigabytes(protocol="released") == 115.3
+    assert gigabytes(*sop) == 6.2
+    deleted = {"saliency": {"keep_maps": False}}
+    assert gigabytes(*sop, **deleted) == 0
+    assert 1 < gigabytes(**deleted) < 2

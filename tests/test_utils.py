@@ -335,6 +335,6 @@ def test_random_numbers_and_folders_go_by_the_old_spellings(tmp_path):
             f"{purpose[0]}, RenderedCars"
         )
         assert derived_seed(0, "saliency noise", *purpose, "7") == seed
-        expected = noisy_copies(image, 2, 0.15, seed)
-        assert torch.equal(saliency_maps.copies_of(network, item, image), expected)
+        expected, noise = noisy_copies(image, 2, 0.15, seed), saliency_maps.Noise(2, 0.15, 0)
+        assert torch.equal(saliency_maps.copies_of(network, item, image, noise), expected)
     assert network.fold == -1 and network.labels["fold"] == -1

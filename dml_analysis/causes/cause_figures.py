@@ -243,7 +243,7 @@ def _draw_pairs(settings: "Settings", protocol: Protocol) -> None:
         "of both that move the distance between their embeddings, under each model."
     )
     networks = [store.subject.network for store in stores]
-    maps = [store.read("maps")["maps"] for store in stores]
+    maps = [list(store.read("maps")["maps"]) for store in stores]
     figure = pairs_figure(pairs[:MAX_PAIRS], networks, maps)
     figures.draw_by_protocol(settings, protocol, "pairs", figure, caption)
 

@@ -30,7 +30,7 @@ from dml_analysis.networks.specifications import Network, networks_of
 from dml_analysis.paper import Model, Protocol
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.saliency import saliency_maps
-from dml_analysis.saliency.map_settings import Condition
+from dml_analysis.saliency.map_settings import MapSettings
 from dml_analysis.seeds import derived_seed
 from dml_analysis.store import ResultStore
 from dml_analysis.views import View
@@ -38,7 +38,7 @@ from dml_analysis.views import View
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
-OF_SETS = Condition("scenes")  # the settings' own maps, but of counterfactual sets
+OF_SETS = MapSettings("scenes")  # the settings' own maps, but of counterfactual sets
 EMBEDDINGS = Path("causes", "embeddings")
 COLUMNS = {"loss": str, "type": str, "dataset": str, "fold": int, "property": csv_files.one_of(NAMES), "n_scenes": int,
            "movement": float, "low": float, "high": float, "n_mapped": int, "changed_mass": float,
@@ -72,7 +72,7 @@ def mapped_networks(settings: "Settings") -> list[Network]:
     return [
         network
         for network in networks_of_sets(settings)
-        if network.has_maps and saliency_maps.protocols_of_network(network)
+        if network.has_maps and saliency_maps.protocols_of(settings, network.fold)
     ]
 
 
@@ -81,12 +81,11 @@ def bases_of(sets: Sequence[Scene]) -> list[Item]:
     return [each.base for each in sets]
 
 
-def map_stores(network: Network, samples: Sequence[Item]) -> list[ResultStore]:
+def map_stores(
+    settings: "Settings", network: Network, samples: Sequence[Item]
+) -> list[ResultStore]:
     """Return the stores of a network's maps of these base images, one for each protocol."""
-    return [
-        saliency_maps.store_of(network, protocol, samples, OF_SETS)
-        for protocol in saliency_maps.protocols_of_network(network)
-    ]
+    return saliency_maps.stores_of(settings, network, samples, [OF_SETS])
 
 
 # --------------------------------------------------------------------------------------------------
@@ -102,34 +101,32 @@ def views(settings: "Settings") -> list[View]:
         for network in networks_of_sets(whole)
         if network.is_known()
     ]
-    n_mapped = whole.causes.mapped_scenes
     return [
-        View(csv_file(settings, protocol), COLUMNS, stores, partial(rows_of, protocol, sets, n_mapped, seed))
+        View(csv_file(settings, protocol), COLUMNS, stores, partial(rows_of, whole, protocol, sets, seed))
         for protocol in settings.protocols
     ]  # fmt: skip
 
 
 def rows_of(
+    settings: "Settings",
     protocol: Protocol,
     sets: Sequence[Scene],
-    n_mapped: int,
     seed: int,
     stores: Sequence[ResultStore],
     _: dict[str, Any],
 ) -> Iterator[list]:
     """Yield a row for each network and property.
 
-    n_mapped: how many of the sets have maps. seed: of the bootstrap, which samples the same sets
-    for all networks.
+    seed: of the bootstrap, which samples the same sets for all networks.
     """
-    mapped = sets[:n_mapped]
+    mapped = sets[: settings.causes.mapped_scenes]
     for store in stores:
         network = store.subject
         shifts = shifts_of(network, protocol, car_embeddings.read(store))
         low, high = interval(shifts, seed)
         shares, count = np.full((2, len(NAMES)), np.nan), 0
         if network.has_maps:
-            maps = saliency_maps.store_of(network, protocol, bases_of(mapped), OF_SETS)
+            maps = saliency_maps.store_of(settings, network, protocol, bases_of(mapped), OF_SETS)
             if maps.is_complete():
                 shares, count = changed_shares(maps, mapped), len(mapped)
         for k, name in enumerate(NAMES):

@@ -43,7 +43,7 @@ def explaining_networks(settings: "Settings") -> list[Network]:
 
     They are of some trained models, in the first fold whose maps the tables need.
     """
-    folds = saliency_maps.first_fold(settings)
+    folds = saliency_maps.folds_with_maps(settings)[:1]
     networks = networks_of(settings, settings.properties.networks, folds, CARS)
     trained = [network for network in networks if network.has_maps and network.model.trained]
     return evenly_spaced(trained, settings.causes.pair_models)
@@ -79,11 +79,13 @@ def images_of(pairs: Sequence[Pair]) -> list[Item]:
     return [image for pair in pairs for image in pair]
 
 
-def store_of(network: Network, protocol: Protocol, pairs: Sequence[Pair]) -> ResultStore:
+def store_of(
+    settings: "Settings", network: Network, protocol: Protocol, pairs: Sequence[Pair]
+) -> ResultStore:
     """Return the store of the maps of query and neighbour, with a row for each pair."""
     assert network.crop, "networks with maps have a crop"
     names = [pair.name for pair in pairs]
-    provenance = saliency_maps.provenance_maps(network, protocol, images_of(pairs))
+    provenance = saliency_maps.map_provenance(settings, network, protocol, images_of(pairs))
     provenance |= {"pairs": digest(names)}
     folder = network.records.results / protocol.name / "causes" / "pairs" / network.path
     arrays = {"maps": Array("f2", (2, *network.crop.size), low=0, high=1)}
@@ -94,7 +96,7 @@ def stores_of(settings: "Settings", pairs: Sequence[Pair]) -> dict[Protocol, lis
     """Return protocol -> the stores of the maps under all explaining networks."""
     networks = explaining_networks(settings)
     return {
-        protocol: [store_of(network, protocol, pairs) for network in networks]
+        protocol: [store_of(settings, network, protocol, pairs) for network in networks]
         for protocol in settings.protocols
     }
 

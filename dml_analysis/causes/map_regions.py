@@ -73,7 +73,7 @@ class Locator:
     """Compute the shares of a store's maps in each region, once for each store."""
 
     def __init__(self, samples: Sequence[Item]) -> None:
-        self.chunks = saliency_maps.parts_of(samples)
+        self.chunks = saliency_maps.chunks_of(samples)
         self.located: dict[Path, Located] = {}
         self.regions: dict[tuple[int, Crop], Float[np.ndarray, "n 3 h w"]] = {}
 

@@ -1,218 +1,199 @@
-"""Floor and ceiling of the similarity of maps: the same network under other noise, the same loss in another fold, random weights.
+"""Noise ceilings and the random-weights baseline of the similarity of maps.
 
-Two things are made: maps under other noise and of random weights, of some images; and CSV files that compare these, and the run's
-own maps of the same images, pair by pair, over all folds.
+Maps of some images are made again under other noise, and under random weights. CSV files compare
+them with the run's own maps of these images, pair by pair, over all folds.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import combinations
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
 
-from dml_analysis.datasets.images import size_of
-from dml_analysis.datasets.readers import evenly_spaced, ids_of
-from dml_analysis.errors import InputError
+from dml_analysis.config import Settings
+from dml_analysis.datasets.readers import Item, evenly_spaced
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.disattenuation import corrected, matching
 from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std, jensen_shannon, pearson
-from dml_analysis.networks.specifications import ALL_FOLDS, network_stage
-from dml_analysis.saliency import map_comparisons, saliency_maps
-from dml_analysis.saliency.map_settings import Condition
+from dml_analysis.networks.specifications import ALL_FOLDS, Network
+from dml_analysis.paper import Model, Protocol
+from dml_analysis.saliency import saliency_maps
+from dml_analysis.saliency.map_comparisons import compare
+from dml_analysis.saliency.map_settings import MapSettings
 from dml_analysis.seeds import derived_seed
-from dml_analysis.stages import Job
+from dml_analysis.store import ResultStore
 from dml_analysis.views import View
 
-OTHER_NOISE = Condition("other_noise", draw=1)
-KINDS = ("other noise", "same loss, other fold", "other loss, same fold", "other loss, other fold", "random weights",
-         "two random")  # fmt: skip
-RANDOM = "random weights"  # in the place of a loss and of its type
+OTHER_NOISE = MapSettings("other_noise", draw=1)
+KINDS = (
+    "other noise",
+    "same loss, other fold",
+    "other loss, same fold",
+    "other loss, other fold",
+    "random weights",
+    "two random",
+)
+RANDOM = "random weights"  # in place of a loss and of its type
 R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
-COLUMNS = {"kind": csv_files.one_of(KINDS), "loss_a": str, "type_a": str, "fold_a": int, "loss_b": str, "type_b": str,
-           "fold_b": int, "n_images": int, "correlation_mean": R, "correlation_std": SHARE, "corrected": float,
-           "jsd_mean": SHARE, "jsd_std": SHARE}  # fmt: skip
-ANSWER = {"n_losses": int, "n_folds": int, "n_images": int, "same_loss": R, "other_loss": R, "low": float, "high": float,
-          "p_value": SHARE, "ceiling": R, "floor": R}  # fmt: skip
+COLUMNS = {
+    "kind": csv_files.one_of(KINDS), "loss_a": str, "type_a": str, "fold_a": int, "loss_b": str,
+    "type_b": str, "fold_b": int, "n_images": int, "correlation_mean": R, "correlation_std": SHARE,
+    "corrected": float, "jsd_mean": SHARE, "jsd_std": SHARE,
+}  # fmt: skip
+ANSWER = {
+    "n_losses": int, "n_folds": int, "n_images": int, "same_loss": R, "other_loss": R, "low": float,
+    "high": float, "p_value": SHARE, "ceiling": R, "floor": R,
+}  # fmt: skip
 
 
-def random_condition(number):
-    return Condition(f"random_weights_{number}", random_share=1.0, random_draw=number)
-
-
-def csv_file(settings, protocol, dataset):
+def csv_file(settings: Settings, protocol: Protocol, dataset: str) -> Path:
+    """Return the path of bounds_<dataset>.csv."""
     return settings.results / protocol.name / "controls" / f"bounds_{dataset}.csv"
 
 
-def answer_file(settings, protocol, dataset):
+def answer_file(settings: Settings, protocol: Protocol, dataset: str) -> Path:
+    """Return the path of folds_against_losses_<dataset>.csv."""
     return settings.results / protocol.name / "controls" / f"folds_against_losses_{dataset}.csv"
 
 
-def noise_conditions(settings):
-    """Other noise, by as many samples as the settings say, and by fewer for whoever asks how many it takes."""
+# -------------------------------------------------------------------------------------------------
+# Which maps.
+# -------------------------------------------------------------------------------------------------
+def control_samples(settings: Settings, dataset: str) -> list[Item]:
+    """Return the images of controls, of all that have maps."""
+    return evenly_spaced(saliency_maps.mapped_samples(settings, dataset), settings.controls.images)
+
+
+def noise_settings(settings: Settings) -> list[MapSettings]:
+    """Return other noise, by the settings' number of samples and by each smaller one to vary."""
     usual = settings.saliency.noise_samples
-    fewer = [each for each in settings.controls.varied_samples if each < usual]
+    fewer = [count for count in settings.controls.varied_samples if count < usual]
     return [
         OTHER_NOISE,
-        *(Condition(f"other_noise_{each}", draw=1, noise_samples=each) for each in fewer),
+        *(MapSettings(f"other_noise_{count}", draw=1, noise_samples=count) for count in fewer),
     ]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The stage.
-# ---------------------------------------------------------------------------------------------------------------------
-def stage(settings):
-    """Maps of some images under other noise, by all networks, and under random weights, by one network's architecture."""
-    settings.check_table_folds()
-    everything, jobs, views, mapped, lists = saliency_maps.mapped_items(settings), [], [], [], []
-    kept = [store for protocol in settings.protocols for dataset in settings.datasets
-            for store in saliency_maps.kept(settings, protocol, dataset, everything[dataset])]  # fmt: skip
-    if what := saliency_maps.lacking(kept):
-        raise InputError(f"settings {settings.name!r}: {what}")
-    for dataset in settings.datasets:
-        items = items_of(settings, everything[dataset])
-        networks = saliency_maps.networks_of(settings.model_copy(update={"datasets": [dataset]}))
-        make = saliency_maps.maker(settings, {dataset: items}, 1, networks)
-        for network in networks:
-            protocols = saliency_maps.protocols_of_network(network)
-            conditions = noise_conditions(settings)
-            jobs.append(
-                Job(
-                    [
-                        saliency_maps.store_of(network, p, items, c)
-                        for p in protocols
-                        for c in conditions
-                    ],
-                    make,
-                )
-            )
-        for condition in random_conditions(settings):
-            network = drawn_from(networks)
-            jobs.append(
-                Job(
-                    [
-                        saliency_maps.store_of(network, p, items, condition)
-                        for p in settings.protocols
-                    ],
-                    make,
-                )
-            )
-        mapped, lists = mapped + networks, [*lists, items]
-        for protocol in settings.protocols:
-            views += views_of(settings.whole, protocol, dataset, everything[dataset])
-    return network_stage(
-        "maps of controls", "map", jobs, mapped, lists, saliency_maps.loads, views=views
-    )
+def random_settings(settings: Settings) -> list[MapSettings]:
+    """Return the map settings of each network of random weights."""
+    numbers = range(settings.controls.random_networks)
+    return [MapSettings(f"random_weights_{i}", random_share=1.0, random_draw=i) for i in numbers]
 
 
-def items_of(settings, everything):
-    """The images of which controls are made, of all that have maps."""
-    return evenly_spaced(everything, settings.controls.images)
+def random_network(networks: Sequence[Network]) -> Network:
+    """Return the network whose architecture gets random weights: "None", or else the first."""
+    return next((network for network in networks if network.model.is_none), networks[0])
 
 
-def random_conditions(settings):
-    return [random_condition(number) for number in range(settings.controls.random_networks)]
-
-
-def drawn_from(networks):
-    """The network whose architecture random weights are drawn for: that of "None", or else the first."""
-    return next((each for each in networks if each.model.is_none), networks[0])
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# CSV files.
-# ---------------------------------------------------------------------------------------------------------------------
-def views_of(settings, protocol, dataset, everything):
-    """bounds_<dataset>.csv and folds_against_losses_<dataset>.csv."""
-    items = items_of(settings, everything)
-    networks = [
-        each.subject.network for each in saliency_maps.kept(settings, protocol, dataset, everything)
+def views_of(settings: Settings, protocol: Protocol, dataset: str) -> list[View]:
+    """Return bounds_<dataset>.csv and folds_against_losses_<dataset>.csv."""
+    samples = control_samples(settings, dataset)
+    own = saliency_maps.own_stores(settings, protocol, dataset)
+    networks = [store.subject.network for store in own]
+    subjects = [(network, OTHER_NOISE) for network in networks]
+    if networks:
+        subjects += [(random_network(networks), each) for each in random_settings(settings)]
+    stores = [
+        saliency_maps.store_of(settings, network, protocol, samples, map_settings)
+        for network, map_settings in subjects
     ]
-    stores = [saliency_maps.store_of(each, protocol, items, OTHER_NOISE) for each in networks]
-    stores += [
-        saliency_maps.store_of(drawn_from(networks), protocol, items, each)
-        for each in random_conditions(settings)
-        if networks
+    compare_stores = partial(compare_maps, own, samples)
+    seed = derived_seed(settings.seed, "matching losses")
+    bounds = partial(_rows, compare_stores)
+    answers = partial(_answers, compare_stores, seed)
+    return [
+        View(csv_file(settings, protocol, dataset), COLUMNS, stores, bounds),
+        View(answer_file(settings, protocol, dataset), ANSWER, stores, answers),
     ]
-    rows, answer = (partial(each, settings, items, everything) for each in (rows_of, answer_of))
-    return [View(csv_file(settings, protocol, dataset), COLUMNS, stores, rows),
-            View(answer_file(settings, protocol, dataset), ANSWER, stores, answer)]  # fmt: skip
 
 
-class Compared(NamedTuple):
-    """The similarity of maps: correlation and JSD, on the first axis, of each image."""
+# -------------------------------------------------------------------------------------------------
+# The similarity of maps.
+# -------------------------------------------------------------------------------------------------
+class ComparedMaps(NamedTuple):
+    """Correlation and JSD of maps of the same images; these two are the first axis of arrays."""
 
-    networks: list  # of l: the run's own, then None for each of random weights
-    pairs: np.ndarray  # (2, n, l, l)
-    ceilings: np.ndarray  # (2, n, m): of the run's own networks with themselves under other noise
+    networks: list[Network | None]  # the run's own, then None for each of random weights
+    pairs: Float[np.ndarray, "2 images networks networks"]
+    ceilings: Float[np.ndarray, "2 images own"]  # own networks with themselves under other noise
 
     @property
-    def ceiling(self):
-        """(l,): of each network the mean of its correlations with itself; NaN where weights are random."""
-        found = fisher_mean(self.ceilings[0], axis=0)
-        return np.concatenate([found, np.full(len(self.networks) - len(found), np.nan)])
+    def noise_ceilings(self) -> Float[np.ndarray, " networks"]:
+        """Return each network's mean correlation under other noise; NaN for random weights."""
+        means = fisher_mean(self.ceilings[0], axis=0)
+        return np.concatenate([means, np.full(len(self.networks) - len(means), np.nan)])
 
 
-def compare(items, everything, stores):
-    """The Compared of the run's own maps of these items, and those on stores: under other noise, and of random weights."""
-    protocol, ids = stores[0].subject.protocol, ids_of(items)
-    noise = [store for store in stores if store.subject.condition == OTHER_NOISE]
-    random = [store for store in stores if store.subject.condition != OTHER_NOISE]
-    own = [
-        saliency_maps.some_maps(
-            saliency_maps.store_of(each.subject.network, protocol, everything), ids
-        )
-        for each in noise
-    ]
-    some, crops = (
-        own + [each.read("maps")["maps"] for each in random],
-        [each.subject.network.crop for each in noise + random],
-    )
-    sizes = [size_of(item.path) for item in items] if len(set(crops)) > 1 else ()
-    pairs = map_comparisons.compare(some, protocol.jsd_base, lambda ticks: None, crops, sizes)
-    again = [each.read("maps")["maps"] for each in noise]
-    ceilings = [
-        [pearson(a, b), jensen_shannon(a, b, protocol.jsd_base)] for a, b in zip(own, again)
-    ]
-    return Compared(
-        [each.subject.network for each in noise] + [None] * len(random),
-        pairs,
-        np.moveaxis(ceilings, 0, 2),
-    )
+def compare_maps(
+    own_stores: Sequence[ResultStore], samples: Sequence[Item], stores: Sequence[ResultStore]
+) -> ComparedMaps | None:
+    """Return the similarities of the run's own maps of samples, and of those in stores.
+
+    stores: of maps under other noise and of random weights; None if there are none under noise.
+    """
+    noise = [store for store in stores if store.subject.map_settings == OTHER_NOISE]
+    random = [store for store in stores if store.subject.map_settings != OTHER_NOISE]
+    if not noise:
+        return None
+    own = saliency_maps.read_own_maps(own_stores, noise, samples)
+    jsd_base = stores[0].subject.protocol.jsd_base
+    maps = own + [store.read("maps")["maps"] for store in random]
+    pairs = compare(noise + random, maps, samples)
+    again = [store.read("maps")["maps"] for store in noise]
+    ceilings = [[pearson(a, b), jensen_shannon(a, b, jsd_base)] for a, b in zip(own, again)]
+    networks = [store.subject.network for store in noise] + [None] * len(random)
+    return ComparedMaps(networks, np.array(pairs), np.moveaxis(np.array(ceilings), 0, 2))
 
 
-def rows_of(settings, items, everything, stores, columns):
-    """A row for each network with itself under other noise, and for each pair: means over the images."""
-    if not any(store.subject.condition == OTHER_NOISE for store in stores):
-        return
-    yield from rows_from(compare(items, everything, stores))
+# -------------------------------------------------------------------------------------------------
+# CSV files.
+# -------------------------------------------------------------------------------------------------
+def _rows(
+    compare_stores: Callable[..., ComparedMaps | None], stores: list[ResultStore], _: object
+) -> Iterator[list]:
+    """Yield the rows of bounds_<dataset>.csv."""
+    if compared := compare_stores(stores):
+        yield from rows_from(compared)
 
 
-def rows_from(found):
-    """The rows of bounds_<dataset>.csv of a Compared."""
-    ceiling = found.ceiling
-    for place, network in enumerate(found.networks):
+def _answers(
+    compare_stores: Callable[..., ComparedMaps | None],
+    seed: int,
+    stores: list[ResultStore],
+    _: object,
+) -> Iterator[list]:
+    """Yield the row of folds_against_losses_<dataset>.csv, if there is an answer."""
+    compared = compare_stores(stores)
+    if compared and (answer := answer_from(compared, seed)):
+        yield answer
+
+
+def rows_from(compared: ComparedMaps) -> Iterator[list]:
+    """Yield a row for each network with itself under other noise, and for each pair of networks.
+
+    Numbers are means over the images.
+    """
+    ceilings, networks = compared.noise_ceilings, compared.networks
+    for i, network in enumerate(networks):
         if network:
-            factor = corrected(1, ceiling[place], ceiling[place])
-            yield [
-                "other noise",
-                *_labels(network) * 2,
-                *_means(found.ceilings[:, :, place], factor),
-            ]
-    for a, b in combinations(range(len(found.networks)), 2):
-        kind = kind_of(found.networks[a], found.networks[b])
-        factor = corrected(1, ceiling[a], ceiling[b])
-        yield [
-            kind,
-            *_labels(found.networks[a]),
-            *_labels(found.networks[b]),
-            *_means(found.pairs[:, :, a, b], factor),
-        ]
+            factor = corrected(1, ceilings[i], ceilings[i])
+            means = _means(compared.ceilings[:, :, i], factor)
+            yield ["other noise", *_labels(network) * 2, *means]
+    for a, b in combinations(range(len(networks)), 2):
+        factor = corrected(1, ceilings[a], ceilings[b])
+        means = _means(compared.pairs[:, :, a, b], factor)
+        kind = kind_of(networks[a], networks[b])
+        yield [kind, *_labels(networks[a]), *_labels(networks[b]), *means]
 
 
-def kind_of(a, b):
-    """One of KINDS for two different networks; None for one of random weights.
+def kind_of(a: Network | None, b: Network | None) -> str:
+    """Return one of KINDS for two different networks; None stands for random weights.
 
-    A network for all folds is in the fold of whichever it is compared with, as in Tables 2 to 4.
+    A network for all folds counts as of the other network's fold, as in Tables 2 to 4.
     """
     if a is None or b is None:
         return "two random" if a is b else "random weights"
@@ -221,22 +202,24 @@ def kind_of(a, b):
     return f"{loss} loss, {'same' if same_fold else 'other'} fold"
 
 
-def kinds_of(table, models):
-    """[(kind, its rows)] of a table of COLUMNS, from the ceiling to the floor.
+def kinds_of(table: pd.DataFrame, models: Sequence[Model]) -> list[tuple[str, pd.DataFrame]]:
+    """Return (kind, its rows) of a table of COLUMNS, from noise ceiling to random weights.
 
-    A kind of KINDS is of trained networks alone. Rows of an untrained model are kinds of their own, which its name tells.
+    Kinds of KINDS are of trained networks alone. Rows of an untrained model are kinds of their own
+    that have its name.
     """
-    untrained, found = {model.name for model in models if not model.trained}, []
+    untrained = {model.name for model in models if not model.trained}
+    kinds = []
     for kind in KINDS:
-        some = table[table.kind == kind]
-        labels = [_named(kind, untrained & {*pair}) for pair in zip(some.loss_a, some.loss_b)]
+        rows = table[table.kind == kind]
+        labels = [_named(kind, untrained & {*pair}) for pair in zip(rows.loss_a, rows.loss_b)]
         for label in sorted({*labels}, key=lambda label: (label != kind, label)):
-            found.append((label, some[[each == label for each in labels]]))
-    return found
+            kinds.append((label, rows[[each == label for each in labels]]))
+    return kinds
 
 
-def _named(kind, untrained):
-    """A kind of pairs that have these untrained models."""
+def _named(kind: str, untrained: set[str]) -> str:
+    """Return the name of a kind of pairs that have these untrained models."""
     if not untrained:
         return kind
     names = " and ".join(f"“{name}”" for name in sorted(untrained))
@@ -246,65 +229,44 @@ def _named(kind, untrained):
     return f"{'a loss and ' * (what == 'other loss' and len(untrained) == 1)}{names}, {fold}"
 
 
-def _labels(network):
-    return (
-        [network.model.name, network.model.group, network.fold]
-        if network
-        else [RANDOM, RANDOM, ALL_FOLDS]
-    )
+def _labels(network: Network | None) -> list:
+    """Return (loss, type, fold) of a network; None stands for random weights."""
+    if network is None:
+        return [RANDOM, RANDOM, ALL_FOLDS]
+    return [network.model.name, network.model.group, network.fold]
 
 
-def _means(values, factor):
-    """What a row says of values (2, n): the correlation also times the factor that corrects it for attenuation."""
+def _means(values: Float[np.ndarray, "2 n"], factor: Any) -> list:
+    """Return the numbers of a row; factor: that noise-corrects the mean correlation."""
     r, jsd = values[:, np.isfinite(values).all(axis=0)]
-    mean = fisher_mean(r)
-    return [
-        len(r),
-        mean,
-        fisher_std(r),
-        mean * factor,
-        jsd.mean() if len(jsd) else np.nan,
-        jsd.std() if len(jsd) else np.nan,
-    ]
+    mean, of_jsd = fisher_mean(r), [jsd.mean(), jsd.std()] if len(jsd) else [np.nan, np.nan]
+    return [len(r), mean, fisher_std(r), mean * factor, *of_jsd]
 
 
-def answer_of(settings, items, everything, stores, columns):
-    """The row of folds_against_losses_<dataset>.csv; none where there is one fold, or one trained loss."""
-    if not any(store.subject.condition == OTHER_NOISE for store in stores):
-        return
-    if answer := answer_from(
-        compare(items, everything, stores), derived_seed(settings.seed, "matching losses")
-    ):
-        yield answer
+def answer_from(compared: ComparedMaps, seed: int) -> list | None:
+    """Return whether maps of two losses are less alike than those of one loss in two folds.
 
-
-def answer_from(found, seed):
-    """Are the maps of two losses less alike than those of one loss in two folds? Of a Compared; None without two of both.
-
-    Networks of one fold have seen the same images, so only pairs over folds are compared with each other. Trained models alone.
+    A row of ANSWER; None without two folds and two losses. Networks of one fold have seen the same
+    images, so only pairs over folds are compared. Trained models alone.
     """
-    places = {
-        (each.model.name, each.fold): place
-        for place, each in enumerate(found.networks)
-        if each and each.model.trained
+    index = {
+        (network.model.name, network.fold): i
+        for i, network in enumerate(compared.networks)
+        if network and network.model.trained
     }
-    folds = list(dict.fromkeys(fold for _, fold in places if fold != ALL_FOLDS))
-    losses = dict.fromkeys(name for name, _ in places)
-    names = [name for name in losses if all((name, fold) in places for fold in folds)]
+    folds = list(dict.fromkeys(fold for _, fold in index if fold != ALL_FOLDS))
+    losses = dict.fromkeys(name for name, _ in index)
+    names = [name for name in losses if all((name, fold) in index for fold in folds)]
     if len(folds) < 2 or len(names) < 2:
         return None
-    r = np.stack([found.pairs[0][:, [[places[a, f]] for a in names], [places[b, g] for b in names]]
-                  for f, g in combinations(folds, 2)], axis=1)  # fmt: skip
-    trained = list(places.values())
-    random = [place for place, each in enumerate(found.networks) if each is None]
-    floor = (
-        fisher_mean(found.pairs[0][:, trained][:, :, random], axis=0).mean() if random else np.nan
-    )
-    return [
-        len(names),
-        len(folds),
-        r.shape[0],
-        *matching(r, seed),
-        np.nanmean(found.ceiling[trained]),
-        floor,
-    ]
+    correlations = compared.pairs[0]
+    of_folds = {fold: [index[name, fold] for name in names] for fold in folds}
+    r = [correlations[:, of_folds[f]][:, :, of_folds[g]] for f, g in combinations(folds, 2)]
+    trained = list(index.values())
+    random = [i for i, network in enumerate(compared.networks) if network is None]
+    baseline = np.nan
+    if random:
+        baseline = fisher_mean(correlations[:, trained][:, :, random], axis=0).mean()
+    matched = matching(np.stack(r, axis=1), seed)
+    ceiling = np.nanmean(compared.noise_ceilings[trained])
+    return [len(names), len(folds), len(correlations), *matched, ceiling, baseline]

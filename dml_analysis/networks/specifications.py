@@ -548,21 +548,23 @@ def _keep(networks: Sequence[Network], lists: Sequence[Sequence[Item]]) -> None:
 def prepare(shown: Iterable[tuple[Network, Sequence[Item]]]) -> None:
     """Read the files of networks and the header of every image that they are shown.
 
-    shown: (network, its images), a network as often as it has lists of images. What is found is
-    recorded, so that results can be read without their inputs. Raises InputError for the first
-    file that is missing or broken.
+    shown: (network, its images); a pair that comes again is read once. What is read is recorded,
+    so that results can be read without their inputs. Raises InputError for the first file that is
+    missing or broken.
     """
-    shown = list(shown)
+    pairs = {(network, id(samples)): (network, samples) for network, samples in shown}
+    lists = {id(samples): samples for _, samples in pairs.values()}
     checked_trunks: set[Hashable] = set()
-    for network, samples in shown:
+    for network, samples in pairs.values():
         network.check(checked_trunks, samples)
         check_distance(network)
-    readers.check_images(list(chain(*(samples for _, samples in shown))), check_header)
-    for records in dict.fromkeys(network.records for network, _ in shown):
-        of_records = [pair for pair in shown if pair[0].records == records]
-        checksums.keep(records, {file for network, _ in of_records for file in network.inputs()})
-        sources.keep(records, {network.source for network, _ in of_records})
-        image_digests.keep(records, [samples for _, samples in of_records])
+    readers.check_images(list(dict.fromkeys(chain(*lists.values()))), check_header)
+    for records in {network.records for network, _ in pairs}:
+        of_records = [pair for pair in pairs if pair[0].records == records]
+        networks, ids = (dict.fromkeys(column) for column in zip(*of_records))
+        checksums.keep(records, {file for network in networks for file in network.inputs()})
+        sources.keep(records, {network.source for network in networks})
+        image_digests.keep(records, [lists[each] for each in ids])
 
 
 def _check(

@@ -56,11 +56,7 @@ def section(settings):
 def first_comparisons(settings):
     """The comparison of the first fold by each protocol that has one, of the dataset that Figure 2 is about."""
     chosen = settings.model_copy(update={"datasets": [settings.shown_dataset]})
-    found = [
-        each
-        for each in map_comparisons.comparisons_of(chosen, saliency_maps.mapped_items(chosen))
-        if each.is_first
-    ]
+    found = [each for each in map_comparisons.comparisons_of(chosen) if each.is_first]
     return [
         each._replace(maps={name: store for name, store in each.maps.items() if _numbers(store)})
         for each in found
@@ -79,7 +75,7 @@ def _shown(compared):
     if not stores:
         return []
     numbers = set.intersection(*map(_numbers, stores))
-    parts = saliency_maps.parts_of(compared[0].items)
+    parts = saliency_maps.chunks_of(compared[0].samples)
     return readers.evenly_spaced(
         [item for number in sorted(numbers) for item in parts[number]], IMAGES
     )
@@ -145,7 +141,7 @@ def similarities(comparison, names, ids):
     As they are on the store of comparisons, which is made of whole maps; NaN where a pair has not been compared.
     """
     store = comparison.store_of(())
-    common, arrays = store.common(), comparison.arrays_of(names)
+    common, arrays = store.common(), comparison.pair_arrays(names)
     arrays = {frozenset(pair): array for pair, array in arrays.items() if array in common}
     if not arrays:
         raise run_first("Comparisons of maps", COMPARE)

@@ -1,388 +1,312 @@
-"""The similarity of every pair of networks' maps: per image on stores, averaged over images in pairs_<dataset>.csv.
+"""The similarity of every pair of networks' maps: per image in stores, averaged in CSV files.
 
-A store of comparisons has an array for each pair of networks, and grows as there are maps of more. All goes part by part,
-so that memory does not grow with the number of images.
+A store of comparisons has an array for each pair of networks, and grows with the networks that
+have maps. It is read and written chunk by chunk, so that memory does not grow with the images.
 """
 
-from functools import partial
-from itertools import combinations_with_replacement
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, combinations_with_replacement
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from dml_analysis.config import Settings
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.images import size_of
-from dml_analysis.errors import InputError, MissingFile
+from dml_analysis.datasets.images import Crop, size_of
+from dml_analysis.datasets.readers import Item
+from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.methods import slug
 from dml_analysis.metrics.map_alignment import brought_together, laid_on_grid, scaled
 from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std
-from dml_analysis.networks.specifications import ALL_FOLDS, network_stage, networks_of
+from dml_analysis.networks.specifications import ALL_FOLDS, networks_of
 from dml_analysis.paper import Protocol
 from dml_analysis.saliency import saliency_maps
+from dml_analysis.saliency.saliency_maps import MAP_TYPE, MapMaker
 from dml_analysis.seeds import digest
-from dml_analysis.stages import Job, Stage
 from dml_analysis.store import ResultStore
+from dml_analysis.todo import Chunk
 from dml_analysis.views import View
 
 IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
 KEY = ("dataset", "fold", "loss_a", "loss_b")
+R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
 COLUMNS = {
-    "dataset": str,
-    "fold": int,
-    "loss_a": str,
-    "loss_b": str,
-    "n_images": int,
-    "n_undefined": int,
-    "correlation_mean": csv_files.between(-1, 1),
-    "correlation_std": csv_files.between(0, 1),
-    "jsd_mean": csv_files.between(0, 1),
-    "jsd_std": csv_files.between(0, 1),
-}
+    "dataset": str, "fold": int, "loss_a": str, "loss_b": str, "n_images": int, "n_undefined": int,
+    "correlation_mean": R, "correlation_std": SHARE, "jsd_mean": SHARE, "jsd_std": SHARE,
+}  # fmt: skip
+
+Maps = Sequence[Float[np.ndarray, "n h w"]]  # of several networks, of the same images
+Pairs = Float[np.ndarray, "n networks networks"]  # a number for each image and pair of networks
 
 
 class Comparison(NamedTuple):
-    """What is compared: the maps of a dataset's images, in a fold, by a protocol."""
+    """The comparison of the maps of a dataset's images, in a fold, by a protocol."""
 
-    settings: Settings
+    folder: Path  # of its store
     protocol: Protocol
     dataset: str
     fold: int
-    items: list
-    maps: dict  # name of a model -> the store of its network's maps; of all networks of the whole run that are known
+    samples: list[Item]
+    images: dict  # what was in the images, for provenance
+    maps: dict[str, ResultStore]  # model -> maps, of all known networks of the complete run
     is_first: bool  # of all folds that are compared
 
-    def fold_of(self, pair):
-        """The fold of a pair of models' networks: ALL_FOLDS if both have one for all."""
+    def fold_of(self, pair: tuple[str, str]) -> int:
+        """Return the fold of a pair of models' networks: ALL_FOLDS if both have one for all."""
         folds = {self.maps[name].subject.network.fold for name in pair} - {ALL_FOLDS}
         return folds.pop() if folds else ALL_FOLDS
 
-    def arrays_of(self, names):
-        """(name, name) -> the name of their array, which tells by which maps it was made, not in which order.
+    def pair_arrays(self, names: Iterable[str]) -> dict[tuple[str, str], str]:
+        """Return the name of the array of each pair of these models.
 
-        Two models that have one network each for all folds are a pair of the first fold alone.
+        The name tells by which maps the array was made. Two models with one network each for all
+        folds are a pair of the first fold alone.
         """
         names = [name for name in self.maps if name in names]
         arrays = {}
         for pair in combinations_with_replacement(names, 2):
-            if self.fold_of(pair) == ALL_FOLDS and not self.is_first:
-                continue
-            a, b = sorted(pair)
-            provenance = digest([self.maps[a].digest, self.maps[b].digest])
-            arrays[pair] = f"{slug(a)}-{slug(b)}-{provenance}"
+            if self.is_first or self.fold_of(pair) != ALL_FOLDS:
+                a, b = sorted(pair)
+                maps_digest = digest([self.maps[a].digest, self.maps[b].digest])
+                arrays[pair] = f"{slug(a)}-{slug(b)}-{maps_digest}"
         return arrays
 
-    def store_of(self, names):
-        """The store of correlation and JSD of every pair, a row for each image, which must have those of these models."""
-        provenance = {
-            "images": image_digests.described(self.settings.records, self.items),
-            "jsd_base": self.protocol.jsd_base,
-        }
-        folder = self.settings.results / self.protocol.name / "saliency" / "comparisons"
-        parts = [readers.ids_of(some) for some in saliency_maps.parts_of(self.items)]
-        arrays = {
-            name: Array("f8", (2,), finite=False, low=-1, high=1)
-            for name in self.arrays_of(self.maps).values()
-        }
-        wanted = tuple(self.arrays_of(names).values())
+    def store_of(self, names: Iterable[str]) -> ResultStore:
+        """Return the store of the correlation and JSD of every pair, a row for each image.
+
+        names: the models whose pairs each chunk must have to be complete.
+        """
+        array = Array("f8", (2,), finite=False, low=-1, high=1)
         return ResultStore(
-            folder / self.dataset / f"fold{self.fold}",
-            provenance,
-            parts,
-            arrays,
+            self.folder,
+            {"images": self.images, "jsd_base": self.protocol.jsd_base},
+            [readers.ids_of(chunk) for chunk in saliency_maps.chunks_of(self.samples)],
+            dict.fromkeys(self.pair_arrays(self.maps).values(), array),
             self,
-            required=wanted,
+            required=tuple(self.pair_arrays(names).values()),
         )
 
-    def image_sizes(self, number):
-        """(width, height) of the images of a part."""
-        return [size_of(item.path) for item in saliency_maps.parts_of(self.items)[number]]
-
-    def is_shown(self, name, number):
-        """Whether figures show a model's maps of this part."""
-        shown = self.is_first or self.maps[name].subject.network.fold == ALL_FOLDS
-        return (
-            shown
-            and self.dataset == self.settings.whole.shown_dataset
-            and number in saliency_maps.shown_parts(self.items)
-        )
+    def models_without(self, names: Sequence[str], available: Sequence[str]) -> list[str]:
+        """Return the models among names whose maps are needed again, but not available."""
+        common = self.store_of(()).common()
+        pairs = [pair for pair, array in self.pair_arrays(names).items() if array not in common]
+        needed = {name for pair in pairs for name in pair} | (set(names) - self.maps.keys())
+        return [name for name in names if name in needed and name not in available]
 
 
-def comparisons_of(settings, items):
-    """All comparisons of a run; items: dataset -> list."""
-    found = []
+def comparisons_of(settings: Settings) -> list[Comparison]:
+    """Return the comparisons of all datasets, folds and protocols of the settings."""
+    comparisons = []
     for dataset in settings.datasets:
-        for fold in settings.folds:
-            mapped = [
-                each
-                for each in networks_of(settings.whole, dataset, [fold])
-                if each.has_maps and each.is_known()
-            ]
+        samples = saliency_maps.mapped_samples(settings, dataset)
+        images = image_digests.described(settings.records, samples)
+        for fold in saliency_maps.folds_with_maps(settings):
+            networks = networks_of(settings.whole, dataset, [fold])
+            known = [network for network in networks if network.has_maps and network.is_known()]
             for protocol in saliency_maps.protocols_of(settings, fold):
-                stores = {
-                    n.model.name: saliency_maps.store_of(n, protocol, items[dataset])
-                    for n in mapped
+                folder = settings.results / protocol.name / "saliency" / "comparisons"
+                maps = {
+                    network.model.name: saliency_maps.store_of(settings, network, protocol, samples)
+                    for network in known
                 }
-                is_first = fold == settings.whole.table_folds(protocol)[0]
-                found.append(
-                    Comparison(settings, protocol, dataset, fold, items[dataset], stores, is_first)
+                comparisons.append(
+                    Comparison(
+                        folder / dataset / f"fold{fold}",
+                        protocol,
+                        dataset,
+                        fold,
+                        samples,
+                        images,
+                        maps,
+                        fold == settings.whole.table_folds(protocol)[0],
+                    )
                 )
-    return found
+    return comparisons
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The stage where maps are kept.
-# ---------------------------------------------------------------------------------------------------------------------
-def stage(settings):
-    """The comparison of all networks whose maps are whole, also of those that a narrowed run leaves out."""
-    settings.check_table_folds()
-    items, jobs, lacking = saliency_maps.mapped_items(settings), [], {}
-    saliency_maps.check_any(settings, saliency_maps.networks_of(settings))
-    asked = [model.name for model in settings.models if not model.embeddings]
-    for comparison in comparisons_of(settings, items):
-        ready = [name for name, each in comparison.maps.items() if each.is_complete()]
-        compared, common = comparison.arrays_of(asked), comparison.store_of(()).common()
-        gone = {
-            name for pair, array in compared.items() if array not in common for name in pair
-        } - set(ready)
-        lacking |= dict.fromkeys(
-            name for name in asked if name in gone or name not in comparison.maps
-        )
-        jobs += [Job([comparison.store_of(ready)], partial(compare_kept, ready))] if ready else []
-    if len(lacking) == len(asked) and not jobs:
-        folder = settings.results / settings.protocols[0].name / "saliency" / "maps"
-        raise InputError(f"{folder}: no saliency maps; run saliency/1_compute_maps.py first")
-    what = (
-        f"the maps of {', '.join(lacking)} are not whole; run saliency/1_compute_maps.py"
-        if lacking
-        else ""
-    )
-    return Stage("comparisons", "image", jobs, views_with_lines(settings, items), lacking=what)
+# -------------------------------------------------------------------------------------------------
+# The similarity of maps.
+# -------------------------------------------------------------------------------------------------
+def compared(
+    comparison: Comparison, names: Sequence[str], maps: Maps, rows: slice
+) -> dict[str, Float[np.ndarray, "n 2"]]:
+    """Return the arrays, by name, of correlation and JSD of all pairs of these models.
 
-
-def compare_kept(names, stores, number, tick):
-    """A part of the comparison, from the models' maps on their stores; see Job.make."""
-    kept = [stores[0].subject.maps[name].load(number)["maps"] for name in names]
-    return [compared(stores[0].subject, names, kept, number, tick)]
-
-
-def compared(comparison, names, some, number, tick):
-    """The arrays (n, 2), correlation and JSD, of all pairs of these models, whose maps (n, h, w) of a part are given."""
-    seen = [comparison.maps[name].subject.network.crop for name in names]
-    images = comparison.image_sizes(number) if len(set(seen)) > 1 else ()
-    correlation, jsd = compare(some, comparison.protocol.jsd_base, tick, seen, images)
-    places = {name: place for place, name in enumerate(names)}
+    maps: of each of the models, of these rows of the comparison's samples.
+    """
+    stores = [comparison.maps[name] for name in names]
+    correlation, jsd = compare(stores, maps, comparison.samples[rows])
+    index = {name: number for number, name in enumerate(names)}
     return {
-        array: np.stack([each[:, places[a], places[b]] for each in (correlation, jsd)], axis=1)
-        for (a, b), array in comparison.arrays_of(names).items()
+        array: np.stack([each[:, index[a], index[b]] for each in (correlation, jsd)], axis=1)
+        for (a, b), array in comparison.pair_arrays(names).items()
     }
 
 
-def compare(some, jsd_base, tick, crops=None, image_sizes=()):
-    """(correlation, JSD), each (n, l, l), of all pairs of maps, a list of l arrays (n, h, w).
+def compare(
+    stores: Sequence[ResultStore], maps: Maps, samples: Sequence[Item]
+) -> tuple[Pairs, Pairs]:
+    """Return (correlation, JSD) of all pairs of maps; stores: of which they are, of one protocol.
 
-    crops: what part of the n images each of the l networks sees; image_sizes: (width, height) of these, if crops differ.
+    samples: those that the maps are of.
     """
-    crops, n = crops or [None] * len(some), len(some[0])
-    found = np.full((2, n, len(some), len(some)), np.nan)
+    crops = [store.subject.network.crop for store in stores]
+    sizes = [size_of(sample.path) for sample in samples] if len(set(crops)) > 1 else []
+    return similarities(maps, stores[0].subject.protocol.jsd_base, crops, sizes)
+
+
+def similarities(
+    maps: Maps,
+    jsd_base: float,
+    crops: Sequence[Crop | None],
+    image_sizes: Sequence[tuple[int, int]] = (),
+) -> tuple[Pairs, Pairs]:
+    """Return (correlation, JSD) of all pairs of networks' maps of each image.
+
+    crops: the part of an image that each network sees. Maps of different crops are brought to the
+    part and the grid that both have. image_sizes: (width, height), needed only if crops differ.
+    """
+    n, n_networks = len(maps[0]), len(maps)
+    result = np.full((2, n, n_networks, n_networks), np.nan)
     for start in range(0, n, IMAGES_AT_ONCE):
-        now = range(n)[start : start + IMAGES_AT_ONCE]
+        images = range(n)[start : start + IMAGES_AT_ONCE]
         for first, second in combinations_with_replacement(dict.fromkeys(crops), 2):
-            a, b = (
-                [place for place, crop in enumerate(crops) if crop == each]
-                for each in (first, second)
-            )
+            a = [number for number, crop in enumerate(crops) if crop == first]
             if first == second:
-                stack = np.array([some[place][now.start : now.stop] for place in a])
-                values = np.array(all_pairs(stack, jsd_base))
-                found[np.ix_((0, 1), now, a, a)] = values
-            else:
-                stacks = [
-                    on_one_grid(some, crops, a + b, image, image_sizes[image]) for image in now
-                ]
-                values = np.concatenate(
-                    [np.array(all_pairs(stack, jsd_base)) for stack in stacks], axis=1
-                )
-                across = values[:, :, : len(a), len(a) :]
-                found[np.ix_((0, 1), now, a, b)] = across
-                found[np.ix_((0, 1), now, b, a)] = across.swapaxes(2, 3)
-        tick(len(now))
-    return found
+                stack = np.array([maps[number][images.start : images.stop] for number in a])
+                result[np.ix_((0, 1), images, a, a)] = all_pairs(stack, jsd_base)
+                continue
+            b = [number for number, crop in enumerate(crops) if crop == second]
+            for image in images:
+                stack = on_one_grid(maps, crops, a + b, image, image_sizes[image])
+                across = np.array(all_pairs(stack, jsd_base))[:, :, : len(a), len(a) :]
+                result[np.ix_((0, 1), [image], a, b)] = across
+                result[np.ix_((0, 1), [image], b, a)] = across.swapaxes(2, 3)
+    return result[0], result[1]
 
 
-def on_one_grid(some, crops, places, image, image_size):
-    """(l, 1, H, W): the maps at these places, of one or two crops, of the image at this place, as far as both see it."""
-    different = list(dict.fromkeys(crops[place] for place in places))
-    if len(different) == 1:
-        return np.array([some[place][image] for place in places])[:, None]
-    part, grid = brought_together(different, image_size)
-    laid = [
-        scaled(laid_on_grid(some[place][image], crops[place], image_size, part, grid))
-        for place in places
-    ]
-    return np.array(laid)[:, None]
+def on_one_grid(
+    maps: Maps,
+    crops: Sequence[Any],
+    networks: Sequence[int],
+    image: int,
+    image_size: tuple[int, int],
+) -> Float[np.ndarray, "networks 1 height width"]:
+    """Return the maps of an image by networks of one or two crops, as far as all see the image.
 
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The stage where maps are not kept.
-# ---------------------------------------------------------------------------------------------------------------------
-def stage_without_maps(settings):
-    """The comparison of the settings' networks, whose maps are made for it and deleted as soon as they are compared."""
-    settings.check_table_folds()
-    items, mapped = saliency_maps.mapped_items(settings), saliency_maps.networks_of(settings)
-    saliency_maps.check_any(settings, mapped)
-    names = [model.name for model in settings.models if not model.embeddings]
-    make_maps, together = saliency_maps.maker(settings, items, remembered=len(names)), {}
-    for network in mapped:
-        network.provenance()  # raises MissingFile, where what is known already would pass over a network
-    for comparison in comparisons_of(settings, items):  # by all protocols from the same gradients
-        together.setdefault((comparison.dataset, comparison.fold), []).append(
-            comparison.store_of(names)
-        )
-    jobs = [
-        Job(stores, partial(compare_and_discard, names, make_maps), len(names))
-        for stores in together.values()
-    ]
-    # The maps that the figures show, and those of a part while it is compared
-    room = (saliency_maps.SHOWN_IMAGES + 1) * sum(
-        saliency_maps.store_of(each, protocol, items[mapped[0].dataset]).bytes(0)
-        for each in mapped[: len(names)]
-        for protocol in settings.protocols
-    )
-    return network_stage(
-        "compared saliency maps",
-        "map",
-        jobs,
-        mapped,
-        items.values(),
-        lambda store: [store.subject.maps[name].subject.network for name in names],
-        views=views_with_lines(settings, items),
-        extra_bytes=room,
-    )
-
-
-def compare_and_discard(names, make_maps, stores, number, tick):
-    """A part of the comparison by some protocols, for which its maps are made; then away with them; see Job.make."""
-    found = [
-        maps_of_network([store.subject.maps[name] for store in stores], make_maps, number, tick)
-        for name in names
-    ]
-    results = [
-        compared(store.subject, names, some, number, lambda ticks: None)
-        for store, some in zip(stores, zip(*found))
-    ]
-    for store, name in ((store, name) for store in stores for name in names):
-        if not store.subject.is_shown(name, number):
-            store.subject.maps[name].discard(number)
-    return results
-
-
-def maps_of_network(stores, make_maps, number, tick):
-    """The maps (n, h, w) of a part by each protocol: those that exist, and for the others new ones, put on their stores.
-
-    They are kept in memory, as a process that compares other models may delete these.
+    networks, image: indices of maps. image_size: (width, height).
     """
-    found = {store.folder: _if_exists(store, number) for store in stores}
-    lacking = [store for store in stores if found[store.folder] is None]
-    for store, arrays in zip(lacking, make_maps(lacking, number, tick) if lacking else ()):
-        store.save(number, **arrays)
-        found[store.folder] = np.array(
-            arrays["maps"], dtype=store.arrays["maps"].dtype
-        )  # as it is read again
-    if not lacking:
-        tick(len(stores[0].chunks[number]))
-    return list(found.values())
+    different = list(dict.fromkeys(crops[number] for number in networks))
+    if len(different) == 1:
+        return np.array([maps[number][image] for number in networks])[:, None]
+    part, grid = brought_together(different, image_size)
+    on_grid = [
+        laid_on_grid(maps[number][image], crops[number], image_size, part, grid)
+        for number in networks
+    ]
+    return np.array([scaled(each) for each in on_grid])[:, None]
 
 
-def _if_exists(store, number):
+# -------------------------------------------------------------------------------------------------
+# Maps that are deleted once compared.
+# -------------------------------------------------------------------------------------------------
+def maps_by_protocol(
+    maker: MapMaker, chunk: Chunk, stores: Sequence[ResultStore], samples: Sequence[Item]
+) -> list[Float[np.ndarray, "n h w"]]:
+    """Return a network's maps of a chunk by each protocol, and save those that do not exist yet.
+
+    They are returned, as a process that compares other models may delete the files.
+    """
+    saved = [_if_exists(store, chunk.number) for store in stores]
+    missing = [store for store, maps in zip(stores, saved) if maps is None]
+    if not missing:
+        chunk.advance(len(stores[0].chunks[chunk.number]))
+    made = maker.maps(missing, samples, chunk.rows, chunk.advance) if missing else []
+    for store, arrays in zip(missing, made):
+        store.save(chunk.number, **arrays)
+    new = iter([arrays["maps"].astype(MAP_TYPE) for arrays in made])
+    return [next(new) if maps is None else maps for maps in saved]
+
+
+def _if_exists(store: ResultStore, number: int) -> Float[np.ndarray, "n h w"] | None:
+    """Return the maps of a chunk, or None if it does not exist."""
     try:
         return store.load(number)["maps"]
     except MissingFile:
         return None
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Averaged over the images.
-# ---------------------------------------------------------------------------------------------------------------------
-def pairs_file(settings, protocol, dataset):
+def discard_maps(comparison: Comparison, names: Iterable[str], number: int, shown: str) -> None:
+    """Delete the models' maps of a chunk, except those in figures; shown: the figures' dataset."""
+    in_figures = number in saliency_maps.shown_chunks(comparison.samples)
+    for name in names:
+        store = comparison.maps[name]
+        of_shown_fold = comparison.is_first or store.subject.network.fold == ALL_FOLDS
+        if not (in_figures and of_shown_fold and comparison.dataset == shown):
+            store.discard(number)
+
+
+# -------------------------------------------------------------------------------------------------
+# Averages over the images.
+# -------------------------------------------------------------------------------------------------
+def pairs_file(settings: Settings, protocol: Protocol, dataset: str) -> Path:
+    """Return the path of pairs_<dataset>.csv."""
     return settings.results / protocol.name / "saliency" / f"pairs_{dataset}.csv"
 
 
-def views(settings, items=None):
-    """pairs_<dataset>.csv of the settings' datasets, with all folds and models of the whole run.
-
-    items: dataset -> list, if they are known already.
-    """
-    whole, files = settings.whole.model_copy(update={"datasets": settings.datasets}), {}
-    for each in comparisons_of(whole, items or saliency_maps.mapped_items(whole)):
-        files.setdefault(pairs_file(settings, each.protocol, each.dataset), []).append(each)
-    return [
-        View(file, COLUMNS, [store for each in some for store in (each.store_of(()), *each.maps.values())],
-             lambda whole, columns, some=some: (row for each in some for row in rows_of(each)))
-        for file, some in files.items()
-    ]  # fmt: skip
+def views(settings: Settings) -> list[View]:
+    """Return pairs_<dataset>.csv of the settings' datasets, with all folds and models of the run."""
+    by_file: dict[Path, list[Comparison]] = {}
+    for each in comparisons_of(settings.whole.model_copy(update={"datasets": settings.datasets})):
+        file = pairs_file(settings, each.protocol, each.dataset)
+        by_file.setdefault(file, []).append(each)
+    return [_view(file, comparisons) for file, comparisons in by_file.items()]
 
 
-def views_with_lines(settings, items):
-    """The same, and lines about constant maps."""
-    return [*views(settings, items), ConstantMapsCompared(settings)]
+def _view(file: Path, comparisons: list[Comparison]) -> View:
+    """Return the CSV file of the comparisons of a dataset's folds, which may be incomplete."""
+    stores = [store for each in comparisons for store in (each.store_of(()), *each.maps.values())]
+    return View(file, COLUMNS, stores, lambda *_: chain(*map(rows_of, comparisons)))
 
 
-class ConstantMapsCompared(NamedTuple):
-    """In the place of a View: a line for each network that has constant maps, by pairs_<dataset>.csv of the settings."""
+def rows_of(comparison: Comparison) -> Iterator[tuple]:
+    """Yield a row for each pair of networks that is compared on all images: their mean and std.
 
-    settings: Settings
-    stores: tuple = ()
-
-    def write(self):
-        counts = {}
-        for dataset in self.settings.datasets:
-            for protocol in self.settings.protocols:
-                table = csv_files.read(pairs_file(self.settings, protocol, dataset), COLUMNS, KEY)
-                for row in table[
-                    (table.loss_a == table.loss_b) & (table.n_undefined > 0)
-                ].itertuples():
-                    name = f"{row.loss_a}, {dataset}" + (
-                        f", fold {row.fold}" if row.fold != ALL_FOLDS else ""
-                    )
-                    counts.setdefault(name, {})[protocol.name] = (
-                        row.n_undefined,
-                        row.n_undefined + row.n_images,
-                    )
-        for name, of_network in counts.items():
-            print(saliency_maps.about_constant(name, of_network))
-
-
-def rows_of(comparison):
-    """One row per pair of networks that is compared on all images: mean and std over these, and their number.
-
-    Images of which a map is constant have no correlation: they are counted as n_undefined, and left out of all else.
-
-    Of all values only those of one network are in memory at a time: some hundred bytes an image.
+    Images with a constant map have no correlation: they are counted as n_undefined, and left out.
+    Only one network's values are in memory at a time: some hundred bytes an image.
     """
     store = comparison.store_of(())
-    common = store.common()
-    arrays = {
-        pair: array
-        for pair, array in comparison.arrays_of(comparison.maps).items()
-        if array in common
-    }
+    common, arrays = store.common(), comparison.pair_arrays(comparison.maps)
     for first in comparison.maps:
-        of_first = {b: array for (a, b), array in arrays.items() if a == first}
+        of_first = {
+            pair: array for pair, array in arrays.items() if array in common and pair[0] == first
+        }
         values = store.read(*of_first.values()) if of_first else {}
-        for second, array in of_first.items():
+        for pair, array in of_first.items():
             r, divergence = values[array][~np.isnan(values[array]).any(axis=1)].T
             numbers = [np.nan] * 4
             if len(r):
-                numbers = fisher_mean(r), fisher_std(r), divergence.mean(), divergence.std()
-            yield (
-                comparison.dataset,
-                comparison.fold_of((first, second)),
-                first,
-                second,
-                len(r),
-                len(values[array]) - len(r),
-                *map(float, numbers),
-            )
+                of_jsd = divergence.mean(), divergence.std()
+                numbers = [*map(float, (fisher_mean(r), fisher_std(r), *of_jsd))]
+            counts = len(r), len(values[array]) - len(r)
+            yield comparison.dataset, comparison.fold_of(pair), *pair, *counts, *numbers
+
+
+def report_constant_maps(settings: Settings) -> None:
+    """Print a line for each network that has constant maps, by pairs_<dataset>.csv."""
+    counts: dict[str, dict[str, tuple[int, int]]] = {}
+    for dataset in settings.datasets:
+        for protocol in settings.protocols:
+            table = csv_files.read(pairs_file(settings, protocol, dataset), COLUMNS, KEY)
+            of_networks = table[(table.loss_a == table.loss_b) & (table.n_undefined > 0)]
+            for row in of_networks.itertuples():
+                fold = "" if row.fold == ALL_FOLDS else f", fold {row.fold}"
+                by_protocol = counts.setdefault(f"{row.loss_a}, {dataset}{fold}", {})
+                total = row.n_undefined + row.n_images
+                by_protocol[protocol.name] = row.n_undefined, total
+    for name, by_protocol in counts.items():
+        print(saliency_maps.about_constant(name, by_protocol))

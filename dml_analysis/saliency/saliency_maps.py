@@ -1,89 +1,153 @@
-"""The saliency maps of networks: which stores they are on, and how a part is made. The maths is smoothgrad's."""
+"""The saliency maps of networks: their stores, and how they are computed by SmoothGrad.
 
-from functools import lru_cache
-from itertools import islice
+The maths of a map is in metrics/smoothgrad.py.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
-from dml_analysis.config import unlike_defaults
+from dml_analysis.config import Settings, unlike_defaults
 from dml_analysis.datasets import image_digests, readers
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import normalises
-from dml_analysis.networks import specifications
+from dml_analysis.metrics.map_similarity import constant
 from dml_analysis.networks.specifications import (
     ALL_FOLDS,
     Network,
     code_of,
     device_of,
     loader,
-    network_stage,
+    networks_of,
 )
 from dml_analysis.paper import Protocol
 from dml_analysis.saliency.map_settings import (
     BASES,
     INTEGRATED,
     OWN,
-    Condition,
+    MapSettings,
     base_image,
     integrated_gradients,
 )
 from dml_analysis.seeds import derived_seed
-from dml_analysis.stages import Job
 from dml_analysis.store import ResultStore, blocks
 
-MAPS_PER_PART = (
-    64  # 6.6 MB of BN-Inception's; a stopped run loses at most this many maps of one network
-)
-CALIBRATED_ON = 50  # images that set the BatchNorm statistics of random layers
+if TYPE_CHECKING:  # torch takes seconds to load
+    import torch
+
+    from dml_analysis.networks.loading import Ready
+
+MAPS_PER_CHUNK = 64  # 6.6 MB of BN-Inception's; a stopped run loses at most these of a network
+CALIBRATION_IMAGES = 50  # that set the BatchNorm statistics of random layers
+MAP_TYPE = "f2"  # float16
 SHOWN_IMAGES = 6  # per dataset, that the larger of the two figures of maps shows
-HINT = "; with `saliency: keep_maps: false` maps are deleted once compared"
+
+
+# -------------------------------------------------------------------------------------------------
+# Which maps: samples, networks and stores.
+# -------------------------------------------------------------------------------------------------
+def mapped_samples(settings: Settings, dataset: str) -> list[Item]:
+    """Return the test images of a dataset that the settings ask saliency maps of.
+
+    Raises InputError if the dataset or an image is missing.
+    """
+    test_images = readers.some_items(settings, dataset, "test")
+    samples = readers.evenly_spaced(test_images, settings.saliency.images)
+    readers.check_images(samples)
+    return samples
+
+
+def protocols_of(settings: Settings, fold: int) -> list[Protocol]:
+    """Return the protocols whose tables need the maps of a fold's networks."""
+    if fold == ALL_FOLDS:
+        return [each for each in settings.protocols if settings.table_folds(each)]
+    return [each for each in settings.protocols if fold in each.table_folds]
+
+
+def folds_with_maps(settings: Settings) -> list[int]:
+    """Return the folds whose maps the tables of some protocol need."""
+    return [fold for fold in settings.folds if protocols_of(settings, fold)]
+
+
+def networks_with_maps(
+    settings: Settings, datasets: Iterable[str], folds: Iterable[int] | None = None
+) -> list[Network]:
+    """Return the networks of datasets and folds, by default all, whose maps the tables need.
+
+    Raises InputError if there are none, or no fold that a protocol's tables are about.
+    """
+    settings.check_table_folds()
+    folds = folds_with_maps(settings) if folds is None else folds
+    networks = [
+        network
+        for dataset in datasets
+        for network in networks_of(settings, dataset, folds)
+        if network.has_maps
+    ]
+    if not networks:
+        raise InputError(
+            f"settings {settings.name!r}: none of the models has a network, "
+            "so there are no saliency maps"
+        )
+    return networks
 
 
 class Mapped(NamedTuple):
-    """What a store of maps is of."""
+    """The subject of a store of maps."""
 
     network: Network
     protocol: Protocol
-    condition: Condition = OWN
+    map_settings: MapSettings = OWN
 
 
-def mapped_items(settings):
-    """Dataset -> the test images that the settings want saliency maps of.
-
-    Raises InputError if a dataset or an image is missing.
-    """
-    items = {
-        dataset: readers.evenly_spaced(
-            readers.some_items(settings, dataset, "test"), settings.saliency.images
-        )
-        for dataset in settings.datasets
-    }
-    for some in items.values():
-        readers.check_images(some)
-    return items
-
-
-def store_of(network, protocol, items, condition=OWN):
-    """The maps (h, w) in [0, 1] of one network by one protocol, a row for each of the items."""
-    settings, size = network.settings, network.crop.size
-    provenance = provenance_maps(network, protocol, items) | condition.provenance()
-    kind = Path("controls", "maps", condition.name) if condition.name else Path("saliency", "maps")
-    folder = settings.results / protocol.name / kind / network.path
-    parts, of = (
-        [readers.ids_of(some) for some in parts_of(items)],
-        Mapped(network, protocol, condition),
+def store_of(
+    settings: Settings,
+    network: Network,
+    protocol: Protocol,
+    samples: Sequence[Item],
+    map_settings: MapSettings = OWN,
+) -> ResultStore:
+    """Return the store of the maps, in [0, 1], of one network by one protocol; a row per sample."""
+    provenance = map_provenance(settings, network, protocol, samples) | map_settings.provenance()
+    assert network.crop is not None  # only embeddings given as a file have none
+    kind = Path("saliency", "maps")
+    if map_settings.name:
+        kind = Path("controls", "maps", map_settings.name)
+    return ResultStore(
+        settings.results / protocol.name / kind / network.path,
+        provenance,
+        [readers.ids_of(chunk) for chunk in chunks_of(samples)],
+        {"maps": Array(MAP_TYPE, network.crop.size, low=0, high=1)},
+        Mapped(network, protocol, map_settings),
     )
-    return ResultStore(folder, provenance, parts, {"maps": Array("f2", size, low=0, high=1)}, of)
 
 
-def provenance_maps(network, protocol, items):
-    """For provenance: what the maps of these items under a network hang on."""
-    settings = network.settings
+def stores_of(
+    settings: Settings,
+    network: Network,
+    samples: Sequence[Item],
+    alternatives: Sequence[MapSettings] = (OWN,),
+) -> list[ResultStore]:
+    """Return a network's stores by each protocol that needs its maps and each map setting."""
+    return [
+        store_of(settings, network, protocol, samples, map_settings)
+        for protocol in protocols_of(settings, network.fold)
+        for map_settings in alternatives
+    ]
+
+
+def map_provenance(
+    settings: Settings, network: Network, protocol: Protocol, samples: Sequence[Item]
+) -> dict:
+    """Return what the maps of these samples by a network depend on, for the store's provenance."""
     return {
-        "images": image_digests.described(settings.records, items),
+        "images": image_digests.described(settings.records, samples),
         **network.provenance(),
         "distance": network.model.distance,
         **code_of(settings.records, network.model.distance),
@@ -93,240 +157,216 @@ def provenance_maps(network, protocol, items):
     }
 
 
-def first_fold(settings):
-    """A list of the first fold whose maps the settings' tables are about, for who asks for one network of each model."""
-    return [fold for fold in settings.folds if protocols_of(settings, fold)][:1]
+def chunks_of(samples: Sequence[Item]) -> list[Sequence[Item]]:
+    """Return the samples of each chunk."""
+    return blocks(samples, MAPS_PER_CHUNK)
 
 
-def kept(settings, protocol, dataset, items):
-    """The stores of the maps of all networks that a dataset's tables are about; items: those of mapped_items."""
-    found = specifications.networks_of(settings, dataset, settings.table_folds(protocol))
-    return [store_of(each, protocol, items) for each in found if each.has_maps and each.is_known()]
+def shown_chunks(samples: Sequence[Item]) -> set[int]:
+    """Return the numbers of the chunks with maps that figures show, evenly spaced over all."""
+    rows = readers.evenly_spaced(range(len(samples)), SHOWN_IMAGES)
+    return {row // MAPS_PER_CHUNK for row in rows}
 
 
-def lacking(stores):
-    """A line that says which of these stores of a run's own maps are not whole, and what to do; empty if all are."""
+def own_stores(
+    settings: Settings, protocol: Protocol, dataset: str, networks: Iterable[Network] | None = None
+) -> list[ResultStore]:
+    """Return the stores of the run's own maps of known networks, by default of all in the tables."""
+    if networks is None:
+        networks = networks_of(settings, dataset, settings.table_folds(protocol))
+    samples = mapped_samples(settings, dataset)
+    known = [network for network in networks if network.has_maps and network.is_known()]
+    return [store_of(settings, network, protocol, samples) for network in known]
+
+
+def incomplete(stores: Iterable[ResultStore]) -> str:
+    """Return a line that names the networks of incomplete stores; empty if all are complete."""
     names = dict.fromkeys(
         store.subject.network.model.name for store in stores if not store.is_complete()
     )
     advice = "run saliency/1_compute_maps.py, with `keep_maps: true`"
-    return f"the maps of {', '.join(names)} are not whole; {advice}" if names else ""
+    return f"the maps of {', '.join(names)} are not complete; {advice}" if names else ""
 
 
-def some_maps(store, image_ids):
-    """The maps (n, h, w) of these images, in their order, from a whole store."""
+def check_own_maps(settings: Settings, networks: Iterable[Network]) -> None:
+    """Raise InputError if the run's own maps of one of these networks are not complete."""
+    networks = list(networks)
+    samples = {each: mapped_samples(settings, each) for each in {n.dataset for n in networks}}
+    stores = [stores_of(settings, network, samples[network.dataset]) for network in networks]
+    if problem := incomplete(chain(*stores)):
+        raise InputError(f"settings {settings.name!r}: {problem}")
+
+
+def read_maps(store: ResultStore, image_ids: Iterable[str]) -> Float[np.ndarray, "n h w"]:
+    """Return the maps of these images, in their order, from a complete store."""
     place = {
-        each: (number, row)
-        for number, part in enumerate(store.chunks)
-        for row, each in enumerate(part)
+        image_id: (number, row)
+        for number, chunk in enumerate(store.chunks)
+        for row, image_id in enumerate(chunk)
     }
-    parts = {
-        number: store.load(number)["maps"]
-        for number in sorted({place[each][0] for each in image_ids})
-    }
-    return np.array([parts[number][row] for number, row in (place[each] for each in image_ids)])
+    places = [place[image_id] for image_id in image_ids]
+    chunks = {number: store.load(number)["maps"] for number in sorted({n for n, _ in places})}
+    return np.array([chunks[number][row] for number, row in places])
 
 
-def parts_of(items):
-    """The items of each part."""
-    return blocks(items, MAPS_PER_PART)
+def read_own_maps(
+    own: Iterable[ResultStore], stores: Iterable[ResultStore], samples: Sequence[Item]
+) -> list[Float[np.ndarray, "n h w"]]:
+    """Return the maps of samples in `own`, the run's own, by the network of each of the stores."""
+    by_path = {store.subject.network.path: store for store in own}
+    ids = readers.ids_of(samples)
+    return [read_maps(by_path[store.subject.network.path], ids) for store in stores]
 
 
-def protocols_of(settings, fold):
-    """The protocols whose tables need the maps of a fold."""
-    return [protocol for protocol in settings.protocols if fold in protocol.table_folds]
+def report_constant_maps(chunks: Iterable[tuple[ResultStore, int]]) -> None:
+    """Print a line for each network that has constant maps in these chunks, (store, number)."""
+    flags: dict[str, dict[str, list[bool]]] = {}
+    for store, number in chunks:
+        network, protocol, _ = store.subject
+        by_protocol = flags.setdefault(network.name, {})
+        by_protocol.setdefault(protocol.name, []).extend(constant(store.load(number)["maps"]))
+    for name, by_protocol in flags.items():
+        counts = {key: (sum(each), len(each)) for key, each in by_protocol.items() if any(each)}
+        if counts:
+            print(about_constant(name, counts))
 
 
-def networks_of(settings):
-    """The networks whose maps the settings' protocols need."""
-    folds = [fold for fold in settings.folds if protocols_of(settings, fold)]
-    found = [
-        network
-        for dataset in settings.datasets
-        for network in specifications.networks_of(settings, dataset, folds)
-    ]
-    return [network for network in found if network.has_maps]
-
-
-def protocols_of_network(network):
-    """The protocols that need its maps."""
-    if network.fold == ALL_FOLDS:
-        return [
-            protocol
-            for protocol in network.settings.protocols
-            if network.settings.table_folds(protocol)
-        ]
-    return protocols_of(network.settings, network.fold)
-
-
-def stage(settings):
-    """All maps that the settings ask for, network by network."""
-    settings.check_table_folds()
-    items, mapped = mapped_items(settings), networks_of(settings)
-    check_any(settings, mapped)
-    make = maker(settings, items, remembered=1)
-    jobs = [
-        Job(
-            [
-                store_of(each, protocol, items[each.dataset])
-                for protocol in protocols_of_network(each)
-            ],
-            make,
-        )
-        for each in mapped
-    ]
-    made = [(store, store.missing()) for job in jobs for store in job.stores]
-    return network_stage(
-        "saliency maps",
-        "map",
-        jobs,
-        mapped,
-        items.values(),
-        loads,
-        views=[ConstantMapsMade(made)],
-        hint=HINT,
-    )
-
-
-class ConstantMapsMade(NamedTuple):
-    """In the place of a View: a line for each network that has constant maps among those that a run has made."""
-
-    made: list  # (store, numbers of the parts that it lacked before)
-    stores: tuple = ()
-
-    def write(self):
-        from dml_analysis.metrics.map_similarity import constant
-
-        counts = {}
-        for store, numbers in self.made:
-            network, protocol, _ = store.subject
-            some = [
-                constant(store.load(number)["maps"])
-                for number in numbers
-                if not store.lacks(number)
-            ]
-            if some and np.concatenate(some).any():
-                counts.setdefault(network.name, {})[protocol.name] = np.concatenate(some)
-        for name, of_network in counts.items():
-            print(
-                about_constant(
-                    name,
-                    {protocol: (each.sum(), len(each)) for protocol, each in of_network.items()},
-                )
-            )
-
-
-def about_constant(name, counts):
-    """A line that says how many maps of a network are constant; counts: name of a protocol -> (of these, of all)."""
+def about_constant(name: str, counts: dict[str, tuple[int, int]]) -> str:
+    """Return a line on a network's constant maps; counts: protocol -> (constant maps, all maps)."""
     numbers = " and ".join(
-        f"{some} of {n} by protocol {protocol}" for protocol, (some, n) in counts.items()
+        f"{n_constant} of {n} by protocol {protocol}"
+        for protocol, (n_constant, n) in counts.items()
     )
-    return f"{name}: saliency maps that are constant, as gradients are zero or alike: {numbers}; these correlate with nothing"
+    return (
+        f"{name}: saliency maps that are constant, as gradients are zero or alike: {numbers}; "
+        "these correlate with nothing"
+    )
 
 
-def check_any(settings, mapped):
-    """Raise InputError if there are no networks to make maps of."""
-    if not mapped:
-        raise InputError(
-            f"settings {settings.name!r}: none of the models has a network, so there are no saliency maps"
-        )
+# -------------------------------------------------------------------------------------------------
+# How maps are computed.
+# -------------------------------------------------------------------------------------------------
+class Noise(NamedTuple):
+    """The noise of SmoothGrad."""
+
+    samples: int  # noisy copies of an image
+    sigma: float  # standard deviation, as a share of the image's range
+    seed: int  # of the run
 
 
-def loads(store):
-    """The network that it takes to make a store."""
-    return [store.subject.network]
+class LoadedNetwork(NamedTuple):
+    """A network whose gradients can be computed."""
+
+    network: Network
+    ready: "Ready"
+    black: "Float[torch.Tensor, 'c h w']"  # the black image
+    base: "Float[torch.Tensor, '1 d']"  # its embedding
 
 
-def maker(settings, items, remembered, networks=None):
-    """A function that makes a part of a network's maps on one or more stores, from the same gradients; see Job.make.
+class MapMaker:
+    """Computes saliency maps under some networks, of which the last ones stay loaded."""
 
-    Stores that are made together may differ in their protocol, and their conditions in name and number of samples.
-    items: dataset of images -> list; remembered: how many networks stay loaded; networks: networks_of by default.
-    """
-    mapped = {network.path: network for network in networks or networks_of(settings)}
-    load = loader(mapped.values(), remembered)
-    load_layers = loader(
-        mapped.values(), device="cpu", folded=False
-    )  # lest those to be drawn anew have others in them
+    def __init__(self, networks: Sequence[Network], settings: Settings, remembered: int = 1):
+        """Take the noise, batch size and seed from the settings; remembered: how many stay loaded."""
+        self.options, self.seed = settings.saliency, settings.seed
+        self.load = loader(networks, remembered)
+        # Layers that become random must not have others folded into them.
+        self.load_unfolded = loader(networks, device="cpu", folded=False)
 
-    @lru_cache(maxsize=remembered)
-    def subject(path, share, draw):
-        network, condition = mapped[path], Condition(random_share=share, random_draw=draw)
-        ready = (
-            _random(network, load_layers(path), condition, items[network.images])
-            if share
-            else load(path)
-        )
-        return subject_of(network, ready)
+    def maps(
+        self,
+        stores: Sequence[ResultStore],
+        samples: Sequence[Item],
+        rows: slice,
+        advance: Callable[[int], object],
+    ) -> list[dict[str, Float[np.ndarray, "n h w"]]]:
+        """Return the maps of some rows of all samples for each of the stores, as {"maps": maps}.
 
-    def make(stores, number, tick):
-        from dml_analysis.metrics.smoothgrad import saliency_map
-        from dml_analysis.networks.transforms import network_inputs
-
-        network, condition = stores[0].subject[::2]
-        some, options = parts_of(items[network.images])[number], network.settings.saliency
-        samples = [
-            store.subject.condition.noise_samples or options.noise_samples for store in stores
+        All come from the same gradients. So the stores' network is the same, and their map
+        settings differ at most in name and number of noise samples. advance(n) is called whenever
+        the maps of n images are ready. Raises InputError if the network gives no useful gradients.
+        """
+        network, _, map_settings = stores[0].subject
+        requests = [
+            (store.subject.protocol.name, self._noise(store.subject.map_settings).samples)
+            for store in stores
         ]
-        most = condition._replace(noise_samples=max(samples))
-        shown = subject(network.path, condition.random_share, condition.random_draw)
+        most = max(n_samples for _, n_samples in requests)
+        noise = self._noise(map_settings)._replace(samples=most)
+        if map_settings.random_share:
+            ready = self.load_unfolded(network.path)
+            ready = with_random_layers(network, ready, map_settings, samples, self.seed)
+        else:
+            ready = self.load(network.path)
+        loaded = with_black_image(network, ready)
+        maps = []
+        images_at_once = max(1, self.options.batch_size // most)  # their copies share batches
+        for images in _in_batches(samples[rows], loaded.ready, images_at_once):
+            all_gradients = gradients_of(
+                loaded, images, noise, self.options.batch_size, map_settings
+            )
+            for (sample, _), gradients in zip(images, all_gradients):
+                maps.append(_maps_of(network, sample, gradients, requests))
+            advance(len(images))
+        return [{"maps": np.array(of_store)} for of_store in zip(*maps)]
 
-        def maps_of(images):
-            found = []
-            for (item, _), gradients in zip(images, gradients_of(network, shown, images, most)):
-                try:
-                    found.append(
-                        [
-                            saliency_map(gradients[:n], store.subject.protocol.name)
-                            for n, store in zip(samples, stores)
-                        ]
-                    )
-                except ValueError as error:
-                    raise InputError(
-                        f"{network.name}: {item.path}: {error}; check the network's weights"
-                    ) from None
-            return found
-
-        maps, at_once = (
-            [],
-            max(1, options.batch_size // max(samples)),
-        )  # images whose copies share a batch
-        images = zip(some, network_inputs(some, shown.ready.transform))
-        together = iter(lambda: list(islice(images, at_once)), [])
-        for found in map(maps_of, together):
-            maps += found
-            tick(len(found))
-        return [{"maps": list(each)} for each in zip(*maps)]
-
-    return make
+    def _noise(self, map_settings: MapSettings) -> Noise:
+        """Return the noise of the map settings."""
+        samples = map_settings.noise_samples or self.options.noise_samples
+        sigma = map_settings.noise_sigma or self.options.noise_sigma
+        return Noise(samples, sigma, self.seed)
 
 
-class Subject(NamedTuple):
-    """A network that is ready to be asked for gradients."""
+def _in_batches(
+    samples: Sequence[Item], ready: "Ready", size: int
+) -> "Iterable[list[tuple[Item, Float[torch.Tensor, 'c h w']]]]":
+    """Return an iterator over lists of (sample, its transformed image), `size` at a time."""
+    from dml_analysis.networks.transforms import network_inputs
 
-    ready: tuple  # dml_analysis.networks.loading.Ready
-    black: object  # the black image, a tensor (C, H, W),
-    base: object  # and its embedding (1, d)
+    images = zip(samples, network_inputs(samples, ready.transform))
+    return iter(lambda: list(islice(images, size)), [])
 
 
-def subject_of(network, ready):
-    """The Subject that a network is, which is loaded."""
+def _maps_of(
+    network: Network,
+    sample: Item,
+    gradients: "Float[torch.Tensor, 'samples c h w']",
+    requests: Sequence[tuple[str, int]],
+) -> list[Float[np.ndarray, "h w"]]:
+    """Return the map of a sample for each request, (protocol, number of noise samples)."""
+    from dml_analysis.metrics.smoothgrad import saliency_map
+
+    try:
+        return [saliency_map(gradients[:n], protocol) for protocol, n in requests]
+    except ValueError as error:
+        raise InputError(
+            f"{network.name}: {sample.path}: {error}; check the network's weights"
+        ) from None
+
+
+def with_black_image(network: Network, ready: "Ready") -> LoadedNetwork:
+    """Return a network that is loaded with its embedding of the black image.
+
+    Raises InputError if that embedding is zero, so that distances to it are undefined.
+    """
     from dml_analysis.metrics.smoothgrad import base_embedding
     from dml_analysis.networks.transforms import black_input
 
     black = black_input(ready.transform)
     try:
-        return Subject(
-            ready, black, base_embedding(ready.module, black, normalises(network.model.distance))
-        )
+        base = base_embedding(ready.module, black, normalises(network.model.distance))
     except ValueError as error:
         raise InputError(f"{network.name}: {error}; take another transform or network") from None
+    return LoadedNetwork(network, ready, black, base)
 
 
-def _random(network, ready, condition, items):
-    """The network, which is loaded, with as many random layers as the condition says, Ready.
+def with_random_layers(
+    network: Network, ready: "Ready", map_settings: MapSettings, samples: Sequence[Item], seed: int
+) -> "Ready":
+    """Return a network that is loaded with the random layers of the map settings.
 
-    items: whose images set what these layers take from images.
+    samples: their images set the BatchNorm statistics of these layers. Raises InputError if the
+    network cannot be copied.
     """
     import torch
 
@@ -334,84 +374,68 @@ def _random(network, ready, condition, items):
     from dml_analysis.networks.modules import randomised
     from dml_analysis.networks.transforms import network_inputs
 
-    purpose = (
-        "random weights",
-        network.model.name,
-        network.dataset,
-        network.fold_name,
-        condition.random_draw,
-    )
-    images = torch.stack(list(network_inputs(items[:CALIBRATED_ON], ready.transform)))
-    seed = derived_seed(network.settings.seed, *purpose)
+    images = torch.stack(list(network_inputs(samples[:CALIBRATION_IMAGES], ready.transform)))
+    purpose = (network.model.name, network.dataset, network.fold_name, map_settings.random_draw)
+    weights_seed = derived_seed(seed, "random weights", *purpose)
     try:
-        module = randomised(ready.module, seed, images, condition.random_share)
+        module = randomised(ready.module, weights_seed, images, map_settings.random_share)
     except ValueError as error:
         raise InputError(f"{network.name}: {error}") from None
-    return ready._replace(module=for_inference(module, device_of(network.settings)))
+    return ready._replace(module=for_inference(module, device_of(network)))
 
 
-def gradients_of(network, subject, images, condition=OWN):
-    """The gradients (samples, C, H, W) at noisy copies of each of some images, or what else a condition takes for them.
+def gradients_of(
+    loaded: LoadedNetwork,
+    images: "Sequence[tuple[Item, Float[torch.Tensor, 'c h w']]]",
+    noise: Noise,
+    batch_size: int,
+    map_settings: MapSettings = OWN,
+) -> "Sequence[Float[torch.Tensor, 'samples c h w']]":
+    """Return the gradients at noisy copies of each image, or what the map settings use instead.
 
-    images: (item, transformed image (C, H, W)). Where all are compared with the black image, their copies share batches.
+    images: (sample, its transformed image). batch_size: of noisy copies, which share batches if
+    all are compared with the black image.
     """
     import torch
 
     from dml_analysis.metrics.smoothgrad import base_embedding, gradients_in_batches
     from dml_analysis.networks.distances import distance_function
 
-    module, base, size = subject.ready.module, subject.base, network.settings.saliency.batch_size
+    network, module, black_base = loaded.network, loaded.ready.module, loaded.base
     distance = distance_function(network.model.distance)
-    images = [(item, image.to(base.device)) for item, image in images]
-    if condition.base == BASES[0] and condition.attribution != INTEGRATED:
-        copies = [copies_of(network, item, image, condition) for item, image in images]
-        return gradients_in_batches(module, torch.cat(copies), base, distance, size).split(
-            len(copies[0])
-        )
-    found = []
-    for item, image in images:
-        compared = base_image(condition.base, image, subject.black.to(base.device))
-        other = base_embedding(module, compared, normalises(network.model.distance))
-        if condition.attribution == INTEGRATED:
-            steps = condition.noise_samples or network.settings.saliency.noise_samples
-            found.append(
-                integrated_gradients(module, image, compared, other, distance, steps, size)
+    images = [(sample, image.to(black_base.device)) for sample, image in images]
+    if map_settings.base == BASES[0] and map_settings.attribution != INTEGRATED:
+        copies = torch.cat([copies_of(network, *each, noise, map_settings) for each in images])
+        gradients = gradients_in_batches(module, copies, black_base, distance, batch_size)
+        return gradients.split(noise.samples)
+    result = []
+    for sample, image in images:
+        base_input = base_image(map_settings.base, image, loaded.black.to(image.device))
+        base = base_embedding(module, base_input, normalises(network.model.distance))
+        if map_settings.attribution == INTEGRATED:
+            gradients = integrated_gradients(
+                module, image, base_input, base, distance, noise.samples, batch_size
             )
         else:
-            found.append(
-                gradients_in_batches(
-                    module, copies_of(network, item, image, condition), other, distance, size
-                )
-            )
-    return found
+            copies = copies_of(network, sample, image, noise, map_settings)
+            gradients = gradients_in_batches(module, copies, base, distance, batch_size)
+        result.append(gradients)
+    return result
 
 
-def copies_of(network, item, image, condition=OWN):
-    """The noisy copies (samples, C, H, W) of a transformed image (C, H, W) that a network is shown."""
+def copies_of(
+    network: Network,
+    sample: Item,
+    image: "Float[torch.Tensor, 'c h w']",
+    noise: Noise,
+    map_settings: MapSettings = OWN,
+) -> "Float[torch.Tensor, 'samples c h w']":
+    """Return the noisy copies of a transformed image that a network is shown.
+
+    Each network and image has its own noise: shared noise would make networks look more alike.
+    """
     from dml_analysis.metrics.smoothgrad import noisy_copies
 
-    options = network.settings.saliency
-    samples, sigma = (
-        condition.noise_samples or options.noise_samples,
-        condition.noise_sigma or options.noise_sigma,
-    )
-    # Noise of its own for every network and image: shared noise would make any two networks look more alike.
-    purpose = (
-        "saliency noise",
-        network.model.name,
-        network.dataset,
-        network.fold_name,
-        item.image_id,
-        *condition.purpose,
-    )
-    return noisy_copies(image, samples, sigma, derived_seed(network.settings.seed, *purpose))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What the figures show.
-# ---------------------------------------------------------------------------------------------------------------------
-def shown_parts(items):
-    """The numbers of the parts that hold the maps which the figures show: of images evenly spaced over all."""
-    return {
-        index // MAPS_PER_PART for index in readers.evenly_spaced(range(len(items)), SHOWN_IMAGES)
-    }
+    purpose = (network.model.name, network.dataset, network.fold_name, sample.image_id)
+    noise_seed = derived_seed(noise.seed, "saliency noise", *purpose, *map_settings.purpose)
+    return noisy_copies(image, noise.samples, noise.sigma, noise_seed)
