@@ -22,6 +22,6 @@ def digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def described(names: Sequence[str]) -> str:
+def described(names: Sequence[str | int]) -> str:
     """Return the number of names and their digest, as text."""
     return f"{len(names)} ({digest(list(names))})"

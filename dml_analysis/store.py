@@ -9,7 +9,7 @@ together.
 import json
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,9 +26,7 @@ class ResultStore(NamedTuple):
     provenance: dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
     chunks: list  # of lists: the names of each chunk's rows
     arrays: dict  # name -> array_files.Array; all that a part may have
-    subject: object = (
-        None  # what its numbers are about, such as a network; only for whoever makes or reads them
-    )
+    subject: Any = None  # what its numbers are about, such as a network, for its callers
     labels: dict = {}  # the same for CSV files: column -> value
     required: tuple = ()  # of a store that grows by arrays: the names of those that a part must have now
 

@@ -79,6 +79,7 @@ def todo(
     prepare: Callable[[list[Missing]], None] = lambda missing: None,
     device: Callable[[], str] = lambda: "cpu",
     last: bool = True,
+    optional: bool = False,
     extra_bytes: int = 0,
     hint: str = "",
 ) -> Iterator[tuple[Subject, Chunk]]:
@@ -87,15 +88,16 @@ def todo(
     work: subjects, such as networks, each with the stores that one pass over the same rows fills.
     unit, units: of the progress bar. prepare: is called with all that is missing before the first
     chunk is made, to check inputs and record their digests. device: returns the name of the device
-    that works, for run.json. last: whether no other loop follows in the script. extra_bytes: disk
-    space that the work takes in addition to the stores. hint: how to need less of it.
+    that works, for run.json. last: whether no other loop follows in the script. optional: whether
+    there may be no work. extra_bytes: disk space that the work takes in addition to the stores.
+    hint: how to need less of it.
 
     Raises InputError if a store was made with something else, or the disk is too small; Finished
     after a dry run; Unfinished if the work was given to a cluster, or if other processes make the
     rest and --no-wait was given; Unmeasured, after everything else is done, if stores failed.
     """
     work = list(work)
-    if not work:
+    if not work and not optional:
         raise InputError(
             f"{what}: no model of the settings can give any; "
             "see `network` and `embeddings` of the settings' models"
@@ -112,7 +114,7 @@ def todo(
     if missing:
         print(f"{what}: {total:,} {unit}s to do, in {len(missing):,} chunks")
         print(f"disk: {size / 1e9:,.1f} GB in {run.settings.results} ({free / 1e9:,.1f} GB free)")
-    else:
+    elif work:
         print(f"all {what} exist")
     if run.options.dry_run:
         if last:

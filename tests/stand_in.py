@@ -1,10 +1,10 @@
-"""Stand-ins for all real inputs, and the paper's two runs on them.
+"""Mock versions of all real inputs, and the paper's two runs on them.
 
 stand_in.py FOLDER: clones the repository into FOLDER, puts into the clone what data/README.md asks for, in the real
 formats, counts and names, but with random checkpoints and tiny pictures, and runs the commands of the README's section
 "Run it for the paper" there, for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1
-unless every table of the paper is made without a missing cell. Of the images listed only some are there, lest it take
-years: hence --allow-partial. The numbers mean nothing.
+unless every table of the paper is made without a missing cell. Only some of the listed images are there, so that it
+does not take years: hence --allow-partial. The numbers mean nothing.
 """
 
 import argparse

@@ -94,7 +94,7 @@ def test_augmented_images_show_parts_of_the_image_mirrored_or_not():
 @pytest.mark.parametrize("kind", ["reality_check", "base", "big"])
 @pytest.mark.parametrize("seed", range(4))
 def test_of_which_pixels_a_part_is(kind, seed):
-    """Of the image as it is for the study's, and of the resized one for the Reality Check's: 600 x 400 are 384 x 256 then."""
+    """Of the image as it is for Roth et al., and of the resized one for the Reality Check's: 600 x 400 are 384 x 256 then."""
     image, side = noise(400, 600), {"big": 256}.get(kind, 227)
     seen = image.resize((384, 256), Image.Resampling.BILINEAR) if kind == "reality_check" else image
     left, top, right, bottom = augmentation._part(

@@ -360,7 +360,7 @@ def test_distance_weighted_miner(bound, expected):
 
 
 def test_distance_weighted_miner_beyond_the_bound():
-    """Where all negatives are farther than that, any is drawn."""
+    """Where all negatives are farther than that, any is sampled."""
     a, p, n = roth_miners.DistanceWeightedMiner()(on_circle(0, 1, 180, 181), LABELS)
     assert a.tolist() == [0, 1, 2, 3] and p.tolist() == [1, 0, 3, 2]
     assert (LABELS[n] != LABELS[a]).all()
@@ -393,7 +393,7 @@ def test_inverse_density_of_opposite_points_is_finite():
 
 
 def test_the_library_weighs_by_the_same_density(monkeypatch):
-    """And draws a triplet for an anchor as often as its class has images, not once."""
+    """And samples a triplet for an anchor as often as its class has images, not once."""
     torch.manual_seed(0)
     embeddings = torch.nn.functional.normalize(torch.randn(8, 8, dtype=torch.float64))
     labels = torch.arange(4).repeat_interleave(2)
@@ -602,20 +602,20 @@ def test_a_rho_of_zero_is_the_plain_loss(name, miner, arguments, form):
     assert results[0][0] > 0
 
 
-@pytest.mark.parametrize("name", [*PLAIN, "study's triplet", "study's contrastive", "study's snr"])
+@pytest.mark.parametrize("name", [*PLAIN, "roth triplet", "roth contrastive", "roth snr"])
 @pytest.mark.parametrize("form", ["push", "swap"])
 @pytest.mark.parametrize("tuples_", ["triplets", "pairs"])
 def test_gradients_are_finite(name, form, tuples_):
-    """Also where an image is compared with itself, in a batch as large as the study's."""
-    study = {"study's triplet": roth_losses.triplet(), "study's contrastive": roth_losses.contrastive(),
-             "study's snr": roth_losses.snr_triplet()}  # fmt: skip
+    """Also where an image is compared with itself, in a batch as large as theirs."""
+    roth = {"roth triplet": roth_losses.triplet(), "roth contrastive": roth_losses.contrastive(),
+             "roth snr": roth_losses.snr_triplet()}  # fmt: skip
     torch.manual_seed(0)
     embeddings, labels = (
         torch.randn(112, 128, requires_grad=True),
         torch.arange(56).repeat_interleave(2),
     )
     found = RhoMiner(None, 0.5, form, tuples_)(embeddings, labels)
-    value = (PLAIN | study)[name](embeddings, labels, found)
+    value = (PLAIN | roth)[name](embeddings, labels, found)
     value.backward()
     assert torch.isfinite(value) and torch.isfinite(embeddings.grad).all()
 
@@ -632,13 +632,13 @@ def test_rho_miners_that_are_none(arguments, message):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The study's settings.
+# The settings of Roth et al.
 # ---------------------------------------------------------------------------------------------------------------------
-STUDY = load_settings(ROOT / "settings" / "roth.yaml")
+ROTH = load_settings(ROOT / "settings" / "roth.yaml")
 
 
-@pytest.mark.parametrize("model", STUDY.models, ids=lambda model: model.name)
-def test_every_model_of_the_study_can_be_trained(model):
+@pytest.mark.parametrize("model", ROTH.models, ids=lambda model: model.name)
+def test_every_model_can_be_trained(model):
     torch.manual_seed(0)
     kit = training_loss(model, "Cars196", classes=8, dimensions=16)
     check_loss(model, kit, 16)
@@ -656,11 +656,11 @@ def test_every_model_of_the_study_can_be_trained(model):
     assert all(each.grad.abs().sum() > 0 for each in parameters if each.ndim > 1)
 
 
-def test_the_study_has_all_its_rows():
-    names = [model.name for model in STUDY.models]
+def test_all_rows_are_there():
+    names = [model.name for model in ROTH.models]
     assert len(names) == 23 and [name for name in names if name.startswith("R-")] == names[18:]
-    for model in STUDY.models[18:]:
-        plain = next(each for each in STUDY.models if each.name == model.name.removeprefix("R-"))
+    for model in ROTH.models[18:]:
+        plain = next(each for each in ROTH.models if each.name == model.name.removeprefix("R-"))
         kits = [training_loss(each, "Cars196", classes=8, dimensions=16) for each in (plain, model)]
         # All that a regularised row differs by is rho.
         names = ("loss", "loss_arguments", "loss_learning_rate", "distance")

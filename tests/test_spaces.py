@@ -11,7 +11,6 @@ from dml_analysis.embedding_space import embedding_spaces, measure_correlations,
 from dml_analysis.metrics import embedding_measures
 from dml_analysis.networks import specifications
 from dml_analysis.networks.embedding import embedded
-from dml_analysis.training import training_runs
 from tests import fake_data
 from tests.test_training import SCRIPT, WHOLE, settings_for, tiles  # noqa: F401
 
@@ -86,7 +85,7 @@ def test_every_look_is_measured_by_what_it_has_kept(measured):
     assert len(looks) == 3 * len(log) and list(looks[0]) == list(embedding_spaces.LOOKS)
     for store in embedding_spaces.look_stores(load_settings(measured), "Tiles"):
         run, iteration, kept = store.subject
-        for place, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
+        for place, (part, items) in enumerate(run.splits.items()):
             expected = embedding_measures.measured(
                 kept.load(place)["embeddings"], np.array([item.label for item in items]), 0
             )

@@ -26,10 +26,10 @@ from dml_analysis.seeds import derived_seed, described
 from dml_analysis.stages import Job, Stage
 from dml_analysis.store import ResultStore
 from dml_analysis.training import training_runs
-from dml_analysis.training.training_stages import LOG, looks_file
+from dml_analysis.training.training_logs import LOG_COLUMNS, log_file
 from dml_analysis.views import View
 
-PART = csv_files.one_of(training_runs.PARTS)
+PART = csv_files.one_of(training_runs.SPLITS)
 SIZES = {"n_images": int, "n_classes": int}
 SPACES = {"loss": str, "type": str, "dataset": str, "fold": int, "part": PART, **SIZES, **COLUMNS}
 LOOKS = {"loss": str, "type": str, "dataset": str, "fold": int, "learning_rate": float, "iteration": int, "part": PART,
@@ -139,9 +139,9 @@ def views(settings):
 class Look(NamedTuple):
     """A run at an iteration; of the embeddings that it kept there."""
 
-    run: training_runs.Run
+    run: training_runs.TrainingRun
     iteration: int
-    kept: ResultStore  # runs.looks_store
+    kept: ResultStore  # training_runs.embeddings_store
 
 
 def file_of_looks(settings, dataset):
@@ -151,13 +151,13 @@ def file_of_looks(settings, dataset):
 def look_stores(settings, dataset):
     """The measures of every look of the runs whose networks were taken, a row for each part of the images."""
     log = csv_files.read(
-        looks_file(settings, dataset), LOG, key=["loss", "fold", "learning_rate", "iteration"]
+        log_file(settings, dataset), LOG_COLUMNS, key=["loss", "fold", "learning_rate", "iteration"]
     )
     stores = []
     for run_store in training_runs.chosen_stores(
         settings.model_copy(update={"datasets": [dataset]})
     ):
-        run, parts = run_store.subject, training_runs.parts_of(run_store.subject.network)
+        run, parts = run_store.subject, run_store.subject.splits
         network = run.network
         of_run = (
             (log.loss == network.model.name)
@@ -165,7 +165,7 @@ def look_stores(settings, dataset):
             & (log.learning_rate == run.rate)
         )
         for iteration in log[of_run].iteration:
-            kept = training_runs.looks_store(run_store, int(iteration), parts)
+            kept = training_runs.embeddings_store(run_store, int(iteration))
             classes = {
                 f"{part} classes": described([item.label for item in items])
                 for part, items in parts.items()
@@ -177,7 +177,7 @@ def look_stores(settings, dataset):
                 / f"rate{run.rate:g}"
                 / f"iteration{iteration}"
             )
-            stores.append(ResultStore(at, {"embeddings": kept.digest, **classes}, [list(training_runs.PARTS)], ARRAYS_OF,
+            stores.append(ResultStore(at, {"embeddings": kept.digest, **classes}, [list(training_runs.SPLITS)], ARRAYS_OF,
                                  Look(run, int(iteration), kept), run.labels | {"iteration": int(iteration)}))  # fmt: skip
     return stores
 
@@ -205,7 +205,7 @@ def make_look(stores, number, tick):
     """The measures of a look; see Job.make."""
     (store,), rows = stores, []
     (run, iteration, kept), network = store.subject, store.subject.run.network
-    for place, (part, items) in enumerate(training_runs.parts_of(network).items()):
+    for place, (part, items) in enumerate(run.splits.items()):
         embeddings = kept.load(place)["embeddings"].astype(np.float32)
         seed = derived_seed(network.settings.seed, "k-means", part, *network.path.parts)
         rows.append(

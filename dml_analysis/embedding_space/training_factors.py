@@ -11,7 +11,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.methods import ALL
 from dml_analysis.metrics.intervals import mean_interval
 from dml_analysis.sweeps import BASE
-from dml_analysis.training.training_stages import read_looks
+from dml_analysis.training.training_logs import read_log
 
 SHARE = csv_files.between(0, 1)
 RUN = ["loss", "type", "dataset", "fold"]
@@ -80,7 +80,7 @@ def changes_file(settings):
 def _of_variant(variant, dataset):
     """A row of COLUMNS for every network of a run of the sweep: at the look with the best validation MAP@R."""
     settings = variant.settings
-    log = read_looks(settings, dataset)
+    log = read_log(settings, dataset)
     log = log[(log.chosen == "yes") & (log.iteration > 0)]
     file = embedding_spaces.file_of_looks(settings, dataset)
     looks = csv_files.read(file, embedding_spaces.LOOKS, key=["loss", "fold", "iteration", "part"])

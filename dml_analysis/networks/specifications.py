@@ -552,12 +552,16 @@ def prepare(shown: Iterable[tuple[Network, Sequence[Item]]]) -> None:
     recorded, so that results can be read without their inputs. Raises InputError for the first
     file that is missing or broken.
     """
-    shown = list(shown)
+    # Each pair and each list once: the same are shown for every missing chunk.
+    shown = list(
+        {(id(network), id(samples)): (network, samples) for network, samples in shown}.values()
+    )
+    lists = list({id(samples): samples for _, samples in shown}.values())
     checked_trunks: set[Hashable] = set()
     for network, samples in shown:
         network.check(checked_trunks, samples)
         check_distance(network)
-    readers.check_images(list(chain(*(samples for _, samples in shown))), check_header)
+    readers.check_images(list(dict.fromkeys(chain(*lists))), check_header)
     for records in dict.fromkeys(network.records for network, _ in shown):
         of_records = [pair for pair in shown if pair[0].records == records]
         checksums.keep(records, {file for network, _ in of_records for file in network.inputs()})

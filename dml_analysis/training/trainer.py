@@ -2,7 +2,7 @@
 
 By default it follows the Reality Check: RMSprop for the network and another one for the loss's own
 parameters, the weights with the best MAP@R on the validation classes, and early stopping.
-batch_sampler.py and augmentation.py choose the images of a step.
+Batch samplers and augmentation.py choose the images of a step.
 """
 
 import copy
@@ -115,7 +115,7 @@ class Training:
         self.network.eval()
         return self._embedded(images).cpu()
 
-    def look(self, score: float) -> bool:
+    def record(self, score: float) -> bool:
         """Record the MAP@R on the validation classes; return whether it is the best so far."""
         if not score > self.best.score:
             return False

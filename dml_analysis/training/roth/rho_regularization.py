@@ -16,20 +16,19 @@ train a loss with a miner, the same with "push", and the same with "swap", all e
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from pytorch_metric_learning.miners import BaseMiner
 from pytorch_metric_learning.utils import common_functions
 from pytorch_metric_learning.utils import loss_and_miner_utils as tuples_of
 
 from dml_analysis.config import RHO_FORMS
 from dml_analysis.training.losses import instance_of
-from dml_analysis.training.roth.roth_miners import sampled
+from dml_analysis.training.roth.roth_miners import Embeddings, Indices, Labels, sampled
 
 ALL_TUPLES = {
     "triplets": tuples_of.get_all_triplets_indices,
     "pairs": tuples_of.get_all_pairs_indices,
 }
-Indices = Int[torch.Tensor, " t"]  # of images in a batch
 
 
 class RhoMiner(BaseMiner):
@@ -77,10 +76,10 @@ class RhoMiner(BaseMiner):
 
     def forward(
         self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        ref_emb: Float[torch.Tensor, "n d"] | None = None,
-        ref_labels: Int[torch.Tensor, " n"] | None = None,
+        embeddings: Embeddings,
+        labels: Labels,
+        ref_emb: Embeddings | None = None,
+        ref_labels: Labels | None = None,
     ) -> tuple[Indices, ...] | None:
         """Return the switched tuples of a batch; see the class for rho = 0."""
         if self.rho == 0:
@@ -88,11 +87,7 @@ class RhoMiner(BaseMiner):
         return super().forward(embeddings, labels, ref_emb, ref_labels)
 
     def mine(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        ref_emb: Float[torch.Tensor, "n d"],
-        ref_labels: Int[torch.Tensor, " n"],
+        self, embeddings: Embeddings, labels: Labels, ref_emb: Embeddings, ref_labels: Labels
     ) -> tuple[Indices, ...]:
         """Return the switched tuples of a batch.
 
@@ -108,10 +103,7 @@ class RhoMiner(BaseMiner):
 
 
 def switched_triplets(
-    triplets: tuple[Indices, Indices, Indices],
-    labels: Int[torch.Tensor, " n"],
-    rho: float,
-    form: str,
+    triplets: tuple[Indices, Indices, Indices], labels: Labels, rho: float, form: str
 ) -> tuple[Indices, Indices, Indices]:
     """Return triplets (a, p, n), of which each is switched with probability rho.
 
@@ -125,10 +117,7 @@ def switched_triplets(
 
 
 def switched_pairs(
-    pairs: tuple[Indices, Indices, Indices, Indices],
-    labels: Int[torch.Tensor, " n"],
-    rho: float,
-    form: str,
+    pairs: tuple[Indices, Indices, Indices, Indices], labels: Labels, rho: float, form: str
 ) -> tuple[Indices, Indices, Indices, Indices]:
     """Return positive pairs (a1, p) and negative pairs (a2, n), switched with probability rho.
 
@@ -146,7 +135,7 @@ def switched_pairs(
 
 
 def _others(
-    anchors: Indices, labels: Int[torch.Tensor, " n"], rho: float
+    anchors: Indices, labels: Labels, rho: float
 ) -> tuple[Bool[torch.Tensor, " t"], Int[torch.Tensor, " switched"]]:
     """Return a mask of switched tuples, and for each a random other image of its class."""
     same = (labels.unsqueeze(1) == labels).fill_diagonal_(False)

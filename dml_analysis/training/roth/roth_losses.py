@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pytorch_metric_learning import distances, losses, reducers, regularizers
 from pytorch_metric_learning.losses import BaseMetricLossFunction
 from pytorch_metric_learning.utils import common_functions
@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from dml_analysis.training.losses import ZeroMean
-from dml_analysis.training.roth.roth_miners import sampled
+from dml_analysis.training.roth.roth_miners import Embeddings, Labels, sampled
 
 
 # -------------------------------------------------------------------------------------------------
@@ -82,15 +82,10 @@ class QuadrupletLoss(BaseMetricLossFunction):
         self.margin_1, self.margin_2 = margin_1, margin_2
 
     def compute_loss(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        indices_tuple: tuple | None,
-        ref_emb: Float[torch.Tensor, "n d"],
-        ref_labels: Int[torch.Tensor, " n"],
+        self, embeddings: Embeddings, labels: Labels, indices_tuple: Any, *reference: Any
     ) -> dict[str, Any]:
         """Return the library's loss dictionary with both terms."""
-        common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
+        common_functions.ref_not_supported(embeddings, labels, *reference)
         a, p, n = tuples_of.convert_to_triplets(indices_tuple, labels, t_per_anchor="all")
         terms = self.zero_losses()
         if not len(a):
@@ -136,18 +131,13 @@ class HistogramLoss(BaseMetricLossFunction):
         self.n_bins = n_bins
 
     def compute_loss(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        indices_tuple: tuple | None,
-        ref_emb: Float[torch.Tensor, "n d"],
-        ref_labels: Int[torch.Tensor, " n"],
+        self, embeddings: Embeddings, labels: Labels, indices_tuple: Any, *reference: Any
     ) -> dict[str, Any]:
         """Return the library's loss dictionary; zero unless there are pairs of both kinds.
 
         Raises ValueError if a miner's tuples are given.
         """
-        common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
+        common_functions.ref_not_supported(embeddings, labels, *reference)
         common_functions.indices_tuple_not_supported(indices_tuple)
         first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
         cosines = self.distance(embeddings)[first, second]
@@ -219,7 +209,7 @@ def angular_npair(
 class _Angular(losses.AngularLoss):
     """The angular loss on normalised embeddings; the library's does not normalise negatives."""
 
-    def forward(self, embeddings: Float[torch.Tensor, "n d"], *others: Any) -> torch.Tensor:
+    def forward(self, embeddings: Embeddings, *others: Any) -> torch.Tensor:
         """Return the loss of a batch; others: labels and tuples."""
         return super().forward(functional.normalize(embeddings), *others)
 
@@ -315,10 +305,7 @@ class SoftmaxLoss(nn.Module):
         self.linear = nn.Linear(embedding_size, num_classes)
 
     def forward(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        indices_tuple: tuple | None = None,
+        self, embeddings: Embeddings, labels: Labels, indices_tuple: tuple | None = None
     ) -> Float[torch.Tensor, ""]:
         """Return the mean cross entropy of a batch."""
         return functional.cross_entropy(self.linear(embeddings), labels)
