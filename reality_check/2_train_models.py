@@ -28,7 +28,7 @@ def main():
     for settings in run.variants:
         check_classes(settings)
     save_trunk_features(run)
-    train_missing(run, "trials of learning rates", training_runs.all_trial_stores, last=False)
+    train_missing(run, "trials of learning rates", training_runs.trials_to_train, last=False)
     train_missing(run, "networks", training_runs.chosen_stores, training_logs.views)
     for settings in run.variants:
         place_checkpoints(settings)

@@ -39,7 +39,9 @@ def main():
     for (samples, batch_size), chunk in todo(
         work, "accuracies", run, files, units=images, prepare=check, device=device
     ):
-        chunk.save(*accuracy.arrays_of(chunk.stores, samples, batch_size, chunk.advance))
+        requests = [(store.subject, True) for store in chunk.stores]
+        arrays = accuracy.arrays_of(requests, samples, batch_size, chunk.advance, accuracy.measure)
+        chunk.save(*arrays)
 
     for settings in run.variants:
         accuracy.show(settings)

@@ -10,6 +10,7 @@ Runtime: a forward pass of each image for each trunk, then a distance matrix for
 from dml_analysis.errors import run_script
 from dml_analysis.networks.specifications import by_trunk, device_of, prepare
 from dml_analysis.reality_check import improvements
+from dml_analysis.reality_check.accuracy import arrays_of
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
 
@@ -36,7 +37,9 @@ def main():
     for (samples, batch_size), chunk in todo(
         work, "accuracies of classes", run, files, units=images, prepare=check, device=device
     ):
-        chunk.save(*improvements.arrays_of(chunk.stores, samples, batch_size, chunk.advance))
+        networks = [store.subject for store in chunk.stores]
+        requests = [(network, not network.model.is_none) for network in networks]
+        chunk.save(*arrays_of(requests, samples, batch_size, chunk.advance, improvements.measure))
 
     for settings in run.variants:
         improvements.show(settings)

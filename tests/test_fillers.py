@@ -43,15 +43,6 @@ def test_greedy_coreset_on_a_line():
     assert min(found.values()) > 30  # of 200, each a quarter
 
 
-def test_greedy_coreset_goes_by_euclidean_distances():
-    # From (0, 0) it is 5 to (3, 4), and 5.5 to (5.5, 0), though its coordinates add up to less
-    pool = np.array([[0, 0], [3, 4], [5.5, 0]])
-    firsts = [
-        batch_samplers.greedy_coreset(pool, 2, generator(seed)).tolist() for seed in range(20)
-    ]
-    assert [0, 2] in firsts and [0, 1] not in firsts
-
-
 def d2_probabilities(pool, draws=10**6):
     """The probability of every order of the first three of d2_coreset; where draws are nearest to is counted."""
     mean, covariance = pool.mean(axis=0), np.cov(pool.T)
@@ -98,9 +89,6 @@ def test_a_coreset_takes_a_point_once(choose):
         np.repeat(points(6, 4), 2, axis=0),
     ):
         assert sorted(choose(pool, len(pool), generator())) == list(range(len(pool)))
-    for size in (0, 13):
-        with pytest.raises(ValueError, match=f"cannot choose {size} of 12 points"):
-            choose(np.ones((12, 5)), size, generator())
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -113,14 +101,6 @@ def test_frechet_distance_by_hand():
     b = np.array([[5, 4], [1, 4], [3, 5], [3, 3]])
     assert batch_samplers.frechet_distance(a, b) == pytest.approx(25 + 4 / 3)
     assert batch_samplers.frechet_distance(a, a) == pytest.approx(0, abs=1e-12)
-
-
-def test_frechet_distance_of_oblique_gaussians():
-    a, b = points(50, 4) @ points(4, 4, 1), points(30, 4, 2) @ points(4, 4, 3) + 1
-    first, second = np.cov(a.T), np.cov(b.T)
-    root = scipy.linalg.sqrtm(first @ second).real
-    expected = ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum() + np.trace(first + second - 2 * root)
-    assert batch_samplers.frechet_distance(a, b) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("m, d", [(5, 64), (4, 1)])
@@ -155,14 +135,6 @@ def histogram_cost(pool, batch):
         np.linalg.norm(moment(pool, axis=0) - moment(batch, axis=0)) for moment in (np.mean, np.std)
     ]
     return sum(gaps) + 75 * between
-
-
-def test_distance_histogram_cost_is_scipys():
-    pool = points(60, 5)
-    cost = batch_samplers.HistogramCost(pool)
-    for seed in range(5):
-        batch = pool[generator(seed).choice(60, 12, replace=False)]
-        assert cost(batch) == pytest.approx(histogram_cost(pool, batch))
 
 
 MATCHES = [
@@ -231,9 +203,6 @@ def test_uniform_takes_any_image_once():
 def test_uniform_batches_are_not_of_one_class():
     labels = np.array([0] * 99 + [1])
     assert all(99 in batch_samplers.uniform(labels, 2, generator(seed)) for seed in range(20))
-    for labels, size in (([1, 1, 1], 2), ([0, 1], 1)):
-        with pytest.raises(ValueError, match="two classes"):
-            batch_samplers.uniform(labels, size, generator())
 
 
 @pytest.mark.parametrize("labels", [LABELS, LABELS[:200]])
@@ -255,13 +224,13 @@ def test_a_batch_has_so_many_images_of_each_class(filler, labels):
 
 
 @pytest.mark.parametrize("filler", FILLERS[1:])
-def test_a_batch_depends_on_the_generator_alone(filler):
+def test_a_batch_depends_on_the_seed_and_the_iteration_alone(filler):
     embeddings = points(750, 8)
-    first, again, other = (
-        batch_samplers.sample_batch(filler, embeddings, LABELS, 4, 32, seed).tolist()
-        for seed in (1, generator(1), 2)
+    first, again, other_seed, other_iteration = (
+        batch_samplers.sample_batch(filler, embeddings, LABELS, 4, 32, seed, iteration).tolist()
+        for seed, iteration in ((1, 1), (1, 1), (2, 1), (1, 2))
     )
-    assert first == again != other
+    assert first == again and first not in (other_seed, other_iteration)
 
 
 def spied(monkeypatch, kind, name):
@@ -322,7 +291,9 @@ def test_a_coreset_of_one_class_takes_in_another():
     """The point farthest from any of these is the other one of its class."""
     embeddings = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
     for seed in range(20):
-        places = batch_samplers.sample_batch("greedy_coreset", embeddings, [0, 0, 1, 1], 2, 4, seed)
+        places = batch_samplers.sample_batch(
+            "greedy_coreset", embeddings, np.array([0, 0, 1, 1]), 2, 4, seed
+        )
         assert sorted(places) == [0, 1, 2, 3]
 
 
@@ -332,7 +303,7 @@ def test_a_class_with_few_images_repeats_some(filler):
     places = batch_samplers.sample_batch(filler, points(7, 3), labels, 4, 8, 0)
     assert Counter(labels[places]) == {0: 4, 1: 4} and len(set(places[labels[places] == 1])) == 4
     places = batch_samplers.sample_batch(
-        filler, points(4, 3), [0, 0, 1, 1], 2, 8, 0
+        filler, points(4, 3), np.array([0, 0, 1, 1]), 2, 8, 0
     )  # a coreset has all of them
     assert sorted(Counter(places // 2).values()) == [4, 4]
 
@@ -353,28 +324,3 @@ def test_embeddings_that_tell_nothing_do_no_harm(filler, embeddings):
         filler, embeddings.astype(np.float32), LABELS[:200], 4, 24, 0
     )
     assert len(places) == len(set(places)) == 24 and len(set(LABELS[places])) > 1
-
-
-def test_of_equals_any_may_be_chosen():
-    found = [
-        batch_samplers.sample_batch(name, np.zeros((200, 1)), LABELS[:200], 4, 24, seed)
-        for name in batch_samplers.CORESETS
-        for seed in range(20)
-    ]
-    assert (
-        len(set(np.concatenate(found))) > 190
-    )  # in 40 batches of 24; all but 1.2 are to be expected
-    assert (
-        np.mean([len(set(LABELS[each])) for each in found]) > 4
-    )  # six images fall on 4.4 of eight classes
-
-
-@pytest.mark.parametrize(
-    "filler, labels, per_class, batch_size, message",
-    [("fid", LABELS, 4, 32, "unknown filler 'fid'; known: uniform, greedy_coreset"),
-     ("fid_matched", LABELS, 3, 32, "a batch of 32 is not 3"), ("d2_coreset", LABELS, 32, 32, "a batch of 32 is not 32"),
-     ("greedy_coreset", np.zeros(750), 4, 32, "needs images of two classes at least")],
-)  # fmt: skip
-def test_what_makes_no_batch(filler, labels, per_class, batch_size, message):
-    with pytest.raises(ValueError, match=message):
-        batch_samplers.sample_batch(filler, np.ones((750, 2)), labels, per_class, batch_size, 0)

@@ -14,7 +14,7 @@ from dml_analysis.config import load_settings
 from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.networks import embedding, loading
-from dml_analysis.reality_check import improvements, training_figures
+from dml_analysis.reality_check import accuracy, improvements, training_figures
 from dml_analysis.training.training_loop import TrainingLoop
 from tests import fake_data
 from tests.test_training import settings_for, tiles, whole  # noqa: F401  (fixtures)
@@ -46,11 +46,8 @@ def test_a_network_with_a_zero_embedding_is_not_measured(monkeypatch):
     items = [Item(f"car{place}", Path("x"), place // 2) for place in range(4)]
     arrays = [on_circle(0, 10, 50, 60), on_circle(0, 10, 50, 60) * [[1], [1], [0], [1]]]
     monkeypatch.setattr(embedding, "embedded", lambda *_: arrays)
-    stores = [
-        SimpleNamespace(subject=SimpleNamespace(model=SimpleNamespace(is_none=False), name=name))
-        for name in "ab"
-    ]
-    good, bad = improvements.arrays_of(stores, items, 1, None)
+    requests = [(SimpleNamespace(name=name), True) for name in "ab"]
+    good, bad = accuracy.arrays_of(requests, items, 1, None, improvements.measure)
     assert good["map_at_r"].tolist() == [1, 1] and good["n_images"].tolist() == [2, 2]
     assert isinstance(bad, InputError) and str(bad).startswith(
         "b: the embedding of image car2 is zero"

@@ -200,17 +200,6 @@ def test_multi_similarity_leaves_out_anchors_without_a_find():
     )
 
 
-def test_margin_loss_of_the_library():
-    # (1, 0, 2): 1 - .6 + .2 and .6 - D12 + .2; (0, 1, 3): 1 - .6 + .2 and 0. Three terms are above zero.
-    embeddings = batch()
-    function = losses.MarginLoss(margin=0.2, beta=0.6, learn_beta=True, num_classes=2)
-    value = function(embeddings, LABELS, tuples((1, 0, 2), (0, 1, 3)))
-    assert value.item() == pytest.approx((0.6 + (0.8 - D12) + 0.6) / 3, rel=1e-5)
-    # Both are in the first class, whose beta stands in these terms with signs -, + and -.
-    value.backward()
-    assert function.beta.grad.tolist() == pytest.approx([-1 / 3, 0])
-
-
 def test_a_mean_is_over_all_tuples():
     # (1, 1, 0) pulls nothing; the pushes are relu(1 - 1) and 1 - D12. Squared: 0 - 1 + 1.5 and 1 - (2 - root 3) + 1.5.
     found = tuples((1, 1, 0), (1, 0, 2))
@@ -240,14 +229,6 @@ def test_snr_regularizer_is_on_embeddings_of_length_1_and_can_be_left_out():
         assert pull.item() == pytest.approx(snr() - ((2 + ROOT3) ** 2 - 3 + 0.2), rel=1e-5)
 
 
-def test_histogram_of_two_nodes_beside_a_cosine():
-    # Nodes -1, -.5, 0, .5, 1. Positives at nodes 3 and 2; negatives at 2, 0 and 1, and between 3 and 4. So half of the one at
-    # node 2 counts, and all of that between 3 and 4.
-    assert roth_losses.HistogramLoss(n_bins=5)(batch(), LABELS).item() == pytest.approx(
-        (0.5 + 1) / 4
-    )
-
-
 def test_histogram_takes_images_that_are_alike():
     embeddings = (
         torch.nn.functional.normalize(torch.arange(1.0, 13).reshape(4, 3))
@@ -262,11 +243,6 @@ def test_histogram_takes_images_that_are_alike():
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]])
 def test_histogram_of_one_kind_of_pairs_is_zero(labels):
     assert roth_losses.HistogramLoss()(batch(), torch.tensor(labels)).item() == 0
-
-
-def test_histogram_takes_no_miner():
-    with pytest.raises(ValueError):
-        roth_losses.HistogramLoss()(batch(), LABELS, tuples((0, 1, 2)))
 
 
 def test_first_vectors_of_classes():
@@ -392,24 +368,6 @@ def test_inverse_density_of_opposite_points_is_finite():
     assert torch.isfinite(found).all() and found.sum() == pytest.approx(1)
 
 
-def test_the_library_weighs_by_the_same_density(monkeypatch):
-    """And samples a triplet for an anchor as often as its class has images, not once."""
-    torch.manual_seed(0)
-    embeddings = torch.nn.functional.normalize(torch.randn(8, 8, dtype=torch.float64))
-    labels = torch.arange(4).repeat_interleave(2)
-    given = {}
-    draw = distance_weighted_miner.lmu.get_random_triplet_indices
-    monkeypatch.setattr(distance_weighted_miner.lmu, "get_random_triplet_indices",
-                        lambda *args, **named: given.update(named) or draw(*args, **named))  # fmt: skip
-    a, _, _ = miners.DistanceWeightedMiner(cutoff=0.5, nonzero_loss_cutoff=1.4)(embeddings, labels)
-    distances = torch.cdist(embeddings, embeddings)
-    eligible = (labels.unsqueeze(1) != labels) & (distances < 1.4)
-    assert eligible.any(dim=1).all()
-    expected = roth_miners.inverse_density(distances, eligible, 8, 0.5)
-    assert torch.allclose(given["weights"], expected)
-    assert torch.bincount(a).tolist() == [2] * 8
-
-
 MINERS = [roth_miners.RandomMiner(), roth_miners.SemihardMiner(), roth_miners.SofthardMiner(),
           roth_miners.DistanceWeightedMiner()]  # fmt: skip
 RHO_MINERS = [RhoMiner(each, 0.5, form) for each in (None, *MINERS) for form in ("push", "swap")]
@@ -500,31 +458,12 @@ def test_tuples_are_those_of_the_miner(found):
     assert kept == pytest.approx(0.5, abs=0.2)  # 100 draws or more: .05
 
 
-def test_all_pulls_are_dropped_at_a_rho_of_1():
-    a1, p, _, _ = switched_pairs(
-        distance_weighted_miner.lmu.get_all_pairs_indices(MANY), MANY, 1, "push"
-    )
-    assert len(a1) == len(p) == 0
-
-
 def test_an_image_alone_in_its_class_is_never_switched():
     pairs = (EMPTY, EMPTY, torch.tensor([2, 2, 0]), torch.tensor([0, 1, 2]))
     _, _, _, n = switched_pairs(pairs, torch.tensor([0, 0, 1]), 1, "push")
     assert n.tolist() == [0, 1, 1]
     a, p, n = switched_triplets(tuples((2, 2, 0), (0, 1, 2)), torch.tensor([0, 0, 1]), 1, "push")
     assert (a.tolist(), p.tolist(), n.tolist()) == ([2, 0], [2, 0], [0, 1])
-
-
-def test_each_tuple_is_switched_by_itself():
-    """Of all calls about a quarter switch both of two tuples, and a quarter neither."""
-    torch.manual_seed(0)
-    counts = Counter(
-        tuple(switched_triplets(tuples((0, 1, 2), (1, 0, 3)), LABELS, 0.5, "push")[2].tolist())
-        for _ in range(1000)
-    )
-    assert [counts[each] / 1000 for each in [(2, 3), (1, 3), (2, 0), (1, 0)]] == pytest.approx(
-        [0.25] * 4, abs=0.06
-    )
 
 
 def gradient_of_angles(function, found, labels, *degrees):
@@ -561,18 +500,6 @@ def test_swap_keeps_the_pull():
     )
     pull, push = cos(radians(10)), cos(radians(30))
     assert gradient == pytest.approx([push - pull, pull, -push, 0])
-
-
-def test_swap_of_two_images_a_class_does_nothing():
-    """The pull and the push are of one pair: d(a, p) - d(a, p) + margin."""
-    found = switched_triplets(tuples((0, 1, 2), (1, 0, 2)), torch.tensor([0, 0, 1]), 1, "swap")
-    # Contrastive: d + (1 - d), as d = 2 sin(15 degrees) is below 1.
-    for function, constant in (
-        (losses.TripletMarginLoss(margin=0.2), 0.2),
-        (roth_losses.contrastive(), 1),
-    ):
-        value, gradient = gradient_of_angles(function, found, [0, 0, 1], 0, 30, 200)
-        assert value == pytest.approx(constant) and gradient == pytest.approx([0, 0, 0], abs=1e-9)
 
 
 PLAIN = {

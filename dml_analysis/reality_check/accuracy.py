@@ -22,14 +22,9 @@ from dml_analysis.views import View
 
 MEASURES = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
 COLUMNS = {
-    "loss": str,
-    "dataset": str,
-    "fold": int,
-    "type": str,
-    "n_images": int,
-    "n_classes": int,
+    "loss": str, "dataset": str, "fold": int, "type": str, "n_images": int, "n_classes": int,
     **dict.fromkeys(MEASURES, csv_files.between(0, 1)),
-}
+}  # fmt: skip
 
 
 def accuracies(
@@ -63,32 +58,37 @@ def store_of(network: Network, samples: Sequence[Item]) -> ResultStore:
 
 
 def arrays_of(
-    stores: Sequence[ResultStore],
+    requests: Sequence[tuple[Network, bool]],
     samples: Sequence[Item],
     batch_size: int,
     advance: Callable[[int], Any],
+    measure: Callable[[Network, np.ndarray, np.ndarray], dict[str, Any]],
 ) -> list[dict[str, Any] | InputError]:
-    """Return the arrays of each of the stores, whose networks share a trunk.
+    """Return the result of measure(network, embeddings, labels) for each request.
 
-    For a network with a zero embedding there is an InputError instead. advance(n) is called after
-    every n images.
+    requests, advance: as for `embedded`. For a network with a zero embedding there is an
+    InputError instead.
     """
     from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
 
-    embeddings = embedded([(store.subject, True) for store in stores], samples, batch_size, advance)
-    return [_arrays(store.subject, samples, array) for store, array in zip(stores, embeddings)]
-
-
-def _arrays(
-    network: Network, samples: Sequence[Item], embeddings: Float[np.ndarray, "n d"]
-) -> dict[str, Any] | InputError:
     labels = np.array([sample.label for sample in samples])
-    try:
-        scores = accuracies(embeddings, labels, network.model.distance)
-    except ZeroEmbedding as error:
-        return no_direction(network.name, samples, error)
-    values = {"n_images": len(labels), "n_classes": len(set(labels.tolist())), **scores}
-    return {name: [value] for name, value in values.items()}
+    arrays: list[dict[str, Any] | InputError] = []
+    for (network, _), embeddings in zip(requests, embedded(requests, samples, batch_size, advance)):
+        try:
+            arrays.append(measure(network, embeddings, labels))
+        except ZeroEmbedding as error:
+            arrays.append(no_direction(network.name, samples, error))
+    return arrays
+
+
+def measure(
+    network: Network, embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]
+) -> dict[str, Any]:
+    """Return the arrays of a network's store; see store_of."""
+    scores = accuracies(embeddings, labels, network.model.distance)
+    return {"n_images": [len(labels)], "n_classes": [len(set(labels.tolist()))]} | {
+        name: [score] for name, score in scores.items()
+    }
 
 
 def views(settings: Settings) -> list[View]:

@@ -6,7 +6,7 @@ large: they select the iteration, and on the first fold the learning rate. Test 
 nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
-from dml_analysis.metrics.coordinates import ZeroEmbedding, unit
-from dml_analysis.networks.specifications import LayoutNetwork, Network, networks_of, no_direction
+from dml_analysis.metrics.coordinates import unit
+from dml_analysis.networks.specifications import LayoutNetwork, Network, networks_of
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.store import ResultStore
 from dml_analysis.training.training_runs import SPLITS
@@ -36,16 +36,9 @@ SHARE = csv_files.between(0, 1)
 KEY = {"loss": str, "type": str, "dataset": str, "part": csv_files.one_of(MEASURED)}
 CLASSES = {**KEY, "fold": int, "class": int, "n_images": int, "map_at_r": SHARE}
 COLUMNS = {
-    **KEY,
-    "n_folds": int,
-    "n_classes": int,
-    "frozen_trunk": SHARE,
-    "trained": SHARE,
-    "gain": float,
-    "low": float,
-    "high": float,
-    "clear": csv_files.one_of(["yes", "no"]),
-}
+    **KEY, "n_folds": int, "n_classes": int, "frozen_trunk": SHARE, "trained": SHARE,
+    "gain": float, "low": float, "high": float, "clear": csv_files.one_of(["yes", "no"]),
+}  # fmt: skip
 
 
 # -------------------------------------------------------------------------------------------------
@@ -164,33 +157,12 @@ def store_of(network: LayoutNetwork, samples: Sequence[Item], split: str) -> Res
     return ResultStore(folder, provenance, [rows], arrays, network, network.labels | names)
 
 
-def arrays_of(
-    stores: Sequence[ResultStore],
-    samples: Sequence[Item],
-    batch_size: int,
-    advance: Callable[[int], Any],
-) -> list[dict[str, Any] | InputError]:
-    """Return the arrays of each of the stores, whose networks share a trunk.
-
-    For a network with a zero embedding there is an InputError instead. advance(n) is called after
-    every n images.
-    """
-    from dml_analysis.networks.embedding import embedded  # torch takes seconds to load
-
-    requests = [(store.subject, not store.subject.model.is_none) for store in stores]
-    embeddings = embedded(requests, samples, batch_size, advance)
-    return [_arrays(store.subject, samples, array) for store, array in zip(stores, embeddings)]
-
-
-def _arrays(
-    network: Network, samples: Sequence[Item], embeddings: Float[np.ndarray, "n d"]
-) -> dict[str, Any] | InputError:
-    labels = np.array([sample.label for sample in samples])
-    try:
-        values = map_at_r_of_classes(embeddings, labels)
-    except ZeroEmbedding as error:
-        return no_direction(network.name, samples, error)
-    return {"map_at_r": values, "n_images": np.unique(labels, return_counts=True)[1]}
+def measure(
+    network: Network, embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]
+) -> dict[str, Any]:
+    """Return the arrays of a network's store; see store_of."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return {"map_at_r": map_at_r_of_classes(embeddings, labels), "n_images": counts}
 
 
 # -------------------------------------------------------------------------------------------------

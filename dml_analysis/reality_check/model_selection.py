@@ -19,17 +19,11 @@ from dml_analysis.training.training_logs import log_file, read_log
 MEASURES = {"precision_at_1": "Recall@1", "map_at_r": "MAP@R"}  # Precision@1 is Recall@1
 SHARE = csv_files.between(0, 1)
 COLUMNS = {
-    "loss": str,
-    "type": str,
-    "dataset": str,
-    "measure": csv_files.one_of(MEASURES),
-    "n_folds": int,
-    "chosen_on_validation": SHARE,
-    "chosen_on_test": SHARE,
-    **dict.fromkeys(
-        ("gain_by_peeking", "rank_on_validation", "rank_on_test", "rank_change"), float
-    ),
-}
+    "loss": str, "type": str, "dataset": str, "measure": csv_files.one_of(MEASURES),
+    "n_folds": int, "chosen_on_validation": SHARE, "chosen_on_test": SHARE,
+    "gain_by_peeking": float, "rank_on_validation": float, "rank_on_test": float,
+    "rank_change": float,
+}  # fmt: skip
 
 
 def csv_file(settings: Settings, dataset: str) -> Path:

@@ -6,7 +6,6 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from dml_analysis.errors import InputError
 from dml_analysis.seeds import derived_seed
 
 Labels = Shaped[np.ndarray, " n"] | Sequence[int]
@@ -62,27 +61,13 @@ def sampled(
     return rng.choice(indices, count, replace=len(indices) < count)
 
 
-def check(
-    where: str,
-    labels: Labels,
-    names: Mapping[int, str],
-    per_class: int,
-    batch_size: int,
-    sampler: str,
-) -> None:
-    """Raise InputError if such batches are impossible, or may consist of one class.
-
-    where: how messages begin; labels: of the images; names: label -> class name in messages.
-    """
-    problem = _problem(labels, names, per_class, batch_size, sampler)
-    if problem:
-        raise InputError(f"{where}: {problem}")
-
-
-def _problem(
+def problem(
     labels: Labels, names: Mapping[int, str], per_class: int, batch_size: int, sampler: str
 ) -> str:
-    """Return why such batches are impossible and what to do, or nothing."""
+    """Return why such batches are impossible, or may consist of one class, and what to do.
+
+    The text is empty if there is no problem. names: label -> class name in messages.
+    """
     classes, counts = np.unique(np.asarray(labels), return_counts=True)
     smallest, n_smallest = names[classes[counts.argmin()]], counts.min()
     batch = f"a batch of {batch_size} with {per_class} images a class"

@@ -24,7 +24,7 @@ def place_checkpoints(settings: Settings) -> None:
             _place(settings, store.subject)
     for store in all_stores(whole):
         if store.is_complete():
-            store.subject.state_file.unlink(missing_ok=True)
+            (store.folder / "state.pth").unlink(missing_ok=True)
 
 
 def _place(settings: Settings, run: TrainingRun) -> None:

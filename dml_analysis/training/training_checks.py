@@ -74,4 +74,8 @@ def _check_loss_and_batches(run: TrainingRun) -> None:
     names = {sample.label: f"the class of {sample.path}" for sample in run.splits["train"]}
     options = run.options
     sampler = "strict" if options.filler in BY_EMBEDDINGS else options.sampler
-    class_batches.check(run.name, labels, names, kit.images_per_class, options.batch_size, sampler)
+    problem = class_batches.problem(
+        labels, names, kit.images_per_class, options.batch_size, sampler
+    )
+    if problem:
+        raise InputError(f"{run.name}: {problem}")

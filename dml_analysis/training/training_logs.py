@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING, Any
 from dml_analysis.config import Settings
 from dml_analysis.files import csv_files
 from dml_analysis.store import ResultStore
-from dml_analysis.training.training_runs import STEP_COLUMNS, all_stores, chosen_rate
+from dml_analysis.training.training_runs import SHARE, STEP_COLUMNS, all_stores, chosen_rates
 from dml_analysis.views import View
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RUN_COLUMNS = {
-    "loss": str,
-    "type": str,
-    "dataset": str,
-    "fold": int,
-    "learning_rate": float,
-    "iteration": int,
-    "validation_map_at_r": csv_files.between(0, 1),
-    "chosen": csv_files.one_of(["yes", "no"]),
-}
-LABELS = {name: RUN_COLUMNS[name] for name in ("loss", "type", "dataset", "fold", "learning_rate")}
+LABELS = {"loss": str, "type": str, "dataset": str, "fold": int, "learning_rate": float}
+CHOSEN = csv_files.one_of(["yes", "no"])
+RUN_COLUMNS = {**LABELS, "iteration": int, "validation_map_at_r": SHARE, "chosen": CHOSEN}
 LOG_COLUMNS = LABELS | STEP_COLUMNS
 RUN_KEY = ["loss", "fold", "learning_rate"]
 LOG_KEY = [*RUN_KEY, "iteration"]
@@ -55,10 +47,10 @@ def views(settings: Settings) -> list[View]:
 
     They are of all models and folds, also where the settings are narrowed to some.
     """
-    whole, files = settings.whole, []
+    files = []
     for dataset in settings.datasets:
-        stores = all_stores(whole.model_copy(update={"datasets": [dataset]}))
-        rows = partial(_run_rows, whole)
+        whole = settings.whole.model_copy(update={"datasets": [dataset]})
+        stores, rows = all_stores(whole), partial(_run_rows, whole)
         files.append(View(runs_file(settings, dataset), RUN_COLUMNS, stores, rows))
         files.append(View(log_file(settings, dataset), LOG_COLUMNS, stores, _log_rows))
     return files
@@ -67,9 +59,9 @@ def views(settings: Settings) -> list[View]:
 def _run_rows(
     settings: Settings, stores: Sequence[ResultStore], columns: dict[str, Any]
 ) -> Iterator[list[Any]]:
+    rates = chosen_rates(settings)
     for store in stores:
-        network = store.subject.network
-        rate = chosen_rate(settings, network.model, network.dataset)
+        rate = rates.get((store.labels["loss"], store.labels["dataset"]))
         values = store.labels | {name: array[0] for name, array in store.read().items()}
         values["chosen"] = "yes" if store.subject.rate == rate else "no"
         yield [values[column] for column in columns]
@@ -77,5 +69,5 @@ def _run_rows(
 
 def _log_rows(stores: Sequence[ResultStore], columns: dict[str, Any]) -> Iterator[list[Any]]:
     for store in stores:
-        for row in csv_files.read_rows(store.subject.log_file, STEP_COLUMNS):
+        for row in csv_files.read_rows(store.folder / "log.csv", STEP_COLUMNS):
             yield [(store.labels | row)[column] for column in columns]

@@ -20,28 +20,15 @@ from dml_analysis.errors import InputError, refused
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.coordinates import ZeroEmbedding
 from dml_analysis.metrics.retrieval import Retrieval, retrieval_scores
-from dml_analysis.networks import checkpoints
-from dml_analysis.networks.modules import (
-    Embedder,
-    EmbeddingNetwork,
-    device_of,
-    make_repeatable,
-    seeded,
-)
+from dml_analysis.networks import checkpoints, modules
+from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
 from dml_analysis.networks.specifications import no_direction
 from dml_analysis.seeds import derived_seed
 from dml_analysis.store import ResultStore
 from dml_analysis.training.losses import TrainingLoss, has_proxies, training_loss
 from dml_analysis.training.roth.batch_samplers import batch_indices
 from dml_analysis.training.roth.rho_regularization import RhoMiner
-from dml_analysis.training.trainer import (
-    EPOCH,
-    SMALLEST_SPREAD,
-    Standardised,
-    Training,
-    for_raw_features,
-    freeze,
-)
+from dml_analysis.training.trainer import EPOCH, Standardised, Training, for_raw_features, freeze
 from dml_analysis.training.training_inputs import BatchIndices, Features, Images
 from dml_analysis.training.training_runs import SPLITS, STEP_COLUMNS, TrainingRun, embeddings_store
 from dml_analysis.training.trunk_features import build_trunk
@@ -73,12 +60,13 @@ class TrainingLoop:
     def __init__(self, store: ResultStore, features: Sequence[ResultStore] = ()) -> None:
         """Build the network, or restore it from the run's last state. See train."""
         self.store, self.run = store, store.subject
+        self.state_file = store.folder / "state.pth"
         network, options, samples = self.run.network, self.run.options, self.run.splits["train"]
         model, dataset, fold = network.model.name, network.dataset, network.fold
         self.seed = derived_seed(network.seed, "training", model, dataset, fold)
         self.labels = np.unique([sample.label for sample in samples], return_inverse=True)[1]
         self.loss = seeded(self.seed, lambda: loss_of(self.run, int(self.labels.max()) + 1))
-        device = device_of(network.device, network.precision)
+        device = modules.device_of(network.device, network.precision)
         trunk: torch.nn.Module
         self.inputs: Features | Images
         if features:
@@ -98,7 +86,7 @@ class TrainingLoop:
             lambda: Embedder(network.features, network.dimensions),
         )
         module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
-        make_repeatable(device)
+        modules.make_repeatable(device)
         self.training = Training(
             module, self.loss, options, self.run.rate, self.seed, device, network.precision
         )
@@ -211,11 +199,11 @@ class TrainingLoop:
         """Write the log and the state from which an interrupted run resumes."""
         self._write_log()
         state = {**self.training.state(), "log": self.log, "losses": self.losses}
-        checkpoints.save(state, self.run.state_file)
+        checkpoints.save(state, self.state_file)
 
     def _load(self) -> None:
         """Restore the last state, if the run was interrupted."""
-        file = self.run.state_file
+        file = self.state_file
         if file.is_file():
             with refused(file, "the state of a training", "delete it to train from the beginning"):
                 state = checkpoints.loaded(file)
@@ -224,7 +212,7 @@ class TrainingLoop:
 
     def _write_log(self) -> None:
         rows = [[row.get(name) for name in STEP_COLUMNS] for row in self.log]
-        csv_files.write(self.run.log_file, rows, STEP_COLUMNS)
+        csv_files.write(self.store.folder / "log.csv", rows, STEP_COLUMNS)
 
     def write_weights(self) -> None:
         """Write the best weights and the log of a run that is complete."""
@@ -281,8 +269,7 @@ def standardised(features: Float[torch.Tensor, "n f"], trunk: str, where: str) -
         n_images, n_features = features.shape
         _print_once(
             f"{where}: of {n_features:,} features of {trunk}, {module.constant} do not vary over "
-            f"the {n_images:,} training images and get no weight; {module.raised} vary little and "
-            f"are scaled by {SMALLEST_SPREAD:g} of the median spread"
+            f"the {n_images:,} training images and get no weight; {module.raised} vary little"
         )
     return module
 

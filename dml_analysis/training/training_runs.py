@@ -6,8 +6,8 @@ training/runs/<dataset>/<fold>/<model>/<rate>/ below the models folder, contains
 its log and, for every validation step, the embeddings of all images.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +31,16 @@ from dml_analysis.training.hyperparameters import hyperparameters
 # Of the training settings, those that are no part of a run's provenance: the learning rate and the
 # hyperparameters have keys of their own, the others do not change the weights.
 NOT_IN_PROVENANCE = ("learning_rate", "hyperparameters", "keep_embeddings", "workers", "decoded")
+Method = tuple[str, str]  # the name of a model, and the dataset it is trained on
+SHARE = csv_files.between(0, 1)
 SPLITS = ("train", "validation", "test")
 # The columns of a run's log. The last two never select an iteration or a learning rate.
 STEP_COLUMNS = {
-    "iteration": int,
-    "training_loss": float,
-    "validation_precision_at_1": csv_files.between(0, 1),
-    "validation_map_at_r": csv_files.between(0, 1),
-    "best": csv_files.one_of(["yes", "no"]),
-    "trunk_rate": float,
-    "embedder_rate": float,
-    "loss_rate": float,
-    "seconds": float,
-    "test_precision_at_1_only_shown": csv_files.between(0, 1),
-    "test_map_at_r_only_shown": csv_files.between(0, 1),
-}
+    "iteration": int, "training_loss": float, "validation_precision_at_1": SHARE,
+    "validation_map_at_r": SHARE, "best": csv_files.one_of(["yes", "no"]), "trunk_rate": float,
+    "embedder_rate": float, "loss_rate": float, "seconds": float,
+    "test_precision_at_1_only_shown": SHARE, "test_map_at_r_only_shown": SHARE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +79,6 @@ class TrainingRun:
     def tuned_as(self) -> str:
         """Return the dataset whose hyperparameters its loss takes."""
         return self.options.hyperparameters or self.network.dataset
-
-    @property
-    def state_file(self) -> Path:
-        """Return the file from which an interrupted run resumes."""
-        return self.folder / "state.pth"
-
-    @property
-    def log_file(self) -> Path:
-        """Return the CSV file with a row for each validation step."""
-        return self.folder / "log.csv"
 
     @property
     def weights_files(self) -> tuple[Path, Path]:
@@ -180,58 +165,56 @@ def _loss_provenance(settings: Settings, model: Model, tuned_as: str) -> dict[st
     return provenance
 
 
-def trial_stores(settings: Settings, model: Model, dataset: str) -> list[ResultStore]:
-    """Return the stores of the runs that try a model's learning rates on the first fold."""
-    whole = settings.whole
-    first = whole.model_copy(update={"datasets": [dataset], "folds": whole.folds[:1]})
-    (network,) = (n for n in trained_networks(first) if n.model.name == model.name)
-    return [store_of(whole, network, rate) for rate in options_of(whole).learning_rates]
+def trial_stores(settings: Settings) -> dict[Method, list[ResultStore]]:
+    """Return the stores of the runs that try the learning rates of each method on the first fold."""
+    whole, rates = settings.whole, options_of(settings).learning_rates
+    first = {"datasets": settings.datasets, "models": settings.models, "folds": whole.folds[:1]}
+    networks = trained_networks(whole.model_copy(update=first))
+    return {
+        (network.model.name, network.dataset): [store_of(whole, network, rate) for rate in rates]
+        for network in networks
+    }
 
 
-def all_trial_stores(settings: Settings) -> list[ResultStore]:
-    """Return the trial_stores of all models and datasets; none if there is one learning rate."""
+def trials_to_train(settings: Settings) -> list[ResultStore]:
+    """Return all trial_stores; none if there is only one learning rate."""
     if len(options_of(settings).learning_rates) == 1:
         return []
-    pairs = _models(trained_networks(settings))
-    return [store for pair in pairs for store in trial_stores(settings, *pair)]
+    return list(chain(*trial_stores(settings).values()))
 
 
-def _models(networks: Iterable[LayoutNetwork]) -> list[tuple[Model, str]]:
-    """Return the (model, dataset) of networks, each once."""
-    return list({(n.model.name, n.dataset): (n.model, n.dataset) for n in networks}.values())
+def chosen_rates(settings: Settings) -> dict[Method, float]:
+    """Return the learning rate of each method that is best by the validation classes of its trials.
 
-
-def chosen_rate(settings: Settings, model: Model, dataset: str) -> float | None:
-    """Return the best learning rate of a model's trials by their validation classes.
-
-    It is None if a trial is missing.
+    Methods whose trials are not complete are left out.
     """
     rates = options_of(settings).learning_rates
     if len(rates) == 1:
-        return rates[0]
-    stores = trial_stores(settings, model, dataset)
-    if not all(store.is_complete() for store in stores):
-        return None
-    return rates[int(np.argmax([store.read()["validation_map_at_r"][0] for store in stores]))]
+        return {(n.model.name, n.dataset): rates[0] for n in trained_networks(settings)}
+    chosen = {}
+    for method, stores in trial_stores(settings).items():
+        if all(store.is_complete() for store in stores):
+            scores = [store.read()["validation_map_at_r"][0] for store in stores]
+            chosen[method] = rates[int(np.argmax(scores))]
+    return chosen
 
 
 def chosen_stores(settings: Settings) -> list[ResultStore]:
     """Return the stores of the runs whose weights the networks have.
 
-    Models whose learning rate is not chosen yet are left out.
+    Methods whose learning rate is not chosen yet are left out.
     """
-    networks = trained_networks(settings)
-    rates = {
-        (model.name, dataset): chosen_rate(settings, model, dataset)
-        for model, dataset in _models(networks)
-    }
-    pairs = ((network, rates[network.model.name, network.dataset]) for network in networks)
-    return [store_of(settings, network, rate) for network, rate in pairs if rate is not None]
+    rates = chosen_rates(settings)
+    return [
+        store_of(settings, network, rates[network.model.name, network.dataset])
+        for network in trained_networks(settings)
+        if (network.model.name, network.dataset) in rates
+    ]
 
 
 def all_stores(settings: Settings) -> list[ResultStore]:
     """Return the stores of all runs, including trials that were not chosen, each once."""
-    stores = [*all_trial_stores(settings), *chosen_stores(settings)]
+    stores = [*trials_to_train(settings), *chosen_stores(settings)]
     return list({store.folder: store for store in stores}.values())
 
 
@@ -267,10 +250,9 @@ def embeddings_bytes(store: ResultStore) -> int:
 
 def features_stores(settings: Settings, network: LayoutNetwork) -> list[ResultStore]:
     """Return the stores of the trunk features that training takes; none unless it is frozen."""
-    options = options_of(settings)
+    options, dataset = options_of(settings), network.dataset
     if options.frozen != "trunk":
         return []
-    dataset = network.dataset
     samples = {"training": training_samples(settings, dataset)}
     if options.keep_embeddings:
         samples["test"] = readers.load_items(settings, dataset, "test")

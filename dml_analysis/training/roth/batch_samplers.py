@@ -37,86 +37,68 @@ def batch_indices(
     The options' `filler` names the sampler. labels, embeddings: of all images; some samplers need
     no embeddings. per_class: images per class in a batch.
     """
+    size = options.batch_size
     if options.filler == "classes":
-        return ClassBatches(labels, per_class, options.batch_size, options.sampler, seed).indices
-    indices = partial(
-        _of_iteration, options.filler, embeddings, labels, per_class, options.batch_size, seed
-    )
+        return ClassBatches(labels, per_class, size, options.sampler, seed).indices
+    labels, sampler = np.asarray(labels), options.filler
+    indices = partial(sample_batch, sampler, embeddings, labels, per_class, size, seed)
     # Data loader workers read ahead, and the labels of a batch are requested again later.
     return lru_cache(maxsize=64)(indices)
-
-
-def _of_iteration(
-    sampler: str,
-    embeddings: Points | None,
-    labels: Labels,
-    per_class: int,
-    batch_size: int,
-    seed: int,
-    iteration: int,
-) -> Indices:
-    """Return the batch of an iteration; see sample_batch."""
-    rng = np.random.default_rng(derived_seed(seed, "batches", iteration))
-    return sample_batch(sampler, embeddings, labels, per_class, batch_size, rng)
 
 
 def sample_batch(
     sampler: str,
     embeddings: Points | None,
-    labels: Labels,
+    labels: Classes,
     per_class: int,
-    batch_size: int,
-    seed_or_rng: int | np.random.Generator,
+    size: int,
+    seed: int,
+    iteration: int = 1,
 ) -> Indices:
-    """Return the indices of a batch's images, by one of the samplers.
+    """Return the indices of an iteration's images, by one of the samplers.
 
     sampler: "uniform" or a key of CORESETS or MATCHED. embeddings: finite, not used by "uniform";
-    they are normalised to length 1, as losses do. per_class: images per class.
+    they are normalised to length 1, as losses do. per_class: images per class, a divisor of
+    `size`, which is at least twice as large.
 
     A coreset is chosen from POOL random images, and each of its images brings per_class - 1 random
     others of its class. If the coreset has one class only, its last image is replaced by one of
     another class. A matched batch comes from a pool that is sampled class by class. If there are
     no more than POOL images, all are the pool. A class with too few images repeats some.
-
-    Raises ValueError on an unknown sampler, labels of one class, and a batch_size that is not a
-    multiple of per_class, at least twice as large.
     """
-    labels, rng = np.asarray(labels), np.random.default_rng(seed_or_rng)
+    rng = np.random.default_rng(derived_seed(seed, "batches", iteration))
     if sampler == "uniform":
-        return uniform(labels, batch_size, rng)
-    if sampler not in CORESETS | MATCHED:
-        known = ", ".join(CORESETS | MATCHED)
-        raise ValueError(f"unknown filler {sampler!r}; known: uniform, {known}")
-    if batch_size % per_class or batch_size < 2 * per_class:
-        raise ValueError(
-            f"a batch of {batch_size} is not {per_class} images each of two classes or more"
-        )
-    _check_classes(labels)
-    sample = _with_coreset if sampler in CORESETS else _matched
+        return uniform(labels, size, rng)
+    embeddings = np.asarray(embeddings)
     with threadpool_limits(1, "blas"):  # more threads wait for each other while images are read
-        return sample(sampler, np.asarray(embeddings), labels, per_class, batch_size, rng)
+        if sampler in CORESETS:
+            # In random order, because the first of equal points is chosen
+            indices = rng.permutation(len(labels))[: max(POOL, size)]
+            pool = _unit(embeddings[indices])
+            coreset = indices[CORESETS[sampler](pool, size // per_class, rng)]
+            return _with_others(coreset, labels, per_class, rng)
+        indices = _pool_by_class(labels, per_class, max(POOL, size), rng)
+        pool = _unit(embeddings[indices])
+        cost = MATCHED[sampler](pool)
+        return indices[best_batch(cost, pool, labels[indices], size, per_class, rng)]
 
 
-def uniform(labels: Labels, size: int, rng: np.random.Generator) -> Indices:
-    """Return the indices of random images of at least two classes.
+def _unit(points: Points) -> Points:
+    """Return points in float64, normalised to length 1; a zero stays zero."""
+    points = points.astype(np.float64)
+    lengths = np.linalg.norm(points, axis=1, keepdims=True)
+    return points / np.maximum(lengths, np.finfo(float).tiny)
 
-    None is repeated, unless there are fewer than `size`. Raises ValueError on labels of one class,
-    or a size below 2.
+
+def uniform(labels: Classes, size: int, rng: np.random.Generator) -> Indices:
+    """Return the indices of random images, of at least two of the classes.
+
+    None is repeated, unless there are fewer than `size`.
     """
-    labels = np.asarray(labels)
-    _check_classes(labels)
-    if size < 2:
-        raise ValueError(f"a batch of {size} cannot have two classes")
     while True:
         indices = sampled(rng, np.arange(len(labels)), size)
         if len(np.unique(labels[indices])) > 1:
             return indices
-
-
-def _check_classes(labels: Classes) -> None:
-    """Raise ValueError unless there are two classes."""
-    if len(np.unique(labels)) < 2:
-        raise ValueError("a batch needs images of two classes at least")
 
 
 # -------------------------------------------------------------------------------------------------
@@ -127,10 +109,8 @@ def greedy_coreset(pool: Points, size: int, rng: np.random.Generator) -> Indices
 
     The first is random; the next is always the point with the largest Euclidean distance to its
     nearest chosen one: farthest-point, or greedy k-centre, sampling. The public code of Roth et
-    al. starts from the norms of the rows of the distance matrix instead. Raises ValueError unless
-    1 <= size <= m.
+    al. starts from the norms of the rows of the distance matrix instead.
     """
-    pool = _checked(pool, size)
     indices, nearest = [rng.integers(len(pool))], np.full(len(pool), np.inf)
     while len(indices) < size:
         nearest = np.minimum(nearest, _squared_distances(pool, pool[indices[-1]]))
@@ -145,9 +125,8 @@ def d2_coreset(pool: Points, size: int, rng: np.random.Generator) -> Indices:
     The density is a Gaussian with the pool's mean and covariance. The first point is the nearest
     to a sample from it. Each next one is sampled from the remaining points, with probability
     proportional to the density at the point times the sum of its squared distances to the chosen
-    ones, to the power of LAMBDA. Raises ValueError unless 1 <= size <= m.
+    ones, to the power of LAMBDA.
     """
-    pool = _checked(pool, size)
     mean, root = pool.mean(axis=0), _cholesky(pool)
     sample = mean + root @ rng.standard_normal(len(mean))
     whitened = np.linalg.solve(root, (pool - mean).T)
@@ -160,13 +139,6 @@ def d2_coreset(pool: Points, size: int, rng: np.random.Generator) -> Indices:
         # The Gumbel-max trick samples in proportion to exp(logs), even if these underflow.
         indices.append((logs + rng.gumbel(size=len(logs))).argmax())
     return np.array(indices)
-
-
-def _checked(pool: Points, size: int) -> Points:
-    """Return a pool in float64. Raises ValueError unless 1 <= size <= m."""
-    if not 1 <= size <= len(pool):
-        raise ValueError(f"cannot choose {size} of {len(pool)} points")
-    return np.asarray(pool, dtype=np.float64)
 
 
 def _squared_distances(pool: Points, point: Float[np.ndarray, " d"]) -> Float[np.ndarray, " m"]:
@@ -191,18 +163,13 @@ def _mean_and_factor(points: Points) -> tuple[Float[np.ndarray, " d"], Float[np.
 CORESETS = {"greedy_coreset": greedy_coreset, "d2_coreset": d2_coreset}
 
 
-def _with_coreset(
-    sampler: str,
-    embeddings: Points,
-    labels: Classes,
-    per_class: int,
-    batch_size: int,
-    rng: np.random.Generator,
+def _with_others(
+    coreset: Indices, labels: Classes, per_class: int, rng: np.random.Generator
 ) -> Indices:
-    """Return a coreset of one image in per_class, and random others of the same classes."""
-    # The pool is in random order, because the first of equal points is chosen.
-    pool = rng.permutation(len(labels))[: max(POOL, batch_size)]
-    coreset = pool[CORESETS[sampler](_unit(embeddings, pool), batch_size // per_class, rng)]
+    """Return a coreset of at least two classes, and random others of its images' classes.
+
+    There are per_class - 1 others for each image.
+    """
     if (labels[coreset] == labels[coreset[0]]).all():
         coreset[-1] = rng.choice(np.flatnonzero(labels != labels[coreset[0]]))
     batch = [coreset]
@@ -293,21 +260,6 @@ MATCHED: dict[str, Callable[[Points], Cost]] = {
 }
 
 
-def _matched(
-    sampler: str,
-    embeddings: Points,
-    labels: Classes,
-    per_class: int,
-    batch_size: int,
-    rng: np.random.Generator,
-) -> Indices:
-    """Return the random batch of a pool that is most similar to the pool."""
-    indices = _pool_by_class(labels, per_class, max(POOL, batch_size), rng)
-    pool = _unit(embeddings, indices)
-    cost = MATCHED[sampler](pool)
-    return indices[best_batch(cost, pool, labels[indices], batch_size, per_class, rng)]
-
-
 def _pool_by_class(labels: Classes, per_class: int, size: int, rng: np.random.Generator) -> Indices:
     """Return the indices of a pool of per_class images of each of size // per_class classes.
 
@@ -327,10 +279,3 @@ def _pool_by_class(labels: Classes, per_class: int, size: int, rng: np.random.Ge
 def _repeated_permutations(n: int, count: int, rng: np.random.Generator) -> Indices:
     """Return `count` numbers below n in random order; none repeats before all are used."""
     return np.concatenate([rng.permutation(n) for _ in range(-(-count // n))])[:count]
-
-
-def _unit(embeddings: Points, indices: Indices) -> Points:
-    """Return the embeddings at these indices, normalised to length 1; a zero stays zero."""
-    rows = embeddings[indices].astype(np.float64)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(lengths, np.finfo(float).tiny)

@@ -18,7 +18,7 @@ from pytorch_metric_learning.utils import loss_and_miner_utils as tuples_of
 from torch import nn
 from torch.nn import functional
 
-from dml_analysis.training.losses import ZeroMean
+from dml_analysis.training import losses as paper_losses
 from dml_analysis.training.roth.roth_miners import Embeddings, Labels, sampled
 
 
@@ -61,8 +61,7 @@ def snr_triplet(margin: float = 0.2, regularizer_weight: float = 0.005) -> nn.Mo
     return losses.TripletMarginLoss(
         margin=margin,
         distance=distances.SNRDistance(),
-        embedding_regularizer=ZeroMean() if regularizer_weight else None,
-        embedding_reg_weight=regularizer_weight,
+        **paper_losses.zero_mean(regularizer_weight),
     )
 
 
@@ -228,11 +227,9 @@ def softmax(num_classes: int, embedding_size: int, temperature: float = 0.05) ->
 
     Embeddings and class vectors have length 1.
     """
+    initial = _uniform(embedding_size)
     return losses.NormalizedSoftmaxLoss(
-        num_classes,
-        embedding_size,
-        temperature=temperature,
-        weight_init_func=_uniform(embedding_size),
+        num_classes, embedding_size, temperature=temperature, weight_init_func=initial
     )
 
 
@@ -243,12 +240,9 @@ def arcface(
 
     margin: in degrees, by default 0.5 radians. Roth et al. clamp cosines to be at least 0.
     """
+    initial = _uniform(embedding_size)
     return losses.ArcFaceLoss(
-        num_classes,
-        embedding_size,
-        margin=margin,
-        scale=scale,
-        weight_init_func=_uniform(embedding_size),
+        num_classes, embedding_size, margin=margin, scale=scale, weight_init_func=initial
     )
 
 
@@ -278,15 +272,8 @@ def soft_triple(
     Roth et al. weight centres by a softmax over classes, of similarities times gamma. The original
     article uses a softmax over centres, of similarities divided by gamma.
     """
-    return losses.SoftTripleLoss(
-        num_classes,
-        embedding_size,
-        centers_per_class=centers_per_class,
-        la=la,
-        gamma=gamma,
-        margin=margin,
-        weight_regularizer=regularizers.SparseCentersRegularizer(num_classes, centers_per_class),
-        weight_reg_weight=reg_weight,
+    return paper_losses.soft_triple(
+        num_classes, embedding_size, la, gamma, margin, reg_weight, centers_per_class
     )
 
 
