@@ -16,7 +16,7 @@ from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
 from dml_analysis.training.losses import training_loss
 from dml_analysis.training.roth import batch_samplers
 from dml_analysis.training.trainer import Training, freeze, in_training_mode
-from dml_analysis.training.training_inputs import Images
+from dml_analysis.training.training_inputs import AugmentedImages, Images
 from dml_analysis.training.training_loop import reader_count
 
 STEPS, SEED = 25, 0  # between two looks of the study
@@ -69,7 +69,8 @@ def _row(device, target, rounds):
     ours, bare = (a_training(options, model, len(classes), device) for _ in range(2))
     workers, memory = reader_count(options.workers, ours.device), round(options.decoded * 1e9)
     crop = measured_crop(transform)
-    inputs = Images(items, transform, crop, options.augmentation, memory, SEED, workers)
+    images = AugmentedImages(items, transform, crop, options.augmentation, SEED, memory)
+    inputs = Images(images, workers)
     places = batch_samplers.batch_indices(options, labels, 4, SEED)
     batches = [
         (images.to(device, memory_format=torch.channels_last), labels[places(iteration)].to(device))

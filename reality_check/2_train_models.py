@@ -27,6 +27,8 @@ def main():
     run = start(__doc__, __file__)
     for settings in run.variants:
         check_classes(settings)
+        for view in training_logs.views(settings):
+            view.check()
     save_trunk_features(run)
     train_missing(run, "trials of learning rates", training_runs.trials_to_train, last=False)
     train_missing(run, "networks", training_runs.chosen_stores, training_logs.views)

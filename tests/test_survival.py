@@ -570,8 +570,8 @@ def test_dry_runs(project, run_inside):
     settings, before = project / "tiny.yaml", sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
     assert "saliency maps: 6 maps to do, in 3 parts" in text and "GB free" in text
-    for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 parts"),
-                         ("reality_check/3_evaluate_models.py", "accuracies: 48 images to do, in 1 parts")):  # fmt: skip
+    for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 chunks"),
+                         ("reality_check/3_evaluate_models.py", "accuracies: 48 images to do, in 1 chunks")):  # fmt: skip
         text = run_inside(script, settings, "--dry-run")
         assert said in text
     assert sorted(project.rglob("*")) == before
@@ -593,7 +593,7 @@ def test_a_dry_run_from_nothing_but_images(trained, tmp_path, run_inside):
     )
     assert (
         "trunk features: 48 images to do" in text
-        and "networks: 20 iterations to do, in 2 parts" in text
+        and "networks: 20 iterations to do, in 2 chunks" in text
     )
     assert {path for path in set(tmp_path.rglob("*")) - set(before) if path.is_file()} == {
         tmp_path / "tiny.yaml"

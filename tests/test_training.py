@@ -22,7 +22,7 @@ from dml_analysis.training.decoded_images import FORKS, DecodedImages
 from dml_analysis.training.hyperparameters import hyperparameters
 from dml_analysis.training.losses import TrainingLoss, training_loss
 from dml_analysis.training.trainer import Standardised, Training, for_raw_features, freeze
-from dml_analysis.training.training_inputs import Images
+from dml_analysis.training.training_inputs import AugmentedImages, Images
 from dml_analysis.training.training_loop import TrainingLoop
 from tests import fake_data
 from tests.networks import Infinite, tiny_trunk
@@ -117,7 +117,8 @@ def test_bn_inception_takes_larger_images():
 
 def images(samples, augmentation="reality_check", decoded_bytes=0, workers=0):
     transform, crop = efficientnet_lite.transform(40, 32), Crop(40, (32, 32))
-    return Images(samples, transform, crop, augmentation, decoded_bytes, seed=0, workers=workers)
+    shown = AugmentedImages(samples, transform, crop, augmentation, 0, decoded_bytes)
+    return Images(shown, workers)
 
 
 def test_an_image_is_augmented_differently_at_every_iteration(tmp_path):

@@ -58,7 +58,7 @@ def training_loss(model: Model, dataset: str, classes: int, dimensions: int) -> 
         "SNR Contrastive": lambda: _snr_contrastive(**values),
         "Multi Similarity": lambda: losses.MultiSimilarityLoss(**values),
         "Multi Similarity + Miner": lambda: losses.MultiSimilarityLoss(**values),
-        "SoftTriple": lambda: soft_triple(**proxies, **values),
+        "SoftTriple": lambda: soft_triple(classes, dimensions, centers_per_class=10, **values),
     }
     function = build[model.name]()
     # Losses with a vector per class compare images with it, the others images of a class.
@@ -105,11 +105,11 @@ def zero_mean(weight: float) -> dict[str, Any]:
 def soft_triple(
     num_classes: int,
     embedding_size: int,
+    centers_per_class: int,
     la: float,
     gamma: float,
     margin: float,
     reg_weight: float | None = None,
-    centers_per_class: int = 10,
 ) -> nn.Module:
     """Return SoftTriple (Qian et al. 2019).
 

@@ -25,32 +25,48 @@ BatchIndices = Callable[[int], Int[np.ndarray, " n"]]  # of an iteration's image
 Key = tuple[int, int, int]  # iteration, position in the batch, index of the image
 
 
+@dataclass
+class AugmentedImages(Dataset):
+    """The augmented image of every key, or why its file cannot be read."""
+
+    samples: Sequence[Item]
+    transform: Transform  # from an RGB image to a tensor
+    crop: Crop  # of the transform
+    augmentation: str  # one of config.AUGMENTATIONS
+    seed: int  # of the augmentation
+    decoded_bytes: int  # memory for decoded images
+
+    def __post_init__(self) -> None:
+        """Reserve the memory for decoded images."""
+        paths = [sample.path for sample in self.samples]
+        prepare = partial(begun, crop=self.crop, kind=self.augmentation)
+        self.images = DecodedImages(paths, prepare, self.decoded_bytes)
+
+    def __getitem__(self, key: Key) -> Float[torch.Tensor, "3 h w"] | str:
+        """Return the augmented image of a key."""
+        iteration, position, index = key
+        try:
+            image = self.images[index]
+        except InputError as error:
+            return str(error)  # a worker's exceptions come with a complete traceback
+        if self.augmentation == "none":
+            return self.transform(image)
+        name = self.samples[index].image_id
+        rng = random.Random(derived_seed(self.seed, "augmentation", iteration, position, name))
+        image = augmented(image, self.crop, rng, self.augmentation)
+        return network_input(image, self.transform, self.crop)
+
+
 class Images:
     """Images from their files. Both methods raise InputError on one that open_image refuses."""
 
-    def __init__(
-        self,
-        samples: Sequence[Item],
-        transform: Transform,
-        crop: Crop,
-        augmentation: str,
-        decoded_bytes: int,
-        seed: int,
-        workers: int,
-    ) -> None:
-        """Start to read the samples that training uses.
-
-        transform: from an RGB image to a tensor, with this crop. augmentation: one of
-        config.AUGMENTATIONS. decoded_bytes: memory for decoded images. seed: of the augmentation.
-        workers: processes that read ahead.
-        """
-        self.transform, self._keys = transform, _BatchKeys()
-        prepare = partial(begun, crop=crop, kind=augmentation)
-        images = DecodedImages([sample.path for sample in samples], prepare, decoded_bytes)
+    def __init__(self, images: AugmentedImages, workers: int) -> None:
+        """Set the images that training uses. workers: processes that read ahead."""
+        self.transform, self._keys = images.transform, _BatchKeys()
         # The workers stay until the run ends, because each fork makes this process copy the memory
         # that it writes to next.
         self._loader = DataLoader(
-            _AugmentedImages(samples, images, transform, crop, augmentation, seed),
+            images,
             batch_sampler=self._keys,
             collate_fn=_stacked,
             num_workers=workers,
@@ -89,31 +105,6 @@ class _BatchKeys:
 
     def __iter__(self) -> Iterator[list[Key]]:
         return iter(self.pending)
-
-
-@dataclass
-class _AugmentedImages(Dataset):
-    """The augmented image of every key, or why its file cannot be read."""
-
-    samples: Sequence[Item]
-    images: DecodedImages
-    transform: Transform
-    crop: Crop
-    augmentation: str
-    seed: int
-
-    def __getitem__(self, key: Key) -> "Float[torch.Tensor, '3 h w'] | str":
-        iteration, position, index = key
-        try:
-            image = self.images[index]
-        except InputError as error:
-            return str(error)  # a worker's exceptions come with a complete traceback
-        if self.augmentation == "none":
-            return self.transform(image)
-        name = self.samples[index].image_id
-        rng = random.Random(derived_seed(self.seed, "augmentation", iteration, position, name))
-        image = augmented(image, self.crop, rng, self.augmentation)
-        return network_input(image, self.transform, self.crop)
 
 
 def _stacked(images: Sequence[torch.Tensor | str]) -> Float[torch.Tensor, "n 3 h w"] | str:

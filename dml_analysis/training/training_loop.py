@@ -29,7 +29,7 @@ from dml_analysis.training.losses import TrainingLoss, has_proxies, training_los
 from dml_analysis.training.roth.batch_samplers import batch_indices
 from dml_analysis.training.roth.rho_regularization import RhoMiner
 from dml_analysis.training.trainer import EPOCH, Standardised, Training, for_raw_features, freeze
-from dml_analysis.training.training_inputs import BatchIndices, Features, Images
+from dml_analysis.training.training_inputs import AugmentedImages, BatchIndices, Features, Images
 from dml_analysis.training.training_runs import SPLITS, STEP_COLUMNS, TrainingRun, embeddings_store
 from dml_analysis.training.trunk_features import build_trunk
 
@@ -61,30 +61,16 @@ class TrainingLoop:
         """Build the network, or restore it from the run's last state. See train."""
         self.store, self.run = store, store.subject
         self.state_file = store.folder / "state.pth"
-        network, options, samples = self.run.network, self.run.options, self.run.splits["train"]
-        model, dataset, fold = network.model.name, network.dataset, network.fold
-        self.seed = derived_seed(network.seed, "training", model, dataset, fold)
-        self.labels = np.unique([sample.label for sample in samples], return_inverse=True)[1]
+        network, options = self.run.network, self.run.options
+        purpose = ("training", network.model.name, network.dataset, network.fold)
+        self.seed = derived_seed(network.seed, *purpose)
+        labels = [sample.label for sample in self.run.splits["train"]]
+        self.labels = np.unique(labels, return_inverse=True)[1]
         self.loss = seeded(self.seed, lambda: loss_of(self.run, int(self.labels.max()) + 1))
         device = modules.device_of(network.device, network.precision)
-        trunk: torch.nn.Module
-        self.inputs: Features | Images
-        if features:
-            self.inputs = Features(_by_id(features), samples)
-            where = f"{dataset}, fold {fold}"
-            (training_features,) = self.inputs.in_order(samples)
-            trunk = standardised(training_features, network.source.network, where)
-        else:
-            trunk, transform = build_trunk(network.source, self.run.imagenet_trunk)
-            workers = reader_count(options.workers, device)
-            memory = round(options.decoded * 1e9)
-            self.inputs = Images(
-                samples, transform, network.crop, options.augmentation, memory, self.seed, workers
-            )
-        embedder = seeded(
-            derived_seed(self.seed, "embedder"),
-            lambda: Embedder(network.features, network.dimensions),
-        )
+        self.inputs, trunk = self._inputs_and_trunk(features, device)
+        sizes = (network.features, network.dimensions)
+        embedder = seeded(derived_seed(self.seed, "embedder"), lambda: Embedder(*sizes))
         module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
         modules.make_repeatable(device)
         self.training = Training(
@@ -93,6 +79,23 @@ class TrainingLoop:
         self.log: list[dict[str, Any]] = []
         self.losses: list[float] = []  # since the last validation step
         self._load()
+
+    def _inputs_and_trunk(
+        self, features: Sequence[ResultStore], device: torch.device
+    ) -> tuple[Features | Images, torch.nn.Module]:
+        """Return what is trained on, and the trunk: for features, their standardisation."""
+        network, options, samples = self.run.network, self.run.options, self.run.splits["train"]
+        if features:
+            inputs = Features(_by_id(features), samples)
+            (of_training,) = inputs.in_order(samples)
+            where = f"{network.dataset}, fold {network.fold}"
+            return inputs, standardised(of_training, network.source.network, where)
+        trunk, transform = build_trunk(network.source, self.run.imagenet_trunk)
+        assert network.crop is not None  # only embeddings given as a file have none
+        workers, memory = reader_count(options.workers, device), round(options.decoded * 1e9)
+        crop, seed = network.crop, self.seed
+        images = AugmentedImages(samples, transform, crop, options.augmentation, seed, memory)
+        return Images(images, workers), trunk
 
     def train(self, advance: Callable[[int], Any]) -> None:
         """Train until the last iteration, or until validation does not improve any more."""

@@ -273,7 +273,7 @@ def soft_triple(
     article uses a softmax over centres, of similarities divided by gamma.
     """
     return paper_losses.soft_triple(
-        num_classes, embedding_size, la, gamma, margin, reg_weight, centers_per_class
+        num_classes, embedding_size, centers_per_class, la, gamma, margin, reg_weight
     )
 
 
