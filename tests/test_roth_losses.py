@@ -368,10 +368,14 @@ def test_inverse_density_of_opposite_points_is_finite():
     assert torch.isfinite(found).all() and found.sum() == pytest.approx(1)
 
 
+def all_pairs(embeddings, labels):
+    return distance_weighted_miner.lmu.get_all_pairs_indices(labels)
+
+
 MINERS = [roth_miners.RandomMiner(), roth_miners.SemihardMiner(), roth_miners.SofthardMiner(),
           roth_miners.DistanceWeightedMiner()]  # fmt: skip
 RHO_MINERS = [RhoMiner(each, 0.5, form) for each in (None, *MINERS) for form in ("push", "swap")]
-RHO_MINERS += [RhoMiner(None, 0.5, form, "pairs") for form in ("push", "swap")]
+RHO_MINERS += [RhoMiner(all_pairs, 0.5, form) for form in ("push", "swap")]
 
 
 @pytest.mark.parametrize("miner", [*MINERS, *RHO_MINERS], ids=lambda each: type(each).__name__)
@@ -429,7 +433,7 @@ def test_switched_triplets(rho, form):
 @pytest.mark.parametrize("form", ["push", "swap"])
 def test_switched_pairs(form):
     plain = distance_weighted_miner.lmu.get_all_pairs_indices(MANY)
-    a1, p, a2, n = RhoMiner(rho=0.35, form=form, tuples="pairs")(many(), MANY)
+    a1, p, a2, n = RhoMiner(all_pairs, 0.35, form)(many(), MANY)
     switched = MANY[n] == MANY[a2]
     assert switched.double().mean() == pytest.approx(0.35, abs=0.04)  # 1,440 draws: .0126
     assert (
@@ -531,8 +535,8 @@ def test_a_rho_of_zero_is_the_plain_loss(name, miner, arguments, form):
 
 @pytest.mark.parametrize("name", [*PLAIN, "roth triplet", "roth contrastive", "roth snr"])
 @pytest.mark.parametrize("form", ["push", "swap"])
-@pytest.mark.parametrize("tuples_", ["triplets", "pairs"])
-def test_gradients_are_finite(name, form, tuples_):
+@pytest.mark.parametrize("miner", [None, all_pairs])
+def test_gradients_are_finite(name, form, miner):
     """Also where an image is compared with itself, in a batch as large as theirs."""
     roth = {"roth triplet": roth_losses.triplet(), "roth contrastive": roth_losses.contrastive(),
              "roth snr": roth_losses.snr_triplet()}  # fmt: skip
@@ -541,7 +545,7 @@ def test_gradients_are_finite(name, form, tuples_):
         torch.randn(112, 128, requires_grad=True),
         torch.arange(56).repeat_interleave(2),
     )
-    found = RhoMiner(None, 0.5, form, tuples_)(embeddings, labels)
+    found = RhoMiner(miner, 0.5, form)(embeddings, labels)
     value = (PLAIN | roth)[name](embeddings, labels, found)
     value.backward()
     assert torch.isfinite(value) and torch.isfinite(embeddings.grad).all()
@@ -550,7 +554,7 @@ def test_gradients_are_finite(name, form, tuples_):
 @pytest.mark.parametrize(
     "arguments, message",
     [({"rho": -0.1}, "rho is -0.1"), ({"rho": 1.5}, "rho is 1.5"), ({"rho": float("nan")}, "rho is nan"),
-     ({"form": "pull"}, "unknown form 'pull'"), ({"tuples": "quadruplets"}, "unknown tuples 'quadruplets'"),
+     ({"form": "pull"}, "unknown form 'pull'"),
      ({"cutoff": 0.5}, "cutoff: only a miner that is named")],
 )  # fmt: skip
 def test_rho_miners_that_are_none(arguments, message):

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from pytorch_metric_learning import distances, losses, reducers, regularizers
-from pytorch_metric_learning.losses import BaseMetricLossFunction
 from pytorch_metric_learning.utils import common_functions
 from pytorch_metric_learning.utils import loss_and_miner_utils as tuples_of
 from torch import nn
@@ -20,6 +19,8 @@ from torch.nn import functional
 
 from dml_analysis.training import losses as paper_losses
 from dml_analysis.training.roth.roth_miners import Embeddings, Labels, sampled
+
+Scalar = Float[torch.Tensor, ""]
 
 
 # -------------------------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ def snr_triplet(margin: float = 0.2, regularizer_weight: float = 0.005) -> nn.Mo
     )
 
 
-class QuadrupletLoss(BaseMetricLossFunction):
+class QuadrupletLoss(nn.Module):
     """The quadruplet loss on Euclidean distances of embeddings of length 1 (Chen et al. 2017).
 
     It is the mean of relu(d(a, p) - d(a, n) + margin_1) over triplets, plus the mean of
@@ -80,41 +81,26 @@ class QuadrupletLoss(BaseMetricLossFunction):
         super().__init__()
         self.margin_1, self.margin_2 = margin_1, margin_2
 
-    def compute_loss(
-        self, embeddings: Embeddings, labels: Labels, indices_tuple: Any, *reference: Any
-    ) -> dict[str, Any]:
-        """Return the library's loss dictionary with both terms."""
-        common_functions.ref_not_supported(embeddings, labels, *reference)
+    def forward(self, embeddings: Embeddings, labels: Labels, indices_tuple: Any = None) -> Scalar:
+        """Return the loss of a batch."""
         a, p, n = tuples_of.convert_to_triplets(indices_tuple, labels, t_per_anchor="all")
-        terms = self.zero_losses()
         if not len(a):
-            return terms
-        distance = self.distance(embeddings)
-        violation = distance[a, p] - distance[a, n] + self.margin_1
-        terms["triplet_loss"] = _hinge(violation, (a, p, n))
+            return 0 * embeddings.sum()
+        distance = distances.LpDistance()(embeddings)
+        loss = functional.relu(distance[a, p] - distance[a, n] + self.margin_1).mean()
         of_third_class = (labels != labels[a].unsqueeze(1)) & (labels != labels[n].unsqueeze(1))
         has_one = of_third_class.any(dim=1)
         if has_one.any():
             a, p, n = a[has_one], p[has_one], n[has_one]
-            fourth = sampled(of_third_class[has_one])
-            violation = distance[a, p] - distance[n, fourth] + self.margin_2
-            terms["quadruplet_loss"] = _hinge(violation, (a, p, n))
-        return terms
-
-    def _sub_loss_names(self) -> list[str]:
-        """Return the names of the two terms."""
-        return ["triplet_loss", "quadruplet_loss"]
-
-
-def _hinge(violation: Float[torch.Tensor, " t"], triplets: tuple) -> dict[str, Any]:
-    """Return the library's loss dictionary of the positive part, one value per triplet."""
-    return {"losses": functional.relu(violation), "indices": triplets, "reduction_type": "triplet"}
+            violation = distance[a, p] - distance[n, sampled(of_third_class[has_one])]
+            loss = loss + functional.relu(violation + self.margin_2).mean()
+        return loss
 
 
 # -------------------------------------------------------------------------------------------------
 # Complete batches.
 # -------------------------------------------------------------------------------------------------
-class HistogramLoss(BaseMetricLossFunction):
+class HistogramLoss(nn.Module):
     """The histogram loss on cosine similarities (Ustinova and Lempitsky 2016).
 
     It estimates the probability that a negative pair is more similar than a positive one, over all
@@ -129,23 +115,19 @@ class HistogramLoss(BaseMetricLossFunction):
         super().__init__()
         self.n_bins = n_bins
 
-    def compute_loss(
-        self, embeddings: Embeddings, labels: Labels, indices_tuple: Any, *reference: Any
-    ) -> dict[str, Any]:
-        """Return the library's loss dictionary; zero unless there are pairs of both kinds.
+    def forward(self, embeddings: Embeddings, labels: Labels, indices_tuple: Any = None) -> Scalar:
+        """Return the loss of a batch; zero unless there are pairs of both kinds.
 
         Raises ValueError if a miner's tuples are given.
         """
-        common_functions.ref_not_supported(embeddings, labels, *reference)
         common_functions.indices_tuple_not_supported(indices_tuple)
         first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
-        cosines = self.distance(embeddings)[first, second]
+        cosines = distances.CosineSimilarity()(embeddings)[first, second]
         same = labels[first] == labels[second]
         if same.all() or not same.any():
-            return self.zero_losses()
+            return 0 * embeddings.sum()
         positive, negative = self._histogram(cosines[same]), self._histogram(cosines[~same])
-        loss = (negative * positive.cumsum(dim=0)).sum()
-        return {"loss": {"losses": loss, "indices": None, "reduction_type": "already_reduced"}}
+        return (negative * positive.cumsum(dim=0)).sum()
 
     def _histogram(self, cosines: Float[torch.Tensor, " pairs"]) -> Float[torch.Tensor, " bins"]:
         """Return the share of pairs at each node."""
@@ -156,10 +138,6 @@ class HistogramLoss(BaseMetricLossFunction):
         histogram = torch.zeros(self.n_bins, dtype=cosines.dtype, device=cosines.device)
         histogram = histogram.index_add(0, below, 1 - share).index_add(0, below + 1, share)
         return histogram / len(cosines)
-
-    def get_default_distance(self) -> distances.BaseDistance:
-        """Return the cosine similarity."""
-        return distances.CosineSimilarity()
 
 
 def lifted(neg_margin: float = 1, l2_weight: float = 0.005) -> nn.Module:
@@ -291,8 +269,6 @@ class SoftmaxLoss(nn.Module):
         super().__init__()
         self.linear = nn.Linear(embedding_size, num_classes)
 
-    def forward(
-        self, embeddings: Embeddings, labels: Labels, indices_tuple: tuple | None = None
-    ) -> Float[torch.Tensor, ""]:
+    def forward(self, embeddings: Embeddings, labels: Labels, indices_tuple: Any = None) -> Scalar:
         """Return the mean cross entropy of a batch."""
         return functional.cross_entropy(self.linear(embeddings), labels)

@@ -11,8 +11,7 @@ import math
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
-from pytorch_metric_learning.miners import BaseMiner
-from pytorch_metric_learning.utils import common_functions
+from pytorch_metric_learning.distances import LpDistance
 
 Embeddings = Float[torch.Tensor, "n d"]
 Labels = Int[torch.Tensor, " n"]
@@ -30,21 +29,16 @@ def sampled(weights: Shaped[torch.Tensor, "t n"]) -> Indices:
     return torch.multinomial(weights.float(), 1).squeeze(1)
 
 
-class _OnePerAnchor(BaseMiner):
+class _OnePerAnchor:
     """The common part of the miners; subclasses define `pick`."""
 
-    def mine(
-        self, embeddings: Embeddings, labels: Labels, ref_emb: Embeddings, ref_labels: Labels
-    ) -> tuple[Indices, Indices, Indices]:
-        """Return (anchors, positives, negatives), indices into the batch.
-
-        Raises ValueError if reference embeddings are given, as the library's miners do.
-        """
-        common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
+    @torch.no_grad()
+    def __call__(self, embeddings: Embeddings, labels: Labels) -> tuple[Indices, Indices, Indices]:
+        """Return (anchors, positives, negatives), indices into the batch."""
         same = labels.unsqueeze(1) == labels
         positives = same.clone().fill_diagonal_(False)
         anchors = torch.where(positives.any(dim=1) & ~same.all(dim=1))[0]
-        distances, dimensions = self.distance(embeddings)[anchors], embeddings.shape[1]
+        distances, dimensions = LpDistance()(embeddings)[anchors], embeddings.shape[1]
         return anchors, *self.pick(distances, positives[anchors], ~same[anchors], dimensions)
 
     def pick(self, distances: Distances, positives: Mask, negatives: Mask, dimensions: int) -> Pair:
@@ -72,7 +66,6 @@ class SemihardMiner(_OnePerAnchor):
 
     def __init__(self, margin: float = 0.2) -> None:
         """Set the margin, a Euclidean distance on embeddings of length 1."""
-        super().__init__()
         self.margin = margin
 
     def pick(self, distances: Distances, positives: Mask, negatives: Mask, dimensions: int) -> Pair:
@@ -117,7 +110,6 @@ class DistanceWeightedMiner(_OnePerAnchor):
         in their public code the bound is commented out, in this miner and in the regularised one;
         beyond root 2 the weights then increase again.
         """
-        super().__init__()
         self.cutoff = cutoff
         self.nonzero_loss_cutoff = math.inf if nonzero_loss_cutoff is None else nonzero_loss_cutoff
 
