@@ -4,15 +4,15 @@ import pytest
 import yaml
 
 from dml_analysis import checkout
-from tests import fake_data, stand_in
+from tests import fake_data, mock_run
 from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
     """All of the paper's inputs: 168 checkpoints, 148,026 images of the datasets, 100,000 rendered cars."""
-    folder = tmp_path_factory.mktemp("stand_in")
-    stand_in.make(folder, trunks=1)
+    folder = tmp_path_factory.mktemp("mock_run")
+    mock_run.make(folder, trunks=1)
     return folder
 
 
