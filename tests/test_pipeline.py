@@ -281,6 +281,7 @@ def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_insid
     )
 
 
+LONG = ("stage_script(", "start(__doc__")  # what long scripts call
 NUMBERED = sorted(
     file.relative_to(checkout.ROOT).as_posix()
     for folder in (
@@ -295,7 +296,7 @@ NUMBERED = sorted(
         "saliency",
     )
     for file in (checkout.ROOT / folder).glob("[0-9]_*.py")
-    if "options_parser(" in file.read_text() or "stage_script(" in file.read_text()
+    if any(call in file.read_text() for call in ("options_parser(", *LONG))
 )
 NARROWED = ("--models", "--datasets", "--folds")
 # Of scripts that make no results of a run, or files of their own for each dataset.
@@ -318,7 +319,8 @@ def test_help(script, run_script, capsys):
         run_script(script, "--help")
     text = capsys.readouterr().out
     assert stop.value.code == 0 and "--settings" in text
-    is_long = "stage_script(" in (checkout.ROOT / script).read_text()
+    content = (checkout.ROOT / script).read_text()
+    is_long = any(call in content for call in LONG)
     expected = NARROWED if is_long else NARROWED_BY.get(script, ())
     assert tuple(option for option in NARROWED if f"[{option} " in text) == expected
 
