@@ -16,9 +16,8 @@ from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
 from dml_analysis.training.losses import training_loss
 from dml_analysis.training.roth import batch_samplers
 from dml_analysis.training.trainer import Training, freeze, in_training_mode
-from dml_analysis.training.training_inputs import Images
-from dml_analysis.training.training_loop import readers
-from dml_analysis.training.training_runs import tuned_as
+from dml_analysis.training.training_inputs import AugmentedImages, Images
+from dml_analysis.training.training_loop import reader_count
 
 STEPS, SEED = 25, 0  # between two looks of the study
 STUDY, SAMPLE = (load_settings(ROOT / "settings" / name) for name in ("study.yaml", "demo.yaml"))
@@ -27,7 +26,8 @@ STUDY, SAMPLE = (load_settings(ROOT / "settings" / name) for name in ("study.yam
 def a_training(options, model, classes, device):
     """A Training from EfficientNet-Lite0 on."""
     network = EmbeddingNetwork(lite0_160()[0], seeded(SEED, lambda: Embedder(1280, 128)))
-    kit = seeded(SEED, lambda: training_loss(model, tuned_as(STUDY, "SyntheticCars"), classes, 128))
+    tuned_as = options.hyperparameters or "SyntheticCars"
+    kit = seeded(SEED, lambda: training_loss(model, tuned_as, classes, 128))
     rate = options.learning_rates[0]
     return Training(freeze(network, options.frozen), kit, options, rate, SEED, device)
 
@@ -67,9 +67,11 @@ def _row(device, target, rounds):
     classes, labels = np.unique([item.label for item in items], return_inverse=True)
     labels, options = torch.from_numpy(labels), STUDY.training
     ours, bare = (a_training(options, model, len(classes), device) for _ in range(2))
-    workers = readers(options, ours.device)
-    inputs = Images(items, transform, measured_crop(transform), options, SEED, workers)
-    places = batch_samplers.places(options, labels, 4, SEED)
+    workers, memory = reader_count(options.workers, ours.device), round(options.decoded * 1e9)
+    crop = measured_crop(transform)
+    images = AugmentedImages(items, transform, crop, options.augmentation, SEED, memory)
+    inputs = Images(images, workers)
+    places = batch_samplers.batch_indices(options, labels, 4, SEED)
     batches = [
         (images.to(device, memory_format=torch.channels_last), labels[places(iteration)].to(device))
         for iteration, images in enumerate(inputs.batches(places, 1, STEPS), 1)

@@ -50,7 +50,7 @@ Frozen = Literal["batchnorm_statistics", "batchnorm", "trunk", "nothing"]
 Sampler = Literal["original", "strict"]
 # What becomes of an image before it is trained on; see dml_analysis/training/augmentation.py.
 Augmentation = Literal["reality_check", "base", "adv", "big", "red", "none"]
-# How batches are filled; see dml_analysis/training/batch_sampler.py and roth/batch_samplers.py. All but the first two go by
+# How batches are filled; see dml_analysis/training/class_batches.py and roth/batch_samplers.py. All but the first two go by
 # the embeddings of the last look.
 Filler = Literal[
     "classes",

@@ -29,7 +29,7 @@ class ResultStore(NamedTuple):
     folder: Path
     # What its numbers depend on, defaults left out: name -> text, number, list or dict.
     provenance: dict[str, Any]
-    chunks: list[list[str]]  # the names of each chunk's rows
+    chunks: Sequence[Sequence[str]]  # the names of each chunk's rows
     arrays: dict[str, Array]  # by name; all that a chunk may have
     subject: Any = None  # what its numbers are about, such as a network; not used here
     labels: dict[str, Any] = {}  # the same for CSV files: column -> value

@@ -79,9 +79,9 @@ def todo(
     prepare: Callable[[list[Missing]], None] = lambda missing: None,
     device: Callable[[], str] = lambda: "cpu",
     last: bool = True,
+    optional: bool = False,
     extra_bytes: int = 0,
     hint: str = "",
-    optional: bool = False,
 ) -> Iterator[tuple[Subject, Chunk]]:
     """Yield each missing chunk with its subject, until all stores are complete; then write views.
 

@@ -1,7 +1,9 @@
-"""Compare networks chosen by their validation classes with those that peeking at the test classes would choose.
+"""Compare networks that validation classes select with those that selection on the test set would take.
 
-Reads the log of 2_train_models.py; writes results/<settings>/reality_check/choices_<dataset>.csv, .md and .tex: both test
-measures of every loss, the difference and the change in rank: the price of peeking.
+Reads: the log of 2_train_models.py.
+Writes: results/<settings>/reality_check/choices_<dataset>.csv, .md and .tex: both test measures of every loss, their difference, and the
+change in rank.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from
@@ -15,10 +17,10 @@ def main():
 
     provenance.record(settings, __file__)
     for dataset in settings.datasets:
-        found = model_selection.write(settings, dataset)
-        table = model_selection.table(settings, dataset, found)
+        selections = model_selection.write(settings, dataset)
+        table = model_selection.table(settings, dataset, selections)
         tables.write(table, settings.results / "reality_check" / table.name, settings.note)
-        model_selection.show(settings, found)
+        model_selection.show(settings, selections)
         print(f"wrote {model_selection.csv_file(settings, dataset)}, .md and .tex")
     if settings.note:
         print(settings.note)

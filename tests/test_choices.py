@@ -1,15 +1,15 @@
-"""The price of peeking, by hand and from the log of a training."""
+"""Selection on the test set, by hand and from the log of a training."""
 
 import pandas as pd
 import pytest
 
 from dml_analysis.reality_check import model_selection
-from dml_analysis.training.training_stages import LOG
+from dml_analysis.training.training_logs import LOG_COLUMNS
 from tests import fake_data
 from tests.test_training import settings_for, tiles, whole  # noqa: F401
 
 
-def looks(loss, fold, *rows):
+def steps(loss, fold, *rows):
     """Rows of a log, from (iteration, validation MAP@R, test Precision@1, test MAP@R)."""
     for iteration, validation, precision, map_at_r in rows:
         yield {"loss": loss, "type": "Ranking", "dataset": "D", "fold": fold, "iteration": iteration, "validation_map_at_r": validation,
@@ -18,15 +18,15 @@ def looks(loss, fold, *rows):
 
 def test_by_hand():
     log = pd.DataFrame([
-        *looks("A", 0, (0, 0.9, 0.9, 0.9), (5, 0.3, 0.50, 0.2), (10, 0.2, 0.70, 0.1)),  # the start is never taken
-        *looks("A", 1, (0, 0.1, 0.1, 0.1), (5, 0.3, 0.30, 0.2), (10, 0.4, 0.40, 0.3)),
-        *looks("B", 0, (5, 0.1, 0.46, 0.2), (10, 0.2, 0.48, 0.4)), *looks("B", 1, (5, 0.1, 0.46, 0.2), (10, 0.2, 0.48, 0.4)),
-    ]).reindex(columns=list(LOG))  # fmt: skip
+        *steps("A", 0, (0, 0.9, 0.9, 0.9), (5, 0.3, 0.50, 0.2), (10, 0.2, 0.70, 0.1)),  # the start is never taken
+        *steps("A", 1, (0, 0.1, 0.1, 0.1), (5, 0.3, 0.30, 0.2), (10, 0.4, 0.40, 0.3)),
+        *steps("B", 0, (5, 0.1, 0.46, 0.2), (10, 0.2, 0.48, 0.4)), *steps("B", 1, (5, 0.1, 0.46, 0.2), (10, 0.2, 0.48, 0.4)),
+    ]).reindex(columns=list(LOG_COLUMNS))  # fmt: skip
     rows = pd.DataFrame(
         model_selection.compared(log, ["B", "A", "C"]), columns=list(model_selection.COLUMNS)
     ).set_index(["measure", "loss"])
     assert [name for _, name in rows.index] == ["B", "A"] * 2
-    # A at its best validation looks: (.5 + .4) / 2, and at its best on test: (.7 + .4) / 2; B both times .48
+    # A at its best validation steps: (.5 + .4) / 2, and at its best on test: (.7 + .4) / 2; B both times .48
     a, b = rows.loc["precision_at_1", "A"], rows.loc["precision_at_1", "B"]
     assert a[
         ["chosen_on_validation", "chosen_on_test", "gain_by_peeking"]
@@ -54,8 +54,8 @@ def test_the_script(whole, tiles, run_inside):  # noqa: F811
     assert [(row["loss"], row["measure"]) for row in rows] == [
         (loss, measure) for measure in model_selection.MEASURES for loss in ("Contrastive", "ArcFace")]  # fmt: skip
     for row in rows:
-        some = [float(look[f"test_{row['measure']}_only_shown"]) for look in log
-                if look["loss"] == row["loss"] and look["iteration"] != "0"]  # fmt: skip
+        some = [float(step[f"test_{row['measure']}_only_shown"]) for step in log
+                if step["loss"] == row["loss"] and step["iteration"] != "0"]  # fmt: skip
         assert float(row["chosen_on_test"]) == max(some) >= float(row["chosen_on_validation"])
     markdown = (whole / "results/tiles/reality_check/choices_Tiles.md").read_text()
     assert "Networks trained here" in markdown and "ArcFace" in markdown

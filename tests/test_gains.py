@@ -1,4 +1,4 @@
-"""What training has gained: MAP@R class by class, its intervals, and the scripts that measure and draw it."""
+"""Improvements over the frozen trunk: MAP@R class by class, intervals, and the scripts for them."""
 
 import math
 import shutil
@@ -14,8 +14,8 @@ from dml_analysis.config import load_settings
 from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.networks import embedding, loading
-from dml_analysis.reality_check import improvements, training_figures
-from dml_analysis.training import training_loop
+from dml_analysis.reality_check import accuracy, improvements, training_figures
+from dml_analysis.training.training_loop import TrainingLoop
 from tests import fake_data
 from tests.test_training import settings_for, tiles, whole  # noqa: F401  (fixtures)
 
@@ -41,32 +41,28 @@ def test_map_at_r_of_classes_by_hand():
     )
 
 
-def test_a_network_with_a_zero_embedding_has_no_gain(monkeypatch):
+def test_a_network_with_a_zero_embedding_is_not_measured(monkeypatch):
     """Its images are named; the other networks on the same trunk are measured."""
     items = [Item(f"car{place}", Path("x"), place // 2) for place in range(4)]
     arrays = [on_circle(0, 10, 50, 60), on_circle(0, 10, 50, 60) * [[1], [1], [0], [1]]]
     monkeypatch.setattr(embedding, "embedded", lambda *_: arrays)
-    settings = SimpleNamespace(properties=SimpleNamespace(batch_size=1))
-    stores = [
-        SimpleNamespace(subject=SimpleNamespace(model=SimpleNamespace(is_none=False), name=name))
-        for name in "ab"
-    ]
-    good, bad = improvements.make(settings, items, stores, 0, None)
+    requests = [(SimpleNamespace(name=name), True) for name in "ab"]
+    good, bad = accuracy.arrays_of(requests, items, 1, None, improvements.measure)
     assert good["map_at_r"].tolist() == [1, 1] and good["n_images"].tolist() == [2, 2]
     assert isinstance(bad, InputError) and str(bad).startswith(
         "b: the embedding of image car2 is zero"
     )
 
 
-def test_a_look_with_a_zero_embedding_ends_the_training():
+def test_a_validation_step_with_a_zero_embedding_ends_the_training():
     items = [Item(f"car{place}", Path("x"), 0) for place in range(2)]
-    work = SimpleNamespace(parts={"validation": items}, store=SimpleNamespace(subject=SimpleNamespace(name="Mine, fold 0")),
-                           training=SimpleNamespace(iteration=7))  # fmt: skip
+    run = SimpleNamespace(name="Mine, fold 0", splits={"validation": items})
+    loop = SimpleNamespace(run=run, training=SimpleNamespace(iteration=7))
     with pytest.raises(
         InputError,
         match="Mine, fold 0, iteration 7, validation images: the embedding of image car1 is",
     ):
-        training_loop._accuracies(work, np.array([[1.0, 2], [0, 0]]), "validation")
+        TrainingLoop.scores(loop, np.array([[1.0, 2], [0, 0]]), "validation")
 
 
 def test_bootstrap_interval():
@@ -98,7 +94,7 @@ def classes(loss, kind, values, fold=0, part="validation", first=0):
     ]
 
 
-def test_gains_are_over_the_same_classes_of_the_frozen_trunk():
+def test_improvements_are_over_the_same_classes_of_the_frozen_trunk():
     start = improvements.START
     rows = classes(start, start, [0.1, 0.2, 0.3]) + classes(start, start, [0.4], fold=1, first=3)
     rows += classes("A", "Ranking", [0.3, 0.4, 0.4]) + classes(
@@ -108,8 +104,8 @@ def test_gains_are_over_the_same_classes_of_the_frozen_trunk():
     rows += classes(
         "C", "Classification", [0.5], fold=2, first=7
     )  # a fold of which the trunk has not been measured
-    found = improvements.gains(pd.DataFrame(rows, columns=list(improvements.CLASSES)), 0)
-    a, b = (dict(zip(improvements.GAINS, row)) for row in found)
+    found = improvements.improvements(pd.DataFrame(rows, columns=list(improvements.CLASSES)), 0)
+    a, b = (dict(zip(improvements.COLUMNS, row)) for row in found)
     assert (a["loss"], a["type"], a["n_folds"], a["n_classes"], a["clear"]) == (
         "A",
         "Ranking",
@@ -129,15 +125,15 @@ def test_folds_that_test_the_same_classes_count_once():
     for fold, values in enumerate(([0.2, 0.1], [0.4, 0.3])):
         rows += classes(improvements.START, improvements.START, [0.1, 0.1], fold, "test")
         rows += classes("A", "Ranking", values, fold, "test")
-    (row,) = improvements.gains(pd.DataFrame(rows, columns=list(improvements.CLASSES)), 0)
-    row = dict(zip(improvements.GAINS, row))
+    (row,) = improvements.improvements(pd.DataFrame(rows, columns=list(improvements.CLASSES)), 0)
+    row = dict(zip(improvements.COLUMNS, row))
     assert (row["part"], row["n_folds"], row["n_classes"]) == ("test", 2, 2)
     assert (row["gain"], row["low"], row["high"]) == pytest.approx((0.15, 0.1, 0.2))
 
 
-def test_gains_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # noqa: F811
+def test_improvements_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # noqa: F811
     """The frozen trunk's value is that of its features; what was trained on is not measured."""
-    # As in training, lest what is rounded in another way decides between images that are as near.
+    # As in training, so that rounding does not decide between images that are equally near.
     monkeypatch.setattr(loading, "with_folded_batchnorm", lambda network: network)
     settings = settings_for(tiles, whole)
     output = run_inside("reality_check/4_measure_gains.py", settings)
@@ -154,14 +150,14 @@ def test_gains_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # no
         }
         assert len(some) == 3 * len(expected)
     best = {row["loss"]: row for row in fake_data.read_rows(folder / "training_Tiles.csv")}
-    looks = fake_data.read_rows(folder / "training_log_Tiles.csv")
+    steps = fake_data.read_rows(folder / "training_log_Tiles.csv")
     found = {
         (row["loss"], row["part"]): row for row in fake_data.read_rows(folder / "gains_Tiles.csv")
     }
     assert len(found) == 4
     for loss, run in best.items():
-        (look,) = [
-            row for row in looks if row["loss"] == loss and row["iteration"] == run["iteration"]
+        (step,) = [
+            row for row in steps if row["loss"] == loss and row["iteration"] == run["iteration"]
         ]
         for part, column in (
             ("validation", "validation_map_at_r"),
@@ -170,7 +166,7 @@ def test_gains_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # no
             row = {
                 name: float(found[loss, part][name]) for name in ("frozen_trunk", "trained", "gain")
             }
-            assert row["trained"] == pytest.approx(float(look[column]), abs=1e-4)
+            assert row["trained"] == pytest.approx(float(step[column]), abs=1e-4)
             assert row["gain"] == pytest.approx(row["trained"] - row["frozen_trunk"], abs=1e-4)
             assert f"{100 * row['gain']:8.2f}" in output
     run_inside("reality_check/5_plot_training.py", settings)
@@ -178,9 +174,9 @@ def test_gains_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # no
         assert (whole / f"figures/tiles/{name}.png").stat().st_size > 5000
 
 
-def test_without_none_there_is_nothing_to_gain_over(whole, tiles, run_inside, fails):  # noqa: F811
+def test_without_none_there_is_nothing_to_improve_on(whole, tiles, run_inside, fails):  # noqa: F811
     settings = settings_for(tiles, whole, models=["Contrastive", "ArcFace"])
-    assert "a gain takes None, whose trunk training begins with" in fails(
+    assert "an improvement takes None, whose trunk training starts from" in fails(
         "reality_check/4_measure_gains.py", settings
     )
     shutil.rmtree(whole / "results/tiles/reality_check/classes", ignore_errors=True)

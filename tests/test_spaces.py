@@ -18,7 +18,6 @@ from dml_analysis.networks.embedding import embedded
 from dml_analysis.scripts import Run
 from dml_analysis.store import ResultStore
 from dml_analysis.todo import todo
-from dml_analysis.training import training_runs
 from tests import fake_data
 from tests.test_training import SCRIPT, WHOLE, settings_for, tiles  # noqa: F401
 
@@ -93,7 +92,7 @@ def test_every_validation_step_is_measured_by_its_saved_embeddings(measured):
     assert len(steps) == 3 * len(log) and list(steps[0]) == list(embedding_spaces.STEPS)
     for store in embedding_spaces.step_stores(load_settings(measured), "Tiles"):
         run, iteration, saved = store.subject
-        for number, (part, items) in enumerate(training_runs.parts_of(run.network).items()):
+        for number, (part, items) in enumerate(run.splits.items()):
             expected = embedding_measures.measured(
                 saved.load(number)["embeddings"], np.array([item.label for item in items]), 0
             )

@@ -454,7 +454,7 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
     monkeypatch.setattr(image_digests, "described", lambda settings, items: str(len(items)))
     from dml_analysis.networks.specifications import trunk_source
     from dml_analysis.training import trunk_features
-    from dml_analysis.training.training_runs import training_items
+    from dml_analysis.training.training_runs import training_samples
 
     def items(settings, dataset, part, fold):
         return [Item(f"{dataset} {part} {i}", tmp_path, i) for i in range(9)]
@@ -472,7 +472,7 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
         trunk_features.trunk_provenance(each, trunk_source(each)) for each in (settings, alone)
     ]
     assert provenance[0] == provenance[1]
-    stores = [trunk_features.features_store(each, "CUB200", paper.MODELS[0], training_items(each, "CUB200"), "training")
+    stores = [trunk_features.features_store(each, "CUB200", paper.MODELS[0], training_samples(each, "CUB200"), "training")
                for each in (settings, alone)]  # fmt: skip
     assert stores[0].provenance == stores[1].provenance and stores[0].folder == stores[1].folder
 
@@ -597,7 +597,7 @@ def test_a_dry_run_from_nothing_but_images(trained, tmp_path, run_inside):
     )
     assert (
         "trunk features: 48 images to do" in text
-        and "networks: 20 iterations to do, in 2 parts" in text
+        and "networks: 20 iterations to do, in 2 chunks" in text
     )
     assert {path for path in set(tmp_path.rglob("*")) - set(before) if path.is_file()} == {
         tmp_path / "tiny.yaml"

@@ -3,7 +3,6 @@
 import multiprocessing
 import shutil
 from collections import Counter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,11 +17,13 @@ from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.networks import bn_inception, efficientnet_lite
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
-from dml_analysis.training import batch_sampler, training_loop, training_runs
-from dml_analysis.training.decoded_images import FORKS, Decoded
+from dml_analysis.training import class_batches, training_loop, training_runs
+from dml_analysis.training.decoded_images import FORKS, DecodedImages
+from dml_analysis.training.hyperparameters import hyperparameters
 from dml_analysis.training.losses import TrainingLoss, training_loss
 from dml_analysis.training.trainer import Standardised, Training, for_raw_features, freeze
-from dml_analysis.training.training_inputs import Images
+from dml_analysis.training.training_inputs import AugmentedImages, Images
+from dml_analysis.training.training_loop import TrainingLoop
 from tests import fake_data
 from tests.networks import Infinite, tiny_trunk
 
@@ -37,42 +38,39 @@ LABELS = np.repeat(np.arange(9), 7)
 
 
 def test_the_original_sampler_goes_through_all_classes():
-    made = batch_sampler.Batches(LABELS, 4, 32, "original", seed=1)
+    made = class_batches.ClassBatches(LABELS, 4, 32, "original", seed=1)
     row = np.concatenate(
-        [made.of(iteration) for iteration in range(1, 10)]
+        [made.indices(iteration) for iteration in range(1, 10)]
     )  # 288 images are 8 passes of 36
     for number in range(8):
         some = row[36 * number : 36 * number + 36]
         assert Counter(LABELS[some]) == dict.fromkeys(range(9), 4) and len(set(some)) == 36
         assert (LABELS[some].reshape(9, 4) == LABELS[some][::4, None]).all()  # class by class
-    assert len(set(LABELS[made.of(1)])) == 8 and Counter(LABELS[made.of(2)]) != Counter(
-        LABELS[made.of(1)]
+    assert len(set(LABELS[made.indices(1)])) == 8 and Counter(LABELS[made.indices(2)]) != Counter(
+        LABELS[made.indices(1)]
     )
     orders = {tuple(LABELS[made.epoch(number)]) for number in range(8)}
     assert len(orders) == 8
 
 
 def test_the_strict_sampler_takes_so_many_of_each():
-    made = batch_sampler.Batches(LABELS, 4, 32, "strict", seed=1)
+    made = class_batches.ClassBatches(LABELS, 4, 32, "strict", seed=1)
     for iteration in range(1, 20):
-        assert sorted(Counter(LABELS[made.of(iteration)]).values()) == [4] * 8
-        assert len(set(made.of(iteration))) == 32
-    assert {label for iteration in range(1, 20) for label in LABELS[made.of(iteration)]} == set(
-        range(9)
-    )
+        assert sorted(Counter(LABELS[made.indices(iteration)]).values()) == [4] * 8
+        assert len(set(made.indices(iteration))) == 32
+    assert {
+        label for iteration in range(1, 20) for label in LABELS[made.indices(iteration)]
+    } == set(range(9))
 
 
 @pytest.mark.parametrize("sampler", ["original", "strict"])
 def test_a_batch_depends_on_its_number_and_the_seed_alone(sampler):
-    made, again, other = (batch_sampler.Batches(LABELS, 4, 32, sampler, seed) for seed in (1, 1, 2))
-    assert made.of(5).tolist() == again.of(5).tolist() != other.of(5).tolist()
-    made.of(1)
-    assert made.of(5).tolist() == again.of(5).tolist()
-
-
-def test_classes_with_few_images_repeat_some():
-    made = batch_sampler.Batches([0, 0, 1, 1, 2, 2], 4, 8, "original", seed=0)
-    assert set(made.of(1)) <= set(range(6)) and len(made.of(1)) == 8
+    made, again, other = (
+        class_batches.ClassBatches(LABELS, 4, 32, sampler, seed) for seed in (1, 1, 2)
+    )
+    assert made.indices(5).tolist() == again.indices(5).tolist() != other.indices(5).tolist()
+    made.indices(1)
+    assert made.indices(5).tolist() == again.indices(5).tolist()
 
 
 NAMES = {label: f"class {label}" for label in range(20)}
@@ -80,30 +78,27 @@ NAMES = {label: f"class {label}" for label in range(20)}
 
 @pytest.mark.parametrize(
     "labels, per_class, batch_size, sampler, message",
-    [([1] * 9, 4, 32, "original", "A: 1 class to train on, but a loss needs two"),
-     ([0, 0, 1, 2, 2], 1, 4, "original", "A: class 1 has one image, but training needs two of each class"),
-     (LABELS, 32, 32, "original", "A: a batch of 32 with 32 images a class has only one class"),
-     (LABELS, 4, 8, "original", "A: a batch of 8 with 4 images a class may have only one class, where one epoch"),
-     (LABELS, 8, 32, "original", "A: class 0 has 7 images, but a batch needs 8 of each class"),
-     (LABELS, 8, 32, "strict", "A: class 0 has 7 images, but a batch needs 8 of each class"),
-     ([0] * 9 + [1] * 3, 4, 8, "strict", "A: class 1 has 3 images, but a batch needs 4 of each class"),
-     (LABELS, 3, 32, "strict", "A: sampler: strict needs a batch_size that is a multiple of 3 images a class, but it is 32"),
-     (LABELS, 1, 32, "strict", "A: a batch of 32 with 1 images a class needs 32 classes, but there are 9")],
+    [([1] * 9, 4, 32, "original", "1 class to train on, but a loss needs two"),
+     ([0, 0, 1, 2, 2], 1, 4, "original", "class 1 has one image, but training needs two of each class"),
+     (LABELS, 32, 32, "original", "a batch of 32 with 32 images a class has only one class"),
+     (LABELS, 4, 8, "original", "a batch of 8 with 4 images a class may have only one class, where one epoch"),
+     (LABELS, 8, 32, "original", "class 0 has 7 images, but a batch needs 8 of each class"),
+     ([0] * 9 + [1] * 3, 4, 8, "strict", "class 1 has 3 images, but a batch needs 4 of each class"),
+     (LABELS, 3, 32, "strict", "sampler: strict needs a batch_size that is a multiple of 3 images a class, but it is 32"),
+     (LABELS, 1, 32, "strict", "a batch of 32 with 1 images a class needs 32 classes, but there are 9")],
 )  # fmt: skip
-def test_batches_that_cannot_be(labels, per_class, batch_size, sampler, message):
-    with pytest.raises(InputError, match=message):
-        batch_sampler.check("A", labels, NAMES, per_class, batch_size, sampler)
+def test_impossible_batches(labels, per_class, batch_size, sampler, message):
+    assert class_batches.problem(labels, NAMES, per_class, batch_size, sampler).startswith(message)
 
 
-@pytest.mark.parametrize("per_class, sampler", [(4, "original"), (1, "original"), (4, "strict")])
-def test_batches_that_can_be(per_class, sampler):
-    batch_sampler.check("A", LABELS, NAMES, per_class, 32, sampler)
-    batch_sampler.check(
-        "A", [0, 0, 1, 1, 2, 2, 2, 2], NAMES, per_class, 12, "original"
-    )  # of two classes it repeats images
-    batch_sampler.check(
-        "A", LABELS[:56], NAMES, 4, 8, "original"
-    )  # a pass of 8 classes is four whole batches
+@pytest.mark.parametrize(
+    "labels, per_class, batch_size, sampler",
+    [(LABELS, 4, 32, "original"), (LABELS, 4, 32, "strict"),
+     ([0, 0, 1, 1, 2, 2, 2, 2], 4, 12, "original"),  # of two classes it repeats images
+     (LABELS[:56], 4, 8, "original")],  # a pass of 8 classes is four complete batches
+)  # fmt: skip
+def test_possible_batches(labels, per_class, batch_size, sampler):
+    assert class_batches.problem(labels, NAMES, per_class, batch_size, sampler) == ""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -120,33 +115,21 @@ def test_bn_inception_takes_larger_images():
             torch.testing.assert_close(trunk(images), last.mean(dim=(2, 3)))
 
 
-def test_an_image_is_augmented_anew_at_every_iteration(tmp_path):
+def images(samples, augmentation="reality_check", decoded_bytes=0, workers=0):
+    transform, crop = efficientnet_lite.transform(40, 32), Crop(40, (32, 32))
+    shown = AugmentedImages(samples, transform, crop, augmentation, 0, decoded_bytes)
+    return Images(shown, workers)
+
+
+def test_an_image_is_augmented_differently_at_every_iteration(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "1.png")
-    items, crop = [Item("1", tmp_path / "1.png", 0)], Crop(32, (32, 32))
-    inputs = Images(
-        items, efficientnet_lite.transform(32, 32), crop, TrainingSettings(), seed=0, workers=0
-    )
+    inputs = images([Item("1", tmp_path / "1.png", 0)])
     first, second = inputs.batches(lambda iteration: np.array([0, 0]), 1, 2)
     seen = [*first, *second]  # twice in a batch, in two batches
     assert not any(torch.equal(a, b) for place, a in enumerate(seen) for b in seen[:place])
     (again,) = inputs.batches(lambda iteration: np.array([0, 0]), 2, 2)
     assert torch.equal(again, second)
-
-
-def test_batches_are_worked_out_as_they_are_needed(tmp_path):
-    Image.new("RGB", (40, 40)).save(tmp_path / "1.png")
-    items, asked = [Item("1", tmp_path / "1.png", 0)], []
-    inputs = Images(
-        items,
-        efficientnet_lite.transform(32, 32),
-        Crop(32, (32, 32)),
-        TrainingSettings(),
-        0,
-        workers=0,
-    )
-    next(inputs.batches(lambda iteration: asked.append(iteration) or np.array([0]), 3, 9))
-    assert asked == [3]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -158,14 +141,8 @@ def test_decoded_images_are_shown_as_those_from_files(tmp_path, augmentation, wo
         items.append(Item(name, tmp_path / f"{name}.png", 0))
         Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(items[-1].path)
     shown = []
-    for room in (0, 20e-6, 1e-3):  # GB
-        options, crop = (
-            TrainingSettings(augmentation=augmentation, decoded=room),
-            Crop(40, (32, 32)),
-        )
-        inputs = Images(
-            items, efficientnet_lite.transform(40, 32), crop, options, seed=0, workers=workers
-        )
+    for decoded_bytes in (0, 20_000, 10**6):
+        inputs = images(items, augmentation, decoded_bytes, workers)
         batches = [
             [*inputs.batches(lambda iteration: np.array([0, 1, 0]), *part)]
             for part in ((1, 2), (3, 3))
@@ -180,7 +157,7 @@ def test_an_image_is_decoded_once_while_there_is_room(tmp_path):
     path, other = tmp_path / "1.png", tmp_path / "2.png"
     Image.new("RGB", (20, 10), (1, 2, 3)).save(path)
     Image.new("RGB", (20, 10), (4, 5, 6)).save(other)
-    decoded = Decoded([path, other], lambda image: image, room=600)
+    decoded = DecodedImages([path, other], lambda image: image, 600)
     context = multiprocessing.get_context("fork")
     first = context.Process(
         target=decoded.__getitem__, args=(0,)
@@ -249,11 +226,7 @@ def test_every_loss_is_trained_with_its_own_parameters(model):
     assert decay <= ({0} if model.name.startswith("Margin") else {1e-4})
     assert training.optimizers[0].defaults["weight_decay"] == 1e-4
     if after:
-        rate = next(
-            v
-            for k, v in training_runs.hyperparameters(model, "Cars196").items()
-            if k.endswith("_lr")
-        )
+        rate = next(v for k, v in hyperparameters(model, "Cars196").items() if k.endswith("_lr"))
         assert training.optimizers[1].param_groups[0]["lr"] == rate
 
 
@@ -266,17 +239,7 @@ def test_rates_of_trunk_and_embedder():
     assert isinstance(small_training(optimizer="AdamW").optimizers[0], torch.optim.AdamW)
 
 
-def test_the_first_step_of_rmsprop_by_hand():
-    """Square average 0.01 g^2, so that the step is rate * g / (0.1 |g|): ten times the rate, by the gradient's sign."""
-    training = small_training(weight_decay=0.0)
-    weight = training.network.embedder.net[0].weight
-    before = weight.detach().clone()
-    training.step(*some_batch())
-    moved, known = (weight - before).detach(), weight.grad.abs() > 1e-4
-    torch.testing.assert_close(moved[known], (-0.1 * weight.grad.sign())[known], atol=2e-3, rtol=0)
-
-
-def test_a_loss_that_is_not_finite_is_told_with_its_iteration():
+def test_a_loss_that_is_not_finite_is_named_with_its_iteration():
     training = small_training()
     training.step(*some_batch())
     training.function = Infinite()
@@ -286,13 +249,13 @@ def test_a_loss_that_is_not_finite_is_told_with_its_iteration():
         training.step(*some_batch())
 
 
-def test_the_best_look_is_kept_and_ends_the_training():
+def test_the_best_validation_step_is_saved_and_ends_the_training():
     training = small_training(iterations=1000)
     scores = {5: 0.2, 10: 0.5, 15: 0.5, 20: 0.4}  # an equal score is no better one
     for training.iteration, score in scores.items():
         marked = training.network.embedder.net[0].bias
         marked.data.fill_(training.iteration)
-        assert training.look(score) == (training.iteration in (5, 10))
+        assert training.record(score) == (training.iteration in (5, 10))
     assert (training.best.iteration, training.best.score) == (10, 0.5)
     assert (training.best.weights["embedder.net.0.bias"] == 10).all()
     assert not training.is_over(patience=11) and training.is_over(patience=10)
@@ -348,27 +311,21 @@ def test_a_feature_that_only_unseen_images_activate_moves_no_embedding():
     torch.testing.assert_close(raw(unseen), embedder(standardised(unseen)), atol=1e-5, rtol=1e-4)
 
 
-def test_features_that_are_all_the_same_are_refused():
-    with pytest.raises(ValueError, match="the same features for all training images"):
-        Standardised(torch.full((4, 3), 0.3))
-
-
 def test_the_number_of_features_without_weight_is_said_once(capsys):
-    network = SimpleNamespace(dataset="Tiles", fold=1, source=SimpleNamespace(network="timm:tiny"))
     features = torch.rand(40, 5)
     features[:, 2:4], features[:, 4] = 0, features[:, 4] / 100
     for _ in range(2):
-        training_loop._standardised(network, features)
+        training_loop.standardised(features, "timm:tiny", "Tiles, fold 1")
     (line,) = capsys.readouterr().out.splitlines()
     assert line == (
         "Tiles, fold 1: of 5 features of timm:tiny, 2 do not vary over the 40 training images and get no weight; "
-        "1 vary little and are scaled by 0.1 of the median spread"
+        "1 vary little"
     )
     with pytest.raises(
         InputError,
         match="^timm:tiny: the trunk gives the same features for all training images; check its w",
     ):
-        training_loop._standardised(network, torch.ones(3, 2))
+        training_loop.standardised(torch.ones(3, 2), "timm:tiny", "Tiles, fold 1")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -420,33 +377,33 @@ def test_what_a_training_leaves(whole):
         ) == 0.003
         assert 0 <= float(row["test_map_at_r_only_shown"]) <= 1
     for run in fake_data.read_rows(whole / "results/tiles/reality_check/training_Tiles.csv"):
-        looks = [row for row in log if row["loss"] == run["loss"] and row["iteration"] != "0"]
-        scores = [float(row["validation_map_at_r"]) for row in looks]
-        best = looks[int(np.argmax(scores))]
+        steps = [row for row in log if row["loss"] == run["loss"] and row["iteration"] != "0"]
+        scores = [float(row["validation_map_at_r"]) for row in steps]
+        best = steps[int(np.argmax(scores))]
         assert run["iteration"] == best["iteration"] and float(run["validation_map_at_r"]) == max(
             scores
         )
-        assert [row["best"] for row in looks if row["iteration"] == best["iteration"]] == ["yes"]
+        assert [row["best"] for row in steps if row["iteration"] == best["iteration"]] == ["yes"]
     assert not list((whole / "models").rglob("state.pth"))
 
 
-def test_embeddings_are_kept_at_every_look(whole, tiles):
+def test_embeddings_are_saved_at_every_validation_step(whole, tiles):
     settings = load_settings(whole / "tiles.yaml")
     (store, _) = training_runs.chosen_stores(settings)
-    parts = training_runs.parts_of(store.subject.network)
-    assert [len(items) for items in parts.values()] == [36, 12, 48]
-    kept = {
-        iteration: training_runs.looks_store(store, iteration, parts) for iteration in (0, 2, 4, 6)
+    splits = store.subject.splits
+    assert [len(items) for items in splits.values()] == [36, 12, 48]
+    saved = {
+        iteration: training_runs.embeddings_store(store, iteration) for iteration in (0, 2, 4, 6)
     }
-    for looks in kept.values():
-        assert looks.is_complete() and looks.load(1)["embeddings"].shape == (12, 128)
-    assert not np.array_equal(kept[0].load(2)["embeddings"], kept[6].load(2)["embeddings"])
-    # Those of the best look are what the network of that checkpoint gives.
+    for step in saved.values():
+        assert step.is_complete() and step.load(1)["embeddings"].shape == (12, 128)
+    assert not np.array_equal(saved[0].load(2)["embeddings"], saved[6].load(2)["embeddings"])
+    # Those of the best step are what the network of that checkpoint gives.
     from dml_analysis.networks.embedding import embedded
 
     best = int(store.read()["iteration"][0])
-    (array,) = embedded([(store.subject.network, True)], parts["test"], 10, lambda ticks: None)
-    np.testing.assert_allclose(kept[best].load(2)["embeddings"], array, atol=2e-3)
+    (array,) = embedded([(store.subject.network, True)], splits["test"], 10, lambda ticks: None)
+    np.testing.assert_allclose(saved[best].load(2)["embeddings"], array, atol=2e-3)
 
 
 def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
@@ -464,7 +421,7 @@ def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
 def test_a_stopped_training_ends_with_the_same_bytes(
     tiles, tmp_path, run_inside, monkeypatch, changes
 ):
-    """Stopped before its first step, after a look, and twice between two looks, once with steps lost that came after the state."""
+    """Stopped before its first step, after a validation step, and twice between two, once after its state was saved."""
     monkeypatch.setattr(training_loop, "EPOCH", 2)
     training = WHOLE | {"iterations": 9, "check_every": 3} | changes
     folders = [tmp_path / name for name in ("whole", "stopped")]
@@ -472,19 +429,16 @@ def test_a_stopped_training_ends_with_the_same_bytes(
         folder.mkdir()
     whole, stopped = (settings_for(tiles, folder, training=training) for folder in folders)
     run_inside(SCRIPT, whole)
-    step, stops = training_loop._step, [0, 3, 4, 5]
+    step, stops = TrainingLoop.step, [0, 3, 4, 5]
 
-    def step_or_stop(work, images, places):
-        if (
-            work.store.subject.network.model.name == "ArcFace"
-            and stops
-            and work.training.iteration == stops[0]
-        ):
+    def step_or_stop(loop, images, indices):
+        is_arcface = loop.run.network.model.name == "ArcFace"
+        if is_arcface and stops and loop.training.iteration == stops[0]:
             del stops[0]
             raise KeyboardInterrupt
-        return step(work, images, places)
+        return step(loop, images, indices)
 
-    monkeypatch.setattr(training_loop, "_step", step_or_stop)
+    monkeypatch.setattr(TrainingLoop, "step", step_or_stop)
     for left in (3, 2, 1, 0):
         with pytest.raises(SystemExit, match="stopped"):
             run_inside(SCRIPT, stopped)
@@ -540,7 +494,7 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
         )
         assert [row["chosen"] for row in tried].count("no") == 1
     for store in training_runs.chosen_stores(load_settings(settings)):
-        for source, file in zip(store.subject.files(), store.subject.network.files):
+        for source, file in zip(store.subject.weights_files, store.subject.network.files):
             assert source.read_bytes() == file.read_bytes()
 
 
@@ -550,15 +504,13 @@ def test_the_better_rate_by_validation_classes_is_chosen(tiles, tmp_path, scores
     settings = load_settings(
         settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": rates}, folds=[0, 1])
     )
-    trials = training_runs.trials_of(settings, settings.models[0], "Tiles")
-    assert (
-        training_runs.chosen_rate(settings, settings.models[0], "Tiles") is None
-        and training_runs.chosen_stores(settings) == []
-    )
+    trials = training_runs.trial_stores(settings)["Contrastive", "Tiles"]
+    assert training_runs.chosen_rates(settings) == {}
+    assert training_runs.chosen_stores(settings) == []
     for store, score in zip(trials, scores, strict=True):
         store.save(0, validation_map_at_r=[score], iteration=[2])
     best = rates[int(np.argmax(scores))]
-    assert training_runs.chosen_rate(settings, settings.models[0], "Tiles") == best
+    assert training_runs.chosen_rates(settings) == {("Contrastive", "Tiles"): best}
     chosen = training_runs.chosen_stores(settings)
     assert [(store.subject.network.fold, store.subject.rate) for store in chosen] == [
         (0, best),
@@ -572,7 +524,7 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
         settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
     )
     run_inside(SCRIPT, tmp_path / "tiles.yaml")
-    (other,) = {0.003, 0.001} - {training_runs.chosen_rate(settings, settings.models[0], "Tiles")}
+    (other,) = {0.003, 0.001} - set(training_runs.chosen_rates(settings).values())
     before = networks(tmp_path)
     training["learning_rate"] = other
     settings = settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
@@ -580,12 +532,12 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
     (store,) = training_runs.chosen_stores(load_settings(settings))
     assert networks(tmp_path) != before
     assert [file.read_bytes() for file in store.subject.network.files] == [
-        file.read_bytes() for file in store.subject.files()
+        file.read_bytes() for file in store.subject.weights_files
     ]
 
 
 def test_one_dataset_of_several(tiles, tmp_path, run_inside, fails):
-    """Another that is not there does not keep it from being trained, measured and drawn."""
+    """Another that is not there does not keep it from being trained, measured and plotted."""
     settings = settings_for(tiles, tmp_path, datasets=["Tiles", "Gone"])
     content = yaml.safe_load(settings.read_text())
     content["paths"]["Gone"] = str(tmp_path / "gone")
@@ -622,20 +574,17 @@ def test_losses_of_ones_own(tiles, tmp_path, run_inside):
 
 def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
     output = run_inside(SCRIPT, settings_for(tiles, tmp_path), "--dry-run")
-    assert "networks: 12 iterations to do, in 2 parts" in output
+    assert "networks: 12 iterations to do, in 2 chunks" in output
     assert not (tmp_path / "models").exists()
 
 
 @pytest.mark.parametrize(
     "changes, spoil, message",
-    [({}, lambda f: [shutil.rmtree(f / f"class{i:02}") for i in range(1, 3)], "tiles: 14 sub-folders, one for each class, are too few"),
-     ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(6)], "class03: contains no image"),
-     ({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(5)], "class03/5.png has one image, but training needs two"),
+    [({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(5)], "class03/5.png has one image, but training needs two"),
      ({}, lambda f: [(f / f"class{c:02}" / f"{i}.png").unlink() for c in (6, 7) for i in range(5)], "no validation class of fold 0 has two images"),
      ({}, lambda f: (f / "class01/2.png").write_bytes(b"no image"), "class01/2.png: not a readable image"),
      ({}, shutil.rmtree, "tiles: missing; a dataset of your own is a folder"),
      ({"batch_size": 4}, None, "Contrastive, Tiles, fold 0, learning rate 0.003: a batch of 4 with 4 images a class has only one class"),
-     ({"sampler": "strict", "batch_size": 40}, None, "a batch of 40 with 4 images a class needs 10 classes, but there are 6"),
      ({"batch_size": 12}, "tests.networks:Infinite", "Mine, Tiles, fold 0, learning rate 0.003: the loss is nan at iteration 1; set a smaller"),
      ({}, "torch.nn:Identity", "models: 'Mine': loss torch.nn:Identity: cannot be called with embeddings (4, 128)"),
      ({}, "tests.networks:Infinit", "tests.networks:Infinit: cannot be imported (module")],
@@ -652,17 +601,17 @@ def test_what_cannot_be_trained(tiles, tmp_path, fails, changes, spoil, message)
     assert not list((tmp_path / "models").rglob("*_best.pth"))
 
 
-def test_a_broken_state_is_told(tiles, tmp_path, fails, run_inside, monkeypatch):
-    settings, save = settings_for(tiles, tmp_path), training_loop._save
+def test_a_broken_state_is_named(tiles, tmp_path, fails, run_inside, monkeypatch):
+    settings, save = settings_for(tiles, tmp_path), TrainingLoop.save
 
     def save_and_stop(*given):
         save(*given)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training_loop, "_save", save_and_stop)
+    monkeypatch.setattr(TrainingLoop, "save", save_and_stop)
     with pytest.raises(SystemExit, match="stopped"):
         run_inside(SCRIPT, settings)
-    monkeypatch.setattr(training_loop, "_save", save)
+    monkeypatch.setattr(TrainingLoop, "save", save)
     other = settings_for(
         tiles, tmp_path, training=WHOLE | {"learning_rate": 0.003, "weight_decay": 0.1}
     )

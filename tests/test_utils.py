@@ -265,7 +265,7 @@ def test_the_record_of_a_run(tmp_path):
 LAYERS = """checkout errors leases memory paper seeds threads workers
 blocks cluster files imports pipeline
 checksums methods provenance store
-renderer stages sweeps views
+renderer sweeps views
 config
 figures scripts tables
 datasets todo

@@ -22,13 +22,13 @@ from dml_analysis.networks.specifications import ALL_FOLDS, Network, networks_of
 from dml_analysis.seeds import derived_seed, described
 from dml_analysis.store import ResultStore
 from dml_analysis.training import training_runs
-from dml_analysis.training.training_stages import LOG, looks_file
+from dml_analysis.training.training_logs import LOG_COLUMNS, log_file
 from dml_analysis.views import View
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
-PART = csv_files.one_of(training_runs.PARTS)
+PART = csv_files.one_of(training_runs.SPLITS)
 NETWORK = {"loss": str, "type": str, "dataset": str, "fold": int}
 SIZES = {"n_images": int, "n_classes": int}
 SPACES: dict[str, Any] = {**NETWORK, "part": PART, **SIZES, **COLUMNS}
@@ -48,7 +48,7 @@ class Space(NamedTuple):
 class ValidationStep(NamedTuple):
     """A training run at an iteration, and the embeddings that it saved there."""
 
-    training: training_runs.Run
+    training: training_runs.TrainingRun
     iteration: int
     embedded: ResultStore
 
@@ -174,19 +174,19 @@ def saves_steps(settings: "Settings") -> bool:
 
 def step_stores(settings: "Settings", dataset: str) -> list[ResultStore]:
     """Return the stores of every step of the runs behind the networks, with a row for each part."""
-    file = looks_file(settings, dataset)
-    log = csv_files.read(file, LOG, key=["loss", "fold", "learning_rate", "iteration"])
-    rows, stores = [list(training_runs.PARTS)], []
+    key = ["loss", "fold", "learning_rate", "iteration"]
+    log = csv_files.read(log_file(settings, dataset), LOG_COLUMNS, key=key)
+    rows, stores = [list(training_runs.SPLITS)], []
     of_dataset = settings.model_copy(update={"datasets": [dataset]})
     for run_store in training_runs.chosen_stores(of_dataset):
         training = run_store.subject
-        network, parts = training.network, training_runs.parts_of(training.network)
-        classes = {f"{part} classes": _labels_of(samples) for part, samples in parts.items()}
+        network, splits = training.network, training.splits
+        classes = {f"{part} classes": _labels_of(samples) for part, samples in splits.items()}
         run_folder = folder(settings) / "looks" / network.path / f"rate{training.rate:g}"
         key = [network.model.name, network.fold, training.rate]
         is_run = (log[["loss", "fold", "learning_rate"]] == key).all(axis=1)
         for iteration in log[is_run].iteration:
-            embedded = training_runs.looks_store(run_store, int(iteration), parts)
+            embedded = training_runs.embeddings_store(run_store, int(iteration))
             provenance = {"embeddings": embedded.digest, **classes}
             step = ValidationStep(training, int(iteration), embedded)
             labels = training.labels | {"iteration": int(iteration)}
@@ -203,7 +203,7 @@ def step_measures(
     seed: the settings'. advance(1) is called after every part.
     """
     (training, iteration, embedded), rows = step, []
-    for number, (part, samples) in enumerate(training_runs.parts_of(training.network).items()):
+    for number, (part, samples) in enumerate(training.splits.items()):
         embeddings = embedded.load(number)["embeddings"].astype(np.float32)
         name = f"{training.name}, iteration {iteration}, {part} images"
         seed_here = _k_means_seed(seed, part, training.network)

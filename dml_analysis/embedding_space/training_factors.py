@@ -17,7 +17,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.methods import ALL
 from dml_analysis.metrics.intervals import mean_interval
 from dml_analysis.sweeps import BASE, Variant
-from dml_analysis.training.training_stages import read_looks
+from dml_analysis.training.training_logs import read_log
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
@@ -83,7 +83,7 @@ def changes_file(settings: "Settings") -> Path:
 def _variant_rows(variant: Variant, dataset: str) -> Iterator[tuple[Any, ...]]:
     """Yield a row of COLUMNS for every network, at the step with the best validation MAP@R."""
     settings = variant.settings
-    log = read_looks(settings, dataset)
+    log = read_log(settings, dataset)
     log = log[(log.chosen == "yes") & (log.iteration > 0)]
     file, key = embedding_spaces.steps_file(settings, dataset), ["loss", "fold", "iteration"]
     steps = csv_files.read(file, embedding_spaces.STEPS, key=[*key, "part"])

@@ -7,7 +7,7 @@ known without torch, which is imported only when a network is loaded.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,6 @@ from dml_analysis.networks import checkpoint_files, sources
 from dml_analysis.networks.descriptions import Description
 from dml_analysis.networks.sources import EmbeddingFile, Source
 from dml_analysis.paper import Model
-from dml_analysis.stages import Job, Stage
-from dml_analysis.store import ResultStore
 
 if TYPE_CHECKING:  # these import torch, which takes seconds
     from torch import nn
@@ -51,7 +49,6 @@ class Network:
     records: Records  # of the digests and descriptions of its files
     precision: Precision
     device: str  # as in the settings
-    settings: Settings
 
     @property
     def name(self) -> str:
@@ -386,7 +383,6 @@ def network_of(
         "records": settings.records,
         "precision": settings.precision,
         "device": settings.device,
-        "settings": settings,
     }
     if model.loss or is_folder(model.network) or not (model.embeddings or model.network):
         files = checkpoint_files.files_of(settings, model, dataset, own_fold)
@@ -507,44 +503,6 @@ def device_of(of: "Settings | Network") -> str:
     return str(modules.device_of(of.device, of.precision))
 
 
-def network_stage(
-    what: str,
-    unit: str,
-    jobs: list[Job],
-    networks: Iterable[Network],
-    lists: Iterable[Sequence[Item]],
-    loads: Callable[[ResultStore], Iterable[Network]],
-    **more: Any,
-) -> Stage:
-    """Return a Stage whose jobs load some of these networks and embed images of these lists.
-
-    loads: returns the networks that a store's results come from; more: the Stage's other fields.
-    Raises InputError if there are no networks.
-    """
-    networks, lists = list(networks), list(lists)
-    if not networks:
-        raise InputError(
-            f"{what}: no model of the settings can give any; see `network` and `embeddings` of the settings' models"
-        )
-    return Stage(
-        what,
-        unit,
-        jobs,
-        keep=partial(_keep, networks, lists),
-        check=partial(_check, loads, list(chain(*lists))),
-        device=partial(device_of, networks[0]),
-        **more,
-    )
-
-
-def _keep(networks: Sequence[Network], lists: Sequence[Sequence[Item]]) -> None:
-    """Record checksums and descriptions, so that results can be read without their inputs."""
-    records = networks[0].records
-    checksums.keep(records, {file for network in networks for file in network.inputs()})
-    sources.keep(records, {network.source for network in networks})
-    image_digests.keep(records, lists)
-
-
 def prepare(shown: Iterable[tuple[Network, Sequence[Item]]]) -> None:
     """Read the files of networks and the header of every image that they are shown.
 
@@ -565,21 +523,3 @@ def prepare(shown: Iterable[tuple[Network, Sequence[Item]]]) -> None:
         checksums.keep(records, {file for network in networks for file in network.inputs()})
         sources.keep(records, {network.source for network in networks})
         image_digests.keep(records, [lists[each] for each in ids])
-
-
-def _check(
-    loads: Callable[[ResultStore], Iterable[Network]],
-    items: Sequence[Item],
-    todo: Iterable[tuple[Job, int]],
-) -> None:
-    """Read the checkpoints that the missing chunks need, and the header of every image.
-
-    Raises InputError for the first that is missing or broken.
-    """
-    stores = [store for job, number in todo for store in job.stores if store.lacks(number)]
-    networks = {network.path: network for store in stores for network in loads(store)}
-    checked_trunks: set[Hashable] = set()
-    for network in networks.values():
-        network.check(checked_trunks)
-        check_distance(network)
-    readers.check_images(items, check_header)

@@ -1,233 +1,232 @@
-"""What networks are trained on, how trainings went, and what they gained: figures of each dataset."""
+"""Figures of each dataset: the images of training, the course of training, and the improvements."""
 
 import json
 import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import UInt8
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from dml_analysis import figures
-from dml_analysis.config import BN_INCEPTION
+from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
+from dml_analysis.datasets.readers import Item, Split
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped, groups
 from dml_analysis.reality_check import improvements
-from dml_analysis.training.training_stages import looks_file, read_looks
+from dml_analysis.training.training_logs import log_file, read_log
+from dml_analysis.training.training_runs import SPLITS
 
 PUBLISHED = Path(__file__).parents[1] / "published" / "reality_check_validation.csv"
 PUBLISHED_COLUMNS = {"loss": str, "dataset": str, "first_trial": float, "best_of_50": float}
-COLUMNS = 5  # of panels
-MOST_CLASSES, CLASSES_IN_A_ROW, TILE = 96, 12, 96  # of which an image is shown; pixels of its side
+PANELS_PER_ROW = 5
+MAX_CLASSES = 96  # of which an image is shown
+CLASSES_PER_ROW, TILE = 12, 96  # TILE: pixels of an image's side
 
 
-def draw(settings):
-    """Write classes_<dataset>, training_<dataset> and gains_<dataset>: some images, the course of every run, all gains.
+def plot(settings: Settings) -> None:
+    """Write classes_<dataset>, training_<dataset> and gains_<dataset>.
 
-    Where images or gains are missing it says so and leaves their figure out. Raises InputError if nothing has been trained.
+    If images or improvements are missing, it says so and leaves their figure out. Raises
+    InputError if nothing has been trained.
     """
     for dataset in settings.datasets:
-        looks = _looks(settings, dataset)
-        stem = settings.figures / f"training_{dataset}"
-        shows = {"dataset": dataset, "looks": len(looks)}
-        caption = (
-            f"MAP@R at every look of every training on {dataset}: of each fold's validation classes, which choose the look that is "
-            "taken, and of the test classes, which choose nothing."
-        )
-        figures.draw(settings, stem, curves(settings, dataset, looks), shows, caption)
-        for draw_one in (_draw_gains, _draw_classes):
+        _plot_training(settings, dataset)
+        for plot_one in (_plot_improvements, _plot_classes):
             try:
-                draw_one(settings, dataset)
+                plot_one(settings, dataset)
             except MissingFile as error:
                 print(f"left out: {error}")
 
 
-def _looks(settings, dataset):
-    """The rows of the log, with whether their learning rate was chosen."""
-    looks = read_looks(settings, dataset)
-    if looks.empty:
+# -------------------------------------------------------------------------------------------------
+# The course of training.
+# -------------------------------------------------------------------------------------------------
+def _plot_training(settings: Settings, dataset: str) -> None:
+    """Write training_<dataset>. Raises InputError if nothing has been trained."""
+    log = read_log(settings, dataset)
+    if log.empty:
         raise InputError(
-            f"{looks_file(settings, dataset)}: no training in it; run reality_check/2_train_models.py first"
+            f"{log_file(settings, dataset)}: no training in it; "
+            "run reality_check/2_train_models.py first"
         )
-    return looks
-
-
-def _draw_gains(settings, dataset):
-    gained = pd.DataFrame(
-        improvements.gains_of(settings, dataset), columns=list(improvements.GAINS)
-    )
-    if gained.empty:
-        raise MissingFile(
-            f"{improvements.classes_file(settings, dataset)}: no gain in it; run reality_check/4_measure_gains.py"
-        )
-    stem, shows = settings.figures / f"gains_{dataset}", {"dataset": dataset}
+    shows = {"dataset": dataset, "looks": len(log)}
     caption = (
-        f"What training on {dataset} has gained in MAP@R over the frozen trunk, mean over folds, with 95% intervals by the bootstrap "
-        "over classes; hollow where the interval is not above 0."
+        f"MAP@R at every validation step of every training run on {dataset}: of each fold's "
+        "validation classes, which select the step, and of the test classes, which select nothing."
     )
-    figures.draw(settings, stem, gains_figure(settings, gained), shows, caption)
+    figure = curves(settings, dataset, log)
+    figures.draw(settings, settings.figures / f"training_{dataset}", figure, shows, caption)
 
 
-def _draw_classes(settings, dataset):
-    first = first_of_classes(settings, dataset)
-    figure = classes_figure(first, readers.split_of(settings, dataset))
-    shows = {"dataset": dataset, "images": readers.ids_of(first)}
-    caption = f"An image of each class of {dataset}, of those for training and validation and of those for testing."
-    figures.write(settings.figures / f"classes_{dataset}", figure, json.dumps(shows), caption)
+def curves(settings: Settings, dataset: str, log: pd.DataFrame) -> Figure:
+    """Return a panel per model: MAP@R at every validation step, a line per run and split.
 
-
-def first_of_classes(settings, dataset):
-    """The first image of each class; of classes evenly spaced over all where these are many."""
-    parts = [
-        readers.load_items(settings, dataset, part, 0) for part in ("train", "validation", "test")
-    ]
-    items = sorted((item for part in parts for item in part), key=lambda item: item.label)
-    first = {item.label: item for item in reversed(items)}
-    return readers.evenly_spaced([first[label] for label in sorted(first)], MOST_CLASSES)
-
-
-def classes_figure(items, split):
-    """The images in rows: above those of classes for training and validation, below those of test classes."""
-    halves = [
-        [item for item in items if (item.label < split.training_classes) == known]
-        for known in (True, False)
-    ]
-    heights = [math.ceil(len(half) / CLASSES_IN_A_ROW) for half in halves]
-    figure, axes = figures.new_figure(
-        2, 1, figsize=(figures.PAGE, 0.6 * sum(heights) + 0.6), height_ratios=heights
-    )
-    for (panel,), half, what in zip(axes, halves, ("for training and validation", "for testing")):
-        figures.show_image(
-            panel,
-            mosaic([item.path for item in half]),
-            f"an image each of {len(half)} classes {what}",
-        )
-    return figure
-
-
-def mosaic(paths):
-    """An RGB array with the images of these files, squeezed into squares, in rows."""
-    rows = math.ceil(len(paths) / CLASSES_IN_A_ROW)
-    whole = Image.new("RGB", (CLASSES_IN_A_ROW * TILE, rows * TILE), "white")
-    for place, path in enumerate(paths):
-        row, column = divmod(place, CLASSES_IN_A_ROW)
-        whole.paste(
-            open_image(path).resize((TILE, TILE), Image.Resampling.LANCZOS),
-            (column * TILE, row * TILE),
-        )
-    return np.asarray(whole)
-
-
-def curves(settings, dataset, looks):
-    """A panel per model: MAP@R at every look, of the validation classes of each fold, and of the test classes."""
-    models = [model for model in grouped(settings.models) if (looks.loss == model.name).any()]
-    columns = min(COLUMNS, len(models))
+    log: the rows of read_log.
+    """
+    models = [model for model in grouped(settings.models) if (log.loss == model.name).any()]
+    columns = min(PANELS_PER_ROW, len(models))
     rows = math.ceil(len(models) / columns)
-    figure, axes = figures.new_figure(
-        rows, columns, figsize=(figures.PAGE, 1.4 * rows + 1.0), sharex=True, sharey=True
-    )
+    size = (figures.PAGE, 1.4 * rows + 1.0)
+    figure, axes = figures.new_figure(rows, columns, figsize=size, sharex=True, sharey=True)
+    panels = axes.flat[: len(models)]
     for panel in axes.flat[len(models) :]:
         panel.axis("off")
     published = _published(settings, dataset)
-    for panel, model in zip(axes.flat, models):
-        _panel(panel, looks[looks.loss == model.name], published.get(model.name))
+    for panel, model in zip(panels, models):
+        _curves_panel(panel, log[log.loss == model.name], published.get(model.name))
         panel.set_title(model.name, pad=3)
     for panel in axes[:, 0]:
         panel.set_ylabel("MAP@R in %")
-    for panel in axes.flat[len(models) - columns : len(models)]:
+    for panel in panels[-columns:]:
         panel.set_xlabel("iteration")
         panel.tick_params(labelbottom=True)
-    shown = {
-        label: line
-        for panel in axes.flat
-        for line, label in zip(*panel.get_legend_handles_labels())
-    }
-    figure.legend(
-        shown.values(), shown.keys(), loc="outside upper center", ncols=3, frameon=False, fontsize=7
-    )
+    _add_legend(figure, panels, columns=3, fontsize=7)
     return figure
 
 
-def _panel(panel, looks, published):
-    for (fold, chosen, _), run in looks.groupby(["fold", "chosen", "learning_rate"]):
+def _curves_panel(panel: Axes, log: pd.DataFrame, published: float | None) -> None:
+    """Plot the runs of a model, and its published MAP@R if there is one."""
+    for (fold, chosen, _), steps in log.groupby(["fold", "chosen", "learning_rate"]):
         color = figures.COLORS[int(fold) % len(figures.COLORS)]
+        x, validation = steps.iteration, 100 * steps.validation_map_at_r
         if chosen == "no":
             label = "another learning rate, not chosen"
-            panel.plot(
-                run.iteration,
-                100 * run.validation_map_at_r,
-                color=color,
-                alpha=0.4,
-                lw=0.8,
-                label=label,
-            )
+            panel.plot(x, validation, color=color, alpha=0.4, lw=0.8, label=label)
             continue
-        panel.plot(
-            run.iteration,
-            100 * run.validation_map_at_r,
-            color=color,
-            lw=1.2,
-            label=f"fold {fold}, validation",
-        )
-        panel.plot(run.iteration, 100 * run.test_map_at_r_only_shown, color=color, lw=0.9, ls=":",
-                   label=f"fold {fold}, test (only shown)")  # fmt: skip
-        best = run[run.best == "yes"].iloc[-1]
-        panel.plot(
-            best.iteration, 100 * best.validation_map_at_r, "o", color=color, ms=3.5, label="taken"
-        )
+        test, label = 100 * steps.test_map_at_r_only_shown, f"fold {fold}, test (only shown)"
+        panel.plot(x, validation, color=color, lw=1.2, label=f"fold {fold}, validation")
+        panel.plot(x, test, color=color, lw=0.9, ls=":", label=label)
+        best = steps[steps.best == "yes"].iloc[-1]
+        best_score = 100 * best.validation_map_at_r
+        panel.plot(best.iteration, best_score, "o", color=color, ms=3.5, label="selected")
     if published is not None:
-        panel.axhline(
-            100 * published,
-            color="0.3",
-            lw=0.8,
-            ls="--",
-            label="the Reality Check's search, best of 50",
-        )
+        label = "the Reality Check's search, best of 50"
+        panel.axhline(100 * published, color="0.3", lw=0.8, ls="--", label=label)
     panel.grid(color="0.9", lw=0.5)
 
 
-def _published(settings, dataset):
-    """Model -> the published MAP@R on validation classes, where dataset and network are the same as here."""
-    if (
-        settings.trunk != BN_INCEPTION
-        or settings.training is None
-        or settings.training.frozen == "trunk"
-    ):
+def _add_legend(
+    figure: Figure, panels: Iterable[Axes], columns: int, fontsize: int | None = None
+) -> None:
+    """Add a legend above all panels, with each label once."""
+    handles: dict[str, Artist] = {}
+    for panel in panels:
+        lines, labels = panel.get_legend_handles_labels()
+        handles |= dict(zip(labels, lines))
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside upper center", ncols=columns,
+        frameon=False, fontsize=fontsize,
+    )  # fmt: skip
+
+
+def _published(settings: Settings, dataset: str) -> dict[str, float]:
+    """Return model -> published MAP@R on validation classes, if dataset and network are the same."""
+    training = settings.training
+    if settings.trunk != BN_INCEPTION or training is None or training.frozen == "trunk":
         return {}
     table = csv_files.read(PUBLISHED, PUBLISHED_COLUMNS, key=["loss", "dataset"])
     table = table[table.dataset == dataset]
     return dict(zip(table.loss, table.best_of_50))
 
 
-def gains_figure(settings, gained):
-    """The gain of each model with its interval, on either part; a hollow point is one whose interval is not above zero."""
-    names = [model.name for model in grouped(settings.models) if (gained.loss == model.name).any()]
-    figure, (axes,) = figures.new_figure(
-        1, 2, figsize=(figures.PAGE, 0.19 * len(names) + 1.5), sharex=True, sharey=True
+# -------------------------------------------------------------------------------------------------
+# Improvements.
+# -------------------------------------------------------------------------------------------------
+def _plot_improvements(settings: Settings, dataset: str) -> None:
+    """Write gains_<dataset>. Raises MissingFile if there are no improvements."""
+    table = improvements.read(settings, dataset)
+    if table.empty:
+        raise MissingFile(
+            f"{improvements.classes_file(settings, dataset)}: no improvement in it; "
+            "run reality_check/4_measure_gains.py"
+        )
+    caption = (
+        f"Improvement in MAP@R by training on {dataset} over the frozen trunk, mean over folds, "
+        "with 95% intervals by the bootstrap over classes; hollow where the interval is not above "
+        "0."
     )
-    for panel, part in zip(axes, improvements.MEASURED):
-        rows = gained[gained.part == part].set_index("loss").reindex(names)
-        _gains_panel(settings, panel, rows)
-        panel.set_title(f"{part} classes ({int(rows.n_classes.max())}), 95% intervals", pad=3)
-        panel.set_xlabel("gain in MAP@R over the frozen trunk, points")
+    stem, figure = settings.figures / f"gains_{dataset}", improvements_figure(settings, table)
+    figures.draw(settings, stem, figure, {"dataset": dataset}, caption)
+
+
+def improvements_figure(settings: Settings, table: pd.DataFrame) -> Figure:
+    """Return the improvement of each model with its interval, one panel per split.
+
+    A hollow point is one whose interval is not above zero. table: of improvements.COLUMNS.
+    """
+    names = [model.name for model in grouped(settings.models) if (table.loss == model.name).any()]
+    order, size = groups(settings.models), (figures.PAGE, 0.19 * len(names) + 1.5)
+    figure, (axes,) = figures.new_figure(1, 2, figsize=size, sharex=True, sharey=True)
+    for panel, split in zip(axes, improvements.MEASURED):
+        rows = table[table.part == split].set_index("loss").reindex(names)
+        for y, row in enumerate(rows.itertuples()):
+            color, marker = figures.look(order.index(row.type))
+            fill = color if row.clear == "yes" else "white"
+            panel.plot([100 * row.low, 100 * row.high], [y, y], color=color, lw=1.4)
+            panel.plot(100 * row.gain, y, marker, color=color, ms=4.5, mfc=fill, label=row.type)
+        panel.axvline(0, color="0.5", lw=0.8)
+        panel.grid(axis="x", color="0.9", lw=0.5)
+        panel.set_title(f"{split} classes ({int(rows.n_classes.max())}), 95% intervals", pad=3)
+        panel.set_xlabel("improvement in MAP@R over the frozen trunk, points")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
-    shown = dict(zip(*reversed(axes[0].get_legend_handles_labels())))
-    figure.legend(
-        shown.values(), shown.keys(), loc="outside upper center", ncols=len(shown), frameon=False
-    )
+    _add_legend(figure, axes[:1], columns=len(order))
     return figure
 
 
-def _gains_panel(settings, panel, rows):
-    order = groups(settings.models)
-    for place, row in enumerate(rows.itertuples()):
-        color, marker = figures.look(order.index(row.type))
-        panel.plot([100 * row.low, 100 * row.high], [place, place], color=color, lw=1.4)
-        panel.plot(100 * row.gain, place, marker, color=color, ms=4.5, mfc=color if row.clear == "yes" else "white",
-                   label=row.type)  # fmt: skip
-    panel.axvline(0, color="0.5", lw=0.8)
-    panel.grid(axis="x", color="0.9", lw=0.5)
+# -------------------------------------------------------------------------------------------------
+# Images of classes.
+# -------------------------------------------------------------------------------------------------
+def _plot_classes(settings: Settings, dataset: str) -> None:
+    """Write classes_<dataset>. Raises MissingFile if an image is missing."""
+    samples = samples_of_classes(settings, dataset)
+    figure = classes_figure(samples, readers.split_of(settings, dataset))
+    description = json.dumps({"dataset": dataset, "images": readers.ids_of(samples)})
+    caption = (
+        f"An image of each class of {dataset}, of those for training and validation and of those "
+        "for testing."
+    )
+    figures.write(settings.figures / f"classes_{dataset}", figure, description, caption)
+
+
+def samples_of_classes(settings: Settings, dataset: str) -> list[Item]:
+    """Return the first image of each class; of MAX_CLASSES evenly spaced ones if there are more."""
+    parts = [readers.load_items(settings, dataset, split, 0) for split in SPLITS]
+    samples = sorted((sample for part in parts for sample in part), key=lambda item: item.label)
+    first = {sample.label: sample for sample in reversed(samples)}
+    return readers.evenly_spaced([first[label] for label in sorted(first)], MAX_CLASSES)
+
+
+def classes_figure(samples: Sequence[Item], split: Split) -> Figure:
+    """Return the images in rows: above those for training and validation, below those for testing."""
+    halves: dict[str, list[Path]] = {"for training and validation": [], "for testing": []}
+    for sample in samples:
+        is_training = sample.label < split.training_classes
+        halves["for training and validation" if is_training else "for testing"].append(sample.path)
+    heights = [math.ceil(len(paths) / CLASSES_PER_ROW) for paths in halves.values()]
+    size = (figures.PAGE, 0.6 * sum(heights) + 0.6)
+    figure, axes = figures.new_figure(2, 1, figsize=size, height_ratios=heights)
+    for (panel,), (purpose, paths) in zip(axes, halves.items()):
+        title = f"an image each of {len(paths)} classes {purpose}"
+        figures.show_image(panel, mosaic(paths), title)
+    return figure
+
+
+def mosaic(paths: Sequence[Path]) -> UInt8[np.ndarray, "h w 3"]:
+    """Return an RGB array with these images, squeezed into squares, in rows."""
+    rows = math.ceil(len(paths) / CLASSES_PER_ROW)
+    canvas = Image.new("RGB", (CLASSES_PER_ROW * TILE, rows * TILE), "white")
+    for index, path in enumerate(paths):
+        row, column = divmod(index, CLASSES_PER_ROW)
+        tile = open_image(path).resize((TILE, TILE), Image.Resampling.LANCZOS)
+        canvas.paste(tile, (column * TILE, row * TILE))
+    return np.asarray(canvas)

@@ -6,7 +6,7 @@ from dml_analysis.embedding_space import embedding_spaces, measure_correlations
 from dml_analysis.properties import linear_probe, property_tables
 from dml_analysis.reality_check import accuracy, improvements, model_selection
 from dml_analysis.saliency import saliency_tables
-from dml_analysis.training import training_stages
+from dml_analysis.training import training_logs
 
 
 def table_names(settings):
@@ -79,7 +79,7 @@ def _of_training(settings):
         else ("classes", "training")
     )
     figures = [f"{what}_{dataset}" for dataset in settings.datasets for what in drawn]
-    files_of = [training_stages.runs_file, training_stages.looks_file, improvements.gains_file]
+    files_of = [training_logs.runs_file, training_logs.log_file, improvements.csv_file]
     if settings.training.keep_embeddings:
         files_of += [model_selection.csv_file, embedding_spaces.steps_file]
     tables = [file_of(settings, dataset) for dataset in settings.datasets for file_of in files_of]

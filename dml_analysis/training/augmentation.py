@@ -4,16 +4,17 @@ The kinds are the Reality Check's and those of Roth et al. (ICML 2020, arXiv 200
 """
 
 import random
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from itertools import product
+from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageOps
+from torchvision.transforms import functional
 
 from dml_analysis.datasets.images import Crop, resized_size
 from dml_analysis.networks.transforms import Transform
-
-if TYPE_CHECKING:
-    import torch
 
 TRIES = 10  # to sample a part inside the image; after that it is the middle
 GRAY = 0.2  # probability that an image whose colours change becomes gray
@@ -85,10 +86,9 @@ def shown_size(crop: Crop, kind: str) -> tuple[int, int]:
 def _window(
     width: int, height: int, columns: int, rows: int, rng: random.Random
 ) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom) of a random window of an image.
+    """Return (left, top, right, bottom) of a random window, columns x rows, of an image.
 
-    width, height: of the image; columns, rows: of the window. A window larger than the image
-    contains it.
+    A window larger than the image contains it.
     """
     left, top = (
         rng.randint(min(0, spare), max(0, spare)) for spare in (width - columns, height - rows)
@@ -103,10 +103,7 @@ def _part(
     ratio: tuple[float, float],
     rng: random.Random,
 ) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom) of a random part of an image of this size.
-
-    scale, ratio: as in Augmentation.
-    """
+    """Return (left, top, right, bottom) of a random part of an image; see Augmentation."""
     narrowest, widest = ratio
     for _ in range(TRIES):
         area = width * height * rng.uniform(*scale)
@@ -132,29 +129,12 @@ def _recoloured(image: Image.Image, rng: random.Random) -> Image.Image:
     return image
 
 
-def _brighter(image: Image.Image, amount: float) -> Image.Image:
-    """Return the image with its brightness times 1 + amount."""
-    return ImageEnhance.Brightness(image).enhance(1 + amount)
-
-
-def _richer_in_contrast(image: Image.Image, amount: float) -> Image.Image:
-    """Return the image with its contrast times 1 + amount."""
-    return ImageEnhance.Contrast(image).enhance(1 + amount)
-
-
-def _more_saturated(image: Image.Image, amount: float) -> Image.Image:
-    """Return the image with its saturation times 1 + amount."""
-    return ImageEnhance.Color(image).enhance(1 + amount)
-
-
-def _turned_in_hue(image: Image.Image, turns: float) -> Image.Image:
-    """Return the image with its hue shifted by this share of the colour circle."""
-    hue, saturation, value = image.convert("HSV").split()
-    hue = hue.point([(level + int(turns * 255)) % 256 for level in range(256)])
-    return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
-
-
-CHANGES = (_brighter, _richer_in_contrast, _more_saturated, _turned_in_hue)
+CHANGES: tuple[Callable[[Image.Image, float], Image.Image], ...] = (
+    lambda image, amount: functional.adjust_brightness(image, 1 + amount),
+    lambda image, amount: functional.adjust_contrast(image, 1 + amount),
+    lambda image, amount: functional.adjust_saturation(image, 1 + amount),
+    functional.adjust_hue,
+)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -172,29 +152,22 @@ def framed(image: Image.Image, crop: Crop) -> Image.Image:
     else:
         frame = (side[1], side[0])
     left, top = round((frame[0] - width) / 2), round((frame[1] - height) / 2)
-    canvas = Image.new("RGB", frame)
-    canvas.paste(image, (left, top))
-    return canvas
+    return image.crop((-left, -top, frame[0] - left, frame[1] - top))
 
 
 def network_input(
     image: Image.Image, transform: Transform, crop: Crop
-) -> "Float[torch.Tensor, '3 h w']":
+) -> Float[torch.Tensor, "3 h w"]:
     """Return a complete image as a network's input: the transform changes its values only.
 
     image: of `crop.size` or larger. The transform, one with this crop, gives results of
     `crop.size`, so a larger image is transformed in tiles that cover it.
     """
     height, width = crop.size
-    result = None
-    for top in _starts(image.height, height):
-        for left in _starts(image.width, width):
-            tile = image.crop((left, top, left + width, top + height))
-            values = transform(framed(tile, crop))
-            if result is None:
-                result = values.new_empty(len(values), image.height, image.width)
-            result[:, top : top + height, left : left + width] = values
-    assert result is not None  # there is at least one tile
+    result = torch.empty(3, image.height, image.width)
+    for top, left in product(_starts(image.height, height), _starts(image.width, width)):
+        tile = image.crop((left, top, left + width, top + height))
+        result[:, top : top + height, left : left + width] = transform(framed(tile, crop))
     return result
 
 

@@ -1,67 +1,57 @@
-"""Images that are decoded once, and then are in memory that processes share."""
+"""Images that are decoded once and then stay in memory that processes share."""
 
 import mmap
 import multiprocessing
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from dml_analysis.datasets.images import open_image
 
-FORKS = sys.platform == "linux"  # elsewhere processes are begun anew, and share no memory
+FORKS = sys.platform == "linux"  # elsewhere new processes share no memory with their parent
 
 
-class Decoded:
-    """n image files as RGB, each decoded when it is first asked for, and kept as far as there is room.
+class DecodedImages:
+    """The RGB images of files, each decoded when it is first requested and saved if there is space.
 
-    paths: of the files; prepared: a function of an image that gives what is wanted of it; room: bytes for all that is kept. What
-    one process has kept is there for all that are forked from the one that made this.
+    What one process saves is available to all that are forked from the one that created this.
     """
 
-    def __init__(self, paths, prepared, room):
-        self.paths, self.prepared, self._kept = paths, prepared, None
-        if FORKS and room and paths:
-            with suppress(OSError):  # of a system that does not promise so much: then none is kept
-                self._kept = _Kept(len(paths), room)
+    def __init__(
+        self, paths: Sequence[Path], prepare: Callable[[Image.Image], Image.Image], max_bytes: int
+    ) -> None:
+        """Reserve memory, which the system provides as it is used.
 
-    def __getitem__(self, place):
-        """The prepared image of the file at this place. Raises InputError on one that open_image refuses."""
-        if self._kept and (image := self._kept.get(place)):
-            return image
-        image = self.prepared(open_image(self.paths[place]))
-        if self._kept:
-            self._kept.put(place, image)
-        return image
+        prepare: what is done to an image before it is saved. max_bytes: of all saved images.
+        """
+        self.paths, self.prepare, self.max_bytes = paths, prepare, max_bytes
+        self.content: mmap.mmap | None = None
+        if FORKS and max_bytes and paths:
+            with suppress(OSError):  # a system that does not promise as much: nothing is saved
+                # First byte, width and height of each image; a width of 0 marks a missing one.
+                index = np.frombuffer(mmap.mmap(-1, 24 * len(paths)), np.int64)
+                self.index = index.reshape(len(paths), 3)
+                self.used = multiprocessing.get_context("fork").Value("q", 0)
+                self.content = mmap.mmap(-1, max_bytes)
 
-
-class _Kept:
-    """RGB images by their places from 0 to n - 1, in memory of which the system gives what is used, and no more."""
-
-    def __init__(self, n, room):
-        self.room, self.content = room, mmap.mmap(-1, room)
-        self.index = np.frombuffer(mmap.mmap(-1, 24 * n), np.int64).reshape(
-            n, 3
-        )  # first byte, width, height
-        self.used = multiprocessing.get_context("fork").Value("q", 0)
-
-    def get(self, place):
-        """The image, or None."""
+    def __getitem__(self, index: int) -> Image.Image:
+        """Return the prepared image of a file. Raises InputError if open_image refuses it."""
+        if self.content is None:
+            return self.prepare(open_image(self.paths[index]))
         with self.used.get_lock():
-            start, width, height = self.index[place].tolist()
-        if not width:
-            return None
-        content = memoryview(self.content)[start : start + 3 * width * height]
-        return Image.frombytes("RGB", (width, height), content)
-
-    def put(self, place, image):
-        """Keep an image if there is room."""
+            start, width, height = self.index[index].tolist()
+        if width:
+            saved = memoryview(self.content)[start : start + 3 * width * height]
+            return Image.frombytes("RGB", (width, height), saved)
+        image = self.prepare(open_image(self.paths[index]))
         content = image.tobytes()
         with self.used.get_lock():
-            start = self.used.value
-            if start + len(content) > self.room:
-                return
-            self.content[start : start + len(content)] = content
-            self.used.value += len(content)
-            self.index[place] = start, *image.size
+            start, end = self.used.value, self.used.value + len(content)
+            if end <= self.max_bytes:
+                self.content[start:end] = content
+                self.used.value, self.index[index] = end, (start, *image.size)
+        return image

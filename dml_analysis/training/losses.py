@@ -18,7 +18,6 @@ from dml_analysis.imports import imported, is_name
 from dml_analysis.paper import Model
 from dml_analysis.training.hyperparameters import hyperparameters
 
-CENTERS_PER_CLASS = 10  # of SoftTriple
 LEARNING_RATES = ("proxy_lr", "weights_lr", "beta_lr")  # of a loss's own parameters
 
 
@@ -59,7 +58,7 @@ def training_loss(model: Model, dataset: str, classes: int, dimensions: int) -> 
         "SNR Contrastive": lambda: _snr_contrastive(**values),
         "Multi Similarity": lambda: losses.MultiSimilarityLoss(**values),
         "Multi Similarity + Miner": lambda: losses.MultiSimilarityLoss(**values),
-        "SoftTriple": lambda: _soft_triple(proxies, **values),
+        "SoftTriple": lambda: soft_triple(classes, dimensions, centers_per_class=10, **values),
     }
     function = build[model.name]()
     # Losses with a vector per class compare images with it, the others images of a class.
@@ -75,12 +74,11 @@ def has_proxies(function: nn.Module) -> bool:
 
 def _margin(values: Mapping[str, float], classes: int | None) -> nn.Module:
     """Return the margin loss with a learned boundary beta: one per class, or one if None."""
-    return losses.MarginLoss(
-        margin=values["margin"], beta=values["init_beta"], learn_beta=True, num_classes=classes
-    )
+    margin, beta = values["margin"], values["init_beta"]
+    return losses.MarginLoss(margin=margin, beta=beta, learn_beta=True, num_classes=classes)
 
 
-class ZeroMean(regularizers.ZeroMeanRegularizer):
+class NormalizedZeroMean(regularizers.ZeroMeanRegularizer):
     """Regularise the sum of the entries of embeddings of length 1.
 
     The Reality Check searched its weight with a version of the library that normalised first.
@@ -93,36 +91,37 @@ class ZeroMean(regularizers.ZeroMeanRegularizer):
 
 def _snr_contrastive(pos_margin: float, neg_margin: float, regularizer_weight: float) -> nn.Module:
     """Return the SNR contrastive loss, regularised unless the weight is zero."""
-    regularizer = ZeroMean() if regularizer_weight else None
     return losses.SignalToNoiseRatioContrastiveLoss(
-        pos_margin=pos_margin,
-        neg_margin=neg_margin,
-        embedding_regularizer=regularizer,
-        embedding_reg_weight=regularizer_weight,
+        pos_margin=pos_margin, neg_margin=neg_margin, **zero_mean(regularizer_weight)
     )
 
 
-def _soft_triple(
-    proxies: Mapping[str, int],
+def zero_mean(weight: float) -> dict[str, Any]:
+    """Return the arguments of a loss that add `weight` times NormalizedZeroMean, unless it is zero."""
+    regularizer = NormalizedZeroMean() if weight else None
+    return {"embedding_regularizer": regularizer, "embedding_reg_weight": weight}
+
+
+def soft_triple(
+    num_classes: int,
+    embedding_size: int,
+    centers_per_class: int,
     la: float,
     gamma: float,
     margin: float,
     reg_weight: float | None = None,
 ) -> nn.Module:
-    """Return SoftTriple; reg_weight: of its regulariser of centres, None for no regulariser."""
-    regularizer = None
+    """Return SoftTriple (Qian et al. 2019).
+
+    reg_weight: of its regulariser of centres, None for no regulariser.
+    """
+    sizes = {"num_classes": num_classes, "centers_per_class": centers_per_class}
+    regularizer = {}
     if reg_weight is not None:
-        regularizer = regularizers.SparseCentersRegularizer(
-            proxies["num_classes"], CENTERS_PER_CLASS
-        )
+        centers = regularizers.SparseCentersRegularizer(**sizes)
+        regularizer = {"weight_regularizer": centers, "weight_reg_weight": reg_weight}
     return losses.SoftTripleLoss(
-        **proxies,
-        centers_per_class=CENTERS_PER_CLASS,
-        la=la,
-        gamma=gamma,
-        margin=margin,
-        weight_regularizer=regularizer,
-        weight_reg_weight=1 if reg_weight is None else reg_weight,
+        **sizes, embedding_size=embedding_size, la=la, gamma=gamma, margin=margin, **regularizer
     )
 
 

@@ -2,7 +2,7 @@
 
 By default it follows the Reality Check: RMSprop for the network and another one for the loss's own
 parameters, the weights with the best MAP@R on the validation classes, and early stopping.
-batch_sampler.py and augmentation.py choose the images of a step.
+Batch samplers and augmentation.py choose the images of a step.
 """
 
 import copy
@@ -115,7 +115,7 @@ class Training:
         self.network.eval()
         return self._embedded(images).cpu()
 
-    def look(self, score: float) -> bool:
+    def record(self, score: float) -> bool:
         """Record the MAP@R on the validation classes; return whether it is the best so far."""
         if not score > self.best.score:
             return False
@@ -160,9 +160,9 @@ def _optimizer(
 
 
 def in_training_mode(network: nn.Module, frozen: str) -> None:
-    """Put a network into training mode, and its BatchNorm into eval mode if `frozen` says so.
+    """Put a network into training mode, its BatchNorm only if nothing is frozen.
 
-    frozen: one of config.FROZEN; only "nothing" trains BatchNorm.
+    frozen: one of config.FROZEN.
     """
     network.train()
     for module in norms_of(network) if frozen != "nothing" else ():
@@ -171,11 +171,8 @@ def in_training_mode(network: nn.Module, frozen: str) -> None:
 
 def norms_of(network: nn.Module) -> list[nn.Module]:
     """Return the BatchNorm layers of a network."""
-    return [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.modules.batchnorm._BatchNorm)
-    ]
+    norm = nn.modules.batchnorm._BatchNorm
+    return [module for module in network.modules() if isinstance(module, norm)]
 
 
 def freeze(network: EmbeddingNetwork, frozen: str) -> EmbeddingNetwork:
@@ -184,8 +181,7 @@ def freeze(network: EmbeddingNetwork, frozen: str) -> EmbeddingNetwork:
     frozen: one of config.FROZEN.
     """
     network.requires_grad_(True)
-    if frozen == "trunk":
-        network.trunk.requires_grad_(False)
+    network.trunk.requires_grad_(frozen != "trunk")
     for module in norms_of(network) if frozen == "batchnorm" else ():
         module.requires_grad_(False)
     return network

@@ -1,46 +1,89 @@
-"""What a training is shown: images, augmented by workers, or the features that a frozen trunk gives of them."""
+"""Inputs of a network in training: augmented images, or features that a frozen trunk gives."""
 
 import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch.utils.data import DataLoader, Dataset
 
+from dml_analysis.datasets.images import Crop
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
-from dml_analysis.networks.transforms import network_inputs
+from dml_analysis.networks.transforms import Transform, network_inputs
 from dml_analysis.seeds import derived_seed
 from dml_analysis.store import blocks
 from dml_analysis.training.augmentation import augmented, begun, network_input
-from dml_analysis.training.decoded_images import FORKS, Decoded
+from dml_analysis.training.decoded_images import FORKS, DecodedImages
 
-AT_ONCE = 32  # images that are embedded; no setting, as rounding depends on it
+BATCH_SIZE = 32  # images that are embedded at once; no setting, because rounding depends on it
+BatchIndices = Callable[[int], Int[np.ndarray, " n"]]  # of an iteration's images
+Key = tuple[int, int, int]  # iteration, position in the batch, index of the image
+
+
+@dataclass
+class AugmentedImages(Dataset):
+    """The augmented image of every key, or why its file cannot be read."""
+
+    samples: Sequence[Item]
+    transform: Transform  # from an RGB image to a tensor
+    crop: Crop  # of the transform
+    augmentation: str  # one of config.AUGMENTATIONS
+    seed: int  # of the augmentation
+    decoded_bytes: int  # memory for decoded images
+
+    def __post_init__(self) -> None:
+        """Reserve the memory for decoded images."""
+        paths = [sample.path for sample in self.samples]
+        prepare = partial(begun, crop=self.crop, kind=self.augmentation)
+        self.images = DecodedImages(paths, prepare, self.decoded_bytes)
+
+    def __getitem__(self, key: Key) -> Float[torch.Tensor, "3 h w"] | str:
+        """Return the augmented image of a key."""
+        iteration, position, index = key
+        try:
+            image = self.images[index]
+        except InputError as error:
+            return str(error)  # a worker's exceptions come with a complete traceback
+        if self.augmentation == "none":
+            return self.transform(image)
+        name = self.samples[index].image_id
+        rng = random.Random(derived_seed(self.seed, "augmentation", iteration, position, name))
+        image = augmented(image, self.crop, rng, self.augmentation)
+        return network_input(image, self.transform, self.crop)
 
 
 class Images:
-    """Images from their files. Both methods raise InputError on one that open_image refuses.
+    """Images from their files. Both methods raise InputError on one that open_image refuses."""
 
-    items: which training sees; transform: from an RGB image to a tensor, with this crop; options: dml_analysis.config.TrainingSettings;
-    seed: of the augmentation; workers: processes that read ahead.
-    """
-
-    def __init__(self, items, transform, crop, options, seed, workers):
-        self.transform, self._keys = transform, _Keys()
-        shown = _Shown(items, transform, crop, options, seed)
-        # The workers stay for all of a run: to fork makes this process copy the memory that it writes into next, all of it.
+    def __init__(self, images: AugmentedImages, workers: int) -> None:
+        """Set the images that training uses. workers: processes that read ahead."""
+        self.transform, self._keys = images.transform, _BatchKeys()
+        # The workers stay until the run ends, because each fork makes this process copy the memory
+        # that it writes to next.
         self._loader = DataLoader(
-            shown, batch_sampler=self._keys, collate_fn=_stacked, num_workers=workers, persistent_workers=workers > 0,
+            images,
+            batch_sampler=self._keys,
+            collate_fn=_stacked,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             multiprocessing_context="fork" if FORKS and workers else None,
-        )  # fmt: skip
+        )
 
-    def batches(self, places, first, last):
-        """Yield the images (n, 3, h, w) of the iterations from `first` to `last`.
+    def batches(
+        self, indices: BatchIndices, first: int, last: int
+    ) -> Iterator[Float[torch.Tensor, "n 3 h w"]]:
+        """Yield the images of the iterations from `first` to `last`.
 
-        places: iteration -> the places (n,) of its images among the items. What becomes of an image depends on it, on the
-        iteration and on its place in the batch, and on nothing else.
+        How an image is augmented depends only on the image, the iteration and its position in the
+        batch.
         """
-        self._keys.coming = (
-            [(iteration, turn, int(place)) for turn, place in enumerate(places(iteration))]
+        self._keys.pending = (
+            [(iteration, position, int(index)) for position, index in enumerate(indices(iteration))]
             for iteration in range(first, last + 1)
         )
         for images in self._loader:
@@ -48,71 +91,42 @@ class Images:
                 raise InputError(images)
             yield images
 
-    def whole(self, items):
-        """Yield the images (n, 3, h, w) of the items as they are for whoever uses the network."""
-        inputs = network_inputs(items, self.transform)
-        for some in blocks(items, AT_ONCE):
-            yield torch.stack([next(inputs) for _ in some])
+    def in_order(self, samples: Sequence[Item]) -> Iterator[Float[torch.Tensor, "n 3 h w"]]:
+        """Yield batches of the images of all samples, not augmented."""
+        inputs = network_inputs(samples, self.transform)
+        for block in blocks(samples, BATCH_SIZE):
+            yield torch.stack([next(inputs) for _ in block])
 
 
-class _Keys:
-    """The keys of the batches that are asked for next, worked out as they are: some fillers take long."""
+class _BatchKeys:
+    """The keys of the requested batches, computed when they are needed: some samplers are slow."""
 
-    coming = ()
+    pending: Iterable[list[Key]] = ()
 
-    def __iter__(self):
-        return iter(self.coming)
-
-
-class _Shown(Dataset):
-    """What a training is shown, by (iteration, place in its batch, place among the items)."""
-
-    def __init__(self, items, transform, crop, options, seed):
-        self.items, self.transform, self.crop, self.seed = items, transform, crop, seed
-        self.augmentation, prepared = (
-            options.augmentation,
-            partial(begun, crop=crop, kind=options.augmentation),
-        )
-        self.decoded = Decoded(
-            [item.path for item in items], prepared, round(options.decoded * 1e9)
-        )
-
-    def __getitem__(self, key):
-        iteration, turn, place = key
-        try:
-            image = self.decoded[place]
-        except InputError as error:
-            return str(error)  # a worker's exceptions bring its whole traceback
-        if self.augmentation == "none":
-            return self.transform(image)
-        rng = random.Random(
-            derived_seed(self.seed, "augmentation", iteration, turn, self.items[place].image_id)
-        )
-        return network_input(
-            augmented(image, self.crop, rng, self.augmentation), self.transform, self.crop
-        )
+    def __iter__(self) -> Iterator[list[Key]]:
+        return iter(self.pending)
 
 
-def _stacked(images):
-    wrong = next((each for each in images if isinstance(each, str)), None)
-    return wrong or torch.stack(images)
+def _stacked(images: Sequence[torch.Tensor | str]) -> Float[torch.Tensor, "n 3 h w"] | str:
+    """Return a batch of images, or the first problem among them."""
+    problem = next((image for image in images if isinstance(image, str)), None)
+    return problem or torch.stack(images)  # type: ignore[arg-type]
 
 
 class Features(NamedTuple):
-    """The features (f,) of images by their ids, from a trunk that is not trained."""
+    """Features of images from a trunk that is not trained."""
 
-    by_id: dict
-    items: list  # which training sees
+    by_id: Mapping[str, Float[torch.Tensor, " f"]]
+    samples: Sequence[Item]  # that training uses
 
-    def batches(self, places, first, last):
-        """As of Images, the features (n, f)."""
-        features = self.of(self.items)
+    def batches(
+        self, indices: BatchIndices, first: int, last: int
+    ) -> Iterator[Float[torch.Tensor, "n f"]]:
+        """Yield the features of the iterations from `first` to `last`."""
+        (features,) = self.in_order(self.samples)
         for iteration in range(first, last + 1):
-            yield features[places(iteration)]
+            yield features[indices(iteration)]
 
-    def whole(self, items):
-        yield self.of(items)
-
-    def of(self, items):
-        """(n, f), a row for each item."""
-        return torch.stack([self.by_id[item.image_id] for item in items])
+    def in_order(self, samples: Sequence[Item]) -> Iterator[Float[torch.Tensor, "n f"]]:
+        """Yield the features of all samples, in one batch."""
+        yield torch.stack([self.by_id[sample.image_id] for sample in samples])

@@ -1,296 +1,302 @@
-"""How a run is made: from the images of a fold to its best weights, with a look at the validation classes now and then."""
+"""The training of a network: from the images of a fold to its best weights, with validation steps.
+
+A run that was interrupted resumes from its last state and ends with the same bytes.
+"""
 
 import time
-from functools import cache, partial
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from tqdm import tqdm
 
+from dml_analysis import threads
 from dml_analysis.config import BY_EMBEDDINGS
 from dml_analysis.errors import InputError, refused
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.coordinates import ZeroEmbedding
-from dml_analysis.metrics.retrieval import retrieval_scores
-from dml_analysis.networks import checkpoints
-from dml_analysis.networks.modules import (
-    Embedder,
-    EmbeddingNetwork,
-    device_of,
-    make_repeatable,
-    seeded,
-)
-from dml_analysis.networks.specifications import no_direction, start_source
+from dml_analysis.metrics.retrieval import Retrieval, retrieval_scores
+from dml_analysis.networks import checkpoints, modules
+from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
+from dml_analysis.networks.specifications import no_direction
 from dml_analysis.seeds import derived_seed
 from dml_analysis.store import ResultStore
-from dml_analysis.training import trunk_features
-from dml_analysis.training.losses import has_proxies, training_loss
-from dml_analysis.training.roth import batch_samplers
+from dml_analysis.training.losses import TrainingLoss, has_proxies, training_loss
+from dml_analysis.training.roth.batch_samplers import batch_indices
 from dml_analysis.training.roth.rho_regularization import RhoMiner
-from dml_analysis.training.trainer import (
-    EPOCH,
-    SMALLEST_SPREAD,
-    Standardised,
-    Training,
-    for_raw_features,
-    freeze,
-)
-from dml_analysis.training.training_inputs import Features, Images
-from dml_analysis.training.training_runs import (
-    LOOKS,
-    PARTS,
-    features_of,
-    looks_store,
-    parts_of,
-    tuned_as,
-)
+from dml_analysis.training.trainer import EPOCH, Standardised, Training, for_raw_features, freeze
+from dml_analysis.training.training_inputs import AugmentedImages, BatchIndices, Features, Images
+from dml_analysis.training.training_runs import SPLITS, STEP_COLUMNS, TrainingRun, embeddings_store
+from dml_analysis.training.trunk_features import build_trunk
 
-MOST_READERS = 8  # processes beside a GPU
+MAX_READERS = 8  # processes that read images for a GPU
 
 
-class _Work(NamedTuple):
-    """What a run works with."""
+def train(
+    store: ResultStore, features: Sequence[ResultStore], advance: Callable[[int], Any]
+) -> dict[str, Any]:
+    """Train the run of a store, from where it was interrupted if it was; return the store's arrays.
 
-    store: ResultStore
-    parts: dict  # part -> items
-    labels: np.ndarray  # (n,) the training images' classes, counted from 0 without gaps
-    places: object  # places(embeddings) -> a function from iterations to the places (batch_size,) of their images
-    inputs: object  # training_inputs.Images or Features
-    training: object  # training.Training
-
-
-def _begin(store):
-    """The _Work of a run, at its beginning."""
-    network, settings = store.subject.network, store.subject.network.settings
-    options, parts = settings.training, parts_of(network)
-    seed = derived_seed(
-        settings.seed, "training", network.model.name, network.dataset, network.fold
-    )
-    labels = np.unique([item.label for item in parts["train"]], return_inverse=True)[1]
-    classes = int(labels.max()) + 1
-    kit = seeded(
-        seed,
-        lambda: training_loss(
-            network.model, tuned_as(settings, network.dataset), classes, settings.dimensions
-        ),
-    )
-    if options.frozen == "trunk":
-        inputs = Features(_features_by_id(network), parts["train"])
-        trunk = _standardised(network, inputs.of(parts["train"]))
-    else:
-        trunk, transform = trunk_features.built(settings, start_source(settings, network.model))
-        inputs = Images(
-            parts["train"],
-            transform,
-            network.crop,
-            options,
-            seed,
-            readers(options, device_of(settings.device, settings.precision)),
-        )
-    kit = adapted(kit, options, store.subject.name)
-    embedder = seeded(
-        derived_seed(seed, "embedder"), lambda: Embedder(network.features, settings.dimensions)
-    )
-    module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
-    make_repeatable(device_of(settings.device, settings.precision))
-    training = Training(
-        module,
-        kit,
-        options,
-        store.subject.rate,
-        seed,
-        device_of(settings.device, settings.precision),
-        settings.precision,
-    )
-    places = partial(batch_samplers.places, options, labels, kit.images_per_class, seed)
-    return _Work(store, parts, labels, places, inputs, training)
-
-
-def _standardised(network, features):
-    """Standardised by the features (n, f) of a network's training images; says how many of them carry little or nothing.
-
-    Raises InputError if no feature varies.
+    features: the stores of the frozen trunk's features of all images, if it is frozen. advance(n)
+    is called after n iterations. Raises InputError if the loss or an embedding is not finite.
     """
-    try:
-        standardised = Standardised(features)
-    except ValueError as error:
-        raise InputError(
-            f"{network.source.network}: {error}; check its weights and its transform"
-        ) from None
-    if standardised.constant or standardised.raised:
-        _say_once(
-            f"{network.dataset}, fold {network.fold}: of {features.shape[1]:,} features of {network.source.network}, "
-            f"{standardised.constant} do not vary over the {len(features):,} training images and get no weight; "
-            f"{standardised.raised} vary little and are scaled by {SMALLEST_SPREAD:g} of the median spread"
+    # Embedders alone gain nothing by more threads, and results would depend on their number.
+    with threads.one() if store.subject.has_frozen_trunk else nullcontext():
+        store.begin()
+        loop = TrainingLoop(store, features)
+        loop.train(advance)
+        loop.write_weights()
+    best = loop.training.best
+    return {"validation_map_at_r": [best.score], "iteration": [best.iteration]}
+
+
+class TrainingLoop:
+    """A run in training: its images, its network, and its log."""
+
+    def __init__(self, store: ResultStore, features: Sequence[ResultStore] = ()) -> None:
+        """Build the network, or restore it from the run's last state. See train."""
+        self.store, self.run = store, store.subject
+        self.state_file = store.folder / "state.pth"
+        network, options = self.run.network, self.run.options
+        purpose = ("training", network.model.name, network.dataset, network.fold)
+        self.seed = derived_seed(network.seed, *purpose)
+        labels = [sample.label for sample in self.run.splits["train"]]
+        self.labels = np.unique(labels, return_inverse=True)[1]
+        self.loss = seeded(self.seed, lambda: loss_of(self.run, int(self.labels.max()) + 1))
+        device = modules.device_of(network.device, network.precision)
+        self.inputs, trunk = self._inputs_and_trunk(features, device)
+        sizes = (network.features, network.dimensions)
+        embedder = seeded(derived_seed(self.seed, "embedder"), lambda: Embedder(*sizes))
+        module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
+        modules.make_repeatable(device)
+        self.training = Training(
+            module, self.loss, options, self.run.rate, self.seed, device, network.precision
         )
-    return standardised
+        self.log: list[dict[str, Any]] = []
+        self.losses: list[float] = []  # since the last validation step
+        self._load()
+
+    def _inputs_and_trunk(
+        self, features: Sequence[ResultStore], device: torch.device
+    ) -> tuple[Features | Images, torch.nn.Module]:
+        """Return what is trained on, and the trunk: for features, their standardisation."""
+        network, options, samples = self.run.network, self.run.options, self.run.splits["train"]
+        if features:
+            inputs = Features(_by_id(features), samples)
+            (of_training,) = inputs.in_order(samples)
+            where = f"{network.dataset}, fold {network.fold}"
+            return inputs, standardised(of_training, network.source.network, where)
+        trunk, transform = build_trunk(network.source, self.run.imagenet_trunk)
+        assert network.crop is not None  # only embeddings given as a file have none
+        workers, memory = reader_count(options.workers, device), round(options.decoded * 1e9)
+        crop, seed = network.crop, self.seed
+        images = AugmentedImages(samples, transform, crop, options.augmentation, seed, memory)
+        return Images(images, workers), trunk
+
+    def train(self, advance: Callable[[int], Any]) -> None:
+        """Train until the last iteration, or until validation does not improve any more."""
+        training, options = self.training, self.run.options
+        every, patience = options.rhythm(self.run.network.dataset)
+        advance(training.iteration)
+        if not self.log:
+            self.validate(time.perf_counter())
+        started = time.perf_counter()
+        while self.log[-1]["iteration"] != training.iteration or not training.is_over(patience):
+            stop = min(options.iterations, (training.iteration // every + 1) * every)
+            indices = self._batch_indices()
+            for images in self.inputs.batches(indices, training.iteration + 1, stop):
+                self.step(images, indices(training.iteration + 1))
+                advance(1)
+                if training.iteration % EPOCH == 0 and training.iteration < stop:
+                    self.save()
+            self.validate(started)
+            started = time.perf_counter()
+            self.save()
+
+    def _batch_indices(self) -> BatchIndices:
+        """Return the function that samples batches until the next validation step.
+
+        Samplers by embeddings use those of the last validation step.
+        """
+        options, embeddings = self.run.options, None
+        if options.filler in BY_EMBEDDINGS:
+            last = embeddings_store(self.store, self.log[-1]["iteration"])
+            embeddings = last.load(SPLITS.index("train"))["embeddings"]
+        return batch_indices(
+            options, self.labels, self.loss.images_per_class, self.seed, embeddings
+        )
+
+    def step(self, images: Float[torch.Tensor, "n *shape"], indices: Int[np.ndarray, " n"]) -> None:
+        """Train on the next iteration's images, or their features, with these indices."""
+        try:
+            loss = self.training.step(images, torch.from_numpy(self.labels[indices]))
+        except InputError as error:
+            raise InputError(f"{self.run.name}: {error}") from None
+        self.losses.append(loss)
+
+    # ---------------------------------------------------------------------------------------------
+    # Validation.
+    # ---------------------------------------------------------------------------------------------
+    def validate(self, started: float) -> None:
+        """Add a row to the log; save the weights if they are the best, and embeddings if requested.
+
+        started: the time of time.perf_counter() at which the row's training began.
+        """
+        training, iteration = self.training, self.training.iteration
+        embeddings = {"validation": self._embeddings("validation")}
+        scores = self.scores(embeddings["validation"], "validation")
+        best = iteration > 0 and training.record(scores.map_at_r)
+        row = {
+            "iteration": iteration,
+            "training_loss": float(np.mean(self.losses)) if self.losses else None,
+            "validation_precision_at_1": scores.recall_at_1,
+            "validation_map_at_r": scores.map_at_r,
+            "best": "yes" if best else "no",
+            **{f"{name}_rate": rate for name, rate in training.rates.items()},
+            "seconds": time.perf_counter() - started,
+        }
+        if self.run.options.keep_embeddings:
+            embeddings |= {split: self._embeddings(split) for split in ("train", "test")}
+            # Test images come after all selection: their scores are logged and used nowhere.
+            test = self.scores(embeddings["test"], "test")
+            row["test_precision_at_1_only_shown"] = test.recall_at_1
+            row["test_map_at_r_only_shown"] = test.map_at_r
+            store = embeddings_store(self.store, iteration)
+            for number, split in enumerate(SPLITS):
+                store.save(number, embeddings=embeddings[split])
+        self.log.append(row)
+        self.losses = []
+
+    def _embeddings(self, split: str) -> Float[np.ndarray, "n d"]:
+        """Return the embeddings of a split's images, float32."""
+        batches = self.inputs.in_order(self.run.splits[split])
+        return torch.cat([self.training.embedded(images) for images in batches]).numpy()
+
+    def scores(self, embeddings: Float[np.ndarray, "n d"], split: str) -> Retrieval:
+        """Return the retrieval scores of a split's images by cosine, whatever the model's distance.
+
+        The Reality Check selects the best iteration by these. Raises InputError if an embedding is
+        zero or not finite.
+        """
+        name, iteration = self.run.name, self.training.iteration
+        samples = self.run.splits[split]
+        if not np.isfinite(embeddings).all():
+            raise InputError(
+                f"{name}: embeddings are not finite after iteration {iteration}; "
+                "set a smaller learning_rate"
+            )
+        try:
+            return retrieval_scores(embeddings, np.array([sample.label for sample in samples]))
+        except ZeroEmbedding as error:
+            where = f"{name}, iteration {iteration}, {split} images"
+            raise no_direction(where, samples, error) from None
+
+    # ---------------------------------------------------------------------------------------------
+    # Files.
+    # ---------------------------------------------------------------------------------------------
+    def save(self) -> None:
+        """Write the log and the state from which an interrupted run resumes."""
+        self._write_log()
+        state = {**self.training.state(), "log": self.log, "losses": self.losses}
+        checkpoints.save(state, self.state_file)
+
+    def _load(self) -> None:
+        """Restore the last state, if the run was interrupted."""
+        file = self.state_file
+        if file.is_file():
+            with refused(file, "the state of a training", "delete it to train from the beginning"):
+                state = checkpoints.loaded(file)
+                self.training.load(state)
+                self.log, self.losses = state["log"], state["losses"]
+
+    def _write_log(self) -> None:
+        rows = [[row.get(name) for name in STEP_COLUMNS] for row in self.log]
+        csv_files.write(self.store.folder / "log.csv", rows, STEP_COLUMNS)
+
+    def write_weights(self) -> None:
+        """Write the best weights and the log of a run that is complete."""
+        network: Any = self.training.network
+        network.load_state_dict(self.training.best.weights)
+        network.cpu()
+        trunk_file, embedder_file = self.run.weights_files
+        embedder = network.embedder
+        if self.run.has_frozen_trunk:
+            embedder = for_raw_features(network.trunk, embedder)
+        else:
+            state = network.trunk.state_dict().items()
+            checkpoints.save({name: value.contiguous() for name, value in state}, trunk_file)
+        checkpoints.save(embedder.state_dict(), embedder_file)
+        self._write_log()
+        for file in self.run.network.files:  # an older checkpoint, of other weights
+            if file:
+                file.unlink(missing_ok=True)
 
 
-@cache
-def _say_once(line):
-    tqdm.write(line)
+# -------------------------------------------------------------------------------------------------
+# What a run is built from.
+# -------------------------------------------------------------------------------------------------
+def loss_of(run: TrainingRun, classes: int) -> TrainingLoss:
+    """Return a run's loss for this number of classes, adapted to the training settings.
 
-
-def readers(options, device):
-    """How many processes read ahead. On a CPU the network takes all cores, so that of a few none is to spare for others."""
-    if options.workers is not None:
-        return options.workers
-    cores = torch.get_num_threads()
-    return cores // 4 if device.type == "cpu" else min(cores, MOST_READERS)
-
-
-def adapted(kit, options, where):
-    """The TrainingLoss as the settings of trainings want it for all models: images per class, rho-regularisation.
-
-    Raises InputError, beginning with `where`, if a loss that has a vector for each class is to be regularised.
+    They set the images per class and rho-regularisation for all models. Raises InputError as
+    training_loss does, or if a loss with a vector for each class is to be regularised.
     """
+    network, options = run.network, run.options
+    kit = training_loss(network.model, run.tuned_as, classes, network.dimensions)
     kit = kit._replace(images_per_class=options.images_per_class or kit.images_per_class)
     if not options.rho:
         return kit
     if has_proxies(kit.function):
         raise InputError(
-            f"{where}: has no tuples of images for rho-regularisation to switch; leave it out by --models"
+            f"{run.name}: has no tuples of images for rho-regularisation to switch; "
+            "leave it out by --models"
         )
     return kit._replace(miner=RhoMiner(kit.miner, options.rho, options.rho_form))
 
 
-def _features_by_id(network):
-    stores = features_of(network)
-    return {row: feature for store in stores
-            for row, feature in zip(store.rows, torch.from_numpy(store.read()["features"]))}  # fmt: skip
+def standardised(features: Float[torch.Tensor, "n f"], trunk: str, where: str) -> Standardised:
+    """Return the module that standardises features of a trunk by those of the training images.
 
-
-def make(store, tick):
-    """Make the run of a store, from where it was stopped if it was; returns its arrays. tick(n) is called after n iterations."""
-    store.begin()
-    work = _begin(store)
-    log, losses = _loaded(work)
-    training = work.training
-    every, patience = store.subject.network.settings.training.rhythm(store.subject.network.dataset)
-    last = training.options.iterations
-    tick(training.iteration)
-    if not log:
-        log.append(_look(work, losses, time.perf_counter()))
-    started = time.perf_counter()
-    while log[-1]["iteration"] != training.iteration or not training.is_over(patience):
-        next_look, places = min(last, (training.iteration // every + 1) * every), _places(work, log)
-        for images in work.inputs.batches(places, training.iteration + 1, next_look):
-            losses.append(_step(work, images, places(training.iteration + 1)))
-            tick(1)
-            if training.iteration % EPOCH == 0 and training.iteration < next_look:
-                _save(work, log, losses)
-        log.append(_look(work, losses, started))
-        losses, started = [], time.perf_counter()
-        _save(work, log, losses)
-    _write_weights(work, log)
-    return [{"validation_map_at_r": [training.best.score], "iteration": [training.best.iteration]}]
-
-
-def _places(work, log):
-    """See _Work.places, up to the next look; what goes by embeddings takes those that the last look has kept."""
-    kept = None
-    if work.training.options.filler in BY_EMBEDDINGS:
-        kept = looks_store(work.store, log[-1]["iteration"], work.parts).load(PARTS.index("train"))[
-            "embeddings"
-        ]
-    return work.places(kept)
-
-
-def _step(work, images, places):
-    """Train on the images of the next iteration, and their places; returns the loss."""
+    It prints how many features carry little or no information. trunk, where: names of the trunk
+    and of the training images in messages. Raises InputError if no feature varies.
+    """
     try:
-        return work.training.step(images, torch.from_numpy(work.labels[places]))
-    except InputError as error:
-        raise InputError(f"{work.store.subject.name}: {error}") from None
+        module = Standardised(features)
+    except ValueError as error:
+        raise InputError(f"{trunk}: {error}; check its weights and its transform") from None
+    if module.constant or module.raised:
+        n_images, n_features = features.shape
+        _print_once(
+            f"{where}: of {n_features:,} features of {trunk}, {module.constant} do not vary over "
+            f"the {n_images:,} training images and get no weight; {module.raised} vary little"
+        )
+    return module
 
 
-def _look(work, losses, started):
-    """The row of the log for how the network does now; keeps its weights if it does best, and its embeddings if asked to."""
-    training, kept = work.training, {}
-    kept["validation"] = _embedded(work, "validation")
-    validation = _accuracies(work, kept["validation"], "validation")
-    best = training.iteration > 0 and training.look(validation.map_at_r)
-    row = {
-        "iteration": training.iteration,
-        "training_loss": float(np.mean(losses)) if losses else None,
-        "validation_precision_at_1": validation.recall_at_1,
-        "validation_map_at_r": validation.map_at_r,
-        "best": "yes" if best else "no",
-        **{f"{name}_rate": rate for name, rate in training.rates.items()},
-        "seconds": time.perf_counter() - started,
+@cache
+def _print_once(line: str) -> None:
+    tqdm.write(line)
+
+
+def reader_count(workers: int | None, device: torch.device) -> int:
+    """Return how many processes read ahead: `workers`, by default as many as suit the machine.
+
+    On a CPU the network uses all cores, so that few are free for reading.
+    """
+    if workers is not None:
+        return workers
+    cores = torch.get_num_threads()
+    return cores // 4 if device.type == "cpu" else min(cores, MAX_READERS)
+
+
+def _by_id(stores: Sequence[ResultStore]) -> dict[str, Float[torch.Tensor, " f"]]:
+    """Return the features in stores, by image id."""
+    return {
+        image_id: row
+        for store in stores
+        for image_id, row in zip(store.rows, torch.from_numpy(store.read()["features"]))
     }
-    if not training.options.keep_embeddings:
-        return row
-    kept["train"], kept["test"] = (_embedded(work, part) for part in ("train", "test"))
-    # What follows comes after all choices: it is shown, and nothing else.
-    test = _accuracies(work, kept["test"], "test")
-    store = looks_store(work.store, training.iteration, work.parts)
-    for place, part in enumerate(work.parts):
-        store.save(place, embeddings=kept[part])
-    return row | {"test_precision_at_1_only_shown": test.recall_at_1,
-                  "test_map_at_r_only_shown": test.map_at_r}  # fmt: skip
-
-
-def _embedded(work, part):
-    """The embeddings (n, d) of a part's images, float32."""
-    return torch.cat(
-        [work.training.embedded(images) for images in work.inputs.whole(work.parts[part])]
-    ).numpy()
-
-
-def _accuracies(work, embeddings, part):
-    if not np.isfinite(embeddings).all():
-        raise InputError(
-            f"{work.store.subject.name}: embeddings are not finite after iteration {work.training.iteration}; set a smaller learning_rate"
-        )
-    items = work.parts[part]
-    try:  # by cosine for all models, as the Reality Check chooses the best look
-        return retrieval_scores(embeddings, [item.label for item in items])
-    except ZeroEmbedding as error:
-        where = f"{work.store.subject.name}, iteration {work.training.iteration}, {part} images"
-        raise no_direction(where, items, error) from None
-
-
-def _save(work, log, losses):
-    """Write down all that a run that is stopped now needs to go on, and the log so far."""
-    _write_log(work, log)
-    checkpoints.save(
-        {**work.training.state(), "log": log, "losses": losses}, work.store.subject.state_file
-    )
-
-
-def _write_log(work, log):
-    csv_files.write(
-        work.store.subject.log_file, [[row.get(name) for name in LOOKS] for row in log], LOOKS
-    )
-
-
-def _loaded(work):
-    """(log, losses since the last look), with the training where it was when it was stopped."""
-    file = work.store.subject.state_file
-    if not file.is_file():
-        return [], []
-    with refused(file, "the state of a training", "delete it, and the training begins anew"):
-        state = checkpoints.loaded(file)
-        work.training.load(state)
-        return state["log"], state["losses"]
-
-
-def _write_weights(work, log):
-    """Write the best weights and the log of a run that has come to its end."""
-    run, training = work.store.subject, work.training
-    training.network.load_state_dict(training.best.weights)
-    training.network.cpu()
-    trunk, embedder = training.network.trunk, training.network.embedder
-    files = run.files()
-    if training.options.frozen == "trunk":
-        embedder = for_raw_features(trunk, embedder)
-    else:
-        checkpoints.save(
-            {name: value.contiguous() for name, value in trunk.state_dict().items()}, files[0]
-        )
-    checkpoints.save(embedder.state_dict(), files[1])
-    _write_log(work, log)
-    for file in run.network.files:  # a checkpoint that is not of what comes now
-        file.unlink(missing_ok=True)

@@ -1,222 +1,269 @@
-"""The trainings of the networks that are trained here: which there are, and the stores that hold what they give.
+"""Training runs: the training of a network with one learning rate, and the stores of its results.
 
-A run is the training of a network with one learning rate. Where settings give several rates, each is tried on their first
-fold, and the one that is best by the fold's validation classes is taken for all folds: the same budget for every model.
-Below the models folder, training/runs/<dataset>/<fold>/<model>/<rate>/ holds a run's best weights, its log and, for every
-look at the validation classes, the embeddings of all images.
+If settings give several learning rates, each is tried on their first fold. The best by the fold's
+validation classes is used for all folds, so every model has the same budget. A run's folder,
+training/runs/<dataset>/<fold>/<model>/<rate>/ below the models folder, contains its best weights,
+its log and, for every validation step, the embeddings of all images.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dml_analysis import checksums, imports
-from dml_analysis.config import unlike_defaults
+from dml_analysis.config import Settings, TrainingSettings, unlike_defaults
 from dml_analysis.datasets import image_digests, readers
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
-from dml_analysis.methods import find
 from dml_analysis.networks import checkpoint_files
-from dml_analysis.networks.specifications import LayoutNetwork, networks_of, start_source
+from dml_analysis.networks.specifications import LayoutNetwork, networks_of
+from dml_analysis.paper import Model
 from dml_analysis.seeds import described
 from dml_analysis.store import ResultStore
 from dml_analysis.training import trunk_features
 from dml_analysis.training.hyperparameters import hyperparameters
 
-# All other settings make other weights. A learning rate is a run's own, and so are the hyperparameters.
-NOT_MAKING = ("learning_rate", "hyperparameters", "keep_embeddings", "workers", "decoded")
-PARTS = ("train", "validation", "test")
-# What the last two columns show has chosen nothing: neither iterations nor learning rates.
-LOOKS = {"iteration": int, "training_loss": float, "validation_precision_at_1": csv_files.between(0, 1),
-         "validation_map_at_r": csv_files.between(0, 1), "best": csv_files.one_of(["yes", "no"]), "trunk_rate": float,
-         "embedder_rate": float, "loss_rate": float, "seconds": float,
-         "test_precision_at_1_only_shown": csv_files.between(0, 1),
-         "test_map_at_r_only_shown": csv_files.between(0, 1)}  # fmt: skip
+# Of the training settings, those that are no part of a run's provenance: the learning rate and the
+# hyperparameters have keys of their own, the others do not change the weights.
+NOT_IN_PROVENANCE = ("learning_rate", "hyperparameters", "keep_embeddings", "workers", "decoded")
+Method = tuple[str, str]  # the name of a model, and the dataset it is trained on
+SHARE = csv_files.between(0, 1)
+SPLITS = ("train", "validation", "test")
+# The columns of a run's log. The last two never select an iteration or a learning rate.
+STEP_COLUMNS = {
+    "iteration": int, "training_loss": float, "validation_precision_at_1": SHARE,
+    "validation_map_at_r": SHARE, "best": csv_files.one_of(["yes", "no"]), "trunk_rate": float,
+    "embedder_rate": float, "loss_rate": float, "seconds": float,
+    "test_precision_at_1_only_shown": SHARE, "test_map_at_r_only_shown": SHARE,
+}  # fmt: skip
 
 
-class Run(NamedTuple):
-    """The training of a network with a learning rate."""
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """The training of a network with one learning rate."""
 
     network: LayoutNetwork
     rate: float
+    options: TrainingSettings
+    splits: dict[str, list[Item]]  # the samples of each of SPLITS, in the network's fold
+    start_trunk: Path  # the file of the trunk that training starts from
+    imagenet_trunk: Path  # the file of BN-Inception's weights
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """Return its name in messages."""
         return f"{self.network.name}, learning rate {self.rate:g}"
 
     @property
-    def folder(self):
-        return (
-            self.network.settings.paths["models"]
-            / "training"
-            / "runs"
-            / self.network.path
-            / f"rate{self.rate:g}"
-        )
+    def folder(self) -> Path:
+        """Return the folder of its results."""
+        runs = self.network.records.models / "training" / "runs"
+        return runs / self.network.path / f"rate{self.rate:g}"
 
     @property
-    def labels(self):
+    def labels(self) -> dict[str, Any]:
+        """Return the columns that identify it in CSV files, name -> value."""
         return self.network.labels | {"learning_rate": self.rate}
 
     @property
-    def state_file(self):
-        """From which a stopped run goes on."""
-        return self.folder / "state.pth"
+    def has_frozen_trunk(self) -> bool:
+        """Return whether only the embedder is trained."""
+        return self.options.frozen == "trunk"
 
     @property
-    def log_file(self):
-        return self.folder / "log.csv"
+    def tuned_as(self) -> str:
+        """Return the dataset whose hyperparameters its loss takes."""
+        return self.options.hyperparameters or self.network.dataset
 
-    def files(self):
-        """The files of its best weights: (trunk, embedder). A frozen trunk is the one that it began with."""
-        settings = self.network.settings
-        frozen = settings.training.frozen == "trunk"
-        trunk = (
-            checkpoint_files.start_trunk_file(settings, self.network.model)
-            if frozen
-            else self.folder / "trunk.pth"
-        )
+    @property
+    def weights_files(self) -> tuple[Path, Path]:
+        """Return the files of its best weights, (trunk, embedder)."""
+        trunk = self.start_trunk if self.has_frozen_trunk else self.folder / "trunk.pth"
         return trunk, self.folder / "embedder.pth"
 
 
-def training_items(settings, dataset):
-    """The images of all classes for training and validation. Raises InputError if the settings train nothing."""
+# -------------------------------------------------------------------------------------------------
+# Networks and images.
+# -------------------------------------------------------------------------------------------------
+def trained_networks(settings: Settings) -> list[LayoutNetwork]:
+    """Return the networks that the settings train."""
+    return [
+        network
+        for dataset in settings.datasets
+        for network in networks_of(settings, dataset, settings.folds)
+        if isinstance(network, LayoutNetwork)
+        and network.model.trained
+        and (not network.model.is_own or network.model.loss)
+    ]
+
+
+def options_of(settings: Settings) -> TrainingSettings:
+    """Return the training settings. Raises InputError if the settings train nothing."""
     if settings.training is None:
         raise InputError(
             f"settings {settings.name!r} have no `training:` block: their networks are downloaded"
         )
-    return [
-        item for part in PARTS[:2] for item in readers.load_items(settings, dataset, part, fold=0)
-    ]
+    return settings.training
 
 
-def parts_of(network):
-    """Part -> its items, of a network's fold."""
-    settings, dataset, fold = network.settings, network.dataset, network.fold
-    return {part: readers.load_items(settings, dataset, part, fold) for part in PARTS}
+def training_samples(settings: Settings, dataset: str) -> list[Item]:
+    """Return the images of all classes for training and validation."""
+    parts = (readers.load_items(settings, dataset, split, fold=0) for split in SPLITS[:2])
+    return [sample for part in parts for sample in part]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # Stores.
-# ---------------------------------------------------------------------------------------------------------------------
-def trained_networks(settings):
-    """The networks that are trained here."""
-    found = [
-        each
-        for dataset in settings.datasets
-        for each in networks_of(settings, dataset, settings.folds)
-    ]
-    return [
-        each for each in found if each.model.trained and (not each.model.is_own or each.model.loss)
-    ]
+# -------------------------------------------------------------------------------------------------
+def store_of(settings: Settings, network: LayoutNetwork, rate: float) -> ResultStore:
+    """Return the store of a run: the MAP@R and the iteration of its best validation step.
 
-
-def store_of(run):
-    """How well a run did, in a single row: the best look at its validation classes."""
-    network, settings, training = run.network, run.network.settings, run.network.settings.training
-    items = training_items(settings, network.dataset)
+    The store's subject is the TrainingRun.
+    """
+    samples, options = training_samples(settings, network.dataset), options_of(settings)
+    splits = {
+        split: readers.load_items(settings, network.dataset, split, network.fold)
+        for split in SPLITS
+    }
+    start = checkpoint_files.start_trunk_file(settings, network.model)
+    imagenet = settings.paths["imagenet_trunk"]
+    run = TrainingRun(network, rate, options, splits, start, imagenet)
+    names = [name for name in type(options).model_fields if name not in NOT_IN_PROVENANCE]
+    rhythm = {"rhythm": list(options.rhythm(network.dataset))} if options.hyperparameters else {}
     provenance = {
-        "images": image_digests.described(settings.records, items),
-        "classes": described([item.label for item in items]),
-        **trunk_features.trunk_provenance(settings, start_source(settings, network.model)),
-        **_loss_provenance(settings, network.model, network.dataset),
-        "learning_rate": run.rate,
-        **unlike_defaults(
-            training, *(name for name in type(training).model_fields if name not in NOT_MAKING)
-        ),
-        **({"rhythm": list(training.rhythm(network.dataset))} if training.hyperparameters else {}),
+        "images": image_digests.described(settings.records, samples),
+        "classes": described([sample.label for sample in samples]),
+        **trunk_features.trunk_provenance(settings, network.source),
+        **_loss_provenance(settings, network.model, run.tuned_as),
+        "learning_rate": rate,
+        **unlike_defaults(options, *names),
+        **rhythm,
         **unlike_defaults(settings, "seed", "precision"),
     }
     arrays = {"validation_map_at_r": Array("f8", low=0, high=1), "iteration": Array("i8")}
     return ResultStore(run.folder, provenance, [[run.name]], arrays, run, run.labels)
 
 
-def tuned_as(settings, dataset):
-    """The dataset whose hyperparameters the losses take."""
-    return settings.training.hyperparameters or dataset
-
-
-def _loss_provenance(settings, model, dataset):
+def _loss_provenance(settings: Settings, model: Model, tuned_as: str) -> dict[str, Any]:
+    """Return the provenance of a model's loss: its hyperparameters, or its code and arguments."""
     if not model.loss:
-        return {"hyperparameters": hyperparameters(model, tuned_as(settings, dataset))}
+        return {"hyperparameters": hyperparameters(model, tuned_as)}
     names = (
-        "loss",
-        "loss_arguments",
-        "miner",
-        "miner_arguments",
-        "loss_learning_rate",
+        "loss", "loss_arguments", "miner", "miner_arguments", "loss_learning_rate",
         "images_per_class",
-    )
-    given = {name: getattr(model, name) for name in names if getattr(model, name)}
-    code = [name for name in (model.loss, model.miner) if imports.is_name(name)]
-    return given | {
-        f"code of {name}": checksums.short(settings.records, imports.code_file(name))
-        for name in code
+    )  # fmt: skip
+    provenance = {name: getattr(model, name) for name in names if getattr(model, name)}
+    for name in (model.loss, model.miner):
+        if imports.is_name(name):
+            code = imports.code_file(name)
+            provenance[f"code of {name}"] = checksums.short(settings.records, code)
+    return provenance
+
+
+def trial_stores(settings: Settings) -> dict[Method, list[ResultStore]]:
+    """Return the stores of the runs that try the learning rates of each method on the first fold."""
+    whole, rates = settings.whole, options_of(settings).learning_rates
+    first = {"datasets": settings.datasets, "models": settings.models, "folds": whole.folds[:1]}
+    networks = trained_networks(whole.model_copy(update=first))
+    return {
+        (network.model.name, network.dataset): [store_of(whole, network, rate) for rate in rates]
+        for network in networks
     }
 
 
-def trials_of(settings, model, dataset):
-    """The stores of the runs by which a model's learning rate is chosen; a single one where there is nothing to choose."""
-    whole = settings.whole
-    first = [
-        each
-        for each in networks_of(whole, dataset, whole.folds[:1])
-        if each.model.name == model.name
-    ]
-    return [store_of(Run(first[0], rate)) for rate in whole.training.learning_rates]
+def trials_to_train(settings: Settings) -> list[ResultStore]:
+    """Return all trial_stores; none if there is only one learning rate."""
+    if len(options_of(settings).learning_rates) == 1:
+        return []
+    return list(chain(*trial_stores(settings).values()))
 
 
-def chosen_rate(settings, model, dataset):
-    """The learning rate of a model: the best of its trials by their validation classes; None if a trial is missing."""
-    if len(rates := settings.training.learning_rates) == 1:
-        return rates[0]
-    trials = trials_of(settings, model, dataset)
-    if not all(store.is_complete() for store in trials):
-        return None
-    return rates[int(np.argmax([store.read()["validation_map_at_r"][0] for store in trials]))]
+def chosen_rates(settings: Settings) -> dict[Method, float]:
+    """Return the learning rate of each method that is best by the validation classes of its trials.
+
+    Methods whose trials are not complete are left out.
+    """
+    rates = options_of(settings).learning_rates
+    if len(rates) == 1:
+        return {(n.model.name, n.dataset): rates[0] for n in trained_networks(settings)}
+    chosen = {}
+    for method, stores in trial_stores(settings).items():
+        if all(store.is_complete() for store in stores):
+            scores = [store.read()["validation_map_at_r"][0] for store in stores]
+            chosen[method] = rates[int(np.argmax(scores))]
+    return chosen
 
 
-def chosen_stores(settings):
-    """The stores of the runs whose weights are the networks', but of those whose learning rate is not chosen yet."""
-    rates = {(each.model.name, each.dataset): None for each in trained_networks(settings)}
-    rates = {key: chosen_rate(settings, find(key[0], settings.models), key[1]) for key in rates}
-    runs = [Run(each, rates[each.model.name, each.dataset]) for each in trained_networks(settings)]
-    return [store_of(run) for run in runs if run.rate is not None]
+def chosen_stores(settings: Settings) -> list[ResultStore]:
+    """Return the stores of the runs whose weights the networks have.
 
-
-def all_stores(settings):
-    """The stores of all runs, those that were not chosen too, each once."""
-    trials = [store for key in dict.fromkeys((each.model.name, each.dataset) for each in trained_networks(settings))
-              for store in trials_of(settings, find(key[0], settings.models), key[1])]  # fmt: skip
-    return list({store.folder: store for store in [*trials, *chosen_stores(settings)]}.values())
-
-
-def looks_store(store, iteration, parts):
-    """The embeddings (d,) of a run's images at a look, as float16: a part each for training, validation and test images."""
-    settings = store.subject.network.settings
-    listed = {
-        f"{part} images": image_digests.described(settings.records, items)
-        for part, items in parts.items()
-    }
-    ids = [readers.ids_of(items) for items in parts.values()]
-    folder = store.folder / "looks" / f"iteration{iteration}"
-    return ResultStore(
-        folder,
-        {"run": store.digest, **listed},
-        ids,
-        {"embeddings": Array("f2", (settings.dimensions,))},
-        store.subject,
-    )
-
-
-def features_of(network):
-    """The stores of the features that a network's training on a frozen trunk takes."""
-    settings, dataset = network.settings, network.dataset
-    lists = {"training": training_items(settings, dataset)}
-    if settings.training.keep_embeddings:
-        lists["test"] = readers.load_items(settings, dataset, "test")
+    Methods whose learning rate is not chosen yet are left out.
+    """
+    rates = chosen_rates(settings)
     return [
-        trunk_features.features_store(settings, dataset, network.model, items, name)
-        for name, items in lists.items()
+        store_of(settings, network, rates[network.model.name, network.dataset])
+        for network in trained_networks(settings)
+        if (network.model.name, network.dataset) in rates
     ]
+
+
+def all_stores(settings: Settings) -> list[ResultStore]:
+    """Return the stores of all runs, including trials that were not chosen, each once."""
+    stores = [*trials_to_train(settings), *chosen_stores(settings)]
+    return list({store.folder: store for store in stores}.values())
+
+
+def embeddings_store(store: ResultStore, iteration: int) -> ResultStore:
+    """Return the store of the embeddings (d,), float16, at a validation step of a run.
+
+    store: of the run. There is one chunk for each of SPLITS.
+    """
+    run, network = store.subject, store.subject.network
+    images = {
+        f"{split} images": image_digests.described(network.records, samples)
+        for split, samples in run.splits.items()
+    }
+    return ResultStore(
+        store.folder / "looks" / f"iteration{iteration}",
+        {"run": store.digest, **images},
+        [readers.ids_of(samples) for samples in run.splits.values()],
+        {"embeddings": Array("f2", (network.dimensions,))},
+        run,
+    )
+
+
+def embeddings_bytes(store: ResultStore) -> int:
+    """Return the minimum size on disk of the embeddings that a run saves, 0 if it is complete."""
+    run = store.subject
+    if store.is_complete() or not run.options.keep_embeddings:
+        return 0
+    every, patience = run.options.rhythm(run.network.dataset)
+    steps = 1 + min(run.options.iterations, patience) // every
+    images = sum(map(len, run.splits.values()))
+    return images * run.network.dimensions * np.dtype(np.float16).itemsize * steps
+
+
+def features_stores(settings: Settings, network: LayoutNetwork) -> list[ResultStore]:
+    """Return the stores of the trunk features that training takes; none unless it is frozen."""
+    options, dataset = options_of(settings), network.dataset
+    if options.frozen != "trunk":
+        return []
+    samples = {"training": training_samples(settings, dataset)}
+    if options.keep_embeddings:
+        samples["test"] = readers.load_items(settings, dataset, "test")
+    return [
+        trunk_features.features_store(settings, dataset, network.model, samples[name], name)
+        for name in samples
+    ]
+
+
+def all_features_stores(settings: Settings) -> list[ResultStore]:
+    """Return the features_stores of all networks, each once."""
+    networks = trained_networks(settings)
+    stores = [store for network in networks for store in features_stores(settings, network)]
+    return list({store.folder: store for store in stores}.values())

@@ -1,131 +1,133 @@
-"""The trunks that trainings begin with, as files; and, where trunks are frozen, their features of all images of a dataset."""
+"""The trunks that training starts from, as files, and the features of frozen ones."""
 
-from functools import partial
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
 
 from dml_analysis import checksums, leases
-from dml_analysis.config import BN_INCEPTION
+from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.datasets import image_digests, readers
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
-from dml_analysis.networks import checkpoint_files, sources, specifications
+from dml_analysis.networks import checkpoint_files
+from dml_analysis.networks.sources import Source
 from dml_analysis.networks.specifications import seen, start_source
-from dml_analysis.stages import Job, Stage
+from dml_analysis.paper import Model
 from dml_analysis.store import ResultStore, blocks
 
-BATCH_SIZE = (
-    25  # no setting: rounding depends on it, and training makes other networks of other rounding
-)
-BATCHES_PER_PART = 4
+if TYPE_CHECKING:  # torch takes seconds to load
+    from torch import nn
+
+    from dml_analysis.networks.loading import Ready
+    from dml_analysis.networks.transforms import Transform
+
+# No setting, because rounding depends on it, and other rounding leads to other trained networks.
+BATCH_SIZE = 25
+CHUNK_SIZE = 4 * BATCH_SIZE
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # Trunks.
-# ---------------------------------------------------------------------------------------------------------------------
-def trunk_provenance(settings, source):
-    """What the trunk is made of that trainings begin with: BN-Inception's ImageNet file, or whatever builds another."""
+# -------------------------------------------------------------------------------------------------
+def trunk_provenance(settings: Settings, source: Source) -> dict[str, Any]:
+    """Return the digests of the files that build the trunk that training starts from."""
     if source.network == BN_INCEPTION:
         return {"trunk": checksums.short(settings.records, settings.paths["imagenet_trunk"])}
-    found = source.description(settings.records)
-    return source.provenance(settings.records) | seen(found) | {"weights": found.weights}
-
-
-def built(settings, source):
-    """(module, transform) of such a trunk, with its weights."""
-    from dml_analysis.networks import (
-        checkpoints,
-        loading,  # torch takes seconds to load
+    description = source.description(settings.records)
+    return (
+        source.provenance(settings.records) | seen(description) | {"weights": description.weights}
     )
+
+
+def build_trunk(source: Source, imagenet_trunk: Path) -> "tuple[nn.Module, Transform]":
+    """Return (module, transform) of a source; imagenet_trunk: the weights of BN-Inception."""
+    from dml_analysis.networks import checkpoints, loading
 
     module, transform = loading.build(source)
     if source.network == BN_INCEPTION:
-        checkpoints.fill(module, settings.paths["imagenet_trunk"])
+        checkpoints.fill(module, imagenet_trunk)
     return module, transform
 
 
-def start_trunk(settings, model):
-    """The file of the trunk that a model's training begins with, made if it does not exist yet.
+def start_trunk(settings: Settings, model: Model) -> Path:
+    """Return the file of the trunk that a model's training starts from, after writing it if needed.
 
-    Raises InputError if it was made of something else, or is not the file that was made.
+    Raises InputError if it was made with something else, or is not the file that was written.
     """
     from dml_analysis.networks import checkpoints
 
     source, file = start_source(settings, model), checkpoint_files.start_trunk_file(settings, model)
     folder = settings.paths["models"] / "training" / "trunk" / file.stem
-    store = ResultStore(
-        folder, trunk_provenance(settings, source), [[file.name]], {"sha256": Array("U64")}
-    )
+    provenance = trunk_provenance(settings, source)
+    store = ResultStore(folder, provenance, [[file.name]], {"sha256": Array("U64")})
     with leases.locked(file):
-        if store.is_complete() and file.is_file():
-            status = file.stat()
-            if (
-                checksums.sha256(file, status.st_size, status.st_mtime_ns)
-                != store.load(0)["sha256"][0]
-            ):
-                raise InputError(
-                    f"{file}: not the file that was made; delete it, and it is made again"
-                )
-            return file
-        checkpoints.save(built(settings, source)[0].state_dict(), file)
-        status = file.stat()
-        store.save(0, sha256=[checksums.sha256(file, status.st_size, status.st_mtime_ns)])
+        if not (store.is_complete() and file.is_file()):
+            module, _ = build_trunk(source, settings.paths["imagenet_trunk"])
+            checkpoints.save(module.state_dict(), file)
+            store.save(0, sha256=[_sha256(file)])
+        elif _sha256(file) != store.load(0)["sha256"][0]:
+            raise InputError(f"{file}: not the file that was made; delete it to make it again")
     return file
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+def _sha256(file: Path) -> str:
+    status = file.stat()
+    return checksums.sha256(file, status.st_size, status.st_mtime_ns)
+
+
+# -------------------------------------------------------------------------------------------------
 # Features.
-# ---------------------------------------------------------------------------------------------------------------------
-def features_store(settings, dataset, model, items, name):
-    """The features (f,) of the trunk that a model's training begins with, a row for each of the items; name: of these."""
-    source, ids = start_source(settings, model), readers.ids_of(items)
-    arrays = {"features": Array("f4", (source.description(settings.records).outputs,))}
+# -------------------------------------------------------------------------------------------------
+def features_store(
+    settings: Settings, dataset: str, model: Model, samples: Sequence[Item], name: str
+) -> ResultStore:
+    """Return the store of the features (f,) of a model's start trunk, one row for each sample.
+
+    name: of the samples' folder. The store's subject is (model, samples).
+    """
+    source = start_source(settings, model)
     provenance = {
-        "images": image_digests.described(settings.records, items),
+        "images": image_digests.described(settings.records, samples),
         **trunk_provenance(settings, source),
     }
-    provenance |= (
-        {"precision": "tf32"} if settings.precision == "tf32" else {}
-    )  # features are never made in bf16
+    if settings.precision == "tf32":  # features are never computed in bf16
+        provenance["precision"] = "tf32"
     trunk = checkpoint_files.start_trunk_file(settings, model).stem
-    folder = settings.paths["models"] / "training" / "features" / trunk / dataset / name
     return ResultStore(
-        folder, provenance, blocks(ids, BATCH_SIZE * BATCHES_PER_PART), arrays, (model, items)
+        settings.paths["models"] / "training" / "features" / trunk / dataset / name,
+        provenance,
+        blocks(readers.ids_of(samples), CHUNK_SIZE),
+        {"features": Array("f4", (source.description(settings.records).outputs,))},
+        (model, samples),
     )
 
 
-def features_stage(settings, stores):
-    """The features on these stores."""
-    jobs = [Job([store], partial(_make, settings)) for store in stores]
-    items = [item for store in stores for item in store.subject[1]]
-    return Stage("trunk features", "image", jobs, keep=partial(_keep, settings, stores),
-                 check=lambda todo: readers.check_images(items), device=partial(specifications.device_of, settings))  # fmt: skip
+def load_start_trunk(settings: Settings, model: Model) -> "Ready":
+    """Return the trunk that a model's training starts from, ready for inference."""
+    from dml_analysis.networks.loading import load_trunk
+    from dml_analysis.networks.modules import device_of
+
+    source, file = start_source(settings, model), start_trunk(settings, model)
+    device = device_of(settings.device, settings.precision)
+    return load_trunk(source, source.description(settings.records), file, device)
 
 
-def _keep(settings, stores):
-    """What is known of the images and of the trunks, for when they are gone."""
-    image_digests.keep(settings.records, [store.subject[1] for store in stores])
-    sources.keep(settings.records, {start_source(settings, store.subject[0]) for store in stores})
-
-
-def _make(settings, stores, number, tick):
-    """A part of the features; see Job.make."""
+def features_of(
+    trunk: "Ready", samples: Sequence[Item], advance: Callable[[int], Any]
+) -> Float[np.ndarray, "n f"]:
+    """Return a trunk's features of images; advance(n) is called after every n images."""
     import torch
 
-    from dml_analysis.networks.loading import load_trunk
-    from dml_analysis.networks.modules import device_of, features_of
+    from dml_analysis.networks import modules
     from dml_analysis.networks.transforms import network_inputs
 
-    (store,), features = stores, []
-    model, items = store.subject
-    source = start_source(settings, model)
-    trunk = load_trunk(
-        source,
-        source.description(settings.records),
-        start_trunk(settings, model),
-        device_of(settings.device, settings.precision),
-    )
-    some = blocks(blocks(items, BATCH_SIZE * BATCHES_PER_PART)[number], BATCH_SIZE)
-    batches = (torch.stack(list(network_inputs(each, trunk.transform))) for each in some)
-    for images in batches:
-        features.append(features_of(trunk.module, images))
-        tick(len(images))
-    return [{"features": torch.cat(features)}]
+    features = []
+    for block in blocks(samples, BATCH_SIZE):
+        images = torch.stack(list(network_inputs(block, trunk.transform)))
+        features.append(modules.features_of(trunk.module, images))
+        advance(len(images))
+    return torch.cat(features).numpy()

@@ -16,23 +16,15 @@ train a loss with a miner, the same with "push", and the same with "swap", all e
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
-from pytorch_metric_learning.miners import BaseMiner
-from pytorch_metric_learning.utils import common_functions
-from pytorch_metric_learning.utils import loss_and_miner_utils as tuples_of
+from jaxtyping import Bool, Int
+from pytorch_metric_learning.utils.loss_and_miner_utils import get_all_triplets_indices
 
 from dml_analysis.config import RHO_FORMS
 from dml_analysis.training.losses import instance_of
-from dml_analysis.training.roth.roth_miners import sampled
-
-ALL_TUPLES = {
-    "triplets": tuples_of.get_all_triplets_indices,
-    "pairs": tuples_of.get_all_pairs_indices,
-}
-Indices = Int[torch.Tensor, " t"]  # of images in a batch
+from dml_analysis.training.roth.roth_miners import Embeddings, Indices, Labels, sampled
 
 
-class RhoMiner(BaseMiner):
+class RhoMiner:
     """A miner whose tuples are switched with probability rho; the module's text defines the forms.
 
     With rho = 0 it returns the miner's result, None without a miner, and uses no random numbers:
@@ -44,74 +36,37 @@ class RhoMiner(BaseMiner):
     """
 
     def __init__(
-        self,
-        miner: Any = None,
-        rho: float = 0.2,
-        form: str = "swap",
-        tuples: str = "triplets",
-        **arguments: Any,
+        self, miner: Any = None, rho: float = 0.2, form: str = "swap", **arguments: Any
     ) -> None:
         """Set the miner and how its tuples are switched.
 
         miner: the name of a class of pytorch_metric_learning.miners or module:class, created with
-        `arguments`; or a miner; or None for all tuples of a batch. tuples: their kind in that
-        case, "triplets" or "pairs". Losses of either kind take both. But triplets made into pairs
-        have each pair many times, and pairs made into triplets have a switched negative for every
-        positive.
-
-        Raises ValueError if rho is not in [0, 1], form or tuples are unknown, or arguments are
-        given without a miner's name.
+        `arguments`; or a miner; or None for all triplets of a batch. Raises ValueError if rho is
+        not in [0, 1], the form is unknown, or arguments are given without a miner's name.
         """
-        super().__init__()
         if not 0 <= rho <= 1:
             raise ValueError(f"rho is {rho}, but must be between 0 and 1")
         if form not in RHO_FORMS:
             raise ValueError(f"unknown form {form!r}; known: {', '.join(RHO_FORMS)}")
-        if tuples not in ALL_TUPLES:
-            raise ValueError(f"unknown tuples {tuples!r}; known: {', '.join(ALL_TUPLES)}")
         if arguments and not isinstance(miner, str):
             raise ValueError(f"{', '.join(arguments)}: only a miner that is named takes arguments")
         if isinstance(miner, str):
             miner = instance_of(f"miner {miner}", miner, "miners", arguments, {})
-        self.miner, self.rho, self.form, self.tuples = miner, rho, form, tuples
+        self.miner, self.rho, self.form = miner, rho, form
 
-    def forward(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        ref_emb: Float[torch.Tensor, "n d"] | None = None,
-        ref_labels: Int[torch.Tensor, " n"] | None = None,
-    ) -> tuple[Indices, ...] | None:
-        """Return the switched tuples of a batch; see the class for rho = 0."""
+    @torch.no_grad()
+    def __call__(self, embeddings: Embeddings, labels: Labels) -> tuple[Indices, ...] | None:
+        """Return the switched tuples of a batch."""
+        tuples = self.miner(embeddings, labels) if self.miner else None
         if self.rho == 0:
-            return self.miner(embeddings, labels) if self.miner else None
-        return super().forward(embeddings, labels, ref_emb, ref_labels)
-
-    def mine(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        ref_emb: Float[torch.Tensor, "n d"],
-        ref_labels: Int[torch.Tensor, " n"],
-    ) -> tuple[Indices, ...]:
-        """Return the switched tuples of a batch.
-
-        Raises ValueError if reference embeddings are given, as the library's miners do.
-        """
-        common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
-        if self.miner:
-            tuples = self.miner(embeddings, labels)
-        else:
-            tuples = ALL_TUPLES[self.tuples](labels)
+            return tuples
+        tuples = get_all_triplets_indices(labels) if tuples is None else tuples
         switched = switched_triplets if len(tuples) == 3 else switched_pairs
         return switched(tuples, labels, self.rho, self.form)
 
 
 def switched_triplets(
-    triplets: tuple[Indices, Indices, Indices],
-    labels: Int[torch.Tensor, " n"],
-    rho: float,
-    form: str,
+    triplets: tuple[Indices, Indices, Indices], labels: Labels, rho: float, form: str
 ) -> tuple[Indices, Indices, Indices]:
     """Return triplets (a, p, n), of which each is switched with probability rho.
 
@@ -125,10 +80,7 @@ def switched_triplets(
 
 
 def switched_pairs(
-    pairs: tuple[Indices, Indices, Indices, Indices],
-    labels: Int[torch.Tensor, " n"],
-    rho: float,
-    form: str,
+    pairs: tuple[Indices, Indices, Indices, Indices], labels: Labels, rho: float, form: str
 ) -> tuple[Indices, Indices, Indices, Indices]:
     """Return positive pairs (a1, p) and negative pairs (a2, n), switched with probability rho.
 
@@ -146,7 +98,7 @@ def switched_pairs(
 
 
 def _others(
-    anchors: Indices, labels: Int[torch.Tensor, " n"], rho: float
+    anchors: Indices, labels: Labels, rho: float
 ) -> tuple[Bool[torch.Tensor, " t"], Int[torch.Tensor, " switched"]]:
     """Return a mask of switched tuples, and for each a random other image of its class."""
     same = (labels.unsqueeze(1) == labels).fill_diagonal_(False)

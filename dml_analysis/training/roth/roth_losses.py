@@ -10,16 +10,17 @@ import math
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pytorch_metric_learning import distances, losses, reducers, regularizers
-from pytorch_metric_learning.losses import BaseMetricLossFunction
 from pytorch_metric_learning.utils import common_functions
 from pytorch_metric_learning.utils import loss_and_miner_utils as tuples_of
 from torch import nn
 from torch.nn import functional
 
-from dml_analysis.training.losses import ZeroMean
-from dml_analysis.training.roth.roth_miners import sampled
+from dml_analysis.training import losses as paper_losses
+from dml_analysis.training.roth.roth_miners import Embeddings, Labels, sampled
+
+Scalar = Float[torch.Tensor, ""]
 
 
 # -------------------------------------------------------------------------------------------------
@@ -61,12 +62,11 @@ def snr_triplet(margin: float = 0.2, regularizer_weight: float = 0.005) -> nn.Mo
     return losses.TripletMarginLoss(
         margin=margin,
         distance=distances.SNRDistance(),
-        embedding_regularizer=ZeroMean() if regularizer_weight else None,
-        embedding_reg_weight=regularizer_weight,
+        **paper_losses.zero_mean(regularizer_weight),
     )
 
 
-class QuadrupletLoss(BaseMetricLossFunction):
+class QuadrupletLoss(nn.Module):
     """The quadruplet loss on Euclidean distances of embeddings of length 1 (Chen et al. 2017).
 
     It is the mean of relu(d(a, p) - d(a, n) + margin_1) over triplets, plus the mean of
@@ -81,46 +81,26 @@ class QuadrupletLoss(BaseMetricLossFunction):
         super().__init__()
         self.margin_1, self.margin_2 = margin_1, margin_2
 
-    def compute_loss(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        indices_tuple: tuple | None,
-        ref_emb: Float[torch.Tensor, "n d"],
-        ref_labels: Int[torch.Tensor, " n"],
-    ) -> dict[str, Any]:
-        """Return the library's loss dictionary with both terms."""
-        common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
+    def forward(self, embeddings: Embeddings, labels: Labels, indices_tuple: Any = None) -> Scalar:
+        """Return the loss of a batch."""
         a, p, n = tuples_of.convert_to_triplets(indices_tuple, labels, t_per_anchor="all")
-        terms = self.zero_losses()
         if not len(a):
-            return terms
-        distance = self.distance(embeddings)
-        violation = distance[a, p] - distance[a, n] + self.margin_1
-        terms["triplet_loss"] = _hinge(violation, (a, p, n))
+            return 0 * embeddings.sum()
+        distance = distances.LpDistance()(embeddings)
+        loss = functional.relu(distance[a, p] - distance[a, n] + self.margin_1).mean()
         of_third_class = (labels != labels[a].unsqueeze(1)) & (labels != labels[n].unsqueeze(1))
         has_one = of_third_class.any(dim=1)
         if has_one.any():
             a, p, n = a[has_one], p[has_one], n[has_one]
-            fourth = sampled(of_third_class[has_one])
-            violation = distance[a, p] - distance[n, fourth] + self.margin_2
-            terms["quadruplet_loss"] = _hinge(violation, (a, p, n))
-        return terms
-
-    def _sub_loss_names(self) -> list[str]:
-        """Return the names of the two terms."""
-        return ["triplet_loss", "quadruplet_loss"]
-
-
-def _hinge(violation: Float[torch.Tensor, " t"], triplets: tuple) -> dict[str, Any]:
-    """Return the library's loss dictionary of the positive part, one value per triplet."""
-    return {"losses": functional.relu(violation), "indices": triplets, "reduction_type": "triplet"}
+            violation = distance[a, p] - distance[n, sampled(of_third_class[has_one])]
+            loss = loss + functional.relu(violation + self.margin_2).mean()
+        return loss
 
 
 # -------------------------------------------------------------------------------------------------
 # Complete batches.
 # -------------------------------------------------------------------------------------------------
-class HistogramLoss(BaseMetricLossFunction):
+class HistogramLoss(nn.Module):
     """The histogram loss on cosine similarities (Ustinova and Lempitsky 2016).
 
     It estimates the probability that a negative pair is more similar than a positive one, over all
@@ -135,28 +115,19 @@ class HistogramLoss(BaseMetricLossFunction):
         super().__init__()
         self.n_bins = n_bins
 
-    def compute_loss(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        indices_tuple: tuple | None,
-        ref_emb: Float[torch.Tensor, "n d"],
-        ref_labels: Int[torch.Tensor, " n"],
-    ) -> dict[str, Any]:
-        """Return the library's loss dictionary; zero unless there are pairs of both kinds.
+    def forward(self, embeddings: Embeddings, labels: Labels, indices_tuple: Any = None) -> Scalar:
+        """Return the loss of a batch; zero unless there are pairs of both kinds.
 
         Raises ValueError if a miner's tuples are given.
         """
-        common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
         common_functions.indices_tuple_not_supported(indices_tuple)
         first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
-        cosines = self.distance(embeddings)[first, second]
+        cosines = distances.CosineSimilarity()(embeddings)[first, second]
         same = labels[first] == labels[second]
         if same.all() or not same.any():
-            return self.zero_losses()
+            return 0 * embeddings.sum()
         positive, negative = self._histogram(cosines[same]), self._histogram(cosines[~same])
-        loss = (negative * positive.cumsum(dim=0)).sum()
-        return {"loss": {"losses": loss, "indices": None, "reduction_type": "already_reduced"}}
+        return (negative * positive.cumsum(dim=0)).sum()
 
     def _histogram(self, cosines: Float[torch.Tensor, " pairs"]) -> Float[torch.Tensor, " bins"]:
         """Return the share of pairs at each node."""
@@ -167,10 +138,6 @@ class HistogramLoss(BaseMetricLossFunction):
         histogram = torch.zeros(self.n_bins, dtype=cosines.dtype, device=cosines.device)
         histogram = histogram.index_add(0, below, 1 - share).index_add(0, below + 1, share)
         return histogram / len(cosines)
-
-    def get_default_distance(self) -> distances.BaseDistance:
-        """Return the cosine similarity."""
-        return distances.CosineSimilarity()
 
 
 def lifted(neg_margin: float = 1, l2_weight: float = 0.005) -> nn.Module:
@@ -219,7 +186,7 @@ def angular_npair(
 class _Angular(losses.AngularLoss):
     """The angular loss on normalised embeddings; the library's does not normalise negatives."""
 
-    def forward(self, embeddings: Float[torch.Tensor, "n d"], *others: Any) -> torch.Tensor:
+    def forward(self, embeddings: Embeddings, *others: Any) -> torch.Tensor:
         """Return the loss of a batch; others: labels and tuples."""
         return super().forward(functional.normalize(embeddings), *others)
 
@@ -238,11 +205,9 @@ def softmax(num_classes: int, embedding_size: int, temperature: float = 0.05) ->
 
     Embeddings and class vectors have length 1.
     """
+    initial = _uniform(embedding_size)
     return losses.NormalizedSoftmaxLoss(
-        num_classes,
-        embedding_size,
-        temperature=temperature,
-        weight_init_func=_uniform(embedding_size),
+        num_classes, embedding_size, temperature=temperature, weight_init_func=initial
     )
 
 
@@ -253,12 +218,9 @@ def arcface(
 
     margin: in degrees, by default 0.5 radians. Roth et al. clamp cosines to be at least 0.
     """
+    initial = _uniform(embedding_size)
     return losses.ArcFaceLoss(
-        num_classes,
-        embedding_size,
-        margin=margin,
-        scale=scale,
-        weight_init_func=_uniform(embedding_size),
+        num_classes, embedding_size, margin=margin, scale=scale, weight_init_func=initial
     )
 
 
@@ -288,15 +250,8 @@ def soft_triple(
     Roth et al. weight centres by a softmax over classes, of similarities times gamma. The original
     article uses a softmax over centres, of similarities divided by gamma.
     """
-    return losses.SoftTripleLoss(
-        num_classes,
-        embedding_size,
-        centers_per_class=centers_per_class,
-        la=la,
-        gamma=gamma,
-        margin=margin,
-        weight_regularizer=regularizers.SparseCentersRegularizer(num_classes, centers_per_class),
-        weight_reg_weight=reg_weight,
+    return paper_losses.soft_triple(
+        num_classes, embedding_size, centers_per_class, la, gamma, margin, reg_weight
     )
 
 
@@ -314,11 +269,6 @@ class SoftmaxLoss(nn.Module):
         super().__init__()
         self.linear = nn.Linear(embedding_size, num_classes)
 
-    def forward(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        indices_tuple: tuple | None = None,
-    ) -> Float[torch.Tensor, ""]:
+    def forward(self, embeddings: Embeddings, labels: Labels, indices_tuple: Any = None) -> Scalar:
         """Return the mean cross entropy of a batch."""
         return functional.cross_entropy(self.linear(embeddings), labels)

@@ -11,11 +11,17 @@ import math
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
-from pytorch_metric_learning.miners import BaseMiner
-from pytorch_metric_learning.utils import common_functions
+from pytorch_metric_learning.distances import LpDistance
+
+Embeddings = Float[torch.Tensor, "n d"]
+Labels = Int[torch.Tensor, " n"]
+Indices = Int[torch.Tensor, " t"]  # of images in a batch
+Distances = Float[torch.Tensor, "t n"]  # from anchors to all images
+Mask = Bool[torch.Tensor, "t n"]  # which images are candidates, for each anchor
+Pair = tuple[Indices, Indices]  # a positive and a negative for each anchor
 
 
-def sampled(weights: Shaped[torch.Tensor, "t n"]) -> Int[torch.Tensor, " t"]:
+def sampled(weights: Shaped[torch.Tensor, "t n"]) -> Indices:
     """Return a random column index for each row, with probability proportional to its weight.
 
     weights: non-negative, or a mask; every row needs one above zero.
@@ -23,36 +29,19 @@ def sampled(weights: Shaped[torch.Tensor, "t n"]) -> Int[torch.Tensor, " t"]:
     return torch.multinomial(weights.float(), 1).squeeze(1)
 
 
-class _OnePerAnchor(BaseMiner):
-    """The common part of the miners; subclasses define `draw`."""
+class _OnePerAnchor:
+    """The common part of the miners; subclasses define `pick`."""
 
-    def mine(
-        self,
-        embeddings: Float[torch.Tensor, "n d"],
-        labels: Int[torch.Tensor, " n"],
-        ref_emb: Float[torch.Tensor, "n d"],
-        ref_labels: Int[torch.Tensor, " n"],
-    ) -> tuple[Int[torch.Tensor, " t"], ...]:
-        """Return (anchors, positives, negatives), indices into the batch.
-
-        Raises ValueError if reference embeddings are given, as the library's miners do.
-        """
-        common_functions.ref_not_supported(embeddings, labels, ref_emb, ref_labels)
+    @torch.no_grad()
+    def __call__(self, embeddings: Embeddings, labels: Labels) -> tuple[Indices, Indices, Indices]:
+        """Return (anchors, positives, negatives), indices into the batch."""
         same = labels.unsqueeze(1) == labels
         positives = same.clone().fill_diagonal_(False)
         anchors = torch.where(positives.any(dim=1) & ~same.all(dim=1))[0]
-        distances = self.distance(embeddings)[anchors]
-        return anchors, *self.draw(
-            distances, positives[anchors], ~same[anchors], embeddings.shape[1]
-        )
+        distances, dimensions = LpDistance()(embeddings)[anchors], embeddings.shape[1]
+        return anchors, *self.pick(distances, positives[anchors], ~same[anchors], dimensions)
 
-    def draw(
-        self,
-        distances: Float[torch.Tensor, "t n"],
-        positives: Bool[torch.Tensor, "t n"],
-        negatives: Bool[torch.Tensor, "t n"],
-        dimensions: int,
-    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+    def pick(self, distances: Distances, positives: Mask, negatives: Mask, dimensions: int) -> Pair:
         """Return one positive and one negative for each of t anchors.
 
         distances: from the anchors to all images; positives, negatives: which images are
@@ -64,13 +53,7 @@ class _OnePerAnchor(BaseMiner):
 class RandomMiner(_OnePerAnchor):
     """Sample a random positive and a random negative."""
 
-    def draw(
-        self,
-        distances: Float[torch.Tensor, "t n"],
-        positives: Bool[torch.Tensor, "t n"],
-        negatives: Bool[torch.Tensor, "t n"],
-        dimensions: int,
-    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+    def pick(self, distances: Distances, positives: Mask, negatives: Mask, dimensions: int) -> Pair:
         """Return a random positive and a random negative per anchor."""
         return sampled(positives), sampled(negatives)
 
@@ -83,16 +66,9 @@ class SemihardMiner(_OnePerAnchor):
 
     def __init__(self, margin: float = 0.2) -> None:
         """Set the margin, a Euclidean distance on embeddings of length 1."""
-        super().__init__()
         self.margin = margin
 
-    def draw(
-        self,
-        distances: Float[torch.Tensor, "t n"],
-        positives: Bool[torch.Tensor, "t n"],
-        negatives: Bool[torch.Tensor, "t n"],
-        dimensions: int,
-    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+    def pick(self, distances: Distances, positives: Mask, negatives: Mask, dimensions: int) -> Pair:
         """Return a random positive and a semihard negative per anchor."""
         positive = sampled(positives)
         bound = distances.gather(1, positive.unsqueeze(1))
@@ -107,21 +83,12 @@ class SofthardMiner(_OnePerAnchor):
     the farthest positive. An anchor without a hard one takes a random one.
     """
 
-    def draw(
-        self,
-        distances: Float[torch.Tensor, "t n"],
-        positives: Bool[torch.Tensor, "t n"],
-        negatives: Bool[torch.Tensor, "t n"],
-        dimensions: int,
-    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+    def pick(self, distances: Distances, positives: Mask, negatives: Mask, dimensions: int) -> Pair:
         """Return a hard positive and a hard negative per anchor."""
         nearest = distances.masked_fill(~negatives, math.inf).amin(dim=1, keepdim=True)
         farthest = distances.masked_fill(~positives, -math.inf).amax(dim=1, keepdim=True)
-        hard_positives = positives & (distances > nearest)
-        hard_negatives = negatives & (distances < farthest)
-        return sampled(_rows_or(hard_positives, positives)), sampled(
-            _rows_or(hard_negatives, negatives)
-        )
+        positive = sampled(_rows_or(positives & (distances > nearest), positives))
+        return positive, sampled(_rows_or(negatives & (distances < farthest), negatives))
 
 
 class DistanceWeightedMiner(_OnePerAnchor):
@@ -143,29 +110,18 @@ class DistanceWeightedMiner(_OnePerAnchor):
         in their public code the bound is commented out, in this miner and in the regularised one;
         beyond root 2 the weights then increase again.
         """
-        super().__init__()
         self.cutoff = cutoff
         self.nonzero_loss_cutoff = math.inf if nonzero_loss_cutoff is None else nonzero_loss_cutoff
 
-    def draw(
-        self,
-        distances: Float[torch.Tensor, "t n"],
-        positives: Bool[torch.Tensor, "t n"],
-        negatives: Bool[torch.Tensor, "t n"],
-        dimensions: int,
-    ) -> tuple[Int[torch.Tensor, " t"], Int[torch.Tensor, " t"]]:
+    def pick(self, distances: Distances, positives: Mask, negatives: Mask, dimensions: int) -> Pair:
         """Return a random positive and a distance-weighted negative per anchor."""
         eligible = _rows_or(negatives & (distances < self.nonzero_loss_cutoff), negatives)
-        return sampled(positives), sampled(
-            inverse_density(distances, eligible, dimensions, self.cutoff)
-        )
+        weights = inverse_density(distances, eligible, dimensions, self.cutoff)
+        return sampled(positives), sampled(weights)
 
 
 def inverse_density(
-    distances: Float[torch.Tensor, "t n"],
-    eligible: Bool[torch.Tensor, "t n"],
-    dimensions: int,
-    cutoff: float,
+    distances: Distances, eligible: Mask, dimensions: int, cutoff: float
 ) -> Float[torch.Tensor, "t n"]:
     """Return the sampling probabilities of the eligible points, by row.
 
@@ -181,8 +137,6 @@ def inverse_density(
     return torch.softmax((-log_density).masked_fill(~eligible, -math.inf), dim=1)
 
 
-def _rows_or(
-    mask: Bool[torch.Tensor, "t n"], fallback: Bool[torch.Tensor, "t n"]
-) -> Bool[torch.Tensor, "t n"]:
+def _rows_or(mask: Mask, fallback: Mask) -> Mask:
     """Return the rows of a mask, and the fallback's where a row is empty."""
     return torch.where(mask.any(dim=1, keepdim=True), mask, fallback)

@@ -1,10 +1,10 @@
-"""Stand-ins for all real inputs, and the paper's two runs on them.
+"""Run the paper's two settings on mock versions of all real inputs.
 
-stand_in.py FOLDER: clones the repository into FOLDER, puts into the clone what data/README.md asks for, in the real
-formats, counts and names, but with random checkpoints and tiny pictures, and runs the commands of the README's section
-"Run it for the paper" there, for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1
-unless every table of the paper is made without a missing cell. Of the images listed only some are there, lest it take
-years: hence --allow-partial. The numbers mean nothing.
+mock_run.py FOLDER: clones the repository into FOLDER and puts mock inputs in place, in the real formats, counts and
+names, but with random checkpoints and tiny pictures. Then it runs the commands of the README's section "Run it for the
+paper" there, for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1 unless every table
+of the paper is made without a missing cell. Only some of the listed images exist, so that it does not take years:
+hence --allow-partial. The numbers mean nothing.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def make(folder, images=None, cars=None, trunks=4):
     mock_inputs.make_sop(data / "Stanford_Online_Products", images)
     make_rendered_cars(data / "rendered_cars" / "3D cars dataset", cars)
     make_checkpoints(folder / "reality_check" / "models", trunks)
-    (folder / "STAND_IN.txt").write_text(
+    (folder / "MOCK_RUN.txt").write_text(
         "Random networks and made-up pictures: no number in this folder means anything.\n"
     )
 

@@ -1,18 +1,18 @@
-"""All real inputs in their true formats, numbers and names, stood in for by small files: are they found?"""
+"""Mock inputs in the true formats, numbers and names of all real ones: are they found?"""
 
 import pytest
 import yaml
 
 from dml_analysis import checkout
-from tests import fake_data, stand_in
+from tests import fake_data, mock_run
 from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
-    """The paper's inputs, whole: 168 checkpoints, 148,026 images of the datasets, 100,000 rendered cars."""
-    folder = tmp_path_factory.mktemp("stand_in")
-    stand_in.make(folder, trunks=1)
+    """All of the paper's inputs: 168 checkpoints, 148,026 images of the datasets, 100,000 rendered cars."""
+    folder = tmp_path_factory.mktemp("mock_run")
+    mock_run.make(folder, trunks=1)
     return folder
 
 
@@ -53,5 +53,5 @@ def test_all_networks_of_the_paper_can_be_trained(everything, run_inside):
     file = everything / "reality_check.yaml"
     file.write_text(yaml.safe_dump(settings | {"paths": paths}))
     output = run_inside("reality_check/2_train_models.py", file, "--dry-run")
-    assert f"networks: {14 * 3 * 4 * 100_000:,} iterations to do, in 168 parts" in output
+    assert f"networks: {14 * 3 * 4 * 100_000:,} iterations to do, in 168 chunks" in output
     assert not (everything / "trained").exists()
