@@ -71,7 +71,7 @@
     if (why) $("detail").append(explained(why));
   }
 
-  // The maps of an explained pair under all models that were asked, by the protocol that is chosen, or else one that has them.
+  // The maps of an explained pair under all models that have them, by the selected protocol or else another one.
   function explained(why) {
     const chosen = document.documentElement.dataset.protocol;
     const protocol = why.maps[chosen]?.length ? chosen : Object.keys(why.maps).find((each) => why.maps[each].length);
