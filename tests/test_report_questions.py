@@ -22,11 +22,11 @@ from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import property_scores
 from dml_analysis.report import (
-    printed,
     cause_section,
     control_section,
     findings,
     map_findings,
+    printed,
     questions,
 )
 from dml_analysis.saliency.saliency_tables import Similarity
@@ -376,7 +376,11 @@ def test_tests_between_groups(settings):
         "Car model",
         *["0.250", "0.500", "−0.50"] * 2,
     ]
-    assert table.headings[1:4] == ["p, losses' means", "Holm, losses' means", "effect, losses' means"]
+    assert table.headings[1:4] == [
+        "p, losses' means",
+        "Holm, losses' means",
+        "effect, losses' means",
+    ]
     assert (
         "losses' means: 9 and 5 values; losses and folds: 18 and 5 values" in table.caption
         and "above 0 where Ranking" in table.caption
@@ -443,10 +447,11 @@ def test_what_survives_other_settings(settings):
           *({"samples": samples, "images": images, "n_pairs": 91, "n_images": 8, "told_apart": share}
             for samples, images, share in ((50, 5, 0.25), (50, 1000, 1), (10, 5, 0.125), (10, 1000, 0.5))))  # fmt: skip
     _, needed = only(control_section.survival(settings, PAPER), 2)
-    assert needed.headings == ["images", "10 noisy samples", "50 noisy samples"] and needed.rows == [
-        ["5", "12", "25"],
-        ["1,000", "50", "100"],
-    ]
+    assert needed.headings == [
+        "images",
+        "10 noisy samples",
+        "50 noisy samples",
+    ] and needed.rows == [["5", "12", "25"], ["1,000", "50", "100"]]
     assert "91 pairs" in needed.caption and "8 images" in needed.caption
 
 

@@ -156,12 +156,12 @@ def groupings(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     table = csv_files.read(file, compared_groupings.MANTEL)
     if not table.empty:
         pairs = table.analysis_a + " and " + table.analysis_b
-        columns = []
+        frames = []
         for kind, rows in table.set_index(pairs).groupby("kind", sort=False):
             texts = [numbers(rows.correlation, 2), p_values(rows.p_value)]
             names = [f"{what}, {kind.title()}" for what in ("correlation", "p")]
-            columns.append(pd.concat(texts, axis=1).set_axis(names, axis=1))
-        yield Table(text("mantel", table=table), "similarities", pd.concat(columns, axis=1))
+            frames.append(pd.concat(texts, axis=1).set_axis(names, axis=1))
+        yield Table(text("mantel", table=table), "similarities", pd.concat(frames, axis=1))
 
 
 def survival(settings: Settings, protocol: Protocol) -> Iterator[Table]:

@@ -61,19 +61,20 @@ def of_run(settings: Settings, protocol: Protocol) -> list[Finding]:
     corrected = csv_files.read(file, group_tests.COLUMNS, group_tests.KEY)
     known = defined(similarities(Subject("", settings, protocol, dataset, "correlation")))
     where = f"of {dataset}; {printed.folds(settings.table_folds(protocol))}"
-    by_protocol = [
+    by_protocol: list[Finding | None] = [
         within_and_between(known, models, where, groupings, limits),
         untrained(known, models, where, limits),
         losses_and_folds(answer, dataset),
         order(scores, models, nulls),
         differences(tests[is_protocols], corrected),
     ]
-    shape = shapes(measure_correlations.read(settings, dataset), dataset)
-    return [
+    findings = [
         finding._replace(n=f"{finding.n}; protocol {protocol.name}")
         for finding in by_protocol
         if finding
-    ] + [shape] * bool(shape)
+    ]
+    shape = shapes(measure_correlations.read(settings, dataset), dataset)
+    return [*findings, shape] if shape else findings
 
 
 # --------------------------------------------------------------------------------------------------

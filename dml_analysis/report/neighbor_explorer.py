@@ -32,8 +32,8 @@ def section(settings: Settings) -> str:
         raise run_first("Embeddings of rendered cars", "properties/2_embed_cars.py")
     pairs, pair_stores = pair_section.pairs_and_stores(settings)
     row_of = {car.image_id: row for row, car in enumerate(cars)}
-    pair_rows = np.array([[row_of[car.image_id] for car in pair] for pair in pairs], dtype=int)
-    pair_rows = pair_rows.reshape(-1, 2)
+    pair_rows = np.zeros((len(pairs), 2), dtype=int)
+    pair_rows[:] = [[row_of[car.image_id] for car in pair] for pair in pairs] or pair_rows
     spaced = readers.evenly_spaced(range(len(cars)), QUERIES)
     queries = np.union1d(spaced, pair_rows[:, 0]).astype(int)
     models = [model for model in grouped(settings.models) if model.name in stores]
@@ -74,13 +74,15 @@ def section(settings: Settings) -> str:
             )
         ],
     }
-    networks = [store.subject.network for stores in pair_stores.values() for store in stores]
+    subjects: list[Any] = [store.subject for stores in pair_stores.values() for store in stores]
+    pair_folds = list(dict.fromkeys(subject.network.fold for subject in subjects))
+    network: Any = next(iter(stores.values())).subject
     return rendered(
         "explorer",
         data=data,
         settings=settings,
-        folds=printed.folds([next(iter(stores.values())).subject.fold]),
-        explained_folds=printed.folds(list(dict.fromkeys(network.fold for network in networks))),
+        folds=printed.folds([network.fold]),
+        explained_folds=printed.folds(pair_folds),
         n_cars=len(cars),
         n_neighbors=NEIGHBORS,
         n_spaced=len(spaced),
@@ -137,7 +139,7 @@ def thumbnail(car: readers.Item) -> str:
 # Maths.
 # --------------------------------------------------------------------------------------------------
 def nearest(
-    coordinates: Float[np.ndarray, "n d"], queries: Sequence[int], count: int
+    coordinates: Float[np.ndarray, "n d"], queries: Int[np.ndarray, " q"], count: int
 ) -> Int[np.ndarray, "q m"]:
     """Return the `count` nearest others of each query by Euclidean distance, nearest first.
 

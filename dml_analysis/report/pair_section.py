@@ -1,6 +1,6 @@
 """Explained pairs in the page: pictures of query and neighbour with saliency maps laid over."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ SIDE = 160  # pixels of a picture in the page, of which a pair has two
 QUALITY = 70
 
 
-def pairs_and_stores(settings: Settings) -> tuple[list[Pair], dict[str, list[ResultStore]]]:
+def pairs_and_stores(settings: Settings) -> tuple[list[Any], dict[str, list[ResultStore]]]:
     """Return the explained pairs, and by protocol the complete stores of their maps.
 
     Return ([], {}) if there are none.
@@ -46,14 +46,16 @@ def pictures_of(
     ]
     for protocol, of_protocol in stores.items():
         for store in of_protocol:
-            network: Any = store.subject.network
+            subject: Any = store.subject
             for pair, maps, by_protocol in zip(pairs, store.read("maps")["maps"], urls):
-                address = _address(pair, network.crop, maps)
-                by_protocol[protocol].append({"model": network.model.name, "address": address})
+                address = _address(pair, subject.network.crop, maps)
+                by_protocol[protocol].append(
+                    {"model": subject.network.model.name, "address": address}
+                )
     return urls
 
 
-def _address(pair: Pair, crop: Crop, maps: Float[np.ndarray, "2 h w"]) -> str:
+def _address(pair: Iterable[Any], crop: Crop, maps: Float[np.ndarray, "2 h w"]) -> str:
     """Return the data URL of a picture of both images with their maps."""
     seen = [np.asarray(cropped(open_image(item.path), crop)) for item in pair]
     return pictures.address(side_by_side([laid_over(*each) for each in zip(seen, maps)]), QUALITY)

@@ -49,8 +49,10 @@ def write(settings: Settings, protocol: Protocol) -> Path:
     means.insert(0, "loss", means["type"] + " Mean")
     published = pd.concat([csv_files.read(PUBLISHED / "table6_nrprec.csv", SCORES), means])
     ours = csv_files.read(tables / "table6.csv", SCORES, ["loss", "property"])
-    columns = {"loss": "loss", "property": "property", "value": "NR-Precision"}
-    published, ours = (table[list(columns)].rename(columns=columns) for table in (published, ours))
+    published, ours = (
+        table[["loss", "property", "value"]].rename(columns={"value": "NR-Precision"})
+        for table in (published, ours)
+    )
     note = _note(settings, settings.properties.networks, "Cars196")
     rows.append(_compared("Table 6", published, ours, note))
     file = file_of(settings.results, protocol)

@@ -44,7 +44,7 @@ def section(settings: Settings) -> str:
     models = [model for model in grouped(settings.models) if model.name in names]
     # All maps are shown in the crop of the first network.
     crop = next(iter(comparisons[0].maps.values())).subject.network.crop
-    data = {
+    data: dict[str, Any] = {
         "dataset": dataset,
         "fold": comparisons[0].fold,
         "side": SIDE,
@@ -120,7 +120,7 @@ def outline(mask: Bool[np.ndarray, "h w"]) -> str:
         return ""
     # Outside the mask is 0, inside is 1; pixel i of the padded mask has its centre at i - 0.5.
     contours = Figure().add_subplot().contour(np.pad(mask, 1), levels=[0.5])
-    polygons = contours.get_paths()[0].cleaned(simplify=True).to_polygons()
+    polygons: Any = contours.get_paths()[0].cleaned(simplify=True).to_polygons()
     lines = ["L".join(f"{x:g} {y:g}" for x, y in polygon[:-1] - 0.5) for polygon in polygons]
     return "".join(f"M{line}Z" for line in lines)
 
@@ -185,8 +185,9 @@ def agreement(
 
 def _plain(array: Float[np.ndarray, "..."]) -> list[Any]:
     """Return an array as lists, rounded, with None for NaN."""
-    rounded = np.round(array, DIGITS)
-    return np.where(np.isnan(rounded), None, rounded).tolist()
+    rounded = np.round(array, DIGITS).astype(object)
+    rounded[np.isnan(array)] = None
+    return rounded.tolist()
 
 
 # --------------------------------------------------------------------------------------------------
@@ -196,7 +197,8 @@ def _maps(
     store: ResultStore, shown: Sequence[readers.Item], frame: Crop
 ) -> list[Float[np.ndarray, "h w"]]:
     """Return the maps of images in the crop in which they are shown."""
-    crop = store.subject.network.crop
+    subject: Any = store.subject
+    crop = subject.network.crop
     maps = saliency_maps.some_maps(store, readers.ids_of(shown)).astype(np.float32)
     return [framed(map_, crop, frame, size_of(item.path)) for map_, item in zip(maps, shown)]
 
@@ -208,7 +210,7 @@ def sheet(maps: Sequence[Float[np.ndarray, "h w"]]) -> Image.Image:
     for index, map_ in enumerate(maps):
         image = Image.fromarray(np.nan_to_num(map_).astype(np.float32))
         small = image.resize((SIDE, SIDE), Image.Resampling.BOX)
-        grey = Image.fromarray((255 * np.clip(small, 0, 1)).round().astype(np.uint8))
+        grey = Image.fromarray((255 * np.asarray(small).clip(0, 1)).round().astype(np.uint8))
         joined.paste(grey, (index % COLUMNS * SIDE, index // COLUMNS * SIDE))
     return joined
 

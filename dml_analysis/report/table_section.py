@@ -117,7 +117,7 @@ def records_of(table: Table) -> list[list[dict[str, Any]]]:
 
 def _explained(cell: Cell, record: dict[str, Any], about: str) -> tuple[str, ...]:
     """Return the fields of Number from `what` on; none where a cell has no number."""
-    value = record.get("mean", record.get("value"))
+    value: Any = record.get("mean", record.get("value"))
     if cell.text in ("", MISSING) or pd.isna(value):
         return ()
     full = repr(float(value))
