@@ -81,7 +81,7 @@ SETTINGS = {  # one for each kind of mistake; those in sweeps are in test_factor
     "bomb": (bomb(), "not a YAML file (more than 100000 values)"),
     "list in itself": ("datasets: &a [*a]\n", "not a YAML file (maximum recursion depth exceeded"),
     "code": (f"seed: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path ['{MARKER}']]", "the tag"),
-    "key twice": ("saliency: {images: 3, images: 4}\n", "line 1: the key 'images' stands twice"),
+    "key twice": ("saliency: {images: 3, images: 4}\n", "line 1: the key 'images' is listed twice"),
     # A key, and its value.
     "unknown key": ("nois: 3\n", "nois: unknown key; known: protocol, seed"),
     "unknown key in a block": ("saliency: {noise_sample: 1}\n", "saliency.noise_sample: unknown key; did you mean noise_samples"),
@@ -609,7 +609,7 @@ AFTER += [
     ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "its embeddings are all alike, or zero",
      part("properties/embeddings/RenderedCars/fold0/contrastive", "properties/tsne", embeddings=lambda array: array * 0)),
     ("half of what maps are made of", MAPS, "provenance.json: not readable", bytes_of(f"{MAPPED}/provenance.json", lambda content: content[:30])),
-    ("key of what maps are made of twice", MAPS, "provenance.json: not readable (a key stands twice)",
+    ("key of what maps are made of twice", MAPS, "provenance.json: not readable (a key is listed twice)",
      bytes_of(f"{MAPPED}/provenance.json", lambda content: content.replace(b"{", b'{"trunk": "", ', 1))),
     ("NaN among what maps are made of", MAPS, "provenance.json: not readable (NaN is no number)",
      bytes_of(f"{MAPPED}/provenance.json", lambda content: content.replace(b"{", b'{"a": NaN, ', 1))),

@@ -1,1 +1,1 @@
-"""Files that exist whole or not at all, and readers that say in one line what is wrong with a file."""
+"""Files that appear complete or not at all, and readers that name what is wrong with a file in one line."""
