@@ -45,8 +45,8 @@ def processor():
 def merged(old, new):
     """The rows of both tables, without old ones of which there are new ones, in the order of the new contests."""
     key = ["processor", *CONTEST]
-    kept = old[~old.set_index(key).index.isin(new.set_index(key).index)]
-    return pd.concat([each for each in (new, kept) if len(each)], ignore_index=True)
+    others = old[~old.set_index(key).index.isin(new.set_index(key).index)]
+    return pd.concat([each for each in (new, others) if len(each)], ignore_index=True)
 
 
 def _contests(parts):
@@ -81,11 +81,11 @@ def described(table):
         "|---" * (4 + len(processors)) + "|",
     ]
     for key, rows in table.groupby(CONTEST, sort=False):
-        found = {row.processor: _cell(row) for row in rows.itertuples()}
+        cell_of = {row.processor: _cell(row) for row in rows.itertuples()}
         cells = [
             *key[:3],
             f"{rows.target.iloc[0]:g}",
-            *(found.get(each, "") for each in processors),
+            *(cell_of.get(each, "") for each in processors),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
