@@ -1,6 +1,5 @@
 """Section "Nearest neighbours, property by property": what cars share with their nearest neighbours."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
 from dml_analysis.methods import grouped
 from dml_analysis.metrics.coordinates import coordinates_of
-from dml_analysis.paper import PROPERTIES, Model
+from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.properties.property_tables import printed_value
 from dml_analysis.report import pair_section, pictures, printed
@@ -66,7 +65,6 @@ def section(settings: Settings) -> str:
             {
                 "query": int(np.searchsorted(queries, query)),
                 "neighbor": int(np.searchsorted(shown, neighbor)),
-                "model": _model_to_show(models, neighbors, queries, query, neighbor, maps),
                 "maps": maps,
             }
             for (query, neighbor), maps in zip(
@@ -87,21 +85,6 @@ def section(settings: Settings) -> str:
         n_neighbors=NEIGHBORS,
         n_spaced=len(spaced),
     )
-
-
-def _model_to_show(
-    models: Sequence[Model],
-    neighbors: Sequence[Int[np.ndarray, "q m"]],
-    queries: Int[np.ndarray, " q"],
-    query: int,
-    neighbor: int,
-    maps: dict[str, list[dict[str, str]]],
-) -> int | None:
-    """Return the index of the model that is opened with an explained pair."""
-    names = {each["model"] for of_protocol in maps.values() for each in of_protocol}
-    explained = {index for index, model in enumerate(models) if model.name in names}
-    index = int(np.searchsorted(queries, query))
-    return pair_section.model_to_show(neighbors, index, neighbor, explained)
 
 
 def stores_of(settings: Settings, cars: list[readers.Item]) -> dict[str, ResultStore]:

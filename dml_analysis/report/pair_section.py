@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from dml_analysis import figures
@@ -77,20 +77,3 @@ def side_by_side(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Image.Image:
         resized = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
         joined.paste(resized, (SIDE * position, 0))
     return joined
-
-
-def model_to_show(
-    neighbors: Sequence[Int[np.ndarray, "q m"]], query: int, neighbor: int, explained: set[int]
-) -> int | None:
-    """Return the index of the model under which a neighbour ranks highest for a query.
-
-    neighbors: for each model the nearest neighbours of each query, nearest first. query: its index.
-    explained: models with a map of the pair, which come before all others. Return None if the
-    neighbour is among the m nearest under no model.
-    """
-    ranks = [
-        (model not in explained, rank, model)
-        for model, of_queries in enumerate(neighbors)
-        for rank in np.flatnonzero(of_queries[query] == neighbor)
-    ]
-    return min(ranks)[2] if ranks else None
