@@ -1,9 +1,10 @@
-"""Leases: the right to make a chunk or to write a file, which one process has at a time, on one machine or on several that share a folder.
+"""Leases: one process at a time, on any machine that shares the folder, makes a chunk or writes a file.
 
-A lease is a small file beside what it is for, created exclusively and renewed by its owner (filelock.SoftFileLease); no locks of the file
-system are used. That of a dead process of the same machine is taken over at once, any other once it has not been renewed for `DURATION`.
-Should two processes hold one lease all the same, since one of them slept for longer, both make the same bytes and put them in place by a
-rename: work is done twice, and nothing is lost or doubled.
+A lease is a small file next to its subject, created exclusively and renewed by its owner
+(filelock.SoftFileLease); file-system locks are not used. The lease of a dead process of the same
+machine is taken over at once, any other if it has not been renewed for DURATION. If two processes
+hold one lease nevertheless, because one slept for longer, both write the same bytes and rename them
+into place: work is done twice, but nothing is lost.
 """
 
 from collections.abc import Iterator

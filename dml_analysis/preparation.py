@@ -1,6 +1,6 @@
-"""The known archives of datasets and checkpoints, and how one gets into its place.
+"""The known archives of datasets and checkpoints, and how they are put in place.
 
-Nothing in an archive is trusted: its checksum is compared first, and every member is looked at before any is unpacked.
+Archives are not trusted: the checksum is compared first, and all members are checked before unpacking.
 """
 
 import errno
@@ -10,9 +10,10 @@ import shutil
 import stat
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -31,7 +32,8 @@ class Archive(NamedTuple):
     checksum: str  # method and the first or all hexadecimal digits; "" where none was published
     place: str  # in the dataset's folder; "" is what the dataset's path names
     look: str  # where to look for it
-    needs: tuple = ()  # patterns in the folder at `place`, each of which must match; () if a file belongs there
+    # Patterns in the folder at `place`, each of which must match; () if `place` is a file.
+    needs: tuple[str, ...] = ()
 
     def is_placed(self, base: Path) -> bool:
         return _is_complete(base / self.place, self.needs)
@@ -74,7 +76,7 @@ LAYOUTS = {
 
 
 def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
-    """Check the files of an archive, unpack them beside their place, and rename the result into it.
+    """Check the files of an archive, unpack them next to their place, and rename the result into it.
 
     Raise InputError for a broken archive, a disk that is too small, or a place that something else takes.
     """
@@ -92,20 +94,20 @@ def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
             roots = {_unpack(file, archive, aside) for file in files}
             if len(roots) > 1 or not _is_complete(aside / min(roots), archive.needs):
                 raise InputError(
-                    f"{files[0]}: lacks some of {target.name}; download all of its parts again"
+                    f"{files[0]}: some of {target.name} is missing; download all of its parts again"
                 )
             os.rename(aside / min(roots), target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def _is_complete(path, needs):
-    """Whether a file, or a folder with what it needs, is there. Pipes and link loops are not, and are never opened."""
+def _is_complete(path: Path, needs: tuple[str, ...]) -> bool:
+    """Return whether a file, or a folder with what it needs, exists; pipes are never opened."""
     return all(any(path.glob(pattern)) for pattern in needs) if needs else path.is_file()
 
 
-def _unpack(file, archive, aside):
-    """Write what of the archive belongs in its place to a folder; return the path in it of what is to be renamed."""
+def _unpack(file: Path, archive: Archive, aside: Path) -> PurePosixPath:
+    """Unpack the part of an archive that is needed to a folder; return the path in it to rename."""
     if not file.is_file():
         raise InputError(f"{file}: neither a file nor a link to one; move it away")
     if archive.checksum:
@@ -137,7 +139,7 @@ def _unpack(file, archive, aside):
     return root
 
 
-def _check(file, method, expected):
+def _check(file: Path, method: str, expected: str) -> None:
     """Raise InputError unless the checksum of a file begins with the expected digits."""
     digest = hashlib.new(method, usedforsecurity=False)
     bar = tqdm(
@@ -156,8 +158,8 @@ def _check(file, method, expected):
 
 
 @contextmanager
-def _opened(file):
-    """Yield an archive as a TarFile or ZipFile. Raise InputError for what these raise of broken ones."""
+def _opened(file: Path) -> Iterator[Any]:
+    """Yield an archive as a TarFile or ZipFile. Raise InputError if it is broken."""
     try:
         with zipfile.ZipFile(file) if file.suffix == ".zip" else tarfile.open(file) as opened:
             yield opened
@@ -169,9 +171,13 @@ def _opened(file):
         raise InputError(f"{file}: not a complete archive ({one_line(error)}); {AGAIN}") from None
 
 
-def _listed(file, opened):
-    """Return the files in an archive (path -> member) and their size. Raise InputError for what may not be unpacked."""
-    files, total, limit = {}, 0, max_unpacked(file.stat().st_size)
+def _listed(file: Path, opened: Any) -> tuple[dict[PurePosixPath, Any], int]:
+    """Return the files in an archive, by path, and their size.
+
+    Raise InputError if any of them must not be unpacked.
+    """
+    files: dict[PurePosixPath, Any] = {}
+    total, limit = 0, max_unpacked(file.stat().st_size)
     for member in opened if isinstance(opened, tarfile.TarFile) else opened.infolist():
         if isinstance(member, tarfile.TarInfo):
             name, size, is_folder, is_file = (
