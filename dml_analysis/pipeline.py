@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 LIBRARIES = [
     "torch", "torchvision.transforms", "timm", "numba", "pandas", "matplotlib.pyplot", "scipy.stats",
@@ -116,10 +116,10 @@ def _run(script: str, options: Sequence[str], background: Background) -> int:
     has_loop = any(call in Path(script).read_text() for call in ("stage_script(", "todo("))
     count = min(cores, MAX_FORKS) if has_loop and not GPU.exists() else 1
     with tempfile.TemporaryFile("w+") as log:  # of all but the first fork
-        processes = [_start(script, options)] if count == 1 else [
-            _start(script, options, log if rank else None, rank, count, cores // count)
-            for rank in range(count)
-        ]  # fmt: skip
+        shares: list[tuple] = [()]  # with all threads
+        if count > 1:
+            shares = [(log if rank else None, rank, count, cores // count) for rank in range(count)]
+        processes = [_start(script, options, *share) for share in shares]
         while running := [process.sentinel for process in processes if process.exitcode is None]:
             background.advance(*running)
         statuses = [process.exitcode or 0 for process in processes]
@@ -133,7 +133,8 @@ def _print(log: IO[str], stream: IO[str]) -> None:
     print(log.read(), end="", file=stream, flush=True)
 
 
-def _start(script: str, options: Sequence[str], *args, **kwargs) -> BaseProcess:
+def _start(script: str, options: Sequence[str], *args: Any, **kwargs: Any) -> BaseProcess:
+    """Start a script in a fork; further arguments as for _run_here."""
     fork = multiprocessing.get_context("fork")
     process = fork.Process(target=_run_here, args=(script, options, *args), kwargs=kwargs)
     process.start()

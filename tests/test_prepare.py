@@ -237,12 +237,12 @@ def test_broken_archives(refused, monkeypatch, tmp_path, ending):
     replace_birds(monkeypatch, file=file.name)
     noise = rng.randbytes(3000)
     content = pack(file, CUB | {"CUB_200_2011/noise": noise})
-    broken = [content[: rng.randrange(len(content))] for _ in range(20)]
+    broken = [content[: rng.randrange(len(content))] for _ in range(6)]
     broken += [
         content[100:],
         content[:-4] + b"\x7f" + content[-3:],
     ]  # where a zip has its list of members
-    for at in (rng.randrange(len(content)) for _ in range(40)):
+    for at in (rng.randrange(len(content)) for _ in range(10)):
         broken.append(
             content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :]
         )
@@ -257,7 +257,7 @@ def test_broken_archives(refused, monkeypatch, tmp_path, ending):
         else:
             assert line.startswith(f"error: {file}: ")
             refusals += 1
-    assert refusals > 40
+    assert refusals > 10
 
 
 @pytest.mark.parametrize("method", ["md5", "sha256"])
