@@ -1,4 +1,4 @@
-"""Blocks of settings and of records as pydantic models, and what is wrong with one in a single line."""
+"""Blocks of settings and records as pydantic models, and one-line messages for invalid ones."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -66,9 +66,9 @@ def unknown_key(key: Any, known: Iterable[str]) -> str:
     return f"unknown key; {'did you mean' if nearest else 'known:'} {', '.join(nearest or known)}"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Kinds of values. Their ValueErrors say what is allowed.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # 2 stays 2 and does not become 2.0.
 Number = Annotated[float, WrapValidator(lambda value, check: (check(value), value)[1])]
 
@@ -94,9 +94,9 @@ def each_once(values: list) -> list:
 EachOnce = AfterValidator(each_once)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # One line.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def checked(kind: Callable[..., T], value: Any, where: str = "") -> T:
     """Return a value as a Block, or another type that pydantic knows.
 

@@ -81,7 +81,7 @@ def _state(file: Path) -> tuple[int, int]:
 
 
 def _name(records: Records, file: Path) -> str:
-    """Return a file's path, relative to the models folder or the repository if it is in one of them."""
+    """Return a file's path, relative to the models folder or the repository if it is inside."""
     folders = (records.models, ROOT)
     return next(
         (file.relative_to(folder).as_posix() for folder in folders if file.is_relative_to(folder)),

@@ -1,4 +1,4 @@
-"""Leases: one process at a time, on any machine that shares the folder, makes a chunk or writes a file.
+"""Leases, by which one process at a time makes a chunk or writes a file in a shared folder.
 
 A lease is a small file next to its subject, created exclusively and renewed by its owner
 (filelock.SoftFileLease); file-system locks are not used. The lease of a dead process of the same
@@ -21,7 +21,7 @@ ENDING = ".lease"
 
 @contextmanager
 def leased(folder: Path, number: int) -> Iterator[bool]:
-    """Yield whether the lease of a number in a folder is ours; it is until the end of the block, or of this process."""
+    """Yield whether this process got the lease of a chunk; it keeps it until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     lease = _lease(folder / f".{number:05d}{ENDING}")
     try:
@@ -37,7 +37,7 @@ def leased(folder: Path, number: int) -> Iterator[bool]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Wait until no other process has this file, and have it: what is read inside stays true until written."""
+    """Wait for the lease of a file, and keep it until the block ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lease = _lease(path.with_name(f".{path.name}{ENDING}"))
     _acquire(lease, timeout=-1)
@@ -48,7 +48,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def tidy(folder: Path) -> None:
-    """Delete the leases of a folder that nobody holds: those of processes that were killed once they had made their chunk."""
+    """Delete the leases in a folder that no process holds, because theirs were killed."""
     for file in folder.glob(f".*{ENDING}"):
         with suppress(Timeout), _lease(file).acquire(timeout=0):
             pass
@@ -66,5 +66,5 @@ def _acquire(lease: SoftFileLease, timeout: float) -> None:
 
 @cache
 def _lease(file: Path) -> SoftFileLease:
-    """Return the lease of a file, always the same: it has to see for how long another process does not renew it."""
+    """Return the lease of a file, always the same object, which observes when others renew it."""
     return SoftFileLease(file, lease_duration=DURATION, poll_interval=PAUSE)

@@ -63,7 +63,7 @@ Arguments = dict[
 
 
 class Entry(Block):
-    """What a settings file says of a model that is not the paper's; paper.Model says what each key means."""
+    """What settings say of a model that is not the paper's; paper.Model explains the keys."""
 
     name: str = ""
     year: int | None = Field(None, ge=1, le=9999)

@@ -1,6 +1,6 @@
 """The known archives of datasets and checkpoints, and how they are put in place.
 
-Archives are not trusted: the checksum is compared first, and all members are checked before unpacking.
+Archives are not trusted: checksum and members are checked before anything is unpacked.
 """
 
 import errno
@@ -78,7 +78,7 @@ LAYOUTS = {
 def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
     """Check the files of an archive, unpack them next to their place, and rename the result into it.
 
-    Raise InputError for a broken archive, a disk that is too small, or a place that something else takes.
+    Raise InputError if an archive is broken, the disk is too small, or the place is taken.
     """
     target = base / archive.place
     aside = target.with_name(f".{target.name}.unpacking")

@@ -1,4 +1,4 @@
-"""Sweeps: settings of several runs, each of which changes one factor of the base settings, and seeds."""
+"""Sweeps: settings of several runs, each with one factor changed, and of several seeds."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple

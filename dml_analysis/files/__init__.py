@@ -1,1 +1,1 @@
-"""Files that appear complete or not at all, and readers that name what is wrong with a file in one line."""
+"""Atomic writers of files, and readers that name in one line what is wrong with a file."""

@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, even if a process is killed: they are written under another name, then renamed."""
+"""Writers of files that appear complete or not at all: under another name first, then renamed."""
 
 import json
 import os

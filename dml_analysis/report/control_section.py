@@ -1,4 +1,4 @@
-"""Section "Controls": how much of the numbers is more than chance, from the CSV files of controls/."""
+"""Section "Controls": which results are more than chance, from the CSV files of controls/."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Findings about saliency maps: similarity within and between groups, to untrained models, and over folds."""
+"""Findings about saliency maps: their similarity by groups, to untrained models, and over folds."""
 
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ class Finding(NamedTuple):
     number: str  # the one that the sentence is about
     text: str
     n: str  # the sample sizes
-    floor: str = ""  # what the number, or those that it is made of, would be by chance
+    floor: str = ""  # what the number, or those behind it, would be by chance
     ceiling: str = ""  # and without noise; both empty where they have not been measured
 
 

@@ -1,4 +1,4 @@
-"""Section "Nearest neighbours, property by property": what cars share with their nearest neighbours."""
+"""Section "Nearest neighbours, property by property": what nearest cars have in common."""
 
 from typing import Any
 
