@@ -3,13 +3,15 @@
 # make study-factors  single factors of the study's trainings, rho-regularisation among them: hours
 # make test         the tests; those of the renderer only where `make render-env` was run
 # make test-slurm   the demo's work as job arrays on a real Slurm, installed and started here: Debian or Ubuntu, as root
-# make lint         style, format, types, undeclared dependencies; `make format` mends what a program can
-# make cars         render the samples of cars, or what is missing of them, with Blender in an environment of its own
+# make lint         style, format, types, undeclared dependencies; `make format` fixes what a program can
+# make cars         render the samples of cars, or their missing frames, with Blender in an environment of its own
 # make check-cars   render one property at a time, and check that each changes what it should
 # make bench        the long parts beside other ways to do the same, timed; half an hour in which nothing else should run
 # make peers        what the benchmarks compare with
 # make render-env   that environment of the renderer alone; says which packages of the system Blender lacks
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Any Python from 3.11 for which torch and numba have wheels. Blender's environment needs 3.11 itself.
+PYTHON ?= python3
+RENDER_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
@@ -103,6 +105,6 @@ $(VENV)/installed-peers: $(VENV)/installed benchmarks/requirements.txt
 	touch $@
 
 $(RENDER_VENV)/installed: requirements-render.txt
-	$(PYTHON) -m venv $(RENDER_VENV)
+	$(RENDER_PYTHON) -m venv $(RENDER_VENV)
 	$(RENDER_VENV)/bin/python -m pip install --quiet --requirement requirements-render.txt
 	touch $@

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 PROCESS = Path("/proc/self")  # Linux has it
-CONTEST = ["what", "against", "device", "unit"]  # of a Row: what tells it from others
 
 
 class Row(NamedTuple):
@@ -43,6 +42,15 @@ class Row(NamedTuple):
     def reached(self):
         return (
             "not measured" if np.isnan(self.ratio) else "yes" if self.ratio >= self.target else "no"
+        )
+
+    def in_words(self):
+        """A line that says who is how fast."""
+        if np.isnan(self.ratio):
+            return f"{self.what}, against {self.against}, on {self.device}: not measured"
+        return (
+            f"{self.what}, against {self.against}, on {self.device}: {self.ratio:.3g} times "
+            f"(at least {self.target:g}: {self.reached}); {self.ours:.3g} vs. {self.theirs:.3g} {self.unit}"
         )
 
 

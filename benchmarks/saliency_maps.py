@@ -48,7 +48,7 @@ def our_network(device="cpu", precision="float32", kind=torch.float32):
 
 
 def plain_loop(network, image, base):
-    """Return the map as the paper's authors compute it, rewritten: all 50 copies at once, with gradients of weights."""
+    """The map as the paper's authors compute it, reimplemented: all 50 copies at once, gradients of weights included."""
     copies = noisy_copies(image, SAMPLES, SIGMA, SEED).requires_grad_()
     network.zero_grad()
     DISTANCE(network(copies), base).sum().backward()

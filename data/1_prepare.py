@@ -1,7 +1,8 @@
-"""Put downloaded archives of datasets and checkpoints in place, and say what is missing and where to look for it.
+"""Put downloaded archives of datasets and checkpoints in place, and list what is missing.
 
-Reads: the archives in the folder `downloads` of the paths (utils.py); data/README.md lists them. Writes: the folders of
-datasets and checkpoints; what exists is never overwritten. Runtime: some minutes for each archive.
+Reads: the archives in the folder `downloads` of the paths (utils.py); data/README.md lists them.
+Writes: the folders of datasets and checkpoints; existing ones are never overwritten.
+Runtime: some minutes for each archive.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Leases, by which one process at a time makes a chunk or writes a file in a shared folder.
+"""Leases: the right to make a chunk or to write a file, which one process has at a time.
 
-A lease is a small file next to its subject, created exclusively and renewed by its owner
-(filelock.SoftFileLease); file-system locks are not used. The lease of a dead process of the same
-machine is taken over at once, any other if it has not been renewed for DURATION. If two processes
-hold one lease nevertheless, because one slept for longer, both write the same bytes and rename them
-into place: work is done twice, but nothing is lost.
+A lease is a small file next to what it is for (filelock.SoftFileLease). Its owner creates it
+exclusively and renews it, so that several machines can share a folder without locks of its file
+system. The lease of a dead process of the same machine is taken over at once, any other once it
+has not been renewed for `DURATION`. A process that slept for longer may find that another one has
+its lease: then both write the same content, each by a rename, and nothing is lost or doubled.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from filelock import SoftFileLease, Timeout
 
-DURATION = 150.0  # seconds; NFS lets a machine believe for a minute what it has last seen of a file
-PAUSE = 0.05  # seconds between two attempts to get what somebody has for a moment
+DURATION = 150.0  # seconds; NFS may show a file's old state for a minute
+PAUSE = 0.05  # seconds between two attempts to get a lease
 ENDING = ".lease"
 
 
 @contextmanager
 def leased(folder: Path, number: int) -> Iterator[bool]:
-    """Yield whether this process got the lease of a chunk; it keeps it until the block ends."""
+    """Yield whether this process has the lease of a number in a folder, which it then keeps."""
     folder.mkdir(parents=True, exist_ok=True)
     lease = _lease(folder / f".{number:05d}{ENDING}")
     try:
@@ -37,7 +37,7 @@ def leased(folder: Path, number: int) -> Iterator[bool]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Wait for the lease of a file, and keep it until the block ends."""
+    """Wait for the lease of a file and keep it: what is read inside stays true until written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lease = _lease(path.with_name(f".{path.name}{ENDING}"))
     _acquire(lease, timeout=-1)
@@ -48,7 +48,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def tidy(folder: Path) -> None:
-    """Delete the leases in a folder that no process holds, because theirs were killed."""
+    """Delete a folder's leases that no process has, which a killed one may leave."""
     for file in folder.glob(f".*{ENDING}"):
         with suppress(Timeout), _lease(file).acquire(timeout=0):
             pass
@@ -66,5 +66,5 @@ def _acquire(lease: SoftFileLease, timeout: float) -> None:
 
 @cache
 def _lease(file: Path) -> SoftFileLease:
-    """Return the lease of a file, always the same object, which observes when others renew it."""
+    """Return a file's lease, always the same object: it observes for how long nobody renews it."""
     return SoftFileLease(file, lease_duration=DURATION, poll_interval=PAUSE)

@@ -1,6 +1,7 @@
-"""The known archives of datasets and checkpoints, and how they are put in place.
+"""The known archives of datasets and checkpoints, and how to unpack one into its place.
 
-Archives are not trusted: checksum and members are checked before anything is unpacked.
+Nothing in an archive is trusted: its checksum is compared first, and every member is checked before
+any is unpacked.
 """
 
 import errno
@@ -28,14 +29,17 @@ AGAIN = "delete it and download it again"
 
 
 class Archive(NamedTuple):
-    file: str  # its name in the downloads folder; with a * where it comes in several parts
+    """A file to download, and where its content belongs."""
+
+    file: str  # its name in the downloads folder; with a * if it comes in several parts
     checksum: str  # method and the first or all hexadecimal digits; "" where none was published
     place: str  # in the dataset's folder; "" is what the dataset's path names
     look: str  # where to look for it
-    # Patterns in the folder at `place`, each of which must match; () if `place` is a file.
+    # Patterns in the folder at `place`, each of which must match; () if a file belongs there.
     needs: tuple[str, ...] = ()
 
     def is_placed(self, base: Path) -> bool:
+        """Return whether its content is in place, in the folder of its dataset."""
         return _is_complete(base / self.place, self.needs)
 
 
@@ -76,14 +80,14 @@ LAYOUTS = {
 
 
 def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
-    """Check the files of an archive, unpack them next to their place, and rename the result into it.
+    """Check the files of an archive, unpack them next to their place, and rename the result.
 
-    Raise InputError if an archive is broken, the disk is too small, or the place is taken.
+    Raises InputError for a broken archive, a disk that is too small, or an incomplete target.
     """
     target = base / archive.place
     aside = target.with_name(f".{target.name}.unpacking")
     with leases.locked(target):
-        if archive.is_placed(base):  # by another run, meanwhile
+        if archive.is_placed(base):  # by another process, meanwhile
             return
         if os.path.lexists(target):
             raise InputError(
@@ -94,7 +98,7 @@ def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
             roots = {_unpack(file, archive, aside) for file in files}
             if len(roots) > 1 or not _is_complete(aside / min(roots), archive.needs):
                 raise InputError(
-                    f"{files[0]}: some of {target.name} is missing; download all of its parts again"
+                    f"{files[0]}: does not hold all of {target.name}; download all of its parts again"
                 )
             os.rename(aside / min(roots), target)
         finally:
@@ -102,12 +106,12 @@ def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
 
 
 def _is_complete(path: Path, needs: tuple[str, ...]) -> bool:
-    """Return whether a file, or a folder with what it needs, exists; pipes are never opened."""
+    """Return whether a file, or a folder with everything it needs, exists. Nothing is opened."""
     return all(any(path.glob(pattern)) for pattern in needs) if needs else path.is_file()
 
 
 def _unpack(file: Path, archive: Archive, aside: Path) -> PurePosixPath:
-    """Unpack the part of an archive that is needed to a folder; return the path in it to rename."""
+    """Unpack what belongs into the archive's place to a folder; return its path in that folder."""
     if not file.is_file():
         raise InputError(f"{file}: neither a file nor a link to one; move it away")
     if archive.checksum:
@@ -130,7 +134,7 @@ def _unpack(file: Path, archive: Archive, aside: Path) -> PurePosixPath:
             raise InputError(
                 f"{file}: needs {need}, on {disk}, which has {free / GB:.1f} GB; make room"
             )
-        how = {"filter": "data"} if isinstance(opened, tarfile.TarFile) else {}
+        how: dict[str, Any] = {"filter": "data"} if isinstance(opened, tarfile.TarFile) else {}
         for path, member in tqdm(
             members.items(), f"unpacking {file.name}", unit="file", leave=False
         ):
@@ -158,8 +162,8 @@ def _check(file: Path, method: str, expected: str) -> None:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    """Yield an archive as a TarFile or ZipFile. Raise InputError if it is broken."""
+def _opened(file: Path) -> Iterator[tarfile.TarFile | zipfile.ZipFile]:
+    """Yield an archive. Raises InputError if it is broken."""
     try:
         with zipfile.ZipFile(file) if file.suffix == ".zip" else tarfile.open(file) as opened:
             yield opened
@@ -171,13 +175,14 @@ def _opened(file: Path) -> Iterator[Any]:
         raise InputError(f"{file}: not a complete archive ({one_line(error)}); {AGAIN}") from None
 
 
-def _listed(file: Path, opened: Any) -> tuple[dict[PurePosixPath, Any], int]:
-    """Return the files in an archive, by path, and their size.
+def _listed(
+    file: Path, opened: tarfile.TarFile | zipfile.ZipFile
+) -> tuple[dict[PurePosixPath, Any], int]:
+    """Return the files in an archive, path -> member, and their size in bytes.
 
-    Raise InputError if any of them must not be unpacked.
+    Raises InputError for members that must not be unpacked.
     """
-    files: dict[PurePosixPath, Any] = {}
-    total, limit = 0, max_unpacked(file.stat().st_size)
+    files, total, limit = {}, 0, max_unpacked(file.stat().st_size)
     for member in opened if isinstance(opened, tarfile.TarFile) else opened.infolist():
         if isinstance(member, tarfile.TarInfo):
             name, size, is_folder, is_file = (

@@ -1,191 +1,190 @@
-"""Stores: folders that keep results.
+"""Result stores: folders that hold arrays, and a record of what these were computed from.
 
-provenance.json says what its numbers were made of, 00000.npz, 00001.npz, ... are its parts. Each part has some named rows
-(images, properties, ...) and arrays with an entry for each of these rows. A part exists whole or not at all, and depends on
-nothing but what the store is made of; so a run can be stopped at any moment, and any number of processes can fill a store
-together.
+provenance.json says what the numbers depend on; 00000.npz, 00001.npz, ... are the chunks. A chunk
+has some named rows (images, properties, ...) and arrays with an entry for each of these rows. It
+appears complete or not at all, and depends on nothing but the provenance. So a run can be stopped
+at any moment, and any number of processes can fill a store together.
 """
 
 import json
 import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from dml_analysis import leases
 from dml_analysis.errors import InputError
 from dml_analysis.files import array_files, atomic_files
+from dml_analysis.files.array_files import Array
 from dml_analysis.seeds import digest
+
+T = TypeVar("T")
 
 
 class ResultStore(NamedTuple):
-    """A folder of parts. All of its parts are made of the same."""
+    """A folder of chunks that have the same provenance."""
 
     folder: Path
-    provenance: dict  # what its numbers depend on and nothing else, defaults left out: name -> text, number, list or dict
-    chunks: list  # of lists: the names of each chunk's rows
-    arrays: dict  # name -> array_files.Array; all that a part may have
-    subject: object = (
-        None  # what its numbers are about, such as a network; only for whoever makes or reads them
-    )
-    labels: dict = {}  # the same for CSV files: column -> value
-    required: tuple = ()  # of a store that grows by arrays: the names of those that a part must have now
+    # What its numbers depend on, defaults left out: name -> text, number, list or dict.
+    provenance: dict[str, Any]
+    chunks: list[list[str]]  # the names of each chunk's rows
+    arrays: dict[str, Array]  # by name; all that a chunk may have
+    subject: Any = None  # what its numbers are about, such as a network; not used here
+    labels: dict[str, Any] = {}  # the same for CSV files: column -> value
+    required: tuple[str, ...] = ()  # the arrays that a chunk must have, if not all of them
 
     @property
-    def digest(self):
-        """What it is made of in a word, for the provenance of stores that are made of this one."""
+    def digest(self) -> str:
+        """Return a digest of the provenance, for that of stores that are computed from this one."""
         return digest(_plain(self.provenance))
 
     @property
-    def rows(self):
-        """The names of all rows."""
-        return [row for part in self.chunks for row in part]
+    def rows(self) -> list[str]:
+        """Return the names of all rows."""
+        return [row for chunk in self.chunks for row in chunk]
 
-    def check(self):
-        """Raise InputError, naming what differs, if the folder has parts that were made of something else."""
+    def check(self) -> None:
+        """Raise InputError if the folder's chunks have another provenance, naming a difference."""
         recorded = self.recorded()
-        if recorded is None and any(self.folder.glob("[0-9]*.npz")):
+        if recorded is None:
+            if any(self.folder.glob("[0-9]*.npz")):
+                raise InputError(
+                    f"{self.folder}: has chunks, but no provenance.json; delete that folder"
+                )
+            return
+        for key, (then, now) in differences(recorded, _plain(self.provenance)).items():
             raise InputError(
-                f"{self.folder}: has parts, but no provenance.json to say what of; delete that folder"
-            )
-        for key, (then, now) in (
-            differences(recorded, _plain(self.provenance)).items() if recorded is not None else ()
-        ):
-            raise InputError(
-                f"{self.folder}: was made with {key} = {then}, but now {key} = {now}; put back what it was made with, "
-                "delete that folder, or give the settings file a new name"
+                f"{self.folder}: was made with {key} = {then}, but now {key} = {now}; restore what "
+                "it was made with, delete that folder, or give the settings file a new name"
             )
 
-    def recorded(self):
-        """What provenance.json says; None if it does not exist."""
+    def recorded(self) -> dict[str, Any] | None:
+        """Return what provenance.json says; None if it does not exist."""
         file = self.folder / "provenance.json"
         return atomic_files.read_json(file) if file.exists() else None
 
-    def missing(self):
-        """The numbers of the parts that lack something. Raises InputError as check does."""
+    def missing(self) -> list[int]:
+        """Return the numbers of the missing chunks. Raises InputError as check does."""
         self.check()
-        return [number for number in range(len(self.chunks)) if self.lacks(number)]
+        return [number for number in range(len(self.chunks)) if self.is_missing(number)]
 
-    def is_complete(self):
+    def is_complete(self) -> bool:
+        """Return whether no chunk is missing. Raises InputError as check does."""
         return not self.missing()
 
-    def lacks(self, number):
-        """Whether a part does not exist, or lacks an array that it must have."""
-        return (
-            not self.has(number, self.required)
-            if self.required
-            else not self._file(number).exists()
-        )
+    def is_missing(self, number: int) -> bool:
+        """Return whether a chunk does not exist, or does not have all required arrays."""
+        if not self._file(number).exists():
+            return True
+        return bool(set(self.required) - self._names(number)) if self.required else False
 
-    def has(self, number, names):
-        """Whether a part has the arrays of these names. Raises InputError if it is broken."""
-        return self._file(number).exists() and set(names) <= self._opened(
-            number, lambda part: set(part.files)
-        )
+    def lacks(self, number: int) -> bool:
+        return self.is_missing(number)
 
-    def common(self):
-        """The names of the arrays that every part has."""
+    def common(self) -> set[str]:
+        """Return the names of the arrays that every chunk has; none if a chunk does not exist."""
         numbers = range(len(self.chunks))
         if not all(self._file(number).exists() for number in numbers):
             return set()
-        return set.intersection(
-            *(self._opened(number, lambda part: set(part.files)) for number in numbers)
-        )
+        return set.intersection(*map(self._names, numbers))
 
-    def begin(self):
-        """Write down what its parts will be made of. Raises InputError as check does."""
+    def begin(self) -> None:
+        """Write provenance.json unless it exists. Raises InputError as check does."""
         with leases.locked(self.folder / "provenance.json"):
             self.check()
             if self.recorded() is None:
                 atomic_files.write_json(self.folder / "provenance.json", _plain(self.provenance))
 
-    def save(self, number, **arrays):
-        """Write a part, keeping arrays that it has already; before the first, what it is made of. Raises InputError as check does."""
+    def save(self, number: int, **arrays: Any) -> None:
+        """Write a chunk, after provenance.json; other arrays that it already has stay.
+
+        Raises InputError as check does, or if an array is not what `arrays` says of it; KeyError
+        if a required array was not given.
+        """
         self.begin()
-        if lacking := set(self.required or self.arrays) - arrays.keys():
-            raise KeyError(
-                f"{self.folder}: was not given {min(lacking)}"
-            )  # a slip of whoever makes it
-        others = {}
-        if self.required and self._file(number).exists():
-            others = self._opened(
-                number, lambda part: {name: part[name] for name in part.files if name != "rows"}
-            )
-        typed = {
+        if missing := set(self.required or self.arrays) - arrays.keys():
+            raise KeyError(f"{self.folder}: was not given {min(missing)}")
+        new = {
             name: np.asarray(array, dtype=self.arrays[name].dtype) for name, array in arrays.items()
         }
         try:
-            for name, array in typed.items():
+            for name, array in new.items():
                 array_files.checked(name, array, self.arrays[name], len(self.chunks[number]))
-        except ValueError as error:  # lest it be refused once it is read
+        except ValueError as error:
             raise InputError(
-                f"{self.folder}: part {number} comes out wrong ({error}); check what it is made of"
+                f"{self.folder}: chunk {number} comes out wrong ({error}); check its inputs"
             ) from None
-        typed = dict(sorted((others | typed).items()))  # in one order, whatever came first
-        array_files.write(
-            self._file(number), rows=np.asarray(self.chunks[number], dtype=str), **typed
-        )
+        old: dict[str, np.ndarray] = {}
+        if self.required and self._file(number).exists():
+            old = self._opened(number, lambda chunk: {n: chunk[n] for n in chunk.files})
+        rows = np.asarray(self.chunks[number], dtype=str)
+        # Sorted, so that the file does not depend on which arrays came first.
+        array_files.write(self._file(number), **dict(sorted((old | new | {"rows": rows}).items())))
 
-    def load(self, number, *names):
-        """The named arrays of a part, all by default, by name.
+    def load(self, number: int, *names: str) -> dict[str, np.ndarray]:
+        """Return the named arrays of a chunk by name, or all of them.
 
-        Raises InputError if the part does not exist, is broken, or has other rows or arrays than it should.
+        Raises InputError if the chunk does not exist, is broken, or has other rows or arrays than
+        it should.
         """
-        return self._opened(
-            number, lambda part: self._checked(part, names or self.arrays, self.chunks[number])
-        )
+        rows = self.chunks[number]
+        return self._opened(number, lambda chunk: self._checked(chunk, names or self.arrays, rows))
 
-    def _checked(self, part, names, rows):
-        if part["rows"].tolist() != list(rows):
+    def _checked(
+        self, chunk: Any, names: Iterable[str], rows: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        if chunk["rows"].tolist() != list(rows):
             raise ValueError("its rows are others")
         return {
-            name: array_files.checked(name, part[name], self.arrays[name], len(rows))
+            name: array_files.checked(name, chunk[name], self.arrays[name], len(rows))
             for name in names
         }
 
-    def _opened(self, number, look):
-        """look(part) of an open part. All that goes wrong with it ends in one line."""
+    def _names(self, number: int) -> set[str]:
+        """Return the names of a chunk's arrays. Raises InputError if it is broken."""
+        return self._opened(number, lambda chunk: set(chunk.files))
+
+    def _opened(self, number: int, read: Callable[[Any], T]) -> T:
+        """Return read(opened chunk). Raises InputError if that fails."""
         file = self._file(number)
         exists = os.path.lexists(file)
         hint = f"{'delete it, and ' if exists else ''}run the script that makes it"
-        with array_files.opened(file, "a readable part", hint) as part:
-            return look(part)
+        with array_files.opened(file, "a readable chunk", hint) as chunk:
+            return read(chunk)
 
-    def read(self, *names):
-        """The same for all parts together, rows in their order."""
-        parts = [self.load(number, *names) for number in range(len(self.chunks))]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    def read(self, *names: str) -> dict[str, np.ndarray]:
+        """Return the arrays of all chunks together, rows in their order; see load."""
+        chunks = [self.load(number, *names) for number in range(len(self.chunks))]
+        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
-    def discard(self, number):
-        """Delete a part."""
+    def discard(self, number: int) -> None:
+        """Delete a chunk, if it exists."""
         self._file(number).unlink(missing_ok=True)
 
-    def bytes(self, number):
-        """The room that a part takes on disk."""
+    def bytes(self, number: int) -> int:
+        """Return how many bytes a chunk takes on disk."""
         arrays = [self.arrays[name] for name in self.required or self.arrays]
         row = sum(np.dtype(array.dtype).itemsize * int(np.prod(array.shape)) for array in arrays)
         return row * len(self.chunks[number])
 
-    def _file(self, number):
+    def _file(self, number: int) -> Path:
         return self.folder / f"{number:05d}.npz"
 
 
-def _plain(provenance):
-    """As JSON has it: tuples are lists there."""
+def _plain(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return provenance as JSON has it: with lists instead of tuples."""
     return json.loads(json.dumps(provenance))
 
 
-def differences(then, now):
-    """Key -> (value then, value now) where two provenance differ; a key that one of them lacks is at its default there."""
+def differences(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return key -> (value then, value now) of what differs; a missing key is at its default."""
     default = "its default"
-    return {
-        key: (then.get(key, default), now.get(key, default))
-        for key in then | now
-        if then.get(key) != now.get(key)
-    }
+    pairs = {key: (then.get(key, default), now.get(key, default)) for key in then | now}
+    return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
 
 
-def blocks(items, size):
-    """The items in lists of so many, in their order."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
+def blocks(sequence: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Return a sequence in pieces of at most `size`, in their order."""
+    return [sequence[start : start + size] for start in range(0, len(sequence), size)]

@@ -1,12 +1,15 @@
-"""The loop of a long script: which chunks of results are missing, and which of them this process makes.
+"""The loop of a long script: which chunks of results are missing, and which of them to make here.
 
-Any number of processes may run the same script. Each takes a lease on a chunk before it makes it, and a chunk appears complete or not at
-all. So a script may be stopped or killed at any moment; the same command goes on where it was.
+Any number of processes may run the same script. Each takes a lease on a chunk before it makes it,
+and a chunk appears complete or not at all. So a script may be stopped or killed at any moment; the
+same command goes on where it was.
 """
 
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from tqdm import tqdm
@@ -18,29 +21,29 @@ from dml_analysis.scripts import Run
 from dml_analysis.store import ResultStore
 from dml_analysis.views import View
 
-PAUSE = 0.5  # seconds between two looks at chunks that other processes make
+PAUSE = 0.5  # seconds between two checks for chunks that other processes make
 Subject = TypeVar("Subject")
 
 
 class Missing(NamedTuple):
-    """A chunk that is missing in some of the stores which one pass over the same rows fills."""
+    """A chunk that is missing in some of the stores that one pass over the same rows fills."""
 
     subject: Any
     stores: list[ResultStore]
     number: int
 
     def in_stores(self) -> list[ResultStore]:
-        """Return the stores that do not have it."""
+        """Return the stores in which it is missing."""
         return [store for store in self.stores if store.lacks(self.number)]
 
     @property
     def size(self) -> int:
-        """How many rows it has."""
+        """Return its number of rows."""
         return len(self.stores[0].chunks[self.number])
 
     @property
     def rows(self) -> slice:
-        """Which of all rows of the stores the chunk is of."""
+        """Return its place among all rows of the stores."""
         start = sum(map(len, self.stores[0].chunks[: self.number]))
         return slice(start, start + self.size)
 
@@ -48,25 +51,22 @@ class Missing(NamedTuple):
 class Chunk:
     """A chunk for the caller to make: `rows` of all rows, for each of `stores`."""
 
-    def __init__(self, missing: Missing, bar: tqdm):
-        self.number, self.rows, self.stores = missing.number, missing.rows, missing.in_stores()
-        self.problems: list[str] = []
+    def __init__(self, missing: Missing, stores: list[ResultStore], bar: tqdm):
+        self.number, self.rows, self.stores = missing.number, missing.rows, stores
+        self.failed: dict[Path, str] = {}  # the folder of a store -> why it cannot be made
         self.advance: Callable[[int], Any] = bar.update  # moves the progress bar on
 
     def save(self, *arrays: dict[str, Any] | InputError) -> None:
         """Write arrays by name for each of the stores, in their order.
 
-        An InputError in place of a store's arrays leaves that store out; see fail.
+        An InputError in place of a store's arrays says why that store cannot be made. The script
+        prints it at its end, and makes all others.
         """
         for store, of_store in zip(self.stores, arrays, strict=True):
             if isinstance(of_store, InputError):
-                self.fail(of_store)
+                self.failed[store.folder] = str(of_store)
             else:
                 store.save(self.number, **of_store)
-
-    def fail(self, problem: object) -> None:
-        """Leave it out, since it cannot be made of what there is; the script says why at its end, and the rest is made."""
-        self.problems.append(str(problem))
 
 
 def todo(
@@ -105,49 +105,62 @@ def todo(
     missing = [
         Missing(subject, stores, number) for subject, stores in work for number in _missing(stores)
     ]
-    size = extra_bytes * bool(missing)
-    size += sum(store.bytes(each.number) for each in missing for store in each.in_stores())
-    total = sum(map(units, missing))
-    free = atomic_files.free_space(run.settings.results)
-    if missing:
-        print(f"{what}: {total:,} {unit}s to do, in {len(missing):,} chunks")
-        print(f"disk: {size / 1e9:,.1f} GB in {run.settings.results} ({free / 1e9:,.1f} GB free)")
-    else:
-        print(f"all {what} exist")
+    results = run.settings.results
+    size = _size(missing) + extra_bytes * bool(missing)
+    _announce(missing, what, unit, units, size, results)
     if run.options.dry_run:
         if last:
             raise Finished
         return
-    problems: list[str] = []
+    failed: dict[Path, str] = {}
     if missing:
-        if size > free:
+        if size > (free := atomic_files.free_space(results)):
             raise InputError(
-                f"{run.settings.results}: the {what} to come take {size / 1e9:,.1f} GB, but only "
+                f"{results}: the {what} to come take {size / 1e9:,.1f} GB, but only "
                 f"{free / 1e9:,.1f} GB are free there; make room, or set another `results` in the "
                 f"paths of the settings{hint}"
             )
         prepare(missing)
         if run.options.executor == "slurm":
-            folder = run.settings.results / "workers"
-            job = cluster.submit(run.settings.cluster, len(missing), folder)
+            job = cluster.submit(run.settings.cluster, len(missing), results / "workers")
             raise Unfinished(
                 f"{what}: given to job {job}; run this command again once it has ended"
             )
         for settings in run.variants:
             provenance.record(settings, run.script, device())
-        with tqdm(total=total, desc=what, unit=unit, smoothing=0.05) as bar:
+        with tqdm(total=sum(map(units, missing)), desc=what, unit=unit, smoothing=0.05) as bar:
             wait = not (run.options.no_wait and last)
-            yield from _chunks(missing, what, units, bar, wait, problems)
+            yield from _chunks(missing, what, units, bar, wait, failed)
         for folder in {store.folder for each in missing for store in each.stores}:
             leases.tidy(folder)
     for view in views:
         view.write()
-    for problem in problems:
+    for problem in failed.values():
         print(f"not measured: {printable(problem)}", file=sys.stderr)
-    if problems:
-        raise Unmeasured(
-            f"{what}: {len(problems)} could not be measured, see above; the others are"
-        )
+    if failed:
+        raise Unmeasured(f"{what}: {len(failed)} could not be measured, see above; the others are")
+
+
+def _size(missing: list[Missing]) -> int:
+    """Return how many bytes missing chunks take on disk."""
+    return sum(store.bytes(each.number) for each in missing for store in each.in_stores())
+
+
+def _announce(
+    missing: list[Missing],
+    what: str,
+    unit: str,
+    units: Callable[[Missing], int],
+    size: int,
+    results: Path,
+) -> None:
+    """Print how much is missing, and how much disk space it takes."""
+    if not missing:
+        print(f"all {what} exist")
+        return
+    total, free = sum(map(units, missing)), atomic_files.free_space(results)
+    print(f"{what}: {total:,} {unit}s to do, in {len(missing):,} chunks")
+    print(f"disk: {size / 1e9:,.1f} GB in {results} ({free / 1e9:,.1f} GB free)")
 
 
 def _chunks(
@@ -156,28 +169,38 @@ def _chunks(
     units: Callable[[Missing], int],
     bar: tqdm,
     wait: bool,
-    problems: list[str],
+    failed: dict[Path, str],
 ) -> Iterator[tuple[Any, Chunk]]:
     """Yield the missing chunks that no other process makes, until none is missing.
 
     wait: whether to wait for the chunks that other processes make; else raise Unfinished.
-    problems: gets the reasons why stores failed.
+    failed: gets the folders of stores that cannot be made, with the reasons.
     """
     pending = workers.own_share_first(missing)
     while pending:
         elsewhere = []
         for each in pending:
             done = bar.n
-            with leases.leased(each.stores[0].folder, each.number) as ours:
-                chunk = Chunk(each, bar)
-                if ours and chunk.stores:
+            with ExitStack() as held:
+                stores = [
+                    store
+                    for store in each.in_stores()
+                    if store.folder not in failed
+                    and held.enter_context(leases.leased(store.folder, each.number))
+                ]
+                # One may have been made just before the lease.
+                chunk = Chunk(each, [store for store in stores if store.lacks(each.number)], bar)
+                if chunk.stores:
                     with threads.kept():
                         yield each.subject, chunk
-                    problems += chunk.problems
-            if ours or not each.in_stores():
-                bar.update(done + units(each) - bar.n)
-            else:
+                    failed |= chunk.failed
+                    if any(s.lacks(each.number) for s in chunk.stores if s.folder not in failed):
+                        raise RuntimeError(f"{what}: chunk {each.number} was not saved")
+            if any(store.folder not in failed for store in each.in_stores()):
                 elsewhere.append(each)
+                bar.update(done - bar.n)
+            else:
+                bar.update(done + units(each) - bar.n)
         if elsewhere and not wait:
             raise Unfinished(
                 f"{what}: other processes make {len(elsewhere)} chunks; run this command again"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -94,15 +95,30 @@ def run_unfinished(run_inside, capsys):
     return run
 
 
+def built_once(tmp_path_factory, name, build):
+    """The folder that build(folder) fills, once for all processes of a test run. Tests leave it as it is."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, done = root / name, root / f"{name}.done"
+    with FileLock(root / f"{name}.lock"):
+        if not done.exists():
+            folder.mkdir()
+            build(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A folder with 96 cars, a settings file tiny.yaml and the networks that it trains. Tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("trained")
-    fake_data.make_cars(folder / "cars", 96)
-    make_trunk(folder)
-    settings = fake_data.write_settings(folder)
-    succeed("reality_check/2_train_models.py", settings)
-    return folder
+    """A folder with 96 cars, a settings file tiny.yaml and the networks that it trains."""
+
+    def build(folder):
+        fake_data.make_cars(folder / "cars", 96)
+        make_trunk(folder)
+        succeed("reality_check/2_train_models.py", fake_data.write_settings(folder))
+
+    return built_once(tmp_path_factory, "trained", build)
 
 
 def copied(project, folder):
@@ -162,11 +178,12 @@ def run_all(settings, scripts):
 
 @pytest.fixture(scope="session")
 def finished(trained, tmp_path_factory):
-    """The trained project after all its scripts, run from another folder. Tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("finished")
-    settings = copied(trained, folder)
-    run_all(settings, [*AFTER_TRAINING, *SCRIPTS])
-    return folder
+    """The trained project after all its scripts, run from another folder."""
+
+    def build(folder):
+        run_all(copied(trained, folder), [*AFTER_TRAINING, *SCRIPTS])
+
+    return built_once(tmp_path_factory, "finished", build)
 
 
 @pytest.fixture

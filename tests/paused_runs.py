@@ -14,13 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dml_analysis import leases, stages
+from dml_analysis import leases, todo
 from dml_analysis.files import csv_files
 from dml_analysis.store import ResultStore
 
 
 def pause_everywhere(draw, longest):
-    """Put pauses before a part is looked at, after it is leased, before it is written, and before a view is written."""
+    """Put pauses before a chunk is looked at, after it is leased, before it is saved, and before a CSV file is written."""
 
     def pause():
         time.sleep(draw.uniform(0, longest))
@@ -40,8 +40,8 @@ def pause_everywhere(draw, longest):
             pause()
             yield ours
 
-    stages._made, ResultStore.put, csv_files.write = map(
-        before, (stages._made, ResultStore.put, csv_files.write)
+    todo.Missing.in_stores, ResultStore.save, csv_files.write = map(
+        before, (todo.Missing.in_stores, ResultStore.save, csv_files.write)
     )
     leases.leased = leased_and_paused
 

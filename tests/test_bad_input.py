@@ -593,7 +593,7 @@ def networks_json(**changes):
     return spoil
 
 
-NO_PART = "arcface/00000.npz: not a readable part"
+NO_PART = "arcface/00000.npz: not a readable chunk"
 AFTER += [
     ("figures that are a file", PLOT, "figures", replaced("figures", a_file)),
     ("cut embeddings", SCORE, NO_PART, bytes_of(f"{EMBEDDED}/00000.npz", lambda content: content[:900])),
@@ -603,7 +603,7 @@ AFTER += [
     ("embeddings of other images", SCORE, f"{NO_PART} (its rows are others)", part(EMBEDDED, rows=lambda rows: np.char.add("9", rows))),
     ("embeddings of another size", SCORE, f"{NO_PART} (embeddings is float32 (96, 7), not", part(EMBEDDED, embeddings=lambda array: array[:, :7])),
     ("scores of an older version", SCORE_TABLES, NO_PART, bytes_of(f"{SCORED}/00000.npz", lambda content: older_version(), "paper/tables")),
-    ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has parts, but no provenance.json to say what of",
+    ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has chunks, but no provenance.json",
      lambda folder: (folder / "results/tiny" / EMBEDDED / "provenance.json").unlink()),
     ("maps below zero", COMPARE, f"{NO_PART} (maps has values that are not between 0 and 1)", part(MAPPED, COMPARED, maps=lambda array: array - 1)),
     ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "its embeddings are all alike, or zero",

@@ -63,18 +63,18 @@ def unaware(monkeypatch):
     monkeypatch.setattr(atomic_files, "free_space", lambda folder: 10**15)
 
 
-ANEW = {  # script -> what it has to make again
+REPEATED = {  # script -> what it has to make again
     EMBED: "properties/embeddings", MAPS: "paper/saliency/maps", EVALUATE: "reality_check/accuracy", SCORE: "paper/properties/scores",
     PLOT_EMBEDDINGS: "properties/tsne", TABLES: "paper/tables", SCORE_TABLES: "paper/tables",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("leave", [0, 8192])
-@pytest.mark.parametrize("script", ANEW)
+@pytest.mark.parametrize("script", REPEATED)
 def test_results_on_a_full_disk(copy, disk, unaware, fails, run_inside, script, leave):
     """One line; what was there stays whole; with room again, the same command gives what there was before."""
     before = snapshot(copy / "results")
-    shutil.rmtree(copy / "results/tiny" / ANEW[script])
+    shutil.rmtree(copy / "results/tiny" / REPEATED[script])
     kept = snapshot(copy / "results")
     disk(copy / "results", 10**8)
     fill(copy / "results", leave)
@@ -108,8 +108,8 @@ def test_networks_on_a_full_disk(copy, disk, fails, beside_the_trunk):
 @pytest.mark.parametrize("script", [EMBED, MAPS, TABLES, PLOT])
 def test_read_only_disk(copy, disk, fails, script):
     """Where results and figures may not be written: one line that names the place."""
-    if script in ANEW:
-        shutil.rmtree(copy / "results/tiny" / ANEW[script])
+    if script in REPEATED:
+        shutil.rmtree(copy / "results/tiny" / REPEATED[script])
     for name in ("results", "figures"):
         disk(copy / name, 10**8)
         assert mounts("-o", "remount,ro", str(copy / name))

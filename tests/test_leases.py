@@ -10,9 +10,9 @@ import time
 import pytest
 
 from dml_analysis import leases
-from tests import fake_data, small_stage
+from tests import fake_data, small_script
 from tests.conftest import ROOT, snapshot
-from tests.small_stage import settings_of
+from tests.small_script import settings_of
 
 CODE = (
     "import sys; from dml_analysis.leases import leased; from pathlib import Path\n"
@@ -20,12 +20,12 @@ CODE = (
     "    with leased(Path(sys.argv[1]), number) as ours: print(ours)\n"
 )
 HOLD = CODE.replace("print(ours)", "print(ours, flush=True); import time; time.sleep(60)")
-# A process of a machine of another name, whose leases are short: small_stage.py with another host's name and another DURATION.
+# A process of a machine of another name, whose leases are short: small_script.py with another host's name and another DURATION.
 OF_MACHINE = (
     "import socket, sys; socket.gethostname = lambda name=sys.argv[2]: name\n"
     "sys.path.insert(0, sys.argv[1]); from dml_analysis import leases\n"
     "leases.DURATION = 2.0; sys.argv = sys.argv[2:]\n"
-    "from tests import small_stage; small_stage.main()"
+    "from tests import small_script; small_script.main()"
 )
 
 
@@ -152,9 +152,9 @@ def test_a_machine_that_is_gone(tmp_path, alone, how):
 def test_a_killed_run_leaves_no_leases(tmp_path, alone):
     """A process that was killed when it had made its chunk, before it gave up its lease, leaves that to the next run."""
     settings = settings_of(tmp_path / "shared")
-    stores = [small_stage.store_of(settings, power) for power in (2, 3)]
-    for store, arrays in zip(stores, small_stage.make(stores, 0, lambda ticks: None)):
-        store.save(0, **arrays)
+    stores = [small_script.store_of(settings, power) for power in (2, 3)]
+    for store in stores:
+        store.save(0, **small_script.powers(store, 0))
         holder = subprocess.Popen(
             [sys.executable, "-c", HOLD.replace("(1, 2)", "(0,)"), store.folder],
             stdout=subprocess.PIPE,
@@ -165,7 +165,7 @@ def test_a_killed_run_leaves_no_leases(tmp_path, alone):
         holder.stdout.close()
         assert list(store.folder.glob(".*"))
     done = subprocess.run(
-        [sys.executable, ROOT / "tests/small_stage.py", settings.paths["results"]],
+        [sys.executable, ROOT / "tests/small_script.py", settings.paths["results"]],
         capture_output=True,
         text=True,
     )

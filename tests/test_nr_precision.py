@@ -179,7 +179,7 @@ def test_the_way_of_gpus(n, awkward, max_neighbors, monkeypatch):
     rng = np.random.default_rng(n)
     embeddings = awkward(rng.normal(size=(n, 4)))
     labels = np.stack([rng.integers(0, values, n) for values in (1, 3, 300)], axis=1)
-    monkeypatch.setattr(neighbor_hits_torch, "BLOCK_ITEMS", n * n // 3 + 1)  # three blocks or more
+    monkeypatch.setattr(neighbor_hits_torch, "BLOCK_SIZE", n * n // 3 + 1)  # three blocks or more
     found = nr_precision(embeddings, labels, max_neighbors, device="cpu:0")
     np.testing.assert_allclose(
         found, nr_precision(embeddings, labels, max_neighbors), rtol=0, atol=1e-10

@@ -284,7 +284,7 @@ def test_archives_of_something_else_and_downloads_that_are_no_files(refused, tmp
     pack(file, {"images/a.jpg": b""})
     assert "holds no images.txt; delete it and download it again" in refused("CUB200")
     pack(file, {"a/images.txt": b""})
-    assert "some of birds is missing; download all of its parts again" in refused("CUB200")
+    assert "does not hold all of birds; download all of its parts again" in refused("CUB200")
     file.unlink()
     os.mkfifo(file)
     assert f"{file}: neither a file nor a link to one" in refused("CUB200")

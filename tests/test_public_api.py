@@ -33,7 +33,7 @@ def test_each_function_is_documented(name, monkeypatch):
     """Types of all arguments, what it returns, where it is from, what it raises, and an example that runs."""
     monkeypatch.chdir(ROOT)  # examples name sample images
     function = getattr(dml_analysis, name)
-    signature, text = inspect.signature(function), inspect.getdoc(function)
+    signature, text = inspect.signature(function), " ".join(inspect.getdoc(function).split())
     assert inspect.Signature.empty not in (
         signature.return_annotation, *(each.annotation for each in signature.parameters.values())
     )  # fmt: skip

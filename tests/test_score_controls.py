@@ -279,7 +279,7 @@ def test_bootstrap_is_that_of_copies(over, monkeypatch):
     np.testing.assert_allclose(
         bootstrap(scores, 8, 50, over, level=0.9), expected, rtol=0, atol=1e-12
     )
-    monkeypatch.setattr(module, "DRAWN_BYTES", 8 * 15 * 7)  # seven draws at a time
+    monkeypatch.setattr(module, "SAMPLED_BYTES", 8 * 15 * 7)  # seven draws at a time
     np.testing.assert_allclose(
         bootstrap(scores, 8, 50, over, level=0.9), expected, rtol=0, atol=1e-12
     )

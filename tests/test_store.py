@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from dml_analysis import leases
-from dml_analysis.errors import InputError, MissingFile, Unfinished, Unmeasured
+from dml_analysis.errors import Finished, InputError, MissingFile, Unmeasured
 from dml_analysis.files import atomic_files
-from dml_analysis.stages import run
-from tests import fake_data, small_stage
+from tests import fake_data, small_script
 from tests.conftest import ROOT, snapshot
-from tests.small_stage import make, settings_of, stage, store_of
+from tests.small_script import OPTIONS, compute, powers, settings_of, store_of, views
 
-OPTIONS = argparse.Namespace(dry_run=False, no_wait=False, executor="local")
-DRY_RUN = argparse.Namespace(**vars(OPTIONS) | {"dry_run": True})
+
+def options(**changes):
+    return argparse.Namespace(**vars(OPTIONS) | changes)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def settings(tmp_path):
 @pytest.fixture
 def whole(settings):
     """The settings of a run that is finished."""
-    run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    compute(settings)
     return settings
 
 
@@ -49,7 +49,7 @@ def test_what_is_put_is_got(settings):
     with pytest.raises(MissingFile, match="00000.npz: missing"):
         store.read()
     for number in (0, 2):
-        store.save(number, **make([store], number, lambda ticks: None)[0])
+        store.save(number, **powers(store, number))
     assert store.read("value")["value"].tolist() == [0, 1, 4, 9, 16, 25]
 
 
@@ -75,7 +75,7 @@ def test_things_of_different_making_are_refused(whole, provenance, message):
 def test_parts_of_unknown_making_are_refused(whole):
     store = store_of(whole, 2)
     (store.folder / "provenance.json").unlink()
-    with pytest.raises(InputError, match="has parts, but no provenance.json"):
+    with pytest.raises(InputError, match="has chunks, but no provenance.json"):
         store.missing()
 
 
@@ -112,11 +112,11 @@ def test_broken_parts(whole, spoil):
     """One line that names the part; once that is deleted, the next run makes it again."""
     store, before = store_of(whole, 2), snapshot(whole.results)
     spoil(store.folder / "00000.npz")
-    with pytest.raises(InputError, match="00000.npz: not a readable part .*delete it") as error:
-        run(stage(whole), whole, OPTIONS, small_stage.__file__)
+    with pytest.raises(InputError, match="00000.npz: not a readable chunk .*delete it") as error:
+        compute(whole)
     assert "\n" not in str(error.value)
     store.discard(0)
-    run(stage(whole), whole, OPTIONS, small_stage.__file__)
+    compute(whole)
     assert snapshot(whole.results) == before
 
 
@@ -125,7 +125,7 @@ def test_parts_grow_by_arrays(settings):
     wanted = {
         name: store_of(settings, 2)._replace(required=(name,)) for name in ("value", "digits")
     }
-    arrays = make([store_of(settings, 2)], 1, lambda ticks: None)[0]
+    arrays = powers(store_of(settings, 2), 1)
     for name, store in wanted.items():
         assert store.lacks(1)
         store.save(1, **{name: arrays[name]})
@@ -138,7 +138,7 @@ def test_parts_grow_by_arrays(settings):
         wanted[name].save(1, **{name: arrays[name]})
     assert file.read_bytes() == content
     file.write_bytes(content[:-20])
-    with pytest.raises(InputError, match="00001.npz: not a readable part"):
+    with pytest.raises(InputError, match="00001.npz: not a readable chunk"):
         wanted["value"].lacks(1)
 
 
@@ -147,7 +147,7 @@ def test_a_broken_provenance(whole, content):
     file = store_of(whole, 2).folder / "provenance.json"
     file.write_bytes(content)
     with pytest.raises(InputError, match="provenance.json: not readable"):
-        run(stage(whole), whole, OPTIONS, small_stage.__file__)
+        compute(whole)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -155,29 +155,37 @@ def test_a_broken_provenance(whole, content):
 # ---------------------------------------------------------------------------------------------------------------------
 def test_a_run_makes_what_is_missing(settings, capsys):
     made = []
-
-    def counted(stores, number, tick):
-        made.append((number, [store.subject for store in stores]))
-        return make(stores, number, tick)
-
-    store_of(settings, 3).save(1, **make([store_of(settings, 3)], 1, lambda ticks: None)[0])
-    run(stage(settings, make=counted), settings, OPTIONS, small_stage.__file__)
-    assert made == [(0, [2, 3]), (1, [2]), (2, [2, 3])]
-    assert "squares: 6 numbers to do, in 3 parts" in capsys.readouterr().out
+    store_of(settings, 3).save(1, **powers(store_of(settings, 3), 1))
+    compute(settings, begin=lambda chunk: made.append((chunk.number, subjects(chunk), chunk.rows)))
+    rows = [slice(0, 3), slice(3, 5), slice(5, 6)]
+    assert made == [(0, [2, 3], rows[0]), (1, [2], rows[1]), (2, [2, 3], rows[2])]
+    assert "powers: 6 numbers to do, in 3 chunks" in capsys.readouterr().out
     rows = fake_data.read_rows(settings.results / "powers.csv")
     assert [float(row["value"]) for row in rows] == [0, 1, 4, 9, 16, 25, 0, 1, 8, 27, 64, 125]
-    run(stage(settings, make=None), settings, OPTIONS, small_stage.__file__)
-    assert "all squares exist" in capsys.readouterr().out
+    compute(settings, make=None)
+    assert "all powers exist" in capsys.readouterr().out
+
+
+def subjects(chunk):
+    return [store.subject for store in chunk.stores]
+
+
+def test_a_chunk_that_was_not_saved(settings):
+    """A slip of whoever writes a script ends it, rather than let it run for ever."""
+    work = [("powers", [store_of(settings, 2)])]
+    with pytest.raises(RuntimeError, match="powers: chunk 0 was not saved"):
+        for _ in small_script.todo(work, "powers", small_script.Run(settings, OPTIONS, "x.py")):
+            pass
 
 
 def test_views_have_whole_stores_of_the_whole_run(settings):
     """A narrowed run leaves the rows of others as they are, and shows none of a store that is not whole."""
-    run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
+    compute(settings, [3])
     first = store_of(settings, 2)
-    first.save(0, **make([first], 0, lambda ticks: None)[0])
-    run(stage(settings, [3]), settings, OPTIONS, small_stage.__file__)
+    first.save(0, **powers(first, 0))
+    compute(settings, [3])
     assert {row["power"] for row in fake_data.read_rows(settings.results / "powers.csv")} == {"3"}
-    run(stage(settings, [2]), settings, OPTIONS, small_stage.__file__)
+    compute(settings, [2])
     rows = fake_data.read_rows(settings.results / "powers.csv")
     assert [row["power"] for row in rows] == ["2"] * 6 + ["3"] * 6
 
@@ -186,18 +194,14 @@ def test_a_view_does_not_mix_things_of_different_making(whole):
     with pytest.raises(
         InputError, match="power2: was made with base = its default, but now base = 10"
     ):
-        run(
-            stage(whole, [2])._replace(views=stage(whole, base=10).views),
-            whole,
-            OPTIONS,
-            small_stage.__file__,
-        )
+        compute(whole, [2], files=views(whole, base=10))
 
 
 def test_a_dry_run_writes_nothing(settings, capsys):
-    run(stage(settings, make=None), settings, DRY_RUN, small_stage.__file__)
+    with pytest.raises(Finished):
+        compute(settings, options=options(dry_run=True), make=None)
     assert re.search(
-        r"squares: 6 numbers to do, in 3 parts\ndisk: 0\.0 GB in .* GB free",
+        r"powers: 6 numbers to do, in 3 chunks\ndisk: 0\.0 GB in .* GB free",
         capsys.readouterr().out,
     )
     assert not settings.results.exists()
@@ -206,16 +210,10 @@ def test_a_dry_run_writes_nothing(settings, capsys):
 def test_no_room_on_the_disk(settings, monkeypatch):
     monkeypatch.setattr(atomic_files, "free_space", lambda folder: 6 * 2 * 24 - 1)
     with pytest.raises(
-        InputError, match="small: the squares to come take 0.0 GB, but only 0.0 GB are free"
+        InputError, match="small: the powers to come take 0.0 GB, but only 0.0 GB are free"
     ):
-        run(stage(settings), settings, OPTIONS, small_stage.__file__)
+        compute(settings)
     assert not settings.results.exists()
-
-
-def test_what_is_lacking_is_said_after_the_rest_is_made(settings):
-    with pytest.raises(Unfinished, match="squares: no sevens"):
-        run(stage(settings)._replace(lacking="no sevens"), settings, OPTIONS, small_stage.__file__)
-    assert store_of(settings, 2).is_complete() and (settings.results / "powers.csv").is_file()
 
 
 @pytest.mark.parametrize("no_wait", [False, True])
@@ -223,43 +221,43 @@ def test_what_cannot_be_made_does_not_stop_the_rest(settings, capsys, no_wait):
     """A line for each store at the end; its rows are missing, and the next run tries again, this store alone."""
     begun = []
 
-    def partly(stores, number, tick):
-        begun.append([store.subject for store in stores])
-        arrays = make(stores, number, tick)
-        return [
-            InputError("no\nthirds") if store.subject == 3 else each
-            for store, each in zip(stores, arrays)
-        ]
+    def partly(store, number):
+        return InputError("no\nthirds") if store.subject == 3 else powers(store, number)
 
-    options = argparse.Namespace(**vars(OPTIONS) | {"no_wait": no_wait})
+    changed = options(no_wait=no_wait)
     for expected in ([[2, 3], [2], [2]], [[3]]):
         begun.clear()
         with pytest.raises(
-            Unmeasured, match="squares: 1 could not be measured, see above; the others are"
+            Unmeasured, match="powers: 1 could not be measured, see above; the others are"
         ):
-            run(stage(settings, make=partly), settings, options, small_stage.__file__)
+            compute(
+                settings,
+                options=changed,
+                make=partly,
+                begin=lambda chunk: begun.append(subjects(chunk)),
+            )
         assert begun == expected and "not measured: no\\nthirds\n" in capsys.readouterr().err
     assert store_of(settings, 2).is_complete() and store_of(settings, 3).missing() == [0, 1, 2]
     rows = fake_data.read_rows(settings.results / "powers.csv")
     assert [row["power"] for row in rows] == ["2"] * 6
-    run(stage(settings), settings, options, small_stage.__file__)
+    compute(settings, options=changed)
     assert store_of(settings, 3).is_complete()
 
 
 def test_what_is_gone_while_it_is_not_needed(whole):
     """A record that is broken is not read for results, but a script that makes some does not write over it."""
     (whole.results / "run.json").write_text("broken")
-    run(stage(whole), whole, OPTIONS, small_stage.__file__)
+    compute(whole)
     store_of(whole, 2).discard(0)
     with pytest.raises(InputError, match="run.json: not readable"):
-        run(stage(whole), whole, OPTIONS, small_stage.__file__)
+        compute(whole)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Several processes at once.
 # ---------------------------------------------------------------------------------------------------------------------
 def start(settings, *options):
-    command = [sys.executable, small_stage.__file__, settings.paths["results"], *map(str, options)]
+    command = [sys.executable, small_script.__file__, settings.paths["results"], *map(str, options)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -285,7 +283,7 @@ def test_processes_share_the_parts_and_wait_for_each_other(settings, tmp_path):
         "2",
     ]  # each once
     alone = settings_of(tmp_path / "alone")
-    run(stage(alone), alone, OPTIONS, small_stage.__file__)
+    compute(alone)
     ours, theirs = snapshot(settings.results), snapshot(alone.results)
     assert list(ours.values()) == list(theirs.values()) and len(ours) == 2 * 4 + 1
     assert not list(settings.results.rglob(".*"))
@@ -302,9 +300,7 @@ def test_no_wait(settings):
     assert first_line(slow) == "making 0"
     ((status, numbers, errors),) = ended(start(settings, "--no-wait"))
     assert (status, numbers) == (3, ["1", "2"])
-    assert (
-        "unfinished: squares: other processes are at 1 parts; run the same command again" in errors
-    )
+    assert "unfinished: powers: other processes make 1 chunks; run this command again" in errors
     assert ended(slow)[0][0] == 0
     assert ended(start(settings, "--no-wait"))[0][0] == 0
 
@@ -334,7 +330,7 @@ def test_what_a_kill_left_half_written_is_removed(settings):
         ):
             (folder / f".{stem}.{writer}.{ending}").touch()
             left.add(f".{stem}.{writer}.{ending}")
-    run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    compute(settings)
     hidden = {path.name for path in folder.iterdir() if path.name.startswith(".")}
     assert (
         hidden == {name for name in left if f"{host}-{dead.pid}." not in name} and len(hidden) == 6
@@ -360,11 +356,7 @@ def test_a_process_that_listed_its_work_long_ago(settings, monkeypatch):
         return leased(*arguments)
 
     monkeypatch.setattr(leases, "leased", overtaken)
-    counted = stage(
-        settings,
-        make=lambda stores, number, tick: made.append(number) or make(stores, number, tick),
-    )
-    run(counted, settings, OPTIONS, small_stage.__file__)
+    compute(settings, begin=lambda chunk: made.append(chunk.number))
     assert made == []
 
 
@@ -372,9 +364,9 @@ def test_a_view_that_is_overtaken(settings, tmp_path):
     """A process that has read its rows, and is slow to write them, does not overwrite newer ones."""
     code = (
         "import sys, time; sys.path.insert(0, sys.argv[1])\n"
-        "from dml_analysis.files import csv_files; from tests import small_stage; write = csv_files.write\n"
+        "from dml_analysis.files import csv_files; from tests import small_script; write = csv_files.write\n"
         "def slow(file, rows, columns): rows = list(rows); print('read', flush=True); time.sleep(2); write(file, rows, columns)\n"
-        "csv_files.write = slow; sys.argv = sys.argv[1:]; small_stage.main()"
+        "csv_files.write = slow; sys.argv = sys.argv[1:]; small_script.main()"
     )
     command = [sys.executable, "-c", code, ROOT, settings.paths["results"], "--powers", "2"]
     slow = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -390,12 +382,12 @@ def test_who_has_everybodys_leases_loses_and_doubles_nothing(settings, monkeypat
     """Where leases do not hold, the same work is done twice, to the same result."""
     monkeypatch.setattr(leases, "leased", lambda *_: nullcontext(True))
     monkeypatch.setattr(leases, "locked", lambda *_: nullcontext())
-    run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    compute(settings)
     again = [store_of(settings, power) for power in (2, 3)]
     before = snapshot(settings.results)
-    for store, arrays in zip(again, make(again, 1, lambda ticks: None)):
-        store.save(1, **arrays)
-    run(stage(settings), settings, OPTIONS, small_stage.__file__)
+    for store in again:
+        store.save(1, **powers(store, 1))
+    compute(settings)
     assert snapshot(settings.results) == before
 
 
@@ -405,13 +397,12 @@ def test_a_part_leaves_the_number_of_threads_alone(settings):
 
     before, seen = torch.get_num_threads(), []
 
-    def make_with_others(stores, number, tick):
+    def count(chunk):
         seen.append(torch.get_num_threads())
         torch.set_num_threads(before + 1)
-        return make(stores, number, tick)
 
     try:
-        run(stage(settings, make=make_with_others), settings, OPTIONS, small_stage.__file__)
+        compute(settings, begin=count)
         assert seen == [before] * 3 and torch.get_num_threads() == before
     finally:
         torch.set_num_threads(before)

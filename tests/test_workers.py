@@ -9,9 +9,9 @@ import pytest
 from dml_analysis import cluster, workers
 from dml_analysis.config import ClusterSettings, load_settings
 from dml_analysis.errors import InputError
-from tests import fake_data, small_stage
+from tests import fake_data, small_script
 from tests.conftest import snapshot
-from tests.small_stage import settings_of
+from tests.small_script import settings_of
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def expected(tmp_path):
     """The results of one process."""
     settings = settings_of(tmp_path / "alone")
     subprocess.run(
-        [sys.executable, small_stage.__file__, settings.paths["results"]],
+        [sys.executable, small_script.__file__, settings.paths["results"]],
         check=True,
         capture_output=True,
     )
@@ -34,7 +34,7 @@ def expected(tmp_path):
 
 
 def run_small(folder, *options, start=(sys.executable,)):
-    command = [*start, small_stage.__file__, str(folder), *map(str, options)]
+    command = [*start, small_script.__file__, str(folder), *map(str, options)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
@@ -101,11 +101,6 @@ def test_torchrun(tmp_path, expected):
         "making 2",
     ]
     assert list(snapshot(settings.results).values()) == expected
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Watching.
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 # ---------------------------------------------------------------------------------------------------------------------

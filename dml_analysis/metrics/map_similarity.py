@@ -1,11 +1,12 @@
-"""How alike two saliency maps are, and how such values are averaged (paper, section 3.1). All on NumPy arrays."""
+"""The similarity of saliency maps, and means of similarities (Kobs et al., section 3.1)."""
 
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations_with_replacement
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 PIXELS = (-2, -1)
 
@@ -13,10 +14,10 @@ PIXELS = (-2, -1)
 def pearson(
     a: Float[np.ndarray, "*n h w"], b: Float[np.ndarray, "*n h w"]
 ) -> Float[np.ndarray, "*n"]:
-    """Return the Pearson correlation, in [-1, 1], of each map of a with its map of b; leading axes broadcast.
+    """Return the Pearson correlation, in [-1, 1], of each map of a with its map of b.
 
-    A constant map has no correlation: NaN. Identical maps give exactly 1. Source: Kobs et al., section 3.1. Raises ValueError on maps
-    that do not broadcast.
+    Leading axes broadcast. A constant map has no correlation: NaN. Identical maps give exactly 1.
+    Source: Kobs et al., section 3.1. Raises ValueError on maps that do not broadcast.
 
     >>> float(pearson([[0, 1], [2, 3]], [[3, 2], [1, 0]]))
     -1.0
@@ -30,10 +31,11 @@ def pearson(
 def jensen_shannon(
     a: Float[np.ndarray, "*n h w"], b: Float[np.ndarray, "*n h w"], base: float = 2
 ) -> Float[np.ndarray, "*n"]:
-    """Return the Jensen-Shannon divergence (not its root, the distance) of each map of a and its map of b; leading axes broadcast.
+    """Return the Jensen-Shannon divergence (not its root, the distance) of each map of a and of b.
 
-    Each map is divided by its sum. 0 for equal distributions, at most log_base(2): 1 for base 2. A map that sums to zero is no
-    distribution: NaN. Source: Kobs et al., section 3.1. Raises ValueError on a negative value.
+    Leading axes broadcast. Each map is divided by its sum. The divergence is 0 for equal
+    distributions and at most log_base(2), 1 for base 2. A map that sums to zero is no distribution:
+    NaN. Source: Kobs et al., section 3.1. Raises ValueError on a negative value.
 
     >>> float(jensen_shannon([[1.0, 0.0]], [[0.0, 2.0]]))
     1.0
@@ -43,38 +45,39 @@ def jensen_shannon(
     return _in_bounds(_entropy((a + b) / 2) - (_entropy(a) + _entropy(b)) / 2, base)
 
 
-def all_pairs(maps, base):
-    """(correlation, jsd), each (n, l, l): `pearson` and `jensen_shannon` of all pairs of maps (l, n, H, W) of an image.
+def all_pairs(maps: Float[np.ndarray, "l n h w"], base: float) -> Float[np.ndarray, "2 n l l"]:
+    """Return `pearson` and `jensen_shannon` of all pairs of l maps of the same image, for n images.
 
-    A network with itself has correlation 1 and divergence 0, unless they are undefined. NaN maps have NaN for both.
-    Raises ValueError on a negative value.
+    A map with itself has correlation 1 and divergence 0, unless they are undefined. NaN maps have
+    NaN for both. Raises ValueError on a negative value.
     """
     return np.swapaxes([_pairs_of_image(image, base) for image in np.swapaxes(maps, 0, 1)], 0, 1)
 
 
-def _pairs_of_image(maps, base):
-    """(correlation, jsd), each (l, l), of maps (l, H, W); each map is centred, and made a distribution, once for all its pairs."""
+def _pairs_of_image(
+    maps: Float[np.ndarray, "l h w"], base: float
+) -> tuple[Float[np.ndarray, "l l"], Float[np.ndarray, "l l"]]:
+    """Return (correlation, JSD) of all pairs. Each map is centred and normalised only once."""
     centred, p = _centred(maps), _distribution(maps)
     dots, entropies = np.einsum("ahw,bhw->ab", centred, centred), np.empty((len(p), len(p)))
     for a, b in combinations_with_replacement(range(len(p)), 2):
         entropies[a, b] = entropies[b, a] = _entropy((p[a] + p[b]) / 2)
     squares, own = np.diag(dots), np.diag(entropies)
-    correlation = np.clip(
-        dots / np.sqrt(np.multiply.outer(squares, squares)), -1, 1
-    )  # as in pearson
+    correlation = np.clip(dots / np.sqrt(np.multiply.outer(squares, squares)), -1, 1)
     return correlation, _in_bounds(entropies - np.add.outer(own, own) / 2, base)
 
 
-def _in_bounds(divergence, base):
-    """A divergence in nats to another base; rounding can leave its bounds."""
+def _in_bounds(divergence: Float[np.ndarray, "*n"], base: float) -> Float[np.ndarray, "*n"]:
+    """Return a divergence in nats to another base, clipped, as rounding can leave its bounds."""
     return np.clip(divergence, 0, np.log(2)) / np.log(base)
 
 
 def fisher_mean(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:
-    """Return the mean of correlations by Fisher's z: tanh(mean(arctanh(r))). NaN values are left out.
+    """Return the mean of correlations by Fisher's z: tanh(mean(arctanh(r))), without NaN values.
 
-    r = 1 has an infinite z, so one perfect correlation makes the mean 1; with r = -1 beside it the mean is NaN. Source: Kobs et al.,
-    section 3.1. Raises numpy.exceptions.AxisError on an axis that there is not.
+    r = 1 has an infinite z, so one perfect correlation makes the mean 1; together with r = -1 the
+    mean is NaN. Source: Kobs et al., section 3.1. Raises numpy.exceptions.AxisError on an axis that
+    does not exist.
 
     >>> round(float(fisher_mean([0.0, 0.8])), 3)
     0.5
@@ -84,10 +87,11 @@ def fisher_mean(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray
 
 
 def fisher_std(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:
-    """Return the "±" of the paper's tables: tanh of the standard deviation (ddof 0) of arctanh(r). NaN values are left out.
+    """Return the "±" of the paper's tables: tanh of the standard deviation (ddof 0) of arctanh(r).
 
-    Equal correlations have 0, also r = 1 throughout; r = ±1 among others has no finite spread: NaN. So have no values. Source: Kobs et
-    al., Tables 2-4. Raises numpy.exceptions.AxisError on an axis that there is not.
+    NaN values are left out. Equal correlations have 0, also if all are 1. The result is NaN if some
+    are ±1, which have no finite spread, or without values. Source: Kobs et al., Tables 2-4. Raises
+    numpy.exceptions.AxisError on an axis that does not exist.
 
     >>> round(float(fisher_std([0.0, 0.8])), 3)
     0.5
@@ -100,24 +104,24 @@ def fisher_std(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray,
         return np.where(alike, 0.0, np.tanh(np.nanstd(z, axis=axis)))
 
 
-def constant(maps):
-    """Whether each of some maps (..., H, W) is the same everywhere, so that it has no correlation and, being zero, no divergence."""
+def constant(maps: Float[np.ndarray, "*n h w"]) -> Bool[np.ndarray, "*n"]:
+    """Return which maps are constant, so that they have no correlation."""
     return np.max(maps, axis=PIXELS) == np.min(maps, axis=PIXELS)
 
 
-def _centred(maps):
-    """Maps less their means; a constant map becomes NaN, lest rounding give it a pattern of its own."""
+def _centred(maps: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n h w"]:
+    """Return maps minus their means; NaN if constant, as rounding would look like a pattern."""
     maps = np.asarray(maps, dtype=np.float64)
     return np.where(
         constant(maps)[..., None, None], np.nan, maps - maps.mean(axis=PIXELS, keepdims=True)
     )
 
 
-def _dot(a, b):
+def _dot(a: Float[np.ndarray, "*n h w"], b: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n"]:
     return np.einsum("...hw,...hw->...", a, b)
 
 
-def _distribution(maps):
+def _distribution(maps: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n h w"]:
     maps = np.asarray(maps, dtype=np.float64)
     if (maps < 0).any():
         raise ValueError("a saliency map has negative values, so it is no distribution")
@@ -125,14 +129,14 @@ def _distribution(maps):
         return maps / maps.sum(axis=PIXELS, keepdims=True)
 
 
-def _entropy(p):
-    """Entropy in nats of distributions (..., H, W); 0 log 0 is 0."""
+def _entropy(p: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n"]:
+    """Return the entropy in nats of distributions; 0 log 0 is 0."""
     return -np.sum(p * np.log(np.where(p > 0, p, 1)), axis=PIXELS)
 
 
 @contextmanager
-def _quiet():
-    """NaN and infinity are answers here, not accidents."""
+def _quiet() -> Iterator[None]:
+    """Silence warnings: NaN and infinity are valid results here."""
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         yield

@@ -1,6 +1,7 @@
-"""Each query's nearest embeddings: exact as in float64, though most distances are computed in float32.
+"""Each query's nearest embeddings: exact as in float64, though most distances are float32.
 
-Only the neighbours at a few ranks matter. So distances are sorted into bins; only bins in which a rank may be are sorted in float64.
+Only the neighbours at a few ranks matter. So distances are sorted into bins, and only the bins that
+may contain such a rank are sorted in float64.
 
 The error bound. A distance is D = |b|^2 - 2ab (|a|^2 is the same for all b), the product of (-2a, 1) and (b, |b|^2). Let u = 2^-24, N
 be the largest norm, and ^ mark what is computed in float32. The factors, rounded, are off by a factor between 1 - u and 1 + u; a sum of
@@ -13,12 +14,16 @@ A bin is floor((D^ - low) * factor), which float32 rounds by less than 0.01. So 
 2 e(a) factor + 0.02 are in the right order. The first bin has no lower end, the last no upper one.
 """
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numba
 import numpy as np
+from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
+T = TypeVar("T")
 BINS = 2**13
 SAMPLE = 512  # embeddings that tell where the bins have to be
 UNIT = 2.0**-24  # u
@@ -28,17 +33,22 @@ BLOCK_BYTES = 2**27  # of all threads' distances, unless LEAST_QUERIES take more
 LEAST_QUERIES = 16
 
 
-def queries_at_once(n):
+def queries_at_once(n: int) -> int:
     """Return the number of queries that all threads together look at, among n embeddings."""
     threads = numba.get_num_threads()
     return threads * max(LEAST_QUERIES, min(QUERIES, BLOCK_BYTES // (4 * n * threads)))
 
 
-def in_blocks(embeddings, queries, ranks, work):
-    """Yield what work(places, images, begins, ends) returns for blocks of the queries, one block after the other.
+def in_blocks(
+    embeddings: Float[np.ndarray, "n d"],
+    queries: Int[np.ndarray, " q"],
+    ranks: Int[np.ndarray, "q v"],
+    work: Callable[[slice, np.ndarray, np.ndarray, np.ndarray], T],
+) -> Iterator[T]:
+    """Yield work(rows, images, begins, ends) for blocks of the queries, one after the other.
 
-    embeddings: (n, d) float64, none above 1 in size, centred (nr_precision.prepared); queries: (q,), which of them; ranks: (q, v),
-    rising in every row, below n. places: the slice of the queries that a block has; the others: see `nearest`.
+    embeddings: float64, see nr_precision.prepared; queries: rows of these; ranks: rising in each
+    row, below n. rows: the slice of the queries in a block; for the other arguments see `nearest`.
     """
     n, threads, squares = (
         len(embeddings),
@@ -51,37 +61,38 @@ def in_blocks(embeddings, queries, ranks, work):
         np.empty((size, n), np.float32) for _ in range(threads)
     ]  # used again: to get new ones takes long
 
-    def block(start):
-        places, buffer = slice(start, start + size), buffers.pop()
-        some, some_ranks = queries[places], np.ascontiguousarray(ranks[places])
-        factors = np.hstack([-2 * embeddings[some], np.ones((len(some), 1))]).astype(np.float32)
-        distances = np.matmul(factors, columns, out=buffer[: len(some)])
-        bins = bins_of(distances[:, :: max(1, n // SAMPLE)], errors[some], some_ranks[:, -1] / n)
+    def block(start: int) -> T:
+        rows, buffer = slice(start, start + size), buffers.pop()
+        own, own_ranks = queries[rows], np.ascontiguousarray(ranks[rows])
+        factors = np.hstack([-2 * embeddings[own], np.ones((len(own), 1))]).astype(np.float32)
+        distances = np.matmul(factors, columns, out=buffer[: len(own)])
+        bins = bins_of(distances[:, :: max(1, n // SAMPLE)], errors[own], own_ranks[:, -1] / n)
         images = distances.view(np.int32)  # a row is overwritten when it is no longer needed
-        made = work(
-            places,
-            images,
-            *nearest(distances, *bins, some, embeddings, squares, some_ranks, images),
-        )
+        ties = nearest(distances, *bins, own, embeddings, squares, own_ranks, images)
+        result = work(rows, images, *ties)
         buffers.append(buffer)
-        return made
+        return result
 
-    # Every thread multiplies by itself: threads of BLAS that wait for their next product keep a core busy with waiting.
+    # Each thread multiplies by itself, because waiting threads of BLAS would keep a core busy.
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
         yield from pool.map(block, range(0, len(queries), size))
 
 
-def error_bounds(squares, dimensions):
-    """Return e(a) (n,) of embeddings with these squared norms (n,)."""
+def error_bounds(squares: Float[np.ndarray, " n"], dimensions: int) -> Float[np.ndarray, " n"]:
+    """Return e(a) of embeddings with these squared norms."""
     norms, m = np.sqrt(squares), dimensions + 5
     return m * UNIT * (2 * norms * norms.max() + squares.max()) / (1 - m * UNIT)
 
 
-def bins_of(sample, errors, shares):
-    """Return (lows, factors, reaches), (q,): where the bins are, and by how many of them a distance may be off.
+def bins_of(
+    sample: Float[np.ndarray, "q s"],
+    errors: Float[np.ndarray, " q"],
+    shares: Float[np.ndarray, " q"],
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"], Int[np.ndarray, " q"]]:
+    """Return (lows, factors, reaches): the bins, and by how many of them a distance may be off.
 
-    sample: (q, s), some of each query's distances; errors: (q,), e(a); shares: (q,), of distances that the bins reach a little
-    beyond. All distances are in one bin where they hardly differ.
+    sample: some of each query's distances; errors: e(a); shares: of the distances that the bins must
+    cover. All distances are in one bin if they hardly differ.
     """
     sample, size = np.sort(sample, axis=1), sample.shape[1]
     last = np.minimum((size * shares).astype(np.int64) + size // 16 + 1, size - 1)
@@ -98,10 +109,11 @@ def bins_of(sample, errors, shares):
 
 @numba.njit(nogil=True, cache=True)
 def nearest(distances, lows, factors, reaches, queries, embeddings, squares, ranks, images):
-    """Return (begins (q, v), ends (q, v)), who ties at each of the ranks (q, v), having written each query's nearest images (q, n) int32.
+    """Write each query's nearest images (q, n) int32; return (begins (q, v), ends (q, v)) of ties.
 
-    The first `rank` of a row of images are the nearest, in any order; those from `begin` to `end` tie, by their distances
-    in float64, for the last of these places. Both are the rank itself where nobody ties. A row goes no further than it must.
+    The first `rank` of a row of images are the nearest, in any order. Those from `begin` to `end`
+    tie for the last of these places, by their float64 distances. Both are the rank itself if there
+    is no tie. A row is sorted only as far as its last rank needs.
     """
     n, begins, ends = len(embeddings), np.empty_like(ranks), np.empty_like(ranks)
     bins, candidates, exact = np.empty(n, np.uint16), np.empty(n, np.int32), np.empty(n)

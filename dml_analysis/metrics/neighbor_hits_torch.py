@@ -1,24 +1,41 @@
-"""The hits of NR-Precision on a GPU: all distances in float64, every row of them sorted."""
+"""The hits of NR-Precision on a GPU: all distances in float64, each row sorted."""
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int
 
-BLOCK_ITEMS = 2**26  # distances of a block, which takes some forty bytes for each
+BLOCK_SIZE = 2**26  # distances of a block, each of which takes some forty bytes
 
 
-def all_hits(embeddings, queries, codes, ranks, device):
-    """Return (q, k) float64: how many of each query's `rank` nearest images share its value, for every property.
+def all_hits(
+    embeddings: Float[np.ndarray, "n d"],
+    queries: Int[np.ndarray, " q"],
+    codes: Int[np.ndarray, "k n"],
+    ranks: Int[np.ndarray, "n k"],
+    device: str,
+) -> Float[np.ndarray, "q k"]:
+    """Return how many of each query's `rank` nearest images share its value, for every property.
 
-    embeddings: (n, d) float64; queries: (q,), which of them; codes: (k, n); ranks: (n, k), below n, 0 for none. All are NumPy
-    arrays, and so is the result. Images that tie for the last places share those evenly.
+    queries: rows of the embeddings; ranks: below n, 0 for none. Images that tie for the last places
+    share those evenly.
     """
-    x, queries, codes, ranks = (
-        torch.as_tensor(each, device=device) for each in (embeddings, queries, codes, ranks)
+    x, on_queries, on_codes, on_ranks = (
+        torch.as_tensor(array, device=device) for array in (embeddings, queries, codes, ranks)
     )
-    squares, blocks = (x * x).sum(dim=1), queries.split(max(1, BLOCK_ITEMS // len(x)))
-    return torch.cat([_hits(x, squares, some, codes, ranks[some]) for some in blocks]).cpu().numpy()
+    squares = (x * x).sum(dim=1)
+    blocks = on_queries.split(max(1, BLOCK_SIZE // len(x)))
+    hits = [_hits(x, squares, block, on_codes, on_ranks[block]) for block in blocks]
+    return torch.cat(hits).cpu().numpy()
 
 
-def _hits(x, squares, queries, codes, ranks):
+def _hits(
+    x: Float[torch.Tensor, "n d"],
+    squares: Float[torch.Tensor, " n"],
+    queries: Int[torch.Tensor, " q"],
+    codes: Int[torch.Tensor, "k n"],
+    ranks: Int[torch.Tensor, "q k"],
+) -> Float[torch.Tensor, "q k"]:
+    """Return the hits of a block of queries."""
     distances = squares - 2 * x[queries] @ x.T
     distances.scatter_(1, queries[:, None], torch.inf)
     distances, images = distances.sort(dim=1)

@@ -1,4 +1,7 @@
-"""Normalized R-Precision (paper, section 4.1): how well embeddings cluster by each property of their images."""
+"""Normalized R-Precision: how well embeddings cluster by each property of their images.
+
+Source: Kobs et al., section 4.1.
+"""
 
 from typing import NamedTuple
 
@@ -11,21 +14,27 @@ from dml_analysis.metrics.neighbor_hits import padded, property_hits
 
 
 class Precision(NamedTuple):
-    r_precision: np.ndarray  # (k,), in [0, 1]; Eq. 4
-    nr_precision: np.ndarray  # (k,), zero for random embeddings; Eq. 5
+    """Scores of k properties, averaged over the queries."""
+
+    r_precision: Float[np.ndarray, " k"]  # in [0, 1]; Eq. 4
+    nr_precision: Float[np.ndarray, " k"]  # about zero for random embeddings; Eq. 5
 
 
 class Hits(NamedTuple):
-    hits: np.ndarray  # (q, k), h: how many of a query's R nearest images share its value
-    p: np.ndarray  # (q, k), the share of all images that have its value
-    neighbors: np.ndarray  # (q, k), R; 0 for a query that is alone with its value
+    """The matches among the nearest images of q queries, for k properties."""
+
+    hits: Float[np.ndarray, "q k"]  # h, how many of the R nearest images share the query's value
+    p: Float[np.ndarray, "q k"]  # the share of all images that have its value
+    neighbors: Int[np.ndarray, "q k"]  # R; 0 if no other image has its value
 
 
 class Prepared(NamedTuple):
-    embeddings: np.ndarray  # (n, d) float64, from which distances can be computed safely
-    codes: np.ndarray  # (k, n), the value of each property that an image has, as 0, 1, ...
-    counts: np.ndarray  # (n, k), how many images have that value, the image itself among them
-    neighbors: np.ndarray  # (n, k), R
+    """Checked inputs."""
+
+    embeddings: Float[np.ndarray, "n d"]  # float64, scaled so that distances cannot overflow
+    codes: Int[np.ndarray, "k n"]  # the value of each property that an image has, as 0, 1, ...
+    counts: Int[np.ndarray, "n k"]  # how many images have that value, the image itself included
+    neighbors: Int[np.ndarray, "n k"]  # R
 
 
 def nr_precision(
@@ -35,38 +44,48 @@ def nr_precision(
     queries: Int[np.ndarray, " q"] | None = None,
     device: str = "cpu",
 ) -> Precision:
-    """Return R-Precision and Normalized R-Precision of k properties in one pass, by Euclidean distance.
+    """Return R-Precision and Normalized R-Precision of k properties, by Euclidean distance.
 
-    embeddings: (n, d) floats; labels: (n, k) integers, labels[i, j] being image i's value of property j. For another
-    distance give coordinates in which it is Euclidean (dml_analysis.metrics.coordinates).
+    labels[i, j] is image i's value of property j. For another distance, pass coordinates in which it
+    is Euclidean (dml_analysis.metrics.coordinates).
 
-    For a query with c images of its value among n, the R = min(c - 1, max_neighbors) nearest other images are looked
-    at. h of them share the value; then R-Precision is h / R, and NR-Precision (h - R p) / sqrt(R p (1 - p)) with
-    p = c / n, the z-score of h under a binomial null. (The paper prints R p (1 - p) as the standard deviation, which is
-    the variance.) Both are averaged over the queries. The query itself is left out by its index, so that a duplicate of
-    it is an honest neighbour. A query that is alone with its value is left out of the average. A property with one
-    value in all has an NR-Precision of NaN, and one whose values are all single has NaN for both.
+    For a query whose value c of the n images have, let R = min(c - 1, max_neighbors), and h the
+    number of its R nearest other images that share the value. R-Precision is h / R. NR-Precision is
+    (h - R p) / sqrt(R p (1 - p)) with p = c / n, the z-score of h under a binomial null. (The paper
+    prints R p (1 - p), the variance, as the standard deviation.) Both are averaged over the queries.
+    The query is excluded by its index, so a duplicate of it counts as a neighbour. A query whose
+    value no other image has is left out of the average. NR-Precision is NaN for a property with one
+    value, and both are NaN if all values are unique.
 
-    Exact: what products in float32 leave open is computed in float64 (nearest_neighbors). Images that tie for the last of the
-    R places share what places are left evenly, which is the expectation over all orders of the tied; so the order of the
-    images does not matter, and embeddings that are all equal score as chance.
+    The result is exact: what float32 products leave open is computed in float64. Images that tie for
+    the last of the R places share the remaining places evenly. That is the expectation over all
+    orders of the tied, so the order of the images does not matter.
 
-    queries: the rows that are queries, all by default; neighbours are always searched among all.
-    device: a torch device; any but the CPU must have float64.
+    queries: the rows that are queries, by default all; neighbours are searched among all images.
+    device: a torch device; any but the CPU must support float64. Memory is bounded: a float64 and a
+    float32 copy of the embeddings, and 4 bytes for each of queries_at_once(n) * n distances.
 
-    Memory is bounded: a float64 and a float32 copy of the embeddings, and 4 bytes for each of queries_at_once(n) * n distances.
-    Source: Kobs et al., Eq. 4 and 5. Raises ValueError on other shapes or types, non-finite embeddings or max_neighbors below 1.
+    Source: Kobs et al., Eq. 4 and 5. Raises ValueError on other shapes or types, embeddings that are
+    not finite, or max_neighbors below 1.
 
-    >>> embeddings, labels = np.array([[0.0], [1.0], [5.0], [6.0]]), np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> embeddings = np.array([[0.0], [1.0], [5.0], [6.0]])
+    >>> labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> nr_precision(embeddings, labels)
     Precision(r_precision=array([1., 0.]), nr_precision=array([ 1., -1.]))
     """
-    found = query_hits(embeddings, labels, max_neighbors, queries, device)
-    return Precision(*(_mean_of_queries(each, found.neighbors) for each in scores_of_hits(*found)))
+    hits = query_hits(embeddings, labels, max_neighbors, queries, device)
+    scores = scores_of_hits(*hits)
+    return Precision(*(_mean_of_queries(score, hits.neighbors) for score in scores))
 
 
-def query_hits(embeddings, labels, max_neighbors=None, queries=None, device="cpu"):
-    """The Hits of every query; all arguments, and what is raised, as in nr_precision."""
+def query_hits(
+    embeddings: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, "n k"],
+    max_neighbors: int | None = None,
+    queries: Int[np.ndarray, " q"] | None = None,
+    device: str = "cpu",
+) -> Hits:
+    """Return the Hits of every query; see nr_precision for arguments and errors."""
     embeddings, codes, counts, neighbors = prepared(embeddings, labels, max_neighbors)
     n = len(embeddings)
     queries = np.arange(n) if queries is None else np.asarray(queries)
@@ -79,29 +98,40 @@ def query_hits(embeddings, labels, max_neighbors=None, queries=None, device="cpu
     return Hits(hits, counts[queries] / n, neighbors[queries])
 
 
-def scores_of_hits(hits, p, neighbors):
-    """(R-Precision, NR-Precision) of single queries, in arrays like those of Hits; NaN where they are undefined."""
+def scores_of_hits(
+    hits: Float[np.ndarray, "*q k"],
+    p: Float[np.ndarray, "*q k"],
+    neighbors: Int[np.ndarray, "*q k"],
+) -> tuple[Float[np.ndarray, "*q k"], Float[np.ndarray, "*q k"]]:
+    """Return (R-Precision, NR-Precision) of single queries, from Hits; NaN where undefined."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return hits / neighbors, (hits - neighbors * p) / np.sqrt(neighbors * p * (1 - p))
 
 
-def _hits(embeddings, queries, codes, neighbors):
-    """Return (q, k): how many of each query's R nearest images share its value, for every property."""
+def _hits(
+    embeddings: Float[np.ndarray, "n d"],
+    queries: Int[np.ndarray, " q"],
+    codes: Int[np.ndarray, "k n"],
+    neighbors: Int[np.ndarray, "n k"],
+) -> Float[np.ndarray, "q k"]:
+    """Return how many of each query's R nearest images share its value, for every property."""
     labels, order = padded(codes), np.argsort(neighbors[queries], axis=1)
     ranks = np.take_along_axis(neighbors[queries], order, axis=1)
     which = np.zeros((len(queries), labels.shape[1]), np.int64)
     which[:, : len(codes)] = np.argsort(order, axis=1)
 
-    def work(places, images, begins, ends):
-        return property_hits(
-            images, begins, ends, ranks[places], which[places], queries[places], labels
-        )
+    def work(rows: slice, images: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        return property_hits(images, begins, ends, ranks[rows], which[rows], queries[rows], labels)
 
     return np.concatenate(list(in_blocks(embeddings, queries, ranks, work)))[:, : len(codes)]
 
 
-def prepared(embeddings, labels, max_neighbors=None):
-    """What nr_precision computes with, as Prepared; arguments, and what is raised, as there."""
+def prepared(
+    embeddings: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, "n k"],
+    max_neighbors: int | None = None,
+) -> Prepared:
+    """Return the checked inputs; see nr_precision for arguments and errors."""
     embeddings, labels = _checked(embeddings, labels, max_neighbors)
     values = [np.unique(column, return_inverse=True, return_counts=True) for column in labels.T]
     codes = np.stack([inverse.reshape(-1) for _, inverse, _ in values])
@@ -109,7 +139,9 @@ def prepared(embeddings, labels, max_neighbors=None):
     return Prepared(embeddings, codes, counts, np.minimum(counts - 1, max_neighbors or len(labels)))
 
 
-def _checked(embeddings, labels, max_neighbors):
+def _checked(
+    embeddings: Float[np.ndarray, "n d"], labels: Int[np.ndarray, "n k"], max_neighbors: int | None
+) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, "n k"]]:
     embeddings, labels = np.asarray(embeddings), np.asarray(labels)
     if (
         embeddings.ndim != 2
@@ -133,8 +165,10 @@ def _checked(embeddings, labels, max_neighbors):
     return scaled(embeddings), labels
 
 
-def _mean_of_queries(values, neighbors):
-    """Mean over the queries (rows) that have a neighbour to find; NaN for a property without any."""
+def _mean_of_queries(
+    values: Float[np.ndarray, "q k"], neighbors: Int[np.ndarray, "q k"]
+) -> Float[np.ndarray, " k"]:
+    """Return the mean over the queries with R > 0; NaN for a property without any."""
     return np.array(
         [
             column[r > 0].mean() if (r > 0).any() else np.nan

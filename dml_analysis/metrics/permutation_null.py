@@ -1,7 +1,7 @@
-"""What chance does to NR-Precision: labels permuted over the images, queries and folds drawn anew.
+"""Permutation null and bootstrap intervals of NR-Precision.
 
-The z-score of one query has a spread near one under chance; the mean over all queries has a far smaller one. So 2.576
-is no threshold for NR-Precision, and a permutation test is.
+The z-score of one query has a spread near one under chance; the mean over all queries has a far
+smaller one. So 2.576 is no threshold for NR-Precision. A permutation test is valid.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numba import get_num_threads
 
 from dml_analysis.metrics.nearest_neighbors import in_blocks
@@ -20,20 +20,24 @@ from dml_analysis.seeds import derived_seed
 ROUNDING = 1e-9  # scores that differ by less are equal
 RESAMPLES = 1000
 LEVEL = 0.95
-AT_ONCE = 128  # permutations, whose labels lie side by side
+AT_ONCE = 128  # permutations in one array of labels
 OVER = ("queries", "queries and folds")
-DRAWN_BYTES = 2**26  # of the draws of queries that are in memory at once
+SAMPLED_BYTES = 2**26  # of the resamples of queries that are in memory at once
 
 
 class Null(NamedTuple):
-    r_precision: np.ndarray  # (permutations, k)
-    nr_precision: np.ndarray  # (permutations, k)
+    """Scores of k properties after permutations of their labels."""
+
+    r_precision: Float[np.ndarray, "permutations k"]
+    nr_precision: Float[np.ndarray, "permutations k"]
 
 
 class Summary(NamedTuple):
-    mean: np.ndarray  # (k,), of the scores under permutation
-    std: np.ndarray  # (k,), of the same, with ddof 1
-    p_value: np.ndarray  # (k,), one-sided
+    """A permutation null of k properties in short."""
+
+    mean: Float[np.ndarray, " k"]  # of the scores under permutation
+    std: Float[np.ndarray, " k"]  # of the same, with ddof 1
+    p_value: Float[np.ndarray, " k"]  # one-sided
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -46,23 +50,20 @@ def permutation_null(
     seed: int,
     max_neighbors: int | None = None,
 ) -> Null:
-    """Return the Null of nr_precision(embeddings, labels, max_neighbors): its scores after permutations of the labels.
+    """Return the scores of nr_precision after permutations of the labels.
 
-    embeddings (n, d) and labels (n, k) are those of nr_precision. Each property is permuted over the images by itself;
-    the embeddings stay. Row i of the scores is what nr_precision gives for labels each column j of which is
-    permuted(labels[:, j], seed, j, i). So it does not depend on how many permutations are asked for.
+    Each property is permuted over the images separately; the embeddings stay. Row i of the scores is
+    nr_precision of labels whose column j is permuted(labels[:, j], seed, j, i), so it does not
+    depend on the number of permutations. The mean NR-Precision is slightly below zero, because p
+    counts the query, which is not its own neighbour.
 
-    The mean NR-Precision is a little below zero, as p counts the query, which is no neighbour of its own.
+    Memory, in addition to the embeddings and a float64 and a float32 copy of them: 4 bytes for each
+    of queries_at_once(n) * n distances; n * k * permutations bytes for labels, or twice that if
+    properties have 255 values or more; 16 * permutations bytes for each value of each property and
+    each thread.
 
-    The neighbours of a query are put in order once for all permutations. Memory, beside the embeddings and a float64 and a
-    float32 copy of them:
-    - blocks of distances: 4 bytes for each of nearest_neighbors.queries_at_once(n) * n;
-    - labels: n * k * permutations bytes, 1.1 GB for 100,000 images, 11 properties and 1,000 permutations; twice that where the
-      properties have 255 values or more;
-    - hits: 16 * permutations bytes for each value of each property, for each thread.
-
-    Source: a permutation test in the place of the paper's threshold 2.576, which is for the z-score of a single query. Raises ValueError
-    as nr_precision does, and for fewer permutations than one.
+    Source: a permutation test, instead of the paper's threshold 2.576, which is for the z-score of a
+    single query. Raises ValueError as nr_precision does, and without permutations.
 
     >>> embeddings, labels = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60)[:, None] % 3
     >>> null = permutation_null(embeddings, labels, permutations=50, seed=0).nr_precision
@@ -71,25 +72,30 @@ def permutation_null(
     """
     if permutations < 1:
         raise ValueError(f"permutations is {permutations}, but at least one is needed")
-    embeddings, codes, counts, neighbors = prepared(embeddings, labels, max_neighbors)
-    firsts = [np.unique(column, return_index=True)[1] for column in codes]  # an image of each value
-    counts = [column[first] for column, first in zip(counts.T, firsts)]  # (v,) for each property
-    ranks = [column[first] for column, first in zip(neighbors.T, firsts)]
-    totals = _total_hits(embeddings, codes, ranks, permutations, seed)
+    checked = prepared(embeddings, labels, max_neighbors)
+    # An image of each value, and what is the same for all of its images: (v,) for each property.
+    firsts = [np.unique(column, return_index=True)[1] for column in checked.codes]
+    counts = [column[first] for column, first in zip(checked.counts.T, firsts)]
+    ranks = [column[first] for column, first in zip(checked.neighbors.T, firsts)]
+    totals = _total_hits(checked.embeddings, checked.codes, ranks, permutations, seed)
     scores = [_scores(total, *of_property) for total, *of_property in zip(totals, counts, ranks)]
     return Null(*np.stack(scores, axis=-1))
 
 
-def permuted(values, seed, column, number):
-    """The values (n,) of the property in a column of the labels, as permutation `number` puts them."""
+def permuted(
+    values: Int[np.ndarray, " n"], seed: int, column: int, number: int
+) -> Int[np.ndarray, " n"]:
+    """Return the values of the property in a column of the labels after permutation `number`."""
     generator = np.random.default_rng(derived_seed(seed, "permuted labels", column, number))
     return np.asarray(values)[generator.permutation(len(values))]
 
 
-def _all_permuted(codes, permutations, seed, column):
-    """Return a list of labels (n, AT_ONCE): the codes (n,) of a property under so many permutations each."""
+def _all_permuted(
+    codes: Int[np.ndarray, " n"], permutations: int, seed: int, column: int
+) -> list[Int[np.ndarray, "n at_once"]]:
+    """Return the codes of a property after all permutations, AT_ONCE of them in an array."""
 
-    def tile(start):
+    def tile(start: int) -> np.ndarray:
         numbers = range(start, min(start + AT_ONCE, permutations))
         return padded([permuted(codes, seed, column, number) for number in numbers])
 
@@ -97,16 +103,24 @@ def _all_permuted(codes, permutations, seed, column):
         return list(pool.map(tile, range(0, permutations, AT_ONCE)))
 
 
-def _total_hits(embeddings, codes, ranks, permutations, seed):
-    """Return (permutations, v) for each property: the hits of all queries of a value together.
+def _total_hits(
+    embeddings: Float[np.ndarray, "n d"],
+    codes: Int[np.ndarray, "k n"],
+    ranks: list[np.ndarray],
+    permutations: int,
+    seed: int,
+) -> list[Float[np.ndarray, "permutations v"]]:
+    """Return for each property the hits of all queries of a value together.
 
-    codes: (k, n); ranks: (v,) for each property, at how many neighbours a query of each value looks.
+    ranks: (v,) for each property, R of the queries of each value.
     """
     queries, rising = np.arange(len(embeddings)), np.unique(np.concatenate(ranks))
     orders = [np.argsort(each) for each in ranks]
     labels = [_all_permuted(column, permutations, seed, j) for j, column in enumerate(codes)]
 
-    def work(places, images, begins, ends):
+    def work(
+        rows: slice, images: np.ndarray, begins: np.ndarray, ends: np.ndarray
+    ) -> list[np.ndarray]:
         totals = []
         for tiles, rank, order in zip(labels, ranks, orders):
             nearer, tied = (
@@ -115,7 +129,7 @@ def _total_hits(embeddings, codes, ranks, permutations, seed):
             )
             of_tiles = [
                 permuted_hits(
-                    images, nearer, tied, rank[order], np.argsort(order), queries[places], tile
+                    images, nearer, tied, rank[order], np.argsort(order), queries[rows], tile
                 )
                 for tile in tiles
             ]
@@ -128,11 +142,15 @@ def _total_hits(embeddings, codes, ranks, permutations, seed):
     return reduce(lambda sums, block: [a + b for a, b in zip(sums, block)], blocks)
 
 
-def _scores(totals, counts, neighbors):
-    """(2, permutations), R-Precision and NR-Precision of a property, from totals (permutations, v) of its values' hits.
+def _scores(
+    totals: Float[np.ndarray, "permutations v"],
+    counts: Int[np.ndarray, " v"],
+    neighbors: Int[np.ndarray, " v"],
+) -> list[Float[np.ndarray, " permutations"]]:
+    """Return R-Precision and NR-Precision of a property from the total hits of its values.
 
-    counts, neighbors: (v,), how many queries have each value, and how many neighbours they look at. Both scores are
-    linear in the hits, so the mean score of a value's queries is the score of their mean hits.
+    counts, neighbors: how many queries have each value, and their R. Both scores are linear in the
+    hits, so the mean score of a value's queries is the score of their mean hits.
     """
     scores = scores_of_hits(totals / counts, counts / counts.sum(), neighbors)
     weights = np.where(neighbors > 0, counts, 0)
@@ -143,12 +161,13 @@ def _scores(totals, counts, neighbors):
         ]
 
 
-def null_summary(observed, null):
-    """The Summary of scores null (permutations, k) under permutation, beside which are the observed ones (k,).
+def null_summary(
+    observed: Float[np.ndarray, " k"], null: Float[np.ndarray, "permutations k"]
+) -> Summary:
+    """Return mean, spread and p-value of scores under permutation, given the observed scores.
 
-    p = (1 + c) / (1 + permutations), where c permutations score at least as much as is observed. Scores that differ by
-    no more than ROUNDING are equal. All three are NaN for a property with a score that is NaN.
-
+    p = (1 + c) / (1 + permutations) if c permutations score at least as high as observed. Scores
+    that differ by at most ROUNDING are equal. All three are NaN for a property with a NaN score.
     Raises ValueError on other shapes, and for fewer than two permutations.
     """
     observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
@@ -169,32 +188,42 @@ def null_summary(observed, null):
 # ---------------------------------------------------------------------------------------------------------------------
 # Queries and folds.
 # ---------------------------------------------------------------------------------------------------------------------
-def query_scores(embeddings, labels, max_neighbors=None):
-    """The z-score (n, k) of every query and property; their mean over the queries is nr_precision's NR-Precision.
+def query_scores(
+    embeddings: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, "n k"],
+    max_neighbors: int | None = None,
+) -> Float[np.ndarray, "n k"]:
+    """Return the z-score of every query and property; their mean is NR-Precision.
 
-    NaN for a query that is alone with its value, and for a property with one value in all. Arguments, and what is
-    raised, as in nr_precision.
+    NaN for a query whose value no other image has, and for a property with one value. See
+    nr_precision for arguments and errors.
     """
     return scores_of_hits(*query_hits(embeddings, labels, max_neighbors))[1]
 
 
-def bootstrap(scores, seed, resamples=RESAMPLES, over=OVER[0], level=LEVEL):
-    """Intervals (k, 2), low and high, of a model's NR-Precision, the mean over folds and queries, by percentiles.
+def bootstrap(
+    scores: Float[np.ndarray, "folds n k"],
+    seed: int,
+    resamples: int = RESAMPLES,
+    over: str = OVER[0],
+    level: float = LEVEL,
+) -> Float[np.ndarray, "k 2"]:
+    """Return percentile intervals, low and high, of a mean NR-Precision over folds and queries.
 
-    scores: (folds, n, k), the query_scores of the model in each fold, on the same queries. n queries are drawn with
-    replacement, the same in all folds; over "queries and folds", as many whole folds as there are, too. A query whose
-    score of a property is NaN does not count there. The interval is NaN for a property without scores, or with so few
-    that a draw has none of them.
+    scores: query_scores in each fold, of the same queries. n queries are sampled with replacement,
+    the same in all folds; with over="queries and folds", folds are sampled, too. A NaN score of a
+    property does not count. The interval is NaN for a property without scores, or with so few that
+    a resample has none of them.
 
-    Raises ValueError on other shapes, infinite scores, scores that are NaN in some folds only, another `over`, fewer
-    resamples than one, and for a single fold where folds are to be drawn.
+    Raises ValueError on other shapes, infinite scores, scores that are NaN in some folds only,
+    another `over`, no resamples, and if folds are to be sampled but there is only one.
     """
     scores, known = _checked_scores(scores)
     folds, n, k = scores.shape
     if over not in OVER:
         raise ValueError(f"unknown over {over!r}; known: {', '.join(OVER)}")
     if over == "queries and folds" and folds == 1:
-        raise ValueError("one fold says nothing of how folds differ; take over='queries'")
+        raise ValueError("one fold says nothing of how folds differ; use over='queries'")
     if resamples < 1:
         raise ValueError(f"resamples is {resamples}, but at least one is needed")
     shares = np.full((resamples, folds), 1 / folds)
@@ -204,31 +233,35 @@ def bootstrap(scores, seed, resamples=RESAMPLES, over=OVER[0], level=LEVEL):
         )
     generator, at_once = (
         np.random.default_rng(derived_seed(seed, "queries")),
-        max(1, DRAWN_BYTES // (8 * n)),
+        max(1, SAMPLED_BYTES // (8 * n)),
     )
     by_query, means = np.moveaxis(scores, 1, 0).reshape(n, folds * k), np.empty((resamples, k))
     for start in range(0, resamples, at_once):
-        some = shares[start : start + at_once]
-        draws = _draws(generator, n, len(some))
-        sums = np.einsum("rf,rfk->rk", some, (draws @ by_query).reshape(-1, folds, k))
+        block = shares[start : start + at_once]
+        draws = _draws(generator, n, len(block))
+        sums = np.einsum("rf,rfk->rk", block, (draws @ by_query).reshape(-1, folds, k))
         with np.errstate(invalid="ignore"):
             means[start : start + at_once] = sums / (draws @ known)
     return np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0).T
 
 
-def _draws(generator, n, resamples):
-    """(resamples, n) floats: how often each of n is among n drawn with replacement."""
+def _draws(
+    generator: np.random.Generator, n: int, resamples: int
+) -> Float[np.ndarray, "resamples n"]:
+    """Return how often each of n is among n sampled with replacement."""
     return generator.multinomial(n, np.full(n, 1 / n), resamples).astype(float)
 
 
-def _checked_scores(scores):
-    """(scores (folds, n, k) with 0 in the place of NaN, known (n, k), which is False there)."""
+def _checked_scores(
+    scores: Float[np.ndarray, "folds n k"],
+) -> tuple[Float[np.ndarray, "folds n k"], Bool[np.ndarray, "n k"]]:
+    """Return (scores with 0 instead of NaN, whether a score is not NaN)."""
     scores = np.asarray(scores, dtype=float)
     if scores.ndim != 3 or 0 in scores.shape:
         raise ValueError(f"need scores (folds, n, k), none of them 0, not {scores.shape}")
     known = ~np.isnan(scores)
     if np.isinf(scores).any() or (known != known[0]).any():
         raise ValueError(
-            "scores are infinite, or NaN in some folds only: they have to be of the same queries in all"
+            "scores are infinite, or NaN in some folds only; use the same queries in all folds"
         )
     return np.where(known, scores, 0), known[0]

@@ -1,4 +1,7 @@
-"""BatchNorm folded into the convolutions before it: both are linear, so it is the same function, up to rounding, but faster."""
+"""BatchNorm folded into the convolution before it: the same function up to rounding, but faster."""
+
+from collections.abc import Iterator
+from typing import Any
 
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -8,30 +11,31 @@ CONVOLUTIONS = {"torch.nn.modules.conv.Conv2d", "timm.layers.conv2d_same.Conv2dS
 NORMS = {"torch.nn.modules.batchnorm.BatchNorm2d", "timm.layers.norm_act.BatchNormAct2d"}
 
 
-def with_folded_batchnorm(network):
-    """The network, in eval mode, each BatchNorm that alone takes what a convolution gives being folded into that one.
+def with_folded_batchnorm(network: nn.Module) -> nn.Module:
+    """Fold each BatchNorm that is the only user of a convolution into that convolution.
 
-    Whatever torch.fx cannot follow stays as it is. The network is changed, and returned.
+    What torch.fx cannot trace stays as it is. The network, in eval mode, is changed and returned.
     """
     for conv_name, norm_name in list(_pairs(network)):
-        conv, norm = network.get_submodule(conv_name), network.get_submodule(norm_name)
+        conv: Any = network.get_submodule(conv_name)
+        norm: Any = network.get_submodule(norm_name)
         _replace(network, conv_name, fuse_conv_bn_eval(conv, norm))
         _replace(network, norm_name, _what_follows(norm))
     return network
 
 
-def _replace(network, name, module):
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
     parent, _, child = name.rpartition(".")
     setattr(network.get_submodule(parent), child, module)
 
 
-def _what_follows(norm):
-    """What timm's BatchNorm does after it has normalised."""
+def _what_follows(norm: Any) -> nn.Module:
+    """Return what timm's BatchNorm applies after normalisation."""
     return nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") else nn.Identity()
 
 
-def _pairs(network):
-    """The names of (convolution, BatchNorm) that can be one."""
+def _pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
+    """Yield the names of (convolution, BatchNorm) that can be folded."""
     nodes = _module_calls(network)
     targets = [node.target for node in nodes]
     called_once = {
@@ -47,31 +51,31 @@ def _pairs(network):
 
 
 class _Tracer(fx.Tracer):
-    """Looks only into what has BatchNorms in it, and so is asked to follow as little as possible."""
+    """Trace only into modules that contain BatchNorms."""
 
-    def is_leaf_module(self, module, name):
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return _kind(module) in NORMS or not _has_norms(module)
 
 
-def _module_calls(network):
-    """The nodes of the network's graph that call a module; none where it has no BatchNorm, or torch.fx cannot follow."""
+def _module_calls(network: nn.Module) -> list[Any]:
+    """Return the graph's nodes that call a module; none without BatchNorm or if tracing fails."""
     if not _has_norms(network):
         return []
     try:
         graph = _Tracer().trace(network)
-    except Exception:  # any: it is the network's own code that is run, on placeholders
+    except Exception:  # any, because the network's own code runs
         return []
     return [node for node in graph.nodes if node.op == "call_module"]
 
 
-def _has_norms(network):
+def _has_norms(network: nn.Module) -> bool:
     return any(_kind(module) in NORMS for module in network.modules())
 
 
-def _is_plain(module, kinds):
-    """Whether it is of these kinds, without hooks. None, for what is no module, is not."""
+def _is_plain(module: Any, kinds: set[str]) -> bool:
+    """Return whether a module is of these kinds and has no hooks; False for None."""
     return _kind(module) in kinds and not (module._forward_hooks or module._forward_pre_hooks)
 
 
-def _kind(module):
+def _kind(module: Any) -> str:
     return f"{type(module).__module__}.{type(module).__qualname__}"

@@ -44,7 +44,7 @@ PATIENCE = 600  # seconds
 
 
 def main():
-    if why := small_cluster.lacking():
+    if why := small_cluster.missing():
         print(f"skipped: {why}")
         sys.exit(SKIPPED)
     if not small_cluster.install():

@@ -44,7 +44,7 @@ class NotReady(Exception):
     """The programs are there, but not at work."""
 
 
-def lacking():
+def missing():
     """Why there cannot be a Slurm here; "" if there can."""
     if os.geteuid() != 0:
         return "this is not root"
