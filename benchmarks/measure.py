@@ -30,7 +30,7 @@ class Row(NamedTuple):
     )  # the largest between what the two compute, where that is the same; of maps in float64
     their_rounding: float = (
         np.nan
-    )  # the largest difference that float32 makes to what they compute, beside float64,
+    )  # the largest difference that float32 makes to what they compute, compared with float64,
     our_rounding: float = np.nan  # and to ours
     batch_size: int | None = None  # the best for them, where several were tried
 
@@ -139,7 +139,7 @@ def _measured(prepare, arguments):
 def _forget_peak():
     """Bytes in use now, from which on the peak is counted."""
     if PROCESS.exists():
-        # What was freed before but kept is given back first: as much of what comes next would go uncounted.
+        # Memory that was freed but not returned is returned first; otherwise as much would not be counted.
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         (PROCESS / "clear_refs").write_text("5")  # sets the peak to what is in use
     return _status("VmRSS")

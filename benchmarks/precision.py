@@ -38,19 +38,19 @@ def map_rows(settings, precisions, images):
     """How alike the maps of a network are to its float32 maps, and those of two networks to each other."""
     items = readers.load_items(settings, settings.datasets[0], "test")
     items = readers.evenly_spaced(items, images)
-    found = {
+    maps = {
         each: maps_of(settings.model_copy(update={"precision": each}), items) for each in precisions
     }
     for precision in precisions:
         same = [
             all_pairs(np.stack(pair), 2)[0][:, 0, 1]
-            for pair in zip(found["float32"], found[precision])
+            for pair in zip(maps["float32"], maps[precision])
         ]
         yield "correlation with the float32 map", "mean", precision, fisher_mean(same, axis=None)
         yield "correlation with the float32 map", "least", precision, np.min(same)
         if len(settings.models) > 1:
             upper = np.triu_indices(len(settings.models), 1)
-            between = all_pairs(found[precision], 2)[0][:, *upper]
+            between = all_pairs(maps[precision], 2)[0][:, *upper]
             yield "correlation between networks", "mean", precision, fisher_mean(between, axis=None)
 
 

@@ -1,4 +1,4 @@
-"""Steps of a training with the study's settings: ours, from image files, and a bare loop over tensors that are in memory."""
+"""Training steps of the small-scale replication: ours, from image files, and a bare loop over tensors in memory."""
 
 from functools import partial
 from itertools import count
@@ -19,7 +19,7 @@ from dml_analysis.training.trainer import Training, freeze, in_training_mode
 from dml_analysis.training.training_inputs import AugmentedImages, Images
 from dml_analysis.training.training_loop import reader_count
 
-STEPS, SEED = 25, 0  # between two looks of the study
+STEPS, SEED = 25, 0  # between two validation steps of the small-scale replication
 STUDY, SAMPLE = (load_settings(ROOT / "settings" / name) for name in ("study.yaml", "demo.yaml"))
 
 

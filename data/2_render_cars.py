@@ -59,7 +59,7 @@ def _arguments():
     parser.add_argument(
         "--car-models",
         metavar="DIR",
-        help="your own cars, which DIR/cars.csv lists; or procedural:N, N cars drawn from the seed",
+        help="your own cars, which DIR/cars.csv lists; or procedural:N, N cars sampled from the seed",
     )
     parser.add_argument(
         "--variations", action="store_true", help="render one property at a time instead of draws"
@@ -68,7 +68,7 @@ def _arguments():
         "--counterfactuals",
         metavar="N",
         type=int,
-        help="render N scenes of twelve frames instead of draws",
+        help="render N counterfactual sets of twelve frames instead of samples",
     )
     arguments = parser.parse_args()
     check_range(arguments, size=16_384, samples=100_000, counterfactuals=MOST_SCENES)

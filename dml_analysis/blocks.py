@@ -1,4 +1,4 @@
-"""Blocks of settings and of records as pydantic models, and what is wrong with one in a single line."""
+"""Blocks of settings and records as pydantic models, and one-line messages for invalid ones."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +43,7 @@ class UnknownKey(ValueError):
 
 
 class Block(BaseModel):
-    """A mapping with known keys, whose values are taken as they are or not at all: "5" and true are no numbers."""
+    """A mapping with known keys, whose values are not converted: "5" and true are not numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_by_name=True)
 
@@ -60,22 +60,21 @@ class Block(BaseModel):
 
 
 def unknown_key(key: Any, known: Iterable[str]) -> str:
-    """Return what to say of a key that is none of the known ones."""
+    """Return the message for a key that is not known."""
     known = list(dict.fromkeys(known))
     nearest = get_close_matches(str(key), known, cutoff=0.5)
     return f"unknown key; {'did you mean' if nearest else 'known:'} {', '.join(nearest or known)}"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Kinds of values. A ValueError of theirs says what is allowed.
-# ---------------------------------------------------------------------------------------------------------------------
-Number = Annotated[
-    float, WrapValidator(lambda value, check: (check(value), value)[1])
-]  # 2 stays 2 and is not made 2.0
+# --------------------------------------------------------------------------------------------------
+# Kinds of values. Their ValueErrors say what is allowed.
+# --------------------------------------------------------------------------------------------------
+# 2 stays 2 and does not become 2.0.
+Number = Annotated[float, WrapValidator(lambda value, check: (check(value), value)[1])]
 
 
 def text(pattern: str, words: str, without: Iterable[str] = ()) -> AfterValidator:
-    """Return the check of a text that a regular expression matches as a whole; words: what it is for people."""
+    """Return a validator of texts that match a regular expression. words: describe it for people."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value) or value in without:
@@ -86,7 +85,7 @@ def text(pattern: str, words: str, without: Iterable[str] = ()) -> AfterValidato
 
 
 def each_once(values: list) -> list:
-    """Return a list that has something in it, and nothing twice."""
+    """Return a list. Raise ValueError if it is empty or has a value twice."""
     if not values or len(set(values)) < len(values):
         raise ValueError("a list of one or more, each once")
     return values
@@ -95,13 +94,13 @@ def each_once(values: list) -> list:
 EachOnce = AfterValidator(each_once)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # One line.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def checked(kind: Callable[..., T], value: Any, where: str = "") -> T:
-    """Return a value as a Block, or any other type that pydantic knows. Raises InputError for what it does not allow.
+    """Return a value as a Block, or another type that pydantic knows.
 
-    where: what the message begins with, such as the name of the file.
+    Raise InputError if it is not valid. where: how the message begins, such as the file's name.
     """
     try:
         return _adapter(kind).validate_python(value)
@@ -115,7 +114,10 @@ def _adapter(kind: Any) -> TypeAdapter:
 
 
 def problem(error: Mapping[str, Any], where: str) -> str:
-    """Return `saliency.images: 0 is not allowed; give a number of at least 1` for one of pydantic's errors."""
+    """Return the message of a pydantic error.
+
+    Such as `saliency.images: 0 is not allowed; give a number of at least 1`.
+    """
     keys = [str(part)[:MAX_SHOWN] for part in error["loc"] if part != "[key]"]
     context = {
         name: int(n) if isinstance(n, float) and n.is_integer() else n
@@ -137,6 +139,6 @@ def problem(error: Mapping[str, Any], where: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as messages have it."""
+    """Return a value as messages show it, on one line of limited length."""
     words = printable(repr(value))
     return words if len(words) <= MAX_SHOWN else f"{words[:MAX_SHOWN]} ..."

@@ -1,10 +1,13 @@
-"""The sha256 of input files such as checkpoints, read once: results/<settings>/files.json keeps it with size and time."""
+"""Checksums (sha256) of input files such as checkpoints.
+
+Files are read once: results/<settings>/files.json records the checksums with sizes and times.
+"""
 
 import hashlib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -15,7 +18,7 @@ from dml_analysis.files import atomic_files
 
 
 class Records(NamedTuple):
-    """Where it is recorded what the inputs of results were: in files.json and its like."""
+    """Where the digests of inputs are recorded, in files.json and the like."""
 
     results: Path
     models: Path  # the folder that the paths of checkpoints are relative to
@@ -30,46 +33,42 @@ class Entry(Block):
 
 
 @cache
-def sha256(file, *_):
-    """Hexadecimal digits, without reading the file into memory at once. What else is given tells two states of it apart."""
+def sha256(file: Path, *_: Any) -> str:
+    """Return the sha256 of a file. Other arguments, such as its size, are for the cache alone."""
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def checksum(records: Records, file: Path) -> str:
-    """The sha256 of an input file. Of a file that does not exist any more, the one that is kept.
+    """Return the sha256 of an input file, the recorded one if the file does not exist any more.
 
-    Raises MissingFile if there is neither, and InputError if files.json is not readable.
+    Raise MissingFile if there is neither, and InputError if files.json is not readable.
     """
     record = _file(records)
-    kept = checked(dict[str, Entry], atomic_files.read_record(record), f"{record}: ").get(
-        _name(records, file)
-    )
+    entries = checked(dict[str, Entry], atomic_files.read_record(record), f"{record}: ")
+    entry = entries.get(_name(records, file))
     if file.is_file():
         state = _state(file)
-        return (
-            kept.sha256 if kept and (kept.bytes, kept.modified) == state else sha256(file, *state)
-        )
-    if not kept:
+        is_same = entry and (entry.bytes, entry.modified) == state
+        return entry.sha256 if entry and is_same else sha256(file, *state)
+    if not entry:
         raise MissingFile(f"{file}: missing; data/README.md says where it comes from")
-    return kept.sha256
+    return entry.sha256
 
 
-def short(records, file):
-    """The beginning of the checksum, which is enough to tell files apart."""
+def short(records: Records, file: Path) -> str:
+    """Return the first 16 digits of the checksum."""
     return checksum(records, file)[:16]
 
 
-def keep(records: Records, some: Iterable[Path]) -> None:
-    """Write the checksums of these files to files.json, beside those of others."""
-    found = {
-        _name(records, each): dict(
-            zip(Entry.model_fields, (*_state(each), checksum(records, each)))
-        )
-        for each in some
-        if each.is_file()
-    }
-    atomic_files.add_to_record(_file(records), found)
+def keep(records: Records, files: Iterable[Path]) -> None:
+    """Add the checksums of files that exist to files.json."""
+    entries = {}
+    for file in files:
+        if file.is_file():
+            values = (*_state(file), checksum(records, file))
+            entries[_name(records, file)] = dict(zip(Entry.model_fields, values))
+    atomic_files.add_to_record(_file(records), entries)
 
 
 def _file(records: Records) -> Path:
@@ -82,7 +81,7 @@ def _state(file: Path) -> tuple[int, int]:
 
 
 def _name(records: Records, file: Path) -> str:
-    """The file's path, below the models folder or the repository if it is there: so results can be moved with their files."""
+    """Return a file's path, relative to the models folder or the repository if it is inside."""
     folders = (records.models, ROOT)
     return next(
         (file.relative_to(folder).as_posix() for folder in folders if file.is_relative_to(folder)),

@@ -1,7 +1,8 @@
-"""A script as a job array on a Slurm cluster, by submitit: each task is the same command, and tasks share chunks by leases.
+"""Submission of a script to a Slurm cluster as a job array, by submitit.
 
-So an array has as many tasks as may run at once, not as many as there are chunks. A task that is preempted, or that comes near its limit
-of time, is put back into the queue, and goes on where it was; one that is killed otherwise leaves its chunks to the others.
+Each task is the same command, and tasks share chunks by leases. So an array has as many tasks as may
+run at once, not as many as there are chunks. A task that is preempted or reaches its time limit is
+put back into the queue and continues; the chunks of a task that is killed are made by the others.
 """
 
 import importlib.util
@@ -17,32 +18,32 @@ from typing import Any
 from dml_analysis import workers
 from dml_analysis.errors import UNFINISHED, InputError
 
-REQUEUES = 10_000  # so often a task may come to its limit of time
-SIGNAL_BEFORE = 120  # seconds, that a task is told before its limit
+REQUEUES = 10_000  # times that a task may reach its time limit
+SIGNAL_BEFORE = 120  # seconds between the signal to a task and its time limit
 
 
 @dataclass(frozen=True)
 class ScriptTask:
-    """A numbered script, with its command line, as one of several workers. submitit keeps it in a file, and calls it."""
+    """A numbered script with its command line, as one of several workers, which submitit calls."""
 
     command: list
     rank: int
     workers: int
 
     def __call__(self) -> None:
-        """Run it. Raises RuntimeError if the script does not end well; other tasks may still be at work."""
+        """Run the script. Raise RuntimeError if it fails; other tasks may still run."""
         os.environ.update(workers.environment(self.rank, self.workers))
         sys.argv = list(self.command)
         try:
             runpy.run_path(self.command[0], run_name="__main__")
         except SystemExit as end:
-            if end.code == -1:  # submitit's, which has put the task back into the queue
+            if end.code == -1:  # by submitit, which has put the task back into the queue
                 raise
             if end.code not in (None, 0, UNFINISHED):
-                raise RuntimeError(f"{self.command[0]} did not end well: {end.code}") from None
+                raise RuntimeError(f"{self.command[0]} failed: {end.code}") from None
 
     def checkpoint(self) -> Any:
-        """Return what submitit puts back into the queue: the same, as chunks that exist are not made again."""
+        """Return what submitit puts back into the queue: the same script, which skips complete chunks."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
@@ -62,9 +63,10 @@ def check() -> None:
 
 
 def submit(options: Any, chunks: int, folder: Path) -> str:
-    """Submit this process's own command as a job array; return the job's number.
+    """Submit this process's command as a job array and return the job's number.
 
-    options: the settings' `cluster`; chunks: how many are missing; folder: of logs. Raises InputError if the cluster refuses.
+    options: the settings' `cluster`. chunks: the number of missing ones. folder: of logs. Raise
+    InputError if the cluster refuses the job.
     """
     import submitit
 
@@ -81,14 +83,14 @@ def submit(options: Any, chunks: int, folder: Path) -> str:
             ]
     except submitit.core.utils.FailedJobError as error:
         raise InputError(
-            f"sbatch: {str(error).strip().splitlines()[-1]}; look at `cluster` in the settings"
+            f"sbatch: {str(error).strip().splitlines()[-1]}; check `cluster` in the settings"
         ) from None
     return jobs[0].job_id.split("_")[0]
 
 
 def parameters(options: Any, tasks: int) -> dict[str, Any]:
-    """Return what submitit is told of the settings' `cluster`; what is None is left to the cluster."""
-    told = {
+    """Return submitit's parameters for the settings' `cluster`, without those that are None."""
+    values = {
         "timeout_min": math.ceil(60 * options.hours),
         "cpus_per_task": options.cpus,
         "gpus_per_node": options.gpus or None,
@@ -101,4 +103,4 @@ def parameters(options: Any, tasks: int) -> dict[str, Any]:
         "slurm_setup": options.setup or None,
         "slurm_additional_parameters": options.sbatch,
     }
-    return {name: value for name, value in told.items() if value not in (None, {})}
+    return {name: value for name, value in values.items() if value not in (None, {})}

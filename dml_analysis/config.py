@@ -1,4 +1,4 @@
-"""Settings: one YAML file in the folder settings/ names one run and one folder of results. This reads and checks it."""
+"""Settings of a run, read from a YAML file and checked."""
 
 import argparse
 import re
@@ -42,16 +42,16 @@ DIMENSIONS = 128  # of the embeddings of the paper's models, whatever their trun
 MAX_RATES = 10
 
 Precision = Literal["float32", "tf32", "bf16"]
-# What training leaves as it is: the trunk (embedders are trained on its features, each image seen as it is), of BatchNorm
-# the running statistics, as the Reality Check did, or all, or nothing.
+# What training does not change: the trunk (embedders are trained on its features of images without
+# augmentation), BatchNorm's running statistics (as in the Reality Check), all of BatchNorm, or nothing.
 Frozen = Literal["batchnorm_statistics", "batchnorm", "trunk", "nothing"]
-# Batches as the Reality Check's sampler gives them: each class in turn, over all of them, so that what a batch has of each is
-# only about right. Or as one would expect: of some classes, so many images each.
+# "original": batches as from the Reality Check's sampler, which cycles over all classes, so that a
+# batch has only roughly the set number of images per class. "strict": exactly that number.
 Sampler = Literal["original", "strict"]
-# What becomes of an image before it is trained on; see dml_analysis/training/augmentation.py.
+# See dml_analysis/training/augmentation.py.
 Augmentation = Literal["reality_check", "base", "adv", "big", "red", "none"]
-# How batches are filled; see dml_analysis/training/class_batches.py and roth/batch_samplers.py. All but the first two go by
-# the embeddings of the last look.
+# How batches are sampled; see dml_analysis/training/class_batches.py and roth/batch_samplers.py. All
+# but the first two use the embeddings of the last validation step.
 Filler = Literal[
     "classes",
     "uniform",
@@ -67,11 +67,11 @@ PRECISIONS, AUGMENTATIONS, FILLERS, RHO_FORMS = map(
 BY_EMBEDDINGS = FILLERS[2:]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Kinds of values.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def _path(given: Any) -> Any:
-    """Return the path that a text is, in the checkout unless it is absolute."""
+    """Return a text as a path, relative to the checkout unless it is absolute."""
     if not isinstance(given, str | Path) or not str(given).strip() or set(str(given)) & set("\0\n"):
         raise ValueError("a path")
     try:
@@ -81,7 +81,7 @@ def _path(given: Any) -> Any:
 
 
 def _rates(given: Any) -> Any:
-    """Return a learning rate or a list of some."""
+    """Return a learning rate or a list of them."""
     rates = given if isinstance(given, list) else [given]
     if (
         not rates
@@ -110,85 +110,79 @@ Device = Annotated[
 Option = Annotated[str, text("[a-z][a-z-]{0,39}", "an option of sbatch, without --")]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # The blocks.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 class SaliencySettings(Block):
-    images: Images = (
-        None  # test images per dataset, evenly spaced over the test set; all of them by default
-    )
-    noise_samples: int = Field(50, ge=1, le=10**4)  # l, noisy copies of an image
-    noise_sigma: Positive = (
-        0.15  # standard deviation of the noise as a share of the transformed image's value range
-    )
+    """The block `saliency`."""
+
+    images: Images = None  # test images per dataset, evenly spaced; all of them by default
+    noise_samples: int = Field(50, ge=1, le=10**4)  # noisy copies of an image
+    # Standard deviation of the noise, as a share of the transformed image's value range.
+    noise_sigma: Positive = 0.15
     batch_size: BatchSize = 25  # see paper.yaml
-    keep_maps: bool = (
-        True  # false: maps are deleted once compared, but for those that Figure 2 shows
-    )
+    # false: maps are deleted once they are compared, except those that Figure 2 shows.
+    keep_maps: bool = True
 
 
 class PropertySettings(Block):
-    networks: DatasetName = (
-        "Cars196"  # the networks that embed the rendered cars: those trained on this dataset
-    )
+    """The block `properties`."""
+
+    networks: DatasetName = "Cars196"  # the dataset whose networks embed the rendered cars
     images: Images = None  # rendered cars, evenly spaced; all of them by default
     batch_size: BatchSize = 25
     tsne_images: int = Field(1000, ge=FEWEST_TSNE_IMAGES)
-    # Or, where the models have none of that name, the first of them.
+    # If the models have none of that name, the first one is used.
     tsne_model: Annotated[Word, AfterValidator(as_printed)] = TSNE_MODEL
 
 
 class CauseSettings(Block):
-    scenes: Annotated[Images, Field(ge=2)] = (
-        None  # counterfactual ones, the first so many; all of them by default
-    )
-    mapped_scenes: Count = 20  # of which saliency maps are made
-    pairs: int = Field(6, ge=1, le=1000)  # of a car and its wrong neighbour, that are explained,
-    pair_models: int = Field(
-        4, ge=1, le=1000
-    )  # under so many models, evenly spaced over the trained ones
-    randomised_models: int = Field(
-        15, ge=1, le=1000
-    )  # whose weights are made random layer by layer, evenly spaced,
-    randomised_images: Count = 8  # for maps of so many images
+    """The block `causes`."""
+
+    # Counterfactual sets, the first so many; all of them by default.
+    scenes: Annotated[Images, Field(ge=2)] = None
+    mapped_scenes: Count = 20  # counterfactual sets with saliency maps
+    pairs: int = Field(6, ge=1, le=1000)  # explained pairs of a car and its wrong neighbour
+    pair_models: int = Field(4, ge=1, le=1000)  # that explain them, evenly spaced over trained ones
+    # Models whose weights are made random layer by layer, evenly spaced; and images of their maps.
+    randomised_models: int = Field(15, ge=1, le=1000)
+    randomised_images: Count = 8
 
 
 class ControlSettings(Block):
-    images: Count = (
-        24  # per dataset, of which maps under other noise and of random weights are made
-    )
+    """The block `controls`."""
+
+    images: Count = 24  # per dataset, with maps under other noise and of random weights
     random_networks: int = Field(3, ge=1, le=100)
-    permutations: int = Field(
-        1000, ge=20, le=10**6
-    )  # of the labels, for what NR-Precision is by chance
-    vary: bool = True  # whether maps of these are made with other sigmas, samples, base images, too
+    permutations: int = Field(1000, ge=20, le=10**6)  # of the labels, for NR-Precision by chance
+    vary: bool = True  # whether to make maps with other sigmas, samples and base images, too
     varied_sigmas: Annotated[list[Positive], EachOnce] = [0.05, 0.15, 0.3]
     # Fewer than the settings' noise_samples.
     varied_samples: Annotated[list[Annotated[int, Field(ge=1, le=10**4)]], EachOnce] = [6, 12, 25]
 
 
 class ClusterSettings(Block):
-    """What a task of a job array asks of a Slurm cluster (--executor slurm); what is None is left to the cluster."""
+    """What each task of a job array requests of Slurm (--executor slurm); None: Slurm's default."""
 
     tasks: int = Field(8, ge=1, le=1000)  # that may run at once
-    hours: Number = Field(
-        24, gt=0, le=10**4
-    )  # of a task; one that needs more is put back into the queue, and goes on
-    gpus: int = Field(1, ge=0, le=64)  # of a task; 0 for none
+    # A task that needs more is put back into the queue and continues.
+    hours: Number = Field(24, gt=0, le=10**4)
+    gpus: int = Field(1, ge=0, le=64)
     cpus: int = Field(8, ge=1, le=10**4)
     memory: Number | None = Field(None, gt=0, le=10**5)  # GB
     partition: Word | None = None
     account: Word | None = None
-    setup: list[Word] = []  # lines of shell that come first, such as `module load cuda`
+    setup: list[Word] = []  # shell lines that run first, such as `module load cuda`
     sbatch: dict[Option, Any] = {}  # further options of sbatch, such as {qos: long}
 
 
 class TrainingSettings(Block):
-    """How networks are trained here; by default as the Reality Check trained its own."""
+    """How networks are trained; the defaults are the Reality Check's."""
 
     frozen: Frozen = "batchnorm_statistics"
     optimizer: Literal["RMSprop", "Adam", "AdamW", "SGD"] = "RMSprop"  # of torch.optim
-    # Of trunk and embedder. A list of several: each is tried on the first fold, and the best by its validation classes taken.
+    # Of trunk and embedder. If a list, each is tried on the first fold, and the best by its validation
+    # classes is used.
     learning_rate: Annotated[Any, AfterValidator(_rates)] = 1e-6
     embedder_learning_rate: Positive | None = None  # by default that of the trunk
     weight_decay: Number = Field(1e-4, ge=0, le=10)
@@ -199,51 +193,48 @@ class TrainingSettings(Block):
     filler: Filler = "classes"
     augmentation: Augmentation = "reality_check"
     embedding_dimensions: int = Field(DIMENSIONS, ge=1, le=10**5)
-    rho: Number = Field(
-        0, ge=0, le=1
-    )  # share of a ranking loss's tuples that rho-regularisation switches,
-    rho_form: RhoForm = "swap"  # and how
+    # Share of a ranking loss's tuples that rho-regularisation switches, and how.
+    rho: Number = Field(0, ge=0, le=1)
+    rho_form: RhoForm = "swap"
     iterations: int = Field(100_000, ge=1, le=10**7)  # at most
-    check_every: int | None = Field(
-        None, ge=1, le=10**7
-    )  # iterations between two looks; by default the dataset's
-    patience: int | None = Field(
-        None, ge=1, le=10**7
-    )  # iterations after the best look; by default the dataset's
+    # Iterations between two validation steps, and after the best checkpoint until training stops; by
+    # default the dataset's.
+    check_every: int | None = Field(None, ge=1, le=10**7)
+    patience: int | None = Field(None, ge=1, le=10**7)
     # The dataset whose hyperparameters the losses take; by default as paper.DATASETS says.
     hyperparameters: Literal["SOP", "Cars196", "CUB200"] | None = None
-    keep_embeddings: bool = (
-        True  # of all images at every look, for whoever asks about the course of a training
-    )
-    workers: int | None = Field(
-        None, ge=0, le=256
-    )  # processes that read images; by default as many as suit the machine
-    decoded: Number = Field(
-        2, ge=0, le=10**4
-    )  # GB of images that are kept in memory, decoded; on Linux
+    keep_embeddings: bool = True  # of all images at every validation step
+    # Processes that read images; by default as many as suit the machine.
+    workers: int | None = Field(None, ge=0, le=256)
+    decoded: Number = Field(2, ge=0, le=10**4)  # GB of decoded images in memory; on Linux
 
     @property
     def learning_rates(self) -> list[float]:
+        """Return the learning rates to try."""
         return self.learning_rate if isinstance(self.learning_rate, list) else [self.learning_rate]
 
     def rhythm(self, dataset: str) -> tuple[int, int]:
-        """(check_every, patience) in iterations, where they are not set those of the Reality Check for the dataset."""
+        """Return check_every and patience in iterations; by default the Reality Check's."""
         known = DATASETS[self.hyperparameters] if self.hyperparameters else dataset_of(dataset)
         return self.check_every or known.check_every, self.patience or known.patience
 
     @model_validator(mode="after")
-    def _check_looks(self) -> "TrainingSettings":
+    def _check_together(self) -> "TrainingSettings":
         if self.check_every and self.check_every > self.iterations:
-            most = f"is more than iterations ({self.iterations}), so no network would ever be looked at; lower it"
-            raise InputError(f"training.check_every: {self.check_every} {most}")
+            raise InputError(
+                f"training.check_every: {self.check_every} is more than iterations "
+                f"({self.iterations}), so no network would ever be validated; lower it"
+            )
         if self.filler in BY_EMBEDDINGS and not self.keep_embeddings:
             raise InputError(
-                f"training.filler: {self.filler} goes by embeddings of looks; set keep_embeddings: true"
+                f"training.filler: {self.filler} needs the embeddings of validation steps; set keep_embeddings: true"
             )
         return self
 
 
 class Settings(Block):
+    """The settings of a run, in an own folder of results."""
+
     name: str = Field(exclude=True)  # the settings file's name without its ending
     protocols: list[InstanceOf[Protocol]] = Field([PROTOCOLS["paper"]], alias="protocol")
     seed: int = Field(0, ge=-(2**63), lt=2**63)
@@ -252,13 +243,10 @@ class Settings(Block):
     folds: Annotated[list[Annotated[int, Field(ge=0, lt=len(FOLDS))]], EachOnce] = list(FOLDS)
     trunk: Trunk = BN_INCEPTION  # of "None" and of demo networks
     device: Device = "auto"
-    precision: Precision = (
-        "float32"  # of the networks; "tf32" and "bf16" are faster on a GPU, and less exact
-    )
-    allow_partial: bool = (
-        False  # take of a dataset what exists, instead of refusing one that is not whole
-    )
-    # The dataset that a table is about; others are not made.
+    # Of the networks; "tf32" and "bf16" are faster on a GPU, and less exact.
+    precision: Precision = "float32"
+    allow_partial: bool = False  # use incomplete datasets, instead of refusing them
+    # The dataset that each table is about; other tables are not made.
     tables: dict[Literal[2, 3, 4], DatasetName] = Field(
         {2: "SOP", 3: "Cars196", 4: "CUB200"}, min_length=1
     )
@@ -267,37 +255,32 @@ class Settings(Block):
     causes: CauseSettings = CauseSettings()
     controls: ControlSettings = ControlSettings()
     cluster: ClusterSettings = ClusterSettings()
-    training: TrainingSettings | None = (
-        None  # set: reality_check/2_train_models.py trains the networks
-    )
+    # If set, reality_check/2_train_models.py trains the networks.
+    training: TrainingSettings | None = None
     paths: dict[str, Annotated[Path, BeforeValidator(_path)]] = PATHS
-    unnarrowed: "Settings | None" = Field(
-        None, exclude=True
-    )  # of narrowed settings those of the whole run
-    sweep: list[
-        sweeps.Variant
-    ] = []  # such settings are several runs, and long scripts make them all
-    base_names: dict[str, str] = Field(
-        {}, exclude=True
-    )  # factor -> the name of the value that the file itself has
+    unnarrowed: "Settings | None" = Field(None, exclude=True)  # of narrowed settings: all of them
+    sweep: list[sweeps.Variant] = []  # several runs, all of which long scripts make
+    # Factor -> the name of the value that the file itself has.
+    base_names: dict[str, str] = Field({}, exclude=True)
 
     @property
     def variants(self) -> "list[Settings]":
-        """The settings of every run that they describe."""
+        """Return the settings of every run that they describe."""
         return [variant.settings for variant in self.sweep] or [self]
 
     @property
     def dimensions(self) -> int:
-        """Of the embeddings of all networks whose embedders are in the Reality Check's layout, or trained here."""
+        """Return the dimensions of embeddings in the Reality Check's layout, or trained here."""
         return (self.training or TrainingSettings()).embedding_dimensions
 
     @property
     def whole(self) -> "Settings":
-        """The settings of the whole run, which its CSV files and tables are about."""
+        """Return the settings of the complete run, which its CSV files and tables are about."""
         return self.unnarrowed or self
 
     @property
     def results(self) -> Path:
+        """Return the folder of results."""
         return self.paths["results"] / self.name
 
     @property
@@ -307,19 +290,20 @@ class Settings(Block):
 
     @property
     def figures(self) -> Path:
+        """Return the folder of figures."""
         return self.paths["figures"] / self.name
 
     @property
     def shown_dataset(self) -> str:
-        """The dataset that Figure 2 is about: Table 2's, or else the first table's."""
+        """Return the dataset of Figure 2: Table 2's, or else the first table's."""
         return self.tables[min(self.tables)]
 
     def table_folds(self, protocol: Protocol) -> list[int]:
-        """The folds whose saliency maps the protocol's Tables 2-4 need."""
+        """Return the folds whose saliency maps the protocol's Tables 2-4 need."""
         return [fold for fold in self.folds if fold in protocol.table_folds]
 
     def check_table_folds(self) -> None:
-        """Raise InputError if no fold is left to compute or compare maps of."""
+        """Raise InputError if no protocol compares maps of the settings' folds."""
         if not any(self.table_folds(protocol) for protocol in self.protocols):
             names = " and ".join(repr(protocol.name) for protocol in self.protocols)
             folds = ", ".join(
@@ -331,7 +315,7 @@ class Settings(Block):
 
     @property
     def note(self) -> str:
-        """What a reader of any table or figure of this run has to know about its networks."""
+        """Return what readers of tables and figures must know about the networks; may be empty."""
         notes = []
         if self.training is not None:
             trunk = self.trunk.split(".")[-1]
@@ -349,17 +333,14 @@ class Settings(Block):
         return " ".join(notes + ([f"Not of the paper: {', '.join(named)}."] if named else []))
 
     def recorded(self) -> dict[str, Any]:
-        """All settings that numbers or their number may depend on, as run.json keeps them."""
+        """Return all settings that results may depend on, for run.json."""
         models = [_given(model) if model.is_own else model.name for model in self.models]
         swept = {"sweep": [variant[:3] for variant in self.sweep]} if self.sweep else {}
         others = self.model_dump(exclude={"protocols", "models", "cluster", "paths", "sweep"})
-        return (
-            {"protocols": [each.name for each in self.protocols], "models": models} | others | swept
-        )
+        protocols = [protocol.name for protocol in self.protocols]
+        return {"protocols": protocols, "models": models} | others | swept
 
-    # -----------------------------------------------------------------------------------------------------------------
-    # From what the YAML file holds, and what its values have to do with each other.
-    # -----------------------------------------------------------------------------------------------------------------
+    # Validation of values from the YAML file, and of values together.
     @field_validator("protocols", mode="before")
     @classmethod
     def _protocols(cls, given: Any) -> Any:
@@ -422,20 +403,18 @@ def _check_name(where: str, name: str, known: Iterable[str], why: str = "") -> N
 
 
 BLOCKS = ("saliency", "properties", "causes", "controls", "cluster", "training")
-UNSAID = [
-    name for name, field in Settings.model_fields.items() if field.exclude
-]  # what no file says
+INTERNAL = [name for name, field in Settings.model_fields.items() if field.exclude]
 
 
 def _given(model: Model) -> dict[str, Any]:
-    """What a settings file says of a model that is not the paper's."""
+    """Return what a settings file says of a model that is not the paper's."""
     return {name: value for name, value in model._asdict().items() if value not in (None, "", {})}
 
 
 def unlike_defaults(block: Block, *names: str) -> dict[str, Any]:
-    """Name -> value of the named settings, of Settings or one of its blocks, that are not at their defaults.
+    """Return the named settings of a block that are not at their defaults.
 
-    In what results are made of, defaults are left out: then a setting that is new does not make old results look foreign.
+    Provenance leaves defaults out, so that a new setting does not invalidate old results.
     """
     fields = type(block).model_fields
     return {
@@ -443,14 +422,14 @@ def unlike_defaults(block: Block, *names: str) -> dict[str, Any]:
     }
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # From the YAML file.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 HINT = "see the folder settings/; for the paper's defaults write protocol: paper"
 
 
 def load_settings(file: str | Path) -> Settings:
-    """Read a settings file; every key and value is checked, so that a typing error never means a default."""
+    """Return the settings in a file. Raise InputError for any unknown key or invalid value."""
     file = Path(file)
     given = yaml_files.read(file, dict, HINT)
     try:
@@ -468,22 +447,25 @@ def load_settings(file: str | Path) -> Settings:
 
 
 def _settings_from(given: dict[Any, Any], name: str) -> Settings:
-    if unsaid := [key for key in UNSAID if key in given]:
-        raise InputError(f"{unsaid[0]}: unknown key; leave it out")
-    said = {key: value for key, value in given.items() if value is not None or key not in BLOCKS}
-    return checked(Settings, {"name": name} | said)
+    if internal := [key for key in INTERNAL if key in given]:
+        raise InputError(f"{internal[0]}: unknown key; leave it out")
+    values = {key: value for key, value in given.items() if value is not None or key not in BLOCKS}
+    return checked(Settings, {"name": name} | values)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # From the command line.
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 def narrowed(
     settings: Settings,
     models: list[str] | None = None,
     datasets: list[str] | None = None,
     folds: list[int] | None = None,
 ) -> Settings:
-    """The settings for some models, datasets or folds only; a name the settings do not have is an InputError."""
+    """Return the settings for some models, datasets or folds only.
+
+    Raise InputError for a name that the settings do not have.
+    """
 
     def chosen(wanted: list | None, offered: list, what: str) -> list:
         for name in wanted or ():
@@ -506,21 +488,17 @@ def narrowed(
     )
 
 
-NARROWING = (
-    "models",
-    "datasets",
-    "folds",
-)  # the options by which a script does a part of what the settings say
+NARROWING = ("models", "datasets", "folds")  # options that narrow the settings
 
 
 def options_parser(
     description: str | None, long: bool = False, sweeps: bool = False, narrowing: Iterable[str] = ()
 ) -> argparse.ArgumentParser:
-    """The options that every numbered script shares; with `long` also those of scripts that make results.
+    """Return the parser of the options that numbered scripts share.
 
-    Tables, figures and statistics are about the whole settings. So only these take options of NARROWING: long scripts, whose
-    results add up; scripts that write files of their own for each dataset, datasets; and those that write nothing of a run.
-    sweeps: whether it takes settings that describe several runs, as all long ones do.
+    long: add the options of scripts that make results. sweeps: accept settings that describe several
+    runs, as all long scripts do. narrowing: options of NARROWING; long scripts have them all, as
+    their results add up. Tables, figures and statistics are about the complete settings.
     """
     narrowing = NARROWING if long else narrowing
     parser = argparse.ArgumentParser(
@@ -537,9 +515,7 @@ def options_parser(
         parser.add_argument(
             "--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)"
         )
-    parser.add_argument(
-        "--allow-partial", action="store_true", help="take of a dataset what exists"
-    )
+    parser.add_argument("--allow-partial", action="store_true", help="use incomplete datasets")
     parser.set_defaults(sweeps=sweeps or long, **dict.fromkeys(NARROWING))
     if long:
         parser.add_argument("--dry-run", action="store_true",
@@ -552,11 +528,11 @@ def options_parser(
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
-    """The settings that parsed options ask for."""
+    """Return the settings that parsed options ask for."""
     settings = load_settings(options.settings)
     if settings.sweep and not options.sweeps:
         raise InputError(
-            f"{options.settings}: is a sweep, of which this script can show nothing; take a file without `sweep`"
+            f"{options.settings}: is a sweep, which this script cannot show; use a file without `sweep`"
         )
     if options.allow_partial:
         partial = {"allow_partial": True}

@@ -32,7 +32,7 @@ class Unfinished(Exception):
 
 
 class Finished(Exception):
-    """All is done that a script was asked for, before its end: as after a dry run."""
+    """A script has done everything it was asked for before its end, as in a dry run."""
 
 
 @contextmanager

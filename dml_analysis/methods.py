@@ -1,4 +1,4 @@
-"""The table of models that a run has: read from its settings; everything else about models asks this table."""
+"""The models of a run, from its settings, and their groups."""
 
 from collections.abc import Iterable
 from itertools import combinations
@@ -15,15 +15,15 @@ from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.imports import NAME, is_name
 from dml_analysis.paper import MODELS, NONE, RAW_EUCLIDEAN, UNTRAINED, Model, as_printed
 
-PAPER = "paper"  # the word for all of the paper's in the settings
+PAPER = "paper"  # stands for all of the paper's models in the settings
 DISTANCES = [*dict.fromkeys(model.distance for model in MODELS), RAW_EUCLIDEAN]
 TIMM = "timm:"
-ALL = "all"  # in CSV files in the place of a loss, where a row is of all
+ALL = "all"  # in CSV files instead of a loss, if a row is of all
 MAX_MODELS = 500
-# What cells of tables and CSV files say.
+# Words in cells of tables and CSV files.
 TAKEN = ("missing", "undefined", "no maps", "not given", ALL, "random weights")
-TAKEN_NAMES = (ALL, "random weights", UNTRAINED)  # what CSV files have in the place of a loss
-MAX_NAME = 80  # bytes of a name in those of files, two of which make that of an array
+TAKEN_NAMES = (ALL, "random weights", UNTRAINED)  # what CSV files have instead of a loss
+MAX_NAME = 80  # bytes of a name as part of file and array names
 OF_LOSS = ("loss_arguments", "miner", "miner_arguments", "loss_learning_rate", "images_per_class")
 
 
@@ -47,9 +47,7 @@ def _scalar(given: Any) -> Any:
 
 
 def _path(given: str) -> str:
-    if not given or set(given.replace("{fold}", "").replace("{dataset}", "")) & set(
-        "{}"
-    ):  # also doubled ones
+    if not given or set(given.replace("{fold}", "").replace("{dataset}", "")) & set("{}"):
         raise ValueError("a path, in whose braces only {fold} and {dataset} may stand")
     return given
 
@@ -65,7 +63,7 @@ Arguments = dict[
 
 
 class Entry(Block):
-    """What a settings file says of a model that is not the paper's; paper.Model says what each key means."""
+    """What settings say of a model that is not the paper's; paper.Model explains the keys."""
 
     name: str = ""
     year: int | None = Field(None, ge=1, le=9999)
@@ -88,8 +86,9 @@ class Entry(Block):
 def models_from(given: Any) -> list[Model]:
     """Return the models that a settings file's `models` lists.
 
-    given: names of the paper's, in which "paper" stands for all fifteen, and mappings that describe others; or the path of a
-    file of such a list. Raises InputError if there is no such model, or two go by one name.
+    given: names of the paper's models, with "paper" for all fifteen, and mappings that describe
+    others; or the path of a file with such a list. Raise InputError if there is no such model, or if
+    two would share their files.
     """
     if isinstance(given, str) and given != PAPER:
         given = read_list(given)
@@ -108,14 +107,12 @@ def models_from(given: Any) -> list[Model]:
                 f"models: {shown(each)} is not allowed; give a name or a block of `key: value` lines"
             )
         elif as_printed(each) in names:
-            raise InputError(f"models: {each!r} is there twice; keep one")
+            raise InputError(f"models: {each!r} is listed twice; keep one")
         else:
             names.append(as_printed(each))
             models += MODELS if each == PAPER else [find(each, MODELS)]
-    # One that is named beside "paper" comes where it is named first.
-    models = [
-        each for place, each in enumerate(models) if each.is_own or each not in models[:place]
-    ]
+    # The paper's models may be listed by name and by "paper": keep the first.
+    models = [model for i, model in enumerate(models) if model.is_own or model not in models[:i]]
     means = [f"{group} Mean" for group in groups(models)]
     for model in models:
         if (
@@ -124,7 +121,7 @@ def models_from(given: Any) -> list[Model]:
             or (model.is_own and model.name in TAKEN_NAMES)
         ):
             whose = f"{model.name!r} of group {model.group!r}"
-            raise InputError(f"models: {whose}: tables have a word for this; name it otherwise")
+            raise InputError(f"models: {whose}: tables use this word; choose another")
     for model, other in combinations(models, 2):
         if slug(model.name) == slug(other.name):
             raise InputError(
@@ -141,7 +138,7 @@ def models_from(given: Any) -> list[Model]:
 def read_list(path: str) -> list:
     """Return the list of models in a YAML file, where a settings file's `models` is its path."""
     return yaml_files.read(
-        ROOT / Path(path), list, "it is to hold a list of models, as examples/models.yaml does"
+        ROOT / Path(path), list, "it must contain a list of models, as examples/models.yaml does"
     )
 
 
@@ -160,7 +157,7 @@ def _own(given: dict) -> Model:
 
 
 def _rules(entry: Entry) -> list[tuple[Any, str]]:
-    """Return (whether it is broken, what is said then) of each rule about the keys of an entry together."""
+    """Return, for each rule about keys together, whether it is broken and the message."""
     name, network, checkpoint, loss = entry.name, entry.network, entry.checkpoint, entry.loss
     group, trained, is_timm = (
         entry.group.strip(),
@@ -176,7 +173,7 @@ def _rules(entry: Entry) -> list[tuple[Any, str]]:
         or len(slug(name).encode()) > MAX_NAME
     )
     return [
-        (missing_words, f"{''.join(missing_words[:1])!r} reads as a missing value in CSV files; name it otherwise"),
+        (missing_words, f"{''.join(missing_words[:1])!r} reads as a missing value in CSV files; choose another name"),
         (bad_name, f"give each a name with letters or digits, at most {MAX_NAME}, other than {PAPER!r}"),
         (not group.isprintable() or (not group and (trained or entry.group)),
          "name its `group`, such as Ranking, Classification or one of your own"),
@@ -201,12 +198,12 @@ def _rules(entry: Entry) -> list[tuple[Any, str]]:
 
 
 def is_folder(network: str) -> bool:
-    """Whether a model's network is a folder in the Reality Check's layout."""
+    """Return whether a model's network is a folder in the Reality Check's layout."""
     return bool(network) and ":" not in network
 
 
 def find(name: str, models: Iterable[Model]) -> Model:
-    """The model of that name. Raises InputError if there is none."""
+    """Return the model of that name. Raise InputError if there is none."""
     known = {model.name: model for model in models}
     if as_printed(name) not in known:
         raise InputError(f"unknown model {name!r}; known: {', '.join(known)}")
@@ -214,23 +211,26 @@ def find(name: str, models: Iterable[Model]) -> Model:
 
 
 def groups(models: Iterable[Model]) -> list[str]:
-    """The groups of the models, in the order in which they first come."""
+    """Return the groups of the models, in the order of their first model."""
     return list(dict.fromkeys(model.group for model in models))
 
 
 def trained_groups(models: Iterable[Model]) -> list[str]:
-    """The groups that have a trained model: those whose means and differences are of interest."""
+    """Return the groups that have a trained model, whose means and differences tables show."""
     return groups([model for model in models if model.trained])
 
 
 def counted(models: Iterable[Model], group: str) -> list[Model]:
-    """The models of a group that count in its means: the trained ones; where there are none, all."""
-    some = [model for model in models if model.group == group]
-    return [model for model in some if model.trained] or some
+    """Return the models in the means of a group: the trained ones, or all if there are none."""
+    members = [model for model in models if model.group == group]
+    return [model for model in members if model.trained] or members
 
 
 def about_own(models: list[Model], given: str) -> str:
-    """What a table's caption has to say of models that are not the paper's; given: what embeddings alone lack there."""
+    """Return what a table's caption says of models that are not the paper's.
+
+    given: what applies to models given by embeddings.
+    """
     once = ", ".join(model.name for model in models if not model.per_fold)
     without = ", ".join(model.name for model in models if model.embeddings)
     words = f" One network for all folds, which counts once: {once}." if once else ""
@@ -238,11 +238,11 @@ def about_own(models: list[Model], given: str) -> str:
 
 
 def grouped(models: list[Model]) -> list[Model]:
-    """The models in the order of Tables 2-6: group by group, within a group as given."""
+    """Return the models in the order of Tables 2-6: by group, within a group as given."""
     order = groups(models)
     return sorted(models, key=lambda model: order.index(model.group))
 
 
 def slug(name: str) -> str:
-    """A name as it appears in file names: "Margin / class" -> "margin_class"."""
+    """Return a name as in file names: "Margin / class" -> "margin_class"."""
     return "_".join("".join(c if c.isalnum() else " " for c in name.lower()).split())

@@ -1,180 +1,173 @@
 """Run scripts one after the other: python -m dml_analysis.pipeline SCRIPT ... [-- OPTION ...]
 
-Each gets the options, and runs in a copy of this process, which has the slow libraries loaded: for a small run, to load them is a
-fifth of the time. A script that makes a stage runs in as many copies as there are cores, up to four, which share its parts
-as workers do (workers.py), with a share of the cores each; much of a small run is nothing that one process could do on several
-cores. What SCRIPT+ makes, only later ones of this kind read, up to the word `wait`: they run one after the other, too, but beside the
-rest, and are heard when they have ended. Where there is a GPU, each script is one process, and on other systems than Linux all wait for
-the one before. Ends with the status of the first script that is seen to fail, and then begins no more.
+Each script gets the options and runs in a fork of this process, which has loaded the slow libraries.
+A script with a todo() loop runs in as many forks as there are cores, up to four, which share its
+chunks (workers.py) and the cores. Scripts marked SCRIPT+ run alongside the others, one after the
+other, and print when they have ended; the word `wait` waits for them. With a GPU each script is one
+process. On other systems than Linux each is a process of its own, and nothing runs alongside. The
+exit status is that of the first script that fails, after which no other starts.
 """
 
-import atexit
 import gc
 import importlib
+import multiprocessing
 import os
 import runpy
 import subprocess
 import sys
 import tempfile
-import traceback
+from collections.abc import Sequence
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import IO, Any, NamedTuple
 
-LIBRARIES = ["torch", "torchvision.transforms", "timm", "numba", "pandas", "matplotlib.pyplot", "scipy.stats", "sklearn.manifold",
-             "pytorch_metric_learning.losses", "pytorch_metric_learning.miners"]  # fmt: skip
-MOST_COPIES = 4
+LIBRARIES = [
+    "torch", "torchvision.transforms", "timm", "numba", "pandas", "matplotlib.pyplot", "scipy.stats",
+    "sklearn.manifold", "pytorch_metric_learning.losses", "pytorch_metric_learning.miners",
+]  # fmt: skip
+MAX_FORKS = 4
 MARK, WAIT = "+", "wait"
-GPU = Path("/dev/nvidiactl")  # there if Linux has one of NVIDIA's
+GPU = Path("/dev/nvidiactl")  # exists if Linux has a GPU by NVIDIA
 
 
-def main(arguments):
+def main(arguments: Sequence[str]) -> int:
+    """Run the scripts of a command line and return the exit status."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     scripts, options = arguments[:end], arguments[end + 1 :]
-    run = (
-        copied if sys.platform == "linux" else started
-    )  # elsewhere libraries do not take to being copied
-    if run is copied:
-        for name in LIBRARIES:
-            importlib.import_module(name)
-        gc.freeze()  # lest the copies look through all of it
-    beside, status = Beside(), 0
+    if sys.platform != "linux":  # where libraries do not survive a fork
+        return _run_as_commands(scripts, options)
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.freeze()  # so that collections in forks do not copy the memory of all libraries
+    background, status = Background(options), 0
     for script in scripts:
-        name = script.removesuffix(MARK)
-        if status := beside.heard(wait=script == WAIT):
+        if status := background.report(until_all_end=script == WAIT):
             break
-        if script == WAIT:
-            continue
-        if name != script and run is copied:
-            beside.begin(name, options)
-            continue
-        _say(name, options)
-        if status := run(name, options):
+        if script.endswith(MARK):
+            background.add(script.removesuffix(MARK))
+        elif script != WAIT and (status := _run(script, options, background)):
             break
-    of_beside = beside.heard(wait=True)
-    return status or of_beside
+    if status:
+        background.scripts.clear()
+    background_status = background.report(until_all_end=True)
+    return status or background_status
 
 
-def _say(script, options):
+def _run_as_commands(scripts: Sequence[str], options: Sequence[str]) -> int:
+    for script in scripts:
+        if script != WAIT:
+            command = [script.removesuffix(MARK), *options]
+            print("python", *command, flush=True)
+            if status := subprocess.run([sys.executable, *command]).returncode:
+                return status
+    return 0
+
+
+class Ended(NamedTuple):
+    """A script that has ended."""
+
+    name: str
+    log: IO[str]
+    status: int
+
+
+class Background:
+    """The scripts that run alongside the others."""
+
+    def __init__(self, options: Sequence[str]):
+        self.options = options
+        self.scripts: list[str] = []  # not started yet
+        self.running: tuple[str, IO[str], BaseProcess] | None = None
+        self.ended: list[Ended] = []
+
+    def add(self, script: str) -> None:
+        """Run a script as soon as the one before it has ended."""
+        self.scripts.append(script)
+        self.advance()
+
+    def advance(self, *sentinels: int) -> None:
+        """Wait for a process with one of the sentinels or the running script; start the next."""
+        if sentinels:
+            wait({*sentinels, self.running[2].sentinel} if self.running else sentinels)
+        if self.running and (status := self.running[2].exitcode) is not None:
+            self.ended.append(Ended(*self.running[:2], status))
+            self.running = None
+        if self.scripts and not self.running:
+            name, log = self.scripts.pop(0), tempfile.TemporaryFile("w+")
+            self.running = name, log, _start(name, self.options, log, threads=1)
+
+    def report(self, until_all_end: bool) -> int:
+        """Print the output of scripts that have ended; return the first status that is not 0."""
+        self.advance()
+        while until_all_end and self.running:
+            self.advance(self.running[2].sentinel)
+        ended, self.ended = self.ended, []
+        for script in ended:
+            print("python", script.name, *self.options, flush=True)
+            _print(script.log, sys.stderr if script.status else sys.stdout)
+        return next((script.status for script in ended if script.status), 0)
+
+
+def _run(script: str, options: Sequence[str], background: Background) -> int:
+    """Run a script in one or several forks; return the first status that is not 0."""
     print("python", script, *options, flush=True)
-
-
-def started(script, options):
-    """The status of a script that a new process runs."""
-    return subprocess.run([sys.executable, script, *options]).returncode
-
-
-def copied(script, options):
-    """The status of a script that copies of this process run: the first that is not 0."""
     cores = len(os.sched_getaffinity(0))
-    count = min(cores, MOST_COPIES) if _makes_a_stage(script) and not GPU.exists() else 1
-    with tempfile.TemporaryFile("w+") as others_say:
-        say = [None] + [others_say] * (count - 1)
-        share = [(rank, count, cores // count) for rank in range(count)] if count > 1 else [None]
-        children = [_copy(script, options, *each) for each in zip(say, share)]
-        statuses = [_ended(child) for child in children]
+    has_loop = "todo(" in Path(script).read_text()
+    count = min(cores, MAX_FORKS) if has_loop and not GPU.exists() else 1
+    with tempfile.TemporaryFile("w+") as log:  # of all but the first fork
+        shares: list[tuple] = [()]  # with all threads
+        if count > 1:
+            shares = [(log if rank else None, rank, count, cores // count) for rank in range(count)]
+        processes = [_start(script, options, *share) for share in shares]
+        while running := [process.sentinel for process in processes if process.exitcode is None]:
+            background.advance(*running)
+        statuses = [process.exitcode or 0 for process in processes]
         if any(statuses[1:]) and not statuses[0]:
-            _repeat(others_say, sys.stderr)
+            _print(log, sys.stderr)
     return next((status for status in statuses if status), 0)
 
 
-def _makes_a_stage(script):
-    return any(call in Path(script).read_text() for call in ("stage_script(", "todo("))
+def _print(log: IO[str], stream: IO[str]) -> None:
+    log.seek(0)
+    print(log.read(), end="", file=stream, flush=True)
 
 
-class Beside:
-    """Scripts that run beside others, in copies of this process, each as soon as the one before it has ended."""
-
-    def __init__(self):
-        self.scripts = []  # (name, options, the process, the file it speaks into)
-        self.ends, end = (
-            os.pipe()
-        )  # when nobody has the other end any more, the last script has ended
-        os.close(end)
-
-    def begin(self, script, options):
-        says, before = tempfile.TemporaryFile("w+"), self.ends
-        self.ends, end = os.pipe()
-        child = _copy(script, options, says, (0, 1, 1), before)
-        os.close(before)
-        os.close(end)
-        self.scripts.append((script, options, child, says))
-
-    def heard(self, wait):
-        """Print what those say that have ended, all of them if so asked; the status of the first that failed, or 0."""
-        status = 0
-        while self.scripts:
-            script, options, child, says = self.scripts[0]
-            ended, how = os.waitpid(child, 0 if wait else os.WNOHANG)
-            if not ended:
-                break
-            del self.scripts[0]
-            _say(script, options)
-            _repeat(says, sys.stderr if how else sys.stdout)
-            says.close()
-            status = status or os.waitstatus_to_exitcode(how)
-        return status
+def _start(script: str, options: Sequence[str], *args: Any, **kwargs: Any) -> BaseProcess:
+    """Start a script in a fork; further arguments as for _run_here."""
+    fork = multiprocessing.get_context("fork")
+    process = fork.Process(target=_run_here, args=(script, options, *args), kwargs=kwargs)
+    process.start()
+    return process
 
 
-def _repeat(says, stream):
-    says.seek(0)
-    print(says.read(), end="", file=stream, flush=True)
-
-
-def _ended(child):
-    """The status of a child, once it has ended; an interrupt from the keyboard ends it by itself."""
-    try:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    except KeyboardInterrupt:
-        os.waitpid(child, 0)
-        raise
-
-
-def _copy(script, options, says, share, before=None):
-    """Fork; returns the child's id.
-
-    says: a file that it speaks into, or None; share: its rank, of how many, with how many threads, or None, for all there is; before: a
-    pipe that ends when it may begin.
-    """
-    if child := os.fork():
-        return child
-    status = 1
-    try:
-        if says:  # what libraries say by themselves, too
-            sys.stdout = sys.stderr = says
-            os.dup2(says.fileno(), 1)
-            os.dup2(says.fileno(), 2)
-        if before is not None:
-            os.read(before, 1)
-        if share:
-            _take(*share)
-        sys.argv = [script, *options]
-        runpy.run_path(script, run_name="__main__")
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)
-    except BaseException:
-        traceback.print_exc()
-    finally:  # as a script ends, but without taking apart all that was loaded, which takes a second
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _take(rank, count, threads):
-    """Be one of several workers, if there are several, with so many threads."""
-    import numba
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    from dml_analysis import workers
-
+def _run_here(
+    script: str,
+    options: Sequence[str],
+    log: IO[str] | None = None,
+    rank: int = 0,
+    count: int = 1,
+    threads: int | None = None,
+) -> None:
+    """Run a script in this process, as one of `count` workers. log: for its output."""
+    if log:
+        sys.stdout = sys.stderr = log
+        os.dup2(log.fileno(), 1)  # for libraries that write there themselves
+        os.dup2(log.fileno(), 2)
     if count > 1:
+        from dml_analysis import workers
+
         os.environ |= workers.environment(rank, count)
-    torch.set_num_threads(threads)
-    numba.set_num_threads(threads)
-    threadpool_limits(threads)
+    if threads:
+        import numba
+        import torch
+        from threadpoolctl import threadpool_limits
+
+        torch.set_num_threads(threads)
+        numba.set_num_threads(threads)
+        threadpool_limits(threads)
+    sys.argv = [script, *options]
+    runpy.run_path(script, run_name="__main__")
 
 
 if __name__ == "__main__":

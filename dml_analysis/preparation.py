@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from dml_analysis import leases
 from dml_analysis.errors import InputError, one_line
-from dml_analysis.files.atomic_files import MOST_GROWTH, free_space, most_unpacked, named
+from dml_analysis.files.atomic_files import MAX_GROWTH, free_space, max_unpacked, named
 from dml_analysis.networks.checkpoint_files import PARTS
 from dml_analysis.paper import FOLD_FOLDER, FOLDS, MODELS, experiment_folder
 
@@ -182,7 +182,7 @@ def _listed(
 
     Raises InputError for members that must not be unpacked.
     """
-    files, total, limit = {}, 0, most_unpacked(file.stat().st_size)
+    files, total, limit = {}, 0, max_unpacked(file.stat().st_size)
     for member in opened if isinstance(opened, tarfile.TarFile) else opened.infolist():
         if isinstance(member, tarfile.TarInfo):
             name, size, is_folder, is_file = (
@@ -201,7 +201,7 @@ def _listed(
         total += size + tarfile.BLOCKSIZE
         if total > limit:  # at once, as all of a .tgz is unpacked to list it
             raise InputError(
-                f"{file}: would grow to more than {MOST_GROWTH} times its size; {AGAIN}"
+                f"{file}: would grow to more than {MAX_GROWTH} times its size; {AGAIN}"
             )
         if not is_folder:
             files[PurePosixPath(name)] = member

@@ -1,6 +1,6 @@
-"""How a number came about: results/<settings>/run.json says with which settings, code and versions each script ran.
+"""The record of a run for people: results/<settings>/run.json has settings, code and versions.
 
-It is a record for people. What results may stand beside each other is a matter of what they are made of (store.py).
+Which results may be combined is decided by the provenance of stores instead (store.py).
 """
 
 import datetime
@@ -8,65 +8,59 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from dml_analysis import checkout, leases
 from dml_analysis.files import atomic_files
 
-PACKAGES = ("torch", "torchvision", "pretrainedmodels", "pytorch-metric-learning", "numpy", "scipy", "pandas",
-            "scikit-learn", "matplotlib", "timm")  # fmt: skip
+PACKAGES = (
+    "torch", "torchvision", "pretrainedmodels", "pytorch-metric-learning", "numpy", "scipy", "pandas",
+    "scikit-learn", "matplotlib", "timm",
+)  # fmt: skip
 
 
-def _git(*words):
+def _git(*words: str) -> str:
     command = ["git", "-C", str(checkout.ROOT), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def git_commit():
-    """The commit the code is at, with "+changes" where it differs from that, results and figures apart; "unknown" outside git."""
+def git_commit() -> str:
+    """Return the commit of the code, "unknown" outside git.
+
+    "+changes" follows if tracked files other than results and figures differ from it.
+    """
+    status = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":!results", ":!figures"]
     try:
-        changed = _git(
-            "status", "--porcelain", "--untracked-files=no", "--", ".", ":!results", ":!figures"
-        )
-        return _git("rev-parse", "HEAD") + ("+changes" if changed else "")
+        return _git("rev-parse", "HEAD") + "+changes" * bool(_git(*status))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
 
-def _threads():
-    """How many threads torch computes with, on which the rounding of networks depends; None where it is not at work."""
-    torch = sys.modules.get("torch")
-    return torch.get_num_threads() if torch else None
+def record(settings: Any, script: str | Path, device: str = "cpu") -> None:
+    """Write to run.json that a script makes results now.
 
-
-def record(settings, script, device="cpu"):
-    """Write to run.json that the script makes results now: with which settings, commit, versions and device.
-
-    Raises InputError if run.json is not readable.
+    Raise InputError if run.json is not readable.
     """
+    torch = sys.modules.get("torch")
+    run = {
+        "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "git_commit": git_commit(),
+        "device": device,
+        "threads": torch.get_num_threads() if torch else None,  # networks' rounding depends on it
+        "models": [model.name for model in settings.models],
+        "datasets": settings.datasets,
+        "folds": settings.folds,
+        "python": sys.version.split()[0],
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+    }
+    name = Path(script).resolve().relative_to(checkout.ROOT).as_posix()
+    networks = atomic_files.read_record(settings.results / "networks.json")
     file = settings.results / "run.json"
-    with leases.locked(file):  # or two scripts at once would lose each other's records
-        known = atomic_files.read_record(file)
-        scripts = known.get("scripts")
-        run = {
-            "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "git_commit": git_commit(),
-            "device": device,
-            "threads": _threads(),
-            "models": [model.name for model in settings.models],
-            "datasets": settings.datasets,
-            "folds": settings.folds,
-            "python": sys.version.split()[0],
-            "versions": {name: metadata.version(name) for name in PACKAGES},
-        }
-        networks = (
-            settings.results / "networks.json"
-        )  # what of an image they see, through which transform
-        name = Path(script).resolve().relative_to(checkout.ROOT).as_posix()
-        scripts = (scripts if isinstance(scripts, dict) else {}) | {name: run}
-        described = atomic_files.read_record(networks)
-        record = {
+    with leases.locked(file):  # so that two scripts at once do not lose each other's records
+        scripts = atomic_files.read_record(file).get("scripts")
+        content = {
             "settings": settings.whole.recorded(),
-            "networks": list(described.values()),
-            "scripts": scripts,
+            "networks": list(networks.values()),
+            "scripts": (scripts if isinstance(scripts, dict) else {}) | {name: run},
         }
-        atomic_files.write_json(file, record)
+        atomic_files.write_json(file, content)

@@ -80,9 +80,6 @@ class ResultStore(NamedTuple):
             return True
         return bool(set(self.required) - self._names(number)) if self.required else False
 
-    def lacks(self, number: int) -> bool:
-        return self.is_missing(number)
-
     def common(self) -> set[str]:
         """Return the names of the arrays that every chunk has; none if a chunk does not exist."""
         numbers = range(len(self.chunks))

@@ -1,4 +1,4 @@
-"""Sweeps: settings that describe several runs, which differ in one factor at a time from the file as it stands, and in seeds."""
+"""Sweeps: settings of several runs, each with one factor changed, and of several seeds."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
@@ -10,20 +10,18 @@ from dml_analysis.errors import InputError
 from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.methods import slug
 
-BASE = "base"  # in the place of a factor and of its value: the file as it stands
+BASE = "base"  # instead of a factor and its value: the settings without changes
 MAX_RUNS = 1000
 NAME = "a name of letters, digits, blanks and . , + -, not one such as NA that reads as a missing value in CSV files"
 
 
 class Variant(NamedTuple):
-    """One of the runs."""
+    """One run of a sweep."""
 
     factor: str
     value: str
     seed: int
-    settings: (
-        Any  # dml_analysis.config.Settings; their results and networks are in folders of their own
-    )
+    settings: Any  # config.Settings, with their own folders of results and networks
 
 
 # A name may be a number in YAML; it is a text everywhere else.
@@ -31,7 +29,7 @@ Name = Annotated[str, BeforeValidator(str), text(r"[\w .,+-]{1,60}", NAME, MISSI
 
 
 class Sweep(Block):
-    """The block `sweep`. A value of a factor is what it changes in the file; one that changes nothing is the base's."""
+    """The block `sweep`. A factor's value is a block of changes; one without changes is the base's."""
 
     seeds: Annotated[list[int], EachOnce] = []  # by default the file's seed
     factors: dict[Name, dict[Name, dict[str, Any] | None]] = {}
@@ -40,10 +38,10 @@ class Sweep(Block):
 def variants(
     given: Any, rest: dict, name: str, build: Callable[[dict, str], Any]
 ) -> tuple[list[Variant], dict]:
-    """Return the Variants of a settings file with this `sweep` block, and factor -> the name of the base's value.
+    """Return the Variants of a settings file, and the name of the base's value of each factor.
 
-    rest: all of the file but that block; name: of the file; build(content, name) makes Settings. Raises InputError, naming
-    the factor and its value, for whatever is wrong.
+    given: the file's `sweep` block. rest: all others. name: of the file. build(content, name) returns
+    Settings. Raise InputError, naming factor and value, for anything invalid.
     """
     sweep = checked(Sweep, given, "sweep.")
     runs = [

@@ -1,19 +1,17 @@
-"""How many threads torch computes with.
+"""The number of torch's threads.
 
-Batches pass through a network one after the other, never two at once: a module may keep something between two of its layers, such as
-`self.features` or what a forward hook stores. torch spreads each batch over its threads.
+Batches pass through a network one after the other, never two at once, as a module may store something
+between two of its layers. torch spreads each batch over its threads.
 """
 
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def kept():
-    """Inside it compiled code may set another number of threads for torch, whose threads it shares; then that is set back.
-
-    With another number what comes next would wait for cores that other processes are at.
-    """
+def kept() -> Iterator[None]:
+    """Restore torch's number of threads at the end, which compiled code may have changed."""
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch else None
     try:
@@ -24,8 +22,8 @@ def kept():
 
 
 @contextmanager
-def one():
-    """Inside it torch computes with one thread."""
+def one() -> Iterator[None]:
+    """Let torch use one thread."""
     import torch
 
     with kept():

@@ -34,7 +34,7 @@ class Missing(NamedTuple):
 
     def in_stores(self) -> list[ResultStore]:
         """Return the stores in which it is missing."""
-        return [store for store in self.stores if store.lacks(self.number)]
+        return [store for store in self.stores if store.is_missing(self.number)]
 
     @property
     def size(self) -> int:
@@ -194,12 +194,16 @@ def _chunks(
                     and held.enter_context(leases.leased(store.folder, each.number))
                 ]
                 # One may have been made just before the lease.
-                chunk = Chunk(each, [store for store in stores if store.lacks(each.number)], bar)
+                chunk = Chunk(
+                    each, [store for store in stores if store.is_missing(each.number)], bar
+                )
                 if chunk.stores:
                     with threads.kept():
                         yield each.subject, chunk
                     failed |= chunk.failed
-                    if any(s.lacks(each.number) for s in chunk.stores if s.folder not in failed):
+                    if any(
+                        s.is_missing(each.number) for s in chunk.stores if s.folder not in failed
+                    ):
                         raise RuntimeError(f"{what}: chunk {each.number} was not saved")
             if any(store.folder not in failed for store in each.in_stores()):
                 elsewhere.append(each)

@@ -1,15 +1,20 @@
-"""Put all that a run gave into one page to be read in a browser: results/<settings>/report.html.
+"""Put the results of a run into one page for a browser: results/<settings>/report.html.
 
-The page needs no network and no other file. It holds the findings in words, the tables, the published numbers beside ours, causes and
-controls, the figures, the saliency maps of some images, and the nearest neighbours of some rendered cars with what explains
-some of these. What does not exist yet is left out; the page says which script makes it.
+The page needs no network and no other file. It contains the findings in words, the tables, the
+published numbers alongside ours, causes and controls, the figures, the saliency maps of some images,
+and the nearest neighbours of some rendered cars, some with explanations. For missing results, the
+page says which script makes them.
+
+Reads: the files that the numbered scripts write.
+Writes: results/<settings>/report.html.
+Runtime: seconds.
 """
 
 from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
 
 
-def main():
+def main() -> None:
     settings = settings_from(options_parser(__doc__).parse_args())
     from dml_analysis.report import page
 

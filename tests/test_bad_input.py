@@ -77,59 +77,43 @@ SETTINGS = {  # one for each kind of mistake; those in sweeps are in test_factor
     "a comment alone": ("# protocol: paper\n", "not a YAML file (empty"),
     "a tab": ("saliency:\n\timages: 3\n", "not a YAML file"),
     "Latin-1": ("# für alle\nseed: 1\n".encode("latin-1"), "not a YAML file"),
-    "zeros": (bytes(100), "not a YAML file"),
-    "cut inside a list": ("datasets: [" + "SOP, " * 40_000, "not a YAML file"),
     "too large": ("# " + "x" * 10**6, "not a YAML file (1000002 bytes"),
     "bomb": (bomb(), "not a YAML file (more than 100000 values)"),
     "list in itself": ("datasets: &a [*a]\n", "not a YAML file (maximum recursion depth exceeded"),
-    "deep": ("datasets: " + "[" * 6000, "not a YAML file"),
     "code": (f"seed: !!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path ['{MARKER}']]", "the tag"),
-    "key twice": ("saliency: {images: 3, images: 4}\n", "line 1: the key 'images' stands twice"),
-    "list as a key": ("? [a]\n: 1\n", "a key is no word"),
+    "key twice": ("saliency: {images: 3, images: 4}\n", "line 1: the key 'images' is listed twice"),
     # A key, and its value.
     "unknown key": ("nois: 3\n", "nois: unknown key; known: protocol, seed"),
     "unknown key in a block": ("saliency: {noise_sample: 1}\n", "saliency.noise_sample: unknown key; did you mean noise_samples"),
     "key that is not the user's": ("unnarrowed: 3\n", "unnarrowed: unknown key; leave it out"),
     "no block": ("saliency: 3\n", "saliency: 3 is not allowed; give a block of `key: value` lines"),
     "word for a number": ("seed: 1:30\n", "seed: '1:30' is not allowed; give a whole number"),
-    "quoted number": ("saliency: {noise_sigma: '0.1'}\n", "saliency.noise_sigma: '0.1' is not allowed; give a number"),
     "true for a number": ("seed: true\n", "seed: True is not allowed; give a whole number"),
-    "1 for true": ("allow_partial: 1\n", "allow_partial: 1 is not allowed; give true or false"),
     "too few": ("saliency: {images: 0}\n", "saliency.images: 0 is not allowed; give a number of at least 1"),
-    "too many": ("saliency: {noise_samples: 20000}\n", "saliency.noise_samples: 20000 is not allowed; give a number of at most 10,000"),
     "NaN": ("saliency: {noise_sigma: .nan}\n", "saliency.noise_sigma: nan is not allowed; give a number above 0"),
     "not one of some": ("training: {optimizer: rmsprop}\n", "training.optimizer: 'rmsprop' is not allowed; give 'RMSprop', 'Adam'"),
     "text of another form": ("device: auto:5\n", "device: 'auto:5' is not allowed; give auto, cpu, cuda, cuda:<number> or mps"),
     "one for a list": ("datasets: SOP\n", "datasets: 'SOP' is not allowed; give a list"),
-    "empty list": ("folds: []\n", "folds: [] is not allowed; give a list of one or more, each once"),
     "value twice": ("folds: [0, 1, 0]\n", "folds: [0, 1, 0] is not allowed; give a list of one or more, each once"),
-    "wrong value in a list": ("folds: [0, 4]\n", "folds.1: 4 is not allowed; give a number below 4"),
     "a rate or a list of some": ("training: {learning_rate: [0.1, 0]}\n", "training.learning_rate: [0.1, 0] is not allowed; give a number above 0"),
-    "unknown protocol": ("protocol: [paper, printed]\n", "protocol: ['paper', 'printed'] is not allowed; give one of paper, released"),
     "wrong key of a mapping": ("tables: {7: SOP}\n", "tables.7: 7 is not allowed; give 2, 3 or 4"),
     "name that reads as missing": ("datasets: [NA]\npaths: {NA: c}\n", "datasets.0: 'NA' is not allowed; give a name of letters"),
     "number as a path": ("paths: {models: 5}\n", "paths.models: 5 is not allowed; give a path"),
-    "path of nobody": ("paths: {models: ~nobody-of-this-name/x}\n", "paths.models: '~nobody-of-this-name/x' is not allowed; give the home"),
     # Two keys that contradict each other.
     "path of no dataset": ("datasets: [SOP]\npaths: {SOPs: c}\n", "paths.SOPs: unknown key; did you mean SOP"),
     "dataset without a path": ("datasets: [Cars]\n", "datasets: 'Cars' is none of SOP, Cars196, CUB200, SyntheticCars, RenderedCars; for one of your own, give its folder"),
-    "table of no dataset": ("tables: {2: Birds}\n", "tables.2: 'Birds' is not allowed; give one of SOP"),
     "t-SNE of no model": ("properties: {tsne_model: Softmax}\n", "properties.tsne_model: 'Softmax' is not allowed; give one of Contrastive"),
     "networks that are not trained": ("datasets: [SOP]\ntraining: {iterations: 50}\n", "properties.networks: 'Cars196' is not allowed; give one of SOP, as only"),
     "never checked": ("training: {iterations: 5, check_every: 6}\n", "training.check_every: 6 is more than iterations (5)"),
-    "filler without embeddings": ("training: {filler: fid_matched, keep_embeddings: false}\n", "training.filler: fid_matched goes by embeddings of looks"),
+    "filler without embeddings": ("training: {filler: fid_matched, keep_embeddings: false}\n", "training.filler: fid_matched needs the embeddings of validation steps"),
     # The models.
     "unknown model": ("models: [Contrastiv]\n", "unknown model 'Contrastiv'; known: Contrastive"),
-    "model twice": ("models: [None, Untrained]\n", "models: 'Untrained' is there twice; keep one"),
+    "model twice": ("models: [None, Untrained]\n", "models: 'Untrained' is listed twice; keep one"),
     "too many models": (f"models: [{'ArcFace, ' * 600}]\n", "models: 600 of them; give 1 to 500"),
-    "file of models": ("models: models.yaml\n", "models.yaml: missing; it is to hold a list of models"),
+    "file of models": ("models: models.yaml\n", "models.yaml: missing; it must contain a list of models"),
     "loss without training": (own("loss: c"), "models: A: a `loss` is for training; add a `training:` block"),
     "miner without loss": (own("network: 'a:b', miner: c"), "models.'A': `miner` is for models with a `loss`"),
-    "untrained loss": (own("loss: c, trained: false"), "has a `loss`, so it will be trained"),
     "loss on a folder": (own("loss: c, network: runs"), "training begins with module:function or timm:name"),
-    "checkpoint of no network": (own("loss: c, checkpoint: d.pth"), "name the `network` that `checkpoint` is the weights of"),
-    "a checkpoint for each fold to begin with": (own("loss: c, network: 'a:b', checkpoint: 'd{fold}.pth'"), "leave the braces out"),
-    "head of a loss": (own("loss: c, network: 'timm:x', checkpoint: d.pth, head: keep"), "leave `head: keep` out"),
     "loss arguments in a list": (own("loss: c, loss_arguments: {a: [1]}"), "models.'A'.loss_arguments.a: [1] is not allowed; give a number or a word"),
 }  # fmt: skip
 
@@ -176,35 +160,23 @@ def a_file(path):
 CASES = [
     ("settings that are not there", MAPS, "tiny.yaml: missing; see the folder settings/", lambda folder: (folder / "tiny.yaml").unlink()),
     ("settings that are a folder", MAPS, "tiny.yaml: not a YAML file (a folder)", replaced("tiny.yaml", Path.mkdir)),
-    ("settings that are a dangling link", MAPS, "tiny.yaml: not a YAML file (a broken link)", replaced("tiny.yaml", nowhere)),
-    ("settings that are a link loop", MAPS, "tiny.yaml: not a YAML file (a broken link)", replaced("tiny.yaml", loop)),
     ("settings that are a pipe", MAPS, "tiny.yaml: not a YAML file (not a regular file)", replaced("tiny.yaml", os.mkfifo)),
     ("model that the settings lack", MAPS, "unknown model 'Triplet'; known: Contrastive, ArcFace, None", None, "--models", "Triplet"),
-    ("dataset that the settings lack", MAPS, "unknown dataset 'SOP'", None, "--datasets", "SOP"),
-    ("fold that the settings lack", EMBED, "unknown fold 3", None, "--folds", "3"),
     ("fold that the protocol leaves out", MAPS, "protocol 'released' compares saliency maps of fold 0 only",
      edit_settings(protocol="released", folds=[0, 2]), "--folds", "2"),
     ("nothing to train", TRAIN, "settings 'tiny' have no `training:` block", edit_settings(training=None)),
     ("precision of another device", MAPS, "precision: tf32 needs an NVIDIA GPU", edit_settings(precision="tf32")),
     ("device that is not there", MAPS, "device: cuda:99 is not available", edit_settings(device="cuda:99")),
-    ("device that is not there, for embeddings", EMBED, "device: mps is not available", edit_settings(device="mps")),
     ("results that are a file", MAPS, "results/tiny: Not a directory", replaced("results", a_file)),
-    ("results that are a link to nothing", MAPS, "results", replaced("results", nowhere)),
-    ("results that are a link loop", MAPS, "results", replaced("results", loop)),
     ("models that are a file", MAPS, "trunk_best.pth: missing", replaced("models", a_file)),
-    ("models that are a link loop", EMBED, "trunk_best.pth: missing", replaced("models", loop)),
-    ("models that are a file, to train", TRAIN, "models", replaced("models", a_file)),
     ("cars that are a file", EMBED, "samples.csv: missing", replaced("cars", a_file)),
-    ("cars that are a link loop", SCORE, "samples.csv: missing", replaced("cars", loop)),
     ("images of cars that are a file", MAPS, "image is missing", replaced("cars/images", a_file)),
     ("downloads that are a file", PREPARE, "downloads: not a folder", lambda folder: a_file(folder / "downloads") or edit_settings(
         paths={"downloads": str(folder / "downloads")})(folder), "CUB200"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name", ["...yaml", "..yaml", "a\nb.yaml", ".hidden.yaml", "x" * 120 + ".yaml"]
-)
+@pytest.mark.parametrize("name", ["a\nb.yaml", ".hidden.yaml", "x" * 120 + ".yaml"])
 def test_names_of_settings(tmp_path, fails, name):
     """The results have the same name."""
     (tmp_path / name).write_text("seed: 1\n")
@@ -280,30 +252,19 @@ NO_CHECKPOINT, NO_TENSOR = (
 )
 CASES += [
     ("trunk that is not there", MAPS, "trunk_best.pth: missing", lambda folder: own_trunk(folder).unlink()),
-    ("embedder that is not there", EMBED, "embedder_best.pth: missing", lambda folder: first_embedder(folder).unlink()),
     ("embedder that is a folder", EMBED, "embedder_best.pth: missing", embedder_that_is(Path.mkdir)),
-    ("embedder that is a link to nothing", MAPS, "embedder_best.pth: missing", embedder_that_is(nowhere)),
     ("cut trunk", MAPS, "trunk_best.pth: not a readable checkpoint", lambda folder: cut(own_trunk(folder))),
-    ("empty embedder", EVALUATE, NO_CHECKPOINT, written(b"")),
     ("web page for an embedder", EMBED, NO_CHECKPOINT, written(b"<!DOCTYPE html><html>Quota exceeded</html>")),
     ("pickle that executes", EMBED, NO_CHECKPOINT, written(pickle.dumps({"net.0.weight": Executed()}))),
     ("checkpoint that grows", EMBED, f"{NO_CHECKPOINT} (would grow to more than 200 times", packed_bomb),
     ("list for a checkpoint", MAPS, "(holds no state_dict, of tensors by name)", edited(lambda state: [1, 2])),
-    ("checkpoint without tensors", MAPS, "(holds no state_dict", edited(lambda state: {})),
     ("checkpoint that keeps an epoch", MAPS, "(epoch is no tensor but a int)", edited(lambda state: state | {"epoch": 3})),
-    ("whole numbers for names", MAPS, "(holds no state_dict", edited(lambda state: state | {7: torch.zeros(1)})),
     ("tensor that is not there", MAPS, f"has no tensor {BIAS!r}", edited(lambda state: {name: state[name] for name in state if name != BIAS})),
     ("tensor too many", MAPS, "has unknown tensor 'extra'", edited(lambda state: state | {"extra": torch.zeros(1)})),
     ("tensor of another shape", MAPS, f"{BIAS} has shape (64,), but (128,) is needed", tensor(lambda value: value[:64].clone())),
     ("NaN in the trunk", MAPS, f"({WEIGHT} contains NaN", tensor(lambda value: value * np.nan, [WEIGHT], own_trunk)),
-    ("huge weights", MAPS, f"({BIAS} contains NaN or infinite values, or some above", tensor(lambda value: value + 1e30)),
     ("int64", MAPS, f"{BIAS} has numbers of torch.int64, but torch.float32 is needed", tensor(torch.Tensor.long)),
-    ("bool", EMBED, f"{BIAS} has numbers of torch.bool, but", tensor(torch.Tensor.bool)),
-    ("complex", EMBED, f"({BIAS} has numbers of torch.complex64)", tensor(lambda value: value + 1j)),
-    ("float8", EVALUATE, f"({BIAS} has numbers of torch.float8_e4m3fn)", tensor(lambda value: value.to(torch.float8_e4m3fn))),
     ("sparse", MAPS, NO_TENSOR, tensor(torch.Tensor.to_sparse)),
-    ("meta", MAPS, NO_TENSOR, tensor(lambda value: value.to("meta"))),
-    ("quantized", MAPS, NO_TENSOR, tensor(lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8))),
     ("one number in many places", MAPS, f"({BIAS} shows one number in many places)", tensor(lambda value: value[:1].expand(10**12))),
     ("variance below zero", MAPS, f"({VARIANCE} contains a variance below zero)", tensor(torch.Tensor.neg, [VARIANCE], own_trunk)),
     ("two values of one tensor", EMBED, "last_linear.bias and net.0.bias differ", tensor(lambda value: value + 1, [BIAS])),
@@ -342,16 +303,10 @@ def imagenet_file(make):
 CASES += [
     ("run of another loss", CHECK, "config.yaml: names ArcFaceLoss, but the folder is for Contrastive",
      config({"loss_funcs": {"metric_loss": {"ArcFaceLoss": {}}}})),
-    ("configuration that is no YAML", CHECK, "config.yaml: not a YAML file", config("a: [1, 2")),
-    ("configuration of words", CHECK, "config.yaml: not a YAML file (str, but must be a dict)", config("just words")),
     ("configuration that is a list", CHECK, "config.yaml: not a YAML file (list", config("- a")),
-    ("configuration in Latin-1", CHECK, "config.yaml: not a YAML file", config("a: für".encode("latin-1"))),
-    ("configuration that grows", CHECK, "config.yaml: not a YAML file (more than 100000 values)", config(bomb())),
-    ("configuration with a key twice", CHECK, "config.yaml: not a YAML file (line 2: the key 'a' stands twice", config("a: 1\na: 2")),
     ("ImageNet file that is not there", CHECK, '52deb4733.pth: missing; put the trunk of "None" there', imagenet_file(lambda file, folder: None)),
     ("ImageNet file with other content", CHECK, "52deb4733.pth: its sha256 begins",
      imagenet_file(lambda file, folder: shutil.copy(own_trunk(folder), file))),
-    ("ImageNet file that is a folder", CHECK, "52deb4733.pth: missing", imagenet_file(lambda file, folder: file.mkdir())),
 ]  # fmt: skip
 
 
@@ -397,40 +352,23 @@ def declared(text):
 SAMPLES = "samples.csv: not a table of frames and Table 5's properties"
 CASES += [
     ("no samples", MAPS, "cars/samples.csv: missing", lambda folder: (folder / "cars/samples.csv").unlink()),
-    ("samples that are a folder", EMBED, f"{SAMPLES} (a folder)", replaced("cars/samples.csv", Path.mkdir)),
     ("empty samples", EMBED, f"{SAMPLES} (empty)", text_of("cars/samples.csv", lambda text: "")),
     ("samples without a row", EMBED, "samples.csv: lists no frame", lines(lambda rows: rows[:1])),
-    ("samples in UTF-16", EMBED, SAMPLES, text_of("cars/samples.csv", lambda text: text.encode("utf-16"))),
     ("samples in Latin-1", EMBED, SAMPLES, text_of("cars/samples.csv", lambda text: text.replace("Ferrari", "Férrari").encode("latin-1"))),
     ("samples with semicolons", EMBED, f"{SAMPLES} (column 'frame' is missing)", text_of("cars/samples.csv", lambda text: text.replace(",", ";"))),
-    ("samples without a property", EMBED, "(column 'camera_loc_z' is missing)", samples(lambda table: table.drop(columns="camera_loc_z"))),
-    ("samples without frames", EMBED, "(column 'frame' is missing)", samples(lambda table: table.drop(columns="frame"))),
     ("samples with a column twice", EMBED, "(two columns have the same name)", lines(lambda rows: [row + "," + row.split(",")[0] for row in rows])),
     ("short row", EMBED, "(line 5 has 11 cells, not 12)", lines(lambda rows: [*rows[:4], rows[4].rsplit(",", 1)[0], *rows[5:]])),
-    ("long row", EMBED, "(line 5 has 13 cells, not 12)", lines(lambda rows: [*rows[:4], rows[4] + ",1", *rows[5:]])),
     ("open quotes", EMBED, SAMPLES, lines(lambda rows: [*rows[:4], '"' + rows[4], *rows[5:]])),
     ("frame twice", EMBED, "(frame 1 is listed twice)", samples(lambda table: pd.concat([table, table[:1]]))),
     ("frame 2.0", EMBED, "(line 3, column frame: '2.0' is not a whole number)", cell("frame", "2.0")),
-    ("frame in other digits", EMBED, "column frame: '\u0662' is not a whole number", cell("frame", "\u0662")),
     ("Ferari Enzo", SCORE, "(line 3, column model: 'Ferari Enzo' is not one of Ferrari Enzo", cell("model", "Ferari Enzo")),
-    ("360 degrees", EMBED, "(line 3, column rotation_z: '360' is not one of 0, 45", cell("rotation_z", "360")),
-    ("red", EMBED, "(line 3, column color_hue: 'red' is not one of 0.0", cell("color_hue", "red")),
     ("inf", EMBED, "(line 3, column color_sat: 'inf' is not one of", cell("color_sat", "inf")),
-    ("nan", EMBED, "(line 3, column color_val: 'nan' is not one of", cell("color_val", "nan")),
-    ("nothing", EMBED, "(line 3, column bg_color_hue: '' is not one of", cell("bg_color_hue", "")),
-    ("0.30000001", EMBED, "(line 3, column bg_color_hue: '0.30000001' is not one of", cell("bg_color_hue", "0.30000001")),
-    ("0_5", EMBED, "(line 3, column camera_loc_z: '0_5' is not one of", cell("camera_loc_z", "0_5")),
-    ("typo, to train", TRAIN, "column sun_elevation: '9O' is not one of", cell("sun_elevation", "9O")),
     ("declared values of no property", EMBED, "properties.csv: not a list of properties and their values (line 2, column property: 'wheels'",
      declared("property,values\nwheels,3|4\n")),
     ("declared values that lack some", EMBED, "is not one of Beetle, Mini", declared("property,values\nmodel,Beetle|Mini\n")),
-    ("declared value that is no number", EMBED, "('nan' is not a number)", declared("property,values\nrotation_z,nan|45\n")),
     ("cars of training classes alone", EVALUATE, "no image belongs to a test class", samples(lambda table: table.assign(model="Ferrari Enzo"))),
-    ("cars of training classes alone, for maps", MAPS, "no image belongs to a test class", samples(lambda table: table.assign(model="Ferrari Enzo"))),
-    ("cars of training classes alone, checked", CHECK, "no image belongs to a test class", samples(lambda table: table.assign(model="Ferrari Enzo"))),
     ("cars of test classes alone", TRAIN, "no image belongs to a train class of fold 0", samples(lambda table: table.assign(model="Tesla Model S"))),
     ("one class to train on", TRAIN, "fold 0 has fewer than 2 train classes", samples(lambda table: table.assign(model="Ferrari Enzo", rotation_z="0"))),
-    ("two blanks", EMBED, "'Tesla  Model S' is not one of", cell("model", "Tesla  Model S")),
     ("declared value twice", EMBED, "'0|45|0' is not a list of distinct values", declared("property,values\nrotation_z,0|45|0\n")),
     ("too few classes", EVALUATE, "1 classes (car models, each from every side) are too few",
      lambda folder: samples(lambda table: table.assign(model="Mini", rotation_z="0"))(folder) or declared(
@@ -438,11 +376,8 @@ CASES += [
     ("image that is not there", EMBED, "7.png: image is missing (1 of the 96", lambda folder: (folder / "cars/images/7.png").unlink()),
     ("image without a row", EMBED, "96.png: has no row in", samples(lambda table: table[:-1])),
     ("5.png and 5.jpg", EMBED, "5.jpg and 5.png show the same frame", lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/5.jpg")),
-    ("5.png and 005.png", MAPS, "005.png and 5.png show the same frame", lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/005.png")),
     ("name with a line break", EMBED, "9\\n.png: has no row", lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/9\n.png")),
     ("name that is not UTF-8", EMBED, "9\\udcff.png: has no row", lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/9\udcff.png")),
-    ("conflicted copy of an image", EMBED, "5 (conflicted copy).png: has no row",
-     lambda folder: shutil.copy(folder / "cars/images/5.png", folder / "cars/images/5 (conflicted copy).png")),
 ]  # fmt: skip
 
 
@@ -469,19 +404,13 @@ FRAMES = [Image.new("RGB", (9, 9), color) for color in ("red", "blue")]
 NO_IMAGE = "5.png: not a readable image"
 CASES += [
     ("text for an image", EMBED, NO_IMAGE, image(lambda file: file.write_text("no image"))),
-    ("empty image", EMBED, NO_IMAGE, image(Path.touch)),
-    ("folder for an image", EMBED, f"{NO_IMAGE} (a folder)", image(Path.mkdir)),
     ("link loop for an image", EMBED, "5.png: image is missing", image(loop)),
     ("cut image", CHECK, NO_IMAGE, lambda folder: cut_image(folder / "cars/images/5.png"), "--deep"),
     ("EPS", EMBED, NO_IMAGE, image(lambda file: file.write_text(EPS))),
-    ("TIFF", EVALUATE, NO_IMAGE, image(lambda file: FRAMES[0].save(file, "TIFF"))),
-    ("PPM", EVALUATE, NO_IMAGE, image(lambda file: FRAMES[0].save(file, "PPM"))),
     ("16 bits of gray", CHECK, f"{NO_IMAGE} (mode I;16, more than 8 bits a channel)",
      image(lambda file: Image.fromarray(np.full((30, 40), 9000, np.uint16)).save(file)), "--deep"),
     ("16 bits of each colour", EMBED, f"{NO_IMAGE} (mode RGB, more than 8 bits a channel)", image(lambda file: file.write_bytes(png(9, 9, 16)))),
-    ("16 bits and alpha", EMBED, f"{NO_IMAGE} (mode RGBA, more than 8 bits a channel)", image(lambda file: file.write_bytes(png(9, 9, 16, 6)))),
     ("decompression bomb", EMBED, NO_IMAGE, image(lambda file: file.write_bytes(png(60000, 60000)))),
-    ("large image", EMBED, f"{NO_IMAGE} (8000 x 8000 pixels", image(lambda file: file.write_bytes(png(8000, 8000)))),
     ("60000 x 1", EMBED, f"{NO_IMAGE} (60000 x 1 pixels", image(lambda file: file.write_bytes(png(60000, 1)))),
     ("several pictures", EMBED, f"{NO_IMAGE} (several pictures in one file)",
      image(lambda file: FRAMES[0].save(file, "GIF", save_all=True, append_images=FRAMES[1:]))),
@@ -556,46 +485,26 @@ BIRDS, PRODUCTS = (
     "Ebay_train.txt: not a list of images with class_id and path",
 )
 NO_CARS = "cars_annos.mat: not a readable annotation file"
-HDF5 = b"MATLAB 7.3 MAT-file".ljust(124, b" ") + b"\x00\x02IM" + bytes(400)
 CASES += [
     ("no CUB200", MAPS, "data/images.txt: missing", dataset("CUB200")),
     ("image without a class", MAPS, "image 2 is in only one of images.txt and image_class_labels.txt", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n")),
     ("image without a number", MAPS, f"{BIRDS} (line 2 is 'b.jpg', not a number", birds("1 A/a.jpg\nb.jpg\n", "1 1\n")),
     ("number twice", MAPS, f"{BIRDS} (line 2: 1 is listed twice)", birds("1 A/a.jpg\n1 B/b.jpg\n", "1 1\n")),
-    ("birds in Latin-1", MAPS, BIRDS, birds("1 A/é.jpg\n".encode("latin-1"), "1 1\n")),
     ("word for a class", MAPS, "image_class_labels.txt: not a list of numbered lines (line 1: 'one' is not a whole number)", birds("1 A/a.jpg\n", "1 one\n")),
-    ("class of 1.0", MAPS, "(line 1: '1.0' is not a whole number)", birds("1 A/a.jpg\n", "1 1.0\n")),
-    ("class 0", MAPS, "(line 1: class 0 is not one of 1 to 200)", birds("1 A/a.jpg\n", "1 0\n"), "--allow-partial"),
     ("class 201", LIST, "(line 1: class 201 is not one of 1 to 200)", birds("1 A/a.jpg\n", "1 201\n"), "--allow-partial"),
     ("name that leads out", MAPS, f"{BIRDS} (line 1: '../a.jpg' leads out", birds("1 ../a.jpg\n", "1 1\n")),
     ("another spelling of a name", MAPS, "'./A/a.jpg' is another spelling of 'A/a.jpg'", birds("1 ./A/a.jpg\n", "1 1\n")),
-    ("another spelling of a product", MAPS, "'b//1.JPG' is another spelling", products("1 1 1 b//1.JPG\n")),
-    ("list that is a folder", MAPS, f"{BIRDS} (a folder)", dataset("CUB200", **{"images.txt": Path.mkdir})),
     ("few birds", MAPS, "data: 2 images listed, but CUB200 has 11788", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n2 101\n")),
     ("part that is nothing", MAPS, "data: none of the 2 images of CUB200 exists", birds("1 A/a.jpg\n2 B/b.jpg\n", "1 1\n2 101\n"), "--allow-partial"),
     ("image twice", MAPS, "its annotations list an image twice", birds("1 A/a.jpg\n2 A/a.jpg\n", "1 1\n2 101\n")),
     ("dataset that is there twice", MAPS, "data: a and b in it look like CUB200; keep one", dataset("CUB200", **{"a/images.txt": "", "b/images.txt": ""})),
     ("products without a header", MAPS, f"{PRODUCTS} (column 'path' is missing)", products(b"1 1 1 bicycle_final/1.JPG\n")),
-    ("no products", MAPS, f"{PRODUCTS} (empty)", products(b"")),
-    ("products in Latin-1", MAPS, PRODUCTS, products("image_id class_id super_class_id path\n1 1 1 é.JPG\n".encode("latin-1"))),
-    ("products with a word for a class", MAPS, f"{PRODUCTS} (line 2, column class_id: 'x' is not a whole number)", products("1 x 1 b/1.JPG\n")),
-    ("short row of products", MAPS, f"{PRODUCTS} (line 2 has 3 cells, not 4)", products("1 1 b/1.JPG\n")),
-    ("product's class 99999", MAPS, "column class_id: class 99999 is not one of 1 to 22634", products("1 99999 1 b/1.JPG\n"), "--allow-partial"),
     ("no annotations", MAPS, "devkit/cars_train_annos.mat: missing; cars_train/ needs it", dataset("Cars196")),
     ("web page for annotations", MAPS, NO_CARS, dataset("Cars196", **{"car_ims/1.jpg": b"", "cars_annos.mat": "<html>404</html>"})),
-    ("annotations of MATLAB 7.3", MAPS, NO_CARS, dataset("Cars196", **{"car_ims/1.jpg": b"", "cars_annos.mat": HDF5})),
     ("annotations that are a number", MAPS, f"{NO_CARS} (has no field 'relative_im_path'", struct_of({"annotations": 5.0})),
-    ("annotations that are words", MAPS, f"{NO_CARS} (has no field", struct_of({"annotations": ["a", "b"]})),
-    ("annotations that are empty", MAPS, f"{NO_CARS} (has no field", struct_of({"annotations": []})),
-    ("another struct", MAPS, f"{NO_CARS} (has no field", struct_of({"class_names": ["a"]})),
     ("annotations without classes", MAPS, f"{NO_CARS} (has no field 'class'", cars(relative_im_path=["car_ims/1.jpg"])),
     ("car without a name", MAPS, f"{NO_CARS} (array", cars(relative_im_path=[np.array([])], **{"class": [1]})),
-    ("car's class in words", MAPS, NO_CARS, cars(relative_im_path=["car_ims/1.jpg"], **{"class": ["one"]})),
     ("car's class of 1.5", MAPS, f"{NO_CARS} (class", cars(relative_im_path=["car_ims/1.jpg"], **{"class": [1.5]})),
-    ("car's class NaN", MAPS, NO_CARS, cars(relative_im_path=["car_ims/1.jpg"], **{"class": [np.nan]})),
-    ("car's class 197", MAPS, f"{NO_CARS} (class 197 is not one of 1 to 196)", cars(relative_im_path=["car_ims/1.jpg"], **{"class": [197]})),
-    ("car that leads out", MAPS, "'/etc/1.jpg' leads out of the dataset's folder", cars(relative_im_path=["/etc/1.jpg"], **{"class": [1]})),
-    ("car twice", MAPS, "its annotations list an image twice", cars(relative_im_path=["car_ims/1.jpg"] * 2, **{"class": [1, 2]})),
     ("test without classes", MAPS, "cars_test_annos.mat: has no field 'class'; put cars_test_annos_withlabels.mat next to it",
      dataset("Cars196", **{"devkit/cars_train_annos.mat": lambda file: mock_inputs.annotations(file, fname=["1.jpg"], **{"class": [1]}),
                            "devkit/cars_test_annos.mat": lambda file: mock_inputs.annotations(file, fname=["1.jpg"], bbox_x1=[3])})),
@@ -607,9 +516,7 @@ CASES += [
 # ---------------------------------------------------------------------------------------------------------------------
 CASES += [
     ("no maps", COMPARE, "saliency/maps: no saliency maps; run saliency/1_compute_maps.py", None),
-    ("no maps to plot", PLOT, "no saliency maps; run saliency/1_compute_maps.py", None),
     ("no embeddings", SCORE, "embeddings: no embeddings; run properties/2_embed_cars.py", None),
-    ("no embeddings to plot", PLOT_EMBEDDINGS, "run properties/2_embed_cars.py", None),
     (
         "no features to probe",
         PROBE,
@@ -657,14 +564,6 @@ def bytes_of(name, edit, without="paper/properties/scores"):
     return spoil
 
 
-def comparison_of_5(folder):
-    file = folder / "results/tiny" / COMPARED / "00000.npz"
-    with np.load(file) as arrays:
-        np.savez(
-            file, **{name: array if name == "rows" else array + 5 for name, array in arrays.items()}
-        )
-
-
 def zipped_bomb(content):
     stream = io.BytesIO()
     np.savez_compressed(stream, embeddings=np.zeros((300, 10**6), np.float32))
@@ -698,49 +597,28 @@ NO_PART = "arcface/00000.npz: not a readable chunk"
 AFTER += [
     ("figures that are a file", PLOT, "figures", replaced("figures", a_file)),
     ("cut embeddings", SCORE, NO_PART, bytes_of(f"{EMBEDDED}/00000.npz", lambda content: content[:900])),
-    ("empty embeddings", SCORE, NO_PART, bytes_of(f"{EMBEDDED}/00000.npz", lambda content: b"")),
     ("pickle for embeddings", SCORE, NO_PART, bytes_of(f"{EMBEDDED}/00000.npz", lambda content: pickle.dumps(Executed()))),
     ("embeddings that grow", SCORE, f"{NO_PART} (would grow to more than 200 times", bytes_of(f"{EMBEDDED}/00000.npz", zipped_bomb)),
     ("NaN among embeddings", SCORE, f"{NO_PART} (contains NaN", part(EMBEDDED, embeddings=lambda array: array * np.nan)),
     ("embeddings of other images", SCORE, f"{NO_PART} (its rows are others)", part(EMBEDDED, rows=lambda rows: np.char.add("9", rows))),
     ("embeddings of another size", SCORE, f"{NO_PART} (embeddings is float32 (96, 7), not", part(EMBEDDED, embeddings=lambda array: array[:, :7])),
-    ("embeddings in float64", SCORE, f"{NO_PART} (embeddings is float64", part(EMBEDDED, embeddings=lambda array: array.astype(float))),
-    ("embeddings of objects", SCORE, NO_PART, part(EMBEDDED, embeddings=lambda array: array.astype(object))),
-    ("embeddings that are a folder", SCORE, f"{NO_PART} (a folder)",
-     lambda folder: result(f"{EMBEDDED}/00000.npz", Path.mkdir)(folder) or shutil.rmtree(folder / "results/tiny/paper/properties/scores")),
     ("scores of an older version", SCORE_TABLES, NO_PART, bytes_of(f"{SCORED}/00000.npz", lambda content: older_version(), "paper/tables")),
     ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has chunks, but no provenance.json",
      lambda folder: (folder / "results/tiny" / EMBEDDED / "provenance.json").unlink()),
-    ("cut maps", COMPARE, NO_PART, bytes_of(f"{MAPPED}/00000.npz", lambda content: content[:9000], COMPARED)),
-    ("maps of another size", PLOT, f"{NO_PART} (maps is float16 (2, 9, 9), not float16 (2, 227, 227))", part(MAPPED, maps=lambda array: array[:, :9, :9])),
     ("maps below zero", COMPARE, f"{NO_PART} (maps has values that are not between 0 and 1)", part(MAPPED, COMPARED, maps=lambda array: array - 1)),
-    ("correlation of 5", TABLES, "00000.npz: not a readable chunk (", comparison_of_5),
-    ("accuracy of 7", EVALUATE, "00000.npz: not a readable chunk (precision_at_1 has values", part(
-        "reality_check/accuracy/RenderedCars/fold0/arcface", precision_at_1=lambda array: array + 7)),
     ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "its embeddings are all alike, or zero",
      part("properties/embeddings/RenderedCars/fold0/contrastive", "properties/tsne", embeddings=lambda array: array * 0)),
-    ("cut comparisons", COMPARE, "00000.npz: not a readable chunk", bytes_of(f"{COMPARED}/00000.npz", lambda content: content[:900], MAPPED)),
     ("half of what maps are made of", MAPS, "provenance.json: not readable", bytes_of(f"{MAPPED}/provenance.json", lambda content: content[:30])),
-    ("list of what maps are made of", MAPS, "provenance.json: not readable (no dictionary)", bytes_of(f"{MAPPED}/provenance.json", lambda content: b"[1]")),
-    ("what maps are made of, as a folder", MAPS, "provenance.json: not readable (a folder)", result(f"{MAPPED}/provenance.json", Path.mkdir)),
-    ("key of what maps are made of twice", MAPS, "provenance.json: not readable (a key stands twice)",
+    ("key of what maps are made of twice", MAPS, "provenance.json: not readable (a key is listed twice)",
      bytes_of(f"{MAPPED}/provenance.json", lambda content: content.replace(b"{", b'{"trunk": "", ', 1))),
     ("NaN among what maps are made of", MAPS, "provenance.json: not readable (NaN is no number)",
      bytes_of(f"{MAPPED}/provenance.json", lambda content: content.replace(b"{", b'{"a": NaN, ', 1))),
     ("checksums of another form", EVALUATE, "files.json: a: 1 is not allowed; give a block", result("files.json", lambda file: file.write_text('{"a": 1}'))),
-    ("checksums that are empty", EVALUATE, "sha256: '' is not allowed; give 64 hexadecimal digits", bytes_of(
-        "files.json", lambda content: re.sub(rb'"sha256": "[^"]*"', b'"sha256": ""', content))),
-    ("checksums of files of no size", EMBED, "bytes: -1 is not allowed; give a number of at least 0", bytes_of(
-        "files.json", lambda content: re.sub(rb'"bytes": [0-9]+', b'"bytes": -1', content))),
     ("images of no content", EMBED, "content: 'x' is not allowed; give 16 hexadecimal digits", bytes_of(
         "images.json", lambda content: re.sub(rb'"content": "[^"]*"', b'"content": "x"', content))),
-    ("cut list of images", EVALUATE, "images.json: not readable", bytes_of("images.json", lambda content: content[:20])),
-    ("checksums in UTF-16", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: content.decode().encode("utf-16"))),
     ("deep checksums", MAPS, "files.json: not readable", bytes_of("files.json", lambda content: b"[" * 10**5)),
     ("network of no size", MAPS, "networks.json: outputs: 0 is not allowed; give a number of at least 1", networks_json(outputs=0)),
     ("network of embeddings", MAPS, "networks.json: not what a script has written (crop:", networks_json(crop=None)),
-    ("network of no crop", MAPS, "networks.json: crop: [256, 227] is not allowed; give a block", networks_json(crop=[256, 227])),
-    ("record that is a list", TABLES, "run.json: not readable (no dictionary)", bytes_of("run.json", lambda content: b"[]")),
 ]  # fmt: skip
 
 
@@ -750,39 +628,41 @@ def older_version():
     return stream.getvalue()
 
 
-# Tables are made from CSV files, which people may have opened and saved. (Where the inputs exist, they are written anew.)
-CSV_FILES = {TABLES: ["paper/saliency/pairs_RenderedCars.csv"], REPORT: ["paper/tables/table2.csv", "paper/tables/table6.csv"],
-             SCORE_TABLES: ["paper/properties/nr_precision.csv", "paper/properties/mann_whitney.csv"]}  # fmt: skip
+# Tables are made from CSV files, which people may have opened and saved. (Where the inputs exist, they are written again.)
+PAIRS = "paper/saliency/pairs_RenderedCars.csv"
 SPOILT = {
-    "empty": lambda file: file.write_bytes(b""),
     "of another table": lambda file: file.write_text("loss,score\nNone,1\n"),
-    "without a column": lambda file: pd.read_csv(file).iloc[:, :-1].to_csv(file, index=False),
     "with a column more": lambda file: pd.read_csv(file).assign(more=1).to_csv(file, index=False),
-    "with semicolons": lambda file: file.write_text(file.read_text().replace(",", ";")),
-    "in UTF-16": lambda file: file.write_text(file.read_text(), encoding="utf-16"),
     "cut": lambda file: file.write_bytes(file.read_bytes()[:-20].rstrip(b"0123456789.")),
     "with half of its last number": lambda file: file.write_bytes(file.read_bytes()[:-2]),
     "with words for numbers": lambda file: file.write_text(
         file.read_text().replace("0.", "about 0.")
     ),
-    "with inf": lambda file: file.write_text(file.read_text().replace("0.", "inf", 1)),
     "with a row twice": lambda file: file.write_text(
         file.read_text() + file.read_text().splitlines()[-1] + "\n"
     ),
     "that is a folder": lambda file: file.unlink() or file.mkdir(),
 }
-for script, names in CSV_FILES.items():
-    for name in names:
-        for kind, spoil in SPOILT.items():
 
-            def spoil_csv(folder, name=name, spoil=spoil):
-                spoil(folder / "results/tiny" / name)
-                shutil.rmtree(folder / "cars")
 
-            file = name.split("/")[-1]
-            AFTER.append(
-                (f"{file} {kind}", script, f"{file}: not the output of a script", spoil_csv)
-            )
+def csv(name, kind):
+    def spoil(folder):
+        SPOILT[kind](folder / "results/tiny" / name)
+        shutil.rmtree(folder / "cars")
+
+    return spoil
+
+
+for script, name, kind in [
+    *((TABLES, PAIRS, kind) for kind in SPOILT),
+    (SCORE_TABLES, "paper/properties/nr_precision.csv", "cut"),
+    (SCORE_TABLES, "paper/properties/mann_whitney.csv", "cut"),
+    (REPORT, "paper/tables/table2.csv", "cut"),
+    (REPORT, "paper/tables/table6.csv", "cut"),
+]:
+    file = Path(name).name
+    message = f"{file}: not the output of a script"
+    AFTER.append((f"{file} {kind}", script, message, csv(name, kind)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -818,9 +698,9 @@ def results(folder):
     }
 
 
-def test_there_are_many_kinds():
+def test_every_script_has_a_case():
     names = [*SETTINGS, *(case[0] for case in CASES + AFTER)]
-    assert len(names) == len(set(names)) > 200
+    assert len(names) == len(set(names))
     assert {case[1] for case in CASES + AFTER} >= {CHECK, TRAIN, EVALUATE, MAPS, COMPARE, TABLES, PLOT, EMBED, SCORE, SCORE_TABLES,
                                                    PLOT_EMBEDDINGS, PROBE, REPORT, PREPARE, LIST}  # fmt: skip
 

@@ -94,8 +94,7 @@ def test_sop(settings, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "dataset, sizes",
-    [("Cars196", [24] * 4), ("CUB200", [25] * 4), ("SOP", [2829] * 4), ("RenderedCars", [6] * 4)],
+    "dataset, sizes", [("CUB200", [25] * 4), ("SOP", [2829] * 4), ("RenderedCars", [6] * 4)]
 )
 def test_validation_folds(settings, tmp_path, dataset, sizes):
     """The Reality Check's blocks, each inside the first half and apart from the others."""
@@ -143,7 +142,6 @@ def test_a_whole_dataset(strict, tmp_path):
 @pytest.mark.parametrize(
     "labels, message",
     [([1], "1 images listed, but CUB200 has 11788"),
-     (whole_cub200()[:-1], "11787 images listed"),
      ([200 if label == 150 else label for label in whole_cub200()], "class 150 has no image"),
      ([101, *whole_cub200()[1:]], "5925 images of test classes, but CUB200 has 5924")],
 )  # fmt: skip
@@ -184,8 +182,8 @@ def test_part_of_the_rendered_cars(strict, tmp_path):
 # ---------------------------------------------------------------------------------------------------------------------
 # Archives and annotations as they are found.
 # ---------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("inside", ["CUB_200_2011", "downloads/CUB_200_2011"])
-def test_a_folder_inside_the_folder(settings, tmp_path, inside):
+def test_a_folder_inside_the_folder(settings, tmp_path):
+    inside = "downloads/CUB_200_2011"
     write_cub200(tmp_path / inside, [1, 101])
     (item,) = readers.load_items(settings, "CUB200", "test")
     assert item.path == tmp_path / inside / "images" / "101.Bird" / "2.jpg"
@@ -200,8 +198,7 @@ def test_names_with_spaces_and_letters_of_any_language(settings, tmp_path):
     assert [item.image_id for item in items] == ["101.Bird/a b.jpg", "102.Vögel/Дрозд.jpg"]
 
 
-@pytest.mark.parametrize("dataset, file", [("Cars196", "cars_train_annos.mat"), ("CUB200", "images.txt"), ("SOP", "Ebay_train.txt"),
-                                           ("RenderedCars", "samples.csv")])  # fmt: skip
+@pytest.mark.parametrize("dataset, file", [("Cars196", "cars_train_annos.mat"), ("RenderedCars", "samples.csv")])  # fmt: skip
 def test_missing_dataset(settings, dataset, file):
     with pytest.raises(InputError, match=f"{file}: missing"):
         readers.load_items(settings, dataset, "test")
@@ -353,9 +350,7 @@ def test_network_input_is_bgr_less_the_mean():
     )
 
 
-@pytest.mark.parametrize(
-    "size", [(256, 256), (300, 400), (641, 333), (227, 1000), (100, 131), (512, 511), (257, 600)]
-)
+@pytest.mark.parametrize("size", [(256, 256), (641, 333), (100, 131)])
 def test_crop_is_that_of_torchvision(size):
     image = Image.fromarray(
         np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
@@ -364,7 +359,7 @@ def test_crop_is_that_of_torchvision(size):
     np.testing.assert_array_equal(np.asarray(cropped(image, BN_INCEPTION.crop)), np.asarray(theirs))
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "CMYK"])
 def test_images_of_any_mode(tmp_path, mode):
     """As the Reality Check read them: converted to RGB, alpha dropped."""
     grey = Image.new("L", (40, 30), 255 if mode == "1" else 130)

@@ -491,13 +491,13 @@ def test_constant_maps_are_named_wherever_they_are(project, run_inside, keep_map
      (["ArcFace"], "models: ['ArcFace'] is not allowed; give a name or a block"),
      ({"name": 3, "group": "x"}, "models.3.name: 3 is not allowed; give a text"),
      ({"name": "arcface", "group": "x", "network": "a:b"}, "'arcface' and 'ArcFace' would share their files"),
-     ({"name": "Mine Mean", "group": "Mine", "network": "a:b"}, "'Mine Mean' of group 'Mine': tables have a word for this; name it otherwise"),
-     ({"name": "A", "group": "missing", "network": "a:b"}, "tables have a word for this"),
-     ({"name": "all", "group": "B", "network": "a:b"}, "tables have a word for this"),
-     ({"name": "NA", "group": "B", "network": "a:b"}, "models.'NA': 'NA' reads as a missing value in CSV files; name it otherwise"),
+     ({"name": "Mine Mean", "group": "Mine", "network": "a:b"}, "'Mine Mean' of group 'Mine': tables use this word; choose another"),
+     ({"name": "A", "group": "missing", "network": "a:b"}, "tables use this word"),
+     ({"name": "all", "group": "B", "network": "a:b"}, "tables use this word"),
+     ({"name": "NA", "group": "B", "network": "a:b"}, "models.'NA': 'NA' reads as a missing value in CSV files; choose another name"),
      ({"name": "A", "group": "nan", "network": "a:b"}, "models.'A': 'nan' reads as a missing value"),
      ({"name": "A", "group": "x", "loss": "c d"}, "loss: 'c d' is not allowed; give a class of pytorch_metric_learning"),
-     ("more.yaml", "more.yaml: missing; it is to hold a list of models")],
+     ("more.yaml", "more.yaml: missing; it must contain a list of models")],
 )  # fmt: skip
 def test_bad_entries(tmp_path, own, message):
     chosen = own if own == "more.yaml" else ["ArcFace", own]

@@ -281,7 +281,7 @@ def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_insid
     )
 
 
-LONG = re.compile(r"stage_script\(|= start\(")  # in scripts with a loop over chunks
+LONG = re.compile(r"= start\(")  # in scripts with a loop over chunks
 NUMBERED = sorted(
     file.relative_to(checkout.ROOT).as_posix()
     for folder in (

@@ -22,11 +22,11 @@ from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import property_scores
 from dml_analysis.report import (
-    captions,
     cause_section,
     control_section,
     findings,
     map_findings,
+    printed,
     questions,
 )
 from dml_analysis.saliency.saliency_tables import Similarity
@@ -69,11 +69,9 @@ def write(file, columns, *rows):
 
 
 def only(tables, number=1):
-    """The tables, of which there have to be so many, in each of which rows are as long as its heads."""
+    """Return the tables, of which there must be this many."""
     tables = list(tables)
-    assert len(tables) == number and all(
-        len(row) == len(table.heads) for table in tables for row in table.rows
-    )
+    assert len(tables) == number
     return tables[0] if number == 1 else tables
 
 
@@ -89,36 +87,15 @@ def each_network(folds=(0, 1)):
 # Words.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_numbers_as_they_are_printed():
-    assert [captions.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)] == [
-        "1.00",
-        "−0.50",
-        "0.00",
-        "–",
-    ]
-    assert [captions.p(value) for value in (0.0304, 0.001, 0.00099, 1e-5, np.nan)] == [
-        "0.030",
-        "0.001",
-        "0.001",
-        "1e−05",
-        "–",
-    ]
-    assert (
-        captions.signed(-0.0004, 3) == "+0.000"
-        and captions.signed(-0.1, 3) == "−0.100"
-        and captions.signed(0.1, 1) == "+0.1"
-    )
-    assert (
-        captions.interval(1, -2, 3.25, 1) == "1.0 (−2.0 to 3.2)" and captions.percent(0.5) == "50.0"
-    )
-    assert (
-        captions.several(1, "image") == "1 image"
-        and captions.several(np.int64(1200), "image") == "1,200 images"
-    )
-    assert (
-        captions.folds([0]) == "fold 0"
-        and captions.folds([0, 1]) == "folds 0, 1"
-        and captions.folds([ALL_FOLDS]) == "one network for all folds"
-    )
+    numbers = [printed.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)]
+    assert numbers == ["1.00", "−0.50", "0.00", "–"]
+    p_values = [printed.p(value) for value in (0.0304, 0.001, 0.00099, 1e-5, np.nan)]
+    assert p_values == ["0.030", "0.001", "0.001", "1e−05", "–"]
+    assert [printed.signed(value, 3) for value in (-0.0004, -0.1)] == ["+0.000", "−0.100"]
+    assert printed.percents(pd.Series([0.5, np.nan])).tolist() == ["50.0", "–"]
+    assert [printed.several(n, "image") for n in (1, 1200)] == ["1 image", "1,200 images"]
+    folds = [printed.folds(names) for names in ([0], [0, 1], [ALL_FOLDS])]
+    assert folds == ["fold 0", "folds 0, 1", "one network for all folds"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -136,10 +113,10 @@ def test_a_question_has_its_tables_and_figures(settings):
     folder.mkdir(parents=True)
     for name in ("one_D", "two_D", "pairs"):
         Image.new("RGB", (4, 3)).save(folder / f"{name}.png")
-    table = questions.Table("A caption.", ["x", "y"], [["a", "1"]])
+    table = questions.Table("A caption.", "x", pd.DataFrame({"y": ["1"]}, index=["a"]))
     asked = [questions.Question("First?", lambda settings, protocol: [table] if protocol is PAPER else [], ("one_",)),
              questions.Question("Second?", lambda settings, protocol: [], ("three_",)),
-             questions.Question("Third?", lambda settings, protocol: [table._replace(rows=[])], ("pairs",), "A text.", "explorer")]  # fmt: skip
+             questions.Question("Third?", lambda settings, protocol: [table._replace(cells=pd.DataFrame())], ("pairs",), "A text.", "explorer")]  # fmt: skip
     html = str(questions.section(settings, asked, "folder/script.py"))
     assert (
         "First?" in html
@@ -165,8 +142,8 @@ def test_regions(settings):
             for each in each_network() for region, share in mass.items()]  # fmt: skip
     write(map_regions.csv_file(settings, PAPER, "D"), map_regions.COLUMNS, *rows)
     table = only(cause_section.regions(settings, PAPER))
-    assert table.heads == [
-        "part of the picture",
+    assert table.headings == [
+        "region of the image",
         "pixels",
         "Ranking (2)",
         "Classification (2)",
@@ -177,15 +154,15 @@ def test_regions(settings):
         ["ground", "20.0", *["30.0"] * 3],
         ["backdrop", "10.0", *["20.0"] * 3],
     ]
-    assert "7 images" in table.caption and "p," not in table.caption
+    assert "7 images" in table.caption and "p is" not in table.caption
     p_values = {"images": 0.04, "models": 0.5}
     write(map_regions.tests_file(settings, PAPER, "D"), map_regions.TESTS,
           *({"measure": measure, "region": region, "unit": unit, "group_a": "Ranking", "group_b": b, "n_a": 7 if unit == "images" else 2, "difference": 0,
              "n_b": 7 if unit == "images" else 3, "p_value": p if measure == "mass" and region == "car" and b != "None" else 0.9}
             for measure in ("mass", "highest") for b in ("None", "Classification") for region in mass for unit, p in p_values.items()))  # fmt: skip
     table = only(cause_section.regions(settings, PAPER))
-    assert table.heads[-2:] == [
-        f"p over {unit}, Ranking against Classification" for unit in ("images", "models")
+    assert table.headings[-2:] == [
+        f"p over {unit}, Ranking vs. Classification" for unit in ("images", "models")
     ]
     assert [row[-2:] for row in table.rows] == [
         ["0.040", "0.500"],
@@ -203,17 +180,17 @@ def test_movements(settings):
     write(embedding_shifts.csv_file(settings, PAPER), embedding_shifts.COLUMNS, *rows)
     ranks = [{"unit": "group", "loss": "all", "type": "Ranking", "n_properties": 11, "spearman": -0.5, "p_value": 0.25},
              {"unit": "model", "loss": "Triplet", "type": "Ranking"}]  # fmt: skip
-    table = only(cause_section.movements(settings, PAPER))
-    assert table.heads[1:4] == ["Ranking (2)", "Classification (2)", "None (1)"]
+    table = only(cause_section.shifts(settings, PAPER))
+    assert table.headings[1:4] == ["Ranking (2)", "Classification (2)", "None (1)"]
     assert table.rows[0] == ["Car model", "2.50", "6.00", "8.00", "25.0", "12.5"]
     assert table.rows[10] == ["Sun rotation", "1.50", "5.00", "7.00", "25.0", "12.5"]
     assert (
-        "20 scenes" in table.caption
-        and "mean over 2 scenes and 4 networks of trained models" in table.caption
+        "20 counterfactual sets" in table.caption
+        and "Mean over 2 counterfactual sets and 4 networks" in table.caption
         and "4 of 255" in table.caption
     )
     write(embedding_shifts.ranks_file(settings, PAPER), embedding_shifts.RANKS, *ranks)
-    _, table = only(cause_section.movements(settings, PAPER), 2)
+    _, table = only(cause_section.shifts(settings, PAPER), 2)
     assert table.rows == [["Ranking", "−0.50", "0.250"]] and "11 properties" in table.caption
 
 
@@ -223,9 +200,9 @@ def test_wrong_neighbors(settings):
             for name in rank_1_errors.OTHERS]  # fmt: skip
     write(rank_1_errors.csv_file(settings, PAPER), rank_1_errors.COLUMNS, *rows)
     table = only(cause_section.wrong_neighbors(settings, PAPER))
-    assert table.heads == ["property", "Ranking", "None"] and len(table.rows) == 10
+    assert table.headings == ["property", "Ranking", "None"] and len(table.rows) == 10
     assert table.rows[0] == ["Car rotation", "12.5 (−1.0 to 50.0)", "25.0 (−1.0 to 50.0)"]
-    assert "of 1,200 queries: Ranking 25%, None 50%" in table.caption
+    assert "Ranking 25%, None 50% of 1,200 queries" in table.caption
 
 
 def test_random_weights_below_their_ceiling(settings):
@@ -233,7 +210,7 @@ def test_random_weights_below_their_ceiling(settings):
             for name, share, r in (("Triplet", 0.01, 0.5), ("ArcFace", 0.01, 0.4), ("Triplet", 1, -0.1), ("ArcFace", 1, 0))]  # fmt: skip
     write(weight_randomization.csv_file(settings, PAPER, "D"), weight_randomization.COLUMNS, *rows)
     table = only(cause_section.random_weights(settings, PAPER))
-    assert table.heads == ["random layers", "Triplet", "ArcFace"] and table.rows == [
+    assert table.headings == ["random layers", "Triplet", "ArcFace"] and table.rows == [
         ["1%", "0.50", "0.40"],
         ["100%", "−0.10", "0.00"],
     ]
@@ -246,7 +223,7 @@ def test_random_weights_below_their_ceiling(settings):
     table = only(cause_section.random_weights(settings, PAPER))
     assert (
         table.rows[0] == ["none, other noise", "0.75", "–"]
-        and "the ceiling, over 9 images" in table.caption
+        and "the noise ceiling, over 9 images" in table.caption
     )
 
 
@@ -365,7 +342,7 @@ def test_chance_and_what_differences_can_be_told(settings):
     assert (
         "8 networks" in table.caption
         and "600 images" in table.caption
-        and "1,000 times" in table.caption
+        and "1,000 permutations" in table.caption
         and "Right" not in table.caption
     )
     told = [{"property": name, "queries": queries, "folds": folds, "n_pairs": 6, "least": 0.01 * queries * folds, "told_apart": 0.125}
@@ -379,7 +356,7 @@ def test_chance_and_what_differences_can_be_told(settings):
         "power of 80% on 600 queries and 2 folds, the median over 6 pairs" in table.caption
         and "test at 5%" in table.caption
     )
-    assert orders.heads == ["images", "Ranking (2)", "Classification (2)", "None (1)"]
+    assert orders.headings == ["images", "Ranking (2)", "Classification (2)", "None (1)"]
     assert (
         orders.rows == [[n, "0.15", "0.50", "0.70"] for n in ("100", "150")]
         and "all 600" in orders.caption
@@ -399,7 +376,11 @@ def test_tests_between_groups(settings):
         "Car model",
         *["0.250", "0.500", "−0.50"] * 2,
     ]
-    assert table.heads[1:4] == ["p, losses' means", "Holm, losses' means", "effect, losses' means"]
+    assert table.headings[1:4] == [
+        "p, losses' means",
+        "Holm, losses' means",
+        "effect, losses' means",
+    ]
     assert (
         "losses' means: 9 and 5 values; losses and folds: 18 and 5 values" in table.caption
         and "above 0 where Ranking" in table.caption
@@ -416,7 +397,7 @@ def test_claims_that_hold(settings):
     )
     write(group_tests.files_of(settings, None)[1], group_tests.HELD, *rows("yes", "yes", "no"))
     table = only(control_section.claims(settings, PAPER))
-    assert table.heads == [
+    assert table.headings == [
         "numbers",
         "at 1%, not corrected",
         "at 5%, not corrected",
@@ -442,7 +423,7 @@ def test_groupings(settings):
     table, mantel = only(control_section.groupings(settings, PAPER), 2)
     assert table.rows == [["maps: mean correlation of maps", "−0.125", "0.049", "0.50", "0.25"]]
     assert "14 trained models" in table.caption and "2,002 assignments" in table.caption
-    assert mantel.heads == [
+    assert mantel.headings == [
         "similarities",
         "correlation, Pearson",
         "p, Pearson",
@@ -466,10 +447,11 @@ def test_what_survives_other_settings(settings):
           *({"samples": samples, "images": images, "n_pairs": 91, "n_images": 8, "told_apart": share}
             for samples, images, share in ((50, 5, 0.25), (50, 1000, 1), (10, 5, 0.125), (10, 1000, 0.5))))  # fmt: skip
     _, needed = only(control_section.survival(settings, PAPER), 2)
-    assert needed.heads == ["images", "10 noisy samples", "50 noisy samples"] and needed.rows == [
-        ["5", "12", "25"],
-        ["1,000", "50", "100"],
-    ]
+    assert needed.headings == [
+        "images",
+        "10 noisy samples",
+        "50 noisy samples",
+    ] and needed.rows == [["5", "12", "25"], ["1,000", "50", "100"]]
     assert "91 pairs" in needed.caption and "8 images" in needed.caption
 
 
@@ -537,7 +519,7 @@ def test_losses_and_folds(same, other, p, number, words_of, finds):
     found = findings.losses_and_folds(answer(same, other, p), "D")
     assert found.number == number and words_of in found.text and finds in found.text
     assert (
-        f"correlate at {same:.3f} where they are of one loss, at {other:.3f}" in found.text
+        f"correlate at {same:.3f} if they are of one loss, at {other:.3f}" in found.text
         and "−0.006 to 0.001" in found.text
     )
     assert (

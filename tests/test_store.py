@@ -127,9 +127,9 @@ def test_parts_grow_by_arrays(settings):
     }
     arrays = powers(store_of(settings, 2), 1)
     for name, store in wanted.items():
-        assert store.lacks(1)
+        assert store.is_missing(1)
         store.save(1, **{name: arrays[name]})
-        assert not store.lacks(1)
+        assert not store.is_missing(1)
     grown, file = store_of(settings, 2), store_of(settings, 2).folder / "00001.npz"
     assert grown.load(1)["value"].tolist() == arrays["value"] and grown.common() == set()
     content = file.read_bytes()
@@ -139,7 +139,7 @@ def test_parts_grow_by_arrays(settings):
     assert file.read_bytes() == content
     file.write_bytes(content[:-20])
     with pytest.raises(InputError, match="00001.npz: not a readable chunk"):
-        wanted["value"].lacks(1)
+        wanted["value"].is_missing(1)
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff\xfe{\x00}\x00", b"[" * 100_000])

@@ -1,4 +1,4 @@
-"""Tables from hand-made CSVs: numbers, missing cells, the two protocols' roundings, files, the paper beside ours."""
+"""Tables from hand-made CSVs: numbers, missing cells, the two protocols' roundings, files, the paper alongside ours."""
 
 import itertools
 
@@ -235,8 +235,7 @@ def test_a_property_more_is_a_column_more(settings, monkeypatch):
 
 @pytest.mark.parametrize(
     "change",
-    [{"columns": ["a"]}, {"rows": ["a", "b", "c"]}, {"column_groups": ["a"]}, {"row_groups": ["a"]},
-     {"cells": [[tables.Cell("1")] * 2, [tables.Cell("1")] * 3]}],
+    [{"columns": ["a"]}, {"row_groups": ["a"]}, {"cells": [[tables.Cell("1")] * 2, [tables.Cell("1")] * 3]}],
 )  # fmt: skip
 def test_heads_that_do_not_fit_the_cells_are_no_table(tmp_path, change):
     table = tables.Table(
@@ -332,7 +331,7 @@ def test_beside_the_paper(settings):
     rows = pd.read_csv(
         settings.results / "paper/compared_with_paper.csv", keep_default_na=False
     )  # a note may be empty
-    assert list(rows.columns) == published_comparison.COLUMNS
+    assert list(rows.columns) == list(published_comparison.COLUMNS)
     pair = rows[
         (rows.table == "Table 2")
         & (rows.row == "Contrastive")

@@ -64,12 +64,9 @@ def test_properties_are_those_of_table_5():
 
 @pytest.mark.parametrize(
     "loss, dataset, folder",
-    [("Contrastive", "Cars196", "cars_contrastive46_reproduction0"),
-     ("Margin", "Cars196", "cars_margin_no_weight_decay_reproduction0"),
+    [("Margin", "Cars196", "cars_margin_no_weight_decay_reproduction0"),
      ("Margin / class", "SOP", "sop_margin_param_per_class_no_weight_decay35_reproduction0"),
-     ("Multi Similarity + Miner", "CUB200", "cub_multi_similarity_with_ms_miner45_reproduction0"),
-     ("SoftTriple", "CUB200", "cub_soft_triple46_reproduction0"),
-     ("ArcFace", "SOP", "sop_arcface49_reproduction0")],
+     ("SoftTriple", "CUB200", "cub_soft_triple46_reproduction0")],
 )  # fmt: skip
 def test_experiment_folders(loss, dataset, folder):
     assert paper.experiment_folder(methods.find(loss, paper.MODELS), dataset) == folder
@@ -77,16 +74,9 @@ def test_experiment_folders(loss, dataset, folder):
 
 def test_there_are_42_experiments():
     trained = [model for model in paper.MODELS if model.trained]
-    assert (
-        len(
-            {
-                paper.experiment_folder(loss, d)
-                for loss in trained
-                for d in ("SOP", "Cars196", "CUB200")
-            }
-        )
-        == 42
-    )
+    datasets = ("SOP", "Cars196", "CUB200")
+    folders = {paper.experiment_folder(model, name) for model in trained for name in datasets}
+    assert len(folders) == 42
 
 
 def test_slugs_are_distinct():
@@ -127,13 +117,6 @@ def test_the_papers_settings_are_the_defaults():
     assert released == default.model_copy(
         update={"name": "released", "protocols": [paper.PROTOCOLS["released"]]}
     )
-
-
-def test_protocols_in_a_list(tmp_path):
-    settings = reader.load_settings(
-        fake_data.write_settings(tmp_path, protocol=["released", "paper"])
-    )
-    assert [protocol.name for protocol in settings.protocols] == ["released", "paper"]
 
 
 def test_models_by_name_and_all_of_the_papers(tmp_path):
@@ -182,13 +165,6 @@ def test_narrowed_settings_know_the_whole_run(tmp_path):
     assert [model.name for model in narrow.models] == ["ArcFace"] and narrow.folds == [1]
     assert reader.narrowed(settings, datasets=["RenderedCars"]).note == settings.note
     assert narrow.whole == settings and reader.narrowed(narrow, folds=[1]).whole == settings
-
-
-def test_bad_settings_name_the_file(tmp_path):
-    file = fake_data.write_settings(tmp_path, training={"momentum": 1})
-    with pytest.raises(InputError) as error:
-        reader.load_settings(file)
-    assert str(error.value) == f"{file}: training.momentum: 1 is not allowed; give a number below 1"
 
 
 def test_values_are_taken_as_they_are(tmp_path):

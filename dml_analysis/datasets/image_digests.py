@@ -1,62 +1,63 @@
-"""What images hold: results are told apart by what is in their images, not by the names of these alone.
+"""Digests of images' contents, so that results of other images under the same names are noticed.
 
-The files are read once; results/<settings>/images.json keeps what was found, with a word for their sizes and times.
+Files are read once: results/<settings>/images.json records the digests with sizes and times.
 """
 
 import hashlib
 import os
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated
 
 from tqdm import tqdm
 
 from dml_analysis.blocks import Block, checked, text
+from dml_analysis.checksums import Records
 from dml_analysis.datasets.images import open_image
+from dml_analysis.datasets.readers import Item
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import atomic_files
 from dml_analysis.seeds import digest
 
 HINT = "compare the folder with data/README.md"
 AT_ONCE = 1000  # images
-LISTS = 256  # of images, that a process remembers
+LISTS = 256  # of images that a process remembers
 Digest = Annotated[str, text("[0-9a-f]{16}", "16 hexadecimal digits, or delete this file")]
 
 
 class Entry(Block):
     """What images.json says of a list of images."""
 
-    state: Digest
+    state: Digest  # of the files' sizes and times
     content: Digest
 
 
-def described(records, items):
-    """How many images the items have, and which, for the provenance of results; of images that are gone, what is kept.
+def described(records: Records, items: Sequence[Item]) -> str:
+    """Return the number of images and the digest of their ids and contents, for provenance.
 
-    Raises MissingFile if an image is missing and was never read, and InputError if it cannot be read.
+    If files are missing, use the recorded digest. Raise MissingFile if there is none, and
+    InputError if an image is not readable.
     """
     return _entry(_file(records), tuple(items))[0]
 
 
-def keep(records, lists):
-    """Write what is known of these lists of items to images.json, beside that of others."""
+def keep(records: Records, lists: Iterable[Sequence[Item]]) -> None:
+    """Add the digests of lists of images to images.json."""
     file = _file(records)
-    atomic_files.add_to_record(
-        file, {_key(items): _entry(file, tuple(items))[1] for items in lists}
-    )
+    entries = {_key(items): _entry(file, tuple(items))[1] for items in lists}
+    atomic_files.add_to_record(file, entries)
 
 
 @lru_cache(maxsize=LISTS)
-def _entry(file, items):
-    """(description, what images.json is to say) of a list of items."""
-    known = checked(dict[str, Entry], atomic_files.read_record(file), f"{file}: ").get(_key(items))
+def _entry(file: Path, items: tuple[Item, ...]) -> tuple[str, dict[str, str]]:
+    """Return the description of a list of images, and its entry in images.json."""
+    record = atomic_files.read_record(file)
+    known = checked(dict[str, Entry], record, f"{file}: ").get(_key(items))
     try:
-        state = digest(
-            [
-                (status.st_size, status.st_mtime_ns)
-                for status in (os.stat(item.path) for item in items)
-            ]
-        )
+        statuses = [os.stat(item.path) for item in items]
+        state = digest([(status.st_size, status.st_mtime_ns) for status in statuses])
     except OSError as error:
         if known is None:
             raise MissingFile(f"{error.filename}: image is missing; {HINT}") from None
@@ -66,31 +67,32 @@ def _entry(file, items):
 
 
 @lru_cache(maxsize=LISTS)
-def _content(items, state):
-    """Of all files together, which are in this state. Raises InputError on one that is no readable image: results would be made of it, in part."""
+def _content(items: tuple[Item, ...], state: str) -> str:
+    """Return the digest of all files together. state: of the files, for the cache alone.
+
+    Raise InputError if a file is not a readable image.
+    """
     sha = hashlib.sha256()
     with (
         tqdm(total=len(items), desc="reading images", unit="image", leave=False) as bar,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        for start in range(
-            0, len(items), AT_ONCE
-        ):  # a broken one ends it before all others are read
-            for each in pool.map(_content_of, items[start : start + AT_ONCE]):
-                sha.update(each)
+        for start in range(0, len(items), AT_ONCE):  # an invalid image ends it early
+            for file_digest in pool.map(_file_digest, items[start : start + AT_ONCE]):
+                sha.update(file_digest)
                 bar.update()
     return sha.hexdigest()[:16]
 
 
-def _content_of(item):
-    open_image(item.path)
+def _file_digest(item: Item) -> bytes:
+    open_image(item.path)  # raises InputError if it is not readable
     with open(item.path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _key(items):
+def _key(items: Sequence[Item]) -> str:
     return digest([item.image_id for item in items])
 
 
-def _file(records):
+def _file(records: Records) -> Path:
     return records.results / "images.json"

@@ -1,1 +1,1 @@
-"""Files that exist whole or not at all, and readers that say in one line what is wrong with a file."""
+"""Atomic writers of files, and readers that name in one line what is wrong with a file."""

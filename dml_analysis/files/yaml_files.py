@@ -1,7 +1,7 @@
-"""YAML files: plain content, in bounded time and memory.
+"""Reader of YAML files with plain content, in bounded time and memory.
 
-Plain content is texts, numbers, true, false, null, lists and mappings as YAML 1.2 defines them: 1e-4 is a number, and `no`,
-1:30 and 2020-01-01 are texts, which they are not in YAML 1.1. A mapping has each key once.
+Plain content is texts, numbers, true, false, null, lists and mappings as YAML 1.2 defines them: 1e-4
+is a number, and `no`, 1:30 and 2020-01-01 are texts, unlike in YAML 1.1. A mapping has each key once.
 """
 
 import re
@@ -15,12 +15,11 @@ from dml_analysis.errors import refused
 from dml_analysis.files import atomic_files
 
 WHAT = "a YAML file"
-MAX_BYTES = 250_000  # PyYAML takes seconds for these, and minutes for a few megabytes that are cut inside a list
+MAX_BYTES = 250_000  # PyYAML takes minutes for a few megabytes that are cut inside a list
 MAX_VALUES = 100_000  # once all aliases are followed
 TAG = "tag:yaml.org,2002:"
-PLAIN: dict[
-    str, tuple[str, Callable[[str], Any]]
-] = {  # kind -> what it looks like without quotes, and its value
+# Kind -> the pattern of its texts without quotes, and its value.
+PLAIN: dict[str, tuple[str, Callable[[str], Any]]] = {
     "null": ("~|null|Null|NULL|", lambda text: None),
     "bool": ("true|True|TRUE|false|False|FALSE", lambda text: text.lower() == "true"),
     "int": ("[-+]?[0-9]+", int),
@@ -41,9 +40,9 @@ for kind, (pattern, _) in PLAIN.items():
 
 
 def read(file: Path, kind: type, hint: str) -> Any:
-    """Return the content of a YAML file, a dict or list as `kind` says.
+    """Return the content of a YAML file, which must be a `kind`: dict or list.
 
-    Raises InputError on anything else; hint: as for errors.refused.
+    Raise InputError for anything else. hint: as for errors.refused.
     """
     text = atomic_files.read_text(file, WHAT, hint, MAX_BYTES)
     with refused(file, WHAT, hint):
@@ -57,7 +56,7 @@ def read(file: Path, kind: type, hint: str) -> Any:
 
 
 def _value(node: yaml.Node, budget: Iterator[int]) -> Any:
-    """Return what a node holds. budget: an iterator that ends with the number of values that a file may have."""
+    """Return the content of a node. budget: an iterator over the number of values that are allowed."""
     if next(budget, None) is None:
         raise ValueError(f"more than {MAX_VALUES} values")
     if isinstance(node, yaml.SequenceNode) and node.tag == TAG + "seq":
@@ -66,15 +65,12 @@ def _value(node: yaml.Node, budget: Iterator[int]) -> Any:
         return VALUES[node.tag](node.value)
     if not isinstance(node, yaml.MappingNode) or node.tag != TAG + "map":
         raise ValueError(f"line {node.start_mark.line + 1}: the tag {node.tag} is not read here")
-    found: dict = {}
+    content: dict = {}
     for key_node, value in node.value:
         key, line = _value(key_node, budget), key_node.start_mark.line + 1
-        if isinstance(key, list | dict) or key in found:
-            what = (
-                "a key is no word"
-                if isinstance(key, list | dict)
-                else f"the key {key!r} stands twice"
-            )
-            raise ValueError(f"line {line}: {what}")
-        found[key] = _value(value, budget)
-    return found
+        if isinstance(key, list | dict):
+            raise ValueError(f"line {line}: a key is not a word")
+        if key in content:
+            raise ValueError(f"line {line}: the key {key!r} is listed twice")
+        content[key] = _value(value, budget)
+    return content

@@ -1,174 +1,121 @@
-"""Section "Causes": what networks react to, condensed from the CSV files of causes/."""
+"""Section "Causes": what networks react to, from the CSV files of causes/."""
 
-from itertools import combinations
+from collections.abc import Iterator
 
-import numpy as np
+import pandas as pd
 
 from dml_analysis.causes import embedding_shifts, map_regions, rank_1_errors, weight_randomization
+from dml_analysis.config import Settings
 from dml_analysis.controls import noise_ceilings
 from dml_analysis.files import csv_files
 from dml_analysis.methods import groups, trained_groups
 from dml_analysis.metrics.map_mass import REGIONS
 from dml_analysis.metrics.shift_sizes import CHANGED
+from dml_analysis.paper import Protocol
 from dml_analysis.report import questions
-from dml_analysis.report.captions import count, folds, interval, number, p, percent, several
+from dml_analysis.report.printed import numbers, p_values, percent, percents, text
 from dml_analysis.report.questions import LABELS, Question, Table, by_group
 
-GROUPS = "Of each group the mean over its models (their number in brackets), each over its folds."
 
-
-def section(settings):
+def section(settings: Settings) -> str:
+    """Return the HTML of the section."""
     return questions.section(settings, QUESTIONS, "causes/1_locate_maps.py")
 
 
-def _trained(settings, table):
-    """The rows of trained models, over which means go."""
+def _trained(settings: Settings, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of trained models."""
     return table[table.loss.isin([model.name for model in settings.models if model.trained])]
 
 
-def regions(settings, protocol):
-    """Of each dataset with masks: the mass of maps on car, ground and backdrop."""
+def regions(settings: Settings, protocol: Protocol) -> Iterator[Table]:
+    """Yield, for each dataset with masks, the mass of maps on car, ground and backdrop."""
     for dataset in settings.datasets:
-        table = csv_files.read(
-            map_regions.csv_file(settings, protocol, dataset),
-            map_regions.COLUMNS,
-            ["loss", "fold", "region"],
-        )
+        file = map_regions.csv_file(settings, protocol, dataset)
+        table = csv_files.read(file, map_regions.COLUMNS, ["loss", "fold", "region"])
         if table.empty:
             continue
-        found = csv_files.read(
-            map_regions.tests_file(settings, protocol, dataset), map_regions.TESTS
-        )
-        found = found[found.measure == "mass"].set_index(["group_a", "group_b", "unit", "region"])
-        pairs = [
-            pair
-            for pair in combinations(trained_groups(settings.models), 2)
-            if (*pair, "images", "car") in found.index
-        ]
-        mass = by_group(settings, table, "mass", "region")
-        pixels = _trained(settings, table).groupby("region").pixels.mean()
-        rows = [[region, percent(pixels.get(region, np.nan)), *map(percent, mass.loc[region]),
-                 *(p(found.p_value[(*pair, unit, region)]) for pair in pairs for unit in map_regions.UNITS)] for region in REGIONS]  # fmt: skip
-        heads = ["part of the picture", "pixels", *mass]
-        heads += [f"p over {unit}, {a} against {b}" for a, b in pairs for unit in map_regions.UNITS]
-        text = (f"{dataset}: how much of the maps' mass (the sum of their values) lies on each part of the picture, in per cent; pixels: how much of the "
-                f"picture it is, which a map that knows nothing would have. {GROUPS} {several(table.n_images.max(), 'image')}. {_region_tests(found, pairs)}")  # fmt: skip
-        yield Table(text, heads, rows)
+        tests_file = map_regions.tests_file(settings, protocol, dataset)
+        tests, sizes = _region_tests(settings, csv_files.read(tests_file, map_regions.TESTS))
+        pixels = _trained(settings, table).groupby("region").pixels.mean().reindex(list(REGIONS))
+        mass = by_group(settings, table, "mass", "region").reindex(list(REGIONS))
+        cells = pd.concat([percents(pixels), percents(mass), tests.reindex(list(REGIONS))], axis=1)
+        caption = text("regions", dataset=dataset, table=table, tests=sizes)
+        yield Table(caption, "region of the image", cells)
 
 
-def _region_tests(found, pairs):
-    """What the p-values are, with their n."""
-    if not pairs:
-        return ""
-    of_images, of_models = (
-        [found.loc[(*pair, unit, "car")] for pair in pairs] for unit in map_regions.UNITS
-    )
-    images = " and ".join(f"{each.n_a}" for each in of_images)
-    models = "; ".join(f"{each.n_a} and {each.n_b}" for each in of_models)
-    return (f"p, two-sided: over images by Wilcoxon's signed-rank test of the groups' means on each of {images} images, for these networks; over models "
-            f"by the exact Mann-Whitney test of {models} models, for other losses.")  # fmt: skip
+def _region_tests(
+    settings: Settings, tests: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, list[tuple[int, int]]]]:
+    """Return p of regions (rows) by unit and groups (columns), and by unit the sizes of groups."""
+    names = trained_groups(settings.models)
+    tests = tests[tests.group_a.isin(names) & tests.group_b.isin(names) & (tests.measure == "mass")]
+    columns: dict[str, pd.Series] = {}
+    sizes: dict[str, list[tuple[int, int]]] = {unit: [] for unit in map_regions.UNITS}
+    for (a, b, unit), rows in tests.groupby(["group_a", "group_b", "unit"], sort=False):
+        columns[f"p over {unit}, {a} vs. {b}"] = p_values(rows.set_index("region").p_value)
+        sizes[unit].append((rows.n_a.iloc[0], rows.n_b.iloc[0]))
+    return pd.DataFrame(columns), sizes
 
 
-def movements(settings, protocol):
-    """By how far embeddings move, and what of the maps lies on changed pixels."""
-    table = csv_files.read(
-        embedding_shifts.csv_file(settings, protocol),
-        embedding_shifts.COLUMNS,
-        ["loss", "fold", "property"],
-    )
+def shifts(settings: Settings, protocol: Protocol) -> Iterator[Table]:
+    """Yield how far embeddings shift, with the mass of maps on changed pixels, and the ranks."""
+    file, key = embedding_shifts.csv_file(settings, protocol), ["loss", "fold", "property"]
+    table = csv_files.read(file, embedding_shifts.COLUMNS, key)
     if table.empty:
         return
-    moved, mapped = (
-        by_group(settings, table, "movement", "property"),
-        _trained(settings, table[table.n_mapped > 0]),
-    )
-    changed = (
-        mapped.groupby("property")[["changed_mass", "changed_pixels"]].mean().reindex(moved.index)
-    )
-    rows = [
-        [
-            LABELS[name],
-            *(number(value, 2) for value in moved.loc[name]),
-            *map(percent, changed.loc[name]),
-        ]
-        for name in embedding_shifts.NAMES
-    ]
-    text = (f"How far an embedding moves when one property is changed and nothing else, in units of the median distance of unrelated images: mean over "
-            f"{several(table.n_scenes.max(), 'scene')}. {GROUPS}")  # fmt: skip
-    if len(mapped):
-        text += (f" Right: how much of the maps' mass lies on pixels that the change alters (by more than {round(255 * CHANGED)} of 255 levels), and how many "
-                 f"pixels these are, both in per cent: mean over {several(mapped.n_mapped.max(), 'scene')} and "
-                 f"{several(len(mapped.groupby(['loss', 'fold'])), 'network')} of trained models.")  # fmt: skip
-    yield Table(text, ["property", *moved, "map on changed pixels", "changed pixels"], rows)
-    yield from _ranks(settings, protocol)
-
-
-def _ranks(settings, protocol):
+    mapped = _trained(settings, table[table.n_mapped > 0])
+    changed = mapped.groupby("property")[["changed_mass", "changed_pixels"]].mean()
+    changed.columns = ["map on changed pixels", "changed pixels"]
+    shift = by_group(settings, table, "movement", "property")
+    cells = pd.concat([numbers(shift, 2), percents(changed.reindex(shift.index))], axis=1)
+    caption = text("shifts", table=table, mapped=mapped, levels=round(255 * CHANGED))
+    yield Table(caption, "property", cells.reindex(embedding_shifts.NAMES).rename(LABELS))
     ranks = csv_files.read(embedding_shifts.ranks_file(settings, protocol), embedding_shifts.RANKS)
-    ranks = ranks[ranks.unit == "group"]
+    ranks = ranks[ranks.unit == "group"].set_index("type")
     if not ranks.empty:
-        text = (f"Do the properties whose change moves a group's embeddings most also cluster best? Spearman's correlation of movement and NR-Precision "
-                f"over {ranks.n_properties.max()} properties, of the means of the group's models, and its two-sided p.")  # fmt: skip
-        yield Table(
-            text,
-            ["group", "correlation", "p"],
-            [[row.type, number(row.spearman, 2), p(row.p_value)] for row in ranks.itertuples()],
-        )
+        columns = {"correlation": numbers(ranks.spearman, 2), "p": p_values(ranks.p_value)}
+        yield Table(text("shift_ranks", ranks=ranks), "group", pd.DataFrame(columns))
 
 
-def wrong_neighbors(settings, protocol):
-    """What wrong nearest cars share with the query beyond chance, by group."""
+def wrong_neighbors(settings: Settings, protocol: Protocol) -> Iterator[Table]:
+    """Yield what wrong nearest cars share with the query beyond chance, by group."""
     file = rank_1_errors.csv_file(settings, protocol)
     table = csv_files.read(file, rank_1_errors.COLUMNS, ["unit", "loss", "type", "property"])
-    table = table[table.unit == "group"].set_index(["type", "property"])
-    kinds = [each for each in groups(settings.models) if each in table.index]
-    if not kinds:
-        return
-    rows = [[LABELS[name], *(interval(*(100 * table.loc[(kind, name), ["excess", "low", "high"]].astype(float)), 1) for kind in kinds)]
-            for name in rank_1_errors.OTHERS]  # fmt: skip
-    errors = ", ".join(f"{kind} {percent(table.errors[kind].iloc[0], 0)}%" for kind in kinds)
-    text = (f"Where the nearest car is of another model than the query (of {count(table.n_queries.max())} queries: {errors}): how much more often than by chance "
-            "it shares each property, in percentage points, mean over the group's networks, with the 95% interval by the bootstrap over queries. By "
-            "chance any car of another model would come, each alike.")  # fmt: skip
-    yield Table(text, ["property", *kinds], rows)
+    table = table[table.unit == "group"].set_index("property")
+    shown = [group for group in groups(settings.models) if group in set(table.type)]
+    columns = {}
+    for group in shown:
+        texts = percents(table[table.type == group][["excess", "low", "high"]])
+        columns[group] = texts.excess + " (" + texts.low + " to " + texts.high + ")"
+    if shown:
+        caption = text("wrong_neighbors", table=table, groups=shown)
+        cells = pd.DataFrame(columns).reindex(rank_1_errors.OTHERS).rename(LABELS)
+        yield Table(caption, "property", cells)
 
 
-def random_weights(settings, protocol):
-    """What is left of maps when layers are made random; its first row is the ceiling."""
+def random_weights(settings: Settings, protocol: Protocol) -> Iterator[Table]:
+    """Yield what remains of maps when layers are made random; the first row is the ceiling."""
     dataset = settings.shown_dataset
-    table = csv_files.read(
-        weight_randomization.csv_file(settings, protocol, dataset), weight_randomization.COLUMNS
-    )
+    file = weight_randomization.csv_file(settings, protocol, dataset)
+    table = csv_files.read(file, weight_randomization.COLUMNS)
     if table.empty:
         return
-    by_share = table.pivot_table("correlation_mean", "random_share", "loss", sort=False)
-    rows = [
-        [f"{percent(share, 0)}%", *(number(value, 2) for value in by_share.loc[share])]
-        for share in by_share.index
-    ]
-    text = (f"{dataset}: correlation of a network's maps with those after so many of its layers, from the last one on, have been made random; 1% is the last "
-            f"layer alone. Mean over {several(table.n_images.max(), 'image')}, one network for each model, {folds(dict.fromkeys(table.fold))}.")  # fmt: skip
-    ceiling = csv_files.read(
-        noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS
-    )
+    cells = table.pivot_table("correlation_mean", "random_share", "loss", sort=False)
+    cells.index = [f"{percent(share, 0)}%" for share in cells.index]
+    file = noise_ceilings.csv_file(settings, protocol, dataset)
+    ceiling = csv_files.read(file, noise_ceilings.COLUMNS)
     ceiling = ceiling[(ceiling.kind == "other noise") & ceiling.fold_a.isin(table.fold)]
     if not ceiling.empty:
-        of_models = ceiling.set_index("loss_a").correlation_mean
-        rows.insert(
-            0, ["none, other noise", *(number(of_models.get(name, np.nan), 2) for name in by_share)]
-        )
-        text += f" First row: the same networks with other noise alone, the ceiling, over {several(ceiling.n_images.max(), 'image')}."
-    yield Table(text, ["random layers", *by_share], rows)
+        first = ceiling.set_index("loss_a").correlation_mean.reindex(cells.columns)
+        cells = pd.concat([first.to_frame("none, other noise").T, cells])
+    caption = text("random_weights", dataset=dataset, table=table, ceiling=ceiling)
+    yield Table(caption, "random layers", numbers(cells, 2))
 
 
-PAIRS = ("Queries, and the car of another model that is nearest under some network: which pixels of both move the distance between their "
-         "embeddings, under several models?")  # fmt: skip
 QUESTIONS = [
     Question("Where do networks look?", regions, ("regions_",)),
-    Question("What does a change of one property do?", movements, ("movements", "rankings")),
+    Question("What does a change of one property do?", shifts, ("movements", "rankings")),
     Question("Why was the wrong car retrieved?", wrong_neighbors, ("wrong_neighbors",)),
-    Question(
-        "What makes these two alike?", lambda settings, protocol: [], ("pair",), PAIRS, "explorer"
-    ),
+    Question("What makes these two alike?", lambda *_: [], ("pair",), text("pairs"), "explorer"),
     Question("Do maps depend on what was learned?", random_weights, ("randomization_",)),
 ]

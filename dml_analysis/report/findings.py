@@ -1,191 +1,176 @@
-"""Section "What was found": sentences made from the numbers of a run, which say no more than these.
+"""Section "What was found": sentences made from the numbers of a run.
 
-Each function takes numbers and gives a Finding, or None where there are none. Words such as "more" and "less" follow the
-numbers as they are printed: where two are the same to the printed digits, the sentence says so.
+Each function takes numbers and returns a Finding, or None if there are none. Words such as "more"
+and "less" follow the numbers as they are printed.
 """
 
+import pandas as pd
+
+from dml_analysis.config import Settings
 from dml_analysis.controls import compared_groupings, group_tests, noise_ceilings, score_controls
 from dml_analysis.embedding_space import measure_correlations
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.embedding_measures import LABELS as MEASURES
-from dml_analysis.paper import PROPERTIES
+from dml_analysis.paper import PROPERTIES, Model, Protocol
 from dml_analysis.properties import property_scores
 from dml_analysis.properties.property_tables import LEVEL
-from dml_analysis.report import captions
-from dml_analysis.report.captions import Finding, number, several
+from dml_analysis.report import printed
 from dml_analysis.report.map_findings import (
+    Finding,
     limits_of,
     losses_and_folds,
     untrained,
     within_and_between,
 )
+from dml_analysis.report.printed import number, text
 from dml_analysis.report.section import rendered, run_first
 from dml_analysis.saliency.saliency_tables import Subject, defined, similarities
 
 FIRST = 3  # properties that the sentence about their order names
 SHAPES = {"pi_ratio": "density", "rho_2": "spectral decay"}
 PROPERTY = {prop.name: prop.label.lower() for prop in PROPERTIES}
+UNITS = {"loss_mean": "one value per loss", "loss_fold": "one value per loss and fold"}
 
 
-def section(settings):
-    found = {protocol.name: of_run(settings, protocol) for protocol in settings.protocols}
-    if not any(found.values()):
-        raise run_first("Results to speak of", "the numbered scripts (README.md)")
-    return rendered("findings", found=found, settings=settings)
+def section(settings: Settings) -> str:
+    """Return the HTML of the section."""
+    findings = {protocol.name: of_run(settings, protocol) for protocol in settings.protocols}
+    if not any(findings.values()):
+        raise run_first("Results", "the numbered scripts (README.md)")
+    return rendered("findings", findings=findings, settings=settings)
 
 
-def of_run(settings, protocol):
-    """The Findings that the CSV files of a run give by a protocol."""
-
-    read = csv_files.read
-    dataset, folds, models = settings.shown_dataset, settings.table_folds(protocol), settings.models
+def of_run(settings: Settings, protocol: Protocol) -> list[Finding]:
+    """Return the Findings from the CSV files of a run, by a protocol."""
+    dataset, models = settings.shown_dataset, settings.models
+    file = noise_ceilings.csv_file(settings, protocol, dataset)
+    limits = limits_of(csv_files.read(file, noise_ceilings.COLUMNS), models)
+    file = noise_ceilings.answer_file(settings, protocol, dataset)
+    answer = csv_files.read(file, noise_ceilings.ANSWER)
+    file = compared_groupings.file_of(settings, protocol, "groupings")
+    groupings = csv_files.read(file, compared_groupings.GROUPS, ["analysis"])
+    file = property_scores.scores_file(settings, protocol)
+    scores = csv_files.read(file, property_scores.COLUMNS, property_scores.KEY)
+    file = score_controls.file_of(settings, protocol, "nulls")
+    nulls = csv_files.read(file, score_controls.NULLS)
+    file = property_scores.tests_file(settings, protocol)
+    tests = csv_files.read(file, property_scores.TEST_COLUMNS, property_scores.TEST_KEY)
+    is_protocols = tests.unit == protocol.test_unit
+    is_protocols &= tests.alternative == protocol.test_alternative
+    file = group_tests.files_of(settings, protocol)[0]
+    corrected = csv_files.read(file, group_tests.COLUMNS, group_tests.KEY)
     known = defined(similarities(Subject("", settings, protocol, dataset, "correlation")))
-    where = f"of {dataset}; {captions.folds(folds)}"
-    grouped = read(
-        compared_groupings.file_of(settings, protocol, "groupings"),
-        compared_groupings.GROUPS,
-        ["analysis"],
-    )
-    limits = limits_of(
-        read(noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS), models
-    )
-    answer = read(noise_ceilings.answer_file(settings, protocol, dataset), noise_ceilings.ANSWER)
-    scored = read(
-        property_scores.scores_file(settings, protocol),
-        property_scores.COLUMNS,
-        property_scores.KEY,
-    )
-    nulls = read(score_controls.file_of(settings, protocol, "nulls"), score_controls.NULLS)
-    tests = read(
-        property_scores.tests_file(settings, protocol),
-        property_scores.TEST_COLUMNS,
-        property_scores.TEST_KEY,
-    )
-    tests = tests[
-        (tests.unit == protocol.test_unit) & (tests.alternative == protocol.test_alternative)
+    where = f"of {dataset}; {printed.folds(settings.table_folds(protocol))}"
+    by_protocol: list[Finding | None] = [
+        within_and_between(known, models, where, groupings, limits),
+        untrained(known, models, where, limits),
+        losses_and_folds(answer, dataset),
+        order(scores, models, nulls),
+        differences(tests[is_protocols], corrected),
     ]
-    corrected = read(
-        group_tests.files_of(settings, protocol)[0], group_tests.COLUMNS, group_tests.KEY
-    )
-    found = [within_and_between(known, models, where, grouped, limits), untrained(known, models, where, limits),
-             losses_and_folds(answer, dataset), order(scored, models, nulls), differences(tests, corrected)]  # fmt: skip
-    found = [each._replace(n=f"{each.n}; protocol {protocol.name}") for each in found if each]
+    findings = [
+        finding._replace(n=f"{finding.n}; protocol {protocol.name}")
+        for finding in by_protocol
+        if finding
+    ]
     shape = shapes(measure_correlations.read(settings, dataset), dataset)
-    return [*found, shape] if shape else found
+    return [*findings, shape] if shape else findings
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Properties.
-# ---------------------------------------------------------------------------------------------------------------------
-def order(scored, models, nulls=None):
-    """By which properties embeddings of trained models cluster most.
+# --------------------------------------------------------------------------------------------------
+def order(
+    scores: pd.DataFrame, models: list[Model], nulls: pd.DataFrame | None = None
+) -> Finding | None:
+    """Return by which properties embeddings of trained models cluster most.
 
-    scored: a table of dml_analysis.properties.property_scores.COLUMNS; nulls: of dml_analysis.controls.score_controls.NULLS, where labels have been permuted.
+    scores: of property_scores.COLUMNS. nulls: of score_controls.NULLS, with permuted labels.
     """
     trained = [model.name for model in models if model.trained]
-    scored = scored[scored.loss.isin(trained)]
-    values = scored.groupby(["loss", "property"], sort=False).nr_precision.mean().unstack()
+    scores = scores[scores.loss.isin(trained)]
+    values = scores.groupby(["loss", "property"], sort=False).nr_precision.mean().unstack()
     if values.empty or values.isna().any(axis=None) or len(values.columns) <= FIRST:
         return None
-    means = values.mean().sort_values(ascending=False, kind="stable")
-    first, last = list(means.index[:FIRST]), means.index[-1]
-    same = sum(
-        list(row.sort_values(ascending=False, kind="stable").index[:FIRST]) == first
-        for _, row in values.iterrows()
+
+    def ordered(row: pd.Series) -> pd.Series:
+        return row.sort_values(ascending=False, kind="stable")
+
+    means = ordered(values.mean())
+    first = list(means.index[:FIRST])
+    same = sum(list(ordered(row).index[:FIRST]) == first for _, row in values.iterrows())
+    sentence = text(
+        "order", means=means, first=first, labels=PROPERTY, n_same=same, n_models=len(values)
     )
-    named = ", then ".join(f"{PROPERTY[name]} ({number(means[name], 2)})" for name in first)
-    text = (f"Of {len(means)} properties, embeddings of the trained models cluster most by {named}, and least by {PROPERTY[last]} "
-            f"({number(means[last], 2)}): mean NR-Precision. {captions.of_all(same, len(values))} models have these {FIRST} first, in this order.")  # fmt: skip
-    n = f"{len(values)} models; {captions.count(scored.n_images.min())} rendered cars; {captions.folds(dict.fromkeys(scored.fold))}"
-    return Finding(number(means[first[0]], 2), text, n, _null(nulls, trained, first[0]))
+    n = (
+        f"{len(values)} models; {printed.count(scores.n_images.min())} rendered cars; "
+        f"{printed.folds(scores.fold.unique())}"
+    )
+    return Finding(number(means[first[0]], 2), sentence, n, _null(nulls, trained, first[0]))
 
 
-def _null(nulls, trained, name):
-    """What NR-Precision of a property is by chance, in words; empty where that has not been measured."""
-    some = nulls if nulls is None else nulls[nulls.loss.isin(trained) & (nulls.property == name)]
-    if some is None or some.empty:
+def _null(nulls: pd.DataFrame | None, trained: list[str], name: str) -> str:
+    """Return the NR-Precision of a property by chance as text, empty if it was not measured."""
+    if nulls is None or nulls.empty:
         return ""
-    return (f"{number(some.null_mean.mean(), 3)} with a standard deviation of {number(some.null_std.mean(), 3)}, {PROPERTY[name]} under "
-            f"{captions.count(some.permutations.max())} permutations of the labels (means over {several(len(some), 'network')})")  # fmt: skip
+    rows = nulls[nulls.loss.isin(trained) & (nulls.property == name)]
+    return "" if rows.empty else text("null", rows=rows, label=PROPERTY[name])
 
 
-def differences(tests, corrected=None):
-    """In which properties groups differ.
+def differences(tests: pd.DataFrame, corrected: pd.DataFrame | None = None) -> Finding | None:
+    """Return in which properties groups differ.
 
-    tests: the rows of dml_analysis.properties.property_scores.TEST_COLUMNS by one unit and alternative; corrected: of dml_analysis.controls.group_tests.COLUMNS.
+    tests: of property_scores.TEST_COLUMNS, by one unit and alternative. corrected: of
+    group_tests.COLUMNS.
     """
     if tests.empty:
         return None
     many_groups = len(tests[["group_a", "group_b"]].drop_duplicates()) > 1
     clear = tests[tests.p_value < LEVEL].sort_values("p_value", kind="stable")
-    named = [_difference(row, many_groups) for row in clear.itertuples()]
-    least = tests.loc[tests.p_value.idxmin()]
-    who = "Groups" if many_groups else f"{least.group_a} and {least.group_b}"
-    what = f"in {len(clear)} of {len(tests)} {'comparisons' if many_groups else 'properties'}"
-    found = (
-        f": {'; '.join(named)}"
-        if named
-        else f"; the least p is {least.p_value:.2g} ({PROPERTY[least.property]})"
+    clearest = tests.loc[tests.p_value.idxmin()]
+    sentence = text(
+        "differences",
+        tests=tests,
+        clear=clear,
+        clearest=clearest,
+        below=_below(corrected, clearest.unit, len(tests)),
+        many_groups=many_groups,
+        labels=PROPERTY,
+        unit=UNITS[clearest.unit],
+        level=LEVEL,
     )
-    unit = {"loss_mean": "one value per loss", "loss_fold": "one value per loss and fold"}[
-        least.unit
-    ]
-    text = (f"{who} differ at {LEVEL:.0%} by the Mann-Whitney test ({unit}, {least.alternative}) {what}{found}. "
-            f"{_corrected(corrected, least.unit, len(tests))}")  # fmt: skip
-    values = "; ".join(
-        dict.fromkeys(
-            f"{row.n_a} values of {row.group_a}, {row.n_b} of {row.group_b}"
-            for row in tests.itertuples()
-        )
-    )
-    return Finding(f"{len(clear)} of {len(tests)}", text, values)
+    sizes = tests[["n_a", "group_a", "n_b", "group_b"]].drop_duplicates().itertuples(index=False)
+    n = "; ".join(f"{n_a} values of {a}, {n_b} of {b}" for n_a, a, n_b, b in sizes)
+    return Finding(f"{len(clear)} of {len(tests)}", sentence, n)
 
 
-def _corrected(corrected, unit, n_tests):
-    """What is left after Holm's correction of the two-sided tests, of which there have to be as many."""
-    some = (
-        None
-        if corrected is None
-        else corrected[(corrected.unit == unit) & (corrected.alternative == "two-sided")]
-    )
-    if some is None or len(some) != n_tests:
-        return f"The level is not corrected for {n_tests} tests."
-    left = (some.p_holm < LEVEL).sum()
-    return f"With Holm's correction of the two-sided tests over the properties, {left or 'none'} of {n_tests} {'is' if left == 1 else 'are'} below {LEVEL:.0%}."
+def _below(corrected: pd.DataFrame | None, unit: str, n_tests: int) -> int | None:
+    """Return how many two-sided tests are significant by Holm's correction.
 
-
-def _difference(row, many_groups):
-    larger = row.group_a if row.mean_a > row.mean_b else row.group_b
-    pair = f" of {row.group_a} and {row.group_b}" if many_groups else ""
-    return f"{PROPERTY[row.property]}{pair} (p\u00a0=\u00a0{row.p_value:.2g}, {larger} has more)"
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Embedding spaces.
-# ---------------------------------------------------------------------------------------------------------------------
-def shapes(table, dataset):
-    """What density and spectral decay go with; table: of dml_analysis.embedding_space.measure_correlations.COLUMNS."""
-    chosen = measure_correlations.over_methods(table)
-    chosen = chosen[
-        (chosen.performance == "recall_at_1") & (chosen.of == "train") & chosen.measure.isin(SHAPES)
-    ]
-    chosen = chosen[chosen.correlation.notna() & chosen.low.notna() & chosen.high.notna()]
-    if chosen.empty:
+    Return None unless there are n_tests of them.
+    """
+    if corrected is None:
         return None
-    parts = [_shape(row) for row in chosen.itertuples()]
-    text = f"Over trained models, Recall@1 on test classes {'; it '.join(parts)}. A correlation over models says nothing of causes."
-    first = next(chosen.itertuples())
-    n = f"{chosen.n_methods.min()} models, each the mean of its folds, trained on {dataset}; intervals by the bootstrap over models"
-    return Finding(number(first.correlation, 2), text, n)
+    tests = corrected[(corrected.unit == unit) & (corrected.alternative == "two-sided")]
+    return (tests.p_holm < LEVEL).sum() if len(tests) == n_tests else None
 
 
-def _shape(row):
-    how = (
-        "rises with"
-        if row.low > 0
-        else "falls with"
-        if row.high < 0
-        else "cannot be said to rise or fall with"
+# --------------------------------------------------------------------------------------------------
+# Embedding spaces.
+# --------------------------------------------------------------------------------------------------
+def shapes(table: pd.DataFrame, dataset: str) -> Finding | None:
+    """Return how density and spectral decay correlate with Recall@1.
+
+    table: of measure_correlations.COLUMNS.
+    """
+    rows = measure_correlations.over_methods(table)
+    rows = rows[(rows.performance == "recall_at_1") & (rows.of == "train")]
+    rows = rows[rows.measure.isin(SHAPES)].dropna(subset=["correlation", "low", "high"])
+    if rows.empty:
+        return None
+    n = (
+        f"{rows.n_methods.min()} models, each the mean of its folds, trained on {dataset}; "
+        "intervals by the bootstrap over models"
     )
-    name = f"{SHAPES[row.measure]} ({MEASURES[row.measure]}, training images)"
-    return f"{how} {name}: r\u00a0=\u00a0{number(row.correlation, 2)}, 95% interval {number(row.low, 2)} to {number(row.high, 2)}"
+    sentence = text("shapes", rows=rows, shapes=SHAPES, measures=MEASURES)
+    return Finding(number(rows.correlation.iloc[0], 2), sentence, n)

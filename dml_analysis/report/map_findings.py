@@ -1,117 +1,130 @@
-"""Findings about saliency maps: how alike they are within groups and between, to untrained models, and over folds."""
+"""Findings about saliency maps: their similarity by groups, to untrained models, and over folds."""
 
 from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from dml_analysis.report import captions
-from dml_analysis.report.captions import Finding, compared, number, several, signed
+from dml_analysis.paper import Model
+from dml_analysis.report.printed import number, several, signed, text
+from dml_analysis.saliency.saliency_tables import Similarity
 
-FOUND = 0.05  # the level of permutation tests
+LEVEL = 0.05  # of permutation tests
 ROUNDING = 1e-9  # by which a number may differ from the same one in another CSV file
-NOT_TESTED = "This difference has not been tested."
+Similarities = dict[tuple[str, str], Similarity]
 
 
-def limits_of(table, models):
-    """(floor, ceiling) of the correlation of maps, in words; table: of dml_analysis.controls.noise_ceilings.COLUMNS. Empty where not measured."""
+class Finding(NamedTuple):
+    """A sentence and its evidence."""
+
+    number: str  # the one that the sentence is about
+    text: str
+    n: str  # the sample sizes
+    floor: str = ""  # what the number, or those behind it, would be by chance
+    ceiling: str = ""  # and without noise; both empty where they have not been measured
+
+
+def limits_of(table: pd.DataFrame, models: list[Model]) -> tuple[str, str]:
+    """Return floor and ceiling of the correlation of maps as text, empty where not measured.
+
+    table: of noise_ceilings.COLUMNS.
+    """
     trained = [model.name for model in models if model.trained]
-    of_trained = table.loss_a.isin(trained), table.loss_b.isin(trained)
-    random = table[(table.kind == "random weights") & (of_trained[0] | of_trained[1])]
-    noise = table[(table.kind == "other noise") & of_trained[0]]
-    return (_limit(random, "a trained network's maps and those of random weights", "pair"),
-            _limit(noise, "a trained network's maps and its own under other noise", "network"))  # fmt: skip
+    first, second = table.loss_a.isin(trained), table.loss_b.isin(trained)
+    random = table[(table.kind == "random weights") & (first | second)]
+    noise = table[(table.kind == "other noise") & first]
+    return (
+        _limit(random, "a trained network's maps and those of random weights", "pair"),
+        _limit(noise, "a trained network's maps and its own under other noise", "network"),
+    )
 
 
-def _limit(some, what, unit):
-    if some.empty:
-        return ""
-    n = f"{several(len(some), unit)}, {several(some.n_images.max(), 'image')}"
-    return f"{number(some.correlation_mean.mean(), 3)}, mean correlation of {what} ({n})"
+def _limit(rows: pd.DataFrame, what: str, unit: str) -> str:
+    return "" if rows.empty else text("limit", rows=rows, what=what, unit=unit)
 
 
-def within_and_between(known, models, where, grouped=None, limits=("", "")):
-    """How alike maps are within a group of trained models and between groups.
+def within_and_between(
+    similarities: Similarities,
+    models: list[Model],
+    where: str,
+    groupings: pd.DataFrame | None = None,
+    limits: tuple[str, str] = ("", ""),
+) -> Finding | None:
+    """Return how alike maps are within a group of trained models and between groups.
 
-    known: (name, name) -> dml_analysis.saliency.saliency_tables.Similarity; grouped: a table of dml_analysis.controls.compared_groupings.GROUPS, whose test counts
-    if it is of this very number; limits: as limits_of gives them.
+    groupings: a table of compared_groupings.GROUPS, whose test is quoted if it is of this number.
+    limits: as from limits_of.
     """
     group_of = {model.name: model.group for model in models if model.trained}
-    pairs = [pair for pair in combinations(group_of, 2) if pair in known]
-    within = [pair for pair in pairs if group_of[pair[0]] == group_of[pair[1]]]
-    between = [pair for pair in pairs if pair not in within]
+    pairs = [pair for pair in combinations(group_of, 2) if pair in similarities]
+    within = [(a, b) for a, b in pairs if group_of[a] == group_of[b]]
+    between = [(a, b) for a, b in pairs if group_of[a] != group_of[b]]
     if not within or not between:
         return None
-    by_group = {group: _mean(known, [pair for pair in within if group_of[pair[0]] == group])
-                for group in dict.fromkeys(group_of[a] for a, _ in within)}  # fmt: skip
-    a, b = _mean(known, within), _mean(known, between)
-    each = ", ".join(f"{group} {number(value, 3)}" for group, value in by_group.items())
-    how = compared(a, b, 3, "more alike within a group, by {}", "less alike within a group, by {}",
-                   "as alike within as between groups")  # fmt: skip
-    text = (f"Saliency maps of two models of one group correlate at {number(a, 3)} on average ({each}), of two groups at {number(b, 3)}: "
-            f"they are {how}. {_tested(grouped, a - b)}")  # fmt: skip
-    n = f"{len(within)} pairs within, {len(between)} between groups; {_images(known, pairs)} images {where}"
-    return Finding(signed(a - b, 3), text, n, *limits)
+    by_group = {
+        group: _mean(similarities, [pair for pair in within if group_of[pair[0]] == group])
+        for group in dict.fromkeys(group_of[a] for a, _ in within)
+    }
+    a, b = _mean(similarities, within), _mean(similarities, between)
+    test = _test(groupings, a - b)
+    sentence = text("within_and_between", within=a, between=b, by_group=by_group, test=test)
+    n = f"{len(within)} pairs within, {len(between)} between groups"
+    n += f"; {_n_images(similarities, pairs)} images {where}"
+    return Finding(signed(a - b, 3), sentence, n, *limits)
 
 
-def _tested(grouped, difference):
-    """What the permutation test says of a difference of similarity within and between groups, if it is of this one."""
-    row = None if grouped is None else next(grouped[grouped.analysis == "maps"].itertuples(), None)
-    if row is None or not abs(row.within_minus_between - difference) < ROUNDING:
-        return NOT_TESTED
-    ways = (
-        f"all {captions.count(row.assignments)}"
-        if row.exact == "yes"
-        else f"{captions.count(row.assignments)} random"
-    )
-    return f"One-sided p\u00a0=\u00a0{captions.p(row.p_value)}, by assigning models to groups of these sizes in {ways} ways."
+def _test(groupings: pd.DataFrame | None, difference: float) -> Any:
+    """Return the row of the permutation test, or None if it is not of this difference."""
+    rows = [] if groupings is None else groupings[groupings.analysis == "maps"].itertuples()
+    row: Any = next(iter(rows), None)
+    is_of_this = row and abs(row.within_minus_between - difference) < ROUNDING
+    return row if is_of_this else None
 
 
-def untrained(known, models, where, limits=("", "")):
-    """How alike maps of trained models are to those of untrained ones."""
+def untrained(
+    similarities: Similarities, models: list[Model], where: str, limits: tuple[str, str] = ("", "")
+) -> Finding | None:
+    """Return how alike maps of trained models are to those of untrained ones."""
     names = [model.name for model in models if model.trained]
     others = [model.name for model in models if not model.trained]
-    inside = [pair for pair in combinations(names, 2) if pair in known]
-    outside = [(a, b) for a in names for b in others if (a, b) in known]
+    inside = [pair for pair in combinations(names, 2) if pair in similarities]
+    outside = [(a, b) for a in names for b in others if (a, b) in similarities]
     if not inside or not outside:
         return None
-    a, b = _mean(known, outside), _mean(known, inside)
-    how = compared(a, b, 3, "closer to the trained models than these to one another, by {}",
-                   "further off, by {}", "no further off")  # fmt: skip
-    who = " and ".join(f"“{name}”" for name in others)
-    text = (f"Maps of a trained model and of {who}, which no loss has trained, correlate at {number(a, 3)}, of two trained models at {number(b, 3)}: "
-            f"{who} is {how}. {NOT_TESTED}")  # fmt: skip
-    n = f"{len(outside)} and {len(inside)} pairs; {_images(known, [*inside, *outside])} images {where}"
-    return Finding(signed(a - b, 3), text, n, *limits)
+    a, b = _mean(similarities, outside), _mean(similarities, inside)
+    sentence = text("untrained", outside=a, inside=b, names=others)
+    n = f"{len(outside)} and {len(inside)} pairs; "
+    n += f"{_n_images(similarities, [*inside, *outside])} images {where}"
+    return Finding(signed(a - b, 3), sentence, n, *limits)
 
 
-def losses_and_folds(answer, dataset):
-    """Are the maps of two losses less alike than those of two folds of one loss? answer: of dml_analysis.controls.noise_ceilings.ANSWER, a row or none."""
-    row = next(answer[answer.p_value.notna()].itertuples(), None)
-    if row is None:
+def losses_and_folds(answer: pd.DataFrame, dataset: str) -> Finding | None:
+    """Return whether the maps of two losses are less alike than those of two folds of one loss.
+
+    answer: a table of noise_ceilings.ANSWER with at most one row.
+    """
+    rows = [*answer[answer.p_value.notna()].itertuples()]
+    if not rows:
         return None
-    how = compared(row.same_loss, row.other_loss, 3, "less alike than two folds of one loss, by {}",
-                   "more alike than two folds of one loss, by {}", "as alike as two folds of one loss")  # fmt: skip
-    finds = (
-        "finds that one loss is more alike"
-        if round(row.p_value, 3) < FOUND
-        else "does not find that one loss is more alike"
-    )
-    text = (f"Maps of networks of two folds correlate at {number(row.same_loss, 3)} where they are of one loss, at {number(row.other_loss, 3)} where they are of two: two "
-            f"losses are {how}. A test that matches the losses of both folds at random {finds} (one-sided p\u00a0=\u00a0{captions.p(row.p_value)}, level {FOUND:.0%}); 95% "
-            f"interval of the difference in Fisher's z, over images, {number(row.low, 3)} to {number(row.high, 3)}.")  # fmt: skip
+    row = rows[0]
+    sentence = text("losses_and_folds", row=row, level=LEVEL)
+    limits = [
+        f"{number(value, 3)}, {what}" if np.isfinite(value) else ""
+        for value, what in (
+            (row.floor, "mean correlation with maps of random weights"),
+            (row.ceiling, "mean correlation of a network's maps with its own under other noise"),
+        )
+    ]
     n = f"{row.n_losses} losses, {row.n_folds} folds; {several(row.n_images, 'image')} of {dataset}"
-    floor, ceiling = (f"{number(value, 3)}, {what}" if np.isfinite(value) else "" for value, what in
-                      ((row.floor, "mean correlation with maps of random weights"),
-                       (row.ceiling, "mean correlation of a network's maps with its own under other noise")))  # fmt: skip
-    return Finding(
-        signed(round(row.same_loss, 3) - round(row.other_loss, 3), 3), text, n, floor, ceiling
-    )
+    difference = round(row.same_loss, 3) - round(row.other_loss, 3)
+    return Finding(signed(difference, 3), sentence, n, *limits)
 
 
-def _mean(known, pairs):
-    """The plain mean over pairs, as in Tables 3 and 4."""
-    return float(np.mean([known[pair].mean for pair in pairs]))
+def _mean(similarities: Similarities, pairs: list[tuple[str, str]]) -> float:
+    """Return the plain mean over pairs, as in Tables 3 and 4."""
+    return float(np.mean([similarities[pair].mean for pair in pairs]))
 
 
-def _images(known, pairs):
-    return min(known[pair].n_images for pair in pairs)
+def _n_images(similarities: Similarities, pairs: list[tuple[str, str]]) -> int:
+    return min(similarities[pair].n_images for pair in pairs)

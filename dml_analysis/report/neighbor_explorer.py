@@ -1,7 +1,12 @@
-"""Section "Nearest neighbours, property by property": what rendered cars share with their nearest neighbours."""
+"""Section "Nearest neighbours, property by property": what nearest cars have in common."""
+
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
 
+from dml_analysis.config import Settings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
 from dml_analysis.methods import grouped
@@ -9,93 +14,96 @@ from dml_analysis.metrics.coordinates import coordinates_of
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.properties.property_tables import printed_value
-from dml_analysis.report import captions, pair_section, pictures
+from dml_analysis.report import pair_section, pictures, printed
 from dml_analysis.report.section import rendered, run_first
+from dml_analysis.store import ResultStore
 
 QUERIES = 40  # at most, evenly spaced over the cars
 NEIGHBORS = 8
 SIDE = 96  # pixels of a picture
 
 
-def section(settings):
-    items, codes = property_scores.cars_of(settings)
-    stores = _stores(settings, items)
+def section(settings: Settings) -> str:
+    """Return the HTML of the section."""
+    cars, codes = property_scores.cars_of(settings)
+    stores = stores_of(settings, cars)
     if not stores:
         raise run_first("Embeddings of rendered cars", "properties/2_embed_cars.py")
-    chosen, maps = pair_section.found(settings)
-    place = {item.image_id: number for number, item in enumerate(items)}
-    pairs = np.array(
-        [[place[item.image_id] for item in pair] for pair in chosen], dtype=int
-    ).reshape(-1, 2)
-    spaced = readers.evenly_spaced(range(len(items)), QUERIES)
-    queries = np.union1d(spaced, pairs[:, 0]).astype(int)
+    pairs, pair_stores = pair_section.pairs_and_stores(settings)
+    row_of = {car.image_id: row for row, car in enumerate(cars)}
+    pair_rows = np.zeros((len(pairs), 2), dtype=int)
+    pair_rows[:] = [[row_of[car.image_id] for car in pair] for pair in pairs] or pair_rows
+    spaced = readers.evenly_spaced(range(len(cars)), QUERIES)
+    queries = np.union1d(spaced, pair_rows[:, 0]).astype(int)
     models = [model for model in grouped(settings.models) if model.name in stores]
-    found = [_neighbors(stores[model.name], queries) for model in models]
-    shown = np.unique(np.concatenate([queries, pairs.ravel(), *(each.ravel() for each in found)]))
-    counted = np.isin(queries, spaced)  # queries of explained pairs have wrong neighbours by choice
+    neighbors = [neighbors_of(stores[model.name], queries) for model in models]
+    shown = np.unique(np.concatenate([queries, pair_rows.ravel(), *map(np.ravel, neighbors)]))
+    is_spaced = np.isin(queries, spaced)  # queries of pairs were chosen by their wrong neighbours
     data = {
-        "cars": [{"id": items[i].image_id, "codes": codes[i].tolist(), "address": _thumbnail(items[i])} for i in shown],
+        "cars": [
+            {
+                "id": cars[row].image_id,
+                "codes": codes[row].tolist(),
+                "address": thumbnail(cars[row]),
+            }
+            for row in shown
+        ],
         "queries": np.searchsorted(shown, queries).tolist(),
         "properties": _properties(readers.chosen_cars(settings)[1]),
-        "models": [_model(model, some, shown, shares(codes, queries[counted], some[counted])) for model, some in zip(models, found)],
-        "chance": chance(codes, queries).round(4).tolist(),
-        "explained": _explained(pairs, pair_section.maps_of(chosen, maps), queries, shown, models, found),
-    }  # fmt: skip
-    fold = next(iter(stores.values())).subject.fold
-    folds = dict.fromkeys(store.subject.network.fold for some in maps.values() for store in some)
-    return rendered("explorer", data=data, settings=settings, fold=fold, cars=len(items), neighbors=NEIGHBORS, spaced=len(spaced),
-                    folds=captions.folds, explained_folds=list(folds))  # fmt: skip
-
-
-def _explained(pairs, maps, queries, shown, models, found):
-    """What the page knows of explained pairs (p, 2): query and neighbour by their places, the model to open, the maps."""
-    names, rows = [model.name for model in models], []
-    for (query, neighbor), of_pair in zip(pairs, maps):
-        number = int(np.searchsorted(queries, query))
-        asked = {
-            names.index(each["model"])
-            for some in of_pair.values()
-            for each in some
-            if each["model"] in names
-        }
-        model = pair_section.model_to_show(found, number, neighbor, asked)
-        rows.append(
+        "models": [
             {
-                "query": number,
-                "neighbor": int(np.searchsorted(shown, neighbor)),
-                "model": model,
-                "maps": of_pair,
+                "name": model.name,
+                "group": model.group,
+                "distance": model.distance,
+                "neighbors": np.searchsorted(shown, nearest).tolist(),
+                "shares": shares(codes, queries[is_spaced], nearest[is_spaced]).round(4).tolist(),
             }
-        )
-    return rows
+            for model, nearest in zip(models, neighbors)
+        ],
+        "chance": chance(codes, queries).round(4).tolist(),
+        "explained": [
+            {
+                "query": int(np.searchsorted(queries, query)),
+                "neighbor": int(np.searchsorted(shown, neighbor)),
+                "maps": maps,
+            }
+            for (query, neighbor), maps in zip(
+                pair_rows, pair_section.pictures_of(pairs, pair_stores)
+            )
+        ],
+    }
+    subjects: list[Any] = [store.subject for stores in pair_stores.values() for store in stores]
+    pair_folds = list(dict.fromkeys(subject.network.fold for subject in subjects))
+    network: Any = next(iter(stores.values())).subject
+    return rendered(
+        "explorer",
+        data=data,
+        settings=settings,
+        folds=printed.folds([network.fold]),
+        explained_folds=printed.folds(pair_folds),
+        n_cars=len(cars),
+        n_neighbors=NEIGHBORS,
+        n_spaced=len(spaced),
+    )
 
 
-def _stores(settings, items):
-    """Name of a model -> the store of its embeddings in the first fold, of those that are whole."""
+def stores_of(settings: Settings, cars: list[readers.Item]) -> dict[str, ResultStore]:
+    """Return, by model, the complete stores of embeddings in the first fold."""
     first = settings.model_copy(update={"folds": settings.folds[:1]})
-    known = [network for network in car_embeddings.embedding_networks(first) if network.is_known()]
-    stores = {network.model.name: car_embeddings.store_of(network, items) for network in known}
+    networks = [each for each in car_embeddings.embedding_networks(first) if each.is_known()]
+    stores = {network.model.name: car_embeddings.store_of(network, cars) for network in networks}
     return {name: store for name, store in stores.items() if store.is_complete()}
 
 
-def _neighbors(store, queries):
-    coordinates = coordinates_of(car_embeddings.read(store), store.subject.model.distance)
+def neighbors_of(store: ResultStore, queries: Int[np.ndarray, " q"]) -> Int[np.ndarray, "q m"]:
+    """Return the nearest neighbours of queries by the distance of a store's model."""
+    network: Any = store.subject
+    coordinates = coordinates_of(car_embeddings.read(store), network.model.distance)
     return nearest(coordinates, queries, NEIGHBORS)
 
 
-def _model(model, neighbors, shown, shared):
-    """What the page knows of a model; neighbours by their place among the cars that are shown; shared (k,)."""
-    return {
-        "name": model.name,
-        "group": model.group,
-        "distance": model.distance,
-        "neighbors": np.searchsorted(shown, neighbors).tolist(),
-        "shares": shared.round(4).tolist(),
-    }
-
-
-def _properties(table):
-    """Name, label and the values behind the codes of each property; see dml_analysis.datasets.readers.property_codes."""
+def _properties(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return label and values of each property, in the order of readers.property_codes."""
     return [
         {
             "label": prop.label,
@@ -105,33 +113,43 @@ def _properties(table):
     ]
 
 
-def _thumbnail(item):
-    return pictures.address(pictures.square(open_image(item.path), SIDE))
+def thumbnail(car: readers.Item) -> str:
+    """Return the data URL of a small picture of a car."""
+    return pictures.address(pictures.square(open_image(car.path), SIDE))
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Maths.
-# ---------------------------------------------------------------------------------------------------------------------
-def nearest(coordinates, queries, count):
-    """(q, count): the nearest others of each query (q,) among coordinates (n, d), by Euclidean distance, nearest first.
+# --------------------------------------------------------------------------------------------------
+def nearest(
+    coordinates: Float[np.ndarray, "n d"], queries: Int[np.ndarray, " q"], count: int
+) -> Int[np.ndarray, "q m"]:
+    """Return the `count` nearest others of each query by Euclidean distance, nearest first.
 
-    Of others that are as far, the first in the order of coordinates comes first. Fewer than n others: all of them.
+    Of others at the same distance, the first in the order of coordinates comes first. If there are
+    fewer others than `count`, return all.
     """
-    coordinates, queries = np.asarray(coordinates, dtype=np.float64), np.asarray(queries)
-    found = []
+    coordinates, rows = np.asarray(coordinates, dtype=np.float64), []
     for query in queries:
         distances = np.square(coordinates - coordinates[query]).sum(axis=1)
         distances[query] = np.inf
-        found.append(np.argsort(distances, kind="stable")[: min(count, len(coordinates) - 1)])
-    return np.array(found)
+        rows.append(np.argsort(distances, kind="stable")[: min(count, len(coordinates) - 1)])
+    return np.array(rows)
 
 
-def shares(codes, queries, neighbors):
-    """(k,): the share of the queries' (q,) neighbours (q, m) that have the query's value, by codes (n, k) of k properties."""
+def shares(
+    codes: Int[np.ndarray, "n k"], queries: Int[np.ndarray, " q"], neighbors: Int[np.ndarray, "q m"]
+) -> Float[np.ndarray, " k"]:
+    """Return, by property, the share of the queries' neighbours that have the query's value."""
     return (codes[neighbors] == codes[queries][:, None]).mean(axis=(0, 1))
 
 
-def chance(codes, queries):
-    """(q, k): the share of all others that have the query's value, which neighbours drawn at random would have on average."""
+def chance(
+    codes: Int[np.ndarray, "n k"], queries: Int[np.ndarray, " q"]
+) -> Float[np.ndarray, "q k"]:
+    """Return the share of all others that have the query's value.
+
+    Neighbours sampled at random would have it on average.
+    """
     same = (codes[None] == codes[queries][:, None]).sum(axis=1)
     return (same - 1) / (len(codes) - 1)

@@ -1,6 +1,10 @@
-"""The report of a run, report.html: puts its sections, style and scripts together into one file."""
+"""The page report.html: its sections, styles and scripts in one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from dml_analysis.checkout import ROOT
+from dml_analysis.config import Settings
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import atomic_files
 from dml_analysis.report import (
@@ -9,18 +13,18 @@ from dml_analysis.report import (
     figure_section,
     findings,
     neighbor_explorer,
-    published_section,
+    published_comparison,
     run_section,
     saliency_browser,
     table_section,
 )
-from dml_analysis.report.section import PAGE, NotYet, Section, rendered
+from dml_analysis.report.section import TEMPLATE_FOLDER, NotYet, Section, rendered
 
 SECTIONS = [
     Section("run", "What was run", run_section.section),
     Section("findings", "What was found", findings.section),
     Section("tables", "Tables", table_section.section),
-    Section("published", "Published numbers beside these", published_section.section),
+    Section("published", "Published numbers alongside these", published_comparison.section),
     Section("causes", "Causes", cause_section.section),
     Section("controls", "Controls", control_section.section),
     Section("figures", "Figures", figure_section.section),
@@ -31,34 +35,27 @@ STYLES = ["page.css", "parts.css"]
 SCRIPTS = ["page.js", "tables.js", "browser.js", "explorer.js"]
 
 
-def file_of(settings):
-    return settings.results / "report.html"
+def write(settings: Settings) -> Path:
+    """Write the page of a run and return its path."""
+    file = settings.results / "report.html"
+    atomic_files.write_text(file, html(settings))
+    return file
 
 
-def write(settings):
-    """Write the page; returns its file."""
-    atomic_files.write_text(file_of(settings), html(settings))
-    return file_of(settings)
-
-
-def html(settings, sections=SECTIONS):
-    """The page as text."""
+def html(settings: Settings, sections: Sequence[Section] = SECTIONS) -> str:
+    """Return the page as text."""
     return rendered(
         "page",
         settings=settings,
-        sections=[(each, body(each, settings)) for each in sections],
-        styles=[_source(name) for name in STYLES],
-        scripts=[_source(name) for name in SCRIPTS],
+        sections=[(section, body(section, settings)) for section in sections],
+        styles=[(TEMPLATE_FOLDER / name).read_text(encoding="utf-8") for name in STYLES],
+        scripts=[(TEMPLATE_FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS],
     )
 
 
-def body(section, settings):
-    """The HTML of a section, or what to run first."""
+def body(section: Section, settings: Settings) -> str:
+    """Return the HTML of a section, or what to run first."""
     try:
         return section.make(settings)
-    except (NotYet, MissingFile) as lacking:
-        return rendered("lacking", what=str(lacking).replace(f"{ROOT}/", ""))
-
-
-def _source(name):
-    return (PAGE / name).read_text(encoding="utf-8")
+    except (NotYet, MissingFile) as missing:
+        return rendered("missing", what=str(missing).replace(f"{ROOT}/", ""))

@@ -1,75 +1,79 @@
-"""Explained pairs in the page: pictures of query and neighbour with what moves the distance between them laid over."""
+"""Explained pairs in the page: pictures of query and neighbour with saliency maps laid over."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from dml_analysis import figures
 from dml_analysis.causes import explained_pairs
 from dml_analysis.causes.cause_figures import OPACITY
-from dml_analysis.datasets.images import cropped, open_image
+from dml_analysis.causes.explained_pairs import Pair
+from dml_analysis.config import Settings
+from dml_analysis.datasets.images import Crop, cropped, open_image
 from dml_analysis.report import pictures
 from dml_analysis.saliency.saliency_figures import COLOR_MAP
+from dml_analysis.store import ResultStore
 
 SIDE = 160  # pixels of a picture in the page, of which a pair has two
 QUALITY = 70
 
 
-def found(settings):
-    """(Pairs, protocol -> whole stores of their maps, one for each network that was asked); ([], {}) where there are none."""
-    if not any(
-        (settings.results / each.name / "causes" / "pairs").is_dir() for each in settings.protocols
-    ):
+def pairs_and_stores(settings: Settings) -> tuple[list[Any], dict[str, list[ResultStore]]]:
+    """Return the explained pairs, and by protocol the complete stores of their maps.
+
+    Return ([], {}) if there are none.
+    """
+    folders = [settings.results / each.name / "causes" / "pairs" for each in settings.protocols]
+    if not any(folder.is_dir() for folder in folders):
         return [], {}
-    chosen = explained_pairs.chosen_pairs(settings)
-    stores = {protocol.name: [store for store in some if store.is_complete()]
-               for protocol, some in explained_pairs.stores_of(settings, chosen).items()}  # fmt: skip
-    return (chosen, stores) if any(stores.values()) else ([], {})
-
-
-def maps_of(chosen, stores):
-    """For each pair: protocol -> a dictionary for each model that was asked, with its name and the address of its picture."""
-    read = {
-        name: [(store.subject.network, store.read("maps")["maps"]) for store in some]
-        for name, some in stores.items()
+    pairs = explained_pairs.chosen_pairs(settings)
+    stores = {
+        protocol.name: [store for store in of_protocol if store.is_complete()]
+        for protocol, of_protocol in explained_pairs.stores_of(settings, pairs).items()
     }
-    return [
-        {name: [{"model": network.model.name, "address": _address(pair, network.crop, maps[number])} for network, maps in some]
-         for name, some in read.items()}
-        for number, pair in enumerate(chosen)
-    ]  # fmt: skip
+    return (pairs, stores) if any(stores.values()) else ([], {})
 
 
-def _address(pair, crop, maps):
-    """The address of a picture of both, by a network's crop and its maps (2, h, w)."""
+def pictures_of(
+    pairs: Sequence[Pair], stores: dict[str, list[ResultStore]]
+) -> list[dict[str, list[dict[str, str]]]]:
+    """Return for each pair and protocol the pictures under all models: name and data URL."""
+    urls: list[dict[str, list[dict[str, str]]]] = [
+        {protocol: [] for protocol in stores} for _ in pairs
+    ]
+    for protocol, of_protocol in stores.items():
+        for store in of_protocol:
+            subject: Any = store.subject
+            for pair, maps, by_protocol in zip(pairs, store.read("maps")["maps"], urls):
+                address = _address(pair, subject.network.crop, maps)
+                by_protocol[protocol].append(
+                    {"model": subject.network.model.name, "address": address}
+                )
+    return urls
+
+
+def _address(pair: Iterable[Any], crop: Crop, maps: Float[np.ndarray, "2 h w"]) -> str:
+    """Return the data URL of a picture of both images with their maps."""
     seen = [np.asarray(cropped(open_image(item.path), crop)) for item in pair]
     return pictures.address(side_by_side([laid_over(*each) for each in zip(seen, maps)]), QUALITY)
 
 
-def laid_over(picture, saliency):
-    """(h, w, 3) of uint8: a picture of such, with a map (h, w) in [0, 1] over it, as in the figure of pairs."""
-    colors = (
-        255
-        * figures.matplotlib.colormaps[COLOR_MAP](np.asarray(saliency, dtype=np.float64))[..., :3]
-    )
+def laid_over(
+    picture: UInt8[np.ndarray, "h w 3"], saliency: Float[np.ndarray, "h w"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Return a picture with a map in [0, 1] laid over, as in the figure of pairs."""
+    color_map = figures.matplotlib.colormaps[COLOR_MAP]
+    colors = 255 * color_map(np.asarray(saliency, dtype=np.float64))[..., :3]
     return ((1 - OPACITY) * picture + OPACITY * colors).round().astype(np.uint8)
 
 
-def side_by_side(some):
-    """Pictures (h, w, 3), each SIDE x SIDE, from left to right."""
-    whole = Image.new("RGB", (SIDE * len(some), SIDE))
-    for place, each in enumerate(some):
-        whole.paste(
-            Image.fromarray(each).resize((SIDE, SIDE), Image.Resampling.LANCZOS), (SIDE * place, 0)
-        )
-    return whole
-
-
-def model_to_show(neighbors, query, neighbor, asked):
-    """The place of the model under which a neighbour is nearest to a query, of those that were asked before all others.
-
-    neighbors: for each model an array (q, m) of the nearest of each query, nearest first; query: its place among these. None if the
-    neighbour is among the m nearest under no model.
-    """
-    ranks = [(place not in asked, rank, place) for place, some in enumerate(neighbors)
-             for rank in np.flatnonzero(some[query] == neighbor)]  # fmt: skip
-    return min(ranks)[2] if ranks else None
+def side_by_side(images: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Image.Image:
+    """Return pictures from left to right, each resized to SIDE x SIDE."""
+    joined = Image.new("RGB", (SIDE * len(images), SIDE))
+    for position, image in enumerate(images):
+        resized = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        joined.paste(resized, (SIDE * position, 0))
+    return joined

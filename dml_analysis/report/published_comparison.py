@@ -1,79 +1,133 @@
-"""compared_with_paper.csv: the published tables beside ours, number by number."""
+"""compared_with_paper.csv, the published tables alongside ours, and the section that shows it."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from dml_analysis.config import Settings
 from dml_analysis.files import csv_files
+from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.report.section import rendered, run_first
 from dml_analysis.tables import folder
 
-COLUMNS = "table row column statistic published ours difference note".split()
+KEY = ["table", "row", "column", "statistic"]
+COLUMNS = {
+    **dict.fromkeys(KEY, str), "published": float, "ours": float, "difference": float, "note": str
+}  # fmt: skip
 PUBLISHED = Path(__file__).parents[1] / "published"
-PAIRS = {"loss_a": str, "loss_b": str, "mean": float, "std": float, "n_images": float}
-GROUPS = {"group_a": str, "group_b": str, "mean": float, "std": float, "n_images": float}
-SCORES = {"loss": str, "type": str, "property": str, "value": float}
+PAIRS = {"loss_a": str, "loss_b": str, "mean": float, "std": float}
+GROUPS = {"group_a": str, "group_b": str, "mean": float, "std": float}
 MEANS = {"type": str, "property": str, "value": float}
+SCORES = {"loss": str} | MEANS
+MAP_TABLES = {  # number -> its columns, the file of the published one, and its dataset
+    2: (PAIRS, "table2_sop", "SOP"),
+    3: (GROUPS, "table3_cars196", "Cars196"),
+    4: (GROUPS, "table4_cub200", "CUB200"),
+}
+LABELS = {prop.name: prop.label for prop in PROPERTIES}
+STUDY = "study"  # the settings whose results the repository contains
 
 
-def write(settings, protocol):
-    """Write the file from the CSV files of Tables 2, 3, 4 and 6; returns it."""
-    tables = folder(settings, protocol)
-    rows = []
-    for number, columns, published in [
-        (2, PAIRS, "table2_sop"),
-        (3, GROUPS, "table3_cars196"),
-        (4, GROUPS, "table4_cub200"),
-    ]:
+def file_of(results: Path, protocol: Protocol) -> Path:
+    """Return the path of the file below a results folder."""
+    return results / protocol.name / "compared_with_paper.csv"
+
+
+def write(settings: Settings, protocol: Protocol) -> Path:
+    """Write the file from the CSV files of Tables 2, 3, 4 and 6, and return its path."""
+    tables, rows = folder(settings, protocol), []
+    for number, (columns, name, dataset) in MAP_TABLES.items():
         if number in settings.tables:
-            ours = csv_files.read(tables / f"table{number}.csv", columns, key=list(columns)[:2])
-            rows += _pair_rows(
-                settings, number, ours, _published(published, dict(list(columns.items())[:4]))
-            )
-    rows += _score_rows(
-        settings, csv_files.read(tables / "table6.csv", SCORES, key=["loss", "property"])
+            ours_columns = columns | {"n_images": float}
+            ours = csv_files.read(tables / f"table{number}.csv", ours_columns, list(columns)[:2])
+            ours[["mean", "std"]] *= 100
+            published = csv_files.read(PUBLISHED / f"{name}.csv", columns)
+            note = _note(settings, settings.tables[number], dataset)
+            rows.append(_compared(f"Table {number}", published, ours, note))
+    means = csv_files.read(PUBLISHED / "table6_means.csv", MEANS)
+    means.insert(0, "loss", means["type"] + " Mean")
+    published = pd.concat([csv_files.read(PUBLISHED / "table6_nrprec.csv", SCORES), means])
+    ours = csv_files.read(tables / "table6.csv", SCORES, ["loss", "property"])
+    published, ours = (
+        table[["loss", "property", "value"]].rename(columns={"value": "NR-Precision"})
+        for table in (published, ours)
     )
-    file = settings.results / protocol.name / "compared_with_paper.csv"
-    csv_files.write(file, rows, COLUMNS)
+    note = _note(settings, settings.properties.networks, "Cars196")
+    rows.append(_compared("Table 6", published, ours, note))
+    file = file_of(settings.results, protocol)
+    csv_files.write_table(file, pd.concat(rows)[list(COLUMNS)])
     return file
 
 
-def _published(name, columns):
-    return csv_files.read(PUBLISHED / f"{name}.csv", columns)
+def _compared(table: str, published: pd.DataFrame, ours: pd.DataFrame, note: str) -> pd.DataFrame:
+    """Return rows of COLUMNS for the numbers that both tables have.
+
+    Two columns of `published` name a number's row and column, the others are its statistics.
+    """
+    key, statistics = list(published.columns[:2]), published.columns[2:]
+    both = published.merge(ours, on=key, suffixes=("_published", "_ours")).dropna()
+    frames = []
+    for statistic in statistics:
+        frame = both[[*key, f"{statistic}_published", f"{statistic}_ours"]]
+        frame = frame.set_axis(["row", "column", "published", "ours"], axis=1)
+        frames.append(frame.assign(table=table, statistic=statistic, note=note))
+    rows = pd.concat(frames).sort_index(kind="stable")  # the statistics of a number in sequence
+    return rows.assign(difference=rows.ours - rows.published)
 
 
-def _pair_rows(settings, number, ours, published):
-    """Both statistics of every pair, in per cent."""
-    keys = list(published.columns[:2])
-    dataset = {2: "SOP", 3: "Cars196", 4: "CUB200"}[number]
-    note = _note(settings, settings.tables[number], dataset)
-    joined = published.merge(ours, on=keys, suffixes=("_published", "_ours")).dropna()
-    return [
-        (f"Table {number}", row[keys[0]], row[keys[1]], s, row[f"{s}_published"], ours := 100 * row[f"{s}_ours"],
-         ours - row[f"{s}_published"], note)
-        for _, row in joined.iterrows() for s in ("mean", "std")
-    ]  # fmt: skip
-
-
-def _score_rows(settings, ours):
-    means = _published("table6_means", MEANS)
-    means.insert(0, "loss", means["type"] + " Mean")
-    published = pd.concat([_published("table6_nrprec", SCORES), means])
-    joined = published.merge(
-        ours, on=["loss", "property"], suffixes=("_published", "_ours")
-    ).dropna()
-    note = _note(settings, settings.properties.networks, "Cars196")
-    return [
-        ("Table 6", row.loss, row.property, "NR-Precision", row.value_published, row.value_ours,
-         row.value_ours - row.value_published, note)
-        for row in joined.itertuples()
-    ]  # fmt: skip
-
-
-def _note(settings, dataset, published_dataset):
-    """What keeps the two numbers from being comparable; empty where nothing does."""
-    parts = [settings.note] if settings.note else []
+def _note(settings: Settings, dataset: str, published_dataset: str) -> str:
+    """Return why the two numbers are not comparable; empty if they are."""
+    sentences = [settings.note] if settings.note else []
     if dataset != published_dataset:
-        parts.append(f"Ours is for {dataset}, the published number for {published_dataset}.")
+        sentences.append(f"Ours is for {dataset}, the published number for {published_dataset}.")
     if settings.saliency.images or settings.properties.images:
-        parts.append("Ours uses a part of the images.")
-    return " ".join(parts)
+        sentences.append("Ours uses a part of the images.")
+    return " ".join(sentences)
+
+
+# --------------------------------------------------------------------------------------------------
+# The section.
+# --------------------------------------------------------------------------------------------------
+def section(settings: Settings) -> str:
+    """Return the HTML of the section."""
+    rows = {protocol.name: rows_of(settings, protocol) for protocol in settings.protocols}
+    if not any(rows.values()):
+        raise run_first("Comparisons with the published numbers", "report/1_list_results.py")
+    all_rows = [row for of_protocol in rows.values() for row in of_protocol]
+    return rendered(
+        "published",
+        rows=rows,
+        names=sorted({row["table"] for row in all_rows}),
+        settings=settings,
+        with_study=any(row["study"] is not None for row in all_rows),
+        study=STUDY,
+        labels=LABELS,
+        notes={name: notes_of(of_protocol) for name, of_protocol in rows.items()},
+    )
+
+
+def rows_of(settings: Settings, protocol: Protocol) -> list[dict[str, Any]]:
+    """Return the rows of the file, each with the small-scale replication's number as `study`.
+
+    That is None where there is no such number.
+    """
+    study = settings.results.parent / STUDY
+    known = {}
+    if study != settings.results:
+        known = {_key(row): row["ours"] for row in _read(file_of(study, protocol))}
+    rows = _read(file_of(settings.results, protocol))
+    return [row | {"study": known.get(_key(row))} for row in rows]
+
+
+def _key(row: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(row[name] for name in KEY)
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    return csv_files.read(file, COLUMNS, key=KEY).to_dict("records")
+
+
+def notes_of(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return, by table, why its numbers are not comparable."""
+    return {row["table"]: row["note"] for row in rows if row["note"]}

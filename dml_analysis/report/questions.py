@@ -1,80 +1,85 @@
-"""What the sections "Causes" and "Controls" share: questions, each answered by condensed tables and by figures."""
+"""Questions of the sections "Causes" and "Controls", each answered by tables and figures."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from dml_analysis.config import Settings
 from dml_analysis.methods import counted, groups
-from dml_analysis.paper import PROPERTIES
+from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.report import figure_section
 from dml_analysis.report.section import rendered, run_first
 
 LABELS = {prop.name: prop.label for prop in PROPERTIES}
 
 
+class Table(NamedTuple):
+    """A small table of texts."""
+
+    caption: str  # what its numbers are of, their units, their n
+    corner: str  # the heading of the row labels
+    cells: pd.DataFrame  # of texts; its index has the row labels
+
+    @property
+    def headings(self) -> list[str]:
+        """Return the headings of all columns, that of the row labels first."""
+        return [self.corner, *self.cells]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Return the texts of each row, its label first."""
+        return [list(row) for row in self.cells.itertuples()]
+
+
 class Question(NamedTuple):
     title: str
-    tables: Callable  # tables(settings, protocol) yields the Tables whose CSV files exist
-    figures: tuple = ()  # the beginnings of the names of its figures
-    text: str = ""  # before all else
-    elsewhere: str = ""  # the section of the page that has what the figures show, in their place
+    tables: Callable[[Settings, Protocol], Iterable[Table]]  # yields those whose CSV files exist
+    figures: tuple[str, ...] = ()  # how the names of its figures begin
+    text: str = ""
+    elsewhere: str = ""  # the section of the page that shows what the figures show, instead of them
 
 
-class Table(NamedTuple):
-    caption: str  # what its numbers are of, their units, their n
-    heads: list  # of columns, the first of which heads the rows
-    rows: list  # of lists of texts
-
-
-def section(settings, questions, script):
-    """The HTML of a section; script: the first one that makes what it shows."""
-    found = {
-        protocol.name: _answers(settings, protocol, questions) for protocol in settings.protocols
-    }
-    if not any(found.values()):
+def section(settings: Settings, questions: Sequence[Question], script: str) -> str:
+    """Return the HTML of a section. script: the first one that makes what it shows."""
+    figures = figure_section.files_of(settings)
+    answers = {}
+    for protocol in settings.protocols:
+        files = [file for name, file in figures if name == protocol.name]
+        answers[protocol.name] = _answers(settings, protocol, questions, files)
+    if not any(answers.values()):
         raise run_first("Answers", f"{script} and those after it")
-    return rendered("questions", found=found, script=script)
+    return rendered("questions", answers=answers, script=script)
 
 
-def _answers(settings, protocol, questions):
-    """The questions to which there is a table or a figure, each with these."""
-    drawn, found = (
-        [file for name, file in figure_section.files_of(settings) if name == protocol.name],
-        [],
-    )
-    for each in questions:
-        tables = [checked(table) for table in each.tables(settings, protocol) if table.rows]
-        files = (
-            [file for file in drawn if file.stem.startswith(each.figures)] if each.figures else []
-        )
-        if tables or files:
-            shown = (
-                []
-                if each.elsewhere
-                else [figure_section.described(settings, file) for file in files]
-            )
-            found.append(each._asdict() | {"tables": tables, "figures": shown})
-    return found
+def _answers(
+    settings: Settings, protocol: Protocol, questions: Sequence[Question], files: list[Path]
+) -> list[dict[str, Any]]:
+    """Return the questions to which there is a table or a figure, each with these."""
+    answers = []
+    for question in questions:
+        tables = [table for table in question.tables(settings, protocol) if len(table.cells)]
+        own = [
+            file for file in files if question.figures and file.stem.startswith(question.figures)
+        ]
+        shown = [] if question.elsewhere else own
+        if tables or own:
+            figures = [figure_section.described(settings, file) for file in shown]
+            answers.append(question._asdict() | {"tables": tables, "figures": figures})
+    return answers
 
 
-def checked(table):
-    """The Table. Raises ValueError unless each of its rows has a cell for each of its heads."""
-    if any(len(row) != len(table.heads) for row in table.rows):
-        raise ValueError(
-            f"heads {table.heads} do not fit rows of {sorted({len(row) for row in table.rows})} cells"
-        )
-    return table
+def by_group(settings: Settings, table: pd.DataFrame, column: str, by: str) -> pd.DataFrame:
+    """Return the mean of a column for each value of `by` (rows) and each group (columns).
 
-
-def by_group(settings, table, column, by):
-    """Group, with the number of its models -> values of a column by another one: mean over models, each over its rows.
-
-    As in other tables, the trained models of a group count, or all where none is trained.
+    The mean is over a group's models, each of which is first averaged over its rows. Trained
+    models count; if a group has none, all do. Column names are the group and its number of models.
     """
-    of_models, found = table.pivot_table(column, by, "loss", sort=False), {}
+    of_models = table.pivot_table(column, by, "loss", sort=False)
+    means = {}
     for group in groups(settings.models):
         names = [model.name for model in counted(settings.models, group) if model.name in of_models]
         if names:
-            found[f"{group} ({len(names)})"] = of_models[names].mean(axis=1)
-    return pd.DataFrame(found)
+            means[f"{group} ({len(names)})"] = of_models[names].mean(axis=1)
+    return pd.DataFrame(means)

@@ -1,217 +1,220 @@
-"""Section "Saliency maps, image by image": the maps of some images under all models, to be laid over these and compared."""
+"""Section "Saliency maps, image by image": the maps of some images under all models."""
 
 import base64
+from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from matplotlib.figure import Figure
 from PIL import Image
 
 from dml_analysis import figures
+from dml_analysis.config import Settings
 from dml_analysis.datasets import masks, readers
-from dml_analysis.datasets.images import cropped, open_image, part_seen, size_of
+from dml_analysis.datasets.images import Crop, cropped, open_image, part_seen, size_of
 from dml_analysis.methods import grouped
 from dml_analysis.metrics.map_alignment import framed
+from dml_analysis.paper import Model
 from dml_analysis.report import pictures
-from dml_analysis.report.outlines import outlines, path
 from dml_analysis.report.section import rendered, run_first
 from dml_analysis.saliency import map_comparisons, saliency_maps
+from dml_analysis.saliency.map_comparisons import Comparison
 from dml_analysis.saliency.saliency_figures import COLOR_MAP
+from dml_analysis.store import ResultStore
 
 IMAGES = 24  # at most
 SIDE = 112  # pixels of a map in the page
-PICTURE = 224  # of an image, and of its outline
-COLUMNS = 6  # of maps in the picture that holds all maps of an image
+PICTURE = 224  # pixels of an image and of its outline
+COLUMNS = 6  # of maps in the picture that contains all maps of an image
 DIGITS = 5  # of a correlation and a divergence
-DIFFERENCE_COLORS = "PuOr"  # from less to more; told apart by the colour-blind
+DIFFERENCE_COLORS = "PuOr"  # colour-blind readers can tell them apart
 RENDERED = (readers.CARS, readers.SYNTHETIC)  # whose images may have masks
 COMPUTE, COMPARE = "saliency/1_compute_maps.py", "saliency/2_compare_maps.py"
 
 
-def section(settings):
-    dataset, compared = settings.shown_dataset, first_comparisons(settings)
-    shown = _shown(compared)
+def section(settings: Settings) -> str:
+    """Return the HTML of the section."""
+    dataset, comparisons = settings.shown_dataset, first_comparisons(settings)
+    shown = _shown(comparisons)
     if not shown:
         raise run_first("Saliency maps", COMPUTE)
-    data = {
+    names = set.intersection(*(set(comparison.maps) for comparison in comparisons))
+    models = [model for model in grouped(settings.models) if model.name in names]
+    # All maps are shown in the crop of the first network.
+    crop = next(iter(comparisons[0].maps.values())).subject.network.crop
+    data: dict[str, Any] = {
         "dataset": dataset,
-        "fold": compared[0].fold,
+        "fold": comparisons[0].fold,
         "side": SIDE,
         "columns": COLUMNS,
         "models": [
-            {"name": each.name, "group": each.group, "trained": each.trained}
-            for each in _models(settings, compared)
+            {"name": model.name, "group": model.group, "trained": model.trained} for model in models
         ],
-        "images": [_image(dataset, item, frame_of(compared)) for item in shown],
+        "images": [_image(dataset, item, crop) for item in shown],
         "protocols": {
-            each.protocol.name: _by_protocol(settings, each, shown, compared) for each in compared
+            comparison.protocol.name: _of_protocol(comparison, models, shown, crop)
+            for comparison in comparisons
         },
         "colors": {name: colors(name) for name in (COLOR_MAP, DIFFERENCE_COLORS)},
         "scale": COLOR_MAP,
         "difference": DIFFERENCE_COLORS,
     }
-    has_masks = any(each["outline"] for each in data["images"])
+    has_masks = any(image["outline"] for image in data["images"])
     return rendered("browser", data=data, settings=settings, side=SIDE, has_masks=has_masks)
 
 
-def first_comparisons(settings):
-    """The comparison of the first fold by each protocol that has one, of the dataset that Figure 2 is about."""
-    chosen = settings.model_copy(update={"datasets": [settings.shown_dataset]})
-    found = [each for each in map_comparisons.comparisons_of(chosen) if each.is_first]
+def first_comparisons(settings: Settings) -> list[Comparison]:
+    """Return each protocol's comparison of the first fold, of the dataset of Figure 2."""
+    one_dataset = settings.model_copy(update={"datasets": [settings.shown_dataset]})
     return [
-        each._replace(maps={name: store for name, store in each.maps.items() if _numbers(store)})
-        for each in found
+        comparison._replace(
+            maps={name: store for name, store in comparison.maps.items() if _available(store)}
+        )
+        for comparison in map_comparisons.comparisons_of(one_dataset)
+        if comparison.is_first
     ]
 
 
-def _numbers(store):
-    """The parts of a store that exist. Raises InputError if they were made of something else."""
-    store.check()
-    return {number for number in range(len(store.chunks)) if not store.lacks(number)}
+def _available(store: ResultStore) -> set[int]:
+    """Return the numbers of the chunks that exist. Raise InputError as store.check does."""
+    return set(range(len(store.chunks))) - set(store.missing())
 
 
-def _shown(compared):
-    """The items of the page, evenly spaced over those that have maps by every model and protocol."""
-    stores = [store for each in compared for store in each.maps.values()]
+def _shown(comparisons: Sequence[Comparison]) -> list[readers.Item]:
+    """Return the images of the page, evenly spaced over those with maps by every model."""
+    stores = [store for comparison in comparisons for store in comparison.maps.values()]
     if not stores:
         return []
-    numbers = set.intersection(*map(_numbers, stores))
-    parts = saliency_maps.chunks_of(compared[0].samples)
-    return readers.evenly_spaced(
-        [item for number in sorted(numbers) for item in parts[number]], IMAGES
-    )
+    numbers = set.intersection(*map(_available, stores))
+    chunks = saliency_maps.chunks_of(comparisons[0].samples)
+    items = [item for number in sorted(numbers) for item in chunks[number]]
+    return readers.evenly_spaced(items, IMAGES)
 
 
-def _models(settings, compared):
-    """The models that have maps by every protocol, group by group."""
-    names = set.intersection(*(set(each.maps) for each in compared))
-    return [model for model in grouped(settings.models) if model.name in names]
-
-
-def frame_of(compared):
-    """The Crop of the image in which all maps are shown: the first model's."""
-    return next(iter(compared[0].maps.values())).subject.network.crop
-
-
-def _image(dataset, item, crop):
-    """What the page knows of an image: as the first model sees it, and the outline of its car."""
-    picture = cropped(open_image(item.path), crop).resize(
-        (PICTURE, PICTURE), Image.Resampling.LANCZOS
-    )
+def _image(dataset: str, item: readers.Item, crop: Crop) -> dict[str, Any]:
+    """Return what the page knows of an image: the crop, and the outline of its car."""
+    picture = cropped(open_image(item.path), crop)
     file = masks.file_of(item)
-    outline = (
-        path(outlines(car_seen(masks.read(file), crop)))
-        if dataset in RENDERED and file.is_file()
-        else ""
-    )
+    has_mask = dataset in RENDERED and file.is_file()
     return {
         "id": item.image_id,
         "label": item.label + 1,
-        "address": pictures.address(picture),
-        "outline": outline,
+        "address": pictures.address(picture.resize((PICTURE, PICTURE), Image.Resampling.LANCZOS)),
+        "outline": outline(car_seen(masks.read(file), crop)) if has_mask else "",
     }
 
 
-def car_seen(mask, crop):
-    """(PICTURE, PICTURE) of bool: where a mask (h, w) has the car, in the part of it that a Crop shows."""
+def car_seen(mask: UInt8[np.ndarray, "h w"], crop: Crop) -> Bool[np.ndarray, "side side"]:
+    """Return where the crop of a mask shows the car, in PICTURE x PICTURE pixels."""
     image = Image.fromarray((mask == masks.CAR).astype(np.uint8))
     box = part_seen(image.size, crop)
     return np.asarray(image.resize((PICTURE, PICTURE), Image.Resampling.NEAREST, box)).astype(bool)
 
 
-def _by_protocol(settings, comparison, shown, compared):
-    models = _models(settings, compared)
+def outline(mask: Bool[np.ndarray, "h w"]) -> str:
+    """Return the outline of a mask as an SVG path in its pixels."""
+    if not mask.any():
+        return ""
+    # Outside the mask is 0, inside is 1; pixel i of the padded mask has its centre at i - 0.5.
+    contours = Figure().add_subplot().contour(np.pad(mask, 1), levels=[0.5])
+    polygons: Any = contours.get_paths()[0].cleaned(simplify=True).to_polygons()
+    lines = ["L".join(f"{x:g} {y:g}" for x, y in polygon[:-1] - 0.5) for polygon in polygons]
+    return "".join(f"M{line}Z" for line in lines)
+
+
+def _of_protocol(
+    comparison: Comparison, models: Sequence[Model], shown: Sequence[readers.Item], crop: Crop
+) -> dict[str, Any]:
+    """Return what the page knows of the maps of a protocol."""
     names = [model.name for model in models]
-    ids = readers.ids_of(shown)
-    correlation, jsd = similarities(comparison, names, ids)
+    correlation, jsd = similarities(comparison, names, readers.ids_of(shown))
+    maps = [_maps(comparison.maps[name], shown, crop) for name in names]
     return {
         "base": "2" if comparison.protocol.jsd_base == 2 else "e",
-        "maps": _sheets(comparison, names, shown, frame_of(compared)),
+        "maps": [pictures.address(sheet(of_image)) for of_image in zip(*maps)],
         "correlation": _plain(correlation),
         "jsd": _plain(jsd),
         "agreement": _plain(agreement(correlation, [model.trained for model in models])),
     }
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Numbers.
-# ---------------------------------------------------------------------------------------------------------------------
-def similarities(comparison, names, ids):
-    """(correlation, JSD), each (n, l (l - 1) / 2), of the images of these ids and all pairs of models, (0, 1), (0, 2), ...
+# --------------------------------------------------------------------------------------------------
+def similarities(
+    comparison: Comparison, names: Sequence[str], image_ids: Sequence[str]
+) -> tuple[Float[np.ndarray, "n pairs"], Float[np.ndarray, "n pairs"]]:
+    """Return correlation and JSD of images for all pairs of models, (0, 1), (0, 2), ...
 
-    As they are on the store of comparisons, which is made of whole maps; NaN where a pair has not been compared.
+    They are read from the store of comparisons, which were made of full maps. They are NaN where a
+    pair has not been compared.
     """
     store = comparison.store_of(())
-    common, arrays = store.common(), comparison.pair_arrays(names)
-    arrays = {frozenset(pair): array for pair, array in arrays.items() if array in common}
+    common = store.common()
+    arrays = {
+        frozenset(pair): array
+        for pair, array in comparison.pair_arrays(names).items()
+        if array in common
+    }
     if not arrays:
         raise run_first("Comparisons of maps", COMPARE)
-    places = [store.rows.index(each) for each in ids]
+    rows = [store.rows.index(image_id) for image_id in image_ids]
     values = store.read(*arrays.values())
-    nothing = np.full((len(ids), 2), np.nan)
-    pairs = [frozenset((a, b)) for place, a in enumerate(names) for b in names[place + 1 :]]
-    found = [values[arrays[pair]][places] if pair in arrays else nothing for pair in pairs]
-    return np.moveaxis(np.array(found).reshape(-1, len(ids), 2), (0, 1, 2), (2, 1, 0))
+    result = np.full((2, len(rows), len(names) * (len(names) - 1) // 2), np.nan)
+    for column, pair in enumerate(map(frozenset, combinations(names, 2))):
+        if pair in arrays:
+            result[:, :, column] = values[arrays[pair]][rows].T
+    correlation, jsd = result
+    return correlation, jsd
 
 
-def agreement(correlation, trained):
-    """(n,): the mean over the pairs of trained models, without NaN, of correlations as similarities gives them.
+def agreement(
+    correlation: Float[np.ndarray, "n pairs"], trained: Sequence[bool]
+) -> Float[np.ndarray, " n"]:
+    """Return the mean correlation over the pairs of trained models, NaN if there is none.
 
-    trained (l,): whether each model is.
+    correlation: as from similarities. trained: whether each model is.
     """
-    both = [a and b for a, b in combinations(trained, 2)]
-    correlation = np.asarray(correlation, dtype=float)[:, both]
-    known = ~np.isnan(correlation)
-    count = known.sum(axis=1)
-    return np.where(
-        count, np.where(known, correlation, 0).sum(axis=1) / np.maximum(count, 1), np.nan
-    )
+    both = np.array([a and b for a, b in combinations(trained, 2)], dtype=bool)
+    values = np.ma.masked_invalid(np.asarray(correlation, dtype=float)[:, both])
+    return values.mean(axis=1).filled(np.nan)
 
 
-def _plain(array):
-    """An array as lists, rounded, with None for NaN."""
-    if np.ndim(array):
-        return [_plain(each) for each in array]
-    return None if np.isnan(array) else round(float(array), DIGITS)
+def _plain(array: Float[np.ndarray, "..."]) -> list[Any]:
+    """Return an array as lists, rounded, with None for NaN."""
+    rounded = np.round(array, DIGITS).astype(object)
+    rounded[np.isnan(array)] = None
+    return rounded.tolist()
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Pictures.
-# ---------------------------------------------------------------------------------------------------------------------
-def _sheets(comparison, names, shown, frame):
-    """For each image the address of one picture of its maps under all models."""
-    found = {name: _maps(comparison.maps[name], shown, frame) for name in names}
-    return [
-        pictures.address(sheet([found[name][item.image_id] for name in names])) for item in shown
-    ]
+# --------------------------------------------------------------------------------------------------
+def _maps(
+    store: ResultStore, shown: Sequence[readers.Item], frame: Crop
+) -> list[Float[np.ndarray, "h w"]]:
+    """Return the maps of images in the crop in which they are shown."""
+    subject: Any = store.subject
+    crop = subject.network.crop
+    maps = saliency_maps.read_maps(store, readers.ids_of(shown)).astype(np.float32)
+    return [framed(map_, crop, frame, size_of(item.path)) for map_, item in zip(maps, shown)]
 
 
-def _maps(store, shown, frame):
-    """Image id -> the map of a model, as it lies in the picture."""
-    wanted, crop = {item.image_id: item for item in shown}, store.subject.network.crop
-    found = {}
-    for number in sorted(_numbers(store)):
-        if wanted.keys() & set(store.chunks[number]):
-            pairs = zip(store.chunks[number], store.load(number)["maps"])
-            found |= {key: each.astype(np.float32) for key, each in pairs if key in wanted}
-    return {
-        key: framed(each, crop, frame, size_of(wanted[key].path)) for key, each in found.items()
-    }
+def sheet(maps: Sequence[Float[np.ndarray, "h w"]]) -> Image.Image:
+    """Return a grey picture of maps in [0, 1], each SIDE x SIDE, in rows of COLUMNS; NaN is 0."""
+    n_rows = -(-len(maps) // COLUMNS)
+    joined = Image.new("L", (COLUMNS * SIDE, n_rows * SIDE))
+    for index, map_ in enumerate(maps):
+        image = Image.fromarray(np.nan_to_num(map_).astype(np.float32))
+        small = image.resize((SIDE, SIDE), Image.Resampling.BOX)
+        grey = Image.fromarray((255 * np.asarray(small).clip(0, 1)).round().astype(np.uint8))
+        joined.paste(grey, (index % COLUMNS * SIDE, index // COLUMNS * SIDE))
+    return joined
 
 
-def sheet(some):
-    """A grey picture of maps (h, w) in [0, 1], each SIDE x SIDE, in rows of COLUMNS; where a map is NaN, 0."""
-    rows = -(-len(some) // COLUMNS)
-    whole = Image.new("L", (COLUMNS * SIDE, rows * SIDE))
-    for place, each in enumerate(some):
-        small = Image.fromarray(np.nan_to_num(each).astype(np.float32)).resize(
-            (SIDE, SIDE), Image.Resampling.BOX
-        )
-        grey = Image.fromarray((255 * np.clip(small, 0, 1)).round().astype(np.uint8))
-        whole.paste(grey, (place % COLUMNS * SIDE, place // COLUMNS * SIDE))
-    return whole
-
-
-def colors(name):
-    """The 256 colours of a colour map: their red, green and blue, in base64."""
+def colors(name: str) -> str:
+    """Return the 256 colours of a colour map, as red, green and blue in base64."""
     table = figures.matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
     return base64.b64encode(table.tobytes()).decode()

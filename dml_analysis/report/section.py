@@ -1,14 +1,16 @@
-"""What a section of the report is, and how its template becomes HTML."""
+"""Sections of the report, and the templates that make their HTML."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jinja2
 
-PAGE = Path(__file__).parent / "templates"
+from dml_analysis.config import Settings
+
+TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(PAGE),
+    loader=jinja2.FileSystemLoader(TEMPLATE_FOLDER),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
@@ -17,22 +19,23 @@ TEMPLATES = jinja2.Environment(
 
 
 class NotYet(Exception):
-    """What a section is about does not exist yet; the message is a sentence that says which script makes it."""
+    """The results that a section shows do not exist; the message says which script makes them."""
 
 
 class Section(NamedTuple):
-    """A section of the report, in the list of page.SECTIONS."""
+    """A section of the report, in the list page.SECTIONS."""
 
     name: str  # its address in the page
     title: str
-    make: Callable  # make(settings) returns its HTML; raises NotYet, or MissingFile, where its inputs do not exist
+    # Returns its HTML; raises NotYet or MissingFile if its inputs do not exist.
+    make: Callable[[Settings], str]
 
 
-def rendered(template, **values):
-    """The HTML that report/page/<template>.html.j2 makes of the values, whose texts are escaped."""
+def rendered(template: str, **values: Any) -> str:
+    """Return the HTML of templates/<template>.html.j2 with these values, their texts escaped."""
     return TEMPLATES.get_template(f"{template}.html.j2").render(values)
 
 
-def run_first(what, script):
-    """The NotYet of what a script makes."""
+def run_first(what: str, script: str) -> NotYet:
+    """Return the NotYet for results that a script makes."""
     return NotYet(f"{what} do not exist yet: run {script}, then make this page again.")

@@ -1,157 +1,143 @@
-"""Section "Tables": Tables 1 to 6 and the appendix's, as they are printed, with each number in full behind it."""
+"""Section "Tables": Tables 1 to 6 and the appendix's, with each number in full precision."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from dml_analysis import tables
+from dml_analysis.config import Settings
 from dml_analysis.controls import control_tables
+from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.properties import property_scores, property_tables
 from dml_analysis.report import run_section
 from dml_analysis.report.section import rendered
 from dml_analysis.saliency import saliency_tables
-from dml_analysis.tables import MISSING
+from dml_analysis.tables import MISSING, Cell, Entry, Table
 
-BOUNDED = ("(bounds)", "(corrected)")
+LABELS = {prop.name: prop.label for prop in PROPERTIES}
 MAIN = tuple(f"table{number}" for number in range(1, 7))
-MADE_BY = {"1": "reality_check/1_check_inputs.py", "5": "reality_check/1_check_inputs.py",
-           "6": "properties/3_score_properties.py"}  # fmt: skip
-COMPARED_BY, BOUNDED_BY = "saliency/2_compare_maps.py", "controls/1_bound_maps.py"
+BOUNDED = ("(bounds)", "(corrected)")  # how the numbers of tables with bounds end
+SCRIPTS = {  # that make Tables 1, 5 and 6
+    "1": "reality_check/1_check_inputs.py",
+    "5": "reality_check/1_check_inputs.py",
+    "6": "properties/3_score_properties.py",
+}
 
 
 class Number(NamedTuple):
     """A cell as the page shows it."""
 
     text: str
-    shade: int  # per cent of gray
+    shade: int  # per cent of black
     bold: bool
     underline: bool
-    what: str  # what its number is of; empty where the cell has none
-    full: str  # in full precision
-    more: str  # its spread and its n
+    what: str = ""  # what its number is of; empty where the cell has none
+    full: str = ""  # in full precision
+    more: str = ""  # its spread and its n
 
 
-def section(settings):
+def section(settings: Settings) -> str:
+    """Return the HTML of the section."""
     entries = [
         *saliency_tables.entries(settings),
         *control_tables.entries(settings),
         *property_tables.ENTRIES,
     ]
-    entries.sort(key=lambda entry: entry.name)
-    shown = [_shown(settings, entry) for entry in entries]
-    return rendered("tables", main=[each for each in shown if each["name"] in MAIN],
-                    more=[each for each in shown if each["name"] not in MAIN])  # fmt: skip
+    shown = [_shown(settings, entry) for entry in sorted(entries, key=lambda entry: entry.name)]
+    main = [each for each in shown if each["name"] in MAIN]
+    return rendered("tables", main=main, more=[each for each in shown if each not in main])
 
 
-def _shown(settings, entry):
-    """What the template shows of an entry: its forms by each protocol, or one where protocols do not matter."""
-    made = [
-        (protocol, entry.make(settings, protocol, entry.name)) for protocol in settings.protocols
-    ]
-    made = made if made[0][1].about_networks else made[:1]
+def _shown(settings: Settings, entry: Entry) -> dict[str, Any]:
+    """Return what the template shows of a table: a form for each protocol that matters to it."""
+    protocols = settings.protocols
+    made = [entry.make(settings, protocol, entry.name) for protocol in protocols]
+    made = made if made[0].about_networks else made[:1]
     forms = [
         {
             "protocol": protocol.name if len(made) > 1 else "",
             "table": table,
-            "is_empty": is_empty(table),
+            "is_empty": table.missing == sum(map(len, table.cells)),
             "caption": tables.full_caption(table, settings.note),
             "groups": row_groups(table),
             "column_groups": column_groups(table),
             "rows": numbers(table, about(settings, protocol, entry.name)),
         }
-        for protocol, table in made
+        for protocol, table in zip(protocols, made)
     ]
     number = tables.number_of(entry.name)
-    script = BOUNDED_BY if number.endswith(BOUNDED) else MADE_BY.get(number[0], COMPARED_BY)
+    script = SCRIPTS.get(number[0], "saliency/2_compare_maps.py")
+    script = "controls/1_bound_maps.py" if number.endswith(BOUNDED) else script
     return {"name": entry.name, "number": number, "forms": forms, "script": script}
 
 
-def about(settings, protocol, name):
-    """What the numbers of a table are, for those that have no n of their own with it."""
-    if name != "table6":
-        corrected = ", corrected for attenuation" if name.endswith("_corrected") else ""
-        return (
-            "Jensen-Shannon divergence of saliency maps"
-            if "jsd" in name
-            else f"correlation of saliency maps{corrected}"
-        )
-    cars = run_section.count(
-        property_scores.scores_file(settings, protocol), property_scores.COLUMNS
-    )
-    return (
-        f"NR-Precision; {cars} rendered cars; mean over fold {', '.join(map(str, settings.folds))}"
-    )
+def about(settings: Settings, protocol: Protocol, name: str) -> str:
+    """Return what all numbers of a table are."""
+    if name == "table6":
+        file = property_scores.scores_file(settings, protocol)
+        cars = run_section.count(file, property_scores.COLUMNS)
+        folds = ", ".join(map(str, settings.folds))
+        return f"NR-Precision; {cars} rendered cars; mean over fold {folds}"
+    if "jsd" in name:
+        return "Jensen-Shannon divergence of saliency maps"
+    corrected = ", corrected for attenuation" if name.endswith("_corrected") else ""
+    return f"correlation of saliency maps{corrected}"
 
 
-def is_empty(table):
-    """Whether nothing of what the table is about exists yet."""
-    return table.missing == sum(map(len, table.cells))
-
-
-def numbers(table, about=""):
-    """The rows of a table, lists of Number; about: what all of its numbers are."""
-    records = records_of(table)
-    shades = tables.shades_of(table.cells)
+def numbers(table: Table, about: str = "") -> list[list[Number]]:
+    """Return the rows of a table. about: what all of its numbers are."""
+    rows = zip(table.cells, tables.shades_of(table.cells), records_of(table))
     return [
-        [Number(cell.text, shade, cell.bold, cell.underline, *_explained(cell, record, about)) for cell, shade, record in zip(*row)]
-        for row in zip(table.cells, shades, records)
-    ]  # fmt: skip
+        [
+            Number(cell.text, shade, cell.bold, cell.underline, *_explained(cell, record, about))
+            for cell, shade, record in zip(*row)
+        ]
+        for row in rows
+    ]
 
 
-def records_of(table):
-    """For each row of cells the records (dict) that they are made from; {} where a table's cells are texts.
+def records_of(table: Table) -> list[list[dict[str, Any]]]:
+    """Return, row by row, the record that each cell shows; {} if a table's cells are texts.
 
-    Raises ValueError if there is not one record for each cell, row by row.
+    Raise ValueError unless there is one record for each cell.
     """
     width, records = len(table.columns), table.records.to_dict("records")
     if not {"mean", "value"} & set(table.records.columns):
         return [[{}] * width for _ in table.rows]
     rows = [records[start : start + width] for start in range(0, len(records), width)]
-    firsts = [{next(iter(record.values())) for record in row} for row in rows]
-    if len(records) != width * len(table.rows) or any(len(names) > 1 for names in firsts):
+    labels = [{next(iter(record.values())) for record in row} for row in rows]
+    if len(records) != width * len(table.rows) or any(len(names) > 1 for names in labels):
         raise ValueError(
             f"{table.name}: has {len(records)} records for {len(table.rows)} rows of {width} cells"
         )
     return rows
 
 
-def _explained(cell, record, about):
-    """(what a number is of, it in full, its spread and n) of a cell; empty texts where it has no number."""
-    if not record or cell.text in ("", MISSING):
-        return "", "", ""
-    if "mean" in record:
-        (_, a), (_, b), *_ = record.items()
-        if record["mean"] is None or record["mean"] != record["mean"]:
-            return "", "", ""
-        n = f"{int(record['n_images'])} images in each fold"
-        spread = (
-            f"; standard deviation over images {record['std']!r}"
-            if record["std"] == record["std"]
-            else ""
-        )
-        more = f"{about}{spread}; {n}"
-        return f"{a} and {b}", repr(float(record["mean"])), more
-    if record["value"] is None or record["value"] != record["value"]:
-        return "", "", ""
-    return f"{record['loss']}, {LABELS[record['property']]}", repr(float(record["value"])), about
+def _explained(cell: Cell, record: dict[str, Any], about: str) -> tuple[str, ...]:
+    """Return the fields of Number from `what` on; none where a cell has no number."""
+    value: Any = record.get("mean", record.get("value"))
+    if cell.text in ("", MISSING) or pd.isna(value):
+        return ()
+    full = repr(float(value))
+    if "mean" not in record:
+        return f"{record['loss']}, {LABELS[record['property']]}", full, about
+    a, b, *_ = record.values()
+    std = record["std"]
+    spread = "" if pd.isna(std) else f"; standard deviation over images {std!r}"
+    return f"{a} and {b}", full, f"{about}{spread}; {int(record['n_images'])} images in each fold"
 
 
-LABELS = {prop.name: prop.label for prop in property_tables.PROPERTIES}
-
-
-def row_groups(table):
-    """[label, how many rows] of neighbouring rows of one group; one without a label where the table has none."""
+def row_groups(table: Table) -> list[tuple[str, int]]:
+    """Return the groups of adjacent rows, as label and size; one without a label if none has."""
     return _runs(table.row_groups or [""] * len(table.rows))
 
 
-def column_groups(table):
-    """The same of columns; [] where no column has a group."""
+def column_groups(table: Table) -> list[tuple[str, int]]:
+    """Return the groups of adjacent columns, as label and size; [] if no column has a group."""
     return _runs(table.column_groups) if any(table.column_groups) else []
 
 
-def _runs(labels):
-    runs = []
-    for label in labels:
-        if runs and runs[-1][0] == label:
-            runs[-1][1] += 1
-        else:
-            runs.append([label, 1])
-    return runs
+def _runs(labels: Sequence[str]) -> list[tuple[str, int]]:
+    return [(label, len(list(run))) for label, run in groupby(labels)]

@@ -51,7 +51,7 @@ class Comparison(NamedTuple):
     dataset: str
     fold: int
     samples: list[Item]
-    images: dict  # what was in the images, for provenance
+    images: str  # what was in the images, for provenance
     maps: dict[str, ResultStore]  # model -> maps, of all known networks of the complete run
     is_first: bool  # of all folds that are compared
 

@@ -97,7 +97,7 @@ def about_constant(maps: Maps) -> str:
 def _shown(samples: list[Item], stores: list[ResultStore], count: int) -> list[Item]:
     """Return `count` samples evenly spaced over all; in an unfinished run, over those with maps."""
     by_id = {sample.image_id: sample for sample in samples}
-    numbers = {n for store in stores for n in range(len(store.chunks)) if not store.lacks(n)}
+    numbers = {n for store in stores for n in range(len(store.chunks)) if not store.is_missing(n)}
     mapped = [by_id[image_id] for n in sorted(numbers) for image_id in stores[0].chunks[n]]
     shown = readers.evenly_spaced(samples, count)
     if not set(shown) <= set(mapped):
@@ -116,7 +116,7 @@ def _read(stores: list[ResultStore], sizes: dict[str, tuple[int, int]]) -> Maps:
         network = store.subject.network
         of_model = maps.setdefault(network.model.name, {})
         for number, ids in enumerate(store.chunks):
-            if not sizes.keys().isdisjoint(ids) and not store.lacks(number):
+            if not sizes.keys().isdisjoint(ids) and not store.is_missing(number):
                 for image_id, values in zip(ids, store.load(number)["maps"]):
                     if image_id in sizes:
                         of_model[image_id] = framed(values, network.crop, frame, sizes[image_id])

@@ -25,7 +25,7 @@
   }
   const similarity = (what, a, b) => (a === b ? { correlation: 1, jsd: 0 }[what] : protocol()[what][state.image][place(a, b)]);
 
-  // Pictures are decoded once they are asked for.
+  // Pictures are decoded when they are requested.
   const pictures = new Map();
   function picture(address) {
     if (!pictures.has(address)) {
@@ -68,11 +68,11 @@
     if (!path || (outline && !outline.checked)) return;
     context.save();
     context.scale(width / 224, width / 224);
-    const drawn = new Path2D(path);
+    const outlinePath = new Path2D(path);
     for (const [color, thick] of [["#000", 3], ["#fff", 1.25]]) { // seen on dark and on light
       context.strokeStyle = color;
       context.lineWidth = (thick * 224) / width;
-      context.stroke(drawn);
+      context.stroke(outlinePath);
     }
     context.restore();
   }
@@ -94,7 +94,7 @@
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
-  // --- the parts that stay -----------------------------------------------------------------------------------------
+  // --- what stays -----------------------------------------------------------------------------------------
   const tiles = models.map((model, i) => {
     const tile = document.createElement("button");
     tile.type = "button";
@@ -138,7 +138,7 @@
     thumbs.forEach((thumb, i) => { thumb.querySelector("span").textContent = shown(agreement[i], 3); });
   }
 
-  // --- the parts that change ---------------------------------------------------------------------------------------
+  // --- what changes ---------------------------------------------------------------------------------------
   let latest = 0;
   async function render() {
     const now = (latest += 1), image = data.images[state.image], found = protocol();
@@ -185,14 +185,14 @@
     difference(values[a], values[b], names);
   }
 
-  // A less B, from brown where B has more over white to purple where A has more, up to the largest difference.
+  // A minus B, from brown where B has more over white to purple where A has more, up to the largest difference.
   function difference(a, b, names) {
     const apart = Array.from(a, (value, k) => value - b[k]);
-    const most = apart.reduce((found, each) => Math.max(found, Math.abs(each)), 0);
-    const places = apart.map((each) => Math.round(127.5 + (127.5 * each) / (most || 1)));
+    const largest = apart.reduce((maximum, each) => Math.max(maximum, Math.abs(each)), 0);
+    const places = apart.map((each) => Math.round(127.5 + (127.5 * each) / (largest || 1)));
     draw($("difference"), null, colored(places, colors[data.difference]), 1);
     $("difference").setAttribute("aria-label", `Difference of the maps of ${names[0]} and ${names[1]}`);
-    $("difference").nextElementSibling.textContent = `Difference, A less B; largest: ${(most / 255).toFixed(2)}`;
+    $("difference").nextElementSibling.textContent = `Difference, A minus B; largest: ${(largest / 255).toFixed(2)}`;
     $("less").textContent = "B has more";
     $("more").textContent = "A has more";
   }

@@ -71,7 +71,7 @@
     if (why) $("detail").append(explained(why));
   }
 
-  // The maps of an explained pair under all models that were asked, by the protocol that is chosen, or else one that has them.
+  // The maps of an explained pair under all models that have them, by the selected protocol or else another one.
   function explained(why) {
     const chosen = document.documentElement.dataset.protocol;
     const protocol = why.maps[chosen]?.length ? chosen : Object.keys(why.maps).find((each) => why.maps[each].length);
@@ -102,6 +102,12 @@
   }
 
   // Explained pairs: the car, the model under which the other is nearest, and what explains them.
+  // Models with a map of the pair come first; null if the other is among the nearest under no model.
+  function modelToOpen(pair) {
+    const explained = Object.values(pair.maps).flat().map((each) => each.model);
+    const ranks = models.map((model, i) => [!explained.includes(model.name), model.neighbors[pair.query].indexOf(pair.neighbor), i]);
+    return ranks.filter(([, rank]) => rank >= 0).sort((a, b) => a[0] - b[0] || a[1] - b[1])[0]?.[2] ?? null;
+  }
   const isOpen = (pair) => state.query === pair.query && state.open?.other === pair.neighbor;
   const pairs = data.explained.map((pair) => {
     const both = [queries[pair.query], pair.neighbor];
@@ -110,7 +116,7 @@
     made.addEventListener("click", () => {
       const open = !isOpen(pair);
       state.query = pair.query;
-      if (pair.model !== null) state.models.a = pair.model;
+      state.models.a = modelToOpen(pair) ?? state.models.a;
       state.open = open ? { side: "a", other: pair.neighbor } : null;
       inputs[pair.query].checked = true;
       $("model-a").value = state.models.a;

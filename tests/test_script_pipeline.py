@@ -8,12 +8,10 @@ import pytest
 from dml_analysis import pipeline
 
 SAYS = "import os, sys\nopen('said.txt', 'a').write(' '.join([*sys.argv, os.environ.get('RANK', '')]) + '\\n')\n"
-SHARES = (
-    SAYS + "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])  # stage_script(\n"
-)
+SHARES = SAYS + "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])  # todo(\n"
 ENDS = {"one.py": SAYS, "two.py": SAYS + "sys.exit(0)\n", "three.py": SAYS + "sys.exit(3)\n", "text.py": SAYS + "sys.exit('wrong')\n",
         "waits.py": "import time\nfor _ in range(3000):\n    if 'one' not in open('said.txt').read(): time.sleep(0.01)\nprint('waited')\n" + SAYS,
-        "beside.py": SAYS, "fails.py": SAYS + "1 / 0\n", "shares.py": SHARES, "second.py": SHARES + "sys.exit(int(os.environ['RANK']) * 7)\n"}  # fmt: skip
+        "alongside.py": SAYS, "fails.py": SAYS + "1 / 0\n", "shares.py": SHARES, "second.py": SHARES + "sys.exit(int(os.environ['RANK']) * 7)\n"}  # fmt: skip
 
 
 @pytest.fixture(params=["copied", "started"])
@@ -74,12 +72,12 @@ def test_workers_share_a_stage_and_one_of_them_speaks(three_cores, capfd):
     ]
 
 
-def test_some_run_beside_the_rest(three_cores, capfd):
+def test_some_run_alongside_the_others(three_cores, capfd):
     """The first of them ends only when one.py has run; the second waits for the first, and two.py for both."""
     (three_cores / "said.txt").touch()
-    assert pipeline.main(["waits.py+", "beside.py+", "one.py", "wait", "two.py"]) == 0
-    assert said(three_cores) == ["one.py", "waits.py", "beside.py", "two.py"]
-    order = ["python one.py", "python waits.py", "waited", "python beside.py", "python two.py"]
+    assert pipeline.main(["waits.py+", "alongside.py+", "one.py", "wait", "two.py"]) == 0
+    assert said(three_cores) == ["one.py", "waits.py", "alongside.py", "two.py"]
+    order = ["python one.py", "python waits.py", "waited", "python alongside.py", "python two.py"]
     assert capfd.readouterr().out.splitlines() == order
 
 
@@ -105,8 +103,8 @@ def test_one_alone_keeps_the_threads_it_would_have(three_cores, monkeypatch):
     """Also where numba is allowed fewer than there are cores: more than those it refuses."""
     numba = pytest.importorskip("numba")
     monkeypatch.setattr(numba, "set_num_threads", lambda count: 1 / (count == 1))
-    assert pipeline.main(["one.py", "beside.py+"]) == 0
-    assert said(three_cores) == ["one.py", "beside.py"]
+    assert pipeline.main(["one.py", "alongside.py+"]) == 0
+    assert said(three_cores) == ["one.py", "alongside.py"]
 
 
 def test_a_worker_that_fails_is_heard(three_cores, capfd):
