@@ -1,9 +1,11 @@
-"""What the networks' precision does to the numbers: saliency maps and tables in float32, tf32 and bf16.
+"""What the networks' precision does to the numbers: saliency maps and tables in float32, tf32 and
+bf16.
 
-For some networks and images of a settings file it prints, and writes as CSV, the correlation of each map with the float32
-map of the same noise; the mean correlation between networks, which Tables 2-4 show; and the NR-Precision of rendered
-cars, which Table 6 shows. tf32 is left out where there is no NVIDIA GPU. The default settings need `make demo` first. A
-processor without bfloat16 instructions takes many times as long for bf16.
+For some networks and images of a settings file it prints, and writes as CSV, the correlation of
+each map with the float32 map of the same noise; the mean correlation between networks, which Tables
+2-4 show; and the NR-Precision of rendered cars, which Table 6 shows. tf32 is left out where there
+is no NVIDIA GPU. The default settings need `make demo` first. A processor without bfloat16
+instructions takes many times as long for bf16.
 """
 
 import sys

@@ -18,7 +18,9 @@ LOSSES, IMAGES, SIDE = 15, 16, 227
 
 
 def random_maps(losses, images, side=SIDE):
-    """Maps (losses, images, side, side) as they come from disk, with a tail like that of saliency maps."""
+    """Maps (losses, images, side, side) as they come from disk, with a tail like that of saliency
+    maps.
+    """
     maps = np.random.default_rng(0).random((losses, images, side, side), dtype=np.float32) ** 3
     return maps.astype(np.float16).astype(np.float32)
 

@@ -15,7 +15,9 @@ PROCESS = Path("/proc/self")  # Linux has it
 
 
 class Row(NamedTuple):
-    """A contest. Ratio and target say how many times as fast, or as small, ours is; ours and theirs are medians."""
+    """A contest. Ratio and target say how many times as fast, or as small, ours is; ours and theirs
+    are medians.
+    """
 
     what: str
     against: str
@@ -85,8 +87,8 @@ def fastest(contestants):
 def apart(contestants):
     """Yield name -> a function that runs a contestant once, in a process of its own.
 
-    contestants: name -> a function of a module, called there, that returns what is run. So nothing that one contestant asks of
-    the system or of its libraries helps or hinders the others.
+    contestants: name -> a function of a module, called there, that returns what is run. So nothing
+    that one contestant asks of the system or of its libraries helps or hinders the others.
     """
     context, processes, runs = multiprocessing.get_context("spawn"), [], {}
     for name, prepare in contestants.items():
@@ -117,10 +119,11 @@ def _one_round(connection):
 
 
 def time_and_memory(prepare, *arguments):
-    """(seconds, bytes) that the function which prepare(*arguments) returns takes, beyond what was there before it ran.
+    """(seconds, bytes) that the function which prepare(*arguments) returns takes, beyond what was
+    there before it ran.
 
-    In a process of its own, since what a process has once had, it keeps. `prepare` must be a function of a module. Only
-    Linux tells the memory: elsewhere it is NaN.
+    In a process of its own, since what a process has once had, it keeps. `prepare` must be a
+    function of a module. Only Linux tells the memory: elsewhere it is NaN.
     """
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:

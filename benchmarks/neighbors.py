@@ -1,4 +1,6 @@
-"""NR-Precision of eleven properties: ours, pytorch-metric-learning, and the bare product of the same blocks."""
+"""NR-Precision of eleven properties: ours, pytorch-metric-learning, and the bare product of the
+same blocks.
+"""
 
 from statistics import median
 
@@ -17,7 +19,9 @@ DIMENSIONS = 128
 
 
 def embedded_cars(n):
-    """(embeddings (n, 128) float32, labels (n, 11)): values drawn as for the rendered cars, each a direction and noise."""
+    """(embeddings (n, 128) float32, labels (n, 11)): values drawn as for the rendered cars, each a
+    direction and noise.
+    """
     rng = np.random.default_rng(n)
     labels = np.stack([rng.integers(0, len(each.values), n) for each in PROPERTIES], axis=1)
     embeddings = rng.standard_normal((n, DIMENSIONS), dtype=np.float32)
@@ -35,7 +39,9 @@ def ours(n):
 
 
 def metric_learning(n):
-    """R-Precision by pytorch-metric-learning with faiss, one property after the other, as its interface has it."""
+    """R-Precision by pytorch-metric-learning with faiss, one property after the other, as its
+    interface has it.
+    """
     embeddings, labels = (torch.as_tensor(each) for each in embedded_cars(n))
     calculator = AccuracyCalculator(
         include=("r_precision",), k="max_bin_count", device=torch.device("cpu")
@@ -95,7 +101,9 @@ def against_the_product(n=100_000, rounds=3, most=0.4):
 
 
 def null_against_calls(n=20_000, permutations=1_000, calls=3, rounds=3):
-    """The permutation null beside that many calls of nr_precision, of which some are timed and the time is scaled."""
+    """The permutation null beside that many calls of nr_precision, of which some are timed and the
+    time is scaled.
+    """
     embeddings, labels = embedded_cars(n)
     permutation_null(embeddings[:100], labels[:100], 1, 0)  # so that it is compiled
     seconds = medians(

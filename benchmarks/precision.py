@@ -21,7 +21,9 @@ COLUMNS = ("measure", "of", "precision", "value")
 
 
 def measure(settings, images, cars, file):
-    """Print and write (measure, of what, precision, value) for the settings' networks of their first fold."""
+    """Print and write (measure, of what, precision, value) for the settings' networks of their
+    first fold.
+    """
     precisions = [
         each for each in PRECISIONS if each != "tf32" or device_of(settings).startswith("cuda")
     ]
@@ -35,7 +37,9 @@ def measure(settings, images, cars, file):
 
 
 def map_rows(settings, precisions, images):
-    """How alike the maps of a network are to its float32 maps, and those of two networks to each other."""
+    """How alike the maps of a network are to its float32 maps, and those of two networks to each
+    other.
+    """
     items = readers.load_items(settings, settings.datasets[0], "test")
     items = readers.evenly_spaced(items, images)
     maps = {
@@ -85,7 +89,9 @@ def table_6_rows(settings, precisions, cars):
 
 
 def embeddings_of(settings, items):
-    """Yield (network, the embeddings (n, d) of the items) for the settings' networks of their first fold."""
+    """Yield (network, the embeddings (n, d) of the items) for the settings' networks of their first
+    fold.
+    """
     for group in by_trunk(networks_of(settings, settings.properties.networks, settings.folds[:1])):
         with tqdm(total=len(items), desc=f"embedding, {settings.precision}", unit="image") as bar:
             stores = [car_embeddings.store_of(network, items) for network in group]

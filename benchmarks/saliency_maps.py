@@ -1,6 +1,7 @@
 """One saliency map of 50 noisy samples: ours, a plain loop, captum and the bare network.
 
-On a CPU each in a process of its own: the memory that our scripts keep would make the others faster.
+On a CPU each in a process of its own: the memory that our scripts keep would make the others
+faster.
 """
 
 from functools import partial
@@ -48,7 +49,9 @@ def our_network(device="cpu", precision="float32", kind=torch.float32):
 
 
 def plain_loop(network, image, base):
-    """The map as the paper's authors compute it, reimplemented: all 50 copies at once, gradients of weights included."""
+    """The map as the paper's authors compute it, reimplemented: all 50 copies at once, gradients of
+    weights included.
+    """
     copies = noisy_copies(image, SAMPLES, SIGMA, SEED).requires_grad_()
     network.zero_grad()
     DISTANCE(network(copies), base).sum().backward()
@@ -76,7 +79,9 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
 
 
 def contestants(device, precision="float32", kind=torch.float32):
-    """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of all of them."""
+    """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of
+    all of them.
+    """
     plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind)
     image, black = (
         each.to(device, kind)
@@ -88,9 +93,11 @@ def contestants(device, precision="float32", kind=torch.float32):
 
 
 def exactness():
-    """The largest differences of (our and the plain map in float64, the plain map in float32 and float64, the same of ours).
+    """The largest differences of (our and the plain map in float64, the plain map in float32 and
+    float64, the same of ours).
 
-    The two maps round differently, and what is rounded decides ties in ReLUs and max pooling: that moves float32 maps.
+    The two maps round differently, and what is rounded decides ties in ReLUs and max pooling: that
+    moves float32 maps.
     """
     maps = {}
     for kind in (torch.float32, torch.float64):

@@ -1,4 +1,6 @@
-"""Training steps of the small-scale replication: ours, from image files, and a bare loop over tensors in memory."""
+"""Training steps of the small-scale replication: ours, from image files, and a bare loop over
+tensors in memory.
+"""
 
 from functools import partial
 from itertools import count
@@ -33,7 +35,9 @@ def a_training(options, model, classes, device):
 
 
 def bare_steps(training, batches):
-    """The same steps without ours: each is the network, the loss and an optimizer on tensors (n, 3, h, w) and (n,)."""
+    """The same steps without ours: each is the network, the loss and an optimizer on tensors (n, 3,
+    h, w) and (n,).
+    """
     network, function, (optimizer,) = training.network, training.function, training.optimizers
     in_training_mode(network, training.options.frozen)
     for images, labels in batches:

@@ -1,9 +1,11 @@
-"""Render the cars: pictures that differ in eleven independent properties (Table 5), and samples.csv that lists them.
+"""Render the cars: pictures that differ in eleven independent properties (Table 5), and samples.csv
+that lists them.
 
-Needs Blender as a Python module (requirements-render.txt). A stopped run goes on where it was: frames whose image
-exists are skipped. Any frame comes out the same whichever range it is rendered in, and several processes may fill one
-folder together. With --variations, instead: one property at a time, for data/3_check_renderer.py. With --counterfactuals N:
-N scenes of twelve frames, the first drawn as above, in each of the others one property changed and nothing else.
+Needs Blender as a Python module (requirements-render.txt). A stopped run goes on where it was:
+frames whose image exists are skipped. Any frame comes out the same whichever range it is rendered
+in, and several processes may fill one folder together. With --variations, instead: one property at
+a time, for data/3_check_renderer.py. With --counterfactuals N: N scenes of twelve frames, the first
+drawn as above, in each of the others one property changed and nothing else.
 """
 
 import argparse

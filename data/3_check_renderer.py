@@ -1,8 +1,10 @@
-"""Check that each property of the rendered cars changes the picture where it should, and only there.
+"""Check that each property of the rendered cars changes the picture where it should, and only
+there.
 
-Reads the pictures that `data/2_render_cars.py --variations` has made: in them one property goes through its
-values while the other ten stay the same. Writes results/renderer/variations.csv, what was measured in each picture,
-and figures/renderer/properties, a contact sheet with one row per property; exit status 1 if a property misbehaves.
+Reads the pictures that `data/2_render_cars.py --variations` has made: in them one property goes
+through its values while the other ten stay the same. Writes results/renderer/variations.csv, what
+was measured in each picture, and figures/renderer/properties, a contact sheet with one row per
+property; exit status 1 if a property misbehaves.
 """
 
 import argparse

@@ -63,7 +63,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Return a public function, whose module is imported only now: torch and compiled code take seconds to load."""
+    """Return a public function, whose module is imported only now: torch and compiled code take
+    seconds to load.
+    """
     if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{MODULES[name]}"), name)

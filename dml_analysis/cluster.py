@@ -1,8 +1,9 @@
 """Submission of a script to a Slurm cluster as a job array, by submitit.
 
-Each task is the same command, and tasks share chunks by leases. So an array has as many tasks as may
-run at once, not as many as there are chunks. A task that is preempted or reaches its time limit is
-put back into the queue and continues; the chunks of a task that is killed are made by the others.
+Each task is the same command, and tasks share chunks by leases. So an array has as many tasks as
+may run at once, not as many as there are chunks. A task that is preempted or reaches its time limit
+is put back into the queue and continues; the chunks of a task that is killed are made by the
+others.
 """
 
 import importlib.util
@@ -43,7 +44,9 @@ class ScriptTask:
                 raise RuntimeError(f"{self.command[0]} failed: {end.code}") from None
 
     def checkpoint(self) -> Any:
-        """Return what submitit puts back into the queue: the same script, which skips complete chunks."""
+        """Return what submitit puts back into the queue: the same script, which skips complete
+        chunks.
+        """
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)

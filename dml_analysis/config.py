@@ -496,9 +496,9 @@ def options_parser(
 ) -> argparse.ArgumentParser:
     """Return the parser of the options that numbered scripts share.
 
-    long: add the options of scripts that make results. sweeps: accept settings that describe several
-    runs, as all long scripts do. narrowing: options of NARROWING; long scripts have them all, as
-    their results add up. Tables, figures and statistics are about the complete settings.
+    long: add the options of scripts that make results. sweeps: accept settings that describe
+    several runs, as all long scripts do. narrowing: options of NARROWING; long scripts have them
+    all, as their results add up. Tables, figures and statistics are about the complete settings.
     """
     narrowing = NARROWING if long else narrowing
     parser = argparse.ArgumentParser(

@@ -87,8 +87,8 @@ def models_from(given: Any) -> list[Model]:
     """Return the models that a settings file's `models` lists.
 
     given: names of the paper's models, with "paper" for all fifteen, and mappings that describe
-    others; or the path of a file with such a list. Raise InputError if there is no such model, or if
-    two would share their files.
+    others; or the path of a file with such a list. Raise InputError if there is no such model, or
+    if two would share their files.
     """
     if isinstance(given, str) and given != PAPER:
         given = read_list(given)

@@ -1,11 +1,11 @@
 """Run scripts one after the other: python -m dml_analysis.pipeline SCRIPT ... [-- OPTION ...]
 
-Each script gets the options and runs in a fork of this process, which has loaded the slow libraries.
-A script with a todo() loop runs in as many forks as there are cores, up to four, which share its
-chunks (workers.py) and the cores. Scripts marked SCRIPT+ run alongside the others, one after the
-other, and print when they have ended; the word `wait` waits for them. With a GPU each script is one
-process. On other systems than Linux each is a process of its own, and nothing runs alongside. The
-exit status is that of the first script that fails, after which no other starts.
+Each script gets the options and runs in a fork of this process, which has loaded the slow
+libraries. A script with a todo() loop runs in as many forks as there are cores, up to four, which
+share its chunks (workers.py) and the cores. Scripts marked SCRIPT+ run alongside the others, one
+after the other, and print when they have ended; the word `wait` waits for them. With a GPU each
+script is one process. On other systems than Linux each is a process of its own, and nothing runs
+alongside. The exit status is that of the first script that fails, after which no other starts.
 """
 
 import gc

@@ -24,7 +24,8 @@ class Run(NamedTuple):
 
 
 def start(description: str, script: str) -> Run:
-    """Read the command line and the settings of a long script, which has this description and is this file.
+    """Read the command line and the settings of a long script, which has this description and is
+    this file.
 
     Raises InputError if they are wrong, or a cluster is asked for where there is none.
     """

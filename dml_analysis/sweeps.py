@@ -40,8 +40,8 @@ def variants(
 ) -> tuple[list[Variant], dict]:
     """Return the Variants of a settings file, and the name of the base's value of each factor.
 
-    given: the file's `sweep` block. rest: all others. name: of the file. build(content, name) returns
-    Settings. Raise InputError, naming factor and value, for anything invalid.
+    given: the file's `sweep` block. rest: all others. name: of the file. build(content, name)
+    returns Settings. Raise InputError, naming factor and value, for anything invalid.
     """
     sweep = checked(Sweep, given, "sweep.")
     runs = [

@@ -1,7 +1,7 @@
 """The number of torch's threads.
 
-Batches pass through a network one after the other, never two at once, as a module may store something
-between two of its layers. torch spreads each batch over its threads.
+Batches pass through a network one after the other, never two at once, as a module may store
+something between two of its layers. torch spreads each batch over its threads.
 """
 
 import sys

@@ -1,7 +1,8 @@
 """Several processes at one script: started by torchrun, by a job array (cluster.py), or by hand.
 
-All of them run the same command and share its chunks by leases, so there is nothing to hand out, and what they make is the same however
-many they are. torchrun's variables RANK, WORLD_SIZE and LOCAL_RANK only say where a process begins, and which GPU it takes.
+All of them run the same command and share its chunks by leases, so there is nothing to hand out,
+and what they make is the same however many they are. torchrun's variables RANK, WORLD_SIZE and
+LOCAL_RANK only say where a process begins, and which GPU it takes.
 """
 
 import os
@@ -32,7 +33,9 @@ def environment(rank: int, count: int) -> dict[str, str]:
 
 
 def own_share_first(todo: list[T]) -> list[T]:
-    """Return the list, begun at this worker's share of it and gone round: so that workers rarely meet."""
+    """Return the list, begun at this worker's share of it and gone round: so that workers rarely
+    meet.
+    """
     rank, count = place()
     begin = rank * len(todo) // count
     return todo[begin:] + todo[:begin]

@@ -1,10 +1,12 @@
-"""Check that every input which the settings need exists: checkpoints, the trunk of "None", datasets.
+"""Check that every input which the settings need exists: checkpoints, the trunk of "None",
+datasets.
 
-Networks that 2_train_models.py is to train for the settings may still be missing. The exit status is 1 if an input is missing or broken, so
-that a run of days does not find out later.
+Networks that 2_train_models.py is to train for the settings may still be missing. The exit status
+is 1 if an input is missing or broken, so that a run of days does not find out later.
 
 Reads: the existence of all inputs; with --deep every checkpoint and every image.
-Writes: one line per input, and the same to results/<settings>/inputs.csv, unless --models, --datasets or --folds are given.
+Writes: one line per input, and the same to results/<settings>/inputs.csv, unless --models,
+--datasets or --folds are given.
 Runtime: seconds; with --deep minutes.
 """
 

@@ -1,12 +1,16 @@
-"""Train a network for every model, dataset and fold of the settings, by the protocol of the Metric Learning Reality Check.
+"""Train a network for every model, dataset and fold of the settings, by the protocol of the Metric
+Learning Reality Check.
 
-Needs settings with a `training:` block: settings/reality_check.yaml trains the paper's networks, settings/study.yaml and
-settings/demo.yaml smaller ones. Checkpoints have the Reality Check's layout, like the downloaded ones.
+Needs settings with a `training:` block: settings/reality_check.yaml trains the paper's networks,
+settings/study.yaml and settings/demo.yaml smaller ones. Checkpoints have the Reality Check's
+layout, like the downloaded ones.
 
 Reads: the images of the datasets, the trunk that training starts from.
-Writes: checkpoints in the settings' models folder; results/<settings>/reality_check/training_<dataset>.csv (one row per run) and
+Writes: checkpoints in the settings' models folder;
+results/<settings>/reality_check/training_<dataset>.csv (one row per run) and
 training_log_<dataset>.csv (one row per validation step).
-Runtime: a forward and a backward pass of each image of a batch, for up to 100,000 batches per network.
+Runtime: a forward and a backward pass of each image of a batch, for up to 100,000 batches per
+network.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,8 @@
-"""Evaluate every network on its test set: Precision@1, R-Precision and MAP@R, by the distance of its model.
+"""Evaluate every network on its test set: Precision@1, R-Precision and MAP@R, by the distance of
+its model.
 
-No table of the paper needs these. They show that checkpoints and images were read correctly, and how similarly the losses perform. Tied
-images count by the expectation over their orders.
+No table of the paper needs these. They show that checkpoints and images were read correctly, and
+how similarly the losses perform. Tied images count by the expectation over their orders.
 
 Reads: the networks' checkpoints, the test images.
 Writes: results/<settings>/reality_check/accuracy.csv, and prints it.

@@ -1,9 +1,11 @@
-"""Measure how much training improves on the trunk that it started from: MAP@R on validation and on test classes.
+"""Measure how much training improves on the trunk that it started from: MAP@R on validation and on
+test classes.
 
 Each improvement has a 95% interval by the bootstrap over classes.
 
 Reads: the networks' checkpoints, the images of the validation and test classes.
-Writes: results/<settings>/reality_check/classes_<dataset>.csv (one row per class) and gains_<dataset>.csv, and prints the latter.
+Writes: results/<settings>/reality_check/classes_<dataset>.csv (one row per class) and
+gains_<dataset>.csv, and prints the latter.
 Runtime: a forward pass of each image for each trunk, then a distance matrix for each network.
 """
 

@@ -1,9 +1,11 @@
-"""Plot the images that 2_train_models.py trains on, the course of training, and the improvements by 4_measure_gains.py.
+"""Plot the images that 2_train_models.py trains on, the course of training, and the improvements by
+4_measure_gains.py.
 
 Measures of test classes are only shown; they select nothing.
 
 Reads: training_log_<dataset>.csv, classes_<dataset>.csv, the images of the datasets.
-Writes: figures/<settings>/classes_<dataset>, training_<dataset> and gains_<dataset> as .png and .pdf.
+Writes: figures/<settings>/classes_<dataset>, training_<dataset> and gains_<dataset> as .png and
+.pdf.
 Runtime: seconds.
 """
 

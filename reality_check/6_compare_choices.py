@@ -1,8 +1,9 @@
-"""Compare networks that validation classes select with those that selection on the test set would take.
+"""Compare networks that validation classes select with those that selection on the test set would
+take.
 
 Reads: the log of 2_train_models.py.
-Writes: results/<settings>/reality_check/choices_<dataset>.csv, .md and .tex: both test measures of every loss, their difference, and the
-change in rank.
+Writes: results/<settings>/reality_check/choices_<dataset>.csv, .md and .tex: both test measures of
+every loss, their difference, and the change in rank.
 Runtime: seconds.
 """
 

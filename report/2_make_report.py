@@ -1,9 +1,9 @@
 """Put the results of a run into one page for a browser: results/<settings>/report.html.
 
 The page needs no network and no other file. It contains the findings in words, the tables, the
-published numbers alongside ours, causes and controls, the figures, the saliency maps of some images,
-and the nearest neighbours of some rendered cars, some with explanations. For missing results, the
-page says which script makes them.
+published numbers alongside ours, causes and controls, the figures, the saliency maps of some
+images, and the nearest neighbours of some rendered cars, some with explanations. For missing
+results, the page says which script makes them.
 
 Reads: the files that the numbered scripts write.
 Writes: results/<settings>/report.html.

@@ -237,7 +237,7 @@ def embedder_that_is(make):
 
 
 def packed_bomb(folder):
-    """What torch has written, packed anew, with 200 MB of zeros in it."""
+    """What torch has written, packed again, with 200 MB of zeros in it."""
     file = first_embedder(folder)
     with zipfile.ZipFile(file) as old:
         members = {name: old.read(name) for name in old.namelist()}
@@ -752,7 +752,6 @@ def test_every_script_as_a_process(tmp_path):
         for file in scripts
         if "--settings" in file.read_text()
         or "options_parser" in file.read_text()
-        or "stage_script" in file.read_text()
         or "start(__doc__" in file.read_text()
     ]
     assert len(scripts) == 39

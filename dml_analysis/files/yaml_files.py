@@ -1,7 +1,8 @@
 """Reader of YAML files with plain content, in bounded time and memory.
 
-Plain content is texts, numbers, true, false, null, lists and mappings as YAML 1.2 defines them: 1e-4
-is a number, and `no`, 1:30 and 2020-01-01 are texts, unlike in YAML 1.1. A mapping has each key once.
+Plain content is texts, numbers, true, false, null, lists and mappings as YAML 1.2 defines them:
+1e-4 is a number, and `no`, 1:30 and 2020-01-01 are texts, unlike in YAML 1.1. A mapping has each
+key once.
 """
 
 import re

@@ -3,15 +3,18 @@
 Only the neighbours at a few ranks matter. So distances are sorted into bins, and only the bins that
 may contain such a rank are sorted in float64.
 
-The error bound. A distance is D = |b|^2 - 2ab (|a|^2 is the same for all b), the product of (-2a, 1) and (b, |b|^2). Let u = 2^-24, N
-be the largest norm, and ^ mark what is computed in float32. The factors, rounded, are off by a factor between 1 - u and 1 + u; a sum of
-m products, in whatever order, by m u / (1 - m u) of the sum of their absolute values (Higham, Accuracy and Stability of Numerical
-Algorithms, section 3.1), which is at most 2|a|N + N^2. Together, with room for products of these, and with m = d + 5,
+The error bound. A distance is D = |b|^2 - 2ab (|a|^2 is the same for all b), the product of (-2a,
+1) and (b, |b|^2). Let u = 2^-24, N be the largest norm, and ^ mark what is computed in float32. The
+factors, rounded, are off by a factor between 1 - u and 1 + u; a sum of m products, in whatever
+order, by m u / (1 - m u) of the sum of their absolute values (Higham, Accuracy and Stability of
+Numerical Algorithms, section 3.1), which is at most 2|a|N + N^2. Together, with room for products
+of these, and with m = d + 5,
 
-    |D^ - D| <= e(a) = m u (2 |a| N + N^2) / (1 - m u).
+|D^ - D| <= e(a) = m u (2 |a| N + N^2) / (1 - m u).
 
-A bin is floor((D^ - low) * factor), which float32 rounds by less than 0.01. So two embeddings whose bins differ by more than
-2 e(a) factor + 0.02 are in the right order. The first bin has no lower end, the last no upper one.
+A bin is floor((D^ - low) * factor), which float32 rounds by less than 0.01. So two embeddings whose
+bins differ by more than 2 e(a) factor + 0.02 are in the right order. The first bin has no lower
+end, the last no upper one.
 """
 
 from collections.abc import Callable, Iterator
@@ -91,8 +94,8 @@ def bins_of(
 ) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"], Int[np.ndarray, " q"]]:
     """Return (lows, factors, reaches): the bins, and by how many of them a distance may be off.
 
-    sample: some of each query's distances; errors: e(a); shares: of the distances that the bins must
-    cover. All distances are in one bin if they hardly differ.
+    sample: some of each query's distances; errors: e(a); shares: of the distances that the bins
+    must cover. All distances are in one bin if they hardly differ.
     """
     sample, size = np.sort(sample, axis=1), sample.shape[1]
     last = np.minimum((size * shares).astype(np.int64) + size // 16 + 1, size - 1)

@@ -1,7 +1,7 @@
 """How many of a query's nearest images share its value, for many labels of the images at once.
 
-The labels are columns (n, l): the properties of the images, or permutations of one of them. Those of an image lie side by side, so that
-one instruction compares many with those of the query.
+The labels are columns (n, l): the properties of the images, or permutations of one of them. Those
+of an image lie side by side, so that one instruction compares many with those of the query.
 """
 
 import numba
@@ -12,7 +12,8 @@ MOST_IN_A_BYTE = 255
 
 
 def padded(columns):
-    """Return the labels (n, l) of columns (l', n) of codes from 0 on, and of some more columns, which are all 0.
+    """Return the labels (n, l) of columns (l', n) of codes from 0 on, and of some more columns,
+    which are all 0.
 
     Their type is the smallest unsigned one that has a number to spare: its largest is no image's.
     """
@@ -26,10 +27,12 @@ def padded(columns):
 
 @numba.njit(cache=True)
 def hits_of_query(images, begins, ends, ranks, which, labels, own):
-    """Return (l,) float64: how many of the nearest images have the query's own labels (l,), column by column.
+    """Return (l,) float64: how many of the nearest images have the query's own labels (l,), column
+    by column.
 
-    At column i the nearest ranks[which[i]] images are looked at. images (n,), begins (v,), ends (v,), ranks (v,): a row of
-    nearest_neighbors.nearest. Images that tie for the last places share those evenly.
+    At column i the nearest ranks[which[i]] images are looked at. images (n,), begins (v,), ends
+    (v,), ranks (v,): a row of nearest_neighbors.nearest. Images that tie for the last places share
+    those evenly.
     """
     hits = _matches(images, begins, which, labels, own)
     if (begins < ends).any():
@@ -43,7 +46,9 @@ def hits_of_query(images, begins, ends, ranks, which, labels, own):
 
 @numba.njit(cache=True)
 def _matches(images, stops, which, labels, own):
-    """Return (l,) float64: how many of the first stops[which[i]] images have the own label in column i. stops: (v,), rising."""
+    """Return (l,) float64: how many of the first stops[which[i]] images have the own label in
+    column i. stops: (v,), rising.
+    """
     counts, few, wanted, begin = np.zeros(len(own)), np.empty(len(own), np.uint8), own.copy(), 0
     for v in range(len(stops)):
         for first in range(begin, stops[v], MOST_IN_A_BYTE):
@@ -60,7 +65,9 @@ def _matches(images, stops, which, labels, own):
 
 @numba.njit(nogil=True, cache=True)
 def property_hits(images, begins, ends, ranks, which, queries, labels):
-    """Return the hits (q, l) of queries (q,); which: (q, l), the place of each property's rank among a query's ranks."""
+    """Return the hits (q, l) of queries (q,); which: (q, l), the place of each property's rank
+    among a query's ranks.
+    """
     hits = np.empty(which.shape)
     for row in range(len(queries)):
         own = labels[queries[row]]
@@ -72,9 +79,11 @@ def property_hits(images, begins, ends, ranks, which, queries, labels):
 
 @numba.njit(nogil=True, cache=True)
 def permuted_hits(images, begins, ends, ranks, which, queries, labels):
-    """Return (l, v): the hits of all queries (q,) together, under each permutation of a property, by the query's value.
+    """Return (l, v): the hits of all queries (q,) together, under each permutation of a property,
+    by the query's value.
 
-    begins, ends: (q, v); ranks: (v,), rising; which: (v,), the place of each value's rank among these.
+    begins, ends: (q, v); ranks: (v,), rising; which: (v,), the place of each value's rank among
+    these.
     """
     totals = np.zeros((labels.shape[1], len(ranks)))
     for row in range(len(queries)):

@@ -1,4 +1,5 @@
-"""Model selection on validation or on test classes, and what selection on the test set seems to add.
+"""Model selection on validation or on test classes, and what selection on the test set seems to
+add.
 
 The Reality Check selects by validation classes. Roth et al., and most others, report for every
 measure the best validation step of each training run on the test classes.
