@@ -489,7 +489,7 @@ def test_stopped_embeddings_go_on(project, run_inside, monkeypatch):
     assert len(parts_in(folder)) == 2 * 3
     shutil.rmtree(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(ResultStore, "put", stop_at_call(4, ResultStore.put))
+        patch.setattr(ResultStore, "save", stop_at_call(4, ResultStore.save))
         with pytest.raises(SystemExit, match="stopped"):
             run_inside("properties/2_embed_cars.py", project / "tiny.yaml", "--models", "None")
     assert len(parts_in(folder)) == 3
