@@ -21,7 +21,10 @@ def main():
     networks, space_files, steps, step_files = [], [], [], []
     for settings in run.variants:
         networks += [
-            ((settings, samples), [spaces.store_of(network, part, samples) for network in group])
+            (
+                (settings, samples),
+                [spaces.store_of(network, part, samples, settings.seed) for network in group],
+            )
             for dataset in settings.datasets
             for part, samples, part_networks in spaces.spaces_of(settings, dataset)
             for group in by_trunk(part_networks)

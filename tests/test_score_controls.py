@@ -1,9 +1,12 @@
 """Controls of NR-Precision against literal permutations and copies, values by hand, and what chance should give."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.stats
 
+from dml_analysis.controls import score_controls
 from dml_analysis.metrics import nearest_neighbors
 from dml_analysis.metrics import permutation_null as module
 from dml_analysis.metrics.nr_precision import nr_precision
@@ -324,3 +327,25 @@ GAP = np.where(np.arange(12).reshape(2, 6, 1) == 3, np.nan, 1.0)  # NaN in the f
 def test_bad_input_of_the_bootstrap(scores, options):
     with pytest.raises(ValueError):
         bootstrap(scores, 0, **options)
+
+
+def scored(name, fold, scores):
+    """The store of a trained model's z-scores in a fold."""
+    network = SimpleNamespace(fold=fold, model=SimpleNamespace(name=name, trained=True))
+    return SimpleNamespace(
+        subject=SimpleNamespace(network=network), read=lambda _: {"scores": scores}
+    )
+
+
+def test_models_are_compared_fold_by_fold():
+    """Whatever the order of their folds; models of different folds are not compared."""
+    shape = (2, 3, 40, len(score_controls.NAMES))
+    scores = np.random.default_rng(0).normal(size=shape)
+    stores = [
+        scored(name, fold, scores[m, fold]) for m, name in enumerate("ab") for fold in range(3)
+    ]
+    expected = list(score_controls.difference_rows(stores, {}))
+    turned = list(score_controls.difference_rows([*stores[:3], *reversed(stores[3:])], {}))
+    assert expected and turned == expected
+    moved = [*stores[:3], *(scored("b", fold + 1, scores[1, fold]) for fold in range(3))]
+    assert list(score_controls.difference_rows(moved, {})) == []

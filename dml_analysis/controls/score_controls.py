@@ -198,6 +198,11 @@ def by_model(stores: Sequence[ResultStore]) -> dict[str, list[ResultStore]]:
     return models
 
 
+def fold_numbers(folds: Sequence[ResultStore]) -> tuple[int, ...]:
+    """Return the folds of a model's stores."""
+    return tuple(store.subject.network.fold for store in folds)
+
+
 def read(folds: Sequence[ResultStore]) -> Float[np.ndarray, "folds n k"]:
     """Return the z-scores of a model's queries."""
     return np.stack([store.read("scores")["scores"] for store in folds]).astype(np.float64)
@@ -229,13 +234,16 @@ def difference_rows(stores: Sequence[ResultStore], _: dict[str, Any]) -> Iterato
     There is a row for each property and number of queries and folds. least: the median over all
     pairs of models. told_apart: the share of pairs whose observed difference is at least that. The
     variance over folds is the mean of all pairs', because one pair has too few folds. Yields
-    nothing for fewer than two models, or if they have unequal numbers of folds.
+    nothing for fewer than two models, or if they do not have the same folds.
     """
-    models = [
-        read(folds) for folds in by_model(stores).values() if folds[0].subject.network.model.trained
-    ]
-    if len(models) < 2 or len({len(scores) for scores in models}) > 1:
+    trained = {
+        name: sorted(folds, key=lambda store: store.subject.network.fold)
+        for name, folds in by_model(stores).items()
+        if folds[0].subject.network.model.trained
+    }
+    if len(trained) < 2 or len({fold_numbers(folds) for folds in trained.values()}) > 1:
         return
+    models = [read(folds) for folds in trained.values()]
     pairs = [a - b for a, b in combinations(models, 2)]
     of_queries, of_folds = map(np.array, zip(*map(sample_size.variances, pairs)))
     of_folds = np.nan_to_num(of_folds.mean(axis=0))

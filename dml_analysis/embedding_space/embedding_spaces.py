@@ -91,6 +91,11 @@ def _k_means_seed(seed: int, part: str, network: Network) -> int:
     return derived_seed(seed, "k-means", part, *network.path.parts)
 
 
+def _seed_provenance(seed: int) -> dict[str, int]:
+    """Return the provenance of NMI and F1, which depend on the seed; empty if it is the default."""
+    return {"k-means seed": seed} if seed else {}
+
+
 def _labels_of(samples: Sequence[Item]) -> str:
     return described([sample.label for sample in samples])
 
@@ -114,12 +119,16 @@ def spaces_of(settings: "Settings", dataset: str) -> Iterator[Space]:
         yield Space("train", samples, [network for network in networks if network.fold == fold])
 
 
-def store_of(network: Network, part: str, samples: Sequence[Item]) -> ResultStore:
-    """Return the store of a network's measures on the images of a part, in a single row."""
+def store_of(network: Network, part: str, samples: Sequence[Item], seed: int) -> ResultStore:
+    """Return the store of a network's measures on the images of a part, in a single row.
+
+    seed: the settings', from which that of k-means is derived.
+    """
     provenance = {
         "images": image_digests.described(network.records, samples),
         "classes": _labels_of(samples),
         **network.provenance(),
+        **_seed_provenance(seed),
     }
     place = network.records.results / "embedding_space" / "spaces" / part / network.path
     labels = network.labels | {"part": part}
@@ -156,7 +165,7 @@ def space_views(settings: "Settings") -> list[View]:
         except MissingFile:
             continue
         stores += [
-            store_of(network, part, samples)
+            store_of(network, part, samples, whole.seed)
             for part, samples, networks in spaces
             for network in networks
             if network.is_known()
@@ -187,7 +196,8 @@ def step_stores(settings: "Settings", dataset: str) -> list[ResultStore]:
         is_run = (log[["loss", "fold", "learning_rate"]] == key).all(axis=1)
         for iteration in log[is_run].iteration:
             embedded = training_runs.embeddings_store(run_store, int(iteration))
-            provenance = {"embeddings": embedded.digest, **classes}
+            provenance: dict[str, Any] = {"embeddings": embedded.digest, **classes}
+            provenance |= _seed_provenance(settings.seed)
             step = ValidationStep(training, int(iteration), embedded)
             labels = training.labels | {"iteration": int(iteration)}
             place = run_folder / f"iteration{iteration}"
