@@ -40,7 +40,7 @@ def map_rows(settings, precisions, images):
     """How alike the maps of a network are to its float32 maps, and those of two networks to each
     other.
     """
-    items = readers.load_items(settings, settings.datasets[0], "test")
+    items = readers.load_samples(settings, settings.datasets[0], "test")
     items = readers.evenly_spaced(items, images)
     maps = {
         each: maps_of(settings.model_copy(update={"precision": each}), items) for each in precisions

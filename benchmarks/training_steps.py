@@ -11,7 +11,7 @@ import torch
 from benchmarks.measure import Row, medians
 from dml_analysis.checkout import ROOT
 from dml_analysis.config import load_settings
-from dml_analysis.datasets.readers import load_items
+from dml_analysis.datasets.readers import load_samples
 from dml_analysis.networks.crops import measured_crop
 from dml_analysis.networks.efficientnet_lite import lite0_160
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
@@ -67,7 +67,7 @@ def _row(device, target, rounds):
     if device == "cuda" and not torch.cuda.is_available():
         return row
     model = next(each for each in STUDY.models if each.name == "Contrastive")
-    items, transform = load_items(SAMPLE, "SyntheticCars", "train", fold=0), lite0_160()[1]
+    items, transform = load_samples(SAMPLE, "SyntheticCars", "train", fold=0), lite0_160()[1]
     classes, labels = np.unique([item.label for item in items], return_inverse=True)
     labels, options = torch.from_numpy(labels), STUDY.training
     ours, bare = (a_training(options, model, len(classes), device) for _ in range(2))

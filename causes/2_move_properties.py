@@ -24,7 +24,7 @@ def main():
     embeddings, maps, files = [], [], []
     for settings in run.variants:
         sets = shifts.sets_of(settings)
-        samples, batch_size = counterfactuals.items_of(sets), settings.properties.batch_size
+        samples, batch_size = counterfactuals.samples_of(sets), settings.properties.batch_size
         for group in by_trunk(shifts.networks_of_sets(settings)):
             stores = [car_embeddings.store_of(each, samples, shifts.EMBEDDINGS) for each in group]
             embeddings.append(((samples, batch_size), stores))

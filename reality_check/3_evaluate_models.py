@@ -22,7 +22,7 @@ def main():
     work, files = [], []
     for settings in run.variants:
         for dataset in settings.datasets:
-            samples = readers.some_items(settings, dataset, "test")
+            samples = readers.required_samples(settings, dataset, "test")
             for group in by_trunk(networks_of(settings, dataset, settings.folds)):
                 stores = [accuracy.store_of(network, samples) for network in group]
                 work.append(((samples, settings.properties.batch_size), stores))

@@ -109,7 +109,7 @@ def test_a_network_whose_copies_are_not_its_own_is_refused(pictures):
 def test_scripts_show_a_network_one_batch_at_a_time(trained, monkeypatch, two_threads):
     settings = load_settings(trained / "tiny.yaml")
     network, at_work = networks_of(settings, "RenderedCars", [0])[0], threading.Lock()
-    items = readers.load_items(settings, "RenderedCars", "test")[:5]
+    items = readers.load_samples(settings, "RenderedCars", "test")[:5]
 
     def alone(function):
         def called(*arguments):
@@ -135,7 +135,7 @@ def test_scripts_show_a_network_one_batch_at_a_time(trained, monkeypatch, two_th
 def test_images_may_share_batches(trained):
     """The copies of several images go through the network together, where a batch has room for them: the same maps, but for rounding."""
     settings, found, sizes = load_settings(trained / "tiny.yaml"), {}, []
-    items = readers.load_items(settings, "RenderedCars", "test")[:5]
+    items = readers.load_samples(settings, "RenderedCars", "test")[:5]
     for batch_size in (2, 5):  # of two copies each: one image, or two
         changed = settings.model_copy(
             update={"saliency": settings.saliency.model_copy(update={"batch_size": batch_size})}

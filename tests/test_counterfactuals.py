@@ -84,7 +84,7 @@ def test_scenes_as_they_are_read(scenes):
     assert {name: item.image_id for name, item in found[1].changed.items()} == dict(
         zip(NAMES, map(str, range(14, 25)))
     )
-    assert [item.image_id for item in counterfactuals.items_of(found)] == [
+    assert [item.image_id for item in counterfactuals.samples_of(found)] == [
         str(frame) for frame in range(1, 25)
     ]
     assert counterfactuals.scenes(settings_of(scenes), 1) == found[:1]

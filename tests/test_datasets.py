@@ -37,16 +37,18 @@ def test_cars196_in_one_folder(settings, tmp_path):
     mock_inputs.annotations(
         tmp_path / "cars_annos.mat", relative_im_path=names, **{"class": [1, 98, 99, 196]}
     )
-    items = readers.load_items(settings, "Cars196", "test")
+    items = readers.load_samples(settings, "Cars196", "test")
     assert [(item.image_id, item.label) for item in items] == [
         ("car_ims/000003.jpg", 98),
         ("car_ims/000004.jpg", 195),
     ]
     assert items[0].path == tmp_path / "car_ims/000003.jpg"
     assert [
-        item.label for item in readers.load_items(settings, "Cars196", "validation", fold=0)
+        item.label for item in readers.load_samples(settings, "Cars196", "validation", fold=0)
     ] == [97]
-    assert [item.label for item in readers.load_items(settings, "Cars196", "train", fold=0)] == [0]
+    assert [item.label for item in readers.load_samples(settings, "Cars196", "train", fold=0)] == [
+        0
+    ]
 
 
 def test_cars196_with_devkit(settings, tmp_path):
@@ -56,7 +58,7 @@ def test_cars196_with_devkit(settings, tmp_path):
             fname=["00001.jpg", "00002.jpg"],
             **{"class": classes},
         )
-    ids = [item.image_id for item in readers.load_items(settings, "Cars196", "test")]
+    ids = [item.image_id for item in readers.load_samples(settings, "Cars196", "test")]
     assert ids == ["cars_train/00002.jpg", "cars_test/00002.jpg"]
 
 
@@ -71,7 +73,7 @@ def test_cars196_as_kaggle_packs_it(settings, tmp_path):
     )
     for part in ("cars_train", "cars_test"):
         (tmp_path / part / part).mkdir(parents=True)
-    items = readers.load_items(settings, "Cars196", "test")
+    items = readers.load_samples(settings, "Cars196", "test")
     assert [item.image_id for item in items] == ["cars_train/00001.jpg", "cars_test/00001.jpg"]
     assert items[1].path == tmp_path / "cars_test/cars_test/00001.jpg"
 
@@ -79,7 +81,7 @@ def test_cars196_as_kaggle_packs_it(settings, tmp_path):
 def test_cub200(settings, tmp_path):
     (tmp_path / "images.txt").write_text("1 001.Albatross/a.jpg\n2 101.Pelican/b.jpg\n")
     (tmp_path / "image_class_labels.txt").write_text("1 1\n2 101\n")
-    (item,) = readers.load_items(settings, "CUB200", "test")
+    (item,) = readers.load_samples(settings, "CUB200", "test")
     assert item == ("101.Pelican/b.jpg", tmp_path / "images/101.Pelican/b.jpg", 100)
 
 
@@ -89,7 +91,7 @@ def test_sop(settings, tmp_path):
         header + "1 1 1 chair_final/1.JPG\n2 11318 1 chair_final/2.JPG\n"
     )
     (tmp_path / "Ebay_test.txt").write_text(header + "3 11319 1 chair_final/3.JPG\n")
-    (item,) = readers.load_items(settings, "SOP", "test")
+    (item,) = readers.load_samples(settings, "SOP", "test")
     assert item == ("chair_final/3.JPG", tmp_path / "chair_final/3.JPG", 11318)
 
 
@@ -133,9 +135,9 @@ def strict(tmp_path):
 
 def test_a_whole_dataset(strict, tmp_path):
     write_cub200(tmp_path, whole_cub200())
-    assert len(readers.load_items(strict, "CUB200", "test")) == 5_924
+    assert len(readers.load_samples(strict, "CUB200", "test")) == 5_924
     assert {
-        item.label for item in readers.load_items(strict, "CUB200", "validation", fold=2)
+        item.label for item in readers.load_samples(strict, "CUB200", "validation", fold=2)
     } == set(range(25, 50))
 
 
@@ -148,7 +150,7 @@ def test_a_whole_dataset(strict, tmp_path):
 def test_wrong_counts(strict, tmp_path, labels, message):
     write_cub200(tmp_path, labels)
     with pytest.raises(InputError, match=re.escape(message)) as error:
-        readers.load_items(strict, "CUB200", "test")
+        readers.load_samples(strict, "CUB200", "test")
     assert str(tmp_path) in str(error.value) and "--allow-partial" in str(error.value)
 
 
@@ -158,12 +160,14 @@ def test_part_of_a_dataset_if_asked_for(strict, tmp_path):
         file = tmp_path / "images" / f"{label:03}.Bird" / f"{number}.jpg"
         file.parent.mkdir(parents=True)
         file.touch()
-    items = readers.load_items(strict.model_copy(update={"allow_partial": True}), "CUB200", "test")
+    items = readers.load_samples(
+        strict.model_copy(update={"allow_partial": True}), "CUB200", "test"
+    )
     assert [item.label for item in items] == [100, 102]
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     forget()
     with pytest.raises(InputError, match="none of the 4 images of CUB200 exists"):
-        readers.load_items(strict.model_copy(update={"allow_partial": True}), "CUB200", "test")
+        readers.load_samples(strict.model_copy(update={"allow_partial": True}), "CUB200", "test")
 
 
 def test_part_of_the_rendered_cars(strict, tmp_path):
@@ -185,7 +189,7 @@ def test_part_of_the_rendered_cars(strict, tmp_path):
 def test_a_folder_inside_the_folder(settings, tmp_path):
     inside = "downloads/CUB_200_2011"
     write_cub200(tmp_path / inside, [1, 101])
-    (item,) = readers.load_items(settings, "CUB200", "test")
+    (item,) = readers.load_samples(settings, "CUB200", "test")
     assert item.path == tmp_path / inside / "images" / "101.Bird" / "2.jpg"
 
 
@@ -194,14 +198,14 @@ def test_names_with_spaces_and_letters_of_any_language(settings, tmp_path):
         "1 101.Bird/a b.jpg\n2 102.Vögel/Дрозд.jpg\n", encoding="utf-8"
     )
     (tmp_path / "image_class_labels.txt").write_text("1 101\n2 102\n")
-    items = readers.load_items(settings, "CUB200", "test")
+    items = readers.load_samples(settings, "CUB200", "test")
     assert [item.image_id for item in items] == ["101.Bird/a b.jpg", "102.Vögel/Дрозд.jpg"]
 
 
 @pytest.mark.parametrize("dataset, file", [("Cars196", "cars_train_annos.mat"), ("RenderedCars", "samples.csv")])  # fmt: skip
 def test_missing_dataset(settings, dataset, file):
     with pytest.raises(InputError, match=f"{file}: missing"):
-        readers.load_items(settings, dataset, "test")
+        readers.load_samples(settings, dataset, "test")
 
 
 def test_rendered_cars(settings, tmp_path):
@@ -213,7 +217,7 @@ def test_rendered_cars(settings, tmp_path):
     same = table.sun_elevation.to_numpy()[:, None] == table.sun_elevation.to_numpy()
     np.testing.assert_array_equal(codes[:, 9, None] == codes[:, 9], same)
     labels = {
-        item.image_id: item.label for item in readers.load_items(settings, "RenderedCars", "test")
+        item.image_id: item.label for item in readers.load_samples(settings, "RenderedCars", "test")
     }
     assert min(labels.values()) >= 24
     seen = table.loc[[int(i) for i in labels], "model"].unique()
@@ -247,7 +251,7 @@ def test_other_cars_declare_their_values(settings, tmp_path):
     split = readers.split_of(settings, "RenderedCars")
     assert split[2:] == (None, 8, 8, ((6, 8), (0, 2), (2, 4), (4, 6)))
     table = readers.rendered_cars(settings)[1]
-    tested = readers.load_items(settings, "RenderedCars", "test")
+    tested = readers.load_samples(settings, "RenderedCars", "test")
     assert {table.model[int(item.image_id)] for item in tested} == {"Tesla Model S"}
     assert [item.label for item in tested] == [
         8 + table.rotation_z[int(item.image_id)] // 45 for item in tested
@@ -272,7 +276,7 @@ def test_synthetic_cars(settings, tmp_path):
         ((7, 10), (0, 2), (2, 5), (5, 7)),
     )
     parts = [
-        readers.load_items(settings, "SyntheticCars", part, 0)
+        readers.load_samples(settings, "SyntheticCars", part, 0)
         for part in ("train", "validation", "test")
     ]
     labels = [[item.label for item in items] for items in parts]
@@ -286,7 +290,7 @@ def test_too_few_models_to_train_on(settings, tmp_path):
         InputError,
         match="6 car models are too few to train and test on; add some, at least 16 are needed",
     ):
-        readers.load_items(settings, "SyntheticCars", "test")
+        readers.load_samples(settings, "SyntheticCars", "test")
 
 
 def own(settings, folder):
@@ -302,12 +306,12 @@ def test_a_dataset_of_ones_own(settings, tmp_path):
     (tmp_path / "mine/class00/about.txt").write_text("about it")
     (tmp_path / "mine/class00/.0.png").write_text("a shadow of macOS")
     (tmp_path / "mine/.cache").mkdir()
-    items = readers.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
+    items = readers.load_samples(own(settings, tmp_path / "mine"), "Mine", "test")
     assert [item.label for item in items] == [label for label in range(8, 16) for _ in range(3)] + [
         16
     ] * 3
     assert items[0].image_id == "class08/0.png" and items[0].path == tmp_path / "mine/class08/0.png"
-    validation = readers.load_items(own(settings, tmp_path / "mine"), "Mine", "validation", 2)
+    validation = readers.load_samples(own(settings, tmp_path / "mine"), "Mine", "validation", 2)
     assert {item.label for item in validation} == {2, 3}
 
 
@@ -321,7 +325,7 @@ def test_broken_datasets_of_ones_own(settings, tmp_path, spoil, message):
     fake_data.make_classes(tmp_path / "mine", images=1)
     spoil(tmp_path / "mine")
     with pytest.raises(InputError, match=message):
-        readers.load_items(own(settings, tmp_path / "mine"), "Mine", "test")
+        readers.load_samples(own(settings, tmp_path / "mine"), "Mine", "test")
 
 
 def test_the_authors_archive_as_it_comes(settings, tmp_path):
@@ -394,7 +398,7 @@ def test_unreadable_images(tmp_path):
 
 def test_images_read_ahead_come_in_their_order(tmp_path):
     """More of them than are read ahead; a broken one is reported once it is its turn."""
-    items = [readers.Item(str(i), tmp_path / f"{i}.png", 0) for i in range(AHEAD + 5)]
+    items = [readers.Sample(str(i), tmp_path / f"{i}.png", 0) for i in range(AHEAD + 5)]
     for i, item in enumerate(items[:-1]):
         Image.new("RGB", (256, 256), (0, 0, i)).save(item.path)
     inputs = network_inputs(items, network_input)

@@ -11,7 +11,7 @@ import pytest
 
 from dml_analysis import checkout
 from dml_analysis.config import load_settings
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.networks import embedding, loading
 from dml_analysis.reality_check import accuracy, improvements, training_figures
@@ -43,7 +43,7 @@ def test_map_at_r_of_classes_by_hand():
 
 def test_a_network_with_a_zero_embedding_is_not_measured(monkeypatch):
     """Its images are named; the other networks on the same trunk are measured."""
-    items = [Item(f"car{place}", Path("x"), place // 2) for place in range(4)]
+    items = [Sample(f"car{place}", Path("x"), place // 2) for place in range(4)]
     arrays = [on_circle(0, 10, 50, 60), on_circle(0, 10, 50, 60) * [[1], [1], [0], [1]]]
     monkeypatch.setattr(embedding, "embedded", lambda *_: arrays)
     requests = [(SimpleNamespace(name=name), True) for name in "ab"]
@@ -55,7 +55,7 @@ def test_a_network_with_a_zero_embedding_is_not_measured(monkeypatch):
 
 
 def test_a_validation_step_with_a_zero_embedding_ends_the_training():
-    items = [Item(f"car{place}", Path("x"), 0) for place in range(2)]
+    items = [Sample(f"car{place}", Path("x"), 0) for place in range(2)]
     run = SimpleNamespace(name="Mine, fold 0", splits={"validation": items})
     loop = SimpleNamespace(run=run, training=SimpleNamespace(iteration=7))
     with pytest.raises(

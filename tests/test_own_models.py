@@ -309,7 +309,7 @@ def test_list_of_images(made):
     assert len(rows) == 96 and set(rows.needed) == {"yes"}
     for fold in paper.FOLDS:
         for part in ("train", "validation", "test"):
-            items = readers.load_items(settings, "RenderedCars", part, fold)
+            items = readers.load_samples(settings, "RenderedCars", part, fold)
             assert set(rows[rows[f"fold{fold}"] == part].image_id) == {
                 int(item.image_id) for item in items
             }
@@ -348,7 +348,7 @@ def test_a_network_with_a_zero_embedding_is_left_out(project, capfd):
         name: np.random.default_rng(0).normal(size=(96, 7)) for name in ("good", "zero", "mean")
     }
     settings = fake_data.write_settings(project, "given", training=None)
-    items = readers.load_items(load_settings(settings), "RenderedCars", "test")
+    items = readers.load_samples(load_settings(settings), "RenderedCars", "test")
     zero, label = int(items[5].image_id), items[0].label
     arrays["zero"][zero - 1] = 0
     members = [int(item.image_id) - 1 for item in items if item.label == label]

@@ -21,7 +21,7 @@ from dml_analysis.config import (
     narrowed,
 )
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.files import atomic_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.networks import bn_inception
@@ -457,9 +457,9 @@ def test_datasets_share_one_trunk(monkeypatch, tmp_path):
     from dml_analysis.training.training_runs import training_samples
 
     def items(settings, dataset, part, fold):
-        return [Item(f"{dataset} {part} {i}", tmp_path, i) for i in range(9)]
+        return [Sample(f"{dataset} {part} {i}", tmp_path, i) for i in range(9)]
 
-    monkeypatch.setattr(readers, "load_items", items)
+    monkeypatch.setattr(readers, "load_samples", items)
     settings = Settings(
         name="test",
         datasets=["SOP", "CUB200"],
@@ -533,7 +533,7 @@ def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatc
             models=paper.MODELS[:3],
             paths=checkout.PATHS | {"results": tmp_path / str(parts)},
         )
-        items = [Item(str(i), tmp_path, 0) for i in range(parts * saliency_maps.MAPS_PER_CHUNK)]
+        items = [Sample(str(i), tmp_path, 0) for i in range(parts * saliency_maps.MAPS_PER_CHUNK)]
         networks = [network_of(settings, model, "SOP", 0) for model in settings.models]
         stores = [
             saliency_maps.store_of(settings, network, settings.protocols[0], items)._replace(
@@ -633,10 +633,11 @@ def test_storage_of_the_paper(tmp_path, monkeypatch, run_inside):
     monkeypatch.setattr(LayoutNetwork, "provenance", lambda network: {"trunk": network.name})
     sizes = {"SOP": 60_502, "Cars196": 8_131, "CUB200": 5_924}
     items = {
-        name: [Item(f"{name}{i}", tmp_path, 0) for i in range(size)] for name, size in sizes.items()
+        name: [Sample(f"{name}{i}", tmp_path, 0) for i in range(size)]
+        for name, size in sizes.items()
     }
     monkeypatch.setattr(
-        readers, "load_items", lambda settings, dataset, split, fold: items[dataset]
+        readers, "load_samples", lambda settings, dataset, split, fold: items[dataset]
     )
     monkeypatch.setattr(image_digests, "described", lambda settings, items: str(len(items)))
     monkeypatch.setattr(readers, "check_images", lambda items: None)

@@ -13,7 +13,7 @@ from PIL import Image
 from dml_analysis import paper
 from dml_analysis.config import AUGMENTATIONS, TrainingSettings, load_settings
 from dml_analysis.datasets.images import Crop
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.networks import bn_inception, efficientnet_lite
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
@@ -124,7 +124,7 @@ def images(samples, augmentation="reality_check", decoded_bytes=0, workers=0):
 def test_an_image_is_augmented_differently_at_every_iteration(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "1.png")
-    inputs = images([Item("1", tmp_path / "1.png", 0)])
+    inputs = images([Sample("1", tmp_path / "1.png", 0)])
     first, second = inputs.batches(lambda iteration: np.array([0, 0]), 1, 2)
     seen = [*first, *second]  # twice in a batch, in two batches
     assert not any(torch.equal(a, b) for place, a in enumerate(seen) for b in seen[:place])
@@ -138,7 +138,7 @@ def test_decoded_images_are_shown_as_those_from_files(tmp_path, augmentation, wo
     """The third iteration's images are in memory by then, or only the first of the two, or none."""
     rng, items = np.random.default_rng(0), []
     for name, size in (("1", (90, 60)), ("2", (64, 100))):
-        items.append(Item(name, tmp_path / f"{name}.png", 0))
+        items.append(Sample(name, tmp_path / f"{name}.png", 0))
         Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(items[-1].path)
     shown = []
     for decoded_bytes in (0, 20_000, 10**6):

@@ -18,7 +18,7 @@ from dml_analysis.causes import (
 )
 from dml_analysis.causes.explained_pairs import Pair
 from dml_analysis.datasets.images import cropped, open_image
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.methods import counted, groups
@@ -290,7 +290,7 @@ def pairs_figure(
     return figure
 
 
-def _picture(sample: Item, network: Network) -> Image:
+def _picture(sample: Sample, network: Network) -> Image:
     """Return what a network sees of a sample."""
     assert network.crop, "networks with maps have a crop"
     return cropped(open_image(sample.path), network.crop)

@@ -16,7 +16,7 @@ from dml_analysis.causes.rank_1_errors import NAMES, units_of
 from dml_analysis.datasets import counterfactuals
 from dml_analysis.datasets.counterfactuals import COUNTERFACTUALS, Scene
 from dml_analysis.datasets.images import Crop, cropped, open_image
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.shift_sizes import (
@@ -76,13 +76,13 @@ def mapped_networks(settings: "Settings") -> list[Network]:
     ]
 
 
-def bases_of(sets: Sequence[Scene]) -> list[Item]:
+def bases_of(sets: Sequence[Scene]) -> list[Sample]:
     """Return the base images of counterfactual sets."""
     return [each.base for each in sets]
 
 
 def map_stores(
-    settings: "Settings", network: Network, samples: Sequence[Item]
+    settings: "Settings", network: Network, samples: Sequence[Sample]
 ) -> list[ResultStore]:
     """Return the stores of a network's maps of these base images, one for each protocol."""
     return saliency_maps.stores_of(settings, network, samples, [OF_SETS])
@@ -95,7 +95,7 @@ def views(settings: "Settings") -> list[View]:
     """Return movements.csv of the complete settings, by every protocol."""
     whole = settings.whole
     sets = sets_of(whole)
-    samples, seed = counterfactuals.items_of(sets), derived_seed(settings.seed, "scenes")
+    samples, seed = counterfactuals.samples_of(sets), derived_seed(settings.seed, "scenes")
     stores = [
         car_embeddings.store_of(network, samples, EMBEDDINGS)
         for network in networks_of_sets(whole)
@@ -164,7 +164,7 @@ def changed_shares(store: ResultStore, sets: Sequence[Scene]) -> Float[np.ndarra
     return np.nanmean(shares, axis=0).T
 
 
-def picture(sample: Item, crop: Crop) -> Float[np.ndarray, "h w 3"]:
+def picture(sample: Sample, crop: Crop) -> Float[np.ndarray, "h w 3"]:
     """Return what a network sees of an image, in [0, 1]."""
     return np.asarray(cropped(open_image(sample.path), crop), dtype=np.float64) / 255
 

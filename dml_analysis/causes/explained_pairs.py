@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from dml_analysis.causes import rank_1_errors
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import CARS, MODEL, Item, chosen_cars, evenly_spaced
+from dml_analysis.datasets.readers import CARS, MODEL, Sample, chosen_cars, evenly_spaced
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import normalises
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Pair(NamedTuple):
     """Two images, of which the second is retrieved for the first."""
 
-    query: Item
-    neighbor: Item
+    query: Sample
+    neighbor: Sample
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ def chosen_pairs(settings: "Settings") -> list[Pair]:
     return [pairs[turn] for turn in range(count) for pairs in lists if turn < len(pairs)]
 
 
-def images_of(pairs: Sequence[Pair]) -> list[Item]:
+def images_of(pairs: Sequence[Pair]) -> list[Sample]:
     """Return the images of all pairs, each query followed by its neighbour."""
     return [image for pair in pairs for image in pair]
 
@@ -110,7 +110,7 @@ def pair_of_files(query: Path, neighbor: Path) -> Pair:
         raise InputError(f"{query}, {neighbor}: files of one name; rename one")
     for path in (query, neighbor):
         open_image(path)
-    return Pair(Item(query.stem, query, 0), Item(neighbor.stem, neighbor, 0))
+    return Pair(Sample(query.stem, query, 0), Sample(neighbor.stem, neighbor, 0))
 
 
 def pair_maps(

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from dml_analysis.datasets import masks, readers
 from dml_analysis.datasets.images import Crop
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.methods import counted, groups
@@ -46,7 +46,7 @@ def tests_file(settings: "Settings", protocol: Protocol, dataset: str) -> Path:
     return settings.results / protocol.name / "causes" / f"region_tests_{dataset}.csv"
 
 
-def masks_of(samples: Iterable[Item]) -> list[Int[np.ndarray, "height width"]]:
+def masks_of(samples: Iterable[Sample]) -> list[Int[np.ndarray, "height width"]]:
     """Return the mask of each sample's picture. Raises InputError if one is missing."""
     folders = [(sample.path.parent.parent / "masks", sample.path.stem) for sample in samples]
     return [masks.read(folder / f"{stem}.png") for folder, stem in folders]
@@ -72,7 +72,7 @@ def datasets_with_masks(settings: "Settings") -> list[str]:
 class Locator:
     """Compute the shares of a store's maps in each region, once for each store."""
 
-    def __init__(self, samples: Sequence[Item]) -> None:
+    def __init__(self, samples: Sequence[Sample]) -> None:
         self.chunks = saliency_maps.chunks_of(samples)
         self.located: dict[Path, Located] = {}
         self.regions: dict[tuple[int, Crop], Float[np.ndarray, "n 3 h w"]] = {}
@@ -99,7 +99,7 @@ def views(
     settings: "Settings",
     protocol: Protocol,
     dataset: str,
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     stores: Sequence[ResultStore],
 ) -> list[View]:
     """Return both CSV files of a dataset, from the stores of the maps of these samples."""

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from dml_analysis.config import Settings
-from dml_analysis.datasets.readers import Item, evenly_spaced
+from dml_analysis.datasets.readers import Sample, evenly_spaced
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std, pearson
 from dml_analysis.networks.specifications import Network
@@ -33,7 +33,7 @@ def csv_file(settings: Settings, protocol: Protocol, dataset: str) -> Path:
     return settings.results / protocol.name / "causes" / f"randomization_{dataset}.csv"
 
 
-def randomised_samples(settings: Settings) -> list[Item]:
+def randomised_samples(settings: Settings) -> list[Sample]:
     """Return the images of which maps are made, of all that have maps."""
     samples = saliency_maps.mapped_samples(settings, settings.shown_dataset)
     return evenly_spaced(samples, settings.causes.randomised_images)
@@ -61,7 +61,7 @@ def view_of(settings: Settings, networks: Sequence[Network], protocol: Protocol)
 
 
 def rows_of(
-    own: list[ResultStore], samples: Sequence[Item], stores: list[ResultStore], _: object
+    own: list[ResultStore], samples: Sequence[Sample], stores: list[ResultStore], _: object
 ) -> Iterator[list]:
     """Yield how the maps of each network and share correlate with its own, over the images.
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from dml_analysis.config import Settings
 from dml_analysis.controls.noise_ceilings import control_samples, noise_settings
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.files import csv_files
 from dml_analysis.metrics import sample_size
 from dml_analysis.metrics.groupings import mantel, within_between_test
@@ -112,7 +112,7 @@ def rows_of(
     settings: Settings,
     named: dict[MapSettings, str],
     own: list[ResultStore],
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     stores: list[ResultStore],
     _: object,
 ) -> Iterator[list]:
@@ -139,7 +139,7 @@ def rows_of(
 
 
 def similarity(
-    stores: Sequence[ResultStore], samples: Sequence[Item], maps: map_comparisons.Maps
+    stores: Sequence[ResultStore], samples: Sequence[Sample], maps: map_comparisons.Maps
 ) -> Float[np.ndarray, "l l"]:
     """Return the correlation of every two networks' maps, the mean over the images by Fisher's z.
 
@@ -195,7 +195,7 @@ def _row(
 def needed_rows(
     settings: Settings,
     own: list[ResultStore],
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     stores: list[ResultStore],
     _: object,
 ) -> Iterator[list]:

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from dml_analysis.config import Settings
-from dml_analysis.datasets.readers import Item, evenly_spaced
+from dml_analysis.datasets.readers import Sample, evenly_spaced
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.disattenuation import corrected, matching
 from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std, jensen_shannon, pearson
@@ -63,7 +63,7 @@ def answer_file(settings: Settings, protocol: Protocol, dataset: str) -> Path:
 # -------------------------------------------------------------------------------------------------
 # Which maps.
 # -------------------------------------------------------------------------------------------------
-def control_samples(settings: Settings, dataset: str) -> list[Item]:
+def control_samples(settings: Settings, dataset: str) -> list[Sample]:
     """Return the images of controls, of all that have maps."""
     return evenly_spaced(saliency_maps.mapped_samples(settings, dataset), settings.controls.images)
 
@@ -129,7 +129,7 @@ class ComparedMaps(NamedTuple):
 
 
 def compare_maps(
-    own_stores: Sequence[ResultStore], samples: Sequence[Item], stores: Sequence[ResultStore]
+    own_stores: Sequence[ResultStore], samples: Sequence[Sample], stores: Sequence[ResultStore]
 ) -> ComparedMaps | None:
     """Return the similarities of the run's own maps of samples, and of those in stores.
 

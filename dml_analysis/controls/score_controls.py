@@ -14,7 +14,7 @@ import scipy.stats
 from jaxtyping import Float, Int
 
 from dml_analysis.config import unlike_defaults
-from dml_analysis.datasets.readers import Item, evenly_spaced, ids_of
+from dml_analysis.datasets.readers import Sample, evenly_spaced, ids_of
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics import permutation_null, sample_size
@@ -63,7 +63,7 @@ def _folder(scored: ResultStore, kind: str) -> Path:
     return network.records.results / protocol.name / "controls" / kind / network.path
 
 
-def query_store(scored: ResultStore, samples: Sequence[Item]) -> ResultStore:
+def query_store(scored: ResultStore, samples: Sequence[Sample]) -> ResultStore:
     """Return the store of the z-scores of every query, with a row for each image."""
     provenance = {"scores": scored.digest}
     arrays = {"scores": Array("f4", (len(NAMES),), finite=False)}
@@ -99,7 +99,7 @@ def numbers_of_images(n: int) -> list[int]:
 
 def work_of(
     settings: "Settings",
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     codes: Int[np.ndarray, "n k"],
     embedded: ResultStore,
     protocol: Protocol,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from dml_analysis.datasets import readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.renderer.sampling import FRAMES_OF_A_SCENE
@@ -23,8 +23,8 @@ HINT = "render them: data/2_render_cars.py --counterfactuals N (see data/README.
 class Scene(NamedTuple):
     """One counterfactual set."""
 
-    base: Item
-    changed: dict[str, Item]  # by the name of the property that has another value
+    base: Sample
+    changed: dict[str, Sample]  # by the name of the property that has another value
 
 
 def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
@@ -57,6 +57,6 @@ def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
     return sets[:count]
 
 
-def items_of(sets: Iterable[Scene]) -> list[Item]:
+def samples_of(sets: Iterable[Scene]) -> list[Sample]:
     """Return all images of counterfactual sets, set by set: its base, then one per property."""
     return [item for scene in sets for item in (scene.base, *scene.changed.values())]

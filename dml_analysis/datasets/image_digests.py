@@ -16,7 +16,7 @@ from tqdm import tqdm
 from dml_analysis.blocks import Block, checked, text
 from dml_analysis.checksums import Records
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import atomic_files
 from dml_analysis.seeds import digest
@@ -34,7 +34,7 @@ class Entry(Block):
     content: Digest
 
 
-def described(records: Records, items: Sequence[Item]) -> str:
+def described(records: Records, items: Sequence[Sample]) -> str:
     """Return the number of images and the digest of their ids and contents, for provenance.
 
     If files are missing, use the recorded digest. Raise MissingFile if there is none, and
@@ -43,7 +43,7 @@ def described(records: Records, items: Sequence[Item]) -> str:
     return _entry(_file(records), tuple(items))[0]
 
 
-def keep(records: Records, lists: Iterable[Sequence[Item]]) -> None:
+def keep(records: Records, lists: Iterable[Sequence[Sample]]) -> None:
     """Add the digests of lists of images to images.json."""
     file = _file(records)
     entries = {_key(items): _entry(file, tuple(items))[1] for items in lists}
@@ -51,7 +51,7 @@ def keep(records: Records, lists: Iterable[Sequence[Item]]) -> None:
 
 
 @lru_cache(maxsize=LISTS)
-def _entry(file: Path, items: tuple[Item, ...]) -> tuple[str, dict[str, str]]:
+def _entry(file: Path, items: tuple[Sample, ...]) -> tuple[str, dict[str, str]]:
     """Return the description of a list of images, and its entry in images.json."""
     record = atomic_files.read_record(file)
     known = checked(dict[str, Entry], record, f"{file}: ").get(_key(items))
@@ -67,7 +67,7 @@ def _entry(file: Path, items: tuple[Item, ...]) -> tuple[str, dict[str, str]]:
 
 
 @lru_cache(maxsize=LISTS)
-def _content(items: tuple[Item, ...], state: str) -> str:
+def _content(items: tuple[Sample, ...], state: str) -> str:
     """Return the digest of all files together. state: of the files, for the cache alone.
 
     Raise InputError if a file is not a readable image.
@@ -84,13 +84,13 @@ def _content(items: tuple[Item, ...], state: str) -> str:
     return sha.hexdigest()[:16]
 
 
-def _file_digest(item: Item) -> bytes:
+def _file_digest(item: Sample) -> bytes:
     open_image(item.path)  # raises InputError if it is not readable
     with open(item.path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _key(items: Sequence[Item]) -> str:
+def _key(items: Sequence[Sample]) -> str:
     return digest([item.image_id for item in items])
 
 

@@ -52,12 +52,14 @@ def rows_of(settings: "Settings", dataset: str) -> Iterator[tuple]:
     "validation" or "test" in each fold. The last value is whether an analysis needs its embedding:
     "yes" for test images, which measure accuracy, and for rendered cars that the settings embed.
     """
-    test = set(readers.load_items(settings, dataset, "test"))
-    validation = [set(readers.load_items(settings, dataset, "validation", fold)) for fold in FOLDS]
+    test = set(readers.load_samples(settings, dataset, "test"))
+    validation = [
+        set(readers.load_samples(settings, dataset, "validation", fold)) for fold in FOLDS
+    ]
     remaining = [
         item
         for split in ("train", "validation")
-        for item in readers.load_items(settings, dataset, split, 0)
+        for item in readers.load_samples(settings, dataset, split, 0)
     ]
     evaluated = test if dataset in settings.datasets else set()
     is_cars = dataset == readers.CARS

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import refused
 from dml_analysis.renderer.mask_files import BACKDROP, CAR, GROUND
 
@@ -24,6 +24,6 @@ def read(path: Path) -> UInt8[np.ndarray, "h w"]:
         return mask
 
 
-def file_of(item: Item) -> Path:
+def file_of(item: Sample) -> Path:
     """Return where a rendered car's mask belongs: masks/<frame>.png, next to images/."""
     return item.path.parent.parent / "masks" / f"{item.image_id}.png"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Element = TypeVar("Element")
 
 
-class Item(NamedTuple):
+class Sample(NamedTuple):
     """One image of a dataset."""
 
     image_id: str  # unique in its dataset, the same on every machine
@@ -79,9 +79,9 @@ MARKS = {
 }
 
 
-def load_items(
+def load_samples(
     settings: "Settings", dataset: str, split: str, fold: int | None = None
-) -> list[Item]:
+) -> list[Sample]:
     """Return the images of a dataset's "test" split, or of a fold's "train" or "validation" split.
 
     Their order is fixed. With `allow_partial` counts are not checked, and entries without an image
@@ -89,7 +89,7 @@ def load_items(
     a count differs from the dataset's.
     """
     rule = split_of(settings, dataset)
-    items: Sequence[Item]
+    items: Sequence[Sample]
     if dataset in _RENDERED:
         items = _RENDERED[dataset](settings)
     else:
@@ -107,11 +107,11 @@ def load_items(
     ]
 
 
-def some_items(
+def required_samples(
     settings: "Settings", dataset: str, split: str, fold: int | None = None
-) -> list[Item]:
-    """Return load_items, of which there must be at least one. Raise InputError if there is none."""
-    items = load_items(settings, dataset, split, fold)
+) -> list[Sample]:
+    """Return load_samples, of which there must be at least one. Raise InputError if there is none."""
+    items = load_samples(settings, dataset, split, fold)
     if not items:
         of_fold = "" if fold is None else f" of fold {fold}"
         raise InputError(
@@ -144,7 +144,7 @@ def split_of(settings: "Settings", dataset: str) -> Split:
 
 
 @lru_cache(maxsize=8)  # SOP's lists take seconds to read, and each of its networks needs them
-def _listed(folder: Path, dataset: str, rule: Split, allow_partial: bool) -> tuple[Item, ...]:
+def _listed(folder: Path, dataset: str, rule: Split, allow_partial: bool) -> tuple[Sample, ...]:
     """Return the images that a folder's annotations list, or those in its sub-folders."""
     folder = found(folder, dataset)
     items = _READERS.get(dataset, _in_folders)(folder, rule.classes)
@@ -161,7 +161,7 @@ def _listed(folder: Path, dataset: str, rule: Split, allow_partial: bool) -> tup
     return available
 
 
-def _check_counts(folder: Path, dataset: str, items: list[Item], rule: Split) -> None:
+def _check_counts(folder: Path, dataset: str, items: list[Sample], rule: Split) -> None:
     """Raise InputError if the number of images, classes or test images is not the dataset's."""
     if rule.images is None or rule.classes is None:
         return
@@ -215,7 +215,7 @@ def found(folder: Path | str, dataset: str) -> Path:
     return folder
 
 
-def ids_of(items: Sequence[Item]) -> list[str]:
+def ids_of(items: Sequence[Sample]) -> list[str]:
     """Return the image ids of the items, in their order."""
     return [item.image_id for item in items]
 
@@ -230,7 +230,7 @@ def evenly_spaced(items: Sequence[Element], count: int | None) -> list[Element]:
     return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
 
 
-def check_images(items: Sequence[Item], look: Callable[[Path], object] | None = None) -> None:
+def check_images(items: Sequence[Sample], look: Callable[[Path], object] | None = None) -> None:
     """Raise InputError for the first item whose image file is missing, or that `look` refuses.
 
     `look` takes a path and raises. Long stages begin with images.check_header; images.open_image
@@ -246,7 +246,7 @@ def check_images(items: Sequence[Item], look: Callable[[Path], object] | None = 
             look(item.path)
 
 
-def _cars196(folder: Path, classes: int | None) -> list[Item]:
+def _cars196(folder: Path, classes: int | None) -> list[Sample]:
     """Return the images of Cars196 in either layout in circulation.
 
     One has car_ims/ and cars_annos.mat, the other has cars_train/, cars_test/ and devkit/. Some
@@ -271,7 +271,7 @@ def _cars196(folder: Path, classes: int | None) -> list[Item]:
     return items
 
 
-def _cub200(folder: Path, classes: int | None) -> list[Item]:
+def _cub200(folder: Path, classes: int | None) -> list[Sample]:
     """Return the images of CUB200."""
     entries = annotations.numbered(
         folder / "images.txt", folder / "image_class_labels.txt", classes
@@ -279,19 +279,19 @@ def _cub200(folder: Path, classes: int | None) -> list[Item]:
     return _items(folder / "images", entries)
 
 
-def _sop(folder: Path, classes: int | None) -> list[Item]:
+def _sop(folder: Path, classes: int | None) -> list[Sample]:
     """Return the images of SOP, those of its training list first."""
     files = [folder / name for name in ("Ebay_train.txt", "Ebay_test.txt")]
     lists = [annotations.table(file, classes) for file in files]
     return [item for entries in lists for item in _items(folder, entries)]
 
 
-def _items(folder: Path, entries: list[tuple[str, int]], prefix: str = "") -> list[Item]:
+def _items(folder: Path, entries: list[tuple[str, int]], prefix: str = "") -> list[Sample]:
     """Return the Items of (name, class) entries whose images are in a folder.
 
     `prefix` begins their image ids.
     """
-    return [Item(prefix + name, folder / name, label) for name, label in entries]
+    return [Sample(prefix + name, folder / name, label) for name, label in entries]
 
 
 _READERS = {"Cars196": _cars196, "CUB200": _cub200, "SOP": _sop}
@@ -314,7 +314,7 @@ def _class_folders(folder: Path | str) -> list[Path]:
     )
 
 
-def _in_folders(folder: Path, classes: int | None) -> list[Item]:
+def _in_folders(folder: Path, classes: int | None) -> list[Sample]:
     """Return the images of all classes, which are the files with an image's suffix.
 
     Raise InputError for a class without images.
@@ -327,14 +327,14 @@ def _in_folders(folder: Path, classes: int | None) -> list[Item]:
             raise InputError(
                 f"{class_folder}: contains no image ({', '.join(IMAGE_FILES)}); each sub-folder is a class {SEE}"
             )
-        items += [Item(f"{class_folder.name}/{path.name}", path, label) for path in images]
+        items += [Sample(f"{class_folder.name}/{path.name}", path, label) for path in images]
     return items
 
 
 # --------------------------------------------------------------------------------------------------
 # The rendered cars.
 # --------------------------------------------------------------------------------------------------
-def _synthetic_cars(settings: "Settings") -> list[Item]:
+def _synthetic_cars(settings: "Settings") -> list[Sample]:
     """Return SyntheticCars: its classes are car models, in the order of properties.csv."""
     items, table = rendered_cars(settings, SYNTHETIC)
     models = car_properties(settings, SYNTHETIC)[0].values
@@ -342,7 +342,7 @@ def _synthetic_cars(settings: "Settings") -> list[Item]:
     return [item._replace(label=labels[model]) for item, model in zip(items, table[MODEL])]
 
 
-def _rendered_cars(settings: "Settings") -> list[Item]:
+def _rendered_cars(settings: "Settings") -> list[Sample]:
     """Return RenderedCars with a class for each car model seen from one side.
 
     There are then enough classes for batches of the usual composition.
@@ -406,7 +406,7 @@ def _values_of(prop: Property, declared: list[str] | None) -> tuple[Any, ...]:
 
 def rendered_cars(
     settings: "Settings", dataset: str = CARS
-) -> tuple[tuple[Item, ...], pd.DataFrame]:
+) -> tuple[tuple[Sample, ...], pd.DataFrame]:
     """Return rendered cars and a table with one row per car, its columns Table 5's properties.
 
     Their folder contains samples.csv and images/. The authors' archive, which has both in a folder
@@ -420,7 +420,7 @@ def rendered_cars(
 @lru_cache(maxsize=4)  # as _listed
 def _rendered(
     folder: Path, properties: tuple[Property, ...], allow_partial: bool
-) -> tuple[tuple[Item, ...], pd.DataFrame]:
+) -> tuple[tuple[Sample, ...], pd.DataFrame]:
     """Return rendered_cars of a folder. The table is cached: callers must not change it."""
     file = folder / "samples.csv"
     table, images = _car_table(file, properties), _car_images(folder / "images")
@@ -439,10 +439,10 @@ def _rendered(
             "add its row, or move the image elsewhere"
         )
     table = table.drop(index=missing)
-    return tuple(Item(str(frame), images[str(frame)], 0) for frame in table.index), table
+    return tuple(Sample(str(frame), images[str(frame)], 0) for frame in table.index), table
 
 
-def chosen_cars(settings: "Settings") -> tuple[list[Item], pd.DataFrame]:
+def chosen_cars(settings: "Settings") -> tuple[list[Sample], pd.DataFrame]:
     """Return rendered_cars for the cars that the settings embed, evenly spaced over all."""
     items, table = rendered_cars(settings)
     rows = evenly_spaced(range(len(items)), settings.properties.images)

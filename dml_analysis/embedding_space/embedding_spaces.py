@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
@@ -41,7 +41,7 @@ class Space(NamedTuple):
     """The images of one part of a dataset, and the networks that are measured on them."""
 
     part: str
-    samples: list[Item]
+    samples: list[Sample]
     networks: list[Network]
 
 
@@ -69,7 +69,7 @@ def steps_file(settings: "Settings", dataset: str) -> Path:
 
 
 def measures_of(
-    embeddings: Float[np.ndarray, "n d"], samples: Sequence[Item], seed: int, name: str
+    embeddings: Float[np.ndarray, "n d"], samples: Sequence[Sample], seed: int, name: str
 ) -> dict[str, Any] | InputError:
     """Return the values of ALL_ARRAYS, or an InputError, which begins with `name`, if they fail.
 
@@ -96,7 +96,7 @@ def _seed_provenance(seed: int) -> dict[str, int]:
     return {"k-means seed": seed} if seed else {}
 
 
-def _labels_of(samples: Sequence[Item]) -> str:
+def _labels_of(samples: Sequence[Sample]) -> str:
     return described([sample.label for sample in samples])
 
 
@@ -110,16 +110,16 @@ def spaces_of(settings: "Settings", dataset: str) -> Iterator[Space]:
     images that are not for testing.
     """
     networks = networks_of(settings, dataset, settings.folds)
-    yield Space("test", list(readers.some_items(settings, dataset, "test")), networks)
+    yield Space("test", list(readers.required_samples(settings, dataset, "test")), networks)
     networks = [network for network in networks if network.has_maps]
     for fold in dict.fromkeys(network.fold for network in networks):
         parts, number = (("train", "validation"), 0) if fold == ALL_FOLDS else (("train",), fold)
-        lists = [readers.some_items(settings, dataset, part, number) for part in parts]
+        lists = [readers.required_samples(settings, dataset, part, number) for part in parts]
         samples = [sample for part_samples in lists for sample in part_samples]
         yield Space("train", samples, [network for network in networks if network.fold == fold])
 
 
-def store_of(network: Network, part: str, samples: Sequence[Item], seed: int) -> ResultStore:
+def store_of(network: Network, part: str, samples: Sequence[Sample], seed: int) -> ResultStore:
     """Return the store of a network's measures on the images of a part, in a single row.
 
     seed: the settings', from which that of k-means is derived.
@@ -137,7 +137,7 @@ def store_of(network: Network, part: str, samples: Sequence[Item], seed: int) ->
 
 def space_measures(
     stores: Sequence[ResultStore],
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     batch_size: int,
     seed: int,
     advance: Callable[[int], Any],

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.networks.loading import Ready
 from dml_analysis.networks.modules import device_of, features_of, in_eval_mode
@@ -20,7 +20,7 @@ from dml_analysis.store import blocks
 
 def embedded(
     requests: Sequence[tuple[Network, bool]],
-    items: Sequence[Item],
+    items: Sequence[Sample],
     batch_size: int,
     tick: Callable[[int], None],
 ) -> list[Float[np.ndarray, "n d"]]:
@@ -62,7 +62,7 @@ def embeddings_of(
     >>> embeddings_of(network, transform, paths).shape
     (3, 8)
     """
-    items = [Item(str(path), Path(path), 0) for path in paths]
+    items = [Sample(str(path), Path(path), 0) for path in paths]
     with in_eval_mode(network):
         trunk = SharedTrunk(Ready(network, transform), [torch.nn.Identity()], batch_size)
         return trunk.embedded(items)[0]
@@ -90,7 +90,7 @@ class SharedTrunk:
         return cls(trunk, embedders, batch_size)
 
     def embedded(
-        self, items: Sequence[Item], tick: Callable[[int], None] = lambda ticks: None
+        self, items: Sequence[Sample], tick: Callable[[int], None] = lambda ticks: None
     ) -> list[Float[np.ndarray, "n d"]]:
         """Return the images' embeddings by each embedder; tick(n) is called for every n images."""
         inputs = network_inputs(items, self.trunk.transform)

@@ -21,7 +21,7 @@ from dml_analysis.checksums import Records
 from dml_analysis.config import BN_INCEPTION, DIMENSIONS, Precision, Settings
 from dml_analysis.datasets import embedding_files, image_digests, readers
 from dml_analysis.datasets.images import Crop, check_header
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.methods import TIMM, is_folder, slug
 from dml_analysis.networks import checkpoint_files, sources
@@ -114,7 +114,7 @@ class Network:
         except MissingFile:
             return False
 
-    def check(self, checked_trunks: set[Hashable], samples: Sequence[Item] = ()) -> None:
+    def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
         """Raise InputError if one of its files is missing or broken.
 
         checked_trunks: the keys of trunks that were read before; a new one is added. samples: the
@@ -140,7 +140,7 @@ class Network:
         raise NotImplementedError
 
     def embedded(
-        self, items: Sequence[Item], tick: Callable[[int], None]
+        self, items: Sequence[Sample], tick: Callable[[int], None]
     ) -> Float[np.ndarray, "n d"]:
         """Return the embeddings of these images, read from a file; tick(n) is called once."""
         raise NotImplementedError
@@ -198,7 +198,7 @@ class LayoutNetwork(Network):
         provenance = self.source._replace(checkpoint=None).provenance(self.records)
         return provenance | seen(self.source.description(self.records))
 
-    def check(self, checked_trunks: set[Hashable], samples: Sequence[Item] = ()) -> None:
+    def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
         """Read its files. Raises InputError if one is missing or broken."""
         from dml_analysis.networks import checkpoints, loading  # torch takes seconds to load
 
@@ -272,7 +272,7 @@ class NamedNetwork(Network):
             | _unless(self.precision, "float32", "precision")
         )
 
-    def check(self, checked_trunks: set[Hashable], samples: Sequence[Item] = ()) -> None:
+    def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
         """Build it. Raises InputError if that fails, or if it changed since it was described."""
         from dml_analysis.networks import loading
 
@@ -321,12 +321,12 @@ class GivenEmbeddings(Network):
         """
         return self.source.provenance(self.records)
 
-    def check(self, checked_trunks: set[Hashable], samples: Sequence[Item] = ()) -> None:
+    def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
         """Raise InputError unless the file has every one of these samples."""
         embedding_files.read(self.source.file, list(dict.fromkeys(readers.ids_of(samples))))
 
     def embedded(
-        self, items: Sequence[Item], tick: Callable[[int], None]
+        self, items: Sequence[Sample], tick: Callable[[int], None]
     ) -> Float[np.ndarray, "n d"]:
         """Return the embeddings of these images; tick(n) is called once.
 
@@ -450,7 +450,7 @@ def check_distance(network: Network) -> None:
         distances.check(distance, embeddings, gradients=network.has_maps)
 
 
-def no_direction(name: str, items: Sequence[Item], error: Any) -> InputError:
+def no_direction(name: str, items: Sequence[Sample], error: Any) -> InputError:
     """Return the InputError for a network, by name, with a zero embedding among these images.
 
     error: the ZeroEmbedding, whose `row` is the image's index.
@@ -503,7 +503,7 @@ def device_of(of: "Settings | Network") -> str:
     return str(modules.device_of(of.device, of.precision))
 
 
-def prepare(shown: Iterable[tuple[Network, Sequence[Item]]]) -> None:
+def prepare(shown: Iterable[tuple[Network, Sequence[Sample]]]) -> None:
     """Read the files of networks and the header of every image that they are shown.
 
     shown: (network, its images); a pair that comes again is read once. What is read is recorded,

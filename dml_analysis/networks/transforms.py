@@ -11,7 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ BLACK = (256, 256)  # size of the black image; no result depends on it
 
 
 def network_inputs(
-    items: Iterable[Item], transform: Transform
+    items: Iterable[Sample], transform: Transform
 ) -> Iterator["Float[torch.Tensor, '3 h w']"]:
     """Yield the transformed image of each item, in order.
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.networks.specifications import Network, networks_of
@@ -26,7 +26,7 @@ def embedding_networks(settings: "Settings") -> list[Network]:
 
 
 def store_of(
-    network: Network, samples: Sequence[Item], kind: Path = Path("properties", "embeddings")
+    network: Network, samples: Sequence[Sample], kind: Path = Path("properties", "embeddings")
 ) -> ResultStore:
     """Return the store of a network's embeddings, not normalised, with a row for each sample.
 
@@ -42,7 +42,9 @@ def store_of(
     )
 
 
-def complete_stores(settings: "Settings", samples: Sequence[Item]) -> tuple[list[ResultStore], str]:
+def complete_stores(
+    settings: "Settings", samples: Sequence[Sample]
+) -> tuple[list[ResultStore], str]:
     """Return the complete stores of embeddings, and a line that names networks without one.
 
     The line is empty if all networks have one. Raises InputError if no network has.
@@ -59,7 +61,7 @@ def complete_stores(settings: "Settings", samples: Sequence[Item]) -> tuple[list
     return stores, f"embeddings of {names} are not complete; {hint}" if names else ""
 
 
-def features_store_of(network: Any, samples: Sequence[Item]) -> ResultStore:
+def features_store_of(network: Any, samples: Sequence[Sample]) -> ResultStore:
     """Return the store of the features of an untrained network's trunk, the same in all folds."""
     provenance = {"images": image_digests.described(network.records, samples)}
     provenance |= network.provenance()
@@ -69,7 +71,7 @@ def features_store_of(network: Any, samples: Sequence[Item]) -> ResultStore:
     return ResultStore(folder, provenance, _chunks(samples), arrays, network)
 
 
-def features_store(settings: "Settings", samples: Sequence[Item]) -> ResultStore:
+def features_store(settings: "Settings", samples: Sequence[Sample]) -> ResultStore:
     """Return that store for the settings' untrained model. Raises InputError if they have none."""
     untrained = [network for network in embedding_networks(settings.whole) if network.model.is_none]
     if not untrained:
@@ -77,7 +79,7 @@ def features_store(settings: "Settings", samples: Sequence[Item]) -> ResultStore
     return features_store_of(untrained[0], samples)
 
 
-def _chunks(samples: Sequence[Item]) -> list[list[str]]:
+def _chunks(samples: Sequence[Sample]) -> list[list[str]]:
     return [readers.ids_of(block) for block in blocks(samples, IMAGES_PER_CHUNK)]
 
 
@@ -87,7 +89,7 @@ def read(store: ResultStore) -> Float[np.ndarray, "n d"]:
     return array
 
 
-def stores_of(networks: Sequence[Network], samples: Sequence[Item]) -> list[ResultStore]:
+def stores_of(networks: Sequence[Network], samples: Sequence[Sample]) -> list[ResultStore]:
     """Return the stores of networks that share a trunk; with its features if it is untrained."""
     untrained = [network for network in networks if network.model.is_none]
     return [store_of(network, samples) for network in networks] + [
@@ -97,7 +99,7 @@ def stores_of(networks: Sequence[Network], samples: Sequence[Item]) -> list[Resu
 
 def arrays_of(
     stores: Sequence[ResultStore],
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     batch_size: int,
     advance: Callable[[int], Any],
 ) -> list[dict[str, Float[np.ndarray, "n d"]]]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dml_analysis import figures
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import Item, chosen_cars, evenly_spaced, ids_of
+from dml_analysis.datasets.readers import Sample, chosen_cars, evenly_spaced, ids_of
 from dml_analysis.files import csv_files
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import tsne
@@ -81,7 +81,7 @@ def value_looks(name: str, count: int) -> list[tuple[Any, str]]:
     return [(color, marker) for color, (_, marker) in zip(colors, looks)]
 
 
-def samples_figure(samples: Sequence[Item]) -> "Figure":
+def samples_figure(samples: Sequence[Sample]) -> "Figure":
     """Return a grid of images."""
     rows, columns = GRID
     size = (figures.PAGE, figures.PAGE * rows / columns)

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from dml_analysis.datasets import readers
-from dml_analysis.datasets.readers import Item, property_codes
+from dml_analysis.datasets.readers import Sample, property_codes
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.methods import trained_groups
@@ -67,7 +67,7 @@ def store_of(
     return ResultStore(folder, provenance, rows, arrays, Scored(network, protocol), labels)
 
 
-def cars_of(settings: "Settings") -> tuple[list[Item], Int[np.ndarray, "n k"]]:
+def cars_of(settings: "Settings") -> tuple[list[Sample], Int[np.ndarray, "n k"]]:
     """Return the rendered cars, and which value of each property each of them has."""
     samples, table = readers.chosen_cars(settings)
     return samples, property_codes(table)

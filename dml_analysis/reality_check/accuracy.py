@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 
 from dml_analysis.config import Settings
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
@@ -42,7 +42,7 @@ def csv_file(settings: Settings) -> Path:
     return settings.results / "reality_check" / "accuracy.csv"
 
 
-def store_of(network: Network, samples: Sequence[Item]) -> ResultStore:
+def store_of(network: Network, samples: Sequence[Sample]) -> ResultStore:
     """Return the store of a network's accuracy on test images, a single row."""
     provenance = {
         "images": image_digests.described(network.records, samples),
@@ -59,7 +59,7 @@ def store_of(network: Network, samples: Sequence[Item]) -> ResultStore:
 
 def arrays_of(
     requests: Sequence[tuple[Network, bool]],
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     batch_size: int,
     advance: Callable[[int], Any],
     measure: Callable[[Network, np.ndarray, np.ndarray], dict[str, Any]],
@@ -99,7 +99,7 @@ def views(settings: Settings) -> list[View]:
         networks = [n for n in networks_of(whole, dataset, whole.folds) if n.is_known()]
         networks.sort(key=lambda network: (whole.models.index(network.model), network.fold))
         try:
-            samples = readers.load_items(whole, dataset, "test")
+            samples = readers.load_samples(whole, dataset, "test")
             stores += [store_of(network, samples) for network in networks]
         except MissingFile:  # a dataset that was deleted, or is not there yet
             unchecked = [store_of(network, []) for network in networks]

@@ -17,7 +17,7 @@ from jaxtyping import Float, Shaped
 
 from dml_analysis.config import Settings
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
@@ -103,7 +103,7 @@ def improvements(table: pd.DataFrame, seed: int) -> list[tuple]:
 # -------------------------------------------------------------------------------------------------
 # Stores.
 # -------------------------------------------------------------------------------------------------
-def comparisons(settings: Settings) -> list[tuple[str, list[LayoutNetwork], list[Item]]]:
+def comparisons(settings: Settings) -> list[tuple[str, list[LayoutNetwork], list[Sample]]]:
     """Return (split, networks, samples) of every dataset, fold and measured split.
 
     The networks are "None" and those that started from its trunk. Raises InputError if the
@@ -133,14 +133,14 @@ def measured_networks(settings: Settings, dataset: str, fold: int) -> list[Layou
     return networks if has_none and len(networks) > 1 else []
 
 
-def samples_of(settings: Settings, dataset: str, fold: int, split: str) -> list[Item]:
+def samples_of(settings: Settings, dataset: str, fold: int, split: str) -> list[Sample]:
     """Return the images of a fold's split, of classes with two images or more."""
-    samples = readers.some_items(settings, dataset, split, fold)
+    samples = readers.required_samples(settings, dataset, split, fold)
     counts = pd.Series([sample.label for sample in samples]).value_counts()
     return [sample for sample in samples if counts[sample.label] > 1]
 
 
-def store_of(network: LayoutNetwork, samples: Sequence[Item], split: str) -> ResultStore:
+def store_of(network: LayoutNetwork, samples: Sequence[Sample], split: str) -> ResultStore:
     """Return the store of a network's MAP@R, one row per class; of "None" its trunk's."""
     labels, is_start = [sample.label for sample in samples], network.model.is_none
     provenance = {

@@ -9,7 +9,7 @@ from dml_analysis import checksums
 from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError, MissingFile, printable
 from dml_analysis.files import csv_files, yaml_files
 from dml_analysis.networks import checkpoint_files, sources
@@ -114,9 +114,9 @@ def _network(
 
 def _check_own(network: Network, settings: Settings) -> None:
     """Raise InputError if a network of the user's, or a file of embeddings, is wrong."""
-    samples: list[Item] = []  # that scripts may request from a file of embeddings
+    samples: list[Sample] = []  # that scripts may request from a file of embeddings
     if not network.has_maps and network.images == network.dataset:
-        samples += readers.load_items(settings, network.images, "test")
+        samples += readers.load_samples(settings, network.images, "test")
     if not network.has_maps and network.images == readers.CARS:
         if network.dataset == settings.properties.networks:
             samples += readers.chosen_cars(settings)[0]
@@ -214,13 +214,13 @@ def _check_untrained_trunk(settings: Settings, file: Path) -> None:
 # -------------------------------------------------------------------------------------------------
 # Images.
 # -------------------------------------------------------------------------------------------------
-def _test_samples(settings: Settings, dataset: str, deep: bool) -> list[Item]:
-    samples = readers.some_items(settings, dataset, "test")
+def _test_samples(settings: Settings, dataset: str, deep: bool) -> list[Sample]:
+    samples = readers.required_samples(settings, dataset, "test")
     readers.check_images(samples, open_image if deep else None)
     return samples
 
 
-def _cars(settings: Settings, deep: bool) -> Sequence[Item]:
+def _cars(settings: Settings, deep: bool) -> Sequence[Sample]:
     cars, _ = readers.rendered_cars(settings)
     if deep:
         readers.check_images(cars, open_image)

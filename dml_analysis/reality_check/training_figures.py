@@ -17,7 +17,7 @@ from dml_analysis import figures
 from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import Item, Split
+from dml_analysis.datasets.readers import Sample, Split
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped, groups
@@ -198,15 +198,15 @@ def _plot_classes(settings: Settings, dataset: str) -> None:
     figures.write(settings.figures / f"classes_{dataset}", figure, description, caption)
 
 
-def samples_of_classes(settings: Settings, dataset: str) -> list[Item]:
+def samples_of_classes(settings: Settings, dataset: str) -> list[Sample]:
     """Return the first image of each class; of MAX_CLASSES evenly spaced ones if there are more."""
-    parts = [readers.load_items(settings, dataset, split, 0) for split in SPLITS]
+    parts = [readers.load_samples(settings, dataset, split, 0) for split in SPLITS]
     samples = sorted((sample for part in parts for sample in part), key=lambda item: item.label)
     first = {sample.label: sample for sample in reversed(samples)}
     return readers.evenly_spaced([first[label] for label in sorted(first)], MAX_CLASSES)
 
 
-def classes_figure(samples: Sequence[Item], split: Split) -> Figure:
+def classes_figure(samples: Sequence[Sample], split: Split) -> Figure:
     """Return the images in rows: above those for training and validation, below those for testing."""
     halves: dict[str, list[Path]] = {"for training and validation": [], "for testing": []}
     for sample in samples:

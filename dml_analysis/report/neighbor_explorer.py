@@ -87,7 +87,7 @@ def section(settings: Settings) -> str:
     )
 
 
-def stores_of(settings: Settings, cars: list[readers.Item]) -> dict[str, ResultStore]:
+def stores_of(settings: Settings, cars: list[readers.Sample]) -> dict[str, ResultStore]:
     """Return, by model, the complete stores of embeddings in the first fold."""
     first = settings.model_copy(update={"folds": settings.folds[:1]})
     networks = [each for each in car_embeddings.embedding_networks(first) if each.is_known()]
@@ -113,7 +113,7 @@ def _properties(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def thumbnail(car: readers.Item) -> str:
+def thumbnail(car: readers.Sample) -> str:
     """Return the data URL of a small picture of a car."""
     return pictures.address(pictures.square(open_image(car.path), SIDE))
 

@@ -82,7 +82,7 @@ def _available(store: ResultStore) -> set[int]:
     return set(range(len(store.chunks))) - set(store.missing())
 
 
-def _shown(comparisons: Sequence[Comparison]) -> list[readers.Item]:
+def _shown(comparisons: Sequence[Comparison]) -> list[readers.Sample]:
     """Return the images of the page, evenly spaced over those with maps by every model."""
     stores = [store for comparison in comparisons for store in comparison.maps.values()]
     if not stores:
@@ -93,7 +93,7 @@ def _shown(comparisons: Sequence[Comparison]) -> list[readers.Item]:
     return readers.evenly_spaced(items, IMAGES)
 
 
-def _image(dataset: str, item: readers.Item, crop: Crop) -> dict[str, Any]:
+def _image(dataset: str, item: readers.Sample, crop: Crop) -> dict[str, Any]:
     """Return what the page knows of an image: the crop, and the outline of its car."""
     picture = cropped(open_image(item.path), crop)
     file = masks.file_of(item)
@@ -125,7 +125,7 @@ def outline(mask: Bool[np.ndarray, "h w"]) -> str:
 
 
 def _of_protocol(
-    comparison: Comparison, models: Sequence[Model], shown: Sequence[readers.Item], crop: Crop
+    comparison: Comparison, models: Sequence[Model], shown: Sequence[readers.Sample], crop: Crop
 ) -> dict[str, Any]:
     """Return what the page knows of the maps of a protocol."""
     names = [model.name for model in models]
@@ -193,7 +193,7 @@ def _plain(array: Float[np.ndarray, "..."]) -> list[Any]:
 # Pictures.
 # --------------------------------------------------------------------------------------------------
 def _maps(
-    store: ResultStore, shown: Sequence[readers.Item], frame: Crop
+    store: ResultStore, shown: Sequence[readers.Sample], frame: Crop
 ) -> list[Float[np.ndarray, "h w"]]:
     """Return the maps of images in the crop in which they are shown."""
     subject: Any = store.subject

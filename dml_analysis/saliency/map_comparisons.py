@@ -15,7 +15,7 @@ from jaxtyping import Float
 from dml_analysis.config import Settings
 from dml_analysis.datasets import image_digests, readers
 from dml_analysis.datasets.images import Crop, size_of
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
     protocol: Protocol
     dataset: str
     fold: int
-    samples: list[Item]
+    samples: list[Sample]
     images: str  # what was in the images, for provenance
     maps: dict[str, ResultStore]  # model -> maps, of all known networks of the complete run
     is_first: bool  # of all folds that are compared
@@ -148,7 +148,7 @@ def compared(
 
 
 def compare(
-    stores: Sequence[ResultStore], maps: Maps, samples: Sequence[Item]
+    stores: Sequence[ResultStore], maps: Maps, samples: Sequence[Sample]
 ) -> tuple[Pairs, Pairs]:
     """Return (correlation, JSD) of all pairs of maps; stores: of which they are, of one protocol.
 
@@ -215,7 +215,7 @@ def on_one_grid(
 # Maps that are deleted once compared.
 # -------------------------------------------------------------------------------------------------
 def maps_by_protocol(
-    maker: MapMaker, chunk: Chunk, stores: Sequence[ResultStore], samples: Sequence[Item]
+    maker: MapMaker, chunk: Chunk, stores: Sequence[ResultStore], samples: Sequence[Sample]
 ) -> list[Float[np.ndarray, "n h w"]]:
     """Return a network's maps of a chunk by each protocol, and save those that do not exist yet.
 

@@ -14,7 +14,7 @@ from dml_analysis import figures
 from dml_analysis.config import Settings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import cropped, open_image
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.methods import grouped, groups
 from dml_analysis.metrics.map_alignment import framed
@@ -48,7 +48,7 @@ def draw(settings: Settings) -> None:
 
 
 def _draw(
-    settings: Settings, protocol: Protocol, samples: list[Item], stores: list[ResultStore]
+    settings: Settings, protocol: Protocol, samples: list[Sample], stores: list[ResultStore]
 ) -> None:
     """Write both figures by a protocol; stores: of the maps of one fold's networks."""
     for store in stores:
@@ -94,7 +94,7 @@ def about_constant(maps: Maps) -> str:
     return f" Constant maps, black here, as their gradients are zero or alike: {', '.join(named)}."
 
 
-def _shown(samples: list[Item], stores: list[ResultStore], count: int) -> list[Item]:
+def _shown(samples: list[Sample], stores: list[ResultStore], count: int) -> list[Sample]:
     """Return `count` samples evenly spaced over all; in an unfinished run, over those with maps."""
     by_id = {sample.image_id: sample for sample in samples}
     numbers = {n for store in stores for n in range(len(store.chunks)) if not store.is_missing(n)}
@@ -124,7 +124,7 @@ def _read(stores: list[ResultStore], sizes: dict[str, tuple[int, int]]) -> Maps:
 
 
 def one_image(
-    models: Sequence[Model], samples: list[Item], pictures: list[Image.Image], maps: Maps
+    models: Sequence[Model], samples: list[Sample], pictures: list[Image.Image], maps: Maps
 ) -> Figure:
     """Return the paper's layout: the image and "None" in the first column, then rows of models."""
     (sample,) = samples
@@ -146,7 +146,7 @@ def one_image(
 
 
 def many_images(
-    models: Sequence[Model], samples: list[Item], pictures: list[Image.Image], maps: Maps
+    models: Sequence[Model], samples: list[Sample], pictures: list[Image.Image], maps: Maps
 ) -> Figure:
     """Return a row for each image: the image, then its map under every model."""
     models = sorted(grouped(list(models)), key=lambda model: not model.is_none)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from dml_analysis.config import Settings, unlike_defaults
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import normalises
@@ -52,12 +52,12 @@ SHOWN_IMAGES = 6  # per dataset, that the larger of the two figures of maps show
 # -------------------------------------------------------------------------------------------------
 # Which maps: samples, networks and stores.
 # -------------------------------------------------------------------------------------------------
-def mapped_samples(settings: Settings, dataset: str) -> list[Item]:
+def mapped_samples(settings: Settings, dataset: str) -> list[Sample]:
     """Return the test images of a dataset that the settings ask saliency maps of.
 
     Raises InputError if the dataset or an image is missing.
     """
-    test_images = readers.some_items(settings, dataset, "test")
+    test_images = readers.required_samples(settings, dataset, "test")
     samples = readers.evenly_spaced(test_images, settings.saliency.images)
     readers.check_images(samples)
     return samples
@@ -110,7 +110,7 @@ def store_of(
     settings: Settings,
     network: Network,
     protocol: Protocol,
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     map_settings: MapSettings = OWN,
 ) -> ResultStore:
     """Return the store of the maps, in [0, 1], of one network by one protocol; a row per sample."""
@@ -131,7 +131,7 @@ def store_of(
 def stores_of(
     settings: Settings,
     network: Network,
-    samples: Sequence[Item],
+    samples: Sequence[Sample],
     alternatives: Sequence[MapSettings] = (OWN,),
 ) -> list[ResultStore]:
     """Return a network's stores by each protocol that needs its maps and each map setting."""
@@ -143,7 +143,7 @@ def stores_of(
 
 
 def map_provenance(
-    settings: Settings, network: Network, protocol: Protocol, samples: Sequence[Item]
+    settings: Settings, network: Network, protocol: Protocol, samples: Sequence[Sample]
 ) -> dict:
     """Return what the maps of these samples by a network depend on, for the store's provenance."""
     return {
@@ -157,12 +157,12 @@ def map_provenance(
     }
 
 
-def chunks_of(samples: Sequence[Item]) -> list[Sequence[Item]]:
+def chunks_of(samples: Sequence[Sample]) -> list[Sequence[Sample]]:
     """Return the samples of each chunk."""
     return blocks(samples, MAPS_PER_CHUNK)
 
 
-def shown_chunks(samples: Sequence[Item]) -> set[int]:
+def shown_chunks(samples: Sequence[Sample]) -> set[int]:
     """Return the numbers of the chunks with maps that figures show, evenly spaced over all."""
     rows = readers.evenly_spaced(range(len(samples)), SHOWN_IMAGES)
     return {row // MAPS_PER_CHUNK for row in rows}
@@ -210,7 +210,7 @@ def read_maps(store: ResultStore, image_ids: Iterable[str]) -> Float[np.ndarray,
 
 
 def read_own_maps(
-    own: Iterable[ResultStore], stores: Iterable[ResultStore], samples: Sequence[Item]
+    own: Iterable[ResultStore], stores: Iterable[ResultStore], samples: Sequence[Sample]
 ) -> list[Float[np.ndarray, "n h w"]]:
     """Return the maps of samples in `own`, the run's own, by the network of each of the stores."""
     by_path = {store.subject.network.path: store for store in own}
@@ -276,7 +276,7 @@ class MapMaker:
     def maps(
         self,
         stores: Sequence[ResultStore],
-        samples: Sequence[Item],
+        samples: Sequence[Sample],
         rows: slice,
         advance: Callable[[int], object],
     ) -> list[dict[str, Float[np.ndarray, "n h w"]]]:
@@ -318,8 +318,8 @@ class MapMaker:
 
 
 def _in_batches(
-    samples: Sequence[Item], ready: "Ready", size: int
-) -> "Iterable[list[tuple[Item, Float[torch.Tensor, 'c h w']]]]":
+    samples: Sequence[Sample], ready: "Ready", size: int
+) -> "Iterable[list[tuple[Sample, Float[torch.Tensor, 'c h w']]]]":
     """Return an iterator over lists of (sample, its transformed image), `size` at a time."""
     from dml_analysis.networks.transforms import network_inputs
 
@@ -329,7 +329,7 @@ def _in_batches(
 
 def _maps_of(
     network: Network,
-    sample: Item,
+    sample: Sample,
     gradients: "Float[torch.Tensor, 'samples c h w']",
     requests: Sequence[tuple[str, int]],
 ) -> list[Float[np.ndarray, "h w"]]:
@@ -361,7 +361,11 @@ def with_black_image(network: Network, ready: "Ready") -> LoadedNetwork:
 
 
 def with_random_layers(
-    network: Network, ready: "Ready", map_settings: MapSettings, samples: Sequence[Item], seed: int
+    network: Network,
+    ready: "Ready",
+    map_settings: MapSettings,
+    samples: Sequence[Sample],
+    seed: int,
 ) -> "Ready":
     """Return a network that is loaded with the random layers of the map settings.
 
@@ -386,7 +390,7 @@ def with_random_layers(
 
 def gradients_of(
     loaded: LoadedNetwork,
-    images: "Sequence[tuple[Item, Float[torch.Tensor, 'c h w']]]",
+    images: "Sequence[tuple[Sample, Float[torch.Tensor, 'c h w']]]",
     noise: Noise,
     batch_size: int,
     map_settings: MapSettings = OWN,
@@ -425,7 +429,7 @@ def gradients_of(
 
 def copies_of(
     network: Network,
-    sample: Item,
+    sample: Sample,
     image: "Float[torch.Tensor, 'c h w']",
     noise: Noise,
     map_settings: MapSettings = OWN,

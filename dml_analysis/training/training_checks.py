@@ -7,7 +7,7 @@ from dml_analysis import checksums
 from dml_analysis.config import BY_EMBEDDINGS, Settings
 from dml_analysis.datasets import image_digests, readers
 from dml_analysis.datasets.images import check_header
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.networks import sources
 from dml_analysis.networks.specifications import start_source
@@ -27,7 +27,7 @@ def check_classes(settings: Settings) -> None:
     for dataset in settings.datasets:
         for fold, split in product(settings.folds, SPLITS[:2]):
             where = settings.paths[dataset]
-            labels = [s.label for s in readers.some_items(settings, dataset, split, fold)]
+            labels = [s.label for s in readers.required_samples(settings, dataset, split, fold)]
             if len(set(labels)) < MIN_CLASSES:
                 raise InputError(
                     f"{where}: fold {fold} has fewer than {MIN_CLASSES} {split} classes"
@@ -36,7 +36,7 @@ def check_classes(settings: Settings) -> None:
                 raise InputError(f"{where}: no {split} class of fold {fold} has two images")
 
 
-def prepare_features(settings: Settings, model: Model, samples: Sequence[Item]) -> None:
+def prepare_features(settings: Settings, model: Model, samples: Sequence[Sample]) -> None:
     """Check that images exist, and record their digests and what the trunk of a model is."""
     readers.check_images(samples)
     image_digests.keep(settings.records, [samples])
@@ -54,7 +54,7 @@ def prepare_runs(runs: Iterable[tuple[Settings, TrainingRun]]) -> None:
         _check_loss_and_batches(run)
     by_dataset = {(settings.name, run.network.dataset): (settings, run) for settings, run in runs}
     for (_, dataset), (settings, run) in by_dataset.items():
-        readers.some_items(settings, dataset, "test")
+        readers.required_samples(settings, dataset, "test")
         samples = [sample for split in run.splits.values() for sample in split]
         readers.check_images(samples, check_header)
         image_digests.keep(settings.records, [training_samples(settings, dataset)])

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch.utils.data import DataLoader, Dataset
 
 from dml_analysis.datasets.images import Crop
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.networks.transforms import Transform, network_inputs
 from dml_analysis.seeds import derived_seed
@@ -29,7 +29,7 @@ Key = tuple[int, int, int]  # iteration, position in the batch, index of the ima
 class AugmentedImages(Dataset):
     """The augmented image of every key, or why its file cannot be read."""
 
-    samples: Sequence[Item]
+    samples: Sequence[Sample]
     transform: Transform  # from an RGB image to a tensor
     crop: Crop  # of the transform
     augmentation: str  # one of config.AUGMENTATIONS
@@ -91,7 +91,7 @@ class Images:
                 raise InputError(images)
             yield images
 
-    def in_order(self, samples: Sequence[Item]) -> Iterator[Float[torch.Tensor, "n 3 h w"]]:
+    def in_order(self, samples: Sequence[Sample]) -> Iterator[Float[torch.Tensor, "n 3 h w"]]:
         """Yield batches of the images of all samples, not augmented."""
         inputs = network_inputs(samples, self.transform)
         for block in blocks(samples, BATCH_SIZE):
@@ -117,7 +117,7 @@ class Features(NamedTuple):
     """Features of images from a trunk that is not trained."""
 
     by_id: Mapping[str, Float[torch.Tensor, " f"]]
-    samples: Sequence[Item]  # that training uses
+    samples: Sequence[Sample]  # that training uses
 
     def batches(
         self, indices: BatchIndices, first: int, last: int
@@ -127,6 +127,6 @@ class Features(NamedTuple):
         for iteration in range(first, last + 1):
             yield features[indices(iteration)]
 
-    def in_order(self, samples: Sequence[Item]) -> Iterator[Float[torch.Tensor, "n f"]]:
+    def in_order(self, samples: Sequence[Sample]) -> Iterator[Float[torch.Tensor, "n f"]]:
         """Yield the features of all samples, in one batch."""
         yield torch.stack([self.by_id[sample.image_id] for sample in samples])

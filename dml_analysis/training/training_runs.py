@@ -16,7 +16,7 @@ import numpy as np
 from dml_analysis import checksums, imports
 from dml_analysis.config import Settings, TrainingSettings, unlike_defaults
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
@@ -50,7 +50,7 @@ class TrainingRun:
     network: LayoutNetwork
     rate: float
     options: TrainingSettings
-    splits: dict[str, list[Item]]  # the samples of each of SPLITS, in the network's fold
+    splits: dict[str, list[Sample]]  # the samples of each of SPLITS, in the network's fold
     start_trunk: Path  # the file of the trunk that training starts from
     imagenet_trunk: Path  # the file of BN-Inception's weights
 
@@ -111,9 +111,9 @@ def options_of(settings: Settings) -> TrainingSettings:
     return settings.training
 
 
-def training_samples(settings: Settings, dataset: str) -> list[Item]:
+def training_samples(settings: Settings, dataset: str) -> list[Sample]:
     """Return the images of all classes for training and validation."""
-    parts = (readers.load_items(settings, dataset, split, fold=0) for split in SPLITS[:2])
+    parts = (readers.load_samples(settings, dataset, split, fold=0) for split in SPLITS[:2])
     return [sample for part in parts for sample in part]
 
 
@@ -127,7 +127,7 @@ def store_of(settings: Settings, network: LayoutNetwork, rate: float) -> ResultS
     """
     samples, options = training_samples(settings, network.dataset), options_of(settings)
     splits = {
-        split: readers.load_items(settings, network.dataset, split, network.fold)
+        split: readers.load_samples(settings, network.dataset, split, network.fold)
         for split in SPLITS
     }
     start = checkpoint_files.start_trunk_file(settings, network.model)
@@ -255,7 +255,7 @@ def features_stores(settings: Settings, network: LayoutNetwork) -> list[ResultSt
         return []
     samples = {"training": training_samples(settings, dataset)}
     if options.keep_embeddings:
-        samples["test"] = readers.load_items(settings, dataset, "test")
+        samples["test"] = readers.load_samples(settings, dataset, "test")
     return [
         trunk_features.features_store(settings, dataset, network.model, samples[name], name)
         for name in samples

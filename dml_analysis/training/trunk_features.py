@@ -10,7 +10,7 @@ from jaxtyping import Float
 from dml_analysis import checksums, leases
 from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.readers import Item
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.networks import checkpoint_files
@@ -83,7 +83,7 @@ def _sha256(file: Path) -> str:
 # Features.
 # -------------------------------------------------------------------------------------------------
 def features_store(
-    settings: Settings, dataset: str, model: Model, samples: Sequence[Item], name: str
+    settings: Settings, dataset: str, model: Model, samples: Sequence[Sample], name: str
 ) -> ResultStore:
     """Return the store of the features (f,) of a model's start trunk, one row for each sample.
 
@@ -117,7 +117,7 @@ def load_start_trunk(settings: Settings, model: Model) -> "Ready":
 
 
 def features_of(
-    trunk: "Ready", samples: Sequence[Item], advance: Callable[[int], Any]
+    trunk: "Ready", samples: Sequence[Sample], advance: Callable[[int], Any]
 ) -> Float[np.ndarray, "n f"]:
     """Return a trunk's features of images; advance(n) is called after every n images."""
     import torch
