@@ -33,15 +33,15 @@ def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
     Raise InputError if there are none, if a frame is missing, or if an image differs from its base
     image in anything but its property.
     """
-    items, table = readers.rendered_cars(settings, COUNTERFACTUALS)
+    samples, table = readers.rendered_cars(settings, COUNTERFACTUALS)
     file = settings.paths[COUNTERFACTUALS] / "samples.csv"
-    frames = [int(item.image_id) for item in items]
-    if frames != list(range(1, len(items) + 1)) or len(items) % FRAMES_OF_A_SCENE:
+    frames = [int(sample.image_id) for sample in samples]
+    if frames != list(range(1, len(samples) + 1)) or len(samples) % FRAMES_OF_A_SCENE:
         raise InputError(
-            f"{file}: {len(items)} frames are not complete sets of {FRAMES_OF_A_SCENE} from frame 1 on; {HINT}"
+            f"{file}: {len(samples)} frames are not complete sets of {FRAMES_OF_A_SCENE} from frame 1 on; {HINT}"
         )
     values, names = table.to_dict("records"), [prop.name for prop in PROPERTIES]
-    starts = range(0, len(items), FRAMES_OF_A_SCENE)
+    starts = range(0, len(samples), FRAMES_OF_A_SCENE)
     for start in starts:
         for row, name in enumerate(names, start + 1):
             differences = [key for key in names if values[row][key] != values[start][key]]
@@ -51,7 +51,7 @@ def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
                     f"in {name} alone, but differs in {', '.join(differences) or 'nothing'}; {HINT}"
                 )
     sets = [
-        Scene(items[start], dict(zip(names, items[start + 1 : start + FRAMES_OF_A_SCENE])))
+        Scene(samples[start], dict(zip(names, samples[start + 1 : start + FRAMES_OF_A_SCENE])))
         for start in starts
     ]
     return sets[:count]
@@ -59,4 +59,4 @@ def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
 
 def samples_of(sets: Iterable[Scene]) -> list[Sample]:
     """Return all images of counterfactual sets, set by set: its base, then one per property."""
-    return [item for scene in sets for item in (scene.base, *scene.changed.values())]
+    return [sample for scene in sets for sample in (scene.base, *scene.changed.values())]

@@ -34,64 +34,67 @@ class Entry(Block):
     content: Digest
 
 
-def described(records: Records, items: Sequence[Sample]) -> str:
+def described(records: Records, samples: Sequence[Sample]) -> str:
     """Return the number of images and the digest of their ids and contents, for provenance.
 
     If files are missing, use the recorded digest. Raise MissingFile if there is none, and
     InputError if an image is not readable.
     """
-    return _entry(_file(records), tuple(items))[0]
+    return _entry(_file(records), tuple(samples))[0]
 
 
 def keep(records: Records, lists: Iterable[Sequence[Sample]]) -> None:
     """Add the digests of lists of images to images.json."""
     file = _file(records)
-    entries = {_key(items): _entry(file, tuple(items))[1] for items in lists}
+    entries = {_key(samples): _entry(file, tuple(samples))[1] for samples in lists}
     atomic_files.add_to_record(file, entries)
 
 
 @lru_cache(maxsize=LISTS)
-def _entry(file: Path, items: tuple[Sample, ...]) -> tuple[str, dict[str, str]]:
+def _entry(file: Path, samples: tuple[Sample, ...]) -> tuple[str, dict[str, str]]:
     """Return the description of a list of images, and its entry in images.json."""
     record = atomic_files.read_record(file)
-    known = checked(dict[str, Entry], record, f"{file}: ").get(_key(items))
+    known = checked(dict[str, Entry], record, f"{file}: ").get(_key(samples))
     try:
-        statuses = [os.stat(item.path) for item in items]
+        statuses = [os.stat(sample.path) for sample in samples]
         state = digest([(status.st_size, status.st_mtime_ns) for status in statuses])
     except OSError as error:
         if known is None:
             raise MissingFile(f"{error.filename}: image is missing; {HINT}") from None
         state = known.state
-    content = known.content if known and known.state == state else _content(items, state)
-    return f"{len(items)} ({digest([_key(items), content])})", {"state": state, "content": content}
+    content = known.content if known and known.state == state else _content(samples, state)
+    return f"{len(samples)} ({digest([_key(samples), content])})", {
+        "state": state,
+        "content": content,
+    }
 
 
 @lru_cache(maxsize=LISTS)
-def _content(items: tuple[Sample, ...], state: str) -> str:
+def _content(samples: tuple[Sample, ...], state: str) -> str:
     """Return the digest of all files together. state: of the files, for the cache alone.
 
     Raise InputError if a file is not a readable image.
     """
     sha = hashlib.sha256()
     with (
-        tqdm(total=len(items), desc="reading images", unit="image", leave=False) as bar,
+        tqdm(total=len(samples), desc="reading images", unit="image", leave=False) as bar,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
-        for start in range(0, len(items), AT_ONCE):  # an invalid image ends it early
-            for file_digest in pool.map(_file_digest, items[start : start + AT_ONCE]):
+        for start in range(0, len(samples), AT_ONCE):  # an invalid image ends it early
+            for file_digest in pool.map(_file_digest, samples[start : start + AT_ONCE]):
                 sha.update(file_digest)
                 bar.update()
     return sha.hexdigest()[:16]
 
 
-def _file_digest(item: Sample) -> bytes:
-    open_image(item.path)  # raises InputError if it is not readable
-    with open(item.path, "rb") as file:
+def _file_digest(sample: Sample) -> bytes:
+    open_image(sample.path)  # raises InputError if it is not readable
+    with open(sample.path, "rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _key(items: Sequence[Sample]) -> str:
-    return digest([item.image_id for item in items])
+def _key(samples: Sequence[Sample]) -> str:
+    return digest([sample.image_id for sample in samples])
 
 
 def _file(records: Records) -> Path:

@@ -89,13 +89,13 @@ def load_samples(
     a count differs from the dataset's.
     """
     rule = split_of(settings, dataset)
-    items: Sequence[Sample]
+    samples: Sequence[Sample]
     if dataset in _RENDERED:
-        items = _RENDERED[dataset](settings)
+        samples = _RENDERED[dataset](settings)
     else:
-        items = _listed(Path(settings.paths[dataset]), dataset, rule, settings.allow_partial)
+        samples = _listed(Path(settings.paths[dataset]), dataset, rule, settings.allow_partial)
     if split == "test":
-        return [item for item in items if item.label >= rule.first_test_class]
+        return [sample for sample in samples if sample.label >= rule.first_test_class]
     assert fold is not None  # only the test split is shared by all folds
     held_out = range(*rule.validation[fold])
     is_in_split = {
@@ -103,7 +103,9 @@ def load_samples(
         "train": lambda label: label not in held_out,
     }[split]
     return [
-        item for item in items if item.label < rule.training_classes and is_in_split(item.label)
+        sample
+        for sample in samples
+        if sample.label < rule.training_classes and is_in_split(sample.label)
     ]
 
 
@@ -111,13 +113,13 @@ def required_samples(
     settings: "Settings", dataset: str, split: str, fold: int | None = None
 ) -> list[Sample]:
     """Return load_samples, of which there must be at least one. Raise InputError if there is none."""
-    items = load_samples(settings, dataset, split, fold)
-    if not items:
+    samples = load_samples(settings, dataset, split, fold)
+    if not samples:
         of_fold = "" if fold is None else f" of fold {fold}"
         raise InputError(
             f"{settings.paths[dataset]}: no image belongs to a {split} class{of_fold}; complete {dataset} {SEE}"
         )
-    return items
+    return samples
 
 
 def split_of(settings: "Settings", dataset: str) -> Split:
@@ -147,31 +149,31 @@ def split_of(settings: "Settings", dataset: str) -> Split:
 def _listed(folder: Path, dataset: str, rule: Split, allow_partial: bool) -> tuple[Sample, ...]:
     """Return the images that a folder's annotations list, or those in its sub-folders."""
     folder = found(folder, dataset)
-    items = _READERS.get(dataset, _in_folders)(folder, rule.classes)
-    if len({item.image_id for item in items}) < len(items):
+    samples = _READERS.get(dataset, _in_folders)(folder, rule.classes)
+    if len({sample.image_id for sample in samples}) < len(samples):
         raise InputError(f"{folder}: its annotations list an image twice; {annotations.AGAIN}")
     if not allow_partial:
-        _check_counts(folder, dataset, items, rule)
-        return tuple(items)
-    available = tuple(item for item in items if item.path.is_file())
+        _check_counts(folder, dataset, samples, rule)
+        return tuple(samples)
+    available = tuple(sample for sample in samples if sample.path.is_file())
     if not available:
         raise InputError(
-            f"{folder}: none of the {len(items)} images of {dataset} exists; fetch them {SEE}"
+            f"{folder}: none of the {len(samples)} images of {dataset} exists; fetch them {SEE}"
         )
     return available
 
 
-def _check_counts(folder: Path, dataset: str, items: list[Sample], rule: Split) -> None:
+def _check_counts(folder: Path, dataset: str, samples: list[Sample], rule: Split) -> None:
     """Raise InputError if the number of images, classes or test images is not the dataset's."""
     if rule.images is None or rule.classes is None:
         return
-    labels = {item.label for item in items}
+    labels = {sample.label for sample in samples}
     missing_labels = sorted(set(range(rule.classes)) - labels)
-    test_images = sum(item.label >= rule.first_test_class for item in items)
+    test_images = sum(sample.label >= rule.first_test_class for sample in samples)
     hint = "fetch its annotations again, or give --allow-partial"
-    if len(items) != rule.images:
+    if len(samples) != rule.images:
         raise InputError(
-            f"{folder}: {len(items)} images listed, but {dataset} has {rule.images}; {hint}"
+            f"{folder}: {len(samples)} images listed, but {dataset} has {rule.images}; {hint}"
         )
     if missing_labels or len(labels) != rule.classes:
         problem = (
@@ -215,35 +217,35 @@ def found(folder: Path | str, dataset: str) -> Path:
     return folder
 
 
-def ids_of(items: Sequence[Sample]) -> list[str]:
-    """Return the image ids of the items, in their order."""
-    return [item.image_id for item in items]
+def ids_of(samples: Sequence[Sample]) -> list[str]:
+    """Return the image ids of the samples, in their order."""
+    return [sample.image_id for sample in samples]
 
 
-def evenly_spaced(items: Sequence[Element], count: int | None) -> list[Element]:
-    """Return `count` items that are evenly spaced over their order; by default all of them.
+def evenly_spaced(samples: Sequence[Element], count: int | None) -> list[Element]:
+    """Return `count` samples that are evenly spaced over their order; by default all of them.
 
     If there are no more than `count`, return all.
     """
-    if count is None or count >= len(items):
-        return list(items)
-    return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
+    if count is None or count >= len(samples):
+        return list(samples)
+    return [samples[i] for i in np.linspace(0, len(samples) - 1, count).round().astype(int)]
 
 
-def check_images(items: Sequence[Sample], look: Callable[[Path], object] | None = None) -> None:
-    """Raise InputError for the first item whose image file is missing, or that `look` refuses.
+def check_images(samples: Sequence[Sample], look: Callable[[Path], object] | None = None) -> None:
+    """Raise InputError for the first sample whose image file is missing, or that `look` refuses.
 
     `look` takes a path and raises. Long stages begin with images.check_header; images.open_image
     reads the complete file.
     """
-    missing = [item.path for item in items if not item.path.is_file()]
+    missing = [sample.path for sample in samples if not sample.path.is_file()]
     if missing:
         raise MissingFile(
-            f"{missing[0]}: image is missing ({len(missing)} of {len(items)}); compare the folder with data/README.md"
+            f"{missing[0]}: image is missing ({len(missing)} of {len(samples)}); compare the folder with data/README.md"
         )
     if look is not None:
-        for item in tqdm(items, desc="checking images", unit="image"):
-            look(item.path)
+        for sample in tqdm(samples, desc="checking images", unit="image"):
+            look(sample.path)
 
 
 def _cars196(folder: Path, classes: int | None) -> list[Sample]:
@@ -255,7 +257,7 @@ def _cars196(folder: Path, classes: int | None) -> list[Sample]:
     single_file = folder / "cars_annos.mat"
     has_layout = (folder / "car_ims").exists() or not (folder / "cars_train").exists()
     if single_file.is_file() and has_layout:
-        return _items(folder, annotations.matlab(single_file, "relative_im_path", classes))
+        return _samples(folder, annotations.matlab(single_file, "relative_im_path", classes))
     train = folder / "devkit" / "cars_train_annos.mat"
     if not train.is_file():
         raise MissingFile(
@@ -263,12 +265,12 @@ def _cars196(folder: Path, classes: int | None) -> list[Sample]:
         )
     test = folder / "devkit" / "cars_test_annos_withlabels.mat"
     test = test if test.is_file() else folder / "devkit" / "cars_test_annos.mat"
-    items = []
+    samples = []
     for part, file in (("cars_train", train), ("cars_test", test)):
         images = folder / part / part  # Kaggle's layout
         images = images if images.is_dir() else folder / part
-        items += _items(images, annotations.matlab(file, "fname", classes), f"{part}/")
-    return items
+        samples += _samples(images, annotations.matlab(file, "fname", classes), f"{part}/")
+    return samples
 
 
 def _cub200(folder: Path, classes: int | None) -> list[Sample]:
@@ -276,17 +278,17 @@ def _cub200(folder: Path, classes: int | None) -> list[Sample]:
     entries = annotations.numbered(
         folder / "images.txt", folder / "image_class_labels.txt", classes
     )
-    return _items(folder / "images", entries)
+    return _samples(folder / "images", entries)
 
 
 def _sop(folder: Path, classes: int | None) -> list[Sample]:
     """Return the images of SOP, those of its training list first."""
     files = [folder / name for name in ("Ebay_train.txt", "Ebay_test.txt")]
     lists = [annotations.table(file, classes) for file in files]
-    return [item for entries in lists for item in _items(folder, entries)]
+    return [sample for entries in lists for sample in _samples(folder, entries)]
 
 
-def _items(folder: Path, entries: list[tuple[str, int]], prefix: str = "") -> list[Sample]:
+def _samples(folder: Path, entries: list[tuple[str, int]], prefix: str = "") -> list[Sample]:
     """Return the Items of (name, class) entries whose images are in a folder.
 
     `prefix` begins their image ids.
@@ -319,7 +321,7 @@ def _in_folders(folder: Path, classes: int | None) -> list[Sample]:
 
     Raise InputError for a class without images.
     """
-    items = []
+    samples = []
     for label, class_folder in enumerate(_class_folders(folder)):
         files = class_folder.glob("[!.]*")
         images = sorted(path for path in files if path.suffix.lower() in IMAGE_FILES)
@@ -327,8 +329,8 @@ def _in_folders(folder: Path, classes: int | None) -> list[Sample]:
             raise InputError(
                 f"{class_folder}: contains no image ({', '.join(IMAGE_FILES)}); each sub-folder is a class {SEE}"
             )
-        items += [Sample(f"{class_folder.name}/{path.name}", path, label) for path in images]
-    return items
+        samples += [Sample(f"{class_folder.name}/{path.name}", path, label) for path in images]
+    return samples
 
 
 # --------------------------------------------------------------------------------------------------
@@ -336,10 +338,10 @@ def _in_folders(folder: Path, classes: int | None) -> list[Sample]:
 # --------------------------------------------------------------------------------------------------
 def _synthetic_cars(settings: "Settings") -> list[Sample]:
     """Return SyntheticCars: its classes are car models, in the order of properties.csv."""
-    items, table = rendered_cars(settings, SYNTHETIC)
+    samples, table = rendered_cars(settings, SYNTHETIC)
     models = car_properties(settings, SYNTHETIC)[0].values
     labels = {model: label for label, model in enumerate(models)}
-    return [item._replace(label=labels[model]) for item, model in zip(items, table[MODEL])]
+    return [sample._replace(label=labels[model]) for sample, model in zip(samples, table[MODEL])]
 
 
 def _rendered_cars(settings: "Settings") -> list[Sample]:
@@ -347,10 +349,10 @@ def _rendered_cars(settings: "Settings") -> list[Sample]:
 
     There are then enough classes for batches of the usual composition.
     """
-    items, table = rendered_cars(settings)
+    samples, table = rendered_cars(settings)
     models, sides = (sorted(prop.values) for prop in car_properties(settings)[:2])
     labels = table.iloc[:, 0].map(models.index) * len(sides) + table.iloc[:, 1].map(sides.index)
-    return [item._replace(label=label) for item, label in zip(items, labels)]
+    return [sample._replace(label=label) for sample, label in zip(samples, labels)]
 
 
 _RENDERED = {SYNTHETIC: _synthetic_cars, CARS: _rendered_cars}
@@ -444,9 +446,9 @@ def _rendered(
 
 def chosen_cars(settings: "Settings") -> tuple[list[Sample], pd.DataFrame]:
     """Return rendered_cars for the cars that the settings embed, evenly spaced over all."""
-    items, table = rendered_cars(settings)
-    rows = evenly_spaced(range(len(items)), settings.properties.images)
-    return [items[row] for row in rows], table.iloc[rows]
+    samples, table = rendered_cars(settings)
+    rows = evenly_spaced(range(len(samples)), settings.properties.images)
+    return [samples[row] for row in rows], table.iloc[rows]
 
 
 def _car_table(file: Path, properties: tuple[Property, ...]) -> pd.DataFrame:

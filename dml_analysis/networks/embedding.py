@@ -20,7 +20,7 @@ from dml_analysis.store import blocks
 
 def embedded(
     requests: Sequence[tuple[Network, bool]],
-    items: Sequence[Sample],
+    samples: Sequence[Sample],
     batch_size: int,
     tick: Callable[[int], None],
 ) -> list[Float[np.ndarray, "n d"]]:
@@ -32,14 +32,14 @@ def embedded(
     """
     first, _ = requests[0]
     if first.has_maps:
-        arrays = SharedTrunk.load(requests, batch_size).embedded(items, tick)
+        arrays = SharedTrunk.load(requests, batch_size).embedded(samples, tick)
     else:
-        arrays = [first.embedded(items, tick)]
+        arrays = [first.embedded(samples, tick)]
     for (network, _), array in zip(requests, arrays):
         bad = ~np.isfinite(array).all(axis=1)
         if bad.any():
             raise InputError(
-                f"{network.name}: gives NaN or infinite numbers for {items[bad.argmax()].path}; check its weights"
+                f"{network.name}: gives NaN or infinite numbers for {samples[bad.argmax()].path}; check its weights"
             )
     return arrays
 
@@ -62,10 +62,10 @@ def embeddings_of(
     >>> embeddings_of(network, transform, paths).shape
     (3, 8)
     """
-    items = [Sample(str(path), Path(path), 0) for path in paths]
+    samples = [Sample(str(path), Path(path), 0) for path in paths]
     with in_eval_mode(network):
         trunk = SharedTrunk(Ready(network, transform), [torch.nn.Identity()], batch_size)
-        return trunk.embedded(items)[0]
+        return trunk.embedded(samples)[0]
 
 
 class SharedTrunk:
@@ -90,12 +90,12 @@ class SharedTrunk:
         return cls(trunk, embedders, batch_size)
 
     def embedded(
-        self, items: Sequence[Sample], tick: Callable[[int], None] = lambda ticks: None
+        self, samples: Sequence[Sample], tick: Callable[[int], None] = lambda ticks: None
     ) -> list[Float[np.ndarray, "n d"]]:
         """Return the images' embeddings by each embedder; tick(n) is called for every n images."""
-        inputs = network_inputs(items, self.trunk.transform)
+        inputs = network_inputs(samples, self.trunk.transform)
         rows = []
-        for block in blocks(items, self.batch_size):
+        for block in blocks(samples, self.batch_size):
             images = torch.stack([next(inputs) for _ in block])
             rows.append(self._embed_batch(images))
             tick(len(images))

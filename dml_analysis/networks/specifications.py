@@ -140,7 +140,7 @@ class Network:
         raise NotImplementedError
 
     def embedded(
-        self, items: Sequence[Sample], tick: Callable[[int], None]
+        self, samples: Sequence[Sample], tick: Callable[[int], None]
     ) -> Float[np.ndarray, "n d"]:
         """Return the embeddings of these images, read from a file; tick(n) is called once."""
         raise NotImplementedError
@@ -326,14 +326,14 @@ class GivenEmbeddings(Network):
         embedding_files.read(self.source.file, list(dict.fromkeys(readers.ids_of(samples))))
 
     def embedded(
-        self, items: Sequence[Sample], tick: Callable[[int], None]
+        self, samples: Sequence[Sample], tick: Callable[[int], None]
     ) -> Float[np.ndarray, "n d"]:
         """Return the embeddings of these images; tick(n) is called once.
 
         Raises InputError as embedding_files.read does.
         """
-        tick(len(items))
-        return embedding_files.read(self.source.file, readers.ids_of(items))
+        tick(len(samples))
+        return embedding_files.read(self.source.file, readers.ids_of(samples))
 
 
 def _unless(value: Any, default: Any, name: str) -> dict[str, Any]:
@@ -450,13 +450,13 @@ def check_distance(network: Network) -> None:
         distances.check(distance, embeddings, gradients=network.has_maps)
 
 
-def no_direction(name: str, items: Sequence[Sample], error: Any) -> InputError:
+def no_direction(name: str, samples: Sequence[Sample], error: Any) -> InputError:
     """Return the InputError for a network, by name, with a zero embedding among these images.
 
     error: the ZeroEmbedding, whose `row` is the image's index.
     """
     return InputError(
-        f"{name}: the embedding of image {items[error.row].image_id} is zero, so it has no "
+        f"{name}: the embedding of image {samples[error.row].image_id} is zero, so it has no "
         "direction; check the network's weights"
     )
 

@@ -24,17 +24,17 @@ BLACK = (256, 256)  # size of the black image; no result depends on it
 
 
 def network_inputs(
-    items: Iterable[Sample], transform: Transform
+    samples: Iterable[Sample], transform: Transform
 ) -> Iterator["Float[torch.Tensor, '3 h w']"]:
-    """Yield the transformed image of each item, in order.
+    """Yield the transformed image of each sample, in order.
 
     Threads read the next images while the network is at work. Raises InputError on an image that
     open_image refuses, once all images before it were yielded.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         queue: deque[Future[torch.Tensor]] = deque()
-        for item in items:
-            queue.append(pool.submit(_read, item.path, transform))
+        for sample in samples:
+            queue.append(pool.submit(_read, sample.path, transform))
             if len(queue) > AHEAD:
                 yield queue.popleft().result()
         while queue:

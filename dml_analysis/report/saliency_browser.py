@@ -52,7 +52,7 @@ def section(settings: Settings) -> str:
         "models": [
             {"name": model.name, "group": model.group, "trained": model.trained} for model in models
         ],
-        "images": [_image(dataset, item, crop) for item in shown],
+        "images": [_image(dataset, sample, crop) for sample in shown],
         "protocols": {
             comparison.protocol.name: _of_protocol(comparison, models, shown, crop)
             for comparison in comparisons
@@ -89,18 +89,18 @@ def _shown(comparisons: Sequence[Comparison]) -> list[readers.Sample]:
         return []
     numbers = set.intersection(*map(_available, stores))
     chunks = saliency_maps.chunks_of(comparisons[0].samples)
-    items = [item for number in sorted(numbers) for item in chunks[number]]
-    return readers.evenly_spaced(items, IMAGES)
+    samples = [sample for number in sorted(numbers) for sample in chunks[number]]
+    return readers.evenly_spaced(samples, IMAGES)
 
 
-def _image(dataset: str, item: readers.Sample, crop: Crop) -> dict[str, Any]:
+def _image(dataset: str, sample: readers.Sample, crop: Crop) -> dict[str, Any]:
     """Return what the page knows of an image: the crop, and the outline of its car."""
-    picture = cropped(open_image(item.path), crop)
-    file = masks.file_of(item)
+    picture = cropped(open_image(sample.path), crop)
+    file = masks.file_of(sample)
     has_mask = dataset in RENDERED and file.is_file()
     return {
-        "id": item.image_id,
-        "label": item.label + 1,
+        "id": sample.image_id,
+        "label": sample.label + 1,
         "address": pictures.address(picture.resize((PICTURE, PICTURE), Image.Resampling.LANCZOS)),
         "outline": outline(car_seen(masks.read(file), crop)) if has_mask else "",
     }
@@ -199,7 +199,7 @@ def _maps(
     subject: Any = store.subject
     crop = subject.network.crop
     maps = saliency_maps.read_maps(store, readers.ids_of(shown)).astype(np.float32)
-    return [framed(map_, crop, frame, size_of(item.path)) for map_, item in zip(maps, shown)]
+    return [framed(map_, crop, frame, size_of(sample.path)) for map_, sample in zip(maps, shown)]
 
 
 def sheet(maps: Sequence[Float[np.ndarray, "h w"]]) -> Image.Image:
