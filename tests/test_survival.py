@@ -574,8 +574,8 @@ def test_dry_runs(project, run_inside):
     settings, before = project / "tiny.yaml", sorted(project.rglob("*"))
     text = run_inside("saliency/1_compute_maps.py", settings, "--dry-run")
     assert "saliency maps: 6 maps to do, in 3 chunks" in text and "GB free" in text
-    for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 parts"),
-                         ("reality_check/3_evaluate_models.py", "accuracies: 48 images to do, in 1 parts")):  # fmt: skip
+    for script, said in (("properties/2_embed_cars.py", "embeddings: 96 images to do, in 1 chunks"),
+                         ("reality_check/3_evaluate_models.py", "accuracies: 48 images to do, in 1 chunks")):  # fmt: skip
         text = run_inside(script, settings, "--dry-run")
         assert said in text
     assert sorted(project.rglob("*")) == before
