@@ -93,9 +93,9 @@ def todo(
     whether there may be no work at all.
 
     Raises InputError if a store was made with something else, or the disk is too small; Finished
-    after a dry run; Unfinished if the work was given to a cluster, or if other processes make the
-    rest and --no-wait was given; Unmeasured, at the end of the script's last loop, if stores failed
-    in any of them.
+    after a dry run, and after the last loop in all workers but the first, which goes on alone;
+    Unfinished if the work was given to a cluster, or if other processes make the rest and --no-wait
+    was given; Unmeasured, at the end of the script's last loop, if stores failed in any of them.
     """
     work = list(work)
     if not work and not optional:
@@ -136,7 +136,9 @@ def todo(
             yield from _chunks(missing, what, units, bar, wait, run.failed)
         for folder in {store.folder for each in missing for store in each.stores}:
             leases.tidy(folder)
-    for view in views:
+    # The first worker waits for all others, so it can do what follows alone.
+    is_first = workers.place()[0] == 0 or run.options.no_wait
+    for view in views if is_first else ():
         view.write()
     if last and run.failed:
         for problem in run.failed.values():
@@ -144,6 +146,8 @@ def todo(
         raise Unmeasured(
             f"{what}: {len(run.failed)} could not be measured, see above; the others are"
         )
+    if last and not is_first:
+        raise Finished
 
 
 def _size(missing: list[Missing]) -> int:

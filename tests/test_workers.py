@@ -100,6 +100,7 @@ def test_torchrun(tmp_path, expected):
         "making 1",
         "making 2",
     ]
+    assert ended.stdout.count("wrote ") == 1  # by the first worker, which waits for the others
     assert list(snapshot(settings.results).values()) == expected
 
 
