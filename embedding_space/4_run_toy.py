@@ -3,8 +3,8 @@
 It embeds points on segments by a small network, and needs no images and no networks. Prints the
 second singular value of every variant.
 
-Writes: results/<settings>/embedding_space/toy.csv, a row per variant and seed, and
-figures/<settings>/toy.
+Writes: results/<settings>/embedding_space/toy, the embeddings; toy.csv, a row per variant and seed;
+and figures/<settings>/toy.
 Runtime: seconds.
 """
 
@@ -21,13 +21,19 @@ def main():
     settings = settings_from(options)
     if not 1 <= options.seeds <= 1000:
         raise InputError(f"--seeds is {options.seeds}; give a number from 1 to 1000")
+    from tqdm import tqdm
+
     from dml_analysis import provenance
     from dml_analysis.embedding_space import embedding_spaces, toy_example, toy_figure
     from dml_analysis.files import csv_files
 
-    result = toy_example.train(
-        toy_example.data(), toy_example.VARIANTS, range(options.seeds), settings.seed
-    )
+    store = toy_example.store_of(settings.results, options.seeds, settings.seed)
+    for number in tqdm(store.missing(), unit="seed", leave=False):
+        trained = toy_example.train(
+            toy_example.data(), toy_example.VARIANTS, [number], settings.seed
+        )
+        store.save(number, train=trained.train[:, 0], test=trained.test[:, 0])
+    result = toy_example.saved_result(store)
     rows, file = list(toy_example.rows_of(result)), embedding_spaces.folder(settings) / "toy.csv"
     csv_files.write(file, rows, toy_example.COLUMNS)
     provenance.record(settings, __file__)

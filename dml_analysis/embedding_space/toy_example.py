@@ -8,7 +8,8 @@ when the negative is far enough away.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,11 +17,13 @@ from jaxtyping import Float, Int, Shaped
 
 from dml_analysis import threads
 from dml_analysis.files import csv_files
+from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import unit
 from dml_analysis.metrics.geometry import decay_of, singular_values
 from dml_analysis.metrics.intervals import mean_interval
 from dml_analysis.metrics.retrieval import retrieval
-from dml_analysis.seeds import derived_seed
+from dml_analysis.seeds import derived_seed, digest
+from dml_analysis.store import ResultStore
 
 TRAIN_SEGMENTS = (
     ((0.1, 0.1), (0.3, 0.3)),
@@ -251,6 +254,30 @@ def _train(
     with torch.no_grad():
         lists = (torch.from_numpy(points).expand(n, -1, -1) for points in (data.train, data.test))
         return [embed(layers, points).numpy() for points in lists]
+
+
+def store_of(results: Path, n_seeds: int, seed: int) -> ResultStore:
+    """Return the store of the embeddings, with a chunk for each seed and a row for each variant.
+
+    results: the settings' folder of results. seed: the settings'.
+    """
+    provenance: dict[str, Any] = {
+        "variants": digest(VARIANTS),
+        "training": [list(WIDTHS), LEARNING_RATE, BATCH, ITERATIONS, MARGIN],
+    }
+    provenance |= {"seed": seed} if seed else {}
+    chunks = [[variant.name for variant in VARIANTS]] * n_seeds
+    points = Array("f8", (len(TRAIN_SEGMENTS) * POINTS, 2))
+    return ResultStore(
+        results / "embedding_space" / "toy", provenance, chunks, {"train": points, "test": points}
+    )
+
+
+def saved_result(store: ResultStore) -> Result:
+    """Return the result of the seeds of a complete store."""
+    chunks = [store.load(number) for number in range(len(store.chunks))]
+    train, test = (np.stack([c[part] for c in chunks], axis=1) for part in ("train", "test"))
+    return Result(data(), VARIANTS, tuple(range(len(chunks))), train, test)
 
 
 # --------------------------------------------------------------------------------------------------
