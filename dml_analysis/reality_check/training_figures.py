@@ -176,7 +176,7 @@ def improvements_figure(settings: Settings, table: pd.DataFrame) -> Figure:
         panel.axvline(0, color="0.5", lw=0.8)
         panel.grid(axis="x", color="0.9", lw=0.5)
         panel.set_title(f"{split} classes ({int(rows.n_classes.max())}), 95% intervals", pad=3)
-        panel.set_xlabel("improvement in MAP@R over the frozen trunk, points")
+        panel.set_xlabel("improvement in MAP@R, points")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     _add_legend(figure, axes[:1], columns=len(order))
