@@ -105,7 +105,7 @@ def main(kills, stages=STAGES):
         sys.exit(
             f"error: after {kills} kills these results differ: {', '.join(sorted(set(differing)))}"
         )
-    print(f"{kills} kills; all {len(whole)} result files are the same, byte for byte")
+    print(f"{kills} kills; all {len(whole)} result files are the same")
 
 
 if __name__ == "__main__":
