@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from dml_analysis.metrics.intervals import resample_counts
+
 KINDS = ("pearson", "spearman")
 RESAMPLES = 2_000
 LEVEL = 0.95
@@ -59,8 +61,7 @@ def correlation(
 @lru_cache(maxsize=4)  # many measures are correlated over the same methods
 def _bootstrap_counts(n_methods: int, seed: int, resamples: int) -> Float[np.ndarray, "b m"]:
     """Return how often each method is in each bootstrap sample."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(n_methods, np.full(n_methods, 1 / n_methods), resamples).astype(float)
+    return resample_counts(np.random.default_rng(seed), n_methods, resamples)
 
 
 def _pearson(

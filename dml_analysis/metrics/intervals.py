@@ -1,4 +1,4 @@
-"""The confidence interval of a mean."""
+"""The confidence interval of a mean, and the resampling of the bootstrap."""
 
 import numpy as np
 import scipy.stats
@@ -21,3 +21,10 @@ def mean_interval(
     quantile = scipy.stats.t.ppf((1 + level) / 2, len(values) - 1)
     half = quantile * values.std(ddof=1) / len(values) ** 0.5
     return mean, float(mean - half), float(mean + half)
+
+
+def resample_counts(
+    generator: np.random.Generator, n: int, resamples: int
+) -> Float[np.ndarray, "resamples n"]:
+    """Return how often each of n is among n sampled with replacement."""
+    return generator.multinomial(n, np.full(n, 1 / n), resamples).astype(float)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numba import get_num_threads
 
+from dml_analysis.metrics.intervals import resample_counts
 from dml_analysis.metrics.nearest_neighbors import in_blocks
 from dml_analysis.metrics.neighbor_hits import padded, permuted_hits
 from dml_analysis.metrics.nr_precision import prepared, query_hits, scores_of_hits
@@ -229,7 +230,8 @@ def bootstrap(
     shares = np.full((resamples, folds), 1 / folds)
     if over == "queries and folds":
         shares = (
-            _draws(np.random.default_rng(derived_seed(seed, "folds")), folds, resamples) / folds
+            resample_counts(np.random.default_rng(derived_seed(seed, "folds")), folds, resamples)
+            / folds
         )
     generator, at_once = (
         np.random.default_rng(derived_seed(seed, "queries")),
@@ -238,18 +240,11 @@ def bootstrap(
     by_query, means = np.moveaxis(scores, 1, 0).reshape(n, folds * k), np.empty((resamples, k))
     for start in range(0, resamples, at_once):
         block = shares[start : start + at_once]
-        draws = _draws(generator, n, len(block))
+        draws = resample_counts(generator, n, len(block))
         sums = np.einsum("rf,rfk->rk", block, (draws @ by_query).reshape(-1, folds, k))
         with np.errstate(invalid="ignore"):
             means[start : start + at_once] = sums / (draws @ known)
     return np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0).T
-
-
-def _draws(
-    generator: np.random.Generator, n: int, resamples: int
-) -> Float[np.ndarray, "resamples n"]:
-    """Return how often each of n is among n sampled with replacement."""
-    return generator.multinomial(n, np.full(n, 1 / n), resamples).astype(float)
 
 
 def _checked_scores(

@@ -73,7 +73,7 @@ class Network:
 
     @property
     def path(self) -> Path:
-        """Return the path of its results, relative to a stage's folder."""
+        """Return the path of its results, relative to an analysis's folder."""
         fold = f"fold{self.fold}" if self.fold != ALL_FOLDS else "all_folds"
         return Path(self.dataset) / fold / slug(self.model.name)
 
