@@ -2,6 +2,7 @@
 # make study        the paper's experiment on rendered cars, from rendering to tables: hours; goes on where it was stopped
 # make study-factors  single factors of the study's trainings, rho-regularisation among them: hours
 # make test         the tests; those of the renderer only where `make render-env` was run
+# make test-slow    tests of minutes: several processes, kills, Blender, a browser
 # make test-slurm   the demo's work as job arrays on a real Slurm, installed and started here: Debian or Ubuntu, as root
 # make lint         style, format, types, undeclared dependencies; `make format` fixes what a program can
 # make cars         render the samples of cars, or their missing frames, with Blender in an environment of its own
@@ -16,6 +17,7 @@ VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
+PYTEST = $(RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -o tmp_path_retention_policy=failed
 # With a +: what it makes no other reads, but later ones with a + and those after `wait` (dml_analysis/pipeline.py).
 DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_check/3_evaluate_models.py \
 	reality_check/4_measure_gains.py reality_check/5_plot_training.py+ \
@@ -31,7 +33,7 @@ DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_c
 	controls/5_vary_maps.py controls/6_make_tables.py controls/7_plot_controls.py+ \
 	wait report/1_list_results.py report/2_make_report.py
 
-.PHONY: demo study study-factors study-models study-cars study-scenes test test-slurm lint format cars check-cars bench peers render-env
+.PHONY: demo study study-factors study-models study-cars study-scenes test test-slow test-slurm lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings $(SETTINGS)
@@ -58,7 +60,11 @@ study-scenes: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_counterfactuals --counterfactuals 200 --format jpg
 
 test: $(VENV)/installed-for-tests
-	RENDER_VENV=$(RENDER_VENV) $(RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -o tmp_path_retention_policy=failed tests
+	RENDER_VENV=$(RENDER_VENV) $(PYTEST) -m "not slow" tests
+
+test-slow: $(VENV)/installed-for-tests
+	RENDER_VENV=$(RENDER_VENV) $(PYTEST) -m slow tests
+	$(RUN) tests/kill_runs.py 5
 
 test-slurm: $(VENV)/installed-for-tests
 	$(RUN) tests/slurm/run.py

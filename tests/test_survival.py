@@ -56,6 +56,7 @@ def started_together(count, settings, scripts):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_processes_at_all_stages_at_once(trained, finished, tmp_path):
     """From nothing but the cars and a trunk. Each has status 0 throughout, and nothing is lost, doubled, stale or half."""
     shutil.copytree(trained / "cars", tmp_path / "cars")
