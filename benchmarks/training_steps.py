@@ -71,10 +71,8 @@ def _row(device, target, rounds):
     classes, labels = np.unique([item.label for item in items], return_inverse=True)
     labels, options = torch.from_numpy(labels), STUDY.training
     ours, bare = (a_training(options, model, len(classes), device) for _ in range(2))
-    workers, memory = reader_count(options.workers, ours.device), round(options.decoded * 1e9)
-    crop = measured_crop(transform)
-    images = AugmentedImages(items, transform, crop, options.augmentation, SEED, memory)
-    inputs = Images(images, workers)
+    images = AugmentedImages(items, transform, measured_crop(transform), options.augmentation, SEED)
+    inputs = Images(images, reader_count(options.workers, ours.device))
     places = batch_samplers.batch_indices(options, labels, 4, SEED)
     batches = [
         (images.to(device, memory_format=torch.channels_last), labels[places(iteration)].to(device))
@@ -84,6 +82,6 @@ def _row(device, target, rounds):
         "bare": partial(bare_steps, bare, batches),
         "ours": partial(our_steps, ours, inputs, labels, places, count(1, STEPS)),
     }
-    medians(runs, 1)  # the first are slower, and decode the images
+    medians(runs, 1)  # the first are slower
     seconds = {name: each / STEPS for name, each in medians(runs, rounds).items()}
     return row._replace(ours=seconds["ours"], theirs=seconds["bare"], rounds=rounds)

@@ -203,7 +203,6 @@ class TrainingSettings(Block):
     keep_embeddings: bool = True  # of all images at every validation step
     # Processes that read images; by default as many as suit the machine.
     workers: int | None = Field(None, ge=0, le=256)
-    decoded: Number = Field(2, ge=0, le=10**4)  # GB of decoded images in memory; on Linux
 
     @property
     def learning_rates(self) -> list[float]:
