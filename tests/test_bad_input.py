@@ -3,7 +3,7 @@
 Each case spoils one thing in a small project; a numbered script then has to end in that line with exit status 1, without
 a traceback, and with the results of earlier scripts untouched. A case is (what is spoilt, script, what the line must say,
 how to spoil it, options of the script). Networks of one's own have cases in test_own_models.py, archives in test_prepare.py,
-the renderer in test_rendering.py, and results that were made of other things in test_survival.py.
+the renderer in test_rendering.py, and results of other inputs in test_changed_inputs.py.
 """
 
 import io
@@ -72,7 +72,7 @@ def own(keys):
     return f"models: [{{name: A, group: B, {keys}}}]\n"
 
 
-SETTINGS = {  # one for each kind of mistake; those in sweeps are in test_factors.py
+SETTINGS = {  # one for each kind of mistake; those in sweeps are in test_sweeps.py
     # The file.
     "a comment alone": ("# protocol: paper\n", "not a YAML file (empty"),
     "a tab": ("saliency:\n\timages: 3\n", "not a YAML file"),
