@@ -384,7 +384,7 @@ def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"frozen": "trunk"}, {"optimizer": "AdamW"}, {"optimizer": "SGD", "patience": 3},
+    [{"frozen": "trunk"}, {"optimizer": "SGD", "patience": 3},
      {"filler": "greedy_coreset", "images_per_class": 2, "augmentation": "big", "embedding_dimensions": 32}],
 )  # fmt: skip
 def test_a_stopped_training_ends_with_the_same_bytes(
@@ -551,12 +551,9 @@ def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
     "changes, spoil, message",
     [({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(5)], "class03/5.png has one image, but training needs two"),
      ({}, lambda f: [(f / f"class{c:02}" / f"{i}.png").unlink() for c in (6, 7) for i in range(5)], "no validation class of fold 0 has two images"),
-     ({}, lambda f: (f / "class01/2.png").write_bytes(b"no image"), "class01/2.png: not a readable image"),
-     ({}, shutil.rmtree, "tiles: missing; a dataset of your own is a folder"),
      ({"batch_size": 4}, None, "Contrastive, Tiles, fold 0, learning rate 0.003: a batch of 4 with 4 images a class has only one class"),
      ({"batch_size": 12}, "tests.networks:Infinite", "Mine, Tiles, fold 0, learning rate 0.003: the loss is nan at iteration 1; set a smaller"),
-     ({}, "torch.nn:Identity", "models: 'Mine': loss torch.nn:Identity: cannot be called with embeddings (4, 128)"),
-     ({}, "tests.networks:Infinit", "tests.networks:Infinit: cannot be imported (module")],
+     ({}, "torch.nn:Identity", "models: 'Mine': loss torch.nn:Identity: cannot be called with embeddings (4, 128)")],
 )  # fmt: skip
 def test_what_cannot_be_trained(tiles, tmp_path, fails, changes, spoil, message):
     shutil.copytree(tiles / "tiles", tmp_path / "tiles")
