@@ -131,7 +131,6 @@ def test_other_properties_of_the_same_images(copy, fails):
     "changes, script, message",
     [({"saliency": {"images": 2, "noise_samples": 3}}, TABLES, "noise_samples = 2, but now noise_samples = 3"),
      ({"seed": 1}, "properties/5_plot_embeddings.py", "but now seed = 1"),
-     ({"precision": "bf16"}, "properties/2_embed_cars.py", "precision = its default, but now precision = bf16"),
      ({"properties": {"networks": "RenderedCars", "images": 50}}, SCORES, "was made with images = "),
      ({"training": fake_data.TRAINING | {"iterations": 11}}, TRAIN, "iterations = 10, but now iterations = 11"),
      ({"trunk": "tests.networks:tiny"}, TRAIN, "was made with trunk = ")],

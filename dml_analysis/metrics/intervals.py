@@ -33,8 +33,6 @@ def resample_counts(
 
 
 @lru_cache(maxsize=4)  # many statistics are about the same points
-def seeded_resample_counts(
-    seed: int, n: int, resamples: int
-) -> Float[np.ndarray, "resamples n"]:
+def seeded_resample_counts(seed: int, n: int, resamples: int) -> Float[np.ndarray, "resamples n"]:
     """Return resample_counts by a generator with this seed."""
     return resample_counts(np.random.default_rng(seed), n, resamples)
