@@ -8,8 +8,8 @@ seen them, nor chosen anything by them. --sha256 reads every file and adds its c
 others can tell whether they have the same images.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main():

@@ -1,6 +1,5 @@
 """Settings of a run, read from a YAML file and checked."""
 
-import argparse
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,7 +22,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.files import yaml_files
 from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.imports import NAME
-from dml_analysis.methods import TIMM, find, models_from
+from dml_analysis.methods import TIMM, models_from
 from dml_analysis.paper import (
     DATASETS,
     FOLDS,
@@ -445,94 +444,3 @@ def _settings_from(given: dict[Any, Any], name: str) -> Settings:
         raise InputError(f"{internal[0]}: unknown key; leave it out")
     values = {key: value for key, value in given.items() if value is not None or key not in BLOCKS}
     return checked(Settings, {"name": name} | values)
-
-
-# --------------------------------------------------------------------------------------------------
-# From the command line.
-# --------------------------------------------------------------------------------------------------
-def narrowed(
-    settings: Settings,
-    models: list[str] | None = None,
-    datasets: list[str] | None = None,
-    folds: list[int] | None = None,
-) -> Settings:
-    """Return the settings for some models, datasets or folds only.
-
-    Raise InputError for a name that the settings do not have.
-    """
-
-    def chosen(wanted: list | None, offered: list, what: str) -> list:
-        for name in wanted or ():
-            if name not in offered:
-                raise InputError(f"unknown {what} {name!r}; known: {', '.join(map(str, offered))}")
-        return list(dict.fromkeys(wanted)) if wanted else offered
-
-    names = dict.fromkeys(map(as_printed, models or ()))
-    return settings.model_copy(
-        update={
-            "models": [find(name, settings.models) for name in names] or settings.models,
-            "datasets": chosen(datasets, settings.datasets, "dataset"),
-            "folds": chosen(folds, settings.folds, "fold"),
-            "unnarrowed": settings.whole,
-            "sweep": [
-                each._replace(settings=narrowed(each.settings, models, datasets, folds))
-                for each in settings.sweep
-            ],
-        }
-    )
-
-
-NARROWING = ("models", "datasets", "folds")  # options that narrow the settings
-
-
-def options_parser(
-    description: str | None, long: bool = False, sweeps: bool = False, narrowing: Iterable[str] = ()
-) -> argparse.ArgumentParser:
-    """Return the parser of the options that numbered scripts share.
-
-    long: add the options of scripts that make results. sweeps: accept settings that describe
-    several runs, as all long scripts do. narrowing: options of NARROWING; long scripts have them
-    all, as their results add up. Tables, figures and statistics are about the complete settings.
-    """
-    narrowing = NARROWING if long else narrowing
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
-                        help="what to run and how (default: settings/paper.yaml)")  # fmt: skip
-    if "models" in narrowing:
-        parser.add_argument("--models", "--losses", nargs="+", metavar="MODEL",
-                            help='only these models, e.g. --models Triplet "Margin / class"')  # fmt: skip
-    if "datasets" in narrowing:
-        parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
-    if "folds" in narrowing:
-        parser.add_argument(
-            "--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)"
-        )
-    parser.add_argument("--allow-partial", action="store_true", help="use incomplete datasets")
-    parser.set_defaults(sweeps=sweeps or long, **dict.fromkeys(NARROWING))
-    if long:
-        parser.add_argument("--dry-run", action="store_true",
-                            help="print what is missing and how much disk it takes, then exit")  # fmt: skip
-        parser.add_argument("--no-wait", action="store_true",
-                            help="do not wait for chunks that other processes make; exit with status 3")  # fmt: skip
-        parser.add_argument("--executor", choices=["local", "slurm"], default="local",
-                            help="slurm: submit what is missing as a job array, see `cluster` in the settings and CLUSTER.md")  # fmt: skip
-    return parser
-
-
-def settings_from(options: argparse.Namespace) -> Settings:
-    """Return the settings that parsed options ask for."""
-    settings = load_settings(options.settings)
-    if settings.sweep and not options.sweeps:
-        raise InputError(
-            f"{options.settings}: is a sweep, which this script cannot show; use a file without `sweep`"
-        )
-    if options.allow_partial:
-        partial = {"allow_partial": True}
-        swept = [
-            each._replace(settings=each.settings.model_copy(update=partial))
-            for each in settings.sweep
-        ]
-        settings = settings.model_copy(update=partial | {"sweep": swept})
-    return narrowed(settings, options.models, options.datasets, options.folds)

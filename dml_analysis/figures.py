@@ -13,6 +13,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Shaped
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -81,10 +82,19 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.invert_yaxis()
 
 
-def legend_above(figure: Figure, axes: Axes, **kwargs: Any) -> None:
+def legend_above(figure: Figure, *panels: Axes, **kwargs: Any) -> None:
     """Put the legend of these axes above the figure; kwargs as Figure.legend."""
     options: dict[str, Any] = {"loc": "outside upper center", "ncols": 4, "frameon": False}
-    figure.legend(*axes.get_legend_handles_labels(), **options | kwargs)
+    figure.legend(*legend_entries(*panels), **options | kwargs)
+
+
+def legend_entries(*panels: Axes) -> tuple[list[Artist], list[str]]:
+    """Return the handles and labels of these axes' legend, each label once."""
+    handles: dict[str, Artist] = {}
+    for panel in panels:
+        artists, labels = panel.get_legend_handles_labels()
+        handles |= dict(zip(labels, artists))
+    return list(handles.values()), list(handles)
 
 
 def plot_model_lines(
@@ -92,14 +102,12 @@ def plot_model_lines(
 ) -> None:
     """Plot column y of a table over column x: a line for each model, which is a mean over folds.
 
-    The table has columns loss and type; lines of a group share their look and a label.
+    The table has columns loss and type; lines of a group share their look and label.
     """
     for group, color, marker in group_looks(models):
-        label: str | None = group
         for _, rows in table[table.type == group].groupby("loss", sort=False):
             means = rows.groupby(x)[y].mean()
-            axes.plot(means.index, means, marker + "-", color=color, ms=3, lw=0.9, label=label)
-            label = None
+            axes.plot(means.index, means, marker + "-", color=color, ms=3, lw=0.9, label=group)
 
 
 def log_ticks(axes: Axes, numbers: Iterable[int]) -> None:

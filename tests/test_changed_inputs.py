@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from dml_analysis import checksums, paper
-from dml_analysis.config import PropertySettings, Settings, TrainingSettings, narrowed
+from dml_analysis.config import PropertySettings, Settings, TrainingSettings
 from dml_analysis.datasets import image_digests, readers
 from dml_analysis.datasets.readers import Sample
 from dml_analysis.networks.specifications import trunk_source
+from dml_analysis.scripts import narrowed
 from dml_analysis.training import trunk_features
 from dml_analysis.training.training_runs import training_samples
 from tests import fake_data

@@ -11,6 +11,7 @@ from PIL import Image
 
 from dml_analysis import checkout, paper
 from dml_analysis.config import load_settings
+from dml_analysis.metrics import map_alignment
 from dml_analysis.networks.specifications import network_of
 from dml_analysis.saliency import map_comparisons, saliency_maps
 from tests import fake_data
@@ -241,7 +242,7 @@ def test_both_protocols_in_one_run(small, run_inside, monkeypatch):
 def test_the_base_of_the_divergence(tmp_path):
     random = np.random.default_rng(0).random((2, 3, 20, 20)).astype(np.float16)
     of_paper, of_released = (
-        map_comparisons.similarities(list(random), each.jsd_base, [None, None])
+        map_alignment.similarities(list(random), each.jsd_base, [None, None])
         for each in paper.PROTOCOLS.values()
     )
     (correlation, jsd), (released_correlation, released_jsd) = of_paper, of_released

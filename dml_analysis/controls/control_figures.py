@@ -99,13 +99,10 @@ def nulls_figure(settings: "Settings", nulls: pd.DataFrame, intervals: pd.DataFr
     for row, name in enumerate(names):
         rows = intervals[intervals.property == name]
         places = row + np.linspace(-0.32, 0.32, max(len(rows), 2))
-        labeled = set()
         for place, model in zip(places, rows.itertuples()):
             _, color, marker = looks[order.index(model.type)]
-            label = model.type if row == 0 and model.type not in labeled else None
-            labeled.add(model.type)
             axes.plot([model.low, model.high], [place] * 2, color=color, lw=0.8)
-            axes.plot(model.nr_precision, place, marker, color=color, ms=2.2, label=label)
+            axes.plot(model.nr_precision, place, marker, color=color, ms=2.2, label=model.type)
     axes.axvline(NULL_WIDTH, color="0.3", lw=0.8, ls="--")
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(min(-0.25, 1.1 * intervals.low.min()), 1.2 * intervals.high.max())
