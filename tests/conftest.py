@@ -164,6 +164,35 @@ def small(trained, tmp_path):
     return lambda name="small", **changes: small_settings(trained, tmp_path, name, **changes)
 
 
+@pytest.fixture(scope="session")
+def tiles(tmp_path_factory):
+    """A folder whose sub-folder tiles is a dataset of one's own."""
+
+    def build(folder):
+        fake_data.make_classes(folder / "tiles")
+
+    return built_once(tmp_path_factory, "tiles", build)
+
+
+@pytest.fixture(scope="session")
+def trained_tiles(tiles, tmp_path_factory):
+    """A folder with the networks of write_tiles_settings's settings, trained without a stop."""
+
+    def build(folder):
+        settings = fake_data.write_tiles_settings(tiles, folder)
+        succeed("reality_check/2_train_models.py", settings)
+
+    return built_once(tmp_path_factory, "trained_tiles", build)
+
+
+@pytest.fixture(scope="module")
+def whole(trained_tiles, tmp_path_factory):
+    """A copy of these networks, into which the tests of a module may write."""
+    folder = tmp_path_factory.mktemp("whole")
+    shutil.copytree(trained_tiles, folder, dirs_exist_ok=True)
+    return folder
+
+
 AFTER_TRAINING = ["reality_check/4_measure_gains.py", "reality_check/5_plot_training.py"]
 SCRIPTS = [
     "reality_check/1_check_inputs.py",
