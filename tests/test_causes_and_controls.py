@@ -28,6 +28,11 @@ SCRIPTS = [
     "controls/6_make_tables.py",
     "controls/7_plot_controls.py",
 ]
+LONG = [
+    script
+    for script in SCRIPTS
+    if " in todo(" in (checkout.ROOT / script).read_text(encoding="utf-8")
+]
 MODELS = [
     {"name": name, "group": group, "distance": distance, "network": f"tests.networks:{network}"}
     for name, group, distance, network in [
@@ -70,12 +75,12 @@ def test_several_processes_at_once(tmp_path):
     folders = [tmp_path / name for name in ("alone", "together")]
     for folder in folders:
         folder.mkdir()
-    (alone,) = run_together(1, write_settings(folders[0]), SCRIPTS, pause=0)
-    for chunks in run_together(3, write_settings(folders[1]), SCRIPTS):
-        missing = {script: alone[script] - chunks[script] for script in SCRIPTS}
+    (alone,) = run_together(1, write_settings(folders[0]), LONG, pause=0)
+    for chunks in run_together(3, write_settings(folders[1]), LONG):
+        missing = {script: alone[script] - chunks[script] for script in LONG}
         assert not any(missing.values()), missing
     first, second = (files_in(folder / "results") for folder in folders)
-    assert fake_data.differing(first, second) == [] and len(first) > 50
+    assert fake_data.differing(first, second) == [] and len(first) > 40 and len(LONG) == 10
     assert not list((folders[1] / "results").rglob(".*"))
 
 
