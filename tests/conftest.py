@@ -6,6 +6,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,57 @@ def small_settings(trained, folder, name="small", **changes):
 def small(trained, tmp_path):
     """A function that writes the settings file of three tiny networks: small(name="small", **changes)."""
     return lambda name="small", **changes: small_settings(trained, tmp_path, name, **changes)
+
+
+@pytest.fixture(scope="session")
+def tiles(tmp_path_factory):
+    """A folder whose sub-folder tiles is a dataset of one's own."""
+
+    def build(folder):
+        fake_data.make_classes(folder / "tiles")
+
+    return built_once(tmp_path_factory, "tiles", build)
+
+
+@pytest.fixture(scope="session")
+def trained_tiles(tiles, tmp_path_factory):
+    """A folder with the networks of write_tiles_settings's settings, trained without a stop."""
+
+    def build(folder):
+        settings = fake_data.write_tiles_settings(tiles, folder)
+        succeed("reality_check/2_train_models.py", settings)
+
+    return built_once(tmp_path_factory, "trained_tiles", build)
+
+
+@pytest.fixture(scope="module")
+def whole(trained_tiles, tmp_path_factory):
+    """A copy of these networks, into which the tests of a module may write."""
+    folder = tmp_path_factory.mktemp("whole")
+    shutil.copytree(trained_tiles, folder, dirs_exist_ok=True)
+    return folder
+
+
+def run_together(count, settings, scripts, pause=0.3):
+    """Run scripts one after the other in several processes, with pauses of up to so many seconds between their steps.
+
+    All have to end with status 0. Returns script -> the chunks that existed when it ended, for each process.
+    """
+    paused = [sys.executable, str(ROOT / "tests" / "paused_runs.py")]
+    processes = [
+        subprocess.Popen(
+            [*paused, str(seed), str(pause), *scripts, "--", "--settings", settings],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(count)
+    ]
+    with ThreadPoolExecutor(count) as pool:  # a full pipe would stop a process
+        outputs, errors = zip(*pool.map(subprocess.Popen.communicate, processes))
+    assert [process.returncode for process in processes] == [0] * count, errors
+    lines = [[line.split() for line in text.splitlines()] for text in outputs]
+    return [{line[1]: set(line[2:]) for line in each if line[:1] == ["exist"]} for each in lines]
 
 
 AFTER_TRAINING = ["reality_check/4_measure_gains.py", "reality_check/5_plot_training.py"]

@@ -121,6 +121,7 @@ def test_read_only_disk(copy, disk, fails, script):
     assert "Read-only file system" in line and str(copy) in line
 
 
+@pytest.mark.slow
 def test_read_only_checkout(tmp_path, disk):
     """Where there is no place for compiled code beside it, it is kept in the home folder."""
     checkout = disk(tmp_path / "checkout", 10**8)

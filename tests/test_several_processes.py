@@ -1,33 +1,16 @@
-"""Several processes that run all scripts at once; see test_store.py for each window between two, and kill_runs.py for kills."""
+"""Several processes that run the same scripts at once, see also test_causes_and_controls.py.
+
+test_store.py has the moments between two processes one by one, and kill_runs.py kills processes.
+"""
 
 import shutil
-import subprocess
-import sys
 
 import pytest
 
-from tests import fake_data, test_causes_and_controls
-from tests.conftest import AFTER_TRAINING, ROOT, SCRIPTS, files_in
-from tests.test_causes_and_controls import studied  # noqa: F401  (fixture)
+from tests import fake_data
+from tests.conftest import AFTER_TRAINING, SCRIPTS, files_in, run_together
 
 pytestmark = pytest.mark.slow
-PAUSE = 0.3  # seconds at most, wherever another process may come between
-
-
-def run_together(count, settings, scripts):
-    """Run the scripts one after the other in each of several processes; all have to end with status 0."""
-    paused = [sys.executable, str(ROOT / "tests" / "paused_runs.py")]
-    processes = [
-        subprocess.Popen(
-            [*paused, str(seed), str(PAUSE), *scripts, "--", "--settings", settings],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for seed in range(count)
-    ]
-    errors = [process.communicate()[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * count, errors
 
 
 def test_processes_at_all_stages(trained, finished, tmp_path):
@@ -42,14 +25,6 @@ def test_processes_at_all_stages(trained, finished, tmp_path):
         wanted = {name: theirs[name] for name in theirs if not name.endswith(ends)}
         assert fake_data.differing(ours, wanted) == []
         assert not list((tmp_path / folder).rglob(".*"))
-
-
-def test_processes_at_causes_and_controls(studied, tmp_path):  # noqa: F811
-    settings = test_causes_and_controls.write_settings(tmp_path)
-    run_together(3, settings, test_causes_and_controls.SCRIPTS)
-    ours, theirs = (files_in(folder / "results") for folder in (tmp_path, studied.parent))
-    assert fake_data.differing(ours, theirs) == [] and len(ours) > 50
-    assert not list((tmp_path / "results").rglob(".*"))
 
 
 def test_processes_that_do_not_keep_maps(small):

@@ -300,40 +300,11 @@ def test_the_number_of_features_without_weight_is_said_once(capsys):
 # ---------------------------------------------------------------------------------------------------------------------
 # The script.
 # ---------------------------------------------------------------------------------------------------------------------
-WHOLE = {"learning_rate": 0.003, "batch_size": 8, "iterations": 6, "check_every": 2, "workers": 0}
-
-
-@pytest.fixture(scope="module")
-def tiles(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiles")
-    fake_data.make_classes(folder / "tiles")
-    return folder
-
-
-def settings_for(tiles, folder, name="tiles", training=WHOLE, **changes):
-    paths = {"Tiles": str(tiles / "tiles")} | {
-        name: str(folder / name) for name in ("models", "results", "figures")
-    }
-    changes = {"models": ["Contrastive", "ArcFace", "None"], "datasets": ["Tiles"], "tables": {2: "Tiles"},
-               "trunk": "tests.networks:tiny_trunk", "properties": {"networks": "Tiles"}, "paths": paths} | changes  # fmt: skip
-    return fake_data.write_settings(folder, name, training=training, **changes)
-
-
 def networks(folder):
     return {
         path.relative_to(folder): path.read_bytes()
         for path in sorted((folder / "models").rglob("*_best.pth"))
     }
-
-
-@pytest.fixture(scope="module")
-def whole(tiles, tmp_path_factory):
-    """A folder with the networks of settings_for's settings, trained without a stop."""
-    from tests.conftest import succeed
-
-    folder = tmp_path_factory.mktemp("whole")
-    succeed(SCRIPT, settings_for(tiles, folder))
-    return folder
 
 
 def test_what_a_training_leaves(whole):
@@ -376,7 +347,9 @@ def test_embeddings_are_saved_at_every_validation_step(whole, tiles):
 
 
 def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
-    settings = settings_for(tiles, tmp_path, training=WHOLE | {"rho": 0.1})
+    settings = fake_data.write_tiles_settings(
+        tiles, tmp_path, training=fake_data.TILES_TRAINING | {"rho": 0.1}
+    )
     assert "ArcFace, Tiles, fold 0, learning rate 0.003: has no tuples of images" in fails(
         SCRIPT, settings
     )
@@ -392,11 +365,13 @@ def test_a_stopped_training_ends_with_the_same_bytes(
 ):
     """Stopped before its first step, after a validation step, and twice between two, once after its state was saved."""
     monkeypatch.setattr(training_loop, "EPOCH", 2)
-    training = WHOLE | {"iterations": 9, "check_every": 3} | changes
+    training = fake_data.TILES_TRAINING | {"iterations": 9, "check_every": 3} | changes
     folders = [tmp_path / name for name in ("whole", "stopped")]
     for folder in folders:
         folder.mkdir()
-    whole, stopped = (settings_for(tiles, folder, training=training) for folder in folders)
+    whole, stopped = (
+        fake_data.write_tiles_settings(tiles, folder, training=training) for folder in folders
+    )
     run_inside(SCRIPT, whole)
     step, stops = TrainingLoop.step, [0, 3, 4, 5]
 
@@ -422,7 +397,11 @@ def test_a_stopped_training_ends_with_the_same_bytes(
 def test_workers_do_not_change_a_number(whole, tiles, tmp_path, run_inside):
     run_inside(
         SCRIPT,
-        settings_for(tiles, tmp_path, training=WHOLE | {"workers": 2, "keep_embeddings": False}),
+        fake_data.write_tiles_settings(
+            tiles,
+            tmp_path,
+            training=fake_data.TILES_TRAINING | {"workers": 2, "keep_embeddings": False},
+        ),
     )
     assert networks(tmp_path) == networks(whole)
     row = fake_data.read_rows(tmp_path / "results/tiles/reality_check/training_log_Tiles.csv")[-1]
@@ -432,8 +411,12 @@ def test_workers_do_not_change_a_number(whole, tiles, tmp_path, run_inside):
 @pytest.mark.parametrize("frozen", ["batchnorm_statistics", "trunk"])
 def test_all_losses_train_and_their_checkpoints_load(tiles, tmp_path, run_inside, frozen):
     """Strictly: every tensor is accounted for; see checkpoints.fill."""
-    training = WHOLE | {"iterations": 2, "frozen": frozen, "keep_embeddings": False}
-    settings = settings_for(tiles, tmp_path, training=training, models="paper")
+    training = fake_data.TILES_TRAINING | {
+        "iterations": 2,
+        "frozen": frozen,
+        "keep_embeddings": False,
+    }
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, training=training, models="paper")
     run_inside(SCRIPT, settings)
     assert len(networks(tmp_path)) == 28
     good = set()
@@ -445,8 +428,8 @@ def test_all_losses_train_and_their_checkpoints_load(tiles, tmp_path, run_inside
 
 
 def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_inside):
-    training = WHOLE | {"learning_rate": [0.003, 1e-7], "iterations": 2}
-    settings = settings_for(tiles, tmp_path, training=training, folds=[2, 0])
+    training = fake_data.TILES_TRAINING | {"learning_rate": [0.003, 1e-7], "iterations": 2}
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, training=training, folds=[2, 0])
     run_inside(SCRIPT, settings)
     rows = fake_data.read_rows(tmp_path / "results/tiles/reality_check/training_Tiles.csv")
     assert len(rows) == 6  # two on the first fold of the settings, and one on the second
@@ -471,7 +454,12 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
 def test_the_better_rate_by_validation_classes_is_chosen(tiles, tmp_path, scores):
     rates = [0.003, 0.001]
     settings = load_settings(
-        settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": rates}, folds=[0, 1])
+        fake_data.write_tiles_settings(
+            tiles,
+            tmp_path,
+            training=fake_data.TILES_TRAINING | {"learning_rate": rates},
+            folds=[0, 1],
+        )
     )
     trials = training_runs.trial_stores(settings)["Contrastive", "Tiles"]
     assert training_runs.chosen_rates(settings) == {}
@@ -488,15 +476,19 @@ def test_the_better_rate_by_validation_classes_is_chosen(tiles, tmp_path, scores
 
 
 def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
-    training = WHOLE | {"learning_rate": [0.003, 0.001], "iterations": 2}
+    training = fake_data.TILES_TRAINING | {"learning_rate": [0.003, 0.001], "iterations": 2}
     settings = load_settings(
-        settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
+        fake_data.write_tiles_settings(
+            tiles, tmp_path, training=training, models=["Contrastive", "None"]
+        )
     )
     run_inside(SCRIPT, tmp_path / "tiles.yaml")
     (other,) = {0.003, 0.001} - set(training_runs.chosen_rates(settings).values())
     before = networks(tmp_path)
     training["learning_rate"] = other
-    settings = settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
+    settings = fake_data.write_tiles_settings(
+        tiles, tmp_path, training=training, models=["Contrastive", "None"]
+    )
     run_inside(SCRIPT, settings)
     (store,) = training_runs.chosen_stores(load_settings(settings))
     assert networks(tmp_path) != before
@@ -507,7 +499,7 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
 
 def test_one_dataset_of_several(tiles, tmp_path, run_inside, fails):
     """Another that is not there does not keep it from being trained, measured and plotted."""
-    settings = settings_for(tiles, tmp_path, datasets=["Tiles", "Gone"])
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, datasets=["Tiles", "Gone"])
     content = yaml.safe_load(settings.read_text())
     content["paths"]["Gone"] = str(tmp_path / "gone")
     settings.write_text(yaml.safe_dump(content))
@@ -526,7 +518,7 @@ def test_losses_of_ones_own(tiles, tmp_path, run_inside):
         "loss": "TripletMarginLoss",
         "network": "tests.networks:tiny",
     }
-    settings = settings_for(tiles, tmp_path, models=[mine, other, "None"])
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, models=[mine, other, "None"])
     run_inside(SCRIPT, settings)
     assert "Mine" in run_inside("reality_check/3_evaluate_models.py", settings)
     assert (
@@ -542,7 +534,7 @@ def test_losses_of_ones_own(tiles, tmp_path, run_inside):
 
 
 def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
-    output = run_inside(SCRIPT, settings_for(tiles, tmp_path), "--dry-run")
+    output = run_inside(SCRIPT, fake_data.write_tiles_settings(tiles, tmp_path), "--dry-run")
     assert "networks: 12 iterations to do, in 2 chunks" in output
     assert not (tmp_path / "models").exists()
 
@@ -562,13 +554,18 @@ def test_what_cannot_be_trained(tiles, tmp_path, fails, changes, spoil, message)
         models = [{"name": "Mine", "group": "Ranking", "loss": spoil}]
     elif spoil:
         spoil(tmp_path / "tiles")
-    line = fails(SCRIPT, settings_for(tmp_path, tmp_path, training=WHOLE | changes, models=models))
+    line = fails(
+        SCRIPT,
+        fake_data.write_tiles_settings(
+            tmp_path, tmp_path, training=fake_data.TILES_TRAINING | changes, models=models
+        ),
+    )
     assert message in line, line
     assert not list((tmp_path / "models").rglob("*_best.pth"))
 
 
 def test_a_broken_state_is_named(tiles, tmp_path, fails, run_inside, monkeypatch):
-    settings, save = settings_for(tiles, tmp_path), TrainingLoop.save
+    settings, save = fake_data.write_tiles_settings(tiles, tmp_path), TrainingLoop.save
 
     def save_and_stop(*given):
         save(*given)
@@ -578,12 +575,16 @@ def test_a_broken_state_is_named(tiles, tmp_path, fails, run_inside, monkeypatch
     with pytest.raises(SystemExit, match="stopped"):
         run_inside(SCRIPT, settings)
     monkeypatch.setattr(TrainingLoop, "save", save)
-    other = settings_for(
-        tiles, tmp_path, training=WHOLE | {"learning_rate": 0.003, "weight_decay": 0.1}
+    other = fake_data.write_tiles_settings(
+        tiles,
+        tmp_path,
+        training=fake_data.TILES_TRAINING | {"learning_rate": 0.003, "weight_decay": 0.1},
     )
     assert "was made with weight_decay = its default, but now weight_decay = 0.1" in fails(
         SCRIPT, other
     )
     (file,) = (tmp_path / "models").rglob("state.pth")
     file.write_bytes(file.read_bytes()[:1000])
-    assert "state.pth: not the state of a training" in fails(SCRIPT, settings_for(tiles, tmp_path))
+    assert "state.pth: not the state of a training" in fails(
+        SCRIPT, fake_data.write_tiles_settings(tiles, tmp_path)
+    )
