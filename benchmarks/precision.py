@@ -73,7 +73,7 @@ def maps_of(settings, items):
 
 def table_6_rows(settings, precisions, cars):
     """The NR-Precision of every property among some of the cars, as the mean over the networks."""
-    items, table = readers.chosen_cars(settings)
+    items, table = readers.property_images(settings)
     chosen = readers.evenly_spaced(range(len(items)), cars)
     items, codes = [items[i] for i in chosen], property_codes(table)[chosen]
     for precision in precisions:

@@ -38,6 +38,7 @@ def forget():
         image_digests._content,
         readers._listed,
         readers._rendered,
+        readers._own,
     ):
         function.cache_clear()
 

@@ -511,7 +511,7 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
     run_inside("properties/2_embed_cars.py", project / "tiny.yaml")
     assert len(seen) == 96
     settings = load_settings(project / "tiny.yaml")
-    items = readers.chosen_cars(settings)[0]
+    items = readers.property_images(settings)[0]
     found = [
         car_embeddings.read(car_embeddings.store_of(each, items))
         for each in car_embeddings.embedding_networks(settings)

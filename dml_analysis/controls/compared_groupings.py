@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from dml_analysis.datasets.readers import properties_of
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped
 from dml_analysis.metrics import groupings
 from dml_analysis.networks.specifications import ALL_FOLDS
-from dml_analysis.paper import PROPERTIES, Model, Protocol
+from dml_analysis.paper import Model, Protocol
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.seeds import derived_seed
@@ -69,9 +70,9 @@ def similarities(settings: "Settings", protocol: Protocol) -> tuple[dict[str, Ma
 
 
 def _embeddings(settings: "Settings") -> dict[str, Embeddings]:
-    """Return model -> its complete embeddings of the rendered cars."""
+    """Return model -> its complete embeddings of the images with properties."""
     embeddings: dict[str, Embeddings] = {}
-    samples, _ = property_scores.cars_of(settings)
+    samples, _ = property_scores.images_and_codes(settings)
     for store in car_embeddings.complete_stores(settings, samples)[0]:
         network = store.subject
         embeddings.setdefault(network.model.name, {})[network.fold] = car_embeddings.read(store)
@@ -85,7 +86,7 @@ def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
     scores = csv_files.table(file, property_scores.COLUMNS, list(property_scores.KEY), hint)
     scores = scores[scores.fold.isin([*settings.folds, ALL_FOLDS])]
     profiles = scores.pivot_table("nr_precision", "loss", "property")
-    return profiles[[prop.name for prop in PROPERTIES]]
+    return profiles[[prop.name for prop in properties_of(settings)]]
 
 
 def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
@@ -96,7 +97,7 @@ def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
     """
     matrix, models = np.eye(len(embeddings)), list(embeddings)
     for (i, a), (j, b) in combinations(enumerate(models), 2):
-        where = f"settings {name!r}: embeddings of rendered cars by {a} and {b}"
+        where = f"settings {name!r}: embeddings by {a} and {b}"
         pairs = same_fold(embeddings[a], embeddings[b], where)
         try:
             matrix[i, j] = matrix[j, i] = np.mean([groupings.linear_cka(x, y) for x, y in pairs])
