@@ -29,7 +29,7 @@ pos_y,continuous,5,,Position y,px
 """
 NAMES = ["shape", "scale", "orientation", "pos_x", "pos_y"]
 SIZES = {"small": 8, "medium": 12, "large": 16}
-N = 60
+N = 40
 
 
 def make_sprites(folder, count=N):
@@ -72,7 +72,7 @@ def write(file, rows):
 
 def settings_file(folder):
     """The tiny project's settings, with the sprites and with embeddings that are their positions x."""
-    given = {"name": "Positions", "group": "Mine", "distance": "Raw Euclidean Distance",
+    given = {"name": "Positions", "group": "Mine", "trained": False, "distance": "Raw Euclidean Distance",
              "embeddings": {"Sprites": str(folder / "positions.npz")}}  # fmt: skip
     file = fake_data.write_settings(
         folder,
@@ -156,7 +156,7 @@ def test_tables_figures_and_report_name_the_declared_properties(sprites):
     assert "small, medium, large" in table5 and "ellipse, heart, square" in table5
     assert "images of Sprites" in table5 and "px" in table5
     table6 = (sprites / "results/tiny/paper/tables/table6.md").read_text()
-    assert "| Position x | Position y |" in table6 and "60 images of Sprites" in table6
+    assert "| Position x | Position y |" in table6 and "40 images of Sprites" in table6
     caption = (sprites / "figures/tiny/figure4.txt").read_text()
     assert "Shape, Scale, Orientation, Position x, Position y" in " ".join(caption.split())
     page = (sprites / "results/tiny/report.html").read_text()

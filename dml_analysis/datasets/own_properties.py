@@ -152,7 +152,7 @@ def values_of(prop: Property, cells: list) -> pd.Categorical:
     else:
         order = prop.values or sorted(set(cells), key=_sort_key(cells))
         values = pd.Categorical(cells, order, ordered=True)
-    number, is_binned = values.nunique(), prop.kind == "continuous"
+    number, is_binned = len(set(values.codes)), prop.kind == "continuous"
     if number < 2:
         fix = "declare it ordinal" if is_binned else "leave it out"
         raise ValueError(f"{prop.name}: all images have the value {values[0]}, so {fix}")
