@@ -12,7 +12,6 @@ from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean
 from dml_analysis.metrics.smoothgrad import saliency_map
 from dml_analysis.networks.specifications import by_trunk, device_of, networks_of
 from dml_analysis.networks.transforms import network_inputs
-from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import car_embeddings
 from dml_analysis.properties.property_scores import Scored, score
 from dml_analysis.saliency.saliency_maps import Noise, gradients_of, with_black_image
@@ -84,7 +83,7 @@ def table_6_rows(settings, precisions, cars):
             scores.append(
                 score(embedded, codes, Scored(network, settings.protocols[0])).nr_precision
             )
-        for prop, value in zip(PROPERTIES, np.mean(scores, axis=0)):
+        for prop, value in zip(readers.properties_of(settings), np.mean(scores, axis=0)):
             yield "NR-Precision", prop.name, precision, value
 
 

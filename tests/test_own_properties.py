@@ -17,7 +17,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.metrics.nr_precision import nr_precision
 from dml_analysis.properties import property_figures
 from tests import fake_data
-from tests.conftest import built_once, copied, run_all
+from tests.conftest import ROOT, built_once, copied, run_all
 
 PAPER = paper.PROTOCOLS["paper"]
 DECLARED = """name,kind,bins,order,label,unit
@@ -199,6 +199,19 @@ def test_images_are_listed_for_those_who_bring_embeddings(sprites, tmp_path, run
     assert {row["needed"] for row in rows} == {"yes"} and {row["fold0"] for row in rows} == {"none"}
 
 
+def test_results_of_other_properties_are_not_mixed(sprites, tmp_path, fails):
+    """After a change of properties.csv: scores are made again, and are shown by no other script before."""
+    copied(sprites, tmp_path)
+    file = settings_file(tmp_path)
+    declared = tmp_path / "sprites/properties.csv"
+    declared.write_text(DECLARED.replace("scale,", "size,"))
+    samples = tmp_path / "sprites/samples.csv"
+    samples.write_text(samples.read_text().replace("scale", "size", 1))
+    line = fails("properties/3_score_properties.py", file)
+    assert "was made with properties = " in line and "delete that folder" in line
+    assert "column property: 'scale' is not one of shape, size" in fails("report/2_make_report.py", file)  # fmt: skip
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Values.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -238,6 +251,24 @@ def test_defaults_and_orders_of_values(tmp_path):
     codes = readers.property_codes(table)
     assert codes.tolist() == [[0, 1], [1, 0]] * 2  # m does not occur
     assert readers.occurring(table["size"]) == ["s", "L"]
+
+
+def test_the_readme_shows_valid_files(tmp_path):
+    text = (ROOT / "properties/README.md").read_text(encoding="utf-8")
+    declared, samples = (
+        next(block for block in text.split("```") if block.startswith(f"\n{first},"))
+        for first in ("name", "image")
+    )
+    (tmp_path / "properties.csv").write_text(declared.strip(), encoding="utf-8")
+    (tmp_path / "samples.csv").write_text(samples.strip())
+    properties = own_properties.declared(tmp_path / "properties.csv")
+    assert [prop[:2] for prop in properties] == [
+        ("shape", "Shape"),
+        ("scale", "Size"),
+        ("orientation", "Orientation"),
+    ]
+    with pytest.raises(InputError, match="shape: 2 values are too many for 2 images"):
+        own_properties.read(tmp_path)  # two rows are an example, not a set
 
 
 def test_many_values_are_not_all_named(tmp_path):

@@ -83,10 +83,12 @@ def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
     """Return the NR-Precisions of each model (rows) and property, means over the folds."""
     file = property_scores.scores_file(settings, protocol)
     hint = "run properties/3_score_properties.py first"
-    scores = csv_files.table(file, property_scores.COLUMNS, list(property_scores.KEY), hint)
+    names = [prop.name for prop in properties_of(settings)]
+    columns = property_scores.COLUMNS | {"property": csv_files.one_of(names)}
+    scores = csv_files.table(file, columns, list(property_scores.KEY), hint)
     scores = scores[scores.fold.isin([*settings.folds, ALL_FOLDS])]
     profiles = scores.pivot_table("nr_precision", "loss", "property")
-    return profiles[[prop.name for prop in properties_of(settings)]]
+    return profiles.reindex(columns=names)
 
 
 def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:

@@ -49,17 +49,18 @@ def of_run(settings: Settings, protocol: Protocol) -> list[Finding]:
     answer = csv_files.read(file, noise_ceilings.ANSWER)
     file = compared_groupings.file_of(settings, protocol, "groupings")
     groupings = csv_files.read(file, compared_groupings.GROUPS, ["analysis"])
+    labels = {name: label.lower() for name, label in labels_of(settings).items()}
+    names = {"property": csv_files.one_of(labels)}
     file = property_scores.scores_file(settings, protocol)
-    scores = csv_files.read(file, property_scores.COLUMNS, property_scores.KEY)
+    scores = csv_files.read(file, property_scores.COLUMNS | names, property_scores.KEY)
     file = score_controls.file_of(settings, protocol, "nulls")
-    nulls = csv_files.read(file, score_controls.NULLS)
+    nulls = csv_files.read(file, score_controls.NULLS | names)
     file = property_scores.tests_file(settings, protocol)
-    tests = csv_files.read(file, property_scores.TEST_COLUMNS, property_scores.TEST_KEY)
+    tests = csv_files.read(file, property_scores.TEST_COLUMNS | names, property_scores.TEST_KEY)
     is_protocols = tests.unit == protocol.test_unit
     is_protocols &= tests.alternative == protocol.test_alternative
     file = group_tests.files_of(settings, protocol)[0]
-    corrected = csv_files.read(file, group_tests.COLUMNS, group_tests.KEY)
-    labels = {name: label.lower() for name, label in labels_of(settings).items()}
+    corrected = csv_files.read(file, group_tests.COLUMNS | names, group_tests.KEY)
     called = settings.properties.images_called
     known = defined(similarities(Subject("", settings, protocol, dataset, "correlation")))
     where = f"of {dataset}; {printed.folds(settings.table_folds(protocol))}"
