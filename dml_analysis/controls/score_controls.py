@@ -174,12 +174,10 @@ def views(settings: "Settings") -> list[View]:
     """Return the four CSV files of the complete settings, by every protocol."""
     whole, files = settings.whole, []
     samples, _ = property_scores.images_and_codes(whole)
+    names = [prop.name for prop in properties_of(whole)]
     # The same bootstrap samples for all models, which are compared
-    names, seed = (
-        [prop.name for prop in properties_of(whole)],
-        derived_seed(whole.seed, "bootstrap of queries"),
-    )
-    intervals, differences = partial(interval_rows, names, seed), partial(difference_rows, names)
+    intervals = partial(interval_rows, names, derived_seed(whole.seed, "bootstrap of queries"))
+    differences = partial(difference_rows, names)
     for protocol in settings.protocols:
         scored = property_scores.known_stores(whole, protocol)
         queries = [query_store(store, samples) for store in scored]

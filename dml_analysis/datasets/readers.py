@@ -511,12 +511,8 @@ def all_property_images(settings: "Settings") -> tuple[Sequence[Sample], pd.Data
     table = _own(folder)[1]
     exists = [(folder / name).is_file() for name in table.index]
     if not all(exists) and not (settings.allow_partial and any(exists)):
-        raise _missing(
-            folder / table.index[exists.index(False)],
-            exists.count(False),
-            len(exists),
-            folder / "samples.csv",
-        )
+        first = folder / table.index[exists.index(False)]
+        raise _missing(first, exists.count(False), len(table), folder / "samples.csv")
     table = table[exists]
     return [Sample(name, folder / name, 0) for name in table.index], table
 

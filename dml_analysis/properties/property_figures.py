@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper; of other images the first
 MAX_NAMED = 16  # values of a property that Figure 3 names
 CYCLIC = "°"  # the unit of angles
-OF_THEM = {1: "one of their", 2: "two of their", 3: "three of their"}
 GRID = (4, 8)  # rows and columns of Figure 4
 
 
@@ -44,16 +43,18 @@ def draw(settings: "Settings") -> None:
     loss, networks = coordinates.loss[0], settings.properties.networks
     caption = (
         f"t-SNE of the embeddings of {len(coordinates):,} {called} by {loss}, trained on "
-        f"{networks}, coloured by {OF_THEM[len(shown)]} properties."
+        f"{networks}, coloured by {', '.join(prop.label for prop in shown)}."
     )
     shows = {"loss": loss, "networks": networks, "images": len(coordinates)}
     figure = tsne_figure(coordinates, table, shown, networks)
     figures.draw(settings, settings.figures / "figure3", figure, shows, caption)
     samples = evenly_spaced(images, GRID[0] * GRID[1])
     no_networks = settings.model_copy(update={"training": None})  # so no note about networks
-    which = f"{len(properties)} properties: {', '.join(prop.label for prop in properties)}"
-    which = "eleven independent properties" if settings.properties.of_cars else which
-    caption = f"Some of the {called}, which differ in {which}."
+    which = "independent" if settings.properties.of_cars else "known"
+    labels = ", ".join(prop.label for prop in properties)
+    caption = (
+        f"Some of the {called}, which differ in {len(properties)} {which} properties: {labels}."
+    )
     figure, shows = samples_figure(samples), {"images": ids_of(samples)}
     figures.draw(no_networks, settings.figures / "figure4", figure, shows, caption)
 

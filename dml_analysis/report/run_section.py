@@ -53,12 +53,8 @@ def _of_data(settings: Settings) -> Iterator[tuple[str, str]]:
     files = [property_scores.scores_file(settings, protocol) for protocol in settings.protocols]
     n = ", ".join(dict.fromkeys(count(file, property_scores.COLUMNS) for file in files))
     networks = f"by the networks of {settings.properties.networks}"
-    called = (
-        settings.properties.images_called.capitalize()
-        if settings.properties.of_cars
-        else settings.properties.images_called
-    )
-    yield f"{called} that are embedded", f"{n}, {networks}"
+    called = settings.properties.images_called
+    yield f"{called[0].upper()}{called[1:]} that are embedded", f"{n}, {networks}"
 
 
 def count(file: Path, columns: dict[str, Any]) -> str:
