@@ -28,6 +28,7 @@ from dml_analysis.paper import (
     FOLDS,
     MODELS,
     PROTOCOLS,
+    RENDERED,
     Model,
     Protocol,
     as_printed,
@@ -36,6 +37,7 @@ from dml_analysis.paper import (
 
 TSNE_MODEL = "Contrastive"  # the paper's, in Figure 3
 FEWEST_TSNE_IMAGES = 4
+OWN = "; for images of your own, give their folder in `paths`"
 BN_INCEPTION = "bn_inception"  # the paper's trunk
 DIMENSIONS = 128  # of the embeddings of the paper's models, whatever their trunk
 MAX_RATES = 10
@@ -124,12 +126,24 @@ class SaliencySettings(Block):
 class PropertySettings(Block):
     """The block `properties`."""
 
-    networks: DatasetName = "Cars196"  # the dataset whose networks embed the rendered cars
-    images: Images = None  # rendered cars, evenly spaced; all of them by default
+    # Whose images are embedded: rendered cars, or a folder of your own; see properties/README.md.
+    dataset: DatasetName = RENDERED[0]
+    networks: DatasetName = "Cars196"  # the dataset whose networks embed them
+    images: Images = None  # of them, evenly spaced; all of them by default
     batch_size: BatchSize = 25
     tsne_images: int = Field(1000, ge=FEWEST_TSNE_IMAGES)
     # If the models have none of that name, the first one is used.
     tsne_model: Annotated[Word, AfterValidator(as_printed)] = TSNE_MODEL
+
+    @property
+    def of_cars(self) -> bool:
+        """Return whether the images are rendered cars, whose properties are Table 5's."""
+        return self.dataset in RENDERED
+
+    @property
+    def images_called(self) -> str:
+        """Return what tables, figures and messages call the images."""
+        return "rendered cars" if self.of_cars else f"images of {self.dataset}"
 
 
 class CauseSettings(Block):
@@ -356,21 +370,26 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
-        if unknown := [name for name in self.paths if name not in (*PATHS, *self.datasets)]:
+        with_images = [*self.datasets, self.properties.dataset]
+        if unknown := [name for name in self.paths if name not in (*PATHS, *with_images)]:
             raise InputError(
-                f"paths.{unknown[0]}: {unknown_key(unknown[0], [*PATHS, *self.datasets])}"
+                f"paths.{unknown[0]}: {unknown_key(unknown[0], [*PATHS, *with_images])}"
             )
         if without := [name for name in self.datasets if name not in self.paths]:
             known = ", ".join(DATASETS)
             raise InputError(
                 f"datasets: {without[0]!r} is none of {known}; for one of your own, give its folder in `paths`"
             )
+        if not self.properties.of_cars:
+            own = {*self.paths} - {*DATASETS, *PATHS}
+            _check_name("properties.dataset", self.properties.dataset, [*RENDERED, *own], OWN)
         datasets, networks = [*DATASETS, *self.datasets], self.properties.networks
         for number, name in self.tables.items():
             _check_name(f"tables.{number}", name, datasets)
         for model in self.models:
             for name in model.embeddings:
-                _check_name(f"models.{model.name!r}.embeddings", name, datasets)
+                with_images = [*datasets, self.properties.dataset]
+                _check_name(f"models.{model.name!r}.embeddings", name, with_images)
         names = [TSNE_MODEL, *(model.name for model in self.models)]
         _check_name("properties.tsne_model", self.properties.tsne_model, names)
         _check_name("properties.networks", networks, datasets)

@@ -21,7 +21,7 @@ from PIL import Image
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import atomic_files
 from dml_analysis.methods import groups
-from dml_analysis.paper import PROPERTIES, Model, Protocol
+from dml_analysis.paper import Model, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,6 @@ COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
 # the markers differ.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = "os^DvPX<"
-PROPERTY_LABELS = {prop.name: prop.label for prop in PROPERTIES}
 GRID: Any = {"color": "0.9", "lw": 0.5}
 matplotlib.rcParams.update(
     {

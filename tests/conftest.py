@@ -40,6 +40,7 @@ def forget():
         image_digests._content,
         readers._listed,
         readers._rendered,
+        readers._own,
     ):
         function.cache_clear()
 

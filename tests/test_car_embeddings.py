@@ -46,7 +46,7 @@ def test_networks_that_share_a_trunk_are_embedded_in_one_pass(project, run_insid
     run_inside(EMBED, file)
     assert len(seen) == 20
     settings = load_settings(file)
-    cars = readers.chosen_cars(settings)[0]
+    cars = readers.property_images(settings)[0]
     features = car_embeddings.read(car_embeddings.features_store(settings, cars))
     for network in car_embeddings.embedding_networks(settings):
         layer = network.embedder().net[0]

@@ -278,7 +278,7 @@ def test_embeddings_are_those_of_the_file(made):
     from dml_analysis.properties import car_embeddings
 
     settings = load_settings(made / "tiny.yaml")
-    items = readers.chosen_cars(settings)[0]
+    items = readers.property_images(settings)[0]
     (network,) = [
         each
         for each in car_embeddings.embedding_networks(settings)

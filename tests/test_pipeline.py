@@ -333,5 +333,5 @@ def test_figure_3_is_the_same_from_fresh_and_from_kept_coordinates(copy, run_ins
 def test_every_value_has_a_colour_of_its_own(count):
     from dml_analysis.properties.property_figures import value_looks
 
-    for name in ("model", "rotation_z"):
-        assert len({(*color, marker) for color, marker in value_looks(name, count)}) == count
+    for prop in paper.PROPERTIES[:3]:  # categorical, of angles, ordinal
+        assert len({(*color, marker) for color, marker in value_looks(prop, count)}) == count

@@ -78,6 +78,9 @@ def test_words_follow_the_numbers_of_untrained_models(to_none, number, words):
     )
 
 
+WORDS = {prop.name: prop.label.lower() for prop in paper.PROPERTIES}
+
+
 def test_nothing_is_said_of_what_there_is_not():
     assert (
         findings.within_and_between({}, MODELS, "") is None
@@ -85,8 +88,14 @@ def test_nothing_is_said_of_what_there_is_not():
     )
     one_group = [model for model in MODELS if model.group == "Ranking"]
     assert findings.within_and_between(known(0.5, 0.5, 0.5), one_group, "") is None
-    assert findings.order(pd.DataFrame(columns=list(property_scores.COLUMNS)), MODELS) is None
-    assert findings.differences(pd.DataFrame(columns=list(property_scores.TEST_COLUMNS))) is None
+    assert (
+        findings.order(pd.DataFrame(columns=list(property_scores.COLUMNS)), MODELS, WORDS, "cars")
+        is None
+    )
+    assert (
+        findings.differences(pd.DataFrame(columns=list(property_scores.TEST_COLUMNS)), WORDS)
+        is None
+    )
     assert findings.shapes(pd.DataFrame(columns=list(measure_correlations.COLUMNS)), "D") is None
 
 
@@ -104,7 +113,7 @@ def scored(*values):
 
 
 def test_order_of_properties():
-    found = findings.order(scored([1, 5, 3, 2], [2, 6, 4, 3]), MODELS)
+    found = findings.order(scored([1, 5, 3, 2], [2, 6, 4, 3]), MODELS, WORDS, "rendered cars")
     assert found.number == "5.50" and found.n == "2 models; 1,200 rendered cars; folds 0, 1"
     assert (
         "most by car rotation (5.50), then sun elevation (3.50), then sun rotation (2.50)"
@@ -115,7 +124,7 @@ def test_order_of_properties():
         and "All 2 models have these 3 first" in found.text
     )
     other = findings.order(
-        scored([1, 5, 3, 2], [2, 6, 3, 4]), MODELS
+        scored([1, 5, 3, 2], [2, 6, 3, 4]), MODELS, WORDS, "rendered cars"
     )  # together 3 and 3: the one that comes first
     assert (
         "then sun elevation (3.00), then sun rotation (3.00)" in other.text
@@ -140,7 +149,8 @@ def test_differences_between_groups():
     found = findings.differences(
         rows_of_tests(
             ("model", 0.004, 1, 2), ("rotation_z", 0.2, 1, 2), ("sun_rotation", 0.001, 2, 1)
-        )
+        ),
+        WORDS,
     )
     assert found.number == "2 of 3" and found.n == "9 values of Ranking, 5 of Classification"
     assert (
@@ -148,7 +158,7 @@ def test_differences_between_groups():
         in found.text
     )
     none = findings.differences(
-        rows_of_tests(("model", 0.04, 1, 2), ("rotation_z", 0.01, 1, 2))
+        rows_of_tests(("model", 0.04, 1, 2), ("rotation_z", 0.01, 1, 2)), WORDS
     )  # not below 1%
     assert (
         none.number == "0 of 2"
@@ -191,7 +201,7 @@ def test_numbers_in_full_are_those_that_are_printed(finished):
     settings, found = load_settings(finished / "tiny.yaml"), 0
     for entry in [*saliency_tables.entries(settings), *property_tables.ENTRIES]:
         table = entry.make(settings, PAPER, entry.name)
-        shown = report_tables.numbers(table)
+        shown = report_tables.numbers(table, readers.labels_of(settings))
         assert [[cell.text for cell in row] for row in shown] == [
             [cell.text for cell in row] for row in table.cells
         ]

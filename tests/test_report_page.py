@@ -354,7 +354,7 @@ def test_neighbours_and_what_they_share(opened, reported):
     car = data["cars"][data["queries"][1]]
     assert text_of(shown, "#explorer-about").startswith(f"Car {car['id']}:")
     assert shown.get_attribute("#explorer-view", "data-shows") == f"{car['id']} 0 1"
-    items, codes = property_scores.cars_of(load_settings(reported / "both.yaml"))
+    items, codes = property_scores.images_and_codes(load_settings(reported / "both.yaml"))
     places = {item.image_id: place for place, item in enumerate(items)}
     for side, model in (("a", data["models"][0]), ("b", data["models"][1])):
         neighbors = [data["cars"][each]["id"] for each in model["neighbors"][1]]
@@ -550,7 +550,7 @@ def test_correlations_of_images_are_those_of_the_pairs(reported):
 
 def test_shares_are_those_of_evenly_spaced_cars(reported):
     settings = load_settings(reported / "both.yaml")
-    items, codes = property_scores.cars_of(settings)
+    items, codes = property_scores.images_and_codes(settings)
     queries = np.array(readers.evenly_spaced(range(len(items)), neighbor_explorer.QUERIES))
     data = json.loads(
         str(neighbor_explorer.section(settings))

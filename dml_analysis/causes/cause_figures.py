@@ -34,14 +34,15 @@ if TYPE_CHECKING:
 
     from dml_analysis.config import Settings
 
-LABELS = figures.PROPERTY_LABELS
+LABELS = {prop.name: prop.label for prop in PROPERTIES}
 OPACITY = 0.6  # of a map over its picture
 MAX_PAIRS = 6  # in a figure
 
 
 def draw(settings: "Settings") -> None:
     """Write all figures of causes with results, by each protocol; print which are left out."""
-    makers = (_draw_regions, _draw_shifts, _draw_ranks, _draw_errors, _draw_random, _draw_pairs)
+    of_cars = (_draw_shifts, _draw_ranks, _draw_errors, _draw_pairs)
+    makers = (_draw_regions, *(of_cars if settings.properties.of_cars else ()), _draw_random)
     figures.draw_what_there_is(
         settings, makers, "causes/1_locate_maps.py to 5_randomise_weights.py"
     )

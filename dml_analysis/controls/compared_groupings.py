@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from dml_analysis.datasets.readers import properties_of
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped
 from dml_analysis.metrics import groupings
 from dml_analysis.networks.specifications import ALL_FOLDS
-from dml_analysis.paper import PROPERTIES, Model, Protocol
+from dml_analysis.paper import Model, Protocol
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.seeds import derived_seed
@@ -75,9 +76,9 @@ def similarities(
 
 
 def _embeddings(settings: "Settings") -> dict[str, Embeddings]:
-    """Return model -> its complete embeddings of the rendered cars."""
+    """Return model -> its complete embeddings of the images with properties."""
     embeddings: dict[str, Embeddings] = {}
-    samples, _ = property_scores.cars_of(settings)
+    samples, _ = property_scores.images_and_codes(settings)
     for store in car_embeddings.complete_stores(settings, samples)[0]:
         network = store.subject
         embeddings.setdefault(network.model.name, {})[network.fold] = car_embeddings.read(store)
@@ -88,10 +89,12 @@ def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
     """Return the NR-Precisions of each model (rows) and property, means over the folds."""
     file = property_scores.scores_file(settings, protocol)
     hint = "run properties/3_score_properties.py first"
-    scores = csv_files.table(file, property_scores.COLUMNS, list(property_scores.KEY), hint)
+    names = [prop.name for prop in properties_of(settings)]
+    columns = property_scores.COLUMNS | {"property": csv_files.one_of(names)}
+    scores = csv_files.table(file, columns, list(property_scores.KEY), hint)
     scores = scores[scores.fold.isin([*settings.folds, ALL_FOLDS])]
     profiles = scores.pivot_table("nr_precision", "loss", "property")
-    return profiles[[prop.name for prop in PROPERTIES]]
+    return profiles.reindex(columns=names)
 
 
 def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
@@ -107,7 +110,7 @@ def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
         return groupings.own_hsic(embeddings[model][fold])
 
     for (i, a), (j, b) in combinations(enumerate(models), 2):
-        where = f"settings {name!r}: embeddings of rendered cars by {a} and {b}"
+        where = f"settings {name!r}: embeddings by {a} and {b}"
         try:
             values = [
                 groupings.linear_cka(embeddings[a][k], embeddings[b][m], [own(a, k), own(b, m)])
