@@ -4,17 +4,18 @@ The folds of a method and the validation steps of a training run are not indepen
 So the bootstrap resamples complete methods.
 """
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from dml_analysis.metrics.intervals import resample_counts
+from dml_analysis.metrics.intervals import seeded_resample_counts
 
 KINDS = ("pearson", "spearman")
 RESAMPLES = 2_000
 LEVEL = 0.95
+BLOCK = 100  # bootstrap samples at a time, so that their arrays stay in the processor's cache
 MIN_METHODS = 4  # with fewer, an interval would say nothing
 
 
@@ -48,20 +49,18 @@ def correlation(
     finite = np.isfinite(x) & np.isfinite(y)
     x, y, methods = x[finite], y[finite], np.asarray(methods)[finite]
     names, codes = np.unique(methods, return_inverse=True)
+    if kind == "spearman":
+        x, y = (_rank_shares(values, codes, len(names)) for values in (x, y))
     correlations_of = partial(_spearman if kind == "spearman" else _pearson, x, y, codes)
-    value = correlations_of(np.ones((1, len(names))))[0] if len(x) else np.nan
+    value = correlations_of(np.ones((1, len(names))))[0] if len(methods) else np.nan
     if len(names) < MIN_METHODS or np.isnan(value):
         return Correlation(float(value), np.nan, np.nan)
     # NaN where a bootstrap sample is of one method only
-    values = correlations_of(_bootstrap_counts(len(names), seed, resamples))
+    counts = seeded_resample_counts(seed, len(names), resamples)
+    blocks = [counts[start : start + BLOCK] for start in range(0, resamples, BLOCK)]
+    values = np.concatenate([correlations_of(block) for block in blocks])
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Correlation(float(value), float(low), float(high))
-
-
-@lru_cache(maxsize=4)  # many measures are correlated over the same methods
-def _bootstrap_counts(n_methods: int, seed: int, resamples: int) -> Float[np.ndarray, "b m"]:
-    """Return how often each method is in each bootstrap sample."""
-    return resample_counts(np.random.default_rng(seed), n_methods, resamples)
 
 
 def _pearson(
@@ -93,24 +92,26 @@ def _weighted_sums(
 
 
 def _spearman(
-    x: Float[np.ndarray, " n"],
-    y: Float[np.ndarray, " n"],
+    x: Float[np.ndarray, "m n"],
+    y: Float[np.ndarray, "m n"],
     codes: Int[np.ndarray, " n"],
     counts: Float[np.ndarray, "b m"],
 ) -> Float[np.ndarray, " b"]:
-    """Return the Spearman correlation of x and y in each bootstrap sample, as _pearson."""
-    return _pearson(_ranks(x, codes, counts), _ranks(y, codes, counts), codes, counts)
+    """Return the Spearman correlation in each bootstrap sample, as _pearson, of _rank_shares."""
+    return _pearson(counts @ x + 1 / 2, counts @ y + 1 / 2, codes, counts)
 
 
-def _ranks(
-    values: Float[np.ndarray, " n"], codes: Int[np.ndarray, " n"], counts: Float[np.ndarray, "b m"]
-) -> Float[np.ndarray, "b n"]:
-    """Return the rank of each value in each bootstrap sample; equal values share their mean rank.
+def _rank_shares(
+    values: Float[np.ndarray, " n"], codes: Int[np.ndarray, " n"], n_methods: int
+) -> Float[np.ndarray, "m n"]:
+    """Return by how much a method, each time it is sampled, raises the rank of each value.
 
-    codes, counts: as in _pearson. Ranks are exact, as all sums are of halves.
+    That is the number of its smaller values, and half of its equal ones. So equal values share
+    their mean rank in a bootstrap sample, which is `counts @ shares + 1 / 2`. It is exact, as all
+    sums are of halves. codes, counts: as in _pearson.
     """
     levels, level_codes = np.unique(values, return_inverse=True)
-    level_counts = np.zeros((counts.shape[1], len(levels)))  # of each level in each method
+    level_counts = np.zeros((n_methods, len(levels)))  # of each level in each method
     np.add.at(level_counts, (codes, level_codes), 1)
     below = np.cumsum(level_counts, axis=1) - level_counts
-    return counts @ (below + level_counts / 2)[:, level_codes] + 1 / 2
+    return (below + level_counts / 2)[:, level_codes]
