@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from dml_analysis.datasets import annotations, own_properties
 from dml_analysis.errors import InputError, MissingFile, refused
-from dml_analysis.files import csv_files
+from dml_analysis.files import atomic_files, csv_files
 from dml_analysis.paper import PROPERTIES, RENDERED, Property
 
 if TYPE_CHECKING:
@@ -337,12 +337,22 @@ def _in_folders(folder: Path, classes: int | None) -> list[Sample]:
 # --------------------------------------------------------------------------------------------------
 # The rendered cars.
 # --------------------------------------------------------------------------------------------------
-def _synthetic_cars(settings: "Settings") -> list[Sample]:
+def _synthetic_cars(settings: "Settings") -> Sequence[Sample]:
     """Return SyntheticCars: its classes are car models, in the order of properties.csv."""
-    samples, table = rendered_cars(settings, SYNTHETIC)
-    models = car_properties(settings, SYNTHETIC)[0].values
-    labels = {model: label for label, model in enumerate(models)}
-    return [sample._replace(label=labels[model]) for sample, model in zip(samples, table[MODEL])]
+    properties = tuple(car_properties(settings, SYNTHETIC))
+    folder = found(settings.paths[SYNTHETIC], SYNTHETIC)
+    return _with_model_labels(folder, properties, settings.allow_partial)
+
+
+@lru_cache(maxsize=4)  # as _listed
+def _with_model_labels(
+    folder: Path, properties: tuple[Property, ...], allow_partial: bool
+) -> tuple[Sample, ...]:
+    samples, table = _rendered(folder, properties, allow_partial)
+    labels = {model: label for label, model in enumerate(properties[0].values)}
+    return tuple(
+        sample._replace(label=labels[model]) for sample, model in zip(samples, table[MODEL])
+    )
 
 
 def _rendered_cars(settings: "Settings") -> list[Sample]:
@@ -367,8 +377,12 @@ def car_properties(settings: "Settings", dataset: str = CARS) -> list[Property]:
     is invalid.
     """
     file = found(settings.paths[dataset], dataset) / "properties.csv"
-    if not os.path.lexists(file):
-        return PROPERTIES
+    return _declared(file, atomic_files.version(file)) if os.path.lexists(file) else PROPERTIES
+
+
+@lru_cache(maxsize=4)
+def _declared(file: Path, version: tuple[int, ...]) -> list[Property]:
+    """Return the properties that a file declares. version: of that file, for the cache alone."""
     what = "a list of properties and their values"
     hint = "data/README.md says how cars of your own declare theirs"
     names = csv_files.one_of([prop.name for prop in PROPERTIES])
