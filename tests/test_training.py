@@ -394,18 +394,17 @@ def test_a_stopped_training_ends_with_the_same_bytes(
     assert first == second and len(first) == (8 if "patience" not in changes else len(first))
 
 
-def test_workers_do_not_change_a_number(whole, tiles, tmp_path, run_inside):
-    run_inside(
-        SCRIPT,
-        fake_data.write_tiles_settings(
-            tiles,
-            tmp_path,
-            training=fake_data.TILES_TRAINING | {"workers": 2, "keep_embeddings": False},
-        ),
-    )
-    assert networks(tmp_path) == networks(whole)
-    row = fake_data.read_rows(tmp_path / "results/tiles/reality_check/training_log_Tiles.csv")[-1]
-    assert row["test_map_at_r_only_shown"] == "" and not list((tmp_path / "models").rglob("looks"))
+def test_workers_do_not_change_a_number(tiles, tmp_path, run_inside):
+    folders = [tmp_path / f"{workers}" for workers in (0, 2)]
+    for folder in folders:
+        folder.mkdir()
+        changes = {"workers": int(folder.name), "keep_embeddings": False}
+        training = fake_data.TILES_TRAINING | changes
+        run_inside(SCRIPT, fake_data.write_tiles_settings(tiles, folder, training=training))
+    assert networks(folders[0]) == networks(folders[1]) != {}
+    log = folders[1] / "results/tiles/reality_check/training_log_Tiles.csv"
+    assert fake_data.read_rows(log)[-1]["test_map_at_r_only_shown"] == ""
+    assert not list((folders[1] / "models").rglob("looks"))
 
 
 @pytest.mark.parametrize("frozen", ["batchnorm_statistics", "trunk"])

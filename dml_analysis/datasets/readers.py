@@ -400,11 +400,6 @@ def _separated(text: str) -> list[str]:
     return [value.strip() for value in text.split("|")]
 
 
-def _number(text: str) -> int | float:
-    """Return the number of a text, an int if it is one. Raise ValueError if it is not a number."""
-    return csv_files.whole(text) if csv_files.WHOLE.fullmatch(text) else csv_files.number(text)
-
-
 def _values_of(prop: Property, declared: list[str] | None) -> tuple[Any, ...]:
     """Return the possible values of a property: the declared ones, or Table 5's.
 
@@ -413,7 +408,7 @@ def _values_of(prop: Property, declared: list[str] | None) -> tuple[Any, ...]:
     if declared is None:
         return prop.values
     values: Sequence[Any]
-    values = declared if prop.name == MODEL else [_number(text) for text in declared]
+    values = declared if prop.name == MODEL else [csv_files.int_or_float(text) for text in declared]
     if len(set(values)) < len(values) or "" in values:
         raise ValueError(
             f"{prop.name}: {'|'.join(declared)!r} is not a list of distinct values separated by |"
@@ -521,10 +516,15 @@ def all_property_images(settings: "Settings") -> tuple[Sequence[Sample], pd.Data
     dataset = settings.properties.dataset
     if settings.properties.of_cars:
         return rendered_cars(settings, dataset)
-    folder = settings.paths[dataset]
+    return _own_images(settings.paths[dataset], settings.allow_partial)
+
+
+@lru_cache(maxsize=4)  # as _listed
+def _own_images(folder: Path, allow_partial: bool) -> tuple[list[Sample], pd.DataFrame]:
+    """Return all_property_images of a folder. The result is cached: callers must not change it."""
     table = _own(folder)[1]
     exists = [(folder / name).is_file() for name in table.index]
-    if not all(exists) and not (settings.allow_partial and any(exists)):
+    if not all(exists) and not (allow_partial and any(exists)):
         first = folder / table.index[exists.index(False)]
         raise _missing(first, exists.count(False), len(table), folder / "samples.csv")
     table = table[exists]
