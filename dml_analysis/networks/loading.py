@@ -59,8 +59,7 @@ def build(source: Source) -> tuple[nn.Module, Transform]:
     else:
         module, transform = seeded(source.seed or 0, lambda: _called(source.network))
         if source.checkpoint:
-            state = checkpoints.read_state(source.checkpoint, nested=True)
-            checkpoints.fill(module, source.checkpoint, state, ())
+            checkpoints.fill(module, source.checkpoint, ignored=())
     return module.eval(), transform
 
 
