@@ -41,10 +41,10 @@ def fresh_network():
     )
 
 
-def our_network(device="cpu", precision="float32", kind=torch.float32):
+def our_network(device="cpu", kind=torch.float32):
     """The same network, as the scripts load it."""
     network = fresh_network().to(kind)
-    network.trunk = for_inference(network.trunk, device, precision)
+    network.trunk = for_inference(network.trunk, device)
     return ready_for_inference(network, device)
 
 
@@ -78,11 +78,11 @@ def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
     return saliency_map(gradients_in_batches(network, copies, base, DISTANCE, batch_size), protocol)
 
 
-def contestants(device, precision="float32", kind=torch.float32):
+def contestants(device, kind=torch.float32):
     """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of
     all of them.
     """
-    plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind)
+    plain, ours = fresh_network().to(device, kind), our_network(device, kind)
     image, black = (
         each.to(device, kind)
         for each in (network_input(open_image(IMAGES[0])), black_input(network_input))

@@ -165,7 +165,6 @@ CASES = [
     ("fold that the protocol leaves out", MAPS, "protocol 'released' compares saliency maps of fold 0 only",
      edit_settings(protocol="released", folds=[0, 2]), "--folds", "2"),
     ("nothing to train", TRAIN, "settings 'tiny' have no `training:` block", edit_settings(training=None)),
-    ("precision of another device", MAPS, "precision: tf32 needs an NVIDIA GPU", edit_settings(precision="tf32")),
     ("device that is not there", MAPS, "device: cuda:99 is not available", edit_settings(device="cuda:99")),
     ("results that are a file", MAPS, "results/tiny: Not a directory", replaced("results", a_file)),
     ("models that are a file", MAPS, "trunk_best.pth: missing", replaced("models", a_file)),

@@ -301,12 +301,7 @@ NUMBERED = sorted(
 NARROWED = ("--models", "--datasets", "--folds")
 # Of scripts that make no results of a run, or files of their own for each dataset.
 NARROWED_BY = dict.fromkeys(
-    (
-        "causes/7_explain_images.py",
-        "benchmarks/3_measure_precision.py",
-        "reality_check/1_check_inputs.py",
-    ),
-    NARROWED,
+    ("causes/7_explain_images.py", "reality_check/1_check_inputs.py"), NARROWED
 )
 NARROWED_BY |= dict.fromkeys(("data/4_list_images.py", "embedding_space/2_correlate_measures.py", "embedding_space/3_plot_spaces.py",
                               "reality_check/5_plot_training.py", "reality_check/6_compare_choices.py"), ("--datasets",))  # fmt: skip

@@ -82,7 +82,7 @@ class SharedTrunk:
     def load(cls, requests: Sequence[tuple[Network, bool]], batch_size: int) -> "SharedTrunk":
         """Load the trunk and the embedders of these requests; see embedded."""
         first, _ = requests[0]
-        trunk = first.trunk(str(device_of(first.device, first.precision)))
+        trunk = first.trunk(str(device_of(first.device)))
         embedders = [
             network.embedder() if with_embedder else torch.nn.Identity()
             for network, with_embedder in requests

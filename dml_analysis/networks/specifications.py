@@ -18,7 +18,7 @@ from jaxtyping import Float
 from dml_analysis import checksums, imports
 from dml_analysis.checkout import ROOT
 from dml_analysis.checksums import Records
-from dml_analysis.config import BN_INCEPTION, DIMENSIONS, Precision, Settings
+from dml_analysis.config import BN_INCEPTION, DIMENSIONS, Settings
 from dml_analysis.datasets import embedding_files, image_digests, readers
 from dml_analysis.datasets.images import Crop, check_header
 from dml_analysis.datasets.readers import Sample
@@ -47,7 +47,6 @@ class Network:
     images: str  # the dataset whose images it embeds
     source: Any  # the Source that builds its trunk, or all of it; or the EmbeddingFile instead
     records: Records  # of the digests and descriptions of its files
-    precision: Precision
     device: str  # as in the settings
 
     @property
@@ -184,7 +183,6 @@ class LayoutNetwork(Network):
             "trunk": checksums.short(self.records, trunk),
             "embedder": checksums.short(self.records, embedder) if embedder else random,
             **self._architecture(),
-            **_unless(self.precision, "float32", "precision"),
             **_unless(self.dimensions, DIMENSIONS, "embedding_dimensions"),
         }
 
@@ -219,12 +217,7 @@ class LayoutNetwork(Network):
 
         checkpoint_files.check_exist(self.files)
         return loading.load_trunk(
-            self.source,
-            self.source.description(self.records),
-            self.files[0],
-            device,
-            self.precision,
-            folded,
+            self.source, self.source.description(self.records), self.files[0], device, folded
         )
 
     def embedder(self, device: str = "cpu") -> "nn.Module":
@@ -269,7 +262,6 @@ class NamedNetwork(Network):
             self.source.provenance(self.records)
             | seen(description)
             | {"weights": description.weights}
-            | _unless(self.precision, "float32", "precision")
         )
 
     def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
@@ -294,8 +286,8 @@ class NamedNetwork(Network):
         """Return the network, ready for inference: `trunk` if it is loaded already."""
         from dml_analysis.networks import loading
 
-        description, precision = self.source.description(self.records), self.precision
-        return trunk or loading.load_source(self.source, description, device, precision, folded)
+        description = self.source.description(self.records)
+        return trunk or loading.load_source(self.source, description, device, folded)
 
 
 class GivenEmbeddings(Network):
@@ -381,7 +373,6 @@ def network_of(
         "fold": own_fold,
         "images": images or dataset,
         "records": settings.records,
-        "precision": settings.precision,
         "device": settings.device,
     }
     if model.loss or is_folder(model.network) or not (model.embeddings or model.network):
@@ -496,11 +487,11 @@ def loader(
 def device_of(of: "Settings | Network") -> str:
     """Return the name of the device that settings ask for, or a network's settings.
 
-    Raises InputError if it is not available, or does not support their precision.
+    Raises InputError if it is not available.
     """
     from dml_analysis.networks import modules  # torch takes seconds to load
 
-    return str(modules.device_of(of.device, of.precision))
+    return str(modules.device_of(of.device))
 
 
 def prepare(shown: Iterable[tuple[Network, Sequence[Sample]]]) -> None:

@@ -67,15 +67,13 @@ class TrainingLoop:
         labels = [sample.label for sample in self.run.splits["train"]]
         self.labels = np.unique(labels, return_inverse=True)[1]
         self.loss = seeded(self.seed, lambda: loss_of(self.run, int(self.labels.max()) + 1))
-        device = modules.device_of(network.device, network.precision)
+        device = modules.device_of(network.device)
         self.inputs, trunk = self._inputs_and_trunk(features, device)
         sizes = (network.features, network.dimensions)
         embedder = seeded(derived_seed(self.seed, "embedder"), lambda: Embedder(*sizes))
         module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
         modules.make_repeatable(device)
-        self.training = Training(
-            module, self.loss, options, self.run.rate, self.seed, device, network.precision
-        )
+        self.training = Training(module, self.loss, options, self.run.rate, self.seed, device)
         self.log: list[dict[str, Any]] = []
         self.losses: list[float] = []  # since the last validation step
         self._load()

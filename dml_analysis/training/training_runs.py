@@ -143,7 +143,7 @@ def store_of(settings: Settings, network: LayoutNetwork, rate: float) -> ResultS
         "learning_rate": rate,
         **unlike_defaults(options, *names),
         **rhythm,
-        **unlike_defaults(settings, "seed", "precision"),
+        **unlike_defaults(settings, "seed"),
     }
     arrays = {"validation_map_at_r": Array("f8", low=0, high=1), "iteration": Array("i8")}
     return ResultStore(run.folder, provenance, [[run.name]], arrays, run, run.labels)
