@@ -367,6 +367,12 @@ class Settings(Block):
             raise InputError(
                 f"datasets: {without[0]!r} is none of {known}; for one of your own, give its folder in `paths`"
             )
+        weights = self.paths["imagenet_trunk"]
+        if self.trunk.startswith(TIMM) and weights.name.startswith(BN_INCEPTION):
+            raise InputError(
+                f"trunk: {self.trunk} needs weights of its own, not {weights.name}; "
+                "give their file as `imagenet_trunk` in `paths`"
+            )
         datasets, networks = [*DATASETS, *self.datasets], self.properties.networks
         for number, name in self.tables.items():
             _check_name(f"tables.{number}", name, datasets)
