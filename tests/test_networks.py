@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from dml_analysis import checkout
 from dml_analysis.config import load_settings
 from dml_analysis.errors import InputError
 from dml_analysis.imports import imported
@@ -26,14 +27,10 @@ from dml_analysis.networks.modules import features_of
 from dml_analysis.networks.sources import Source
 from examples import recipes
 from tests import fake_data
-from tests.networks import small_transform, tiny
+from tests.conftest import run_all
+from tests.networks import CLIP, small_transform, tiny, tiny_trunk
 
 IMAGES = torch.rand(3, 3, 20, 20, generator=torch.Generator().manual_seed(0))
-CLIP = {
-    "embed_dim": 8,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32},
-    "text_cfg": {"context_length": 8, "vocab_size": 50, "width": 32, "heads": 2, "layers": 1},
-}
 
 
 @pytest.fixture
@@ -224,9 +221,7 @@ def test_a_module_whose_helpers_are_called_as_ours(tmp_path, monkeypatch):
     for name in ("utils", "data"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(
-        sys,
-        "path",
-        [folder for folder in sys.path if folder != str(recipes.Path(__file__).parents[1])],
+        sys, "path", [folder for folder in sys.path if folder != str(checkout.ROOT)]
     )
     assert imported("theirs:NAME") == "mine"
     assert loading.describe(Source("theirs:build")).outputs == 5
@@ -349,3 +344,67 @@ def test_pad_to_square(made, project, run_inside):
     run_inside("reality_check/3_evaluate_models.py", settings, "--models", "Padded")
     accuracy = pd.read_csv(project / "results/tiny/reality_check/accuracy.csv")
     assert accuracy.loss.tolist() == ["Padded"] and accuracy.precision_at_1.between(0, 1).all()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Through every script.
+# ---------------------------------------------------------------------------------------------------------------------
+SCRIPTS = [
+    "reality_check/1_check_inputs.py",
+    "reality_check/3_evaluate_models.py",
+    *(f"saliency/{name}.py" for name in ("1_compute_maps", "2_compare_maps", "3_make_tables", "4_plot_maps", "5_list_similarities")),
+    *(f"properties/{name}.py" for name in ("2_embed_cars", "3_score_properties", "4_make_tables", "5_plot_embeddings", "6_probe_features")),
+    *(f"embedding_space/{name}.py" for name in ("1_measure_spaces", "2_correlate_measures", "3_plot_spaces")),
+    *(f"causes/{name}.py" for name in ("1_locate_maps", "2_move_properties", "3_explain_errors", "4_explain_pairs",
+                                       "5_randomise_weights", "6_plot_causes")),
+    *(f"controls/{name}.py" for name in ("1_bound_maps", "2_bound_scores", "3_test_groups", "4_compare_groupings", "5_vary_maps",
+                                         "6_make_tables", "7_plot_controls")),
+    "report/1_list_results.py",
+    "report/2_make_report.py",
+]  # fmt: skip
+TOWERS = [
+    {"name": "ViT", "group": "Timm", "network": "timm:vit_tiny_patch16_224", "crop": [48, 32], "head": "drop"},
+    {"name": "ConvNeXt", "group": "Timm", "network": "timm:convnext_atto", "checkpoint": "random", "crop": [48, 32]},
+    {"name": "CLIP", "group": "Towers", "network": "tests.networks:clip", "distance": "Cosine Similarity"},
+    {"name": "Tiny", "group": "Towers", "network": "tests.networks:tiny"},
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_vit_a_convnext_and_a_clip_through_every_script(tmp_path):
+    """Every network is in every file, and has a number there."""
+    vit = timm.create_model("vit_tiny_patch16_224").state_dict()
+    state = {f"model.{name}": value for name, value in vit.items()}
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "last.ckpt")
+    (tmp_path / "models").mkdir()
+    torch.save(
+        tiny_trunk()[0].state_dict(), tmp_path / "models/tests_networks_tiny_trunk_trunk.pth"
+    )
+    models = [TOWERS[0] | {"checkpoint": str(tmp_path / "last.ckpt")}, *TOWERS[1:], "None"]
+    data = checkout.ROOT / "data"
+    settings = fake_data.write_settings(
+        tmp_path, models=models, trunk="tests.networks:tiny_trunk", datasets=["SyntheticCars"], folds=[0],
+        tables={3: "SyntheticCars"}, training=None, seed=1,
+        saliency={"images": 6, "noise_samples": 4, "noise_sigma": 0.15, "batch_size": 8},
+        properties={"networks": "SyntheticCars", "images": 100, "tsne_images": 40, "tsne_model": "CLIP"},
+        causes={"scenes": 8, "mapped_scenes": 2, "pairs": 3, "pair_models": 2, "randomised_models": 2, "randomised_images": 3},
+        controls={"images": 5, "random_networks": 2, "permutations": 50, "varied_samples": [2, 4], "varied_sigmas": [0.3]},
+        paths={"SyntheticCars": str(data / "sample_synthetic_cars"), "RenderedCars": str(data / "sample_cars"),
+               "CounterfactualCars": str(data / "sample_counterfactuals"), "results": str(tmp_path / "results"),
+               "figures": str(tmp_path / "figures"), "models": str(tmp_path / "models")},
+    )  # fmt: skip
+    run_all(settings, SCRIPTS)
+    files = fake_data.check_csv_files(tmp_path / "results/tiny")
+    names = {*(tower["name"] for tower in TOWERS), "Untrained"}
+    for file, column in [
+        ("reality_check/accuracy.csv", "mean_average_precision_at_r"),
+        ("embedding_space/embedding_space.csv", "map_at_r"),
+        ("paper/properties/nr_precision.csv", "nr_precision"),
+        ("paper/saliency/pairs_SyntheticCars.csv", "correlation_mean"),
+        ("paper/causes/movements.csv", "movement"),
+        ("paper/controls/bounds_SyntheticCars.csv", "correlation_mean"),
+    ]:
+        name = "loss" if "loss" in files[file] else "loss_a"
+        assert names <= set(files[file][name]), file
+        assert files[file][column].notna().all(), file
+    assert (tmp_path / "results/tiny/report.html").is_file()

@@ -141,9 +141,9 @@ def _timm_module(source: Source, **options: Any) -> nn.Module:
     try:
         return timm.create_model(name, pretrained=False, **options)
     except Exception as error:
-        reason, crop = one_line(error), list(source.crop or ())
+        hint = f"; change `crop: {list(source.crop)}`" if source.crop else ""
         raise InputError(
-            f"{source.network}: timm cannot build it for `crop: {crop}` ({reason}); change the crop"
+            f"{source.network}: timm cannot build it ({one_line(error)}){hint}"
         ) from None
 
 
@@ -169,7 +169,7 @@ def _check_tag(source: Source) -> None:
     from timm.models import get_arch_pretrained_cfgs
 
     name = source.network.removeprefix(TIMM)
-    if not source.network.startswith(TIMM) or "." in name or source.seed is not None:
+    if "." in name or source.seed is not None:
         return
     configs = get_arch_pretrained_cfgs(name)
     crops = {
@@ -215,8 +215,9 @@ def describe(source: Source) -> Description:
 
     Raises InputError if it is not a network that this package can use.
     """
+    if source.network.startswith(TIMM):
+        _check_tag(source)
     module, transform = build(source)
-    _check_tag(source)
     try:
         crop = measured_crop(transform)
     except ValueError as error:
