@@ -209,6 +209,16 @@ def test_modules_that_print_where_nobody_reads(source_of, tmp_path, line):
     assert done.stderr.startswith("error: own_networks:build: failed (")
 
 
+def test_an_import_that_draws_random_numbers(source_of, tmp_path):
+    """Weights are the same each time, although only the first call of `build` imports another module."""
+    (tmp_path / "drawing.py").write_text("import torch\ntorch.rand(3)\n")
+    source = source_of(
+        "from torch import nn\nfrom tests.networks import small_transform\ndef build():\n    import drawing\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(1200, 5)), small_transform()\n"
+    )
+    loading.load_source(source, loading.describe(source))
+
+
 def test_a_module_whose_helpers_are_called_as_ours(tmp_path, monkeypatch):
     """`utils` and `data` are those next to the module, in the folder that a script is started in."""
     (tmp_path / "utils.py").write_text("from tests.networks import tiny\n")
@@ -364,7 +374,7 @@ SCRIPTS = [
 ]  # fmt: skip
 TOWERS = [
     {"name": "ViT", "group": "Timm", "network": "timm:vit_tiny_patch16_224", "crop": [48, 32], "head": "drop"},
-    {"name": "ConvNeXt", "group": "Timm", "network": "timm:convnext_atto", "checkpoint": "random", "crop": [48, 32]},
+    {"name": "ConvNeXt", "group": "Timm", "network": "timm:convnext_atto", "crop": [48, 32], "head": "drop"},
     {"name": "CLIP", "group": "Towers", "network": "tests.networks:clip", "distance": "Cosine Similarity"},
     {"name": "Tiny", "group": "Towers", "network": "tests.networks:tiny"},
 ]  # fmt: skip
@@ -373,14 +383,18 @@ TOWERS = [
 @pytest.mark.slow
 def test_a_vit_a_convnext_and_a_clip_through_every_script(tmp_path):
     """Every network is in every file, and has a number there."""
-    vit = timm.create_model("vit_tiny_patch16_224").state_dict()
-    state = {f"model.{name}": value for name, value in vit.items()}
-    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "last.ckpt")
+    for tower, nest, prefix in zip(
+        TOWERS, ("state_dict", "model_ema"), ("model.", "module._orig_mod.")
+    ):
+        state = timm.create_model(tower["network"].removeprefix("timm:")).state_dict()
+        tensors = {f"{prefix}{name}": value for name, value in state.items()}
+        torch.save({nest: tensors, "epoch": 3}, tmp_path / f"{tower['name']}.ckpt")
     (tmp_path / "models").mkdir()
     torch.save(
         tiny_trunk()[0].state_dict(), tmp_path / "models/tests_networks_tiny_trunk_trunk.pth"
     )
-    models = [TOWERS[0] | {"checkpoint": str(tmp_path / "last.ckpt")}, *TOWERS[1:], "None"]
+    of_timm = [each | {"checkpoint": str(tmp_path / f"{each['name']}.ckpt")} for each in TOWERS[:2]]
+    models = [*of_timm, *TOWERS[2:], "None"]
     data = checkout.ROOT / "data"
     settings = fake_data.write_settings(
         tmp_path, models=models, trunk="tests.networks:tiny_trunk", datasets=["SyntheticCars"], folds=[0],

@@ -61,15 +61,15 @@ def build(source: Source) -> tuple[nn.Module, Transform]:
     if source.network.startswith(TIMM):
         module, transform = seeded(source.seed or 0, lambda: _timm_network(source))
     else:
-        module, transform = seeded(source.seed or 0, lambda: _called(source.network))
+        module, transform = _called(source.network, source.seed or 0)
         if source.checkpoint:
             inner = module.model if isinstance(module, ImageTower) else module
             checkpoints.fill(inner, source.checkpoint, ignored=())
     return module.eval(), transform
 
 
-def _called(name: str) -> tuple[nn.Module, Transform]:
-    """Return the result of module:function.
+def _called(name: str, seed: int) -> tuple[nn.Module, Transform]:
+    """Return the result of module:function, called with torch's random numbers seeded.
 
     Raises InputError if it fails, or returns something else than (nn.Module, transform).
     """
@@ -77,7 +77,10 @@ def _called(name: str) -> tuple[nn.Module, Transform]:
     function = imported(paper_trunk if name == BN_INCEPTION else name)
     try:
         with quietly():
-            result = function()
+            before = len(sys.modules)
+            result = seeded(seed, function)
+            if len(sys.modules) > before:  # imports inside of it may have drawn random numbers
+                result = seeded(seed, function)
     except Exception as error:
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise InputError(f"{name}: failed ({reason})") from None
