@@ -15,7 +15,9 @@ from dml_analysis.checkout import ROOT
 from dml_analysis.errors import InputError, MissingFile, one_line
 
 NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-SEARCHED = "modules are searched in the repository's top folder, the current folder and PYTHONPATH"
+SEARCHED = (
+    "modules are searched on PYTHONPATH, in the current folder and the repository's top folder"
+)
 
 
 def is_name(text: str) -> bool:
