@@ -8,8 +8,8 @@ Writes: results/<settings>/<protocol>/controls/model_similarities.csv, groupings
 Runtime: a CKA of every two networks of a fold.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main():
@@ -18,8 +18,8 @@ def main():
     from dml_analysis.controls import compared_groupings
 
     provenance.record(settings, __file__)
+    compared_groupings.write(settings)
     for protocol in settings.protocols:
-        compared_groupings.write(settings, protocol)
         compared_groupings.show(settings, protocol)
     if settings.note:
         print(settings.note)

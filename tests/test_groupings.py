@@ -153,7 +153,9 @@ def test_cka_of_models_is_the_mean_over_their_folds():
     found = aligned({0: a[0], 3: a[1]}, {3: b[1], 0: b[0]})  # whatever comes first
     expected = (plain_cka(a[0], b[0]) + plain_cka(a[1], b[1])) / 2
     assert found == pytest.approx(np.array([[1, expected], [expected, 1]]))
-    refused = "settings 'demo': embeddings of rendered cars by A and B: in the second embeddings .*; check these networks"
+    refused = (
+        "settings 'demo': embeddings by A and B: in the second embeddings .*; check these networks"
+    )
     with pytest.raises(InputError, match=refused):
         aligned({0: a[0], 1: a[1]}, {0: np.zeros((30, 5)), 1: b[1]})
     with pytest.raises(

@@ -9,7 +9,13 @@ from jaxtyping import Float
 
 from dml_analysis.causes import rank_1_errors
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import CARS, MODEL, Sample, chosen_cars, evenly_spaced
+from dml_analysis.datasets.readers import (
+    MODEL,
+    Sample,
+    check_of_cars,
+    evenly_spaced,
+    property_images,
+)
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import normalises
@@ -44,7 +50,9 @@ def explaining_networks(settings: "Settings") -> list[Network]:
     They are of some trained models, in the first fold whose maps the tables need.
     """
     folds = saliency_maps.folds_with_maps(settings)[:1]
-    networks = networks_of(settings, settings.properties.networks, folds, CARS)
+    networks = networks_of(
+        settings, settings.properties.networks, folds, settings.properties.dataset
+    )
     trained = [network for network in networks if network.has_maps and network.model.trained]
     return evenly_spaced(trained, settings.causes.pair_models)
 
@@ -53,9 +61,10 @@ def chosen_pairs(settings: "Settings") -> list[Pair]:
     """Return queries whose nearest car is of another model, with that car.
 
     Each of the networks contributes one pair, then each a second one, and so on. Raises InputError
-    if a network has no embeddings.
+    if a network has no embeddings, or the images are no cars.
     """
-    samples, table = chosen_cars(settings)
+    check_of_cars(settings, "explained pairs")
+    samples, table = property_images(settings)
     models, count = table[MODEL].to_numpy(), settings.causes.pairs
     networks = explaining_networks(settings)
     lists, used = [], set()

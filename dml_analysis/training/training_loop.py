@@ -90,10 +90,8 @@ class TrainingLoop:
             return inputs, standardised(of_training, network.source.network, where)
         trunk, transform = build_trunk(network.source, self.run.imagenet_trunk)
         assert network.crop is not None  # only embeddings given as a file have none
-        workers, memory = reader_count(options.workers, device), round(options.decoded * 1e9)
-        crop, seed = network.crop, self.seed
-        images = AugmentedImages(samples, transform, crop, options.augmentation, seed, memory)
-        return Images(images, workers), trunk
+        images = AugmentedImages(samples, transform, network.crop, options.augmentation, self.seed)
+        return Images(images, reader_count(options.workers, device)), trunk
 
     def train(self, advance: Callable[[int], Any]) -> None:
         """Train until the last iteration, or until validation does not improve any more."""
