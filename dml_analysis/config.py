@@ -380,6 +380,12 @@ class Settings(Block):
             raise InputError(
                 f"datasets: {without[0]!r} is none of {known}; for one of your own, give its folder in `paths`"
             )
+        weights = self.paths["imagenet_trunk"]
+        if self.trunk.startswith(TIMM) and weights.name.startswith(BN_INCEPTION):
+            raise InputError(
+                f"trunk: {self.trunk} needs weights of its own, not {weights.name}; "
+                "give their file as `imagenet_trunk` in `paths`"
+            )
         if not self.properties.of_cars:
             own = {*self.paths} - {*DATASETS, *PATHS}
             _check_name("properties.dataset", self.properties.dataset, [*RENDERED, *own], OWN)

@@ -88,6 +88,7 @@ def run_script(main: Callable[[], None]) -> None:
         main()
         sys.stdout.flush()
     except InputError as error:
+        _flush_or_drop()
         sys.exit(f"error: {printable(str(error))}")
     except Finished:
         sys.stdout.flush()
@@ -112,6 +113,14 @@ def run_script(main: Callable[[], None]) -> None:
         )
     except KeyboardInterrupt:
         sys.exit("stopped; finished work is saved, run the same command again to continue")
+
+
+def _flush_or_drop() -> None:
+    """Flush stdout. If nobody reads it any more, drop the rest, which Python would complain of."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_range(options: argparse.Namespace, **maxima: int) -> None:

@@ -1,5 +1,6 @@
 """The models of a run, from its settings, and their groups."""
 
+import os
 from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +19,11 @@ from dml_analysis.paper import MODELS, NONE, RAW_EUCLIDEAN, UNTRAINED, Model, as
 PAPER = "paper"  # stands for all of the paper's models in the settings
 DISTANCES = [*dict.fromkeys(model.distance for model in MODELS), RAW_EUCLIDEAN]
 TIMM = "timm:"
+HUBS = ("hf-hub:", "hf_hub:", "local-dir:")  # what timm and open_clip put before names of hubs
+HUB = (
+    "nothing is downloaded from hubs; fetch the file of weights, write `network: timm:NAME` with "
+    "the architecture's name, and give the file as `checkpoint`"
+)
 ALL = "all"  # in CSV files instead of a loss, if a row is of all
 MAX_MODELS = 500
 # Words in cells of tables and CSV files.
@@ -49,7 +55,7 @@ def _scalar(given: Any) -> Any:
 def _path(given: str) -> str:
     if not given or set(given.replace("{fold}", "").replace("{dataset}", "")) & set("{}"):
         raise ValueError("a path, in whose braces only {fold} and {dataset} may stand")
-    return given
+    return os.path.expanduser(given)
 
 
 PathText = Annotated[str, AfterValidator(_path)]
@@ -186,6 +192,7 @@ def _rules(entry: Entry) -> list[tuple[Any, str]]:
         (loss and checkpoint and not network, "name the `network` that `checkpoint` is the weights of"),
         (loss and "{" in checkpoint, "all trainings begin with one `checkpoint`; leave the braces out of its path"),
         (loss and entry.head == "keep", "the embedder is trained on the features; leave `head: keep` out"),
+        (network.removeprefix(TIMM).startswith(HUBS), HUB),
         (is_timm and not checkpoint, "timm networks come without weights; give a `checkpoint`, or the word random"),
         (":" in network and not is_timm and not is_name(network),
          f"network {network!r} is neither module:function, timm:name nor a folder"),

@@ -110,3 +110,18 @@ class TopRows(nn.Module):
 def top_rows():
     torch.manual_seed(5)
     return TopRows(), small_transform()
+
+
+CLIP = {  # sizes of a CLIP, as open_clip has them
+    "embed_dim": 8,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32},
+    "text_cfg": {"context_length": 8, "vocab_size": 50, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+def clip():
+    """A tiny CLIP and its transforms, as open_clip.create_model_and_transforms returns them."""
+    import open_clip
+
+    train, validation = (open_clip.image_transform(32, is_train) for is_train in (True, False))
+    return open_clip.CLIP(**CLIP), train, validation

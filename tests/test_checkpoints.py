@@ -1,5 +1,11 @@
 """Checkpoints in the Reality Check's layout: what is read, what is refused, and what "None" is."""
 
+import argparse
+import shlex
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +21,7 @@ from dml_analysis.networks.checkpoint_files import (
 )
 from dml_analysis.networks.modules import Embedder, device_of, ready_for_inference
 from dml_analysis.networks.specifications import network_of
+from tests.networks import tiny
 
 CONTRASTIVE, NONE = paper.MODELS[0], paper.MODELS[-1]
 
@@ -171,3 +178,71 @@ def test_a_checkpoint_has_the_same_bytes_whatever_it_is_called(tmp_path):
     for name in ("a.pth", "another.pth"):
         checkpoints.save(state, tmp_path / name)
     assert (tmp_path / "a.pth").read_bytes() == (tmp_path / "another.pth").read_bytes()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Layouts that trainers write.
+# ---------------------------------------------------------------------------------------------------------------------
+STATE = tiny()[0].state_dict()
+OTHER = {name: value + 1 for name, value in STATE.items()}
+
+
+def prefixed(prefix, state=STATE):
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+@pytest.mark.parametrize(
+    "content, prefix",
+    [(prefixed(prefix), prefix) for prefix in
+     ("_orig_mod.", "module._orig_mod.", "model.", "net.", "backbone.", "encoder.", "visual.", "a.b.c.")]
+    + [({key: STATE, "epoch": 3}, f"{key}.") for key in (*checkpoints.NESTS, "network")]
+    + [({"state_dict": prefixed("model.") | {"loss.proxies": torch.ones(3, 5)}, "callbacks": {"a": {"best": torch.tensor(np.inf)}}}, "state_dict.model."),
+       ({"student": prefixed("module.backbone.", OTHER), "teacher": prefixed("backbone.") | {"head.weight": torch.ones(2)}}, "teacher.backbone."),
+       ({"state_dict_ema": OTHER, "state_dict": STATE, "optimizer": {"state": {0: {"step": 1}}}}, "state_dict.")],
+)  # fmt: skip
+def test_what_trainers_put_before_names_is_taken_off(tmp_path, capsys, content, prefix):
+    file, network = tmp_path / "x.pth", tiny()[0]
+    torch.nn.init.zeros_(network[0].weight)
+    torch.save(content, file)
+    for _ in range(2):  # it is said once
+        assert checkpoints.fill(network, file, ignored=()) is network
+    torch.testing.assert_close(network.state_dict(), STATE, rtol=0, atol=0)
+    assert capsys.readouterr().out.count(f"takes the 4 tensors under {prefix!r} of ") == 1
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [(prefixed("query.") | prefixed("key."), "fit under 'query.' and under 'key.'; save those of one"),
+     (prefixed("model.") | {"model.head.bias": torch.ones(2)}, "has unknown tensor 'head.bias' (1 such: 1 head)"),
+     (prefixed("model.", {name.replace("3.", "03."): STATE[name] for name in STATE}),
+      "has no tensor '3.bias' (2 of 4 missing; the nearest is '03.bias'), has unknown tensor '03.bias' (2 such: 2 03)"),
+     ({"state_dict": STATE | {"0.bias": torch.full((4,), np.nan)}}, "state_dict.0.bias contains NaN")],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(tmp_path, content, message):
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(InputError) as error:
+        checkpoints.fill(tiny()[0], tmp_path / "x.pth", ignored=())
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content, other",
+    [({"state_dict": STATE, "args": argparse.Namespace(lr=1)}, "argparse.Namespace"),
+     ({"model": STATE, "best": np.float64(3)}, "numpy"),
+     (tiny()[0], "torch.nn.modules"), ({"epoch": 3, "model": tiny()[0]}, "torch.nn.modules")],
+)  # fmt: skip
+def test_the_command_that_saves_tensors_alone(tmp_path, content, other):
+    """A file that holds more is refused by a line whose command writes one that is read."""
+    torch.save(content, tmp_path / "it's.pth")
+    with pytest.raises(InputError, match=f"holds more than tensors, such as {other}") as error:
+        checkpoints.fill(tiny()[0], tmp_path / "it's.pth", ignored=())
+    _, code = str(error.value).split("python -c ")
+    subprocess.run([sys.executable, "-c", *shlex.split(code)], check=True)
+    network = checkpoints.fill(tiny()[0], tmp_path / "it's_tensors.pth", ignored=())
+    torch.testing.assert_close(network.state_dict(), STATE)
+
+
+def test_a_torchscript_archive_is_named(tmp_path):
+    torch.jit.trace(tiny()[0], torch.rand(1, 3, 20, 20)).save(tmp_path / "x.pt")
+    with pytest.raises(InputError, match="x.pt: is a TorchScript archive; load it in a function"):
+        checkpoints.fill(tiny()[0], tmp_path / "x.pt")

@@ -109,7 +109,7 @@ def test_every_loss_is_known_to_its_configuration(settings):
     input_checks.check_configs(folder, ARCFACE, "Cars196")
 
 
-def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
+def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path, monkeypatch):
     torch.save(bninception_trunk().state_dict(), tmp_path / "saved.pth")
     content = (tmp_path / "saved.pth").read_bytes()
 
@@ -127,6 +127,9 @@ def test_the_checksum_in_the_name_of_the_imagenet_file(settings, tmp_path):
     assert row("bn_inception.pth").state == input_checks.FOUND  # promises nothing
     wrong = row("bn_inception-52deb473.pth")
     assert wrong.state == input_checks.BROKEN and "its sha256 begins" in wrong.why
+    monkeypatch.setattr(input_checks, "OTHER_CONVERSION", hashlib.sha256(content).hexdigest()[:8])
+    wrong = row("bn_inception-0123456789.pth")
+    assert wrong.state == input_checks.BROKEN and "another conversion of BN-Inception" in wrong.why
 
 
 def test_images(settings):

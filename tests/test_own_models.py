@@ -481,7 +481,7 @@ def test_the_models_of_the_readme(tmp_path):
     settings = load_settings(fake_data.write_settings(tmp_path, **yaml.safe_load(block)))
     loss, given = settings.models[-2:]
     network = specifications.network_of(settings, loss, "Cars196", 2)
-    assert network.source.network == "timm:resnet50" and network.inputs() == [
+    assert network.source.network == "timm:resnet50.tv_in1k" and network.inputs() == [
         checkout.ROOT / "runs/Cars196/fold2.pth"
     ]
     network = specifications.network_of(settings, given, "Cars196", 1, "RenderedCars")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from dml_analysis.networks.modules import place_of
+from dml_analysis.networks.modules import at_least_float32, place_of
 from dml_analysis.paper import PROTOCOLS
 
 CLIP_QUANTILE = 0.99
@@ -76,7 +76,8 @@ def base_embedding(
     normalised: whether the distance normalises embeddings (coordinates.normalises). Then raises
     ValueError if the embedding is zero, as it has no direction.
     """
-    base = network(black[None].to(place_of(network), memory_format=torch.channels_last))
+    inputs = black[None].to(place_of(network), memory_format=torch.channels_last)
+    base = at_least_float32(network(inputs))
     if normalised and not base.any():
         raise ValueError(
             "the embedding of the black image is zero, so no distance to it is defined"
@@ -95,7 +96,7 @@ def input_gradients(
     # Networks in eval mode do not mix the images of a batch. So the sum's gradient with respect to
     # an image is that of its own distance.
     with torch.enable_grad():  # the caller may have disabled it
-        total = distance(network(images), base_embedding).sum()
+        total = distance(at_least_float32(network(images)), base_embedding).sum()
     return torch.autograd.grad(total, images)[0]  # weights get no gradients
 
 

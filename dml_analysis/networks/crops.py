@@ -23,7 +23,10 @@ BORDER = 0.1  # share of the result's side that is ignored, because interpolatio
 SMALLEST = 8  # minimum height and width of the result, in pixels
 PROBED = 64  # values that tell one transform from another
 WITHIN = 1.5  # tolerance of positions, in pixels of the result
-MORE = "does more than to resize an image and cut out its middle, so what it shows cannot be told"
+MORE = (
+    "does more than to resize an image and cut out its middle, so what it shows cannot be told; "
+    "give its embeddings in a file instead (see examples/README.md)"
+)
 
 
 def measured_crop(transform: Transform) -> Crop:
@@ -102,7 +105,11 @@ def _gray(
     is_tensor = isinstance(result, torch.Tensor)
     if not is_tensor or result.ndim != 3 or len(result) != 3 or result.dtype != torch.float32:
         what = f"{result.dtype} {tuple(result.shape)}" if is_tensor else type(result).__name__
-        raise ValueError(f"gives {what}, but must give a tensor of float32 (3, height, width)")
+        is_gray = is_tensor and result.ndim == 3 and len(result) == 1
+        hint = "; leave it in colour, and let the network average the channels" if is_gray else ""
+        raise ValueError(
+            f"gives {what}, but must give a tensor of float32 (3, height, width){hint}"
+        )
     return result.detach().double().mean(dim=0).numpy()
 
 

@@ -14,7 +14,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.networks.loading import Ready
 from dml_analysis.networks.modules import device_of, features_of, in_eval_mode
 from dml_analysis.networks.specifications import GivenEmbeddings, Network
-from dml_analysis.networks.transforms import Transform, network_inputs
+from dml_analysis.networks.transforms import Float32, Transform, network_inputs
 from dml_analysis.store import blocks
 
 
@@ -65,7 +65,7 @@ def embeddings_of(
     """
     samples = [Sample(str(path), Path(path), 0) for path in paths]
     with in_eval_mode(network):
-        trunk = SharedTrunk(Ready(network, transform), [torch.nn.Identity()], batch_size)
+        trunk = SharedTrunk(Ready(network, Float32(transform)), [torch.nn.Identity()], batch_size)
         return trunk.embedded(samples)[0]
 
 

@@ -2,6 +2,8 @@
 
 import difflib
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,23 +14,26 @@ from torch import nn
 
 from dml_analysis.config import BN_INCEPTION
 from dml_analysis.errors import InputError, one_line
-from dml_analysis.imports import imported
-from dml_analysis.methods import TIMM
+from dml_analysis.imports import imported, quietly
+from dml_analysis.methods import HUB, HUBS, TIMM
 from dml_analysis.networks import checkpoints
 from dml_analysis.networks.crops import measured_crop, transformed
 from dml_analysis.networks.descriptions import Description
 from dml_analysis.networks.folding import with_folded_batchnorm
 from dml_analysis.networks.modules import (
     Embedder,
+    ImageTower,
+    at_least_float32,
     place_of,
     ready_for_inference,
     seeded,
     tensor_digest,
 )
 from dml_analysis.networks.sources import Source
-from dml_analysis.networks.transforms import Transform
+from dml_analysis.networks.transforms import Float32, Transform
 from dml_analysis.seeds import derived_seed
 
+ONE_CHANNEL = "average the three channels in its forward, as `OneChannel` of examples/recipes.py"
 # Largest difference between an image's embeddings in two batches, relative to their maximum.
 ALIKE = 1e-3
 
@@ -56,31 +61,38 @@ def build(source: Source) -> tuple[nn.Module, Transform]:
     if source.network.startswith(TIMM):
         module, transform = seeded(source.seed or 0, lambda: _timm_network(source))
     else:
-        module, transform = seeded(source.seed or 0, lambda: _called(source.network))
+        module, transform = _called(source.network, source.seed or 0)
         if source.checkpoint:
-            state = checkpoints.read_state(source.checkpoint, nested=True)
-            checkpoints.fill(module, source.checkpoint, state, ())
+            inner = module.model if isinstance(module, ImageTower) else module
+            checkpoints.fill(inner, source.checkpoint, ignored=())
     return module.eval(), transform
 
 
-def _called(name: str) -> tuple[nn.Module, Transform]:
-    """Return the result of module:function.
+def _called(name: str, seed: int) -> tuple[nn.Module, Transform]:
+    """Return the result of module:function, called with torch's random numbers seeded.
 
     Raises InputError if it fails, or returns something else than (nn.Module, transform).
     """
     paper_trunk = "dml_analysis.networks.bn_inception:build"
     function = imported(paper_trunk if name == BN_INCEPTION else name)
     try:
-        result = function()
-    except (Exception, SystemExit) as error:
+        with quietly():
+            before = len(sys.modules)
+            result = seeded(seed, function)
+            if len(sys.modules) > before:  # imports inside of it may have drawn random numbers
+                result = seeded(seed, function)
+    except Exception as error:
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise InputError(f"{name}: failed ({reason})") from None
+    if isinstance(result, tuple) and len(result) == 3:
+        module, _, transform = result  # the other transform is for training
+        result = ImageTower(module) if hasattr(module, "encode_image") else module, transform
     is_pair = isinstance(result, tuple) and len(result) == 2
     if not is_pair or not isinstance(result[0], nn.Module) or not callable(result[1]):
         raise InputError(
             f"{name}: must return (torch.nn.Module, transform), not {type(result).__name__}"
         )
-    return result
+    return result[0], Float32(result[1])
 
 
 def _timm_network(source: Source) -> tuple[nn.Module, Transform]:
@@ -91,18 +103,23 @@ def _timm_network(source: Source) -> tuple[nn.Module, Transform]:
     import timm  # slow to import
 
     name = source.network.removeprefix(TIMM)
+    if name.startswith(HUBS):
+        raise InputError(f"{source.network}: {HUB}")
     if not timm.is_model(name):
         names = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=5, cutoff=0.4)
         raise InputError(
             f"{source.network}: timm has no such network; the nearest are {', '.join(names) or 'none'}"
         )
-    state = checkpoints.read_state(source.checkpoint, nested=True) if source.checkpoint else {}
-    original: Any = timm.create_model(name, pretrained=False)
+    state = checkpoints.read_state(source.checkpoint) if source.checkpoint else {}
+    original: Any = _timm_module(source)
+    if source.checkpoint:
+        convert = timm_names(original)
+        state = checkpoints.unwrapped(source.checkpoint, state, original.state_dict(), convert)
     classifier = original.pretrained_cfg.get("classifier") or ()
     classifiers = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     outputs = _classifier_outputs(source, state, classifiers)
-    module = timm.create_model(name, pretrained=False, num_classes=outputs)
-    if source.checkpoint and state:
+    module = _timm_module(source, num_classes=outputs)
+    if source.checkpoint:
         ignored = () if outputs else tuple(f"{layer}." for layer in classifiers)
         checkpoints.fill(module, source.checkpoint, state, ignored)
     config = timm.data.resolve_model_data_config(module)
@@ -111,6 +128,63 @@ def _timm_network(source: Source) -> tuple[nn.Module, Transform]:
         config |= {"input_size": (3, size, size), "crop_pct": size / resized}
         config |= {"crop_mode": "center"}
     return module, timm.data.create_transform(**config, is_training=False)
+
+
+def _timm_module(source: Source, **options: Any) -> nn.Module:
+    """Return a timm network with random weights, for images of the size of the source's crop.
+
+    Raises InputError if timm cannot build it for images of this size.
+    """
+    import timm
+
+    name = source.network.removeprefix(TIMM)
+    config = timm.get_pretrained_cfg(name)
+    if source.crop and config and config.fixed_input_size:
+        options["img_size"] = source.crop[1]
+    try:
+        return timm.create_model(name, pretrained=False, **options)
+    except Exception as error:
+        hint = f"; change `crop: {list(source.crop)}`" if source.crop else ""
+        raise InputError(
+            f"{source.network}: timm cannot build it ({one_line(error)}){hint}"
+        ) from None
+
+
+def timm_names(module: nn.Module) -> Callable[[checkpoints.State], checkpoints.State]:
+    """Return the function that converts a checkpoint's tensors to a timm module's, by timm itself.
+
+    Official weights of DINOv2, CLIP and others have other names, and positional embeddings of
+    another size. Tensors that timm cannot convert come back as they are.
+    """
+    convert = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
+
+    def converted(state: checkpoints.State) -> checkpoints.State:
+        try:
+            return convert(dict(state), module) if convert else state
+        except Exception:  # of another architecture: what does not fit is named later
+            return state
+
+    return converted
+
+
+def _check_tag(source: Source) -> None:
+    """Raise InputError if a timm name without a tag leaves open how images are transformed."""
+    from timm.models import get_arch_pretrained_cfgs
+
+    name = source.network.removeprefix(TIMM)
+    if "." in name or source.seed is not None:
+        return
+    configs = get_arch_pretrained_cfgs(name)
+    crops = {
+        tag: () if source.crop else (config.input_size, config.crop_pct)
+        for tag, config in configs.items()
+    }
+    if len({(config.mean, config.std, crops[tag]) for tag, config in configs.items()}) > 1:
+        tags = ", ".join(tag.removeprefix(f"{name}.") for tag in configs)
+        raise InputError(
+            f"{source.network}: its weights differ in mean, standard deviation or crop of images; "
+            f"add the tag of yours, such as {source.network}.{tags.split(', ')[0]}: {tags}"
+        )
 
 
 def _classifier_outputs(
@@ -144,6 +218,8 @@ def describe(source: Source) -> Description:
 
     Raises InputError if it is not a network that this package can use.
     """
+    if source.network.startswith(TIMM):
+        _check_tag(source)
     module, transform = build(source)
     try:
         crop = measured_crop(transform)
@@ -172,19 +248,26 @@ def outputs_of(name: str, module: nn.Module, transform: Transform) -> int:
     """
     pixels = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
     images = torch.stack([transform(Image.fromarray(image)) for image in pixels]).requires_grad_()
+    batches = (images, images[:2], images[:2], images[:1])
     try:
-        outputs = [module(batch) for batch in (images, images[:2], images[:2])]
+        with quietly():
+            outputs = [module(batch) for batch in batches]
     except Exception as error:
         reason = one_line(error)
-        raise InputError(f"{name}: fails for images {tuple(images.shape)} ({reason})") from None
-    for output, n in zip(outputs, (3, 2, 2)):
+        hint = f"; {ONE_CHANNEL}" if re.search(r"\b1 channels?\b", reason) else ""
+        raise InputError(
+            f"{name}: fails for images {tuple(images.shape)} ({reason}){hint}"
+        ) from None
+    for output, n in zip(outputs, map(len, batches)):
         is_tensor = isinstance(output, torch.Tensor)
         if not is_tensor or output.ndim != 2 or len(output) != n or not output.shape[1]:
             shape = tuple(output.shape) if is_tensor else type(output).__name__
             raise InputError(
-                f"{name}: gives {shape} for {n} images, but must give a tensor ({n}, d)"
+                f"{name}: gives {shape} for {n} image{'s'[: n - 1]}, but must give a tensor ({n}, d)"
             )
-    three, two, repeated = outputs
+        if not output.is_floating_point():
+            raise InputError(f"{name}: gives numbers of {output.dtype}; let it give floats")
+    three, two, repeated, _ = map(at_least_float32, outputs)
     if three.shape[1] != two.shape[1]:
         raise InputError(
             f"{name}: gives {three.shape[1]} numbers an image, and then {two.shape[1]}; "
@@ -196,6 +279,8 @@ def outputs_of(name: str, module: nn.Module, transform: Transform) -> int:
         )
     if not three.requires_grad:
         raise InputError(f"{name}: gives no gradients; remove torch.no_grad and detach from it")
+    if (three == three[0]).all():
+        raise InputError(f"{name}: gives the same numbers for all images; check its weights")
     scale = three.abs().max()
     if (two - repeated).abs().max() > ALIKE * scale:
         raise InputError(

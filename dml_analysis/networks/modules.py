@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -47,7 +47,25 @@ class EmbeddingNetwork(nn.Module):
 
     def forward(self, images: Float[torch.Tensor, "n 3 h w"]) -> Float[torch.Tensor, "n d"]:
         """Return the embeddings of these images."""
-        return self.embedder(self.trunk(images))
+        return self.embedder(at_least_float32(self.trunk(images)))
+
+
+class ImageTower(nn.Module):
+    """Map images to embeddings by `encode_image` of a model of images and texts, such as CLIP."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Wrap a model that has encode_image."""
+        super().__init__()
+        self.model: Any = model
+
+    def forward(self, images: Float[torch.Tensor, "n 3 h w"]) -> Float[torch.Tensor, "n d"]:
+        """Return the embeddings of these images."""
+        return self.model.encode_image(images)
+
+
+def at_least_float32(numbers: Float[torch.Tensor, "*shape"]) -> Float[torch.Tensor, "*shape"]:
+    """Return numbers in float32 if they are of a type with fewer digits, else as they are."""
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
 
 
 def seeded(seed: int, build: Callable[[], T]) -> T:
@@ -69,7 +87,9 @@ def tensor_digest(module: nn.Module) -> str:
 
 def ready_for_inference(module: Module, device: torch.device | str = "cpu") -> Module:
     """Return the module in eval mode on a device, in channels-last layout, its weights frozen."""
-    return module.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+    for parameter in module.parameters():  # a ScriptModule has no requires_grad_
+        parameter.requires_grad_(False)
+    return module.eval().to(device).to(memory_format=torch.channels_last)
 
 
 @contextmanager
@@ -97,7 +117,8 @@ def features_of(
     trunk: nn.Module, images: Float[torch.Tensor, "n 3 h w"]
 ) -> Float[torch.Tensor, "n f"]:
     """Return the trunk's features of a batch of images, on the CPU."""
-    return trunk(images.to(place_of(trunk), memory_format=torch.channels_last)).cpu()
+    features = trunk(images.to(place_of(trunk), memory_format=torch.channels_last))
+    return at_least_float32(features).cpu()
 
 
 def device_of(name: str) -> torch.device:

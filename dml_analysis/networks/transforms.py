@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 # From an RGB image to the tensor (3, h, w) that a network takes.
 Transform: TypeAlias = "Callable[[Image.Image], torch.Tensor]"
 
+
+class Float32:
+    """A transform whose tensors of other floating-point numbers are cast to float32."""
+
+    def __init__(self, transform: Transform) -> None:
+        """Wrap a transform."""
+        self.transform = transform
+
+    def __call__(self, image: Image.Image) -> "Float[torch.Tensor, '3 h w']":
+        """Return the transformed image."""
+        result = self.transform(image)
+        is_float = getattr(result, "is_floating_point", bool)
+        return result.float() if is_float() else result
+
+    def __repr__(self) -> str:
+        """Return the text of the transform itself."""
+        return repr(self.transform)
+
+
 AHEAD = 64  # images that are read before the network needs them
 BLACK = (256, 256)  # size of the black image; no result depends on it
 

@@ -27,6 +27,8 @@ FOUND, MISSING, BROKEN, TO_TRAIN = "found", "MISSING", "BROKEN", "to train"
 PROBLEMS = (MISSING, BROKEN)
 # How the Reality Check's configuration files spell the datasets.
 CONFIG_NAMES = {"SOP": "StanfordOnlineProducts", "Cars196": "Cars196", "CUB200": "CUB200"}
+# How the sha256 of another file of BN-Inception's ImageNet weights begins, which is around as well.
+OTHER_CONVERSION = "239d2248"
 
 
 class Input(NamedTuple):
@@ -205,6 +207,11 @@ def _check_untrained_trunk(settings: Settings, file: Path) -> None:
     checkpoint_files.check_exist([file])
     promised = re.search(r"-([0-9a-f]{8,})$", file.stem)
     checksum = checksums.sha256(file) if promised else ""
+    if checksum.startswith(OTHER_CONVERSION) and settings.trunk == BN_INCEPTION:
+        raise InputError(
+            f"{file}: another conversion of BN-Inception's weights ({OTHER_CONVERSION}) than the "
+            "Reality Check's (52deb4733); fetch bn_inception-52deb4733.pth (see data/README.md)"
+        )
     if promised and not checksum.startswith(promised[1]):
         raise InputError(
             f"{file}: its sha256 begins {checksum[: len(promised[1])]}, not {promised[1]}; "

@@ -75,8 +75,10 @@ def integrated_gradients(
     """
     from captum.attr import IntegratedGradients  # it takes seconds to load
 
+    from dml_analysis.networks.modules import at_least_float32
+
     def measure(images: "Float[torch.Tensor, 'n c h w']") -> "Float[torch.Tensor, ' n']":
-        return distance(network(images), base_embedding)[:, 0]
+        return distance(at_least_float32(network(images)), base_embedding)[:, 0]
 
     attribute = IntegratedGradients(measure).attribute
     return attribute(

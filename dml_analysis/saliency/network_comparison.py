@@ -23,7 +23,7 @@ from dml_analysis.metrics.smoothgrad import (
 from dml_analysis.networks.crops import measured_crop
 from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.modules import in_eval_mode, randomised
-from dml_analysis.networks.transforms import black_input
+from dml_analysis.networks.transforms import Float32, black_input
 from dml_analysis.paper import PROTOCOLS
 from dml_analysis.seeds import derived_seed
 
@@ -82,6 +82,7 @@ def smoothgrad(
     >>> smoothgrad(network, transform, "data/sample_cars/images/1.jpg", noise_samples=5).shape
     (32, 32)
     """
+    transform = Float32(transform)
     inputs = transform(open_image(image))[None]
     noise = (noise_samples, noise_sigma)
     with in_eval_mode(network):
@@ -126,7 +127,8 @@ def compare_networks(
         raise ValueError(
             f"need two networks and at least two images, not {len(networks)} and {len(images)}"
         )
-    both = transforms if isinstance(transforms, (tuple, list)) else (transforms, transforms)
+    given = transforms if isinstance(transforms, (tuple, list)) else (transforms, transforms)
+    both = [Float32(transform) for transform in given]
     crops = [measured_crop(transform) for transform in both]
     pictures = [open_image(path) for path in images]
     inputs = [torch.stack([transform(picture) for picture in pictures]) for transform in both]

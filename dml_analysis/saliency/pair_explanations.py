@@ -19,6 +19,7 @@ from dml_analysis.metrics.smoothgrad import (
 )
 from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.modules import in_eval_mode, place_of
+from dml_analysis.networks.transforms import Float32
 from dml_analysis.seeds import derived_seed
 
 BATCH_SIZE = 10
@@ -88,7 +89,7 @@ def explain_pair(
     >>> [map.shape for map in maps]
     [(32, 32), (32, 32)]
     """
-    first, second = (transform(open_image(path)) for path in (query, neighbor))
+    first, second = (Float32(transform)(open_image(path)) for path in (query, neighbor))
     seeds = [derived_seed(seed, which) for which in ("query", "neighbor")]
     measure, noise = distance_function(distance), (noise_samples, noise_sigma)
     with in_eval_mode(network):
