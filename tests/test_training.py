@@ -494,7 +494,7 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
         )
         assert [row["chosen"] for row in tried].count("no") == 1
     for store in training_runs.chosen_stores(load_settings(settings)):
-        for source, file in zip(store.subject.weights_files, store.subject.network.files):
+        for source, file in zip(store.subject.weights_files(), store.subject.network.files):
             assert source.read_bytes() == file.read_bytes()
 
 
@@ -532,7 +532,7 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
     (store,) = training_runs.chosen_stores(load_settings(settings))
     assert networks(tmp_path) != before
     assert [file.read_bytes() for file in store.subject.network.files] == [
-        file.read_bytes() for file in store.subject.weights_files
+        file.read_bytes() for file in store.subject.weights_files()
     ]
 
 

@@ -3,6 +3,7 @@
 <models>/<experiment>/Test50_50_Partitions4_<fold>/saved_models/{trunk_best,embedder_best}.pth
 
 Newer versions of its code put an epoch in the name (trunk_best120.pth); both forms are read.
+Trainings with `training.reached` save trunk_reached.pth and embedder_reached.pth next to them.
 checkpoints.py reads the files themselves, which needs torch; this module does not.
 """
 
@@ -18,6 +19,7 @@ from dml_analysis.methods import is_folder, slug
 from dml_analysis.paper import FOLD_FOLDER, Model, experiment_folder
 
 PARTS = ("trunk", "embedder")
+REACHED = [f"{part}_reached" for part in PARTS]
 
 
 def saved_models_folder(settings: Settings, model: Model, dataset: str, fold: int) -> Path:
@@ -61,8 +63,14 @@ def files_of(settings: Settings, model: Model, dataset: str, fold: int) -> tuple
     if model.is_none:
         return untrained_trunk_file(settings), None
     folder = saved_models_folder(settings, model, dataset, fold)
-    epoch = _best_epoch(folder)
-    trunk, embedder = (folder / f"{part}_best{epoch}.pth" for part in PARTS)
+    if settings.checkpoint != "best" and not is_folder(model.network):
+        return checkpoints_in(folder, settings.checkpoint)
+    return checkpoints_in(folder, f"best{_best_epoch(folder)}")
+
+
+def checkpoints_in(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return the files of trunk and embedder in a folder of checkpoints. name: such as "best"."""
+    trunk, embedder = (folder / f"{part}_{name}.pth" for part in PARTS)
     return trunk, embedder
 
 
@@ -79,6 +87,11 @@ def check_exist(files: Iterable[Path | None]) -> None:
     """Raise MissingFile for the first of these files that does not exist; None is skipped."""
     for file in files:
         if file and not file.is_file():
+            if file.stem in REACHED:
+                raise MissingFile(
+                    f"{file}: missing; leave the network out by --models if its training never "
+                    "reached training.reached, or run reality_check/2_train_models.py"
+                )
             in_layout = file.parent.name == "saved_models"
             what = "the Reality Check's experiment folders" if in_layout else 'the trunk of "None"'
             raise MissingFile(f"{file}: missing; put {what} there (see data/README.md)")
