@@ -240,7 +240,7 @@ def test_other_properties_of_the_same_images(copy, fails):
      ({"saliency": {"images": 1, "noise_samples": 2}}, "saliency/4_plot_maps.py", "images = 2"),
      ({"seed": 1}, "saliency/2_compare_maps.py", "but now seed = 1"),
      ({"seed": 1}, "properties/5_plot_embeddings.py", "but now seed = 1"),
-     ({"precision": "bf16"}, "properties/2_embed_cars.py", "precision = its default, but now precision = bf16"),
+     ({"precision": "bf16"}, "properties/2_embed_cars.py", "precision = float32, but now precision = bf16"),
      ({"properties": {"networks": "RenderedCars", "images": 50}}, "properties/4_make_tables.py", "was made with embeddings = "),
      ({"properties": {"networks": "RenderedCars", "tsne_images": 30}}, "properties/5_plot_embeddings.py", "images = 40"),
      ({"training": fake_data.TRAINING | {"iterations": 11}}, "reality_check/2_train_models.py",

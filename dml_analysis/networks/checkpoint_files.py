@@ -17,6 +17,7 @@ from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.errors import MissingFile
 from dml_analysis.methods import is_folder, slug
 from dml_analysis.paper import FOLD_FOLDER, Model, experiment_folder
+from dml_analysis.seeds import digest
 
 PARTS = ("trunk", "embedder")
 REACHED = [f"{part}_reached" for part in PARTS]
@@ -44,14 +45,17 @@ def untrained_trunk_file(settings: Settings) -> Path:
 def start_trunk_file(settings: Settings, model: Model) -> Path:
     """Return the file of the trunk that a model's training starts from.
 
-    It is the settings' trunk, unless the model names a loss and a network of its own.
+    It is the settings' trunk, unless the model names a loss and a network of its own. Models that
+    start from the same weights share the file, and so its features.
     """
-    name = model.name if model.loss and model.network else settings.trunk
-    return _trunk_file(settings, name)
+    if not (model.loss and model.network):
+        return _trunk_file(settings, settings.trunk)
+    content = digest([model.network, model.checkpoint, model.crop])
+    return _trunk_file(settings, f"{model.network} {content}")
 
 
 def _trunk_file(settings: Settings, name: str) -> Path:
-    """Return the file of a trunk, by the name of the trunk or of its model."""
+    """Return the file of a trunk, by its name."""
     return settings.paths["models"] / f"{slug(name)}_trunk.pth"
 
 
