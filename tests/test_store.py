@@ -15,6 +15,7 @@ import pytest
 from dml_analysis import leases
 from dml_analysis.errors import Finished, InputError, MissingFile, Unmeasured
 from dml_analysis.files import atomic_files
+from dml_analysis.store import check_all
 from tests import fake_data, small_script
 from tests.conftest import ROOT, snapshot
 from tests.small_script import OPTIONS, compute, powers, settings_of, store_of, views

@@ -106,7 +106,8 @@ class Training:
         try:
             tuples = self.miner(embeddings, labels) if self.miner else None
             value = self.function(embeddings, labels, tuples)
-            if torch.isfinite(value):
+            is_finite = bool(torch.isfinite(value))
+            if is_finite:
                 value.backward()
         except Exception as error:  # any, because the loss may be the user's code
             if is_out_of_memory(error):
@@ -114,7 +115,7 @@ class Training:
             raise InputError(
                 f"the loss fails at iteration {self.iteration} ({one_line(error)}); {FAILURE}"
             ) from None
-        if not torch.isfinite(value):
+        if not is_finite:
             raise InputError(
                 f"the loss is {value.item()} at iteration {self.iteration}; set a smaller "
                 "learning_rate, or another one of the loss's own parameters"

@@ -21,9 +21,9 @@ from dml_analysis.training.training_runs import (
     TrainingRun,
     options_of,
     store_of,
+    trained_folds,
     trained_networks,
     training_samples,
-    trial_fold,
 )
 
 if TYPE_CHECKING:  # torch takes seconds to load
@@ -39,7 +39,7 @@ def check_classes(settings: Settings) -> None:
     """
     options_of(settings)
     for dataset in settings.datasets:
-        for fold, split in product({*settings.folds, trial_fold(settings)}, SPLITS[:2]):
+        for fold, split in product(trained_folds(settings), SPLITS[:2]):
             where = settings.paths[dataset]
             labels = [s.label for s in readers.required_samples(settings, dataset, split, fold)]
             if len(set(labels)) < MIN_CLASSES:
@@ -80,11 +80,9 @@ def check_runs(settings: Settings) -> None:
     Raises InputError if a loss cannot be built or fails for random embeddings, a batch is
     impossible, or the layers of a trunk are not known although `layer_decay` needs them.
     """
-    rates, folds = options_of(settings).learning_rates, [*settings.folds, trial_fold(settings)]
+    rates, folds = options_of(settings).learning_rates, trained_folds(settings)
     checked_trunks = set()
-    for network in trained_networks(
-        settings.model_copy(update={"folds": list(dict.fromkeys(folds))})
-    ):
+    for network in trained_networks(settings.model_copy(update={"folds": folds})):
         stores = [store_of(settings, network, rate) for rate in rates]
         if not all(store.is_missing(0) for store in stores):
             continue

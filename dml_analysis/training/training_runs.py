@@ -191,6 +191,12 @@ def trial_fold(settings: Settings) -> int:
     return settings.whole.folds[0] if fold is None else fold
 
 
+def trained_folds(settings: Settings) -> list[int]:
+    """Return the folds of the settings' networks, and that of the trials if there are any."""
+    has_trials = len(options_of(settings).learning_rates) > 1
+    return list(dict.fromkeys([*settings.folds, *([trial_fold(settings)] if has_trials else [])]))
+
+
 def trials_to_train(settings: Settings) -> list[ResultStore]:
     """Return all trial_stores; none if there is only one learning rate."""
     if len(options_of(settings).learning_rates) == 1:
