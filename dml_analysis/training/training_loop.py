@@ -207,7 +207,8 @@ class TrainingLoop:
                 "set a smaller learning_rate"
             )
         try:
-            return retrieval_scores(embeddings, np.array([sample.label for sample in samples]))
+            with threads.kept():  # torch's rounding depends on them
+                return retrieval_scores(embeddings, np.array([sample.label for sample in samples]))
         except ZeroEmbedding as error:
             where = f"{name}, iteration {iteration}, {split} images"
             raise no_direction(where, samples, error) from None
