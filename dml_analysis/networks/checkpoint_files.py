@@ -20,7 +20,6 @@ from dml_analysis.paper import FOLD_FOLDER, Model, experiment_folder
 from dml_analysis.seeds import digest
 
 PARTS = ("trunk", "embedder")
-REACHED = [f"{part}_reached" for part in PARTS]
 
 
 def saved_models_folder(settings: Settings, model: Model, dataset: str, fold: int) -> Path:
@@ -91,11 +90,6 @@ def check_exist(files: Iterable[Path | None]) -> None:
     """Raise MissingFile for the first of these files that does not exist; None is skipped."""
     for file in files:
         if file and not file.is_file():
-            if file.stem in REACHED:
-                raise MissingFile(
-                    f"{file}: missing; leave the network out by --models if its training never "
-                    "reached training.reached, or run reality_check/2_train_models.py"
-                )
             in_layout = file.parent.name == "saved_models"
             what = "the Reality Check's experiment folders" if in_layout else 'the trunk of "None"'
             raise MissingFile(f"{file}: missing; put {what} there (see data/README.md)")
