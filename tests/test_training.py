@@ -663,10 +663,10 @@ def test_weights_that_first_reached_a_score(tiles, tmp_path, run_inside, fails):
 
 
 def test_a_score_that_was_never_reached(tiles, tmp_path, fails):
-    training = WHOLE | {"reached": 1, "learning_rate": 0.1, "check_every": 6}
+    training = WHOLE | {"reached": 0.99, "check_every": 6}
     settings = settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
     line = fails(SCRIPT, settings)
-    assert "training.reached: 1: 1 of 1 trainings never reached it, such as Contrastive" in line
+    assert "training.reached: 0.99: 1 of 1 trainings never reached it, such as Contrastive" in line
     assert [path.name for path in networks(tmp_path)] == ["embedder_best.pth", "trunk_best.pth"]
     assert "checkpoint: reached needs training.reached" in fails(
         SCRIPT, settings_for(tiles, tmp_path, checkpoint="reached")
@@ -705,7 +705,7 @@ def test_foundation_models_beside_the_papers_losses(tiles, tmp_path, run_inside,
         small = {"network": "timm:test_vit", "checkpoint": str(tmp_path / "tower.pth")}
         models.append({key: model[key] for key in model if key not in ("crop", "head")} | small)
     training = content["training"] | {"iterations": 6, "check_every": 3, "warmup_iterations": 2}
-    training |= {"frozen": frozen, "learning_rate": 1e-4, "batch_size": 8, "workers": 0}
+    training |= {"frozen": frozen, "learning_rate": 1e-4, "batch_size": 8, "sampler": "original"}
     if frozen == "nothing":
         training |= {"layer_decay": 0.75, "embedder_learning_rate": 1e-3}
         models = [model for model in models if "DINOv2" in model["name"]]
@@ -769,9 +769,9 @@ def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
      ({}, lambda f: (f / "class01/2.png").write_bytes(b"no image"), "class01/2.png: not a readable image"),
      ({}, shutil.rmtree, "tiles: missing; a dataset of your own is a folder"),
      ({"batch_size": 4}, None, "Contrastive, Tiles, fold 0: a batch of 4 with 4 images a class has only one class"),
-     ({"frozen": "trunk", "images_per_class": 64, "batch_size": 128}, None, "Contrastive, Tiles, fold 0: a batch of 128 with 64 images a"),
+     ({"frozen": "trunk", "images_per_class": 64, "batch_size": 128}, None, "5.png has 6 images, but a batch needs 64 of each class"),
      ({"frozen": "trunk", "learning_rate": 10}, None, "training: a learning rate of 10 cannot work, because a step of RMSprop"),
-     ({"frozen": "trunk"}, "SmoothAPLoss", "models: 'Mine': loss SmoothAPLoss: fails for embeddings (8, 128), their labels and None (All"),
+     ({"frozen": "trunk", "batch_size": 9}, "SmoothAPLoss", "models: 'Mine': loss SmoothAPLoss: fails for embeddings (9, 128), their labels and None (All"),
      ({"layer_decay": 0.5}, None, "Contrastive, Tiles, fold 0: training.layer_decay: only the layers of timm's networks are known"),
      ({"layer_decay": 0.5, "frozen": "trunk"}, None, "training.layer_decay: the layers of a frozen trunk have no"),
      ({"warmup_iterations": 6}, None, "training.warmup_iterations: 6 is not less than iterations (6)"),
