@@ -52,6 +52,13 @@ def network_file(settings, part):
     return saved_models_folder(settings, CONTRASTIVE, "RenderedCars", 0) / f"{part}_best.pth"
 
 
+def test_a_misspelt_loss(project):
+    own = {"name": "Mine", "group": "Ranking", "loss": "ArcFaceLos", "loss_learning_rate": 0.1}
+    settings = load_settings(fake_data.write_settings(project, models=[own]))
+    row = rows(settings)["network", "Mine"]
+    assert row.state == input_checks.BROKEN and "did you mean ArcFaceLoss, " in row.why
+
+
 def test_a_missing_network(settings):
     network_file(settings, "embedder").unlink()
     assert rows(settings)["network", "Contrastive"].state == input_checks.TO_TRAIN

@@ -3,6 +3,7 @@
 <models>/<experiment>/Test50_50_Partitions4_<fold>/saved_models/{trunk_best,embedder_best}.pth
 
 Newer versions of its code put an epoch in the name (trunk_best120.pth); both forms are read.
+Trainings with `training.reached` save trunk_reached.pth and embedder_reached.pth next to them.
 checkpoints.py reads the files themselves, which needs torch; this module does not.
 """
 
@@ -16,6 +17,7 @@ from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.errors import MissingFile
 from dml_analysis.methods import is_folder, slug
 from dml_analysis.paper import FOLD_FOLDER, Model, experiment_folder
+from dml_analysis.seeds import digest
 
 PARTS = ("trunk", "embedder")
 
@@ -42,14 +44,17 @@ def untrained_trunk_file(settings: Settings) -> Path:
 def start_trunk_file(settings: Settings, model: Model) -> Path:
     """Return the file of the trunk that a model's training starts from.
 
-    It is the settings' trunk, unless the model names a loss and a network of its own.
+    It is the settings' trunk, unless the model names a loss and a network of its own. Models that
+    start from the same weights share the file, and so its features.
     """
-    name = model.name if model.loss and model.network else settings.trunk
-    return _trunk_file(settings, name)
+    if not (model.loss and model.network):
+        return _trunk_file(settings, settings.trunk)
+    content = digest([model.network, model.checkpoint, model.crop])
+    return _trunk_file(settings, f"{model.network} {content}")
 
 
 def _trunk_file(settings: Settings, name: str) -> Path:
-    """Return the file of a trunk, by the name of the trunk or of its model."""
+    """Return the file of a trunk, by its name."""
     return settings.paths["models"] / f"{slug(name)}_trunk.pth"
 
 
@@ -61,8 +66,14 @@ def files_of(settings: Settings, model: Model, dataset: str, fold: int) -> tuple
     if model.is_none:
         return untrained_trunk_file(settings), None
     folder = saved_models_folder(settings, model, dataset, fold)
-    epoch = _best_epoch(folder)
-    trunk, embedder = (folder / f"{part}_best{epoch}.pth" for part in PARTS)
+    if settings.checkpoint != "best" and not is_folder(model.network):
+        return checkpoints_in(folder, settings.checkpoint)
+    return checkpoints_in(folder, f"best{_best_epoch(folder)}")
+
+
+def checkpoints_in(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return the files of trunk and embedder in a folder of checkpoints. name: such as "best"."""
+    trunk, embedder = (folder / f"{part}_{name}.pth" for part in PARTS)
     return trunk, embedder
 
 

@@ -106,7 +106,8 @@ def _network(
     if isinstance(network, LayoutNetwork):
         state, why, _ = _state(_check_checkpoints, network, deep, checked_trunks)
         if state == MISSING and settings.training and (model.loss or not model.is_own):
-            state, why = TO_TRAIN, ""
+            state, why, _ = _state(_check_loss, network)
+            state = TO_TRAIN if state == FOUND else state
         return Input("network", network.name, str(network.files[0].parent), state, why)
     # Built even if not deep, because everything that follows needs its shapes.
     state, why, _ = _state(_check_own, network, settings)
@@ -114,6 +115,13 @@ def _network(
         name, file = f"{model.name}, {network.images}", str(network.source.file)
         return Input("embeddings", name, file, state, why)
     return Input("network", network.name, network.source.network, state, why)
+
+
+def _check_loss(network: Network) -> None:
+    """Raise InputError if the loss that a network is to be trained by cannot be built."""
+    from dml_analysis.training.losses import training_loss  # slow to import
+
+    training_loss(network.model, network.dataset, classes=2, dimensions=network.dimensions)
 
 
 def _check_own(network: Network, settings: Settings) -> None:
