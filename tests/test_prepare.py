@@ -11,12 +11,10 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections import namedtuple
 
 import pytest
 
 from dml_analysis import preparation
-from dml_analysis.files import atomic_files
 from dml_analysis.preparation import LAYOUTS
 from tests import fake_data
 from tests.conftest import ROOT
@@ -132,6 +130,7 @@ TWO = {"cars_train/1.jpg": b"1", "cars_test/1.jpg": b"2", "devkit/cars_train_ann
 DEVKIT = {"car_devkit.tgz": {"car_devkit/devkit/cars_train_annos.mat": b"3", "car_devkit/devkit/README.txt": b""},
           "cars_test_annos_withlabels.mat": b"4"}  # fmt: skip
 DOUBLED = {"cars_train/cars_train/1.jpg": b"1", "cars_test/cars_test/1.jpg": b"2"}
+BY_CLASS = ("train/Audi TT/1.jpg", "test/Audi TT/2.jpg")
 NETWORKS = {f"cars_contrastive46_reproduction0/Test50_50_Partitions4_{fold}/saved_models/{part}_best.pth": b"weights"
             for fold in range(4) for part in ("trunk", "embedder")}  # fmt: skip
 KINDS = {  # dataset and layout: downloads, what is in place then
@@ -141,6 +140,7 @@ KINDS = {  # dataset and layout: downloads, what is in place then
     "Cars196 one": ({"car_ims.tgz": {"car_ims/1.jpg": b"car"}, "cars_annos.mat": b"of all"}, ONE),
     "Cars196 two": ({f"cars_{part}.tgz": {f"cars_{part}/1.jpg": content} for part, content in (("train", b"1"), ("test", b"2"))} | DEVKIT, TWO),
     "Cars196 zip": ({"stanford-cars-dataset.zip": DOUBLED} | DEVKIT, DOUBLED | dict(list(TWO.items())[2:])),
+    "Cars196 by class": ({"stanford-car-dataset-by-classes-folder.zip": {f"car_data/car_data/{name}": b"" for name in BY_CLASS}}, dict.fromkeys(BY_CLASS, b"")),
     "imagenet_trunk": ({"bn_inception-52deb4733.pth": b"weights"}, {"trunk.pth": b"weights"}),
     "models": ({f"cars_contrastive46_reproduction0-2024-00{i}.zip": dict(list(NETWORKS.items())[i::2]) for i in (0, 1)}, NETWORKS),
 }  # fmt: skip
@@ -217,13 +217,15 @@ def test_the_readme_lists_every_archive(monkeypatch):
 MAY_NOT = "in it is a link or a device, leads out of its folder or has a size below zero"
 REFUSED = [({name: b""}, MAY_NOT) for name in ("a/../../evil", "/evil", "C:\\evil")]
 REFUSED += [({"CUB_200_2011/l": kind}, MAY_NOT) for kind in MODES]
-REFUSED += [({"CUB_200_2011/bomb": bytes(9_000_000)}, "would grow to more than 200 times")]
+REFUSED += [
+    ({"CUB_200_2011/bomb": bytes(9_000_000)}, "needs more than the 0.0 GB that its disk has")
+]
 
 
 @pytest.mark.parametrize("ending", ["tgz", "zip"])
 @pytest.mark.parametrize("members, reason", REFUSED)
 def test_archives_that_may_not_be_unpacked(refused, monkeypatch, tmp_path, ending, members, reason):
-    monkeypatch.setattr(atomic_files, "SLACK", 10**6)
+    monkeypatch.setattr(preparation, "free_space", lambda _: preparation.GB + 10**6)
     replace_birds(monkeypatch, file=f"birds.{ending}")
     pack(tmp_path / f"downloads/birds.{ending}", CUB | members)
     line = refused("CUB200")
@@ -299,13 +301,6 @@ def test_a_size_below_zero(refused, tmp_path):
     assert MAY_NOT in refused("CUB200")
 
 
-def test_full_disk(refused, monkeypatch, tmp_path):
-    pack(tmp_path / "downloads/CUB_200_2011.tgz", CUB)
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(preparation.GB + 10))
-    assert f"on the disk of {tmp_path}, which has 1.0 GB; make room" in refused("CUB200")
-
-
 def test_bad_calls(refused, unfinished, tmp_path):
     assert refused("Cars") == "error: unknown name 'Cars'; known: " + ", ".join(LAYOUTS)
     (tmp_path / "downloads").rmdir()
@@ -334,6 +329,29 @@ def test_something_else_at_a_place(refused, unfinished, tmp_path, make, name, fi
         f"error: {place}: exists but is not complete; complete it yourself"
     )
     assert untouched(place) == before
+
+
+LOOPS = {
+    "a pipe": os.mkfifo,
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "two links to each other": lambda path: (path.symlink_to(f"{path.name}2"), path.with_name(f"{path.name}2").symlink_to(path.name)),
+    "a broken link": lambda path: path.symlink_to("nothing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", LOOPS.values(), ids=LOOPS)
+def test_pipes_and_links_that_lead_nowhere(refused, prepared, unfinished, tmp_path, make):
+    """At a place they are refused by name, in the folder for unpacking they are deleted; nothing waits for them."""
+    pack(tmp_path / "downloads/3D cars dataset.zip", {name: CARS[name] for name in CARS})
+    make(tmp_path / ".rendered.unpacking")
+    assert "RenderedCars: in place" in prepared("RenderedCars")
+    shutil.rmtree(tmp_path / "rendered/images")
+    make(tmp_path / "rendered/images")
+    line = refused("RenderedCars")
+    assert line.startswith(f"error: {tmp_path}/rendered: exists but is not complete")
+    make(tmp_path / "cars")
+    (tmp_path / "downloads/cars_annos.mat").write_bytes(b"")
+    assert refused("Cars196") == f"error: {tmp_path}/cars: not a folder; move it away"
 
 
 def untouched(place):
