@@ -744,12 +744,15 @@ class Evil:
     "arrays, message",
     [({"embeddings": np.ones((96, 3)), "image_ids": np.arange(2, 98)}, "image '1' is missing (1 of 96)"),
      ({"embeddings": np.ones((96, 3)), "image_ids": np.array([1, *range(1, 96)])}, "lists '1' twice"),
-     ({"embeddings": np.ones((96, 3))}, "'image_ids is not a file in the archive'"),
+     ({"embeddings": np.ones((96, 3))}, "has no array image_ids, but embeddings"),
+     ({"features": np.ones((96, 3)), "names": np.arange(96)}, "has no array embeddings, but features, names"),
+     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([f"cars\\{i}" for i in range(96)])}, "write its image_ids with / instead of"),
      ({"embeddings": np.ones(96), "image_ids": np.arange(1, 97)}, "embeddings are float64 (96,)"),
      ({"embeddings": np.ones((96, 3), int), "image_ids": np.arange(1, 97)}, "embeddings are int64 (96, 3)"),
      ({"embeddings": np.ones((96, 3)), "image_ids": np.arange(1, 96)}, "image_ids are int64 (95,)"),
      ({"embeddings": np.ones((96, 3)) * [[1], *[[np.nan]] * 95], "image_ids": np.arange(1, 97)}, "of image '2' has NaN"),
-     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([Evil()] * 96, dtype=object)}, "Object arrays cannot be loaded")],
+     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([Evil()] * 96, dtype=object)},
+      "image_ids are Python objects, as columns of pandas are; save np.array(image_ids, dtype=str)")],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "script", ["reality_check/1_check_inputs.py", "properties/2_embed_cars.py"]

@@ -153,6 +153,7 @@ class LayoutNetwork(Network):
     files: tuple[Path, Path | None]  # trunk and embedder; None: an untrained embedder
     seed: int  # of an untrained embedder
     embedder_outputs: int
+    trained_here: bool = False  # by reality_check/2_train_models.py
 
     @property
     def dimensions(self) -> int:
@@ -178,11 +179,16 @@ class LayoutNetwork(Network):
 
         Raises MissingFile if a file is missing and its checksum was never recorded.
         """
-        trunk, embedder = self.files
-        random = f"random, seed {self.seed}, fold {self.fold}"
+        try:
+            trunk, embedder = (
+                checksums.short(self.records, file) if file else "" for file in self.files
+            )
+        except MissingFile:
+            checkpoint_files.check_exist(self.files, self.trained_here)
+            raise
         return {
-            "trunk": checksums.short(self.records, trunk),
-            "embedder": checksums.short(self.records, embedder) if embedder else random,
+            "trunk": trunk,
+            "embedder": embedder or f"random, seed {self.seed}, fold {self.fold}",
             **self._architecture(),
             **_unless(self.precision, "float32", "precision"),
             **_unless(self.dimensions, DIMENSIONS, "embedding_dimensions"),
@@ -203,7 +209,7 @@ class LayoutNetwork(Network):
         from dml_analysis.networks import checkpoints, loading  # torch takes seconds to load
 
         trunk, embedder = self.files
-        checkpoint_files.check_exist([trunk, embedder])
+        checkpoint_files.check_exist(self.files, self.trained_here)
         if self.trunk_key() not in checked_trunks:
             checkpoints.fill(loading.build(self.source)[0], trunk)
             checked_trunks.add(self.trunk_key())
@@ -217,7 +223,7 @@ class LayoutNetwork(Network):
         """
         from dml_analysis.networks import loading
 
-        checkpoint_files.check_exist(self.files)
+        checkpoint_files.check_exist(self.files, self.trained_here)
         return loading.load_trunk(
             self.source,
             self.source.description(self.records),
@@ -393,6 +399,7 @@ def network_of(
             files=files,
             seed=settings.seed,
             embedder_outputs=settings.dimensions,
+            trained_here=settings.training is not None and bool(model.loss or not model.is_own),
         )
     if model.embeddings:
         path = model.embeddings[images or dataset].format(fold=own_fold, dataset=dataset)
