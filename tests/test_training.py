@@ -93,7 +93,7 @@ def test_impossible_batches(labels, per_class, batch_size, sampler, message):
 
 @pytest.mark.parametrize(
     "labels, per_class, batch_size, sampler",
-    [(LABELS, 4, 32, "original"), (LABELS, 4, 32, "strict"),
+    [(LABELS, 4, 32, "original"), (LABELS, 4, 32, "strict"), ([0, 0, 1, 2, 2], 1, 4, "original"),
      ([0, 0, 1, 1, 2, 2, 2, 2], 4, 12, "original"),  # of two classes it repeats images
      (LABELS[:56], 4, 8, "original")],  # a pass of 8 classes is four complete batches
 )  # fmt: skip
