@@ -18,8 +18,8 @@ def main():
     from dml_analysis.controls import compared_groupings
 
     provenance.record(settings, __file__)
+    compared_groupings.write(settings)
     for protocol in settings.protocols:
-        compared_groupings.write(settings, protocol)
         compared_groupings.show(settings, protocol)
     if settings.note:
         print(settings.note)

@@ -41,7 +41,6 @@ BN_INCEPTION = "bn_inception"  # the paper's trunk
 DIMENSIONS = 128  # of the embeddings of the paper's models, whatever their trunk
 MAX_RATES = 10
 
-Precision = Literal["float32", "tf32", "bf16"]
 # What training does not change: the trunk (embedders are trained on its features of images without
 # augmentation), BatchNorm's running statistics (as in the Reality Check), all of BatchNorm, or nothing.
 Frozen = Literal["batchnorm_statistics", "batchnorm", "trunk", "nothing"]
@@ -61,9 +60,7 @@ Filler = Literal[
     "distance_histogram_matched",
 ]
 RhoForm = Literal["push", "swap"]  # see dml_analysis/training/roth/rho_regularization.py
-PRECISIONS, AUGMENTATIONS, FILLERS, RHO_FORMS = map(
-    get_args, (Precision, Augmentation, Filler, RhoForm)
-)
+AUGMENTATIONS, FILLERS, RHO_FORMS = map(get_args, (Augmentation, Filler, RhoForm))
 BY_EMBEDDINGS = FILLERS[2:]
 
 
@@ -206,7 +203,6 @@ class TrainingSettings(Block):
     keep_embeddings: bool = True  # of all images at every validation step
     # Processes that read images; by default as many as suit the machine.
     workers: int | None = Field(None, ge=0, le=256)
-    decoded: Number = Field(2, ge=0, le=10**4)  # GB of decoded images in memory; on Linux
 
     @property
     def learning_rates(self) -> list[float]:
@@ -243,8 +239,6 @@ class Settings(Block):
     folds: Annotated[list[Annotated[int, Field(ge=0, lt=len(FOLDS))]], EachOnce] = list(FOLDS)
     trunk: Trunk = BN_INCEPTION  # of "None" and of demo networks
     device: Device = "auto"
-    # Of the networks; "tf32" and "bf16" are faster on a GPU, and less exact.
-    precision: Precision = "float32"
     allow_partial: bool = False  # use incomplete datasets, instead of refusing them
     # The dataset that each table is about; other tables are not made.
     tables: dict[Literal[2, 3, 4], DatasetName] = Field(

@@ -198,20 +198,23 @@ def _characters(file: str) -> frozenset[int]:
 def write(stem: Path, figure: Figure, description: str, caption: str) -> None:
     """Write the figure to <stem>.png and <stem>.pdf, its caption to <stem>.txt; close the figure.
 
-    description: goes into the PNG file.
+    description: goes into the PNG file. If the PNG stays the same, so does the PDF, which takes
+    longer to make.
     """
     text = textwrap.fill(caption, CAPTION_WIDTH) + "\n"
     atomic_files.write_text(stem.with_name(f"{stem.name}.txt"), text)
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
-    metadata = {pdf: {"CreationDate": None}, png: {"Description": description}}
     use_fonts_that_have(figure)
-    for file in (pdf, png):
-        content = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # use_fonts_that_have says so
-            figure.savefig(content, format=file.suffix[1:], metadata=metadata[file])
-        atomic_files.write_bytes(file, content.getvalue())
-        figure.set_layout_engine("none")  # the layout is computed only once
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # use_fonts_that_have says so
+        figure.savefig(picture, format="png", metadata={"Description": description})
+        if not (pdf.is_file() and png.is_file() and png.read_bytes() == picture.getvalue()):
+            figure.set_layout_engine("none")  # the layout is computed only once
+            document = io.BytesIO()
+            figure.savefig(document, format="pdf", metadata={"CreationDate": None})
+            atomic_files.write_bytes(pdf, document.getvalue())
+            atomic_files.write_bytes(png, picture.getvalue())  # last: it vouches for the PDF
     print(f"wrote {png} and .pdf")
     plt.close(figure)
 

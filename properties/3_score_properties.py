@@ -9,7 +9,7 @@ Runtime: a distance matrix of all images for each network.
 
 from dml_analysis.errors import Unfinished, run_script
 from dml_analysis.properties import car_embeddings
-from dml_analysis.properties.property_scores import cars_of, float64_device, score, store_of, views
+from dml_analysis.properties.property_scores import cars_of, score, store_of, views
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
 
@@ -32,15 +32,10 @@ def main():
             embedded, _ = each.subject
             car_embeddings.read(embedded)  # a broken file ends the script before the long work
 
-    def device():
-        return float64_device(run.settings)
-
     files = [view for settings in run.variants for view in views(settings)]
-    for (embedded, codes), chunk in todo(
-        work, "scores", run, files, unit="score", prepare=check, device=device
-    ):
+    for (embedded, codes), chunk in todo(work, "scores", run, files, unit="score", prepare=check):
         (store,) = chunk.stores
-        precision = score(car_embeddings.read(embedded), codes, store.subject, device())
+        precision = score(car_embeddings.read(embedded), codes, store.subject)
         chunk.save({"n_images": [len(codes)] * codes.shape[1], **precision._asdict()})
 
     if problems:

@@ -1,5 +1,6 @@
 """What the tests share: the repository root on the path, and a tiny rendered-cars project with trained networks."""
 
+import itertools
 import os
 import runpy
 import shutil
@@ -142,6 +143,27 @@ def project(trained, tmp_path):
     return tmp_path
 
 
+SMALL = [("Whole", "Ranking", "tiny"), ("Other", "Ranking", "tiny_too"), ("Top", "Classification", "top_rows")]  # fmt: skip
+
+
+def small_settings(trained, folder, name="small", **changes):
+    """A settings file for three tiny networks, whose maps take milliseconds, on the trained project's cars."""
+    models = [
+        {"name": name, "group": group, "network": f"tests.networks:{network}"}
+        for name, group, network in SMALL
+    ]
+    paths = {each: str(folder / each) for each in ("models", "results", "figures")}
+    paths["RenderedCars"] = str(trained / "cars")
+    defaults = {"models": models, "paths": paths, "training": None}
+    return fake_data.write_settings(folder, name, **defaults | changes)
+
+
+@pytest.fixture
+def small(trained, tmp_path):
+    """A function that writes the settings file of three tiny networks: small(name="small", **changes)."""
+    return lambda name="small", **changes: small_settings(trained, tmp_path, name, **changes)
+
+
 AFTER_TRAINING = ["reality_check/4_measure_gains.py", "reality_check/5_plot_training.py"]
 SCRIPTS = [
     "reality_check/1_check_inputs.py",
@@ -201,6 +223,25 @@ def snapshot(folder):
         path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in RECORDS
     ]
     return {path: path.read_bytes() for path in found}
+
+
+def files_in(folder):
+    """Path in the folder -> content of its results; records of runs are none."""
+    return {
+        path.relative_to(folder).as_posix(): content for path, content in snapshot(folder).items()
+    }
+
+
+def stop_at_call(number, function):
+    """The function, but its call of that number stops the run as Ctrl-C does."""
+    calls = itertools.count(1)
+
+    def stopping(*arguments, **keywords):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return function(*arguments, **keywords)
+
+    return stopping
 
 
 def first_embedder(folder):

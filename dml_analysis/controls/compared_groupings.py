@@ -1,6 +1,7 @@
 """Whether maps, embeddings and properties group the models alike: similarities of models, tests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Embeddings = dict[int, Float[np.ndarray, "n d"]]  # by fold
 Matrix = Float[np.ndarray, "l l"]
+Aligned = Callable[[tuple[str, ...]], Matrix]
 
 ANALYSES = ("maps", "embeddings", "properties")
 MIN_MODELS = 4
@@ -40,8 +42,12 @@ def file_of(settings: "Settings", protocol: Protocol, name: str) -> Path:
     return settings.results / protocol.name / "controls" / f"{name}.csv"
 
 
-def similarities(settings: "Settings", protocol: Protocol) -> tuple[dict[str, Matrix], list[Model]]:
+def similarities(
+    settings: "Settings", protocol: Protocol, embeddings: dict[str, Embeddings], aligned: Aligned
+) -> tuple[dict[str, Matrix], list[Model]]:
     """Return analysis -> similarities of the trained models that have all three, and these models.
+
+    embeddings: of the rendered cars, by model. aligned: returns the alignment of these models.
 
     Models are in the order of the tables. Only trained ones are included, because a profile says
     how a model differs from the mean of the compared ones. Raises InputError if they are too few.
@@ -49,7 +55,7 @@ def similarities(settings: "Settings", protocol: Protocol) -> tuple[dict[str, Ma
     dataset = settings.properties.networks
     subject = saliency_tables.Subject("", settings, protocol, dataset, "correlation")
     maps = saliency_tables.defined(saliency_tables.similarities(subject))
-    embeddings, profiles = _embeddings(settings), _profiles(settings, protocol)
+    profiles = _profiles(settings, protocol)
     models = [model for model in grouped(settings.models) if model.trained
               and (model.name, model.name) in maps and model.name in embeddings and model.name in profiles.index]  # fmt: skip
     names = [model.name for model in models]
@@ -62,7 +68,7 @@ def similarities(settings: "Settings", protocol: Protocol) -> tuple[dict[str, Ma
         )
     matrices = {
         "maps": np.array([[maps[a, b].mean for b in names] for a in names]),
-        "embeddings": alignment(settings.name, {name: embeddings[name] for name in names}),
+        "embeddings": aligned(tuple(names)),
         "properties": groupings.profile_similarity(profiles.loc[names].to_numpy()),
     }
     return matrices, models
@@ -95,11 +101,19 @@ def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
     Raises InputError if two models have other folds, or a CKA is undefined.
     """
     matrix, models = np.eye(len(embeddings)), list(embeddings)
+
+    @cache
+    def own(model: str, fold: int) -> tuple[float, float]:
+        return groupings.own_hsic(embeddings[model][fold])
+
     for (i, a), (j, b) in combinations(enumerate(models), 2):
         where = f"settings {name!r}: embeddings of rendered cars by {a} and {b}"
-        pairs = same_fold(embeddings[a], embeddings[b], where)
         try:
-            matrix[i, j] = matrix[j, i] = np.mean([groupings.linear_cka(x, y) for x, y in pairs])
+            values = [
+                groupings.linear_cka(embeddings[a][k], embeddings[b][m], [own(a, k), own(b, m)])
+                for k, m in same_fold(embeddings[a], embeddings[b], where)
+            ]
+            matrix[i, j] = matrix[j, i] = np.mean(values)
         except ValueError as error:
             raise InputError(
                 f"{where}: {error}; check these networks, and `images` of `properties`"
@@ -107,10 +121,8 @@ def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
     return matrix
 
 
-def same_fold(
-    a: Embeddings, b: Embeddings, where: str
-) -> list[tuple[Float[np.ndarray, "n d1"], Float[np.ndarray, "n d2"]]]:
-    """Return the pairs of embeddings of two models in the same fold; ALL_FOLDS goes with any fold.
+def same_fold(a: Embeddings, b: Embeddings, where: str) -> list[tuple[int, int]]:
+    """Return the pairs of folds to compare of two models; ALL_FOLDS goes with any fold.
 
     Raises InputError, which begins with `where`, if one of them has a fold that the other has not.
     """
@@ -119,12 +131,25 @@ def same_fold(
         raise InputError(
             f"{where}: they are of folds {folds[0]} and {folds[1]}; run properties/2_embed_cars.py"
         )
-    return [(x, y) for i, x in a.items() for j, y in b.items() if i == j or ALL_FOLDS in (i, j)]
+    return [(i, j) for i in a for j in b if i == j or ALL_FOLDS in (i, j)]
 
 
-def write(settings: "Settings", protocol: Protocol) -> None:
-    """Write the three CSV files."""
-    matrices, models = similarities(settings, protocol)
+def write(settings: "Settings") -> None:
+    """Write the three CSV files of each protocol."""
+    embeddings = _embeddings(settings)
+
+    @cache  # usually protocols are about the same models
+    def aligned(names: tuple[str, ...]) -> Matrix:
+        return alignment(settings.name, {name: embeddings[name] for name in names})
+
+    for protocol in settings.protocols:
+        matrices, models = similarities(settings, protocol, embeddings, aligned)
+        _write(settings, protocol, matrices, models)
+
+
+def _write(
+    settings: "Settings", protocol: Protocol, matrices: dict[str, Matrix], models: list[Model]
+) -> None:
     rows = [(analysis, a.name, b.name, matrix[i, j]) for analysis, matrix in matrices.items()
             for (i, a), (j, b) in combinations(enumerate(models), 2)]  # fmt: skip
     groups, seed = [model.group for model in models], settings.seed

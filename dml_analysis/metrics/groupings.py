@@ -42,13 +42,18 @@ class Mantel(NamedTuple):
 # --------------------------------------------------------------------------------------------------
 # Similarities of models.
 # --------------------------------------------------------------------------------------------------
-def linear_cka(x: Float[np.ndarray, "n d1"], y: Float[np.ndarray, "n d2"]) -> float:
+def linear_cka(
+    x: Float[np.ndarray, "n d1"],
+    y: Float[np.ndarray, "n d2"],
+    own: Sequence[tuple[float, float]] = (),
+) -> float:
     """Return debiased linear centred kernel alignment of two embeddings of the same images.
 
     CKA is HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y)) (Kornblith et al., ICML 2019), in [-1, 1].
     HSIC is the unbiased HSIC_1 of Song et al. (JMLR 13, 2012), which leaves out the similarity of
     each image with itself. CKA is 1 for embeddings that differ only in rotation and scale. For
-    unrelated embeddings it is 0 on average, however few the images, so it can be negative.
+    unrelated embeddings it is 0 on average, however few the images, so it can be negative. own:
+    own_hsic of x and of y, if they are known.
 
     Raises ValueError on other shapes, on values that are not finite, on fewer than MIN_IMAGES
     images, and if HSIC(x, x) or HSIC(y, y) is 0: then embeddings are constant or, minus some
@@ -59,14 +64,8 @@ def linear_cka(x: Float[np.ndarray, "n d1"], y: Float[np.ndarray, "n d2"]) -> fl
         raise ValueError(
             f"need embeddings (n, d1) and (n, d2) of the same images, not {x.shape} and {y.shape}"
         )
-    if len(x) < MIN_IMAGES:
-        raise ValueError(
-            f"debiased CKA needs embeddings of at least {MIN_IMAGES} images, not {len(x)}"
-        )
-    if not np.isfinite(x).all() or not np.isfinite(y).all():
-        raise ValueError("embeddings contain NaN or infinite values")
+    own = own or [own_hsic(x), own_hsic(y)]
     across, _ = _unbiased_hsic(x, y)
-    own = [_unbiased_hsic(x, x), _unbiased_hsic(y, y)]
     for ordinal, (value, biased) in zip(("first", "second"), own):
         if value <= ROUNDING * biased:
             raise ValueError(
@@ -74,6 +73,20 @@ def linear_cka(x: Float[np.ndarray, "n d1"], y: Float[np.ndarray, "n d2"]) -> fl
             )
     value = across / (math.sqrt(own[0][0]) * math.sqrt(own[1][0]))
     return float(np.clip(value, -1, 1))  # rounding can exceed the bounds
+
+
+def own_hsic(x: Float[np.ndarray, "n d"]) -> tuple[float, float]:
+    """Return n (n - 3) HSIC_1 of an embedding with itself, and ||X'X||^2, for linear_cka.
+
+    Raises ValueError on values that are not finite and on fewer than MIN_IMAGES images.
+    """
+    if len(x) < MIN_IMAGES:
+        raise ValueError(
+            f"debiased CKA needs embeddings of at least {MIN_IMAGES} images, not {len(x)}"
+        )
+    if not np.isfinite(x).all():
+        raise ValueError("embeddings contain NaN or infinite values")
+    return _unbiased_hsic(x, x)
 
 
 def _unbiased_hsic(

@@ -16,7 +16,7 @@ from dml_analysis.files.array_files import Array
 from dml_analysis.methods import trained_groups
 from dml_analysis.metrics.coordinates import coordinates_of
 from dml_analysis.metrics.significance import ALTERNATIVES, mann_whitney
-from dml_analysis.networks.specifications import Network, code_of, device_of
+from dml_analysis.networks.specifications import Network, code_of
 from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import digest
@@ -77,16 +77,13 @@ def cars_of(settings: "Settings") -> tuple[list[Sample], Int[np.ndarray, "n k"]]
 # Scores.
 # --------------------------------------------------------------------------------------------------
 def score(
-    embeddings: Float[np.ndarray, "n d"],
-    codes: Int[np.ndarray, "n k"],
-    scored: Scored,
-    device: str = "cpu",
+    embeddings: Float[np.ndarray, "n d"], codes: Int[np.ndarray, "n k"], scored: Scored
 ) -> "Precision":
     """Return the R-Precision and NR-Precision of embeddings for each property."""
     from dml_analysis.metrics.nr_precision import nr_precision  # compiled code takes a second
 
     coordinates = coordinates_by(*scored, embeddings)
-    return nr_precision(coordinates, codes, scored.protocol.max_neighbors, device=device)
+    return nr_precision(coordinates, codes, scored.protocol.max_neighbors)
 
 
 def coordinates_by(
@@ -96,12 +93,6 @@ def coordinates_by(
     if not protocol.own_distance:
         return embeddings
     return coordinates_of(embeddings, network.model.distance)
-
-
-def float64_device(settings: "Settings") -> str:
-    """Return the settings' device, or the CPU if that device has no float64."""
-    device = device_of(settings)
-    return "cpu" if device == "mps" else device
 
 
 # --------------------------------------------------------------------------------------------------

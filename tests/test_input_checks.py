@@ -152,9 +152,7 @@ def config(settings, model, **blocks):
     "blocks, message",
     [({"loss_funcs": {"metric_loss": {"ContrastiveLoss": {"pos_margin": 0}}}, "dataset": {"Cars196": None}}, None),
      ({"loss_funcs~OVERRIDE~": {"metric_loss~SWAP~1": {"ContrastiveLoss": {}}}, "dataset~OVERRIDE~": {"CARS196": {}}}, None),
-     ({"patience": 9}, None),
      ({"loss_funcs": {"metric_loss": {"ArcFaceLoss": {}}}}, "names ArcFaceLoss, but the folder is for Contrastive"),
-     ({"dataset": {"CUB200": None}}, "names CUB200, but the folder is for Cars196"),
      ({"dataset": "StanfordOnlineProducts"}, "names StanfordOnlineProducts, but the folder is for Cars196")],
 )  # fmt: skip
 def test_configurations(settings, blocks, message):

@@ -7,7 +7,7 @@ import pytest
 
 from dml_analysis import checkout
 from tests import fake_data
-from tests.conftest import run_all
+from tests.conftest import built_once, run_all
 
 SCRIPTS = [
     "saliency/1_compute_maps.py",
@@ -39,12 +39,10 @@ MODELS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def studied(tmp_path_factory):
-    """The settings file of a run of all of these scripts; tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("studied")
+def write_settings(folder):
+    """A settings file for these networks on the shipped pictures, whose results are in the folder."""
     data = checkout.ROOT / "data"
-    file = fake_data.write_settings(
+    return fake_data.write_settings(
         folder, models=MODELS, datasets=["SyntheticCars"], folds=[0], tables={3: "SyntheticCars"}, training=None,
         saliency={"images": 12, "noise_samples": 8, "noise_sigma": 0.15, "batch_size": 8},
         properties={"networks": "SyntheticCars", "images": 120, "tsne_images": 40},
@@ -54,8 +52,16 @@ def studied(tmp_path_factory):
                "CounterfactualCars": str(data / "sample_counterfactuals"), "results": str(folder / "results"),
                "figures": str(folder / "figures"), "models": str(folder / "models")},
     )  # fmt: skip
-    run_all(file, SCRIPTS)
-    return file
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory):
+    """The settings file of a run of all of these scripts; tests leave it as it is."""
+
+    def build(folder):
+        run_all(write_settings(folder), SCRIPTS)
+
+    return built_once(tmp_path_factory, "studied", build) / "tiny.yaml"
 
 
 def test_csv_files_are_read_as_they_are_meant(studied):
