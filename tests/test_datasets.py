@@ -372,6 +372,7 @@ def test_a_dataset_of_ones_own(settings, tmp_path):
      (lambda folder: [shutil.rmtree(each) for each in sorted(folder.iterdir())[3:]], "3 sub-folders, one for each class, are too few to test on"),
      (lambda folder: (folder / "class03/photo.HEIC").touch(), "photo.HEIC: images of this kind are not read; convert it"),
      (lambda folder: (folder / "class03/back").symlink_to(folder), "back: a link to a folder inside a class"),
+     (lambda folder: (folder.rename(folder.with_name("x")), folder.symlink_to(folder)), "missing; a dataset of your own"),
      (shutil.rmtree, "missing; a dataset of your own is a folder with a sub-folder for each class")],
 )  # fmt: skip
 def test_broken_datasets_of_ones_own(settings, tmp_path, spoil, message):

@@ -1,5 +1,6 @@
 """Checks of all inputs of a settings file, before the long work begins."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -99,10 +100,11 @@ def near_miss(path: Path) -> str:
     """
     folder = next(parent for parent in path.parents if parent.is_dir())
     name = path.relative_to(folder).parts[0]
-    if (folder / name).exists():
+    entries = sorted(folder.iterdir())
+    if folder / name in entries:
         return ""
-    stem, entries = Path(name).stem.lower(), sorted(folder.iterdir())
-    deeper = [entry / name for entry in entries if (entry / name).exists()]
+    deeper = [entry / name for entry in entries if os.path.exists(entry / name)]
+    stem = Path(name).stem.lower()
     similar = deeper + [entry for entry in entries if entry.name.lower().startswith(stem)]
     return f"{NEAR}{similar[0]}?" if similar else ""
 
