@@ -1,30 +1,25 @@
 """The known archives of datasets and checkpoints, and how to unpack one into its place.
 
-Nothing in an archive is trusted: its checksum is compared first, and every member is checked before
-any is unpacked. What lies at a place is looked at, but never opened.
+Nothing in an archive is trusted: its checksum is compared first, and it is unpacked into a folder of
+its own, which none of its members can leave. What lies at a place is looked at, but never opened.
 """
 
 import errno
+import gzip
 import hashlib
 import os
 import shutil
-import stat
-import tarfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NamedTuple
-
-from tqdm import tqdm
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from dml_analysis import leases
 from dml_analysis.errors import InputError, one_line
-from dml_analysis.files.atomic_files import free_space, named
+from dml_analysis.files.atomic_files import named
 from dml_analysis.networks.checkpoint_files import PARTS
 from dml_analysis.paper import FOLD_FOLDER, FOLDS, MODELS, experiment_folder
 
-GB = 10**9  # bytes; unpacking leaves so many free on the disk
+CHUNK = 1 << 24  # bytes
+OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
 AGAIN = "delete it and download it again"
 
 
@@ -84,7 +79,7 @@ LAYOUTS = {
 def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
     """Check the files of an archive, unpack them next to their place, and rename the result.
 
-    Raises InputError for a broken archive, a disk that is too small, or an incomplete target.
+    Raises InputError for a broken archive or an incomplete target.
     """
     target = base / archive.place
     aside = target.with_name(f".{target.name}.unpacking")
@@ -101,11 +96,11 @@ def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
         _remove(aside)  # of a killed run
         try:
             roots = {_unpack(file, archive, aside) for file in files}
-            if len(roots) > 1 or not _is_complete(aside / min(roots), archive.needs):
+            if len(roots) > 1 or not _is_complete(min(roots), archive.needs):
                 raise InputError(
                     f"{files[0]}: does not hold all of {target.name}; download all of its parts again"
                 )
-            os.rename(aside / min(roots), target)
+            os.rename(min(roots), target)
         finally:
             _remove(aside)
 
@@ -126,30 +121,36 @@ def _is_complete(path: Path, needs: tuple[str, ...]) -> bool:
     return all(any(file.is_file() or file.is_dir() for file in files) for files in matches)
 
 
-def _unpack(file: Path, archive: Archive, aside: Path) -> PurePosixPath:
-    """Unpack what belongs into the archive's place to a folder; return its path in that folder."""
+def _unpack(file: Path, archive: Archive, aside: Path) -> Path:
+    """Unpack a file to a folder, and return the path of what belongs to the archive's place.
+
+    Raises InputError if the file is not the archive, or is broken or dangerous.
+    """
     if not file.is_file():
         raise InputError(f"{file}: neither a file nor a link to one; move it away")
     if archive.checksum:
         _check(file, *archive.checksum.split())
-    if file.suffix not in (".tgz", ".zip"):
-        aside.mkdir()
+    aside.mkdir(exist_ok=True)
+    try:
         with named(aside):
-            shutil.copyfile(file, aside / file.name)
-        return PurePosixPath(file.name)
+            if file.suffix == ".zip":
+                shutil.unpack_archive(file, aside)
+            elif file.suffix == ".tgz":
+                shutil.unpack_archive(file, aside, "gztar", filter="data")
+                with gzip.open(file) as stream:
+                    while stream.read(CHUNK):  # to the end, where gzip has its checksum
+                        pass
+            else:
+                return shutil.copyfile(file, aside / file.name)
+    except Exception as error:  # libraries raise a dozen kinds for broken files
+        if isinstance(error, OSError) and error.errno in OF_DISKS:
+            raise
+        raise InputError(f"{file}: not a complete archive ({one_line(error)}); {AGAIN}") from None
     mark = PurePosixPath(archive.place).name or archive.needs[0]
-    with _opened(file) as opened, named(aside):
-        members = _listed(file, opened, free_space(aside) - GB)
-        ends = [path for name in members for path in (name, *name.parents) if path.name == mark]
-        if not ends:
-            raise InputError(f"{file}: holds no {mark}; {AGAIN}")
-        root = min(ends, key=lambda path: len(path.parts))
-        root = root if archive.place else root.parent
-        how: dict[str, Any] = {"filter": "data"} if isinstance(opened, tarfile.TarFile) else {}
-        for path, member in tqdm(members.items(), f"unpacking {file.name}", leave=False):
-            if path.is_relative_to(root):
-                opened.extract(member, aside, **how)
-    return root
+    matches = sorted(aside.rglob(mark), key=lambda path: len(path.parts))
+    if not matches:
+        raise InputError(f"{file}: holds no {mark}; {AGAIN}")
+    return matches[0] if archive.place else matches[0].parent
 
 
 def _check(file: Path, method: str, expected: str) -> None:
@@ -158,50 +159,3 @@ def _check(file: Path, method: str, expected: str) -> None:
         digits = hashlib.file_digest(stream, method).hexdigest()
     if not digits.startswith(expected):
         raise InputError(f"{file}: its {method} is {digits}, not {expected}; {AGAIN}")
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tarfile.TarFile | zipfile.ZipFile]:
-    """Yield an archive. Raises InputError if it is broken."""
-    try:
-        with zipfile.ZipFile(file) if file.suffix == ".zip" else tarfile.open(file) as opened:
-            yield opened
-    except InputError:
-        raise
-    except Exception as error:  # libraries raise a dozen kinds for broken files
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of the disk
-            raise
-        raise InputError(f"{file}: not a complete archive ({one_line(error)}); {AGAIN}") from None
-
-
-def _listed(
-    file: Path, opened: tarfile.TarFile | zipfile.ZipFile, free: int
-) -> dict[PurePosixPath, Any]:
-    """Return the files in an archive, path -> member.
-
-    Raises InputError for members that must not be unpacked, and if they do not fit into the free
-    bytes: at once, as all of a .tgz is unpacked to list it.
-    """
-    files, size = {}, 0
-    for member in opened if isinstance(opened, tarfile.TarFile) else opened.infolist():
-        if isinstance(member, tarfile.TarInfo):
-            name, bytes_, is_folder = member.name, member.size, member.isdir()
-            is_file = member.isreg()
-        else:
-            name, bytes_, is_folder = member.filename, member.file_size, member.is_dir()
-            is_file = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG)
-        path = PureWindowsPath(name)  # knows drives and backslashes, too
-        if path.anchor or ".." in path.parts or bytes_ < 0 or not (is_folder or is_file):
-            what = "is a link or a device, leads out of its folder or has a size below zero"
-            raise InputError(f"{file}: {name!a} in it {what}; {AGAIN}")
-        size += bytes_ + tarfile.BLOCKSIZE
-        if size > free:
-            raise InputError(
-                f"{file}: needs more than the {max(free, 0) / GB:.1f} GB that its disk has to "
-                "spare; make room"
-            )
-        if not is_folder:
-            files[PurePosixPath(name)] = member
-    if isinstance(opened, tarfile.TarFile):
-        opened.fileobj.read(100 * tarfile.RECORDSIZE)  # to the end, where gzip has its checksum
-    return files
