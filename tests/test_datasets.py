@@ -355,7 +355,7 @@ def test_a_dataset_of_ones_own(settings, tmp_path):
     (tmp_path / "mine/class00/about.txt").write_text("about it")
     (tmp_path / "mine/class00/.0.png").write_text("a shadow of macOS")
     (tmp_path / "mine/.cache").mkdir()
-    for name in ("__MACOSX", "class00/@eaDir"):
+    for name in ("__MACOSX", "class08/@eaDir"):
         make_images(tmp_path / "mine" / name, ["0.png"])
     items = readers.load_samples(own(settings, tmp_path / "mine"), "Mine", "test")
     assert [item.label for item in items] == [label for label in range(8, 16) for _ in range(3)] + [

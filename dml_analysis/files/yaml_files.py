@@ -30,20 +30,18 @@ PLAIN: dict[str, tuple[str, Callable[[str], Any]]] = {
         lambda text: float(re.sub(r"\.(?=[a-zA-Z])", "", text)),
     ),
 }
-# libyaml's is several times as fast; PyYAML may have been built without it.
-_Base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+# libyaml's parser is several times as fast, but PyYAML may have been built without it. Python composes
+# what it parses, because libyaml's own composer crashes on lists that are nested too deeply.
+_BASES: Any = (Composer, yaml.CBaseLoader) if yaml.__with_libyaml__ else (yaml.BaseLoader,)
 VALUES = {TAG + kind: value for kind, (_, value) in PLAIN.items()} | {TAG + "str": str}
 
 
-class _Loader(Composer, _Base):
-    """PyYAML's loader that knows the kinds of PLAIN alone.
-
-    libyaml parses, but Python composes: libyaml would crash on lists that are nested too deeply.
-    """
+class _Loader(*_BASES):  # type: ignore[misc]  # mypy does not know bases that are chosen
+    """PyYAML's loader that knows the kinds of PLAIN alone."""
 
     def __init__(self, text: str) -> None:
         """Set the text to read."""
-        _Base.__init__(self, text)
+        _BASES[-1].__init__(self, text)
         Composer.__init__(self)
 
 
