@@ -86,7 +86,7 @@ NAMES = {label: f"class {label}" for label in range(20)}
 @pytest.mark.parametrize(
     "labels, per_class, batch_size, sampler, message",
     [([1] * 9, 4, 32, "original", "1 class to train on, but a loss needs two"),
-     ([0, 0, 1, 2, 2], 1, 4, "original", "class 1 has one image, but training needs two of each class"),
+     ([0, 0, 1, 2, 2], 2, 5, "original", "class 1 has one image, but training needs two of each class"),
      (LABELS, 32, 32, "original", "a batch of 32 with 32 images a class has only one class"),
      (LABELS, 4, 8, "original", "a batch of 8 with 4 images a class may have only one class, where one epoch"),
      (LABELS, 8, 32, "original", "class 0 has 7 images, but a batch needs 8 of each class"),
@@ -100,7 +100,7 @@ def test_impossible_batches(labels, per_class, batch_size, sampler, message):
 
 @pytest.mark.parametrize(
     "labels, per_class, batch_size, sampler",
-    [(LABELS, 4, 32, "original"), (LABELS, 4, 32, "strict"),
+    [(LABELS, 4, 32, "original"), (LABELS, 4, 32, "strict"), ([0, 0, 1, 2, 2], 1, 4, "original"),
      ([0, 0, 1, 1, 2, 2, 2, 2], 4, 12, "original"),  # of two classes it repeats images
      (LABELS[:56], 4, 8, "original")],  # a pass of 8 classes is four complete batches
 )  # fmt: skip

@@ -9,12 +9,13 @@ checkpoints.py reads the files themselves, which needs torch; this module does n
 
 import os
 import re
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from dml_analysis.checkout import ROOT
 from dml_analysis.config import BN_INCEPTION, Settings
-from dml_analysis.errors import MissingFile
+from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.methods import is_folder, slug
 from dml_analysis.paper import FOLD_FOLDER, Model, experiment_folder
 from dml_analysis.seeds import digest
@@ -86,13 +87,33 @@ def _best_epoch(folder: Path) -> str:
     return max((match[1] for match in matches if match), key=int, default="")
 
 
-def check_exist(files: Iterable[Path | None]) -> None:
-    """Raise MissingFile for the first of these files that does not exist; None is skipped."""
+def check_exist(files: Iterable[Path | None], trained_here: bool = False) -> None:
+    """Raise MissingFile for the first of these files that does not exist; None is skipped.
+
+    trained_here: whether 2_train_models.py writes them.
+    """
     for file in files:
         if file and not file.is_file():
             in_layout = file.parent.name == "saved_models"
             what = "the Reality Check's experiment folders" if in_layout else 'the trunk of "None"'
-            raise MissingFile(f"{file}: missing; put {what} there (see data/README.md)")
+            fix = f"put {what} there (see data/README.md)"
+            if trained_here:
+                fix = "run reality_check/2_train_models.py"
+            raise MissingFile(f"{file}: missing; {fix}")
+
+
+def check_ends(file: Path) -> None:
+    """Raise InputError if torch cannot have written a file, by its first and last bytes alone."""
+    with open(file, "rb") as stream:
+        start = stream.read(64).lstrip().lower()
+    problem = "neither a zip file nor a pickle" if not start.startswith((b"pk", b"\x80")) else ""
+    if start.startswith(b"<"):
+        problem = "a web page"
+    elif start.startswith(b"pk") and not zipfile.is_zipfile(file):
+        problem = "its end is missing"
+    if problem:
+        problem = problem if start else "empty"
+        raise InputError(f"{file}: not a readable checkpoint ({problem}); fetch it again")
 
 
 def same_file_key(file: Path) -> tuple[int, int]:
