@@ -92,7 +92,7 @@ def test_a_glance_tells_what_is_no_checkpoint(settings, change, reason):
 def test_a_broken_network(settings, part, deep):
     """Embedders are always read, trunks with --deep."""
     file = network_file(settings, part)
-    replaced(file, file.read_bytes().replace(b"torch._utils", b"torch._other"))
+    replaced(file, file.read_bytes().replace(b"data.pkl", b"data.pkx"))
     row = rows(settings, deep)["network", "Contrastive"]
     assert row.state == input_checks.BROKEN and f"{part}_best.pth: not a readable" in row.why
 
