@@ -17,6 +17,7 @@ from dml_analysis.properties import car_embeddings
 from dml_analysis.saliency.saliency_maps import MapMaker
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
+from dml_analysis.views import check_views
 
 
 def main():
@@ -35,8 +36,7 @@ def main():
             ((bases, maker), shifts.map_stores(settings, network, bases)) for network in networks
         ]
         files += shifts.views(settings)
-    for view in files:
-        view.check()  # before the long work
+    check_views(files)  # before the long work
 
     def check_embeddings(missing):
         prepare((store.subject, each.subject[0]) for each in missing for store in each.in_stores())

@@ -47,6 +47,11 @@ class Block(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_by_name=True)
 
+    @classmethod
+    def in_provenance(cls) -> tuple[str, ...]:
+        """Return the settings that provenance has, unless they are at their defaults."""
+        return ()
+
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, given: Any) -> Any:
@@ -57,6 +62,14 @@ class Block(BaseModel):
             if key not in known and key not in cls.model_fields:
                 raise UnknownKey(key, known)
         return given
+
+
+def default_of(key: str, otherwise: str) -> Any:
+    """Return the default of a setting that provenance leaves out; `otherwise` if there is none."""
+    for kind in Block.__subclasses__():
+        if key in kind.in_provenance():
+            return kind.model_fields[key].get_default()
+    return otherwise
 
 
 def unknown_key(key: Any, known: Iterable[str]) -> str:

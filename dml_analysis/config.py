@@ -48,6 +48,7 @@ Frozen = Literal["batchnorm_statistics", "batchnorm", "trunk", "nothing"]
 # "original": batches as from the Reality Check's sampler, which cycles over all classes, so that a
 # batch has only roughly the set number of images per class. "strict": exactly that number.
 Sampler = Literal["original", "strict"]
+Schedule = Literal["constant", "cosine"]  # of learning rates
 # See dml_analysis/training/augmentation.py.
 Augmentation = Literal["reality_check", "base", "adv", "big", "red", "none"]
 # How batches are sampled; see dml_analysis/training/class_batches.py and roth/batch_samplers.py. All
@@ -62,7 +63,14 @@ Filler = Literal[
 ]
 RhoForm = Literal["push", "swap"]  # see dml_analysis/training/roth/rho_regularization.py
 AUGMENTATIONS, FILLERS, RHO_FORMS = map(get_args, (Augmentation, Filler, RhoForm))
+# Which weights of each training the networks are: those of the best validation step, or of the first
+# that reached training.reached.
+CheckpointName = Literal["best", "reached"]
 BY_EMBEDDINGS = FILLERS[2:]
+CHECKPOINTS = get_args(CheckpointName)
+# Of the training settings, those that are no part of a run's provenance: the learning rate and the
+# hyperparameters have keys of their own, the others do not change the weights.
+NOT_IN_PROVENANCE = ("learning_rate", "trial_fold", "hyperparameters", "keep_embeddings", "workers")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -94,6 +102,7 @@ def _rates(given: Any) -> Any:
 Count = Annotated[int, Field(ge=1)]
 BatchSize = Annotated[int, Field(ge=1, le=10**5)]
 Positive = Annotated[Number, Field(gt=0, le=10)]
+Fold = Annotated[int, Field(ge=0, lt=len(FOLDS))]
 Images = Annotated[Count | None, BeforeValidator(lambda given: None if given == "all" else given)]
 Word = Annotated[str, text(".+", "a word")]
 NAMED = (
@@ -121,6 +130,11 @@ class SaliencySettings(Block):
     batch_size: BatchSize = 25  # see paper.yaml
     # false: maps are deleted once they are compared, except those that Figure 2 shows.
     keep_maps: bool = True
+
+    @classmethod
+    def in_provenance(cls) -> tuple[str, ...]:
+        """Return the settings that provenance has, unless they are at their defaults."""
+        return ("noise_samples", "noise_sigma")
 
 
 class PropertySettings(Block):
@@ -195,6 +209,18 @@ class TrainingSettings(Block):
     # classes is used.
     learning_rate: Annotated[Any, AfterValidator(_rates)] = 1e-6
     embedder_learning_rate: Positive | None = None  # by default that of the trunk
+    # Of a loss's own parameters, such as class vectors, as a multiple of the Reality Check's. A loss
+    # that the settings name has its loss_learning_rate.
+    loss_rate_factor: Number = Field(1, gt=0, le=10**6)
+    # The fold on which several learning rates are tried; by default the settings' first.
+    trial_fold: Fold | None = None
+    # Over so many iterations all learning rates rise linearly from zero; then they follow the schedule:
+    # "cosine" takes them down to zero, over all iterations.
+    warmup_iterations: int = Field(0, ge=0, le=10**7)
+    schedule: Schedule = "constant"
+    # From each of the trunk's layers to the one before it, the learning rate is multiplied by this.
+    layer_decay: Number = Field(1, gt=0, le=1)
+    gradient_clipping: Number | None = Field(None, gt=0, le=10**6)  # maximum norm of the network's
     weight_decay: Number = Field(1e-4, ge=0, le=10)
     momentum: Number = Field(0.9, ge=0, lt=1)  # of optimizers that have one
     batch_size: int = Field(32, ge=2, le=10**5)
@@ -211,11 +237,18 @@ class TrainingSettings(Block):
     # default the dataset's.
     check_every: int | None = Field(None, ge=1, le=10**7)
     patience: int | None = Field(None, ge=1, le=10**7)
+    # If set, the weights of the first validation step whose MAP@R is at least this are saved, too.
+    reached: Number | None = Field(None, gt=0, le=1)
     # The dataset whose hyperparameters the losses take; by default as paper.DATASETS says.
     hyperparameters: Literal["SOP", "Cars196", "CUB200"] | None = None
     keep_embeddings: bool = True  # of all images at every validation step
     # Processes that read images; by default as many as suit the machine.
     workers: int | None = Field(None, ge=0, le=256)
+
+    @classmethod
+    def in_provenance(cls) -> tuple[str, ...]:
+        """Return the settings that provenance has, unless they are at their defaults."""
+        return tuple(name for name in cls.model_fields if name not in NOT_IN_PROVENANCE)
 
     @property
     def learning_rates(self) -> list[float]:
@@ -238,6 +271,21 @@ class TrainingSettings(Block):
             raise InputError(
                 f"training.filler: {self.filler} needs the embeddings of validation steps; set keep_embeddings: true"
             )
+        rate = max(*self.learning_rates, self.embedder_learning_rate or 0)
+        if rate > 1 and self.optimizer != "SGD":
+            raise InputError(
+                f"training: a learning rate of {rate:g} cannot work, because a step of "
+                f"{self.optimizer} changes each weight by about so much; give at most 1"
+            )
+        if self.warmup_iterations >= self.iterations:
+            raise InputError(
+                f"training.warmup_iterations: {self.warmup_iterations} is not less than iterations "
+                f"({self.iterations}), so the learning rate would never be reached; lower it"
+            )
+        if self.layer_decay != 1 and self.frozen == "trunk":
+            raise InputError(
+                "training.layer_decay: the layers of a frozen trunk have no learning rates; leave it out"
+            )
         return self
 
 
@@ -249,7 +297,7 @@ class Settings(Block):
     seed: int = Field(0, ge=-(2**63), lt=2**63)
     models: list[InstanceOf[Model]] = MODELS
     datasets: Annotated[list[DatasetName], EachOnce] = ["SOP", "Cars196", "CUB200"]
-    folds: Annotated[list[Annotated[int, Field(ge=0, lt=len(FOLDS))]], EachOnce] = list(FOLDS)
+    folds: Annotated[list[Fold], EachOnce] = list(FOLDS)
     trunk: Trunk = BN_INCEPTION  # of "None" and of demo networks
     device: Device = "auto"
     allow_partial: bool = False  # use incomplete datasets, instead of refusing them
@@ -264,11 +312,17 @@ class Settings(Block):
     cluster: ClusterSettings = ClusterSettings()
     # If set, reality_check/2_train_models.py trains the networks.
     training: TrainingSettings | None = None
+    checkpoint: CheckpointName = "best"
     paths: dict[str, Annotated[Path, BeforeValidator(_path)]] = PATHS
     unnarrowed: "Settings | None" = Field(None, exclude=True)  # of narrowed settings: all of them
     sweep: list[sweeps.Variant] = []  # several runs, all of which long scripts make
     # Factor -> the name of the value that the file itself has.
     base_names: dict[str, str] = Field({}, exclude=True)
+
+    @classmethod
+    def in_provenance(cls) -> tuple[str, ...]:
+        """Return the settings that provenance has, unless they are at their defaults."""
+        return ("seed",)
 
     @property
     def variants(self) -> "list[Settings]":
@@ -333,6 +387,9 @@ class Settings(Block):
             )
             datasets = ", ".join(self.whole.datasets)
             notes.append(f"Networks trained here, not the Reality Check's: {what}, on {datasets}.")
+            if self.checkpoint == "reached" and self.training.reached is not None:
+                score = f"{100 * self.training.reached:g}%"
+                notes.append(f"Each as soon as its validation MAP@R was at least {score}.")
         own = [model for model in self.whole.models if model.is_own]
         named = [
             f"{model.name} ({model.network or model.loss or 'given embeddings'})" for model in own
@@ -410,6 +467,8 @@ class Settings(Block):
             raise InputError(
                 f"models: {', '.join(losses)}: a `loss` is for training; add a `training:` block"
             )
+        if self.checkpoint == "reached" and getattr(self.training, "reached", None) is None:
+            raise InputError("checkpoint: reached needs training.reached; add it")
         return self
 
 
@@ -430,13 +489,15 @@ def _given(model: Model) -> dict[str, Any]:
 
 
 def unlike_defaults(block: Block, *names: str) -> dict[str, Any]:
-    """Return the named settings of a block that are not at their defaults.
+    """Return the settings of a block that are not at their defaults, for the provenance of results.
 
-    Provenance leaves defaults out, so that a new setting does not invalidate old results.
+    names: of the settings, by default all that provenance has. It leaves defaults out, so that a
+    new setting does not invalidate old results.
     """
-    fields = type(block).model_fields
     return {
-        name: getattr(block, name) for name in names if getattr(block, name) != fields[name].default
+        name: getattr(block, name)
+        for name in names or block.in_provenance()
+        if getattr(block, name) != type(block).model_fields[name].default
     }
 
 

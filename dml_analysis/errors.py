@@ -69,6 +69,11 @@ def one_line(error: BaseException) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out, of the machine or of its GPU."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
+
+
 def printable(text: str) -> str:
     """Return the text with line breaks and other unprintable characters escaped."""
     return "".join(
@@ -104,9 +109,7 @@ def run_script(main: Callable[[], None]) -> None:
         file = printable(str(error.filename))
         sys.exit(f"error: {file}: {error.strerror}; finished work is saved")
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(
-            words in str(error) for words in NO_MEMORY
-        ):
+        if not is_out_of_memory(error):
             raise
         sys.exit(
             f"error: not enough memory ({one_line(error)}); lower batch_size in the settings; finished work is saved"

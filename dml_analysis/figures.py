@@ -4,7 +4,10 @@ import io
 import json
 import os
 import textwrap
+import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +16,12 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Shaped
+from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
 from PIL import Image
 
 from dml_analysis.errors import InputError, MissingFile
@@ -160,6 +166,42 @@ def draw_what_there_is(
         raise InputError(f"settings {settings.name!r}: no results to plot; run {scripts} first")
 
 
+def use_fonts_that_have(figure: Figure) -> None:
+    """Let each text of a figure fall back to installed fonts for what the usual font lacks."""
+    usual = _characters(font_manager.findfont(font_manager.FontProperties()))
+    for text in figure.findobj(Text):
+        missing = {c for c in text.get_text() if ord(c) not in usual and not c.isspace()}
+        if fonts := {font for character in sorted(missing) if (font := _font_with(character))}:
+            text.set_fontfamily([*text.get_fontfamily(), *sorted(fonts)])
+
+
+@cache
+def _font_with(character: str) -> str | None:
+    """Return the family of an installed font that has a character; say so if there is none."""
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name):
+        # matplotlib's font of last resort has a box for everything.
+        if "LastResort" not in font.fname and ord(character) in _characters(font.fname):
+            return font.name
+    _say_that_no_font_has(unicodedata.name(character, "unknown").split()[0])
+    return None
+
+
+@cache
+def _say_that_no_font_has(script: str) -> None:
+    """Print once that characters of a script cannot be shown."""
+    print(f"no installed font has {script} characters: figures show boxes; install Noto's fonts")
+
+
+@cache
+def _characters(file: str) -> frozenset[int]:
+    """Return the numbers of the characters that a font file has, if it can be drawn at any size."""
+    try:
+        font = FT2Font(file)
+    except (OSError, RuntimeError):  # uninstalled since matplotlib listed it, or broken
+        return frozenset()
+    return frozenset(font.get_charmap()) if font.scalable else frozenset()
+
+
 def write(stem: Path, figure: Figure, description: str, caption: str) -> None:
     """Write the figure to <stem>.png and <stem>.pdf, its caption to <stem>.txt; close the figure.
 
@@ -169,14 +211,17 @@ def write(stem: Path, figure: Figure, description: str, caption: str) -> None:
     text = textwrap.fill(caption, CAPTION_WIDTH) + "\n"
     atomic_files.write_text(stem.with_name(f"{stem.name}.txt"), text)
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
+    use_fonts_that_have(figure)
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Description": description})
-    if not (pdf.is_file() and png.is_file() and png.read_bytes() == picture.getvalue()):
-        figure.set_layout_engine("none")  # the layout is computed only once
-        document = io.BytesIO()
-        figure.savefig(document, format="pdf", metadata={"CreationDate": None})
-        atomic_files.write_bytes(pdf, document.getvalue())
-        atomic_files.write_bytes(png, picture.getvalue())  # last: so that it vouches for the PDF
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # use_fonts_that_have says so
+        figure.savefig(picture, format="png", metadata={"Description": description})
+        if not (pdf.is_file() and png.is_file() and png.read_bytes() == picture.getvalue()):
+            figure.set_layout_engine("none")  # the layout is computed only once
+            document = io.BytesIO()
+            figure.savefig(document, format="pdf", metadata={"CreationDate": None})
+            atomic_files.write_bytes(pdf, document.getvalue())
+            atomic_files.write_bytes(png, picture.getvalue())  # last: it vouches for the PDF
     print(f"wrote {png} and .pdf")
     plt.close(figure)
 

@@ -88,6 +88,11 @@ class Entry(Block):
     loss_learning_rate: Number | None = Field(None, gt=0, le=10)
     images_per_class: int = Field(4, ge=1, le=10**5)
 
+    @classmethod
+    def in_provenance(cls) -> tuple[str, ...]:
+        """Return the settings that provenance has, unless they are at their defaults."""
+        return OF_LOSS
+
 
 def models_from(given: Any) -> list[Model]:
     """Return the models that a settings file's `models` lists.

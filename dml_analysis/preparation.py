@@ -1,30 +1,25 @@
 """The known archives of datasets and checkpoints, and how to unpack one into its place.
 
-Nothing in an archive is trusted: its checksum is compared first, and every member is checked before
-any is unpacked.
+Nothing in an archive is trusted: its checksum is compared first, and it is unpacked into a folder of
+its own, which none of its members can leave. What lies at a place is looked at, but never opened.
 """
 
 import errno
+import gzip
 import hashlib
 import os
 import shutil
-import stat
-import tarfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NamedTuple
-
-from tqdm import tqdm
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from dml_analysis import leases
 from dml_analysis.errors import InputError, one_line
-from dml_analysis.files.atomic_files import MAX_GROWTH, free_space, max_unpacked, named
+from dml_analysis.files.atomic_files import named
 from dml_analysis.networks.checkpoint_files import PARTS
 from dml_analysis.paper import FOLD_FOLDER, FOLDS, MODELS, experiment_folder
 
-GB = 10**9  # bytes; unpacking leaves so many free on the disk
+CHUNK = 1 << 24  # bytes
+OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
 AGAIN = "delete it and download it again"
 
 
@@ -45,6 +40,7 @@ class Archive(NamedTuple):
 
 COPIES = "its first host is gone or often down; search for copies by its name and checksum"
 KAGGLE = "https://www.kaggle.com/datasets/jessicali9530/stanford-cars-dataset"
+BY_CLASS = "https://www.kaggle.com/datasets/jutrera/stanford-car-dataset-by-classes-folder"
 MLRC = "https://github.com/KevinMusgrave/powerful-benchmarker/tree/metric-learning"
 DEVKIT = [  # without checksums: the copies that are left need not be the files of the first host
     Archive("car_devkit.tgz", "", "devkit/cars_train_annos.mat",
@@ -64,6 +60,7 @@ LAYOUTS = {
          Archive("cars_annos.mat", "md5 b407c6086d669747186bd1d764ff9dbc", "cars_annos.mat", COPIES)],
         [Archive("cars_train.tgz", "md5 065e5b463ae28d29e77c1b4b166cfe61", "cars_train", COPIES, ("*",)),
          Archive("cars_test.tgz", "md5 4ce7ebf6a94d07f1952d94dd34c4d501", "cars_test", COPIES, ("*",)), *DEVKIT],
+        [Archive("stanford-car-dataset-by-classes-folder.zip", "", "", BY_CLASS, ("train", "test"))],
     ],
     "CUB200": [[Archive("CUB_200_2011.tgz", "md5 97eceeb196236b17998738112f37df78", "",
                         "https://data.caltech.edu/records/65de6-vp158",
@@ -82,10 +79,13 @@ LAYOUTS = {
 def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
     """Check the files of an archive, unpack them next to their place, and rename the result.
 
-    Raises InputError for a broken archive, a disk that is too small, or an incomplete target.
+    Raises InputError for a broken archive or an incomplete target.
     """
     target = base / archive.place
     aside = target.with_name(f".{target.name}.unpacking")
+    nearest = next(path for path in target.parents if os.path.lexists(path))
+    if not nearest.is_dir():  # but a file, a pipe, or a link that leads nowhere or to itself
+        raise InputError(f"{nearest}: not a folder; move it away")
     with leases.locked(target):
         if archive.is_placed(base):  # by another process, meanwhile
             return
@@ -93,118 +93,69 @@ def put_in_place(archive: Archive, files: list[Path], base: Path) -> None:
             raise InputError(
                 f"{target}: exists but is not complete; complete it yourself, or move it away"
             )
-        shutil.rmtree(aside, ignore_errors=True)  # of a killed run
+        _remove(aside)  # of a killed run
         try:
             roots = {_unpack(file, archive, aside) for file in files}
-            if len(roots) > 1 or not _is_complete(aside / min(roots), archive.needs):
+            if len(roots) > 1 or not _is_complete(min(roots), archive.needs):
                 raise InputError(
                     f"{files[0]}: does not hold all of {target.name}; download all of its parts again"
                 )
-            os.rename(aside / min(roots), target)
+            os.rename(min(roots), target)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    """Delete a folder, or whatever else is there; rmtree alone would wait for a pipe's writer."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_complete(path: Path, needs: tuple[str, ...]) -> bool:
     """Return whether a file, or a folder with everything it needs, exists. Nothing is opened."""
-    return all(any(path.glob(pattern)) for pattern in needs) if needs else path.is_file()
+    if not needs:
+        return path.is_file()
+    matches = (path.glob(pattern) for pattern in needs)
+    return all(any(file.is_file() or file.is_dir() for file in files) for files in matches)
 
 
-def _unpack(file: Path, archive: Archive, aside: Path) -> PurePosixPath:
-    """Unpack what belongs into the archive's place to a folder; return its path in that folder."""
+def _unpack(file: Path, archive: Archive, aside: Path) -> Path:
+    """Unpack a file to a folder, and return the path of what belongs to the archive's place.
+
+    Raises InputError if the file is not the archive, or is broken or dangerous.
+    """
     if not file.is_file():
         raise InputError(f"{file}: neither a file nor a link to one; move it away")
     if archive.checksum:
         _check(file, *archive.checksum.split())
-    if file.suffix not in (".tgz", ".zip"):
-        aside.mkdir()
+    aside.mkdir(exist_ok=True)
+    try:
         with named(aside):
-            shutil.copyfile(file, aside / file.name)
-        return PurePosixPath(file.name)
+            if file.suffix == ".zip":
+                shutil.unpack_archive(file, aside)
+            elif file.suffix == ".tgz":
+                shutil.unpack_archive(file, aside, "gztar", filter="data")
+                with gzip.open(file) as stream:
+                    while stream.read(CHUNK):  # to the end, where gzip has its checksum
+                        pass
+            else:
+                return shutil.copyfile(file, aside / file.name)
+    except Exception as error:  # libraries raise a dozen kinds for broken files
+        if isinstance(error, OSError) and error.errno in OF_DISKS:
+            raise
+        raise InputError(f"{file}: not a complete archive ({one_line(error)}); {AGAIN}") from None
     mark = PurePosixPath(archive.place).name or archive.needs[0]
-    with _opened(file) as opened, named(aside):
-        members, size = _listed(file, opened)
-        ends = [path for name in members for path in (name, *name.parents) if path.name == mark]
-        if not ends:
-            raise InputError(f"{file}: holds no {mark}; {AGAIN}")
-        root = min(ends, key=lambda path: len(path.parts))
-        root = root if archive.place else root.parent
-        if size + GB > (free := free_space(aside)):
-            need, disk = f"{size / GB:.1f} GB, and 1 GB to spare", f"the disk of {aside.parent}"
-            raise InputError(
-                f"{file}: needs {need}, on {disk}, which has {free / GB:.1f} GB; make room"
-            )
-        how: dict[str, Any] = {"filter": "data"} if isinstance(opened, tarfile.TarFile) else {}
-        for path, member in tqdm(
-            members.items(), f"unpacking {file.name}", unit="file", leave=False
-        ):
-            if path.is_relative_to(root):
-                opened.extract(member, aside, **how)
-    return root
+    matches = sorted(aside.rglob(mark), key=lambda path: len(path.parts))
+    if not matches:
+        raise InputError(f"{file}: holds no {mark}; {AGAIN}")
+    return matches[0] if archive.place else matches[0].parent
 
 
 def _check(file: Path, method: str, expected: str) -> None:
     """Raise InputError unless the checksum of a file begins with the expected digits."""
-    digest = hashlib.new(method, usedforsecurity=False)
-    bar = tqdm(
-        desc=f"{method} of {file.name}",
-        total=file.stat().st_size,
-        unit="B",
-        unit_scale=True,
-        leave=False,
-    )
-    with open(file, "rb") as stream, bar:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-            bar.update(len(chunk))
-    if not digest.hexdigest().startswith(expected):
-        raise InputError(f"{file}: its {method} is {digest.hexdigest()}, not {expected}; {AGAIN}")
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tarfile.TarFile | zipfile.ZipFile]:
-    """Yield an archive. Raises InputError if it is broken."""
-    try:
-        with zipfile.ZipFile(file) if file.suffix == ".zip" else tarfile.open(file) as opened:
-            yield opened
-    except InputError:
-        raise
-    except Exception as error:  # libraries raise a dozen kinds for broken files
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of the disk
-            raise
-        raise InputError(f"{file}: not a complete archive ({one_line(error)}); {AGAIN}") from None
-
-
-def _listed(
-    file: Path, opened: tarfile.TarFile | zipfile.ZipFile
-) -> tuple[dict[PurePosixPath, Any], int]:
-    """Return the files in an archive, path -> member, and their size in bytes.
-
-    Raises InputError for members that must not be unpacked.
-    """
-    files, total, limit = {}, 0, max_unpacked(file.stat().st_size)
-    for member in opened if isinstance(opened, tarfile.TarFile) else opened.infolist():
-        if isinstance(member, tarfile.TarInfo):
-            name, size, is_folder, is_file = (
-                member.name,
-                member.size,
-                member.isdir(),
-                member.isreg(),
-            )
-        else:
-            name, size, is_folder = member.filename, member.file_size, member.is_dir()
-            is_file = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG)
-        path = PureWindowsPath(name)  # knows drives and backslashes, too
-        if path.anchor or ".." in path.parts or size < 0 or not (is_folder or is_file):
-            what = "is a link or a device, leads out of its folder or has a size below zero"
-            raise InputError(f"{file}: {name!a} in it {what}; {AGAIN}")
-        total += size + tarfile.BLOCKSIZE
-        if total > limit:  # at once, as all of a .tgz is unpacked to list it
-            raise InputError(
-                f"{file}: would grow to more than {MAX_GROWTH} times its size; {AGAIN}"
-            )
-        if not is_folder:
-            files[PurePosixPath(name)] = member
-    if isinstance(opened, tarfile.TarFile):
-        opened.fileobj.read(100 * tarfile.RECORDSIZE)  # to the end, where gzip has its checksum
-    return files, total
+    with open(file, "rb") as stream:
+        digits = hashlib.file_digest(stream, method).hexdigest()
+    if not digits.startswith(expected):
+        raise InputError(f"{file}: its {method} is {digits}, not {expected}; {AGAIN}")

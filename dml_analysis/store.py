@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from dml_analysis import leases
+from dml_analysis.blocks import default_of
 from dml_analysis.errors import InputError
 from dml_analysis.files import array_files, atomic_files
 from dml_analysis.files.array_files import Array
@@ -47,18 +48,21 @@ class ResultStore(NamedTuple):
 
     def check(self) -> None:
         """Raise InputError if the folder's chunks have another provenance, naming a difference."""
+        check_all([self])
+
+    def changes(self) -> dict[str, tuple[str, str]]:
+        """Return key -> (value then, value now) of how its provenance differs from the recorded.
+
+        Raises InputError if it has chunks, but no provenance.json.
+        """
         recorded = self.recorded()
-        if recorded is None:
-            if any(self.folder.glob("[0-9]*.npz")):
-                raise InputError(
-                    f"{self.folder}: has chunks, but no provenance.json; delete that folder"
-                )
-            return
-        for key, (then, now) in differences(recorded, _plain(self.provenance)).items():
+        if recorded is not None:
+            return differences(recorded, _plain(self.provenance))
+        if any(self.folder.glob("[0-9]*.npz")):
             raise InputError(
-                f"{self.folder}: was made with {key} = {then}, but now {key} = {now}; restore what "
-                "it was made with, delete that folder, or give the settings file a new name"
+                f"{self.folder}: has chunks, but no provenance.json; delete that folder"
             )
+        return {}
 
     def recorded(self) -> dict[str, Any] | None:
         """Return what provenance.json says; None if it does not exist."""
@@ -175,11 +179,38 @@ def _plain(provenance: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(provenance))
 
 
-def differences(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return key -> (value then, value now) of what differs; a missing key is at its default."""
-    default = "its default"
-    pairs = {key: (then.get(key, default), now.get(key, default)) for key in then | now}
-    return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
+def check_all(stores: Iterable[ResultStore]) -> None:
+    """Raise InputError if chunks of stores have another provenance than the stores.
+
+    The message names a difference of the first such store, and says how many stores have one.
+    """
+    stores = list({store.folder: store for store in stores}.values())
+    changed = [(store.folder, changes) for store in stores if (changes := store.changes())]
+    if not changed:
+        return
+    folder, changes = changed[0]
+    key, (then, now) = next(iter(changes.items()))
+    others = f" ({len(changed)} of {len(stores)} such folders differ)" if len(changed) > 1 else ""
+    raise InputError(
+        f"{folder}: was made with {key} = {then}, but now {key} = {now}{others}; restore what it "
+        f"was made with, delete {'these folders' if others else 'that folder'}, or give the "
+        "settings file a new name"
+    )
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return key -> (value then, value now), as text, of what differs; provenance lacks defaults."""
+    return {
+        key: (_text(key, then), _text(key, now))
+        for key in then | now
+        if (key in then, then.get(key)) != (key in now, now.get(key))
+    }
+
+
+def _text(key: str, provenance: dict[str, Any]) -> str:
+    """Return a value of provenance, or the default that it leaves out, as text."""
+    value = provenance[key] if key in provenance else default_of(key, "its default")
+    return "none" if value in (None, "", {}) else str(value)
 
 
 def blocks(sequence: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -18,7 +18,7 @@ from dml_analysis import cluster, leases, provenance, threads, workers
 from dml_analysis.errors import Finished, InputError, Unfinished, Unmeasured, printable
 from dml_analysis.files import atomic_files
 from dml_analysis.scripts import Run
-from dml_analysis.store import ResultStore
+from dml_analysis.store import ResultStore, check_all
 from dml_analysis.views import View
 
 PAUSE = 0.5  # seconds between two checks for chunks that other processes make
@@ -103,8 +103,10 @@ def todo(
             f"{what}: no model of the settings can give any; "
             "see `network` and `embeddings` of the settings' models"
         )
-    for view in views:
-        view.check()
+    check_all(
+        [store for _, stores in work for store in stores]
+        + [store for view in views for store in view.stores]
+    )
     missing = [
         Missing(subject, stores, number) for subject, stores in work for number in _missing(stores)
     ]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from dml_analysis import leases
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
-from dml_analysis.store import ResultStore
+from dml_analysis.store import ResultStore, check_all
 
 Rows = Iterable[Sequence[Any]]
 
@@ -32,11 +32,6 @@ class View(NamedTuple):
     stores: Sequence[ResultStore]  # of the complete run, not only of what a narrowed one makes
     rows: Callable[[list[ResultStore], dict[str, Any]], Rows] = rows_of
 
-    def check(self) -> None:
-        """Raise InputError if a store was made with something else than the settings say now."""
-        for store in self.stores:
-            store.check()
-
     def write(self) -> None:
         """Write the file from all complete stores."""
         # Locked from reading to writing, so that no newer content is overwritten.
@@ -46,10 +41,14 @@ class View(NamedTuple):
         print(f"wrote {self.file}")
 
 
+def check_views(views: Iterable[View]) -> None:
+    """Raise InputError if a store was made with something else than the settings say now."""
+    check_all(store for view in views for store in view.stores)
+
+
 def write_all(views: Sequence[View], dry_run: bool = False) -> None:
-    """Check all views, then write them unless `dry_run`. Raises InputError as View.check does."""
-    for view in views:
-        view.check()
+    """Check all views, then write them unless `dry_run`. Raises InputError as check_views does."""
+    check_views(views)
     for view in () if dry_run else views:
         view.write()
 
@@ -65,8 +64,7 @@ def refresh(views_of: Callable[[Any], Sequence[View]], settings: Any) -> None:
         views = views_of(settings)
     except MissingFile:
         return
-    for view in views:
-        view.check()
+    check_views(views)
     for view in views:
         # Without any store, the CSV file was copied here alone.
         if any(store.recorded() is not None for store in view.stores):

@@ -14,6 +14,7 @@ from dml_analysis.errors import Unfinished, run_script
 from dml_analysis.networks.specifications import by_trunk, device_of, prepare
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
+from dml_analysis.views import check_views
 
 
 def main():
@@ -34,8 +35,7 @@ def main():
             stores = [s for name in settings.datasets for s in spaces.step_stores(settings, name)]
             steps += [((settings, store.subject), [store]) for store in stores]
             step_files += spaces.step_views(settings)
-    for view in step_files:
-        view.check()  # before the long work
+    check_views(step_files)  # before the long work
 
     def check(missing):
         prepare((store.subject, each.subject[1]) for each in missing for store in each.in_stores())

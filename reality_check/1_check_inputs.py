@@ -4,11 +4,13 @@ datasets.
 Networks that 2_train_models.py is to train for the settings may still be missing. The exit status
 is 1 if an input is missing or broken, so that a run of days does not find out later.
 
-Reads: the existence of all inputs; with --deep every checkpoint and every image.
-Writes: one line per input, and the same to results/<settings>/inputs.csv, unless --models,
---datasets or --folds are given.
+Reads: embedders, and the existence of all else; with --deep every checkpoint and every image.
+Writes: one line per input, or for all missing networks of a dataset; every input to
+results/<settings>/inputs.csv, unless --models, --datasets or --folds are given.
 Runtime: seconds; with --deep minutes.
 """
+
+from itertools import groupby
 
 from dml_analysis.errors import InputError, run_script
 from dml_analysis.scripts import NARROWING, options_parser, settings_from
@@ -22,9 +24,10 @@ def main():
     from dml_analysis.reality_check import input_checks
 
     rows = []
-    for row in input_checks.checked(settings, options.deep):
-        rows.append(row)
-        print(f"{row.state:9}{row.kind} {row.name}{': ' if row.why else ''}{row.why}", flush=True)
+    for _, group in groupby(input_checks.checked(settings, options.deep), input_checks.group_of):
+        alike = list(group)
+        print(input_checks.line(alike), flush=True)
+        rows += alike
     if not any(getattr(options, name) for name in NARROWING):
         input_checks.write(settings, rows)
     problems = [row for row in rows if row.state in input_checks.PROBLEMS]

@@ -23,16 +23,23 @@ from dml_analysis.store import ResultStore
 from dml_analysis.todo import todo
 from dml_analysis.training import training_logs, training_runs, trunk_features
 from dml_analysis.training.trained_checkpoints import place_checkpoints
-from dml_analysis.training.training_checks import check_classes, prepare_features, prepare_runs
-from dml_analysis.views import View
+from dml_analysis.training.training_checks import (
+    check_classes,
+    check_runs,
+    prepare_features,
+    prepare_runs,
+)
+from dml_analysis.views import View, check_views
 
 
 def main():
     run = start(__doc__, __file__)
     for settings in run.variants:
         check_classes(settings)
-        for view in training_logs.views(settings):
-            view.check()
+    check_views(view for settings in run.variants for view in training_logs.views(settings))
+    if not run.options.dry_run:
+        for settings in run.variants:
+            check_runs(settings)
     save_trunk_features(run)
     train_missing(run, "trials of learning rates", training_runs.trials_to_train, last=False)
     train_missing(run, "networks", training_runs.chosen_stores, training_logs.views)

@@ -41,6 +41,7 @@ def forget():
         readers._listed,
         readers._rendered,
         readers._own,
+        readers._own_images,
     ):
         function.cache_clear()
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dml_analysis.datasets import embedding_files
 from dml_analysis.errors import InputError
 from dml_analysis.files import array_files
 from dml_analysis.files.array_files import Array
@@ -35,3 +36,19 @@ def test_range(dtype, value, passes):
     else:
         with pytest.raises(ValueError, match="maps"):
             array_files.checked("maps", array, expected, 2)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files of embeddings.
+# ---------------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("ids", [["a/1", "ü"], [b"a/1", "ü".encode()]])
+def test_ids_may_be_bytes(tmp_path, ids):
+    np.savez(tmp_path / "given.npz", embeddings=np.array([[1.0, 2], [3, 4]]), image_ids=ids)
+    read = embedding_files.read(tmp_path / "given.npz", ["ü", "a/1"])
+    assert read.tolist() == [[3, 4], [1, 2]] and read.dtype == np.float32
+
+
+def test_a_single_array_is_no_file_of_embeddings(tmp_path):
+    np.save(tmp_path / "given.npy", np.ones((2, 3)))
+    with pytest.raises(InputError, match="an .npy file, of a single array; write an .npz"):
+        embedding_files.read(tmp_path / "given.npy")

@@ -279,11 +279,8 @@ def test_own_cars(own_cars, tmp_path):
     "change, message",
     [({"file": "absent.glb"}, "absent.glb: missing"),
      ({"file": "broken.glb"}, "broken.glb: does not load"),
-     ({"file": "broken.obj"}, "broken.obj: "),
-     ({"file": "broken.blend"}, "broken.blend: does not load"),
      ({"file": "car.fbx"}, "'car.fbx' is not one of .blend, .glb, .gltf, .obj"),
      ({"paint": "chrome"}, "no part has the material 'chrome'; name one of black, dark,"),
-     ({"turn": "left"}, "column turn: 'left' is not a number"),
      ({"model": "Trabant"}, "column model: 'Trabant' is not one of Ferrari Enzo")],
 )  # fmt: skip
 def test_bad_cars(own_cars, tmp_path, change, message):
@@ -291,8 +288,7 @@ def test_bad_cars(own_cars, tmp_path, change, message):
     folder.mkdir()
     for file in own_cars.iterdir():
         (folder / file.name).symlink_to(file)
-    for ending in ("glb", "obj", "blend"):
-        (folder / f"broken.{ending}").write_bytes(b"\0 this is no car")
+    (folder / "broken.glb").write_bytes(b"\0 this is no car")
     rows = fake_data.read_rows(own_cars / "cars.csv")
     rows[0] |= change
     (folder / "cars.csv").unlink()

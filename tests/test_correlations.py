@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from dml_analysis.metrics.correlations import _pearson, _ranks, _spearman, correlation
+from dml_analysis.metrics.correlations import _pearson, _rank_shares, _spearman, correlation
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=12)
@@ -24,8 +24,9 @@ def test_by_hand():
 )
 def test_sampled_methods_are_copies(place):
     counts = RNG.integers(0, 4, size=(5, place.max() + 1))
+    shares = [_rank_shares(values, place, counts.shape[1]) for values in (X, Y)]
     for row, pearson, spearman in zip(
-        counts[:, place], _pearson(X, Y, place, counts), _spearman(X, Y, place, counts)
+        counts[:, place], _pearson(X, Y, place, counts), _spearman(*shares, place, counts)
     ):
         x, y = np.repeat(X, row), np.repeat(Y, row)
         assert pearson == pytest.approx(scipy.stats.pearsonr(x, y).statistic)
@@ -35,7 +36,7 @@ def test_sampled_methods_are_copies(place):
 def test_ranks_are_scipys():
     values, place = RNG.integers(0, 9, size=40), RNG.integers(0, 5, size=40)
     counts = RNG.integers(0, 4, size=(20, 5))
-    for row, ranks in zip(counts[:, place], _ranks(values, place, counts)):
+    for row, ranks in zip(counts[:, place], counts @ _rank_shares(values, place, 5) + 1 / 2):
         assert (np.repeat(ranks, row) == scipy.stats.rankdata(np.repeat(values, row))).all()
 
 

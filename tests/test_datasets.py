@@ -9,10 +9,10 @@ from PIL import Image
 from torchvision import transforms
 
 from dml_analysis import checkout, paper
-from dml_analysis.config import Settings
+from dml_analysis.config import Settings, TrainingSettings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import check_header, cropped, open_image
-from dml_analysis.errors import InputError
+from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.networks.bn_inception import network_input
 from dml_analysis.networks.descriptions import BN_INCEPTION
 from dml_analysis.networks.transforms import AHEAD, black_input, network_inputs
@@ -95,11 +95,49 @@ def test_sop(settings, tmp_path):
     assert item == ("chair_final/3.JPG", tmp_path / "chair_final/3.JPG", 11318)
 
 
+def make_images(folder, names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+BY_NAME = ["Audi TT", "BMW X3"]  # of 196 classes, the first two
+
+
+@pytest.mark.parametrize(
+    "dataset, inside, names",
+    [("Cars196", "", [f"{part}/{name}/1.jpg" for part in ("train", "test") for name in BY_NAME]),
+     ("Cars196", "car_data/car_data", ["train/Audi TT/1.jpg", "test/BMW X3/2.jpg"]),
+     ("Cars196", "cars196/images", ["Audi TT/1.jpg", "BMW X3/1.jpg"]),
+     ("CUB200", "cub200/images", ["001.Albatross/1.jpg", "002.Auklet/1.jpg"])],
+)  # fmt: skip
+def test_copies_with_a_folder_for_each_class(settings, tmp_path, dataset, inside, names):
+    """A class is a name, whichever of train and test its images are in."""
+    make_images(tmp_path / inside, names)
+    folder = readers.found(tmp_path, dataset)
+    samples = readers._READERS[dataset](folder, 196)
+    assert readers.is_by_class(folder, dataset)
+    assert {sample.image_id for sample in samples} == set(names)
+    classes = sorted({name.split("/")[-2] for name in names})
+    assert all(classes[sample.label] == sample.path.parent.name for sample in samples)
+
+
+def test_cars196_by_class_has_its_counts_checked(strict, tmp_path):
+    names = [f"{part}/Car {i:03}/{n}.jpg" for i in range(196) for part in ("train", "test") for n in (1, 2)]  # fmt: skip
+    make_images(tmp_path, names)
+    with pytest.raises(InputError, match="784 images listed, but Cars196 has 16185"):
+        readers.load_samples(strict, "Cars196", "test")
+    partial = strict.model_copy(update={"allow_partial": True})
+    samples = readers.load_samples(partial, "Cars196", "test")
+    assert len(samples) == 98 * 4 and {sample.label for sample in samples} == set(range(98, 196))
+
+
 @pytest.mark.parametrize(
     "dataset, sizes", [("CUB200", [25] * 4), ("SOP", [2829] * 4), ("RenderedCars", [6] * 4)]
 )
 def test_validation_folds(settings, tmp_path, dataset, sizes):
     """The Reality Check's blocks, each inside the first half and apart from the others."""
+    (tmp_path / "samples.csv").touch()
     split = readers.split_of(settings, dataset)
     blocks = [set(range(first, last)) for first, last in split.validation]
     assert [len(block) for block in blocks] == sizes
@@ -290,7 +328,18 @@ def test_too_few_models_to_train_on(settings, tmp_path):
         InputError,
         match="6 car models are too few to train and test on; add some, at least 16 are needed",
     ):
-        readers.load_samples(settings, "SyntheticCars", "test")
+        readers.load_samples(trained_on(settings, "SyntheticCars"), "SyntheticCars", "test")
+    assert {s.label for s in readers.load_samples(settings, "SyntheticCars", "test")} == {3, 4, 5}
+
+
+@pytest.mark.parametrize("dataset", ["SyntheticCars", "RenderedCars"])
+def test_rendered_cars_that_are_not_there(settings, dataset):
+    with pytest.raises(MissingFile, match="samples.csv: missing; put the rendered cars there"):
+        readers.split_of(settings, dataset)
+
+
+def trained_on(settings, dataset):
+    return settings.model_copy(update={"training": TrainingSettings(), "datasets": [dataset]})
 
 
 def own(settings, folder):
@@ -306,6 +355,8 @@ def test_a_dataset_of_ones_own(settings, tmp_path):
     (tmp_path / "mine/class00/about.txt").write_text("about it")
     (tmp_path / "mine/class00/.0.png").write_text("a shadow of macOS")
     (tmp_path / "mine/.cache").mkdir()
+    for name in ("__MACOSX", "class08/@eaDir"):
+        make_images(tmp_path / "mine" / name, ["0.png"])
     items = readers.load_samples(own(settings, tmp_path / "mine"), "Mine", "test")
     assert [item.label for item in items] == [label for label in range(8, 16) for _ in range(3)] + [
         16
@@ -318,7 +369,10 @@ def test_a_dataset_of_ones_own(settings, tmp_path):
 @pytest.mark.parametrize(
     "spoil, message",
     [(lambda folder: (folder / "another").mkdir(), "another: contains no image"),
-     (lambda folder: [shutil.rmtree(each) for each in sorted(folder.iterdir())[15:]], "15 sub-folders, one for each class, are too few"),
+     (lambda folder: [shutil.rmtree(each) for each in sorted(folder.iterdir())[3:]], "3 sub-folders, one for each class, are too few to test on"),
+     (lambda folder: (folder / "class03/photo.HEIC").touch(), "photo.HEIC: images of this kind are not read; convert it"),
+     (lambda folder: (folder / "class03/back").symlink_to(folder), "back: a link to a folder inside a class"),
+     (lambda folder: (folder.rename(folder.with_name("x")), folder.symlink_to(folder)), "missing; a dataset of your own"),
      (shutil.rmtree, "missing; a dataset of your own is a folder with a sub-folder for each class")],
 )  # fmt: skip
 def test_broken_datasets_of_ones_own(settings, tmp_path, spoil, message):
@@ -326,6 +380,31 @@ def test_broken_datasets_of_ones_own(settings, tmp_path, spoil, message):
     spoil(tmp_path / "mine")
     with pytest.raises(InputError, match=message):
         readers.load_samples(own(settings, tmp_path / "mine"), "Mine", "test")
+
+
+def test_images_of_many_kinds_and_in_folders_of_a_class(settings, tmp_path):
+    """.jfif and .tif are images, in sub-folders too; all are read."""
+    fake_data.make_classes(tmp_path / "mine", classes=10, images=1)
+    (tmp_path / "mine/class09/more").mkdir()
+    names = ["a.jfif", "b.TIF", "c.ppm", "d.avif", "more/e.webp"]
+    formats = ["JPEG", "TIFF", "PPM", "AVIF", "WEBP"]
+    for name, kind in zip(names, formats):
+        Image.new("RGB", (40, 30), "red").save(tmp_path / "mine/class09" / name, format=kind)
+    samples = readers.load_samples(own(settings, tmp_path / "mine"), "Mine", "test")
+    last = [sample for sample in samples if sample.label == 9]
+    assert [sample.image_id for sample in last] == [f"class09/{name}" for name in ["0.png", *names]]
+    assert all(open_image(sample.path).size in ((28, 32), (40, 30)) for sample in last)
+
+
+def test_ten_classes_are_enough_unless_folds_are_trained(settings, tmp_path):
+    """As of CIFAR-10, whose classes are in train/ and in test/."""
+    for part, images in (("train", 3), ("test", 2)):
+        fake_data.make_classes(tmp_path / "mine" / part, classes=10, images=images)
+    settings = own(settings, tmp_path / "mine")
+    samples = readers.load_samples(settings, "Mine", "test")
+    assert [sample.label for sample in samples].count(7) == 5 and {s.label for s in samples} == set(range(5, 10))  # fmt: skip
+    with pytest.raises(InputError, match="10 sub-folders, .* too few to train and test on; .* 16"):
+        readers.load_samples(trained_on(settings, "Mine"), "Mine", "test")
 
 
 def test_the_authors_archive_as_it_comes(settings, tmp_path):
@@ -387,7 +466,10 @@ def test_unreadable_images(tmp_path):
     (tmp_path / "half.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:400])
     (tmp_path / "text.jpg").write_text("no image")
     Image.fromarray(np.full((30, 40), 9000, np.uint16)).save(tmp_path / "deep.png")
-    for name in ("half.jpg", "text.jpg", "absent.jpg", "deep.png: .*more than 8 bits"):
+    Image.fromarray(np.full((30, 40), 9000, np.uint16)).save(tmp_path / "deep.tif")
+    (tmp_path / "deep.ppm").write_bytes(b"P6 2 2 65535 " + bytes(24))  # red, green and blue
+    deep = [f"deep.{ending}: .*more than 8 bits" for ending in ("png", "tif", "ppm")]
+    for name in ("half.jpg", "text.jpg", "absent.jpg", *deep):
         file = tmp_path / name.split(":")[0]
         with pytest.raises(InputError, match=name):
             open_image(file)

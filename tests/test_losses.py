@@ -14,7 +14,7 @@ from pytorch_metric_learning import losses
 from dml_analysis import paper
 from dml_analysis.errors import InputError
 from dml_analysis.paper import Model
-from dml_analysis.training.losses import training_loss
+from dml_analysis.training.losses import check_loss, training_loss
 
 ANGLES = (0, pi / 3, pi / 2, pi)
 LABELS = (0, 0, 1, 1)
@@ -254,7 +254,8 @@ def test_a_class_of_the_library_with_arguments():
 
 @pytest.mark.parametrize(
     "given, message",
-    [({"loss": "ContrastivLoss"}, "loss ContrastivLoss: pytorch_metric_learning.losses has no such class"),
+    [({"loss": "ContrastivLoss"}, "losses has no such class; did you mean ContrastiveLoss, "),
+     ({"loss": "Qwxyz"}, "losses has no such class; is it one of your own"),
      ({"loss": "no_such_module:Loss"}, "no_such_module:Loss: cannot be imported"),
      ({"loss": "math:no_such"}, "math:no_such: cannot be imported"),
      ({"loss": "ContrastiveLoss", "loss_arguments": {"margni": 1}}, "loss ContrastiveLoss: does not take its arguments"),
@@ -267,3 +268,40 @@ def test_a_class_of_the_library_with_arguments():
 def test_losses_that_are_none(given, message):
     with pytest.raises(InputError, match=message):
         training_loss(own(**given), "Cars196", 2, 2)
+
+
+@pytest.mark.parametrize(
+    "loss, message",
+    [("DynamicSoftMarginLoss", "Trying to backward through the graph a second time"),
+     ("SmoothAPLoss", "same number of elements.*; mend the loss, or set sampler: strict"),
+     ("tests.test_losses:Detached", "element 0 of tensors does not require grad"),
+     ("torch.nn:Identity", r"cannot be called with embeddings \(4, 5\)|fails for embeddings \(4, 5\)")],
+)  # fmt: skip
+def test_losses_that_cannot_be_trained(loss, message):
+    """The second batch has three images of a class and one of another."""
+    kit = training_loss(own(loss=loss), "Cars196", 2, 5)
+    batches = [torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1])]
+    with pytest.raises(InputError, match=f"models: 'Mine': loss {loss}: .*{message}"):
+        check_loss(own(loss=loss), kit, 5, batches)
+
+
+class Detached(torch.nn.Module):
+    """A loss without a gradient."""
+
+    def forward(self, embeddings, labels, tuples=None):
+        return embeddings.detach().sum()
+
+
+def test_the_softmax_loss_is_the_cross_entropy_of_a_linear_layer():
+    kit = training_loss(own(loss="SoftmaxLoss", loss_learning_rate=0.1), "Cars196", 2, 2)
+    with torch.no_grad():
+        kit.function.classifier.weight.copy_(torch.eye(2))
+        kit.function.classifier.bias.copy_(torch.tensor([0.0, 1.0]))
+    value = kit.function(torch.tensor([[2.0, 0.0], [0.0, 3.0]]), torch.tensor([0, 1]))
+    assert value.item() == pytest.approx((softmax_loss(2, 1) + softmax_loss(4, 0)) / 2)
+
+
+def test_the_rate_of_own_parameters_is_a_multiple_of_the_reality_checks():
+    for name, rate in (("ProxyNCA", 4.43e-3), ("Contrastive", None)):
+        kit = training_loss(MODELS[name], "Cars196", 2, 2, rate_factor=100)
+        assert kit.learning_rate == (rate and pytest.approx(100 * rate))

@@ -680,10 +680,13 @@ class Evil:
     "arrays, message",
     [({"embeddings": np.ones((96, 3)), "image_ids": np.arange(2, 98)}, "image '1' is missing (1 of 96)"),
      ({"embeddings": np.ones((96, 3)), "image_ids": np.array([1, *range(1, 96)])}, "lists '1' twice"),
-     ({"embeddings": np.ones((96, 3))}, "'image_ids is not a file in the archive'"),
+     ({"embeddings": np.ones((96, 3))}, "has no array image_ids, but embeddings"),
+     ({"features": np.ones((96, 3)), "names": np.arange(96)}, "has no array embeddings, but features, names"),
+     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([f"cars\\{i}" for i in range(96)])}, "write its image_ids with / instead of"),
      ({"embeddings": np.ones(96), "image_ids": np.arange(1, 97)}, "embeddings are float64 (96,)"),
      ({"embeddings": np.ones((96, 3)) * [[1], *[[np.nan]] * 95], "image_ids": np.arange(1, 97)}, "of image '2' has NaN"),
-     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([Evil()] * 96, dtype=object)}, "Object arrays cannot be loaded")],
+     ({"embeddings": np.ones((96, 3)), "image_ids": np.array([Evil()] * 96, dtype=object)},
+      "image_ids are Python objects, as columns of pandas are; save np.array(image_ids, dtype=str)")],
 )  # fmt: skip
 def test_bad_files_of_embeddings(small, tmp_path, fails, capsys, arrays, message):
     np.savez(tmp_path / "bad.npz", **arrays)

@@ -218,8 +218,8 @@ def test_results_of_other_properties_are_not_mixed(sprites, tmp_path, fails):
 @pytest.mark.parametrize(
     "values, bins, codes, labels",
     [([4, 1, 3, 2], 2, [1, 0, 1, 0], ["1 to 2", "3 to 4"]),
-     ([0, 0, 0, 1], 2, [0, 0, 0, 1], ["0 to 0", "1 to 1"]),  # equal numbers share a bin
-     ([5, 0, 0, 0, 0, 9], 3, [1, 0, 0, 0, 0, 1], ["0 to 0", "5 to 9"]),  # so one bin less
+     ([0, 0, 0, 1], 2, [0, 0, 0, 1], ["0", "1"]),  # equal numbers share a bin
+     ([5, 0, 0, 0, 0, 9], 3, [1, 0, 0, 0, 0, 1], ["0", "5 to 9"]),  # so one bin less
      ([1.0001, 1.0002, 1.0003, 1.0004], 2, [0, 0, 1, 1], ["1.0001 to 1.0002", "1.0003 to 1.0004"]),
      (range(10), 3, [0, 0, 0, 0, 1, 1, 1, 2, 2, 2], ["0 to 3", "4 to 6", "7 to 9"])],
 )  # fmt: skip
@@ -306,10 +306,11 @@ COLUMNS = {"shape": ["a", "b"] * 3, "x": [1, 2, 3, 4, 5, 6]}
      ("name\ncolor\n", {}, "column 'color' is missing"),
      (GOOD, {"x": [1, 2, "", 4, 5, 6]}, "line 4, column x: '' is no value; fill the cell, or leave the image out"),
      (GOOD, {"x": [1, 2, "nan", 4, 5, 6]}, "line 4, column x: 'nan' is not a number"),
-     (GOOD, {"shape": ["a"] * 6}, "shape: all images have the value a, so leave it out"),
-     (GOOD, {"x": [7] * 6}, "x: all images have the value 7 to 7, so declare it ordinal"),
+     (GOOD, {"shape": ["a"] * 6}, "shape: all images have the value a; leave it out"),
+     (GOOD, {"x": [1, *[7] * 5]}, "x: all images are in one bin; declare more bins"),
+     (GOOD, {"x": [7] * 6}, "x: all images have the value 7; leave it out"),
      (GOOD, {"shape": list("abcdef")}, "shape: 6 values are too many for 6 images; declare it continuous, or leave it out"),
-     ("name,kind,bins\nx,continuous,4\n", {}, "x: 4 values are too many for 6 images; declare fewer bins"),
+     ("name,kind,bins\nx,continuous,4\n", {}, "x: 4 values are too many for 6 images; declare fewer bins, or leave it out"),
      (GOOD, {"image": ["0.png"] * 6}, "image 0.png is listed twice"),
      (GOOD, {"image": ["../0.png", *"12345"]}, "leads out of the dataset's folder"),
      (GOOD, {"shape": [], "x": []}, "lists no image")],

@@ -257,14 +257,14 @@ def test_missing_inputs_are_named_before_anything_is_trained(tmp_path, run_insid
     make_trunk(tmp_path)
     settings = fake_data.write_settings(tmp_path)
     output = run_inside("reality_check/1_check_inputs.py", settings)
-    assert "to train network Contrastive" in output and "found    rendered cars" in output
+    assert "to train 2 networks of RenderedCars" in output and "found    rendered cars" in output
     (tmp_path / "trunk.pth").unlink()
     status, output, errors = run_command(
         "reality_check/1_check_inputs.py", fake_data.write_settings(tmp_path, "real", training=None)
     )
     assert (
         status == 1
-        and "MISSING  network ArcFace" in output
+        and "MISSING  2 networks of RenderedCars" in output
         and errors.startswith("error: 3 inputs")
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import string
+import time
 
 import pandas as pd
 import pytest
@@ -110,6 +111,19 @@ def test_aliases_are_followed_while_they_are_few(tmp_path):
         "a": shared,
         "b": [shared, shared],
     }
+
+
+@pytest.mark.parametrize("start, piece, reason", [("a: [", "1,", "while parsing a flow node"), ("a: ", "[", "recursion depth")])  # fmt: skip
+def test_settings_that_are_cut_inside_a_list_are_refused_at_once(tmp_path, start, piece, reason):
+    text = start + piece * ((yaml_files.MAX_BYTES - len(start)) // len(piece))
+    (tmp_path / "cut.yaml").write_text(text)
+    begun = time.process_time()
+    with pytest.raises(InputError, match=f"cut.yaml: not a YAML file .*{reason}"):
+        yaml_files.read(tmp_path / "cut.yaml", dict, "hint")
+    assert time.process_time() - begun < 4  # seconds; PyYAML's own parser takes twice as long
+    (tmp_path / "cut.yaml").write_text(text * 2)
+    with pytest.raises(InputError, match=f"bytes, of at most {yaml_files.MAX_BYTES}"):
+        yaml_files.read(tmp_path / "cut.yaml", dict, "hint")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

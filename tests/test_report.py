@@ -9,6 +9,7 @@ from PIL import Image
 
 from dml_analysis import checkout, paper, tables
 from dml_analysis.config import Settings, TrainingSettings, load_settings
+from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import Crop
 from dml_analysis.embedding_space import measure_correlations
 from dml_analysis.files import csv_files

@@ -405,8 +405,7 @@ def explained_of(shown):
     return data, [pair for pair in data["explained"] if pair["model"] is not None]
 
 
-@pytest.mark.parametrize("key", [None, "Enter"])
-def test_an_explained_pair_is_opened_by_its_button(opened, key):
+def test_an_explained_pair_is_opened_by_its_button(opened):
     shown = opened()
     data, pairs = explained_of(shown)
     buttons = shown.locator("#explorer-pairs button")
@@ -418,11 +417,8 @@ def test_an_explained_pair_is_opened_by_its_button(opened, key):
         pair["neighbor"],
     )
     shown.select_option("#explorer-model-a", str((pair["model"] + 1) % len(data["models"])))
-    if key:
-        button.focus()
-        shown.keyboard.press(key)
-    else:
-        button.click()
+    button.focus()
+    shown.keyboard.press("Enter")
     assert button.get_attribute("aria-pressed") == "true"
     assert shown.get_attribute("#explorer-view", "data-shows").startswith(
         f"{data['cars'][car]['id']} {pair['model']} "
@@ -462,45 +458,6 @@ def test_an_explained_pair_is_opened_by_its_button(opened, key):
     assert (
         button.get_attribute("aria-pressed") == "false" and text_of(shown, "#explorer-detail") == ""
     )
-
-
-def test_a_neighbour_that_has_been_explained_is_marked_and_opens(opened):
-    shown = opened()
-    data, pairs = explained_of(shown)
-    pair = pairs[0]
-    shown.locator("#explorer-queries input").nth(pair["query"]).check()
-    for place, model in enumerate(
-        data["models"]
-    ):  # under all models that have it among the nearest
-        shown.select_option("#explorer-model-b", str(place))
-        assert shown.locator("#explorer-b [data-explained]").count() == (
-            pair["neighbor"] in model["neighbors"][pair["query"]]
-        )
-    shown.select_option("#explorer-model-b", str(pair["model"]))
-    known, model = (
-        {(each["query"], each["neighbor"]) for each in data["explained"]},
-        data["models"][pair["model"]],
-    )
-    inputs = shown.locator("#explorer-queries input")
-    for query, neighbors in enumerate(
-        model["neighbors"]
-    ):  # of no other car, whoever its neighbours are
-        inputs.nth(query).check()
-        assert shown.locator("#explorer-b [data-explained]").count() == sum(
-            (query, each) in known for each in neighbors
-        )
-    inputs.nth(pair["query"]).check()
-    shown.locator("#explorer-b [data-explained]").first.focus()
-    shown.keyboard.press("Enter")
-    assert shown.locator("#explorer-detail .why img").count() == 2
-    assert (
-        shown.locator("#explorer-pairs button")
-        .nth(data["explained"].index(pair))
-        .get_attribute("aria-pressed")
-        == "true"
-    )
-    shown.locator("#explorer-queries input").nth(pair["query"] - 1 if pair["query"] else 1).check()
-    assert shown.locator("#explorer-pairs [aria-pressed=true]").count() == 0
 
 
 def test_pairs_in_the_page_are_those_that_were_explained(opened, reported):

@@ -15,6 +15,7 @@ import pytest
 from dml_analysis import leases
 from dml_analysis.errors import Finished, InputError, MissingFile, Unmeasured
 from dml_analysis.files import atomic_files
+from dml_analysis.store import check_all
 from tests import fake_data, small_script
 from tests.conftest import ROOT, snapshot
 from tests.small_script import OPTIONS, compute, powers, settings_of, store_of, views
@@ -57,6 +58,9 @@ def test_what_is_put_is_got(settings):
     "provenance, message",
     [({"digits": "last"}, "was made with digits = its default, but now digits = last"),
      ({"base": 10}, "was made with base = its default, but now base = 10"),
+     ({"seed": 1}, "was made with seed = 0, but now seed = 1"),
+     ({"batch_size": 8}, "was made with batch_size = 32, but now batch_size = 8"),
+     ({"reached": 0.5}, "was made with reached = none, but now reached = 0.5"),
      ({"numbers": ["0"]}, "was made with numbers = ")],
 )  # fmt: skip
 def test_things_of_different_making_are_refused(whole, provenance, message):
@@ -70,6 +74,20 @@ def test_things_of_different_making_are_refused(whole, provenance, message):
         with pytest.raises(InputError, match=message):
             use()
     assert snapshot(whole.results) == before and store.digest != store_of(whole, 2).digest
+
+
+def test_all_stores_of_different_making_are_counted(whole):
+    stores = [store_of(whole, 2, base=10), store_of(whole, 3), store_of(whole, 2, base=10)]
+    with pytest.raises(
+        InputError,
+        match="power2: was made with base = its default, but now base = 10; restore what",
+    ):
+        check_all(stores)
+    stores[1] = store_of(whole, 3, base=10)
+    with pytest.raises(
+        InputError, match=r"power2: .* base = 10 \(2 of 2 such folders differ\); restore"
+    ):
+        check_all(stores)
 
 
 def test_parts_of_unknown_making_are_refused(whole):

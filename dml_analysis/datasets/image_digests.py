@@ -5,7 +5,7 @@ Files are read once: results/<settings>/images.json records the digests with siz
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -75,16 +75,19 @@ def _content(samples: tuple[Sample, ...], state: str) -> str:
 
     Raise InputError if a file is not a readable image.
     """
-    sha = hashlib.sha256()
+    return hashlib.sha256(b"".join(file_digests(samples))).hexdigest()[:16]
+
+
+def file_digests(samples: Sequence[Sample]) -> Iterator[bytes]:
+    """Yield the sha256 of each image file. Raise InputError if one is not a readable image."""
     with (
         tqdm(total=len(samples), desc="reading images", unit="image", leave=False) as bar,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         for start in range(0, len(samples), AT_ONCE):  # an invalid image ends it early
             for file_digest in pool.map(_file_digest, samples[start : start + AT_ONCE]):
-                sha.update(file_digest)
+                yield file_digest
                 bar.update()
-    return sha.hexdigest()[:16]
 
 
 def _file_digest(sample: Sample) -> bytes:

@@ -11,7 +11,17 @@ from PIL import Image, ImageFile
 from dml_analysis.errors import refused
 
 # Recognised by their content, not by their names. For other formats Pillow may start programs.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
+# The files of a class's folder that are images, and those that are images which are not read.
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".avif",
+)  # fmt: skip
+OTHER_SUFFIXES = (
+    ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".tga", ".psd", ".svg", ".ico", ".dng",
+    ".cr2", ".cr3", ".nef", ".arw", ".raw", ".exr", ".hdr",
+)  # fmt: skip
+ORIENTATION = 0x0112  # EXIF's number of the tag that says how viewers turn an image
 MAX_PIXELS = 50_000_000
 MAX_ASPECT_RATIO = 100  # resizing the shorter side of a longer image would fill the memory
 # Pillow warns of what it cannot read, such as broken metadata. MAX_PIXELS replaces its own limit.
@@ -85,6 +95,12 @@ def size_of(path: str | os.PathLike) -> tuple[int, int]:
         return image.size
 
 
+def is_turned(path: str | os.PathLike) -> bool:
+    """Return whether EXIF asks viewers to turn or mirror the image. Raise as check_header does."""
+    with _opened(path) as image:
+        return image.getexif().get(ORIENTATION, 1) != 1
+
+
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[ImageFile.ImageFile]:
     """Yield an open image whose header is valid. Raise InputError for any other file."""
@@ -97,9 +113,12 @@ def _opened(path: str | os.PathLike) -> Iterator[ImageFile.ImageFile]:
 def _check(image: ImageFile.ImageFile) -> None:
     """Raise ValueError if an image's header shows that a dataset cannot contain it."""
     width, height = image.size
-    png_tiles = [str(tile[3]) for tile in image.tile if image.format == "PNG"]  # packing of pixels
-    is_16_bit_png = any(";16" in tile for tile in png_tiles)
-    if image.mode.startswith(("I", "F")) or is_16_bit_png:  # Pillow would clip the values
+    packing = [tile[3] for tile in image.tile]  # of pixels, in Pillow's words
+    if image.format == "PPM":  # (mode, largest value)
+        is_deep = any(isinstance(each, tuple) and each[1] > 255 for each in packing)
+    else:
+        is_deep = image.format in ("PNG", "TIFF") and any(";16" in str(each) for each in packing)
+    if image.mode.startswith(("I", "F")) or is_deep:  # Pillow would clip or round the values
         raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
     too_slender = max(width, height) > MAX_ASPECT_RATIO * min(width, height)
     if width * height > MAX_PIXELS or too_slender:

@@ -4,13 +4,13 @@ properties/README.md shows both files.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Shaped
+from jaxtyping import Float, Int
 
 from dml_analysis.datasets.annotations import image_name
 from dml_analysis.errors import InputError, refused
@@ -130,7 +130,7 @@ def _value_of(prop: Property) -> Callable[[str], Any]:
     if prop.kind == "categorical":
         convert = str
     else:
-        convert = csv_files.one_of(prop.values) if prop.values else csv_files.number
+        convert = csv_files.one_of(prop.values) if prop.values else csv_files.int_or_float
 
     def kind(text: str) -> Any:
         if not text.strip() or not text.isprintable():
@@ -144,36 +144,39 @@ def values_of(prop: Property, cells: list) -> pd.Categorical:
     """Return the values of a property in all images, those of a continuous one in bins.
 
     The categories are in the property's order; without one, in that of numbers or else letters.
-    Raise ValueError if there is only one value, or no image shares it with another on average.
+    Raise ValueError if there is only one value, or more than half the number of images.
     """
-    if prop.kind == "continuous":
+    distinct, is_binned = set(cells), prop.kind == "continuous"
+    if len(distinct) < 2:
+        raise ValueError(f"{prop.name}: all images have the value {cells[0]}; leave it out")
+    if is_binned:
         codes, labels = binned(np.array(cells, dtype=np.float64), prop.bins)
         values = pd.Categorical.from_codes(codes, labels, ordered=True)
     else:
-        order = prop.values or sorted(set(cells), key=_sort_key(cells))
-        values = pd.Categorical(cells, order, ordered=True)
-    number, is_binned = len(set(values.codes)), prop.kind == "continuous"
+        values = pd.Categorical(cells, prop.values or in_order(distinct), ordered=True)
+    number = len(set(values.codes))
     if number < 2:
-        fix = "declare it ordinal" if is_binned else "leave it out"
-        raise ValueError(f"{prop.name}: all images have the value {values[0]}, so {fix}")
+        raise ValueError(f"{prop.name}: all images are in one bin; declare more bins")
     if number > len(cells) / 2:
-        fix = "declare fewer bins" if is_binned else "declare it continuous, or leave it out"
+        fix = "fewer bins" if is_binned else "it continuous"
         raise ValueError(
-            f"{prop.name}: {number} values are too many for {len(cells)} images; {fix}"
+            f"{prop.name}: {number} values are too many for {len(cells)} images; declare {fix}, or "
+            "leave it out"
         )
     return values
 
 
-def _sort_key(cells: list) -> Callable[[Any], Any]:
-    """Return the key that sorts texts as numbers if all of them are numbers."""
-    is_number = all(isinstance(cell, str) and csv_files.NUMBER.fullmatch(cell) for cell in cells)
-    return (lambda cell: (float(cell), cell)) if is_number else (lambda cell: cell)
+def in_order(values: Iterable[Any]) -> list[Any]:
+    """Return numbers, or texts, in ascending order: by size if all texts are numbers."""
+    values = sorted(values)
+    is_text = isinstance(values[0], str)
+    if is_text and all(csv_files.NUMBER.fullmatch(value) for value in values):
+        return sorted(values, key=float)
+    return values
 
 
-def binned(
-    values: Shaped[np.ndarray, " n"], bins: int
-) -> tuple[Shaped[np.ndarray, " n"], list[str]]:
-    """Return the bin of each number, from 0, and the bins' labels, "lowest to highest".
+def binned(values: Float[np.ndarray, " n"], bins: int) -> tuple[Int[np.ndarray, " n"], list[str]]:
+    """Return the bin of each number, from 0, and the bins' labels, such as "0.1 to 0.25".
 
     Bins have equal frequencies: each ends where another share 1 / bins of the numbers is reached.
     Equal numbers share a bin, so there may be fewer bins than asked for, but none is empty.
@@ -183,7 +186,7 @@ def binned(
     codes = np.searchsorted(highest, values)
     lowest = [values[codes == code].min() for code in range(len(highest))]
     for digits in range(3, 18):  # as few as tell all bins apart
-        limits = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in zip(lowest, highest)]
+        limits = [(f"{low:.{digits}g}", f"{high:.{digits}g}") for low, high in zip(lowest, highest)]
         if len(set(limits)) == len(limits):
             break
-    return codes, limits
+    return codes, [low if low == high else f"{low} to {high}" for low, high in limits]

@@ -17,8 +17,10 @@ from jaxtyping import Int
 from tqdm import tqdm
 
 from dml_analysis.datasets import annotations, own_properties
+from dml_analysis.datasets.class_folders import SEE, class_names, images_of
+from dml_analysis.datasets.images import SUFFIXES
 from dml_analysis.errors import InputError, MissingFile, refused
-from dml_analysis.files import csv_files
+from dml_analysis.files import atomic_files, csv_files
 from dml_analysis.paper import PROPERTIES, RENDERED, Property
 
 if TYPE_CHECKING:
@@ -49,7 +51,6 @@ class Split(NamedTuple):
 # The images that networks embed unless settings say otherwise; a training dataset whose classes are
 # car models.
 CARS, SYNTHETIC = RENDERED
-SEE = "(see data/README.md)"
 SPLITS = {
     "Cars196": Split(16_185, 8_131, 196, 98, 98, ((74, 98), (0, 24), (25, 49), (49, 73))),
     "CUB200": Split(11_788, 5_924, 200, 100, 100, ((75, 100), (0, 25), (25, 50), (50, 75))),
@@ -64,9 +65,10 @@ SPLITS = {
         ((8488, 11317), (0, 2829), (2829, 5658), (5658, 8487)),
     ),
 }
+CARS_HINT = f"put the rendered cars there {SEE}"
 MODEL = PROPERTIES[0].name
-MIN_CLASSES = 16  # of datasets without a fixed number: two classes per fold's validation
-IMAGE_FILES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+# Of datasets without a fixed number: two to test on, and two per fold's validation.
+MIN_CLASSES, MIN_TRAINING_CLASSES = 4, 16
 
 
 # A dataset's folder contains one of these. Archives often bring a folder of the same name inside.
@@ -78,6 +80,8 @@ MARKS = {
     "CounterfactualCars": ("samples.csv",),
     CARS: ("samples.csv",),
 }
+# Copies without annotations have a sub-folder for each class in these folders.
+BY_CLASS = {"Cars196": ("train", "images"), "CUB200": ("images",)}
 
 
 def load_samples(
@@ -127,18 +131,24 @@ def split_of(settings: "Settings", dataset: str) -> Split:
     """Return the Split of a dataset's classes. Raise InputError if it has too few classes."""
     if dataset in SPLITS:
         return SPLITS[dataset]
+    if dataset in _RENDERED:
+        file = found(settings.paths[dataset], dataset) / "samples.csv"
+        if not os.path.lexists(file):
+            raise MissingFile(f"{file}: missing; {CARS_HINT}")
     if dataset == CARS:
         models, sides = (prop.values for prop in car_properties(settings)[:2])
         classes, unit = len(models) * len(sides), "classes (car models, each from every side)"
     elif dataset == SYNTHETIC:
         classes, unit = len(car_properties(settings, SYNTHETIC)[0].values), "car models"
     else:
-        classes = len(_class_folders(settings.paths[dataset]))
+        classes = len(class_names(settings.paths[dataset]))
         unit = "sub-folders, one for each class,"
-    if classes < MIN_CLASSES:
+    is_trained = settings.training is not None and dataset in settings.datasets
+    needed = MIN_TRAINING_CLASSES if is_trained else MIN_CLASSES
+    if classes < needed:
         raise InputError(
-            f"{settings.paths[dataset]}: {classes} {unit} are too few to train and test on; "
-            f"add some, at least {MIN_CLASSES} are needed"
+            f"{settings.paths[dataset]}: {classes} {unit} are too few to "
+            f"{'train and ' if is_trained else ''}test on; add some, at least {needed} are needed"
         )
     half = classes // 2
     edges = [half * quarter // 4 for quarter in range(5)]
@@ -198,23 +208,17 @@ def found(folder: Path | str, dataset: str) -> Path:
     Raise InputError if several folders look like the dataset.
     """
     folder = Path(folder)
-    if dataset not in MARKS:  # a user's own dataset
-        return folder
-    level = [folder]
-    for _ in range(3):
-        holders = [path for path in level if any((path / mark).exists() for mark in MARKS[dataset])]
-        if len(holders) > 1:
-            names = " and ".join(str(path.relative_to(folder)) for path in holders)
-            raise InputError(f"{folder}: {names} in it look like {dataset}; keep one")
-        if holders:
-            return holders[0]
-        level = sorted(
-            Path(entry)
-            for path in level
-            if path.is_dir()
-            for entry in os.scandir(path)
-            if os.path.isdir(entry)
-        )
+    for marks in (MARKS.get(dataset, ()), BY_CLASS.get(dataset, ())):
+        level = [folder] if marks else []  # a user's own dataset has none
+        for _ in range(3):
+            holders = [path for path in level if any((path / mark).exists() for mark in marks)]
+            if len(holders) > 1:
+                names = " and ".join(str(path.relative_to(folder)) for path in holders)
+                raise InputError(f"{folder}: {names} in it look like {dataset}; keep one")
+            if holders:
+                return holders[0]
+            parents = [path for path in level if path.is_dir()]
+            level = sorted(child for path in parents for child in path.iterdir() if child.is_dir())
     return folder
 
 
@@ -249,12 +253,35 @@ def check_images(samples: Sequence[Sample], look: Callable[[Path], object] | Non
             look(sample.path)
 
 
-def _cars196(folder: Path, classes: int | None) -> list[Sample]:
-    """Return the images of Cars196 in either layout in circulation.
+def is_by_class(folder: Path, dataset: str) -> bool:
+    """Return whether a copy of Cars196 or CUB200 has folders of classes instead of annotations."""
+    if dataset not in BY_CLASS or any((folder / mark).exists() for mark in MARKS[dataset]):
+        return False
+    return any((folder / name).is_dir() for name in BY_CLASS[dataset])
 
-    One has car_ims/ and cars_annos.mat, the other has cars_train/, cars_test/ and devkit/. Some
+
+def is_in_class_folders(folder: Path, dataset: str) -> bool:
+    """Return whether all files in a dataset's folder are read, rather than those of a list."""
+    return dataset not in MARKS or is_by_class(folder, dataset)
+
+
+def _in_folders(folder: Path, classes: int | None = None) -> list[Sample]:
+    """Return the images of a folder with a sub-folder for each class, in the order of their names."""
+    return [
+        Sample(path.relative_to(folder).as_posix(), path, label)
+        for path, label in images_of(folder)
+    ]
+
+
+def _cars196(folder: Path, classes: int | None) -> list[Sample]:
+    """Return the images of Cars196 in any layout in circulation.
+
+    One has car_ims/ and cars_annos.mat, another has cars_train/, cars_test/ and devkit/. Some
     archives combine the annotations of one with the images of the other: then the images decide.
+    Others have a folder for each class, in train/ and test/ or in images/.
     """
+    if is_by_class(folder, "Cars196"):
+        return _in_folders(folder / "images" if (folder / "images").is_dir() else folder)
     single_file = folder / "cars_annos.mat"
     has_layout = (folder / "car_ims").exists() or not (folder / "cars_train").exists()
     if single_file.is_file() and has_layout:
@@ -275,7 +302,9 @@ def _cars196(folder: Path, classes: int | None) -> list[Sample]:
 
 
 def _cub200(folder: Path, classes: int | None) -> list[Sample]:
-    """Return the images of CUB200."""
+    """Return the images of CUB200, by its annotations or, without them, by its folders."""
+    if is_by_class(folder, "CUB200"):
+        return _in_folders(folder / "images")
     entries = annotations.numbered(
         folder / "images.txt", folder / "image_class_labels.txt", classes
     )
@@ -301,48 +330,24 @@ _READERS = {"Cars196": _cars196, "CUB200": _cub200, "SOP": _sop}
 
 
 # --------------------------------------------------------------------------------------------------
-# A user's own datasets: a folder with a sub-folder for each class.
-# --------------------------------------------------------------------------------------------------
-def _class_folders(folder: Path | str) -> list[Path]:
-    """Return the sub-folders in the order of their names, which is that of the classes.
-
-    Raise MissingFile if the folder does not exist.
-    """
-    if not Path(folder).is_dir():
-        raise MissingFile(
-            f"{folder}: missing; a dataset of your own is a folder with a sub-folder for each class {SEE}"
-        )
-    return sorted(
-        path for path in Path(folder).iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
-
-
-def _in_folders(folder: Path, classes: int | None) -> list[Sample]:
-    """Return the images of all classes, which are the files with an image's suffix.
-
-    Raise InputError for a class without images.
-    """
-    samples = []
-    for label, class_folder in enumerate(_class_folders(folder)):
-        files = class_folder.glob("[!.]*")
-        images = sorted(path for path in files if path.suffix.lower() in IMAGE_FILES)
-        if not images:
-            raise InputError(
-                f"{class_folder}: contains no image ({', '.join(IMAGE_FILES)}); each sub-folder is a class {SEE}"
-            )
-        samples += [Sample(f"{class_folder.name}/{path.name}", path, label) for path in images]
-    return samples
-
-
-# --------------------------------------------------------------------------------------------------
 # The rendered cars.
 # --------------------------------------------------------------------------------------------------
-def _synthetic_cars(settings: "Settings") -> list[Sample]:
+def _synthetic_cars(settings: "Settings") -> Sequence[Sample]:
     """Return SyntheticCars: its classes are car models, in the order of properties.csv."""
-    samples, table = rendered_cars(settings, SYNTHETIC)
-    models = car_properties(settings, SYNTHETIC)[0].values
-    labels = {model: label for label, model in enumerate(models)}
-    return [sample._replace(label=labels[model]) for sample, model in zip(samples, table[MODEL])]
+    properties = tuple(car_properties(settings, SYNTHETIC))
+    folder = found(settings.paths[SYNTHETIC], SYNTHETIC)
+    return _with_model_labels(folder, properties, settings.allow_partial)
+
+
+@lru_cache(maxsize=4)  # as _listed
+def _with_model_labels(
+    folder: Path, properties: tuple[Property, ...], allow_partial: bool
+) -> tuple[Sample, ...]:
+    samples, table = _rendered(folder, properties, allow_partial)
+    labels = {model: label for label, model in enumerate(properties[0].values)}
+    return tuple(
+        sample._replace(label=labels[model]) for sample, model in zip(samples, table[MODEL])
+    )
 
 
 def _rendered_cars(settings: "Settings") -> list[Sample]:
@@ -367,8 +372,12 @@ def car_properties(settings: "Settings", dataset: str = CARS) -> list[Property]:
     is invalid.
     """
     file = found(settings.paths[dataset], dataset) / "properties.csv"
-    if not os.path.lexists(file):
-        return PROPERTIES
+    return _declared(file, atomic_files.version(file)) if os.path.lexists(file) else PROPERTIES
+
+
+@lru_cache(maxsize=4)
+def _declared(file: Path, version: tuple[int, ...]) -> list[Property]:
+    """Return the properties that a file declares. version: of that file, for the cache alone."""
     what = "a list of properties and their values"
     hint = "data/README.md says how cars of your own declare theirs"
     names = csv_files.one_of([prop.name for prop in PROPERTIES])
@@ -386,11 +395,6 @@ def _separated(text: str) -> list[str]:
     return [value.strip() for value in text.split("|")]
 
 
-def _number(text: str) -> int | float:
-    """Return the number of a text, an int if it is one. Raise ValueError if it is not a number."""
-    return csv_files.whole(text) if csv_files.WHOLE.fullmatch(text) else csv_files.number(text)
-
-
 def _values_of(prop: Property, declared: list[str] | None) -> tuple[Any, ...]:
     """Return the possible values of a property: the declared ones, or Table 5's.
 
@@ -399,7 +403,7 @@ def _values_of(prop: Property, declared: list[str] | None) -> tuple[Any, ...]:
     if declared is None:
         return prop.values
     values: Sequence[Any]
-    values = declared if prop.name == MODEL else [_number(text) for text in declared]
+    values = declared if prop.name == MODEL else [csv_files.int_or_float(text) for text in declared]
     if len(set(values)) < len(values) or "" in values:
         raise ValueError(
             f"{prop.name}: {'|'.join(declared)!r} is not a list of distinct values separated by |"
@@ -455,10 +459,11 @@ def _car_table(file: Path, properties: tuple[Property, ...]) -> pd.DataFrame:
     columns: dict[str, Any] = {"frame": csv_files.whole}
     columns |= {prop.name: csv_files.one_of(prop.values) for prop in properties}
     what = "a table of frames and Table 5's properties"
-    hint = f"put the rendered cars there {SEE}"
-    values = csv_files.read_columns(file, columns, key=["frame"], others=True, what=what, hint=hint)
+    values = csv_files.read_columns(
+        file, columns, key=["frame"], others=True, what=what, hint=CARS_HINT
+    )
     if not values["frame"]:
-        raise InputError(f"{file}: lists no frame; {hint}")
+        raise InputError(f"{file}: lists no frame; {CARS_HINT}")
     return pd.DataFrame(values).set_index("frame")
 
 
@@ -467,8 +472,7 @@ def _car_images(folder: Path) -> dict[str, Path]:
 
     Raise InputError if a frame has two image files.
     """
-    suffixes = (".png", ".jpg", ".jpeg")
-    files = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in suffixes)
+    files = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in SUFFIXES)
     frames = [path.stem.lstrip("0") or "0" for path in files]
     images = dict(zip(frames, files))
     if len(images) < len(files):
@@ -507,10 +511,15 @@ def all_property_images(settings: "Settings") -> tuple[Sequence[Sample], pd.Data
     dataset = settings.properties.dataset
     if settings.properties.of_cars:
         return rendered_cars(settings, dataset)
-    folder = settings.paths[dataset]
+    return _own_images(settings.paths[dataset], settings.allow_partial)
+
+
+@lru_cache(maxsize=4)  # as _listed
+def _own_images(folder: Path, allow_partial: bool) -> tuple[list[Sample], pd.DataFrame]:
+    """Return all_property_images of a folder. The result is cached: callers must not change it."""
     table = _own(folder)[1]
     exists = [(folder / name).is_file() for name in table.index]
-    if not all(exists) and not (settings.allow_partial and any(exists)):
+    if not all(exists) and not (allow_partial and any(exists)):
         first = folder / table.index[exists.index(False)]
         raise _missing(first, exists.count(False), len(table), folder / "samples.csv")
     table = table[exists]

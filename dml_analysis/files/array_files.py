@@ -32,8 +32,12 @@ def opened(file: Path, what: str, hint: str) -> Iterator[Any]:
     """
     with refused(file, what, hint):
         atomic_files.check_growth(file)
-        with warnings.catch_warnings(action="ignore"), np.load(file, allow_pickle=False) as arrays:
-            yield arrays
+        with warnings.catch_warnings(action="ignore"):
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                raise ValueError("an .npy file, of a single array; write an .npz by np.savez")
+            with content as arrays:
+                yield arrays
 
 
 def checked(

@@ -166,13 +166,8 @@ def check_growth(file: Path) -> None:
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             size = sum(member.file_size for member in archive.infolist())
-        if size > max_unpacked(os.path.getsize(file)):
+        if size > MAX_GROWTH * os.path.getsize(file) + SLACK:
             raise ValueError(f"would grow to more than {MAX_GROWTH} times its size")
-
-
-def max_unpacked(size: int) -> int:
-    """Return the number of bytes to which a packed file of this size may grow."""
-    return MAX_GROWTH * size + SLACK
 
 
 def free_space(folder: Path) -> int:

@@ -52,6 +52,11 @@ def number(text: str) -> float:
     return value
 
 
+def int_or_float(text: str) -> int | float:
+    """Return a number, an int if it is one. Raise ValueError if it is not a finite number."""
+    return whole(text) if WHOLE.fullmatch(text) else number(text)
+
+
 def number_or_nothing(text: str) -> float:
     """Return a finite number, or NaN for an empty cell. Raise ValueError for other texts."""
     return number(text) if text else float("nan")

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
 
 from dml_analysis.errors import refused
 from dml_analysis.files import atomic_files
 
 WHAT = "a YAML file"
-MAX_BYTES = 250_000  # PyYAML takes minutes for a few megabytes that are cut inside a list
+MAX_BYTES = 250_000  # reading takes minutes for a few megabytes that are cut inside a list
 MAX_VALUES = 100_000  # once all aliases are followed
 TAG = "tag:yaml.org,2002:"
 # Kind -> the pattern of its texts without quotes, and its value.
@@ -29,11 +30,19 @@ PLAIN: dict[str, tuple[str, Callable[[str], Any]]] = {
         lambda text: float(re.sub(r"\.(?=[a-zA-Z])", "", text)),
     ),
 }
+# libyaml's parser is several times as fast, but PyYAML may have been built without it. Python composes
+# what it parses, because libyaml's own composer crashes on lists that are nested too deeply.
+_BASES: Any = (Composer, yaml.CBaseLoader) if yaml.__with_libyaml__ else (yaml.BaseLoader,)
 VALUES = {TAG + kind: value for kind, (_, value) in PLAIN.items()} | {TAG + "str": str}
 
 
-class _Loader(yaml.BaseLoader):
+class _Loader(*_BASES):  # type: ignore[misc]  # mypy does not know bases that are chosen
     """PyYAML's loader that knows the kinds of PLAIN alone."""
+
+    def __init__(self, text: str) -> None:
+        """Set the text to read."""
+        _BASES[-1].__init__(self, text)
+        Composer.__init__(self)
 
 
 for kind, (pattern, _) in PLAIN.items():

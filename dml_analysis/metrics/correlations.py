@@ -49,8 +49,10 @@ def correlation(
     finite = np.isfinite(x) & np.isfinite(y)
     x, y, methods = x[finite], y[finite], np.asarray(methods)[finite]
     names, codes = np.unique(methods, return_inverse=True)
+    if kind == "spearman":
+        x, y = (_rank_shares(values, codes, len(names)) for values in (x, y))
     correlations_of = partial(_spearman if kind == "spearman" else _pearson, x, y, codes)
-    value = correlations_of(np.ones((1, len(names))))[0] if len(x) else np.nan
+    value = correlations_of(np.ones((1, len(names))))[0] if len(methods) else np.nan
     if len(names) < MIN_METHODS or np.isnan(value):
         return Correlation(float(value), np.nan, np.nan)
     # NaN where a bootstrap sample is of one method only
@@ -90,24 +92,26 @@ def _weighted_sums(
 
 
 def _spearman(
-    x: Float[np.ndarray, " n"],
-    y: Float[np.ndarray, " n"],
+    x: Float[np.ndarray, "m n"],
+    y: Float[np.ndarray, "m n"],
     codes: Int[np.ndarray, " n"],
     counts: Float[np.ndarray, "b m"],
 ) -> Float[np.ndarray, " b"]:
-    """Return the Spearman correlation of x and y in each bootstrap sample, as _pearson."""
-    return _pearson(_ranks(x, codes, counts), _ranks(y, codes, counts), codes, counts)
+    """Return the Spearman correlation in each bootstrap sample, as _pearson, of _rank_shares."""
+    return _pearson(counts @ x + 1 / 2, counts @ y + 1 / 2, codes, counts)
 
 
-def _ranks(
-    values: Float[np.ndarray, " n"], codes: Int[np.ndarray, " n"], counts: Float[np.ndarray, "b m"]
-) -> Float[np.ndarray, "b n"]:
-    """Return the rank of each value in each bootstrap sample; equal values share their mean rank.
+def _rank_shares(
+    values: Float[np.ndarray, " n"], codes: Int[np.ndarray, " n"], n_methods: int
+) -> Float[np.ndarray, "m n"]:
+    """Return by how much a method, each time it is sampled, raises the rank of each value.
 
-    codes, counts: as in _pearson. Ranks are exact, as all sums are of halves.
+    That is the number of its smaller values, and half of its equal ones. So equal values share
+    their mean rank in a bootstrap sample, which is `counts @ shares + 1 / 2`. It is exact, as all
+    sums are of halves. codes, counts: as in _pearson.
     """
     levels, level_codes = np.unique(values, return_inverse=True)
-    level_counts = np.zeros((counts.shape[1], len(levels)))  # of each level in each method
+    level_counts = np.zeros((n_methods, len(levels)))  # of each level in each method
     np.add.at(level_counts, (codes, level_codes), 1)
     below = np.cumsum(level_counts, axis=1) - level_counts
-    return counts @ (below + level_counts / 2)[:, level_codes] + 1 / 2
+    return (below + level_counts / 2)[:, level_codes]

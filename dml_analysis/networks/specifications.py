@@ -153,6 +153,7 @@ class LayoutNetwork(Network):
     files: tuple[Path, Path | None]  # trunk and embedder; None: an untrained embedder
     seed: int  # of an untrained embedder
     embedder_outputs: int
+    trained_here: bool = False  # by reality_check/2_train_models.py
 
     @property
     def dimensions(self) -> int:
@@ -171,11 +172,16 @@ class LayoutNetwork(Network):
         return checkpoint_files.same_file_key(trunk) if trunk.is_file() else (str(trunk),)
 
     def provenance(self) -> dict[str, Any]:
-        trunk, embedder = self.files
-        random = f"random, seed {self.seed}, fold {self.fold}"
+        try:
+            trunk, embedder = (
+                checksums.short(self.records, file) if file else "" for file in self.files
+            )
+        except MissingFile:
+            checkpoint_files.check_exist(self.files, self.trained_here)
+            raise
         provenance: dict[str, Any] = {
-            "trunk": checksums.short(self.records, trunk),
-            "embedder": checksums.short(self.records, embedder) if embedder else random,
+            "trunk": trunk,
+            "embedder": embedder or f"random, seed {self.seed}, fold {self.fold}",
         }
         if self.source.network != BN_INCEPTION:  # the paper's, which older results did not record
             architecture = self.source._replace(checkpoint=None)
@@ -188,7 +194,7 @@ class LayoutNetwork(Network):
         from dml_analysis.networks import checkpoints, loading  # torch takes seconds to load
 
         trunk, embedder = self.files
-        checkpoint_files.check_exist([trunk, embedder])
+        checkpoint_files.check_exist(self.files, self.trained_here)
         if self.trunk_key() not in checked_trunks:
             checkpoints.fill(loading.build(self.source)[0], trunk)
             checked_trunks.add(self.trunk_key())
@@ -198,7 +204,7 @@ class LayoutNetwork(Network):
     def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
         from dml_analysis.networks import loading
 
-        checkpoint_files.check_exist(self.files)
+        checkpoint_files.check_exist(self.files, self.trained_here)
         return loading.load_trunk(self.source, self.description, self.files[0], device, folded)
 
     def embedder(self, device: str = "cpu") -> "nn.Module":
@@ -283,7 +289,10 @@ def network_of(
     if model.loss or is_folder(model.network) or not (model.embeddings or model.network):
         source = start_source(settings, model)
         files = checkpoint_files.files_of(settings, model, dataset, own_fold)
-        return LayoutNetwork(*shared, source, files, settings.seed, settings.dimensions)
+        trained_here = settings.training is not None and bool(model.loss or not model.is_own)
+        return LayoutNetwork(
+            *shared, source, files, settings.seed, settings.dimensions, trained_here
+        )
     if model.embeddings:
         path = model.embeddings[images or dataset].format(fold=own_fold, dataset=dataset)
         return GivenEmbeddings(*shared, EmbeddingFile(ROOT / path))

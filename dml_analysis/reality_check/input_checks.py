@@ -1,14 +1,17 @@
 """Checks of all inputs of a settings file, before the long work begins."""
 
+import os
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dml_analysis import checksums
 from dml_analysis.config import BN_INCEPTION, Settings
-from dml_analysis.datasets import readers
-from dml_analysis.datasets.images import open_image
+from dml_analysis.datasets import class_folders, image_digests, readers
+from dml_analysis.datasets.images import is_turned
 from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError, MissingFile, printable
 from dml_analysis.files import csv_files, yaml_files
@@ -22,9 +25,11 @@ from dml_analysis.networks.specifications import (
     trunk_source,
 )
 from dml_analysis.paper import Model
+from dml_analysis.training.training_runs import training_samples
 
 FOUND, MISSING, BROKEN, TO_TRAIN = "found", "MISSING", "BROKEN", "to train"
 PROBLEMS = (MISSING, BROKEN)
+NEAR = "; is it "
 # How the Reality Check's configuration files spell the datasets.
 CONFIG_NAMES = {"SOP": "StanfordOnlineProducts", "Cars196": "Cars196", "CUB200": "CUB200"}
 # How the sha256 of another file of BN-Inception's ImageNet weights begins, which is around as well.
@@ -41,25 +46,72 @@ class Input(NamedTuple):
     why: str  # what is wrong, or how many images and classes there are
 
 
+class Checked(NamedTuple):
+    """What was read of other networks."""
+
+    trunks: set[Hashable]  # their keys
+    embedders: dict[str, Path]  # by their sha256
+
+
 def checked(settings: Settings, deep: bool = False) -> Iterator[Input]:
     """Yield an Input for everything that the settings need.
 
     deep: read every checkpoint and every image.
     """
-    checked_trunks: set[Hashable] = set()
+    read = Checked(set(), {})
     for network in _networks(settings):
-        yield _network(settings, network, deep, checked_trunks)
+        yield _network(settings, network, deep, read)
     if any(model.is_none for model in settings.models):
         yield _untrained_trunk(settings)
     for dataset in settings.datasets:
-        state, why, samples = _state(_test_samples, settings, dataset, deep)
-        if samples:
-            why = f"{len(samples)} test images of {len({s.label for s in samples})} classes"
-        yield Input("dataset", dataset, str(settings.paths[dataset]), state, why)
-    state, why, images = _state(_property_images, settings, deep)
-    why = f"{len(images)} images" if images else why
-    called, options = settings.properties.images_called, settings.properties
-    yield Input(called, "", str(settings.paths[options.dataset]), state, why)
+        folder = settings.paths[dataset]
+        state, why, remarks = _state(_dataset_remarks, settings, dataset, deep)
+        why = remarks or why + (near_miss(folder) if state == MISSING else "")
+        yield Input("dataset", dataset, str(folder), state, why)
+    state, why, remarks = _state(_property_remarks, settings, deep)
+    options = settings.properties
+    yield Input(
+        options.images_called, "", str(settings.paths[options.dataset]), state, remarks or why
+    )
+
+
+def group_of(row: Input) -> Hashable:
+    """Return what inputs have in common that one line is enough for; most have it for themselves."""
+    if row.kind == "network" and row.state in (MISSING, TO_TRAIN):
+        return row.state, _dataset_of(row)
+    return row
+
+
+def line(rows: Sequence[Input]) -> str:
+    """Return the line about the inputs of a group, with the most helpful of their reasons."""
+    row = next((row for row in rows if NEAR in row.why), rows[0])
+    what = (
+        f"{row.kind} {row.name}"
+        if len(rows) == 1
+        else f"{len(rows)} networks of {_dataset_of(row)}"
+    )
+    return f"{row.state:9}{what}{': ' if row.why else ''}{row.why}"
+
+
+def _dataset_of(row: Input) -> str:
+    """Return the dataset of a network's row, whose name is "model, dataset, fold 0"."""
+    return re.sub(r", fold \d+$", "", row.name).rpartition(", ")[2]
+
+
+def near_miss(path: Path) -> str:
+    """Return a hint at what may be a missing file or folder under another path; may be empty.
+
+    That has its name one folder deeper, or lies next to it under a longer name, such as "... (1)".
+    """
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    name = path.relative_to(folder).parts[0]
+    entries = sorted(folder.iterdir())
+    if folder / name in entries:
+        return ""
+    deeper = [entry / name for entry in entries if os.path.exists(entry / name)]
+    stem = Path(name).stem.lower()
+    similar = deeper + [entry for entry in entries if entry.name.lower().startswith(stem)]
+    return f"{NEAR}{similar[0]}?" if similar else ""
 
 
 def write(settings: Settings, rows: Sequence[Input]) -> None:
@@ -99,14 +151,16 @@ def _networks(settings: Settings) -> Iterator[Network]:
             yield network
 
 
-def _network(
-    settings: Settings, network: Network, deep: bool, checked_trunks: set[Hashable]
-) -> Input:
+def _network(settings: Settings, network: Network, deep: bool, checked: Checked) -> Input:
     model = network.model
     if isinstance(network, LayoutNetwork):
-        state, why, _ = _state(_check_checkpoints, network, deep, checked_trunks)
-        if state == MISSING and settings.training and (model.loss or not model.is_own):
-            state, why = TO_TRAIN, ""
+        state, why, _ = _state(_check_checkpoints, network, deep, checked)
+        if state == MISSING and network.trained_here:
+            state, why, _ = _state(_check_loss, network)
+            state = TO_TRAIN if state == FOUND else state
+        elif state == MISSING:
+            missing = (file for file in network.files if file and not file.is_file())
+            why += "".join(near_miss(file) for file in islice(missing, 1))
         return Input("network", network.name, str(network.files[0].parent), state, why)
     # Built even if not deep, because everything that follows needs its shapes.
     state, why, _ = _state(_check_own, network, settings)
@@ -114,6 +168,13 @@ def _network(
         name, file = f"{model.name}, {network.images}", str(network.source.file)
         return Input("embeddings", name, file, state, why)
     return Input("network", network.name, network.source.network, state, why)
+
+
+def _check_loss(network: Network) -> None:
+    """Raise InputError if the loss that a network is to be trained by cannot be built."""
+    from dml_analysis.training.losses import training_loss  # slow to import
+
+    training_loss(network.model, network.dataset, classes=2, dimensions=network.dimensions)
 
 
 def _check_own(network: Network, settings: Settings) -> None:
@@ -129,18 +190,32 @@ def _check_own(network: Network, settings: Settings) -> None:
     sources.keep(network.records, [network.source])
 
 
-def _check_checkpoints(network: LayoutNetwork, deep: bool, checked_trunks: set[Hashable]) -> None:
-    """Raise InputError if a checkpoint is missing, or of another loss; deep: if it is broken."""
-    checkpoint_files.check_exist(network.files)
-    files = [file for file in network.files if file]
-    for folder in files[0].parents[1:3]:  # of the fold, of the experiment
+def _check_checkpoints(network: LayoutNetwork, deep: bool, checked: Checked) -> None:
+    """Raise InputError if a checkpoint is missing, broken, or of another loss.
+
+    Trunks, which are large, are read only if deep. Else their ends are looked at.
+    """
+    trunk, embedder = network.files
+    checkpoint_files.check_exist(network.files, network.trained_here)
+    for folder in trunk.parents[1:3]:  # of the fold, of the experiment
         if not network.model.is_own:
             check_configs(folder / "configs", network.model, network.dataset)
-    for file in files:
-        if file.stat().st_size == 0:
-            raise InputError(f"{file}: empty; fetch it again")
-    if deep:
-        network.check(checked_trunks)
+    checkpoint_files.check_ends(trunk)
+    try:
+        if deep:
+            network.check(checked.trunks)
+        elif embedder:
+            network.embedder()
+    except InputError as error:
+        if not embedder or embedder.stat().st_size < trunk.stat().st_size:
+            raise
+        raise InputError(f"{error}; or exchange {trunk.name} and {embedder.name}") from None
+    if embedder and not network.model.is_own:
+        file = checked.embedders.setdefault(checksums.sha256(embedder), embedder)
+        if checkpoint_files.same_file_key(file) != checkpoint_files.same_file_key(embedder):
+            raise InputError(
+                f"{embedder}: equal to {file}; was a folder copied? Fetch the one it stands for"
+            )
 
 
 def check_configs(folder: Path, model: Model, dataset: str) -> None:
@@ -223,14 +298,52 @@ def _check_untrained_trunk(settings: Settings, file: Path) -> None:
 # -------------------------------------------------------------------------------------------------
 # Images.
 # -------------------------------------------------------------------------------------------------
-def _test_samples(settings: Settings, dataset: str, deep: bool) -> list[Sample]:
-    samples = readers.required_samples(settings, dataset, "test")
-    readers.check_images(samples, open_image if deep else None)
-    return samples
+def _dataset_remarks(settings: Settings, dataset: str, deep: bool) -> str:
+    """Return what to know of a dataset: its numbers, and what may be unexpected in it.
+
+    Training and validation images are looked at if networks are trained on them.
+    """
+    test = readers.required_samples(settings, dataset, "test")
+    samples = test + (training_samples(settings, dataset) if settings.training else [])
+    readers.check_images(samples)
+    remarks = [f"{len(test)} test images of {len({s.label for s in test})} classes"]
+    folder = readers.found(settings.paths[dataset], dataset)
+    if dataset == "Cars196" and readers.is_by_class(folder, dataset):
+        remarks.append(
+            "no annotations, so its classes have the order of their folders' names: training and "
+            "test classes are the Reality Check's, but not the folds among the former"
+        )
+    if readers.is_in_class_folders(folder, dataset):
+        kinds = Counter(path.suffix or path.name for path in class_folders.other_files(folder))
+        if kinds:
+            counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+            remarks.append(f"files that are no images of a class are left out: {counts}")
+    return "; ".join(remarks + (_image_remarks(samples) if deep else []))
 
 
-def _property_images(settings: Settings, deep: bool) -> Sequence[Sample]:
+def _property_remarks(settings: Settings, deep: bool) -> str:
+    """Return what to know of the images with properties, as _dataset_remarks does."""
     samples, _ = readers.all_property_images(settings)
-    if deep:
-        readers.check_images(samples, open_image)
-    return samples
+    return "; ".join([f"{len(samples)} images", *(_image_remarks(samples) if deep else [])])
+
+
+def _image_remarks(samples: Sequence[Sample]) -> list[str]:
+    """Read all images, and return what may be unexpected in them.
+
+    Raise InputError if one is not readable.
+    """
+    copies: dict[bytes, list[Sample]] = {}
+    for sample, digest in zip(samples, image_digests.file_digests(samples), strict=True):
+        copies.setdefault(digest, []).append(sample)
+    doubles = [group for group in copies.values() if len({s.label for s in group}) > 1]
+    turned = sum(is_turned(sample.path) for sample in samples)
+    remarks = []
+    if turned:
+        remarks.append(f"{turned} images have an EXIF orientation, which is ignored")
+    if doubles:
+        first, second = doubles[0][0], next(s for s in doubles[0] if s.label != doubles[0][0].label)
+        remarks.append(
+            f"{sum(map(len, doubles))} images are also in another class, byte by byte, "
+            f"such as {first.image_id} and {second.image_id}"
+        )
+    return remarks

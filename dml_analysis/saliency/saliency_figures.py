@@ -21,7 +21,7 @@ from dml_analysis.metrics.map_alignment import framed
 from dml_analysis.paper import Model, Protocol
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.saliency_tables import NO_MAPS
-from dml_analysis.store import ResultStore, blocks
+from dml_analysis.store import ResultStore, blocks, check_all
 
 COLOR_MAP = "magma"
 WIDTH = 6  # panels in a row of Figure 2, the first of them the image or an untrained model
@@ -51,8 +51,7 @@ def _draw(
     settings: Settings, protocol: Protocol, samples: list[Sample], stores: list[ResultStore]
 ) -> None:
     """Write both figures by a protocol; stores: of the maps of one fold's networks."""
-    for store in stores:
-        store.check()
+    check_all(stores)
     for name, count, make in (
         ("figure2", 1, one_image),
         ("figure2_more", saliency_maps.SHOWN_IMAGES, many_images),

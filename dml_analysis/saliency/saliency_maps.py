@@ -152,7 +152,7 @@ def map_provenance(
         "distance": network.model.distance,
         **code_of(settings.records, network.model.distance),
         "signed_mean_over": protocol.signed_mean_over,
-        **unlike_defaults(settings.saliency, "noise_samples", "noise_sigma"),
+        **unlike_defaults(settings.saliency),
         **unlike_defaults(settings, "seed"),
     }
 

@@ -74,7 +74,7 @@ def problem(
     n_classes = batch_size // per_class
     if len(classes) < 2:
         return f"{len(classes)} class to train on, but a loss needs two; add classes"
-    if n_smallest < 2:
+    if n_smallest < min(per_class, 2):
         return (
             f"{smallest} has one image, but training needs two of each class; "
             "add images or remove the class"

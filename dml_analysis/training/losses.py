@@ -4,12 +4,12 @@ The fourteen are pytorch-metric-learning's, with the best hyperparameters of the
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-import pytorch_metric_learning as library
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pytorch_metric_learning import losses, miners, regularizers
 from torch import nn
 
@@ -19,6 +19,8 @@ from dml_analysis.paper import Model
 from dml_analysis.training.hyperparameters import hyperparameters
 
 LEARNING_RATES = ("proxy_lr", "weights_lr", "beta_lr")  # of a loss's own parameters
+# What to do about a loss that fails in a step.
+FAILURE = "mend the loss, or set sampler: strict if it needs equally many images of each class"
 
 
 class TrainingLoss(NamedTuple):
@@ -31,16 +33,20 @@ class TrainingLoss(NamedTuple):
     decays: bool = True  # whether weight decay applies to the loss's own parameters
 
 
-def training_loss(model: Model, dataset: str, classes: int, dimensions: int) -> TrainingLoss:
+def training_loss(
+    model: Model, dataset: str, classes: int, dimensions: int, rate_factor: float = 1
+) -> TrainingLoss:
     """Return a model's loss for `classes` classes and embeddings of `dimensions` dimensions.
 
-    dataset: the one whose hyperparameters the paper's fourteen losses use. Raises InputError if a
-    class that the settings name cannot be imported, or does not take its arguments.
+    dataset: the one whose hyperparameters the paper's fourteen losses use. rate_factor: of the
+    Reality Check's learning rate for the parameters of these losses. Raises InputError if a class
+    that the settings name cannot be imported, or does not take its arguments.
     """
     if model.loss:
-        return _named_loss(model, {"num_classes": classes, "embedding_size": dimensions})
+        return _named_loss(model, classes, dimensions)
     values = hyperparameters(model, dataset)
-    rate = next((values.pop(name) for name in LEARNING_RATES if name in values), None)
+    rates = [values.pop(name) for name in LEARNING_RATES if name in values]
+    rate = rates[0] * rate_factor if rates else None
     epsilon = values.pop("epsilon", None)
     miner = miners.MultiSimilarityMiner(epsilon=epsilon) if epsilon is not None else None
     proxies = {"num_classes": classes, "embedding_size": dimensions}
@@ -128,12 +134,37 @@ def soft_triple(
 # -------------------------------------------------------------------------------------------------
 # Losses that settings name.
 # -------------------------------------------------------------------------------------------------
-def _named_loss(model: Model, known: Mapping[str, Any]) -> TrainingLoss:
+class SoftmaxLoss(nn.Module):
+    """The cross-entropy of a linear classifier, with a bias for each class."""
+
+    def __init__(self, num_classes: int, embedding_size: int) -> None:
+        """Create the classifier with random weights."""
+        super().__init__()
+        self.classifier = nn.Linear(embedding_size, num_classes)
+
+    def forward(
+        self,
+        embeddings: Float[torch.Tensor, "n d"],
+        labels: Int[torch.Tensor, " n"],
+        _: None = None,
+    ) -> Float[torch.Tensor, ""]:
+        """Return the mean cross-entropy of embeddings, as they are, and their classes."""
+        return nn.functional.cross_entropy(self.classifier(embeddings), labels)
+
+
+NAMED = {  # by their names in settings
+    "losses": {**vars(losses), "SoftmaxLoss": SoftmaxLoss},
+    "miners": vars(miners),
+}
+
+
+def _named_loss(model: Model, classes: int, dimensions: int) -> TrainingLoss:
     """Return the loss and the miner that a model names in the settings.
 
-    known: arguments that a class may take. Raises InputError if the loss is not an nn.Module, or
-    `loss_learning_rate` does not fit it, and as instance_of does.
+    Raises InputError if the loss is not an nn.Module, or `loss_learning_rate` does not fit it, and
+    as instance_of does.
     """
+    known = {"num_classes": classes, "embedding_size": dimensions, "descriptors_dim": dimensions}
     where = f"models: {model.name!r}: loss {model.loss}"
     function = instance_of(where, model.loss, "losses", model.loss_arguments, known)
     if not isinstance(function, nn.Module):
@@ -151,48 +182,68 @@ def _named_loss(model: Model, known: Mapping[str, Any]) -> TrainingLoss:
     return TrainingLoss(function, miner, model.loss_learning_rate, model.images_per_class)
 
 
-def check_loss(model: Model, kit: TrainingLoss, dimensions: int) -> None:
-    """Raise InputError unless a loss that the settings name gives one number for a batch.
+def check_loss(
+    model: Model, kit: TrainingLoss, dimensions: int, batches: Iterable[Int[torch.Tensor, " n"]]
+) -> None:
+    """Raise InputError unless a loss that the settings name can be trained on random embeddings.
 
-    The batch has two images of each of two classes. kit: the model's loss; dimensions: of the
-    embeddings. The paper's losses are not checked.
+    kit: the model's loss; dimensions: of the embeddings; batches: the labels of each batch. The
+    paper's losses are not checked.
     """
     if not model.loss:
         return
-    where = f"models: {model.name!r}: loss {model.loss}"
-    embeddings = torch.eye(4, dimensions, requires_grad=True)
-    labels = torch.tensor([0, 0, 1, 1])
-    try:
-        tuples = kit.miner(embeddings, labels) if kit.miner else None
-        value = kit.function(embeddings, labels, tuples)
-    except Exception as error:  # any, because it is the user's code
-        raise InputError(
-            f"{where}: cannot be called with embeddings (4, {dimensions}), their labels and None "
-            f"or what a miner gives ({one_line(error)})"
-        ) from None
-    if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        raise InputError(f"{where}: must give a tensor of one number for a batch")
+    where, random = f"models: {model.name!r}: loss {model.loss}", torch.Generator().manual_seed(0)
+    for labels in batches:
+        embeddings = torch.randn(len(labels), dimensions, generator=random).requires_grad_()
+        try:
+            tuples = kit.miner(embeddings, labels) if kit.miner else None
+            value = kit.function(embeddings, labels, tuples)
+            is_number = isinstance(value, torch.Tensor) and value.numel() == 1
+            if is_number:
+                value.backward()
+        except Exception as error:  # any, because it is the user's code
+            raise InputError(
+                f"{where}: fails for embeddings ({len(labels)}, {dimensions}), their labels and "
+                f"{'what the miner gives' if kit.miner else 'None'} ({one_line(error)}); {FAILURE}"
+            ) from None
+        if not is_number:
+            raise InputError(f"{where}: must give a tensor of one number for a batch")
 
 
 def instance_of(
     where: str, name: str, module: str, arguments: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Any:
-    """Return an instance of a class of pytorch_metric_learning.<module>, or of module:class.
+    """Return an instance of a class of NAMED[module], or of module:class.
 
     where: how messages begin; arguments: its arguments; known: arguments that it gets if it takes
     them. Raises InputError if there is no such class, or it fails.
     """
-    if is_name(name):
-        function = imported(name)
-    else:
-        function = getattr(getattr(library, module), name, None)
+    function = imported(name) if is_name(name) else NAMED[module].get(name)
     if not callable(function):
+        names = [key for key, value in NAMED[module].items() if inspect.isclass(value)]
+        nearest = get_close_matches(name, names, cutoff=0.5)
+        hint = f"did you mean {', '.join(nearest)}?" if nearest else "is it one of your own?"
         raise InputError(
-            f"{where}: pytorch_metric_learning.{module} has no such class; write one of your own as module:class"
+            f"{where}: pytorch_metric_learning.{module} has no such class; {hint} "
+            "Write those of your own as module:class"
         )
     try:
-        parameters = inspect.signature(function).parameters
-        defaults = {key: value for key, value in known.items() if key in parameters}
+        taken = parameters_of(function)
+        defaults = {key: value for key, value in known.items() if key in taken}
         return function(**(defaults | dict(arguments)))
     except Exception as error:  # any, because it is the user's code
         raise InputError(f"{where}: does not take its arguments ({one_line(error)})") from None
+
+
+def parameters_of(function: Callable) -> set[str]:
+    """Return the names of the parameters of a function, or of a class.
+
+    If a class passes **kwargs on to the class that it is derived from, it has those parameters too.
+    """
+    names: set[str] = set()
+    for each in inspect.getmro(function) if inspect.isclass(function) else (function,):
+        parameters = inspect.signature(each).parameters
+        names |= parameters.keys()
+        if all(value.kind is not value.VAR_KEYWORD for value in parameters.values()):
+            break
+    return names

@@ -1,38 +1,63 @@
-"""The checkpoints of networks that are trained here, linked to the best weights of their runs."""
+"""The checkpoints of networks that are trained here, linked to the weights of their runs."""
 
 import filecmp
 from pathlib import Path
 
 from dml_analysis.config import Settings
+from dml_analysis.errors import Unmeasured
 from dml_analysis.networks import checkpoint_files
-from dml_analysis.training.training_runs import TrainingRun, all_stores, chosen_stores
+from dml_analysis.store import ResultStore
+from dml_analysis.training.training_runs import (
+    TrainingRun,
+    all_stores,
+    chosen_stores,
+    options_of,
+    trained_files,
+)
 from dml_analysis.training.trunk_features import start_trunk
 
 
 def place_checkpoints(settings: Settings) -> None:
     """Put the weights of all complete runs where networks are loaded from; delete their states.
 
-    The trunk of "None" is written, too, if it does not exist.
+    The trunk of "None" is written, too, if it does not exist. Raises Unmeasured at the end, if some
+    runs never reached `training.reached`.
     """
     # The complete run, but only the requested datasets: others may not exist yet.
     whole = settings.whole.model_copy(update={"datasets": settings.datasets})
     for model in whole.models:
         if model.is_none:
             start_trunk(settings, model)
-    for store in chosen_stores(whole):
-        if store.is_complete():
-            _place(settings, store.subject)
+    complete = [store for store in chosen_stores(whole) if store.is_complete()]
+    for store in complete:
+        _place(settings, store.subject, "best")
+        if _has_reached(store):
+            _place(settings, store.subject, "reached")
     for store in all_stores(whole):
         if store.is_complete():
             (store.folder / "state.pth").unlink(missing_ok=True)
+    threshold = options_of(settings).reached
+    below = [store for store in complete if threshold is not None and not _has_reached(store)]
+    if below:
+        scores = [store.read()["validation_map_at_r"][0] for store in below]
+        raise Unmeasured(
+            f"training.reached: {threshold:g}: {len(below)} of {len(complete)} trainings never "
+            f"reached it, such as {below[0].subject.name} (at most {scores[0]:.3f}); lower it, or "
+            "leave them out; the best checkpoints of all are saved"
+        )
 
 
-def _place(settings: Settings, run: TrainingRun) -> None:
-    """Link the files of a network to those of its run, unless they are the same."""
+def _has_reached(store: ResultStore) -> bool:
+    """Return whether a complete run has weights of the step that first had `training.reached`."""
+    return bool(store.read().get("reached_iteration", [0])[0])
+
+
+def _place(settings: Settings, run: TrainingRun, checkpoint: str) -> None:
+    """Link the files of a network's checkpoint to those of its run, unless they are the same."""
     from dml_analysis.networks import checkpoints
 
-    for file, source in zip(run.network.files, run.weights_files):
-        if file and not _is_same(file, source):
+    for file, source in zip(trained_files(run.network, checkpoint), run.weights_files(checkpoint)):
+        if not _is_same(file, source):
             if run.has_frozen_trunk:
                 start_trunk(settings, run.network.model)
             checkpoint_files.check_exist([source])

@@ -7,6 +7,7 @@ Batch samplers and augmentation.py choose the images of a step.
 
 import copy
 import inspect
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,18 +16,18 @@ from jaxtyping import Float, Int
 from torch import nn
 
 from dml_analysis.config import TrainingSettings
-from dml_analysis.errors import InputError
+from dml_analysis.errors import InputError, is_out_of_memory, one_line
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork
 from dml_analysis.seeds import derived_seed
-from dml_analysis.training.losses import TrainingLoss
+from dml_analysis.training.losses import FAILURE, TrainingLoss
 
 EPOCH = 100  # iterations between two saved states; an interrupted run loses at most these
 SMALLEST_SPREAD = 0.1  # of a feature, as a share of the median standard deviation
 ROUNDING = 1e-5  # error of a float32 feature, as a share of its size
 
 
-class Best(NamedTuple):
-    """The best validation step so far."""
+class Checkpoint(NamedTuple):
+    """The weights at a validation step."""
 
     iteration: int = 0
     score: float = -1.0  # MAP@R on the validation classes
@@ -59,25 +60,39 @@ class Training:
         self.options, self.seed = options, seed
         self.device = torch.device(device)
         embedder_rate = options.embedder_learning_rate or rate
-        self.rates = {"trunk": rate, "embedder": embedder_rate, "loss": kit.learning_rate}
-        groups = []
-        for name, module in {"trunk": network.trunk, "embedder": network.embedder}.items():
-            trained = [weight for weight in module.parameters() if weight.requires_grad]
-            if trained:
-                groups.append({"params": trained, "lr": self.rates[name]})
+        self.full_rates = {"trunk": rate, "embedder": embedder_rate, "loss": kit.learning_rate}
+        groups = layer_groups(network.trunk, rate, options.layer_decay)
+        groups.append({"params": list(network.embedder.parameters()), "lr": embedder_rate})
         self.optimizers = [_optimizer(options, groups, options.weight_decay)]
         if kit.learning_rate is not None:
             own = [{"params": list(self.function.parameters()), "lr": kit.learning_rate}]
             decay = options.weight_decay if kit.decays else 0
             self.optimizers.append(_optimizer(options, own, decay))
-        self.iteration, self.best = 0, Best()
+        self.full_group_rates = [
+            [group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers
+        ]
+        self.iteration, self.best = 0, Checkpoint()
+        self.reached: Checkpoint | None = None  # the first with options.reached
+
+    @property
+    def rates(self) -> dict[str, float | None]:
+        """Return the learning rates of the last step: of the trunk's last layer, embedder and loss."""
+        factor = self._rate_factor()
+        return {name: rate and rate * factor for name, rate in self.full_rates.items()}
+
+    def _rate_factor(self) -> float:
+        """Return the share of the learning rates that the last step has, or the first one."""
+        options = self.options
+        return rate_factor(
+            max(self.iteration, 1), options.iterations, options.warmup_iterations, options.schedule
+        )
 
     def step(
         self, images: Float[torch.Tensor, "n *shape"], labels: Int[torch.Tensor, " n"]
     ) -> float:
         """Train on a batch of images (or features) and their classes; return the loss.
 
-        Raises InputError if the loss is NaN or infinite.
+        Raises InputError if the loss or its gradient cannot be computed, or is NaN or infinite.
         """
         self.iteration += 1
         seed = derived_seed(self.seed, "step", self.iteration)
@@ -85,19 +100,38 @@ class Training:
         np.random.seed(seed % 2**32)  # for miners
         in_training_mode(self.network, self.options.frozen)
         embeddings, labels = self._embedded(images), labels.to(self.device)
-        tuples = self.miner(embeddings, labels) if self.miner else None
-        value = self.function(embeddings, labels, tuples)
-        if not torch.isfinite(value):
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        try:
+            tuples = self.miner(embeddings, labels) if self.miner else None
+            value = self.function(embeddings, labels, tuples)
+            is_finite = bool(torch.isfinite(value))
+            if is_finite:
+                value.backward()
+        except Exception as error:  # any, because the loss may be the user's code
+            if is_out_of_memory(error):
+                raise
+            raise InputError(
+                f"the loss fails at iteration {self.iteration} ({one_line(error)}); {FAILURE}"
+            ) from None
+        if not is_finite:
             raise InputError(
                 f"the loss is {value.item()} at iteration {self.iteration}; set a smaller "
                 "learning_rate, or another one of the loss's own parameters"
             )
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-        value.backward()
-        for optimizer in self.optimizers:
-            optimizer.step()
+        self._update()
         return float(value.detach())
+
+    def _update(self) -> None:
+        """Change all weights by their gradients, at this iteration's learning rates."""
+        factor = self._rate_factor()
+        if self.options.gradient_clipping is not None:
+            weights = [w for group in self.optimizers[0].param_groups for w in group["params"]]
+            nn.utils.clip_grad_norm_(weights, self.options.gradient_clipping)
+        for optimizer, rates in zip(self.optimizers, self.full_group_rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            optimizer.step()
 
     def _embedded(self, images: Float[torch.Tensor, "n *shape"]) -> Float[torch.Tensor, "n d"]:
         """Return the embeddings of images, with gradients, on the device."""
@@ -114,10 +148,14 @@ class Training:
 
     def record(self, score: float) -> bool:
         """Record the MAP@R on the validation classes; return whether it is the best so far."""
-        if not score > self.best.score:
-            return False
-        self.best = Best(self.iteration, score, copy.deepcopy(self.network.state_dict()))
-        return True
+        threshold = self.options.reached
+        is_best = score > self.best.score
+        if is_best:
+            weights = copy.deepcopy(self.network.state_dict())
+            self.best = Checkpoint(self.iteration, score, weights)
+        if threshold is not None and self.reached is None and score >= threshold:
+            self.reached = self.best  # the first to reach it is better than all before
+        return is_best
 
     def is_over(self, patience: int) -> bool:
         """Return whether training is complete, or has not improved for `patience` iterations."""
@@ -135,6 +173,7 @@ class Training:
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "iteration": self.iteration,
             "best": self.best._asdict(),
+            "reached": self.reached and self.reached._asdict(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -143,7 +182,43 @@ class Training:
         self.function.load_state_dict(state["loss"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.iteration, self.best = state["iteration"], Best(**state["best"])
+        self.iteration, self.best = state["iteration"], Checkpoint(**state["best"])
+        reached = state.get("reached")
+        self.reached = reached and Checkpoint(**reached)
+
+
+def rate_factor(iteration: int, iterations: int, warmup: int, schedule: str) -> float:
+    """Return the share of the full learning rate that an iteration has, from 1 on.
+
+    It rises linearly over the first `warmup` iterations. Then it stays 1 if the schedule is
+    "constant"; if it is "cosine", it falls by half a cosine to nearly zero at the last iteration.
+    """
+    if iteration < warmup:
+        return iteration / warmup
+    if schedule == "constant":
+        return 1.0
+    first = max(warmup, 1)
+    return (1 + math.cos(math.pi * (iteration - first) / (iterations - first + 1))) / 2
+
+
+def layer_groups(trunk: nn.Module, rate: float, layer_decay: float) -> list[dict[str, Any]]:
+    """Return the parameter groups of a trunk's trained parameters, none if it is frozen.
+
+    The last layer has the learning rate `rate`, each one before it `layer_decay` times that of the
+    next. Raises InputError if the layers are not known.
+    """
+    if layer_decay == 1:
+        trained = [weight for weight in trunk.parameters() if weight.requires_grad]
+        return [{"params": trained, "lr": rate}] if trained else []
+    from timm.optim import param_groups_layer_decay  # slow to import
+
+    if not hasattr(trunk, "group_matcher"):
+        raise InputError(
+            "training.layer_decay: only the layers of timm's networks are known; leave it out, or "
+            "take a trunk of timm"
+        )
+    groups = param_groups_layer_decay(trunk, layer_decay=layer_decay)
+    return [{"params": group["params"], "lr": rate * group["lr_scale"]} for group in groups]
 
 
 def _optimizer(

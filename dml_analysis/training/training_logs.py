@@ -63,7 +63,8 @@ def _run_rows(
     for store in stores:
         rate = rates.get((store.labels["loss"], store.labels["dataset"]))
         values = store.labels | {name: array[0] for name, array in store.read().items()}
-        values["chosen"] = "yes" if store.subject.rate == rate else "no"
+        is_chosen = store.subject.rate == rate and store.labels["fold"] in settings.folds
+        values["chosen"] = "yes" if is_chosen else "no"
         yield [values[column] for column in columns]
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from dml_analysis import threads
-from dml_analysis.config import BY_EMBEDDINGS
+from dml_analysis.config import BY_EMBEDDINGS, CHECKPOINTS
 from dml_analysis.errors import InputError, refused
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.coordinates import ZeroEmbedding
@@ -28,9 +29,22 @@ from dml_analysis.store import ResultStore
 from dml_analysis.training.losses import TrainingLoss, has_proxies, training_loss
 from dml_analysis.training.roth.batch_samplers import batch_indices
 from dml_analysis.training.roth.rho_regularization import RhoMiner
-from dml_analysis.training.trainer import EPOCH, Standardised, Training, for_raw_features, freeze
+from dml_analysis.training.trainer import (
+    EPOCH,
+    Checkpoint,
+    Standardised,
+    Training,
+    for_raw_features,
+    freeze,
+)
 from dml_analysis.training.training_inputs import AugmentedImages, BatchIndices, Features, Images
-from dml_analysis.training.training_runs import SPLITS, STEP_COLUMNS, TrainingRun, embeddings_store
+from dml_analysis.training.training_runs import (
+    SPLITS,
+    STEP_COLUMNS,
+    TrainingRun,
+    embeddings_store,
+    trained_files,
+)
 from dml_analysis.training.trunk_features import build_trunk
 
 MAX_READERS = 8  # processes that read images for a GPU
@@ -50,8 +64,11 @@ def train(
         loop = TrainingLoop(store, features)
         loop.train(advance)
         loop.write_weights()
-    best = loop.training.best
-    return {"validation_map_at_r": [best.score], "iteration": [best.iteration]}
+    best, reached = loop.training.best, loop.training.reached
+    arrays = {"validation_map_at_r": [best.score], "iteration": [best.iteration]}
+    if store.subject.options.reached is not None:
+        arrays["reached_iteration"] = [reached.iteration if reached else 0]
+    return arrays
 
 
 class TrainingLoop:
@@ -186,7 +203,8 @@ class TrainingLoop:
                 "set a smaller learning_rate"
             )
         try:
-            return retrieval_scores(embeddings, np.array([sample.label for sample in samples]))
+            with threads.kept():  # torch's rounding depends on them
+                return retrieval_scores(embeddings, np.array([sample.label for sample in samples]))
         except ZeroEmbedding as error:
             where = f"{name}, iteration {iteration}, {split} images"
             raise no_direction(where, samples, error) from None
@@ -214,22 +232,27 @@ class TrainingLoop:
         csv_files.write(self.store.folder / "log.csv", rows, STEP_COLUMNS)
 
     def write_weights(self) -> None:
-        """Write the best weights and the log of a run that is complete."""
+        """Write the log and the weights of a run that is complete; delete older checkpoints."""
+        self._write_log()
+        self._write_weights(self.training.best, self.run.weights_files())
+        if self.training.reached:
+            self._write_weights(self.training.reached, self.run.weights_files("reached"))
+        for checkpoint in CHECKPOINTS:
+            for file in trained_files(self.run.network, checkpoint):
+                file.unlink(missing_ok=True)
+
+    def _write_weights(self, checkpoint: Checkpoint, files: tuple[Path, Path]) -> None:
+        """Write the weights at a validation step to the files of trunk and embedder."""
         network: Any = self.training.network
-        network.load_state_dict(self.training.best.weights)
+        network.load_state_dict(checkpoint.weights)
         network.cpu()
-        trunk_file, embedder_file = self.run.weights_files
-        embedder = network.embedder
+        embedder, (trunk_file, embedder_file) = network.embedder, files
         if self.run.has_frozen_trunk:
             embedder = for_raw_features(network.trunk, embedder)
         else:
             state = network.trunk.state_dict().items()
             checkpoints.save({name: value.contiguous() for name, value in state}, trunk_file)
         checkpoints.save(embedder.state_dict(), embedder_file)
-        self._write_log()
-        for file in self.run.network.files:  # an older checkpoint, of other weights
-            if file:
-                file.unlink(missing_ok=True)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -242,7 +265,9 @@ def loss_of(run: TrainingRun, classes: int) -> TrainingLoss:
     training_loss does, or if a loss with a vector for each class is to be regularised.
     """
     network, options = run.network, run.options
-    kit = training_loss(network.model, run.tuned_as, classes, network.dimensions)
+    kit = training_loss(
+        network.model, run.tuned_as, classes, network.dimensions, options.loss_rate_factor
+    )
     kit = kit._replace(images_per_class=options.images_per_class or kit.images_per_class)
     if not options.rho:
         return kit

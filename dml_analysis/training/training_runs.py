@@ -1,9 +1,9 @@
 """Training runs: the training of a network with one learning rate, and the stores of its results.
 
-If settings give several learning rates, each is tried on their first fold. The best by the fold's
-validation classes is used for all folds, so every model has the same budget. A run's folder,
-training/runs/<dataset>/<fold>/<model>/<rate>/ below the models folder, contains its best weights,
-its log and, for every validation step, the embeddings of all images.
+If settings give several learning rates, each is tried on their first fold, or their `trial_fold`.
+The best by the fold's validation classes is used for all folds, so every model has the same budget.
+A run's folder, training/runs/<dataset>/<fold>/<model>/<rate>/ below the models folder, contains its
+best weights, its log and, for every validation step, the embeddings of all images.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,6 @@ from dml_analysis.store import ResultStore
 from dml_analysis.training import trunk_features
 from dml_analysis.training.hyperparameters import hyperparameters
 
-# Of the training settings, those that are no part of a run's provenance: the learning rate and the
-# hyperparameters have keys of their own, the others do not change the weights.
-NOT_IN_PROVENANCE = ("learning_rate", "hyperparameters", "keep_embeddings", "workers")
 Method = tuple[str, str]  # the name of a model, and the dataset it is trained on
 SHARE = csv_files.between(0, 1)
 SPLITS = ("train", "validation", "test")
@@ -80,11 +77,12 @@ class TrainingRun:
         """Return the dataset whose hyperparameters its loss takes."""
         return self.options.hyperparameters or self.network.dataset
 
-    @property
-    def weights_files(self) -> tuple[Path, Path]:
-        """Return the files of its best weights, (trunk, embedder)."""
-        trunk = self.start_trunk if self.has_frozen_trunk else self.folder / "trunk.pth"
-        return trunk, self.folder / "embedder.pth"
+    def weights_files(self, checkpoint: str = "best") -> tuple[Path, Path]:
+        """Return the files of its weights, (trunk, embedder). checkpoint: one of config.CHECKPOINTS."""
+        prefix = "" if checkpoint == "best" else f"{checkpoint}_"
+        trunk = self.folder / f"{prefix}trunk.pth"
+        embedder = self.folder / f"{prefix}embedder.pth"
+        return self.start_trunk if self.has_frozen_trunk else trunk, embedder
 
 
 # -------------------------------------------------------------------------------------------------
@@ -100,6 +98,11 @@ def trained_networks(settings: Settings) -> list[LayoutNetwork]:
         and network.model.trained
         and (not network.model.is_own or network.model.loss)
     ]
+
+
+def trained_files(network: LayoutNetwork, checkpoint: str) -> tuple[Path, Path]:
+    """Return the files of a trained network's weights. checkpoint: one of config.CHECKPOINTS."""
+    return checkpoint_files.checkpoints_in(network.files[0].parent, checkpoint)
 
 
 def options_of(settings: Settings) -> TrainingSettings:
@@ -123,7 +126,8 @@ def training_samples(settings: Settings, dataset: str) -> list[Sample]:
 def store_of(settings: Settings, network: LayoutNetwork, rate: float) -> ResultStore:
     """Return the store of a run: the MAP@R and the iteration of its best validation step.
 
-    The store's subject is the TrainingRun.
+    With `training.reached`, also the iteration that first reached it, 0 if none did. The store's
+    subject is the TrainingRun.
     """
     samples, options = training_samples(settings, network.dataset), options_of(settings)
     splits = {
@@ -133,7 +137,6 @@ def store_of(settings: Settings, network: LayoutNetwork, rate: float) -> ResultS
     start = checkpoint_files.start_trunk_file(settings, network.model)
     imagenet = settings.paths["imagenet_trunk"]
     run = TrainingRun(network, rate, options, splits, start, imagenet)
-    names = [name for name in type(options).model_fields if name not in NOT_IN_PROVENANCE]
     rhythm = {"rhythm": list(options.rhythm(network.dataset))} if options.hyperparameters else {}
     provenance = {
         "images": image_digests.described(settings.records, samples),
@@ -141,11 +144,13 @@ def store_of(settings: Settings, network: LayoutNetwork, rate: float) -> ResultS
         **trunk_features.trunk_provenance(settings, network.source),
         **_loss_provenance(settings, network.model, run.tuned_as),
         "learning_rate": rate,
-        **unlike_defaults(options, *names),
+        **unlike_defaults(options),
         **rhythm,
-        **unlike_defaults(settings, "seed"),
+        **unlike_defaults(settings),
     }
     arrays = {"validation_map_at_r": Array("f8", low=0, high=1), "iteration": Array("i8")}
+    if options.reached is not None:
+        arrays["reached_iteration"] = Array("i8")
     return ResultStore(run.folder, provenance, [[run.name]], arrays, run, run.labels)
 
 
@@ -166,14 +171,30 @@ def _loss_provenance(settings: Settings, model: Model, tuned_as: str) -> dict[st
 
 
 def trial_stores(settings: Settings) -> dict[Method, list[ResultStore]]:
-    """Return the stores of the runs that try the learning rates of each method on the first fold."""
+    """Return the stores of the runs that try the learning rates of each method on one fold."""
     whole, rates = settings.whole, options_of(settings).learning_rates
-    first = {"datasets": settings.datasets, "models": settings.models, "folds": whole.folds[:1]}
-    networks = trained_networks(whole.model_copy(update=first))
+    trials = {
+        "datasets": settings.datasets,
+        "models": settings.models,
+        "folds": [trial_fold(whole)],
+    }
+    networks = trained_networks(whole.model_copy(update=trials))
     return {
         (network.model.name, network.dataset): [store_of(whole, network, rate) for rate in rates]
         for network in networks
     }
+
+
+def trial_fold(settings: Settings) -> int:
+    """Return the fold on which learning rates are tried."""
+    fold = options_of(settings).trial_fold
+    return settings.whole.folds[0] if fold is None else fold
+
+
+def trained_folds(settings: Settings) -> list[int]:
+    """Return the folds of the settings' networks, and that of the trials if there are any."""
+    has_trials = len(options_of(settings).learning_rates) > 1
+    return list(dict.fromkeys([*settings.folds, *([trial_fold(settings)] if has_trials else [])]))
 
 
 def trials_to_train(settings: Settings) -> list[ResultStore]:
