@@ -248,7 +248,8 @@ def outputs_of(name: str, module: nn.Module, transform: Transform) -> int:
     """
     pixels = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
     images = torch.stack([transform(Image.fromarray(image)) for image in pixels]).requires_grad_()
-    batches = (images, images[:2], images[:2], images[:1])
+    plain = torch.stack([transform(Image.new("RGB", (256, 256), c)) for c in ("black", "white")])
+    batches = (images, images[:2], images[:2], images[:1], plain)
     try:
         with quietly():
             outputs = [module(batch) for batch in batches]
@@ -267,10 +268,11 @@ def outputs_of(name: str, module: nn.Module, transform: Transform) -> int:
             )
         if not output.is_floating_point():
             raise InputError(f"{name}: gives numbers of {output.dtype}; let it give floats")
-    three, two, repeated, _ = map(at_least_float32, outputs)
-    if three.shape[1] != two.shape[1]:
+    three, two, repeated, _, of_plain = map(at_least_float32, outputs)
+    sizes = list(dict.fromkeys(output.shape[1] for output in outputs))
+    if len(sizes) > 1:
         raise InputError(
-            f"{name}: gives {three.shape[1]} numbers an image, and then {two.shape[1]}; "
+            f"{name}: gives {sizes[0]} numbers an image, and then {sizes[1]}; "
             "let it give as many for every batch"
         )
     if not torch.isfinite(three).all():
@@ -279,7 +281,7 @@ def outputs_of(name: str, module: nn.Module, transform: Transform) -> int:
         )
     if not three.requires_grad:
         raise InputError(f"{name}: gives no gradients; remove torch.no_grad and detach from it")
-    if (three == three[0]).all():
+    if (torch.cat([three, of_plain]) == three[0]).all():
         raise InputError(f"{name}: gives the same numbers for all images; check its weights")
     scale = three.abs().max()
     if (two - repeated).abs().max() > ALIKE * scale:
