@@ -6,8 +6,8 @@ from tqdm import tqdm
 
 from dml_analysis.config import PRECISIONS
 from dml_analysis.datasets import readers
-from dml_analysis.datasets.readers import property_codes
 from dml_analysis.files import csv_files
+from dml_analysis.metrics.inputs import property_codes
 from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean
 from dml_analysis.metrics.smoothgrad import saliency_map
 from dml_analysis.networks.specifications import by_trunk, device_of, networks_of

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dml_analysis.metrics.geometry import embedding_geometry
+    from dml_analysis.metrics.inputs import property_codes
     from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std, jensen_shannon, pearson
     from dml_analysis.metrics.nr_precision import nr_precision
     from dml_analysis.metrics.permutation_null import permutation_null
@@ -38,6 +39,7 @@ MODULES = {
     "nr_precision": "metrics.nr_precision",
     "pearson": "metrics.map_similarity",
     "permutation_null": "metrics.permutation_null",
+    "property_codes": "metrics.inputs",
     "retrieval_scores": "metrics.retrieval",
     "saliency_map": "metrics.smoothgrad",
     "smoothgrad": "saliency.network_comparison",
@@ -56,6 +58,7 @@ __all__ = [
     "nr_precision",
     "pearson",
     "permutation_null",
+    "property_codes",
     "retrieval_scores",
     "saliency_map",
     "smoothgrad",

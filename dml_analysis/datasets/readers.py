@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
 from tqdm import tqdm
 
 from dml_analysis.datasets import annotations
@@ -478,11 +477,3 @@ def _car_images(folder: Path) -> dict[str, Path]:
         )
         raise InputError(f"{folder}: {second.name} and {first.name} show the same frame; keep one")
     return images
-
-
-def property_codes(table: pd.DataFrame) -> Int[np.ndarray, "n k"]:
-    """Return which of each property's values every rendered car has, as codes from 0.
-
-    A property's codes follow the order of those of its values that occur in the table.
-    """
-    return np.stack([pd.factorize(table[column], sort=True)[0] for column in table.columns], axis=1)

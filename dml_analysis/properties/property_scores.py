@@ -10,11 +10,12 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from dml_analysis.datasets import readers
-from dml_analysis.datasets.readers import Sample, property_codes
+from dml_analysis.datasets.readers import Sample
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.methods import trained_groups
 from dml_analysis.metrics.coordinates import coordinates_of
+from dml_analysis.metrics.inputs import property_codes
 from dml_analysis.metrics.significance import ALTERNATIVES, mann_whitney
 from dml_analysis.networks.specifications import Network, code_of, device_of
 from dml_analysis.paper import PROPERTIES, Protocol

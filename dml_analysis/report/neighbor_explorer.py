@@ -103,7 +103,7 @@ def neighbors_of(store: ResultStore, queries: Int[np.ndarray, " q"]) -> Int[np.n
 
 
 def _properties(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return label and values of each property, in the order of readers.property_codes."""
+    """Return label and values of each property, in the order of property_codes."""
     return [
         {
             "label": prop.label,
