@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std, jensen_shannon, pearson
     from dml_analysis.metrics.nr_precision import nr_precision
     from dml_analysis.metrics.permutation_null import permutation_null
+    from dml_analysis.metrics.representation_similarity import representation_similarity
     from dml_analysis.metrics.retrieval import retrieval_scores
     from dml_analysis.metrics.significance import mann_whitney
     from dml_analysis.metrics.smoothgrad import saliency_map
@@ -40,6 +41,7 @@ MODULES = {
     "pearson": "metrics.map_similarity",
     "permutation_null": "metrics.permutation_null",
     "property_codes": "metrics.inputs",
+    "representation_similarity": "metrics.representation_similarity",
     "retrieval_scores": "metrics.retrieval",
     "saliency_map": "metrics.smoothgrad",
     "smoothgrad": "saliency.network_comparison",
@@ -59,6 +61,7 @@ __all__ = [
     "pearson",
     "permutation_null",
     "property_codes",
+    "representation_similarity",
     "retrieval_scores",
     "saliency_map",
     "smoothgrad",

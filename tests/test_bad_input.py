@@ -606,7 +606,7 @@ AFTER += [
     ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has chunks, but no provenance.json",
      lambda folder: (folder / "results/tiny" / EMBEDDED / "provenance.json").unlink()),
     ("maps below zero", COMPARE, f"{NO_PART} (maps has values that are not between 0 and 1)", part(MAPPED, COMPARED, maps=lambda array: array - 1)),
-    ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "its embeddings are all alike, or zero",
+    ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "embedding 0 is zero, so it has no direction; set another properties: tsne_model",
      part("properties/embeddings/RenderedCars/fold0/contrastive", "properties/tsne", embeddings=lambda array: array * 0)),
     ("half of what maps are made of", MAPS, "provenance.json: not readable", bytes_of(f"{MAPPED}/provenance.json", lambda content: content[:30])),
     ("key of what maps are made of twice", MAPS, "provenance.json: not readable (a key is listed twice)",

@@ -1,31 +1,35 @@
 """Whether maps, embeddings and properties group the models alike: similarities of models, tests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from dml_analysis.controls import compared_representations
+from dml_analysis.controls.compared_representations import Matrix
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped
 from dml_analysis.metrics import groupings
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES, Model, Protocol
-from dml_analysis.properties import car_embeddings, property_scores
+from dml_analysis.properties import property_scores
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.seeds import derived_seed
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
-Embeddings = dict[int, Float[np.ndarray, "n d"]]  # by fold
-Matrix = Float[np.ndarray, "l l"]
-
-ANALYSES = ("maps", "embeddings", "properties")
+# measure -> its name among the analyses
+EMBEDDINGS = {
+    "linear_cka": "embeddings",
+    "mutual_knn": "embeddings (neighbours)",
+    "procrustes": "embeddings (Procrustes)",
+}
+ANALYSES = ("maps", *EMBEDDINGS.values(), "properties")
 MIN_MODELS = 4
 ANALYSIS, R, SHARE = csv_files.one_of(ANALYSES), csv_files.between(-1, 1), csv_files.between(0, 1)
 SIMILARITIES = {"analysis": ANALYSIS, "loss_a": str, "loss_b": str, "similarity": R}
@@ -36,22 +40,26 @@ MANTEL = {"analysis_a": ANALYSIS, "analysis_b": ANALYSIS, "kind": csv_files.one_
 
 
 def file_of(settings: "Settings", protocol: Protocol, name: str) -> Path:
-    """Return the path of model_similarities.csv, groupings.csv or mantel.csv."""
+    """Return the path of model_similarities.csv, groupings.csv or another file of `write`."""
     return settings.results / protocol.name / "controls" / f"{name}.csv"
 
 
-def similarities(settings: "Settings", protocol: Protocol) -> tuple[dict[str, Matrix], list[Model]]:
-    """Return analysis -> similarities of the trained models that have all three, and these models.
+def models_of(
+    settings: "Settings", protocol: Protocol, embedded: Collection[str]
+) -> tuple[list[Model], dict[str, Matrix]]:
+    """Return the models to compare, and "maps" and "properties" -> their similarities.
 
-    Models are in the order of the tables. Only trained ones are included, because a profile says
-    how a model differs from the mean of the compared ones. Raises InputError if they are too few.
+    embedded: the names of models with embeddings. The models are the trained ones that have maps,
+    embeddings and scores, in the order of the tables. Untrained ones are left out, because a profile
+    says how a model differs from the mean of the compared ones. Raises InputError if they are too
+    few.
     """
     dataset = settings.properties.networks
     subject = saliency_tables.Subject("", settings, protocol, dataset, "correlation")
     maps = saliency_tables.defined(saliency_tables.similarities(subject))
-    embeddings, profiles = _embeddings(settings), _profiles(settings, protocol)
+    profiles = _profiles(settings, protocol)
     models = [model for model in grouped(settings.models) if model.trained
-              and (model.name, model.name) in maps and model.name in embeddings and model.name in profiles.index]  # fmt: skip
+              and (model.name, model.name) in maps and model.name in embedded and model.name in profiles.index]  # fmt: skip
     names = [model.name for model in models]
     n_missing = sum(pair not in maps for pair in combinations(names, 2))
     if len(models) < MIN_MODELS or n_missing:
@@ -60,22 +68,10 @@ def similarities(settings: "Settings", protocol: Protocol) -> tuple[dict[str, Ma
             f"embeddings and scores, and {n_missing} pairs of maps are not compared; "
             "give at least four models"
         )
-    matrices = {
+    return models, {
         "maps": np.array([[maps[a, b].mean for b in names] for a in names]),
-        "embeddings": alignment(settings.name, {name: embeddings[name] for name in names}),
         "properties": groupings.profile_similarity(profiles.loc[names].to_numpy()),
     }
-    return matrices, models
-
-
-def _embeddings(settings: "Settings") -> dict[str, Embeddings]:
-    """Return model -> its complete embeddings of the rendered cars."""
-    embeddings: dict[str, Embeddings] = {}
-    samples, _ = property_scores.cars_of(settings)
-    for store in car_embeddings.complete_stores(settings, samples)[0]:
-        network = store.subject
-        embeddings.setdefault(network.model.name, {})[network.fold] = car_embeddings.read(store)
-    return embeddings
 
 
 def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
@@ -88,46 +84,28 @@ def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
     return profiles[[prop.name for prop in PROPERTIES]]
 
 
-def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
-    """Return debiased linear CKA of every two models' embeddings, means over the folds.
+def write(
+    settings: "Settings",
+    protocol: Protocol,
+    models: Sequence[Model],
+    matrices: dict[str, Matrix],
+    embeddings: pd.DataFrame,
+) -> None:
+    """Write the four CSV files.
 
-    A network for all folds is compared with each network of the other model. name: the settings'.
-    Raises InputError if two models have other folds, or a CKA is undefined.
+    models, matrices: of models_of. embeddings: similarities, of compared_representations.table_of.
     """
-    matrix, models = np.eye(len(embeddings)), list(embeddings)
-    for (i, a), (j, b) in combinations(enumerate(models), 2):
-        where = f"settings {name!r}: embeddings of rendered cars by {a} and {b}"
-        pairs = same_fold(embeddings[a], embeddings[b], where)
-        try:
-            matrix[i, j] = matrix[j, i] = np.mean([groupings.linear_cka(x, y) for x, y in pairs])
-        except ValueError as error:
-            raise InputError(
-                f"{where}: {error}; check these networks, and `images` of `properties`"
-            ) from None
-    return matrix
-
-
-def same_fold(
-    a: Embeddings, b: Embeddings, where: str
-) -> list[tuple[Float[np.ndarray, "n d1"], Float[np.ndarray, "n d2"]]]:
-    """Return the pairs of embeddings of two models in the same fold; ALL_FOLDS goes with any fold.
-
-    Raises InputError, which begins with `where`, if one of them has a fold that the other has not.
-    """
-    if a.keys() != b.keys() and ALL_FOLDS not in a.keys() | b.keys():
-        folds = [", ".join(map(str, sorted(model))) for model in (a, b)]
-        raise InputError(
-            f"{where}: they are of folds {folds[0]} and {folds[1]}; run properties/2_embed_cars.py"
-        )
-    return [(x, y) for i, x in a.items() for j, y in b.items() if i == j or ALL_FOLDS in (i, j)]
-
-
-def write(settings: "Settings", protocol: Protocol) -> None:
-    """Write the three CSV files."""
-    matrices, models = similarities(settings, protocol)
-    rows = [(analysis, a.name, b.name, matrix[i, j]) for analysis, matrix in matrices.items()
-            for (i, a), (j, b) in combinations(enumerate(models), 2)]  # fmt: skip
-    groups, seed = [model.group for model in models], settings.seed
+    names, groups, seed = [m.name for m in models], [m.group for m in models], settings.seed
+    of_models = embeddings[embeddings.loss_a.isin(names) & embeddings.loss_b.isin(names)]
+    file = file_of(settings, protocol, "representation_similarities")
+    csv_files.write_table(file, of_models)
+    by_measure = {
+        analysis: compared_representations.matrix(of_models, measure, names)
+        for measure, analysis in EMBEDDINGS.items()
+    }
+    matrices = {analysis: (matrices | by_measure)[analysis] for analysis in ANALYSES}
+    rows = [(analysis, a, b, matrix[i, j]) for analysis, matrix in matrices.items()
+            for (i, a), (j, b) in combinations(enumerate(names), 2)]  # fmt: skip
     csv_files.write(file_of(settings, protocol, "model_similarities"), rows, SIMILARITIES)
     tests = list(_group_rows(matrices, groups, seed))
     csv_files.write(file_of(settings, protocol, "groupings"), tests, GROUPS)
