@@ -7,8 +7,12 @@ Metrics and comparisons for your own networks and embeddings:
 >>> abs(dml_analysis.nr_precision(embeddings, labels[:, None]).nr_precision[0]) < 0.5
 np.True_
 
-Source: Kobs et al., "Do Different Deep Metric Learning Losses Lead to Similar Learned Features?" (ICCV 2021), and Roth et al.,
-"Revisiting Training Strategies and Generalization Performance in Deep Metric Learning" (ICML 2020).
+Arrays may be of NumPy, torch on any device, or pandas, of any float type; none is changed. All
+functions of embeddings and labels check them alike (metrics/inputs.py).
+
+Source: Kobs et al., "Do Different Deep Metric Learning Losses Lead to Similar Learned Features?"
+(ICCV 2021), and Roth et al., "Revisiting Training Strategies and Generalization Performance in Deep
+Metric Learning" (ICML 2020).
 """
 
 import importlib

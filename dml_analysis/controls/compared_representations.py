@@ -1,6 +1,6 @@
 """How alike the models embed the rendered cars, by several measures, beside chance and two folds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.metrics import representation_similarity
 from dml_analysis.metrics.representation_similarity import MEASURES, NEIGHBORS, PERMUTATIONS
 from dml_analysis.networks.specifications import ALL_FOLDS
+from dml_analysis.paper import Model
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.seeds import derived_seed
 
@@ -121,6 +122,23 @@ def same_fold(a: Embeddings, b: Embeddings, where: str) -> list[tuple[int, int]]
             f"{where}: they are of folds {folds[0]} and {folds[1]}; run properties/2_embed_cars.py"
         )
     return [(i, j) for i in a for j in b if i == j or ALL_FOLDS in (i, j)]
+
+
+def kinds_of(rows: pd.DataFrame, models: Sequence[Model]) -> list[tuple[str, pd.Series]]:
+    """Return the similarities of each kind of pair, and those by chance, from rows of a measure.
+
+    Kinds without pairs are left out.
+    """
+    groups = {model.name: model.group for model in models}
+    group_a, group_b = rows.loss_a.map(groups), rows.loss_b.map(groups)
+    own = rows.loss_a == rows.loss_b
+    kinds = [
+        ("two folds of a loss", rows.similarity[own]),
+        ("two losses of a group", rows.similarity[~own & (group_a == group_b)]),
+        ("two losses of two groups", rows.similarity[~own & (group_a != group_b)]),
+        ("chance", rows.null_mean[~own]),
+    ]
+    return [(kind, values) for kind, values in kinds if len(values)]
 
 
 def matrix(table: pd.DataFrame, measure: str, names: list[str]) -> Matrix:
