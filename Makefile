@@ -1,8 +1,8 @@
 # make demo         every numbered script at a small scale; ends with the tables and figures to open
 # make study        the paper's experiment on rendered cars, from rendering to tables: hours; goes on where it was stopped
 # make study-factors  single factors of the study's trainings, rho-regularisation among them: hours
-# make test         the tests; those of the renderer only where `make render-env` was run
-# make test-slow    tests of minutes: several processes, kills, Blender, a browser
+# make test         the tests that take seconds each
+# make test-slow    tests of minutes: several processes, kills, a browser, and Blender where `make render-env` was run
 # make test-slurm   the demo's work as job arrays on a real Slurm, installed and started here: Debian or Ubuntu, as root
 # make lint         style, format, types, undeclared dependencies; `make format` fixes what a program can
 # make cars         render the samples of cars, or their missing frames, with Blender in an environment of its own
@@ -60,7 +60,7 @@ study-scenes: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_counterfactuals --counterfactuals 200 --format jpg
 
 test: $(VENV)/installed-for-tests
-	RENDER_VENV=$(RENDER_VENV) $(PYTEST) -m "not slow" tests
+	$(PYTEST) -m "not slow" tests
 
 test-slow: $(VENV)/installed-for-tests
 	RENDER_VENV=$(RENDER_VENV) $(PYTEST) -m slow tests

@@ -1,20 +1,25 @@
-"""One saliency map of 50 noisy samples: ours, a plain loop, captum and the bare network.
+"""One saliency map of 50 noisy samples on a CPU: ours, a plain loop, and captum.
 
-On a CPU each in a process of its own: the memory that our scripts keep would make the others
-faster.
+Each runs in a process of its own: the memory that our scripts keep would make the others faster.
 """
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from captum.attr import NoiseTunnel, Saliency
+from jaxtyping import Float
+from torch import nn
 
-from benchmarks.measure import Row, apart, fastest, medians
+from benchmarks.measure import Row, in_own_process, medians
 from dml_analysis.checkout import ROOT
 from dml_analysis.datasets.images import open_image
 from dml_analysis.memory import keep_freed_memory
 from dml_analysis.metrics.smoothgrad import (
+    base_embedding,
     gradients_in_batches,
     noise_scale,
     noisy_copies,
@@ -24,43 +29,50 @@ from dml_analysis.metrics.smoothgrad import (
 from dml_analysis.networks.bn_inception import network_input, random_network
 from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.loading import for_inference
-from dml_analysis.networks.modules import ready_for_inference
 from dml_analysis.networks.transforms import black_input
 
-SAMPLES, SIGMA, SEED = 50, 0.15, 0
-IMAGES = [ROOT / "data" / "sample_cars" / "images" / f"{frame}.jpg" for frame in range(1, 61)]
-BATCH_SIZES = {"cpu": 25, "cuda": SAMPLES}  # ours
-CAPTUM_BATCH_SIZES = (5, 10, 25, 50)  # of which it gets its best
+SAMPLES, SIGMA, SEED, BATCH_SIZE = 50, 0.15, 0, 25
+CAPTUM_BATCH_SIZES = (5, 10, 25, 50)  # the fastest counts
+IMAGES = [ROOT / "data" / "sample_cars" / "images" / f"{frame}.jpg" for frame in range(1, 26)]
 DISTANCE = distance_function("Euclidean Distance")
+Map = Float[np.ndarray, "h w"]
 
 
-def fresh_network():
-    """A network in torch's default memory format, as one that has just been loaded."""
-    return random_network(
-        SEED, torch.stack([network_input(open_image(path)) for path in IMAGES[:25]])
-    )
+class Inputs(NamedTuple):
+    """What a map is computed from."""
+
+    network: nn.Module
+    image: Float[torch.Tensor, "3 h w"]
+    base: Float[torch.Tensor, "1 d"]  # the black image's embedding
 
 
-def our_network(device="cpu", precision="float32", kind=torch.float32):
-    """The same network, as the scripts load it."""
-    network = fresh_network().to(kind)
-    network.trunk = for_inference(network.trunk, device, precision)
-    return ready_for_inference(network, device)
+def inputs(dtype: torch.dtype = torch.float32, as_ours: bool = False) -> Inputs:
+    """Return a random network and its inputs; as_ours: the network as our scripts load it."""
+    images = torch.stack([network_input(open_image(path)) for path in IMAGES])
+    network = random_network(SEED, images).to(dtype)
+    base = base_embedding(network, black_input(network_input).to(dtype))
+    return Inputs(for_inference(network) if as_ours else network, images[0].to(dtype), base)
 
 
-def plain_loop(network, image, base):
-    """The map as the paper's authors compute it, reimplemented: all 50 copies at once, gradients of
-    weights included.
+def plain_map(network: nn.Module, image: torch.Tensor, base: torch.Tensor) -> Map:
+    """Return the map as the paper's authors compute it, reimplemented.
+
+    All copies go through the network at once, and the weights get gradients too.
     """
     copies = noisy_copies(image, SAMPLES, SIGMA, SEED).requires_grad_()
     network.zero_grad()
     DISTANCE(network(copies), base).sum().backward()
-    raw = copies.grad.mean(dim=1).abs().sum(dim=0)
-    return scaled(raw.double()).cpu().numpy()
+    return scaled(copies.grad.mean(dim=1).abs().sum(dim=0).double()).numpy()
 
 
-def captum_map(network, image, base, batch_size, sigma=SIGMA):
-    """The map by the paper's protocol, with noise of its own, by captum."""
+def captum_map(
+    network: nn.Module,
+    image: torch.Tensor,
+    base: torch.Tensor,
+    batch_size: int,
+    sigma: float = SIGMA,
+) -> Map:
+    """Return captum's map by the protocol `paper`, with noise of its own."""
     tunnel = NoiseTunnel(Saliency(lambda images: DISTANCE(network(images), base)[:, 0]))
     gradient = tunnel.attribute(
         image[None],
@@ -70,90 +82,52 @@ def captum_map(network, image, base, batch_size, sigma=SIGMA):
         stdevs=noise_scale(image, sigma),
         abs=False,
     )
-    return scaled(gradient[0].double().abs().mean(dim=0)).cpu().numpy()
+    return scaled(gradient[0].double().abs().mean(dim=0)).numpy()
 
 
-def our_map(network, image, base, batch_size, protocol="released", sigma=SIGMA):
+def our_map(
+    network: nn.Module,
+    image: torch.Tensor,
+    base: torch.Tensor,
+    protocol: str = "released",
+    sigma: float = SIGMA,
+) -> Map:
+    """Return our map."""
     copies = noisy_copies(image, SAMPLES, sigma, SEED)
-    return saliency_map(gradients_in_batches(network, copies, base, DISTANCE, batch_size), protocol)
+    return saliency_map(gradients_in_batches(network, copies, base, DISTANCE, BATCH_SIZE), protocol)
 
 
-def contestants(device, precision="float32", kind=torch.float32):
-    """(plain network, our network, image, black image's embedding) on a device; kind: the dtype of
-    all of them.
-    """
-    plain, ours = fresh_network().to(device, kind), our_network(device, precision, kind)
-    image, black = (
-        each.to(device, kind)
-        for each in (network_input(open_image(IMAGES[0])), black_input(network_input))
-    )
-    with torch.no_grad():
-        base = ours(black[None])
-    return plain, ours, image, base
+def difference() -> float:
+    """Return the largest difference between our map and the plain loop's, both in float64."""
+    ours, plain = (inputs(torch.float64, as_ours) for as_ours in (True, False))
+    return float(np.abs(our_map(*ours) - plain_map(*plain)).max())
 
 
-def exactness():
-    """The largest differences of (our and the plain map in float64, the plain map in float32 and
-    float64, the same of ours).
-
-    The two maps round differently, and what is rounded decides ties in ReLUs and max pooling: that
-    moves float32 maps.
-    """
-    maps = {}
-    for kind in (torch.float32, torch.float64):
-        plain, ours, image, base = contestants("cpu", kind=kind)
-        maps[kind] = plain_loop(plain, image, base), our_map(ours, image, base, BATCH_SIZES["cpu"])
-    rounded, exact = maps.values()
-    return [
-        np.abs(a - b).max()
-        for a, b in ((exact[1], exact[0]), (rounded[0], exact[0]), (rounded[1], exact[1]))
-    ]
+def _plain() -> Callable[[], Map]:
+    return partial(plain_map, *inputs())
 
 
-def _plain():
-    plain, _, image, base = contestants("cpu")
-    return partial(plain_loop, plain, image, base)
+def _captum(batch_size: int) -> Callable[[], Map]:
+    return partial(captum_map, *inputs(), batch_size)
 
 
-def _captum(batch_size):
-    plain, _, image, base = contestants("cpu")
-    return partial(captum_map, plain, image, base, batch_size)
-
-
-def _ours():
+def _ours() -> Callable[[], Map]:
     keep_freed_memory()  # as scripts with networks do
-    _, ours, image, base = contestants("cpu")
-    return partial(our_map, ours, image, base, BATCH_SIZES["cpu"])
+    return partial(our_map, *inputs(as_ours=True))
 
 
-def cpu_rows(rounds=9):
-    with apart({size: partial(_captum, size) for size in CAPTUM_BATCH_SIZES}) as runs:
-        best = fastest(runs)
-    with apart({"plain": _plain, "captum": partial(_captum, best), "ours": _ours}) as runs:
-        medians(runs, 1)  # the first are slower
-        seconds = medians(runs, rounds)
-    what = "one map of 50 samples"
+def rows(rounds: int = 5) -> list[Row]:
+    """Return the comparisons."""
+    with ExitStack() as stack:
+        functions = {name: stack.enter_context(in_own_process(prepare))
+                     for name, prepare in (("plain", _plain), ("ours", _ours))}  # fmt: skip
+        functions |= {f"captum {size}": stack.enter_context(in_own_process(_captum, size))
+                      for size in CAPTUM_BATCH_SIZES}  # fmt: skip
+        medians(functions, 1)  # the first are slower
+        seconds = medians(functions, rounds)
+    ours, plain = seconds.pop("ours"), seconds.pop("plain")
+    what = f"one map of {SAMPLES} samples"
     return [
-        Row(
-            what,
-            "plain loop",
-            "cpu",
-            "s",
-            2.3,
-            seconds["ours"],
-            seconds["plain"],
-            rounds,
-            *exactness(),
-        ),
-        Row(
-            what,
-            "captum",
-            "cpu",
-            "s",
-            1.3,
-            seconds["ours"],
-            seconds["captum"],
-            rounds,
-            batch_size=best,
-        ),
+        Row(what, "plain loop", "s", 2.3, ours, plain, difference()),
+        Row(what, "captum", "s", 1.3, ours, min(seconds.values())),
     ]

@@ -1,7 +1,6 @@
-"""Training steps of the small-scale replication: ours, from image files, and a bare loop over
-tensors in memory.
-"""
+"""Training steps of the small-scale replication: ours, and a bare loop over tensors in memory."""
 
+from collections.abc import Iterable
 from functools import partial
 from itertools import count
 
@@ -15,8 +14,9 @@ from dml_analysis.datasets.readers import load_samples
 from dml_analysis.networks.crops import measured_crop
 from dml_analysis.networks.efficientnet_lite import lite0_160
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
+from dml_analysis.paper import Model
 from dml_analysis.training.losses import training_loss
-from dml_analysis.training.roth import batch_samplers
+from dml_analysis.training.roth.batch_samplers import batch_indices
 from dml_analysis.training.trainer import Training, freeze, in_training_mode
 from dml_analysis.training.training_inputs import AugmentedImages, Images
 from dml_analysis.training.training_loop import reader_count
@@ -25,65 +25,49 @@ STEPS, SEED = 25, 0  # between two validation steps of the small-scale replicati
 STUDY, SAMPLE = (load_settings(ROOT / "settings" / name) for name in ("study.yaml", "demo.yaml"))
 
 
-def a_training(options, model, classes, device):
-    """A Training from EfficientNet-Lite0 on."""
+def new_training(model: Model, classes: int) -> Training:
+    """Return a Training that starts from EfficientNet-Lite0."""
+    options = STUDY.training
     network = EmbeddingNetwork(lite0_160()[0], seeded(SEED, lambda: Embedder(1280, 128)))
     tuned_as = options.hyperparameters or "SyntheticCars"
-    kit = seeded(SEED, lambda: training_loss(model, tuned_as, classes, 128))
+    loss = seeded(SEED, lambda: training_loss(model, tuned_as, classes, 128))
     rate = options.learning_rates[0]
-    return Training(freeze(network, options.frozen), kit, options, rate, SEED, device)
+    return Training(freeze(network, options.frozen), loss, options, rate, SEED)
 
 
-def bare_steps(training, batches):
-    """The same steps without ours: each is the network, the loss and an optimizer on tensors (n, 3,
-    h, w) and (n,).
-    """
+def bare_steps(training: Training, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """Do the same steps with nothing but the network, the loss and the optimizer."""
     network, function, (optimizer,) = training.network, training.function, training.optimizers
     in_training_mode(network, training.options.frozen)
     for images, labels in batches:
         optimizer.zero_grad()
         function(network(images), labels).backward()
         optimizer.step()
-    if training.device.type == "cuda":
-        torch.cuda.synchronize()
 
 
-def our_steps(training, inputs, labels, places, start):
-    """From image files, as run_training does, of so many iterations at a time."""
-    first = next(start)
-    for iteration, images in enumerate(inputs.batches(places, first, first + STEPS - 1), first):
-        training.step(images, labels[places(iteration)])
-
-
-def rows(rounds=5):
-    """Rows for a CPU and a GPU; the latter without times where there is none."""
-    return [_row("cpu", 0.85, rounds), _row("cuda", 0.9, rounds)]
-
-
-def _row(device, target, rounds):
-    row = Row(
-        "a training step of the study", "bare loop over tensors in memory", device, "s", target
-    )
-    if device == "cuda" and not torch.cuda.is_available():
-        return row
-    model = next(each for each in STUDY.models if each.name == "Contrastive")
-    items, transform = load_samples(SAMPLE, "SyntheticCars", "train", fold=0), lite0_160()[1]
-    classes, labels = np.unique([item.label for item in items], return_inverse=True)
+def rows(rounds: int = 5) -> list[Row]:
+    """Return the comparison per step; ours reads images from their files."""
+    model = next(model for model in STUDY.models if model.name == "Contrastive")
+    samples, transform = load_samples(SAMPLE, "SyntheticCars", "train", fold=0), lite0_160()[1]
+    classes, labels = np.unique([sample.label for sample in samples], return_inverse=True)
     labels, options = torch.from_numpy(labels), STUDY.training
-    ours, bare = (a_training(options, model, len(classes), device) for _ in range(2))
-    workers, memory = reader_count(options.workers, ours.device), round(options.decoded * 1e9)
+    ours, bare = (new_training(model, len(classes)) for _ in range(2))
     crop = measured_crop(transform)
-    images = AugmentedImages(items, transform, crop, options.augmentation, SEED, memory)
-    inputs = Images(images, workers)
-    places = batch_samplers.batch_indices(options, labels, 4, SEED)
+    images = AugmentedImages(samples, transform, crop, options.augmentation, SEED)
+    inputs = Images(images, reader_count(options.workers, ours.device))
+    indices, starts = batch_indices(options, labels, 4, SEED), count(1, STEPS)
+
+    def our_steps() -> None:
+        first = next(starts)
+        for iteration, batch in enumerate(inputs.batches(indices, first, first + STEPS - 1), first):
+            ours.step(batch, labels[indices(iteration)])
+
     batches = [
-        (images.to(device, memory_format=torch.channels_last), labels[places(iteration)].to(device))
-        for iteration, images in enumerate(inputs.batches(places, 1, STEPS), 1)
+        (batch.to(memory_format=torch.channels_last), labels[indices(iteration)])
+        for iteration, batch in enumerate(inputs.batches(indices, 1, STEPS), 1)
     ]
-    runs = {
-        "bare": partial(bare_steps, bare, batches),
-        "ours": partial(our_steps, ours, inputs, labels, places, count(1, STEPS)),
-    }
-    medians(runs, 1)  # the first are slower, and decode the images
-    seconds = {name: each / STEPS for name, each in medians(runs, rounds).items()}
-    return row._replace(ours=seconds["ours"], theirs=seconds["bare"], rounds=rounds)
+    functions = {"ours": our_steps, "bare": partial(bare_steps, bare, batches)}
+    medians(functions, 1)  # the first are slower
+    seconds = (time / STEPS for time in medians(functions, rounds).values())
+    what, against = "a training step of the replication", "bare loop over tensors in memory"
+    return [Row(what, against, "s", 0.85, *seconds)]

@@ -9,9 +9,9 @@ Runtime: two saliency maps for each network.
 
 from pathlib import Path
 
-from dml_analysis.config import NARROWING, options_parser, settings_from
 from dml_analysis.errors import InputError, run_script
 from dml_analysis.memory import keep_freed_memory
+from dml_analysis.scripts import NARROWING, options_parser, settings_from
 
 
 def main():

@@ -10,6 +10,7 @@ Runtime: `controls: permutations` NR-Precisions for each network.
 from itertools import product
 
 from dml_analysis.controls import score_controls
+from dml_analysis.datasets.readers import properties_of
 from dml_analysis.errors import Unfinished, run_script
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.scripts import start
@@ -20,11 +21,14 @@ def main():
     run = start(__doc__, __file__)
     work, files, problems = [], [], []
     for settings in run.variants:
-        samples, codes = property_scores.cars_of(settings)
+        samples, codes = property_scores.images_and_codes(settings)
+        properties = properties_of(settings)
         stores, problem = car_embeddings.complete_stores(settings, samples)
         problems += [problem] * bool(problem)
         for embedded, protocol in product(stores, settings.protocols):
-            controls = score_controls.work_of(settings, samples, codes, embedded, protocol)
+            controls = score_controls.work_of(
+                settings, samples, properties, codes, embedded, protocol
+            )
             work += [((measure, embedded, codes), [store]) for measure, store in controls]
         files += score_controls.views(settings)
 

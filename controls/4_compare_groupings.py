@@ -10,8 +10,8 @@ representation_similarities.csv.
 Runtime: 100 permutations of each measure for every two networks of a fold, and two folds of a loss.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main():

@@ -4,8 +4,8 @@ Writes: figures/<settings>/<protocol>/*.png, .pdf and .txt. Figures without resu
 Runtime: seconds.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main():

@@ -5,7 +5,7 @@ Files are read once: results/<settings>/files.json records the checksums with si
 
 import hashlib
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -45,8 +45,7 @@ def checksum(records: Records, file: Path) -> str:
     Raise MissingFile if there is neither, and InputError if files.json is not readable.
     """
     record = _file(records)
-    entries = checked(dict[str, Entry], atomic_files.read_record(record), f"{record}: ")
-    entry = entries.get(_name(records, file))
+    entry = _entries(record, atomic_files.version(record)).get(_name(records, file))
     if file.is_file():
         state = _state(file)
         is_same = entry and (entry.bytes, entry.modified) == state
@@ -54,6 +53,12 @@ def checksum(records: Records, file: Path) -> str:
     if not entry:
         raise MissingFile(f"{file}: missing; data/README.md says where it comes from")
     return entry.sha256
+
+
+@lru_cache(maxsize=8)
+def _entries(record: Path, version: tuple[int, ...]) -> dict[str, Entry]:
+    """Return what files.json says. version: of that file, for the cache alone."""
+    return checked(dict[str, Entry], atomic_files.read_record(record), f"{record}: ")
 
 
 def short(records: Records, file: Path) -> str:

@@ -1,6 +1,5 @@
 """Settings of a run, read from a YAML file and checked."""
 
-import argparse
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,12 +22,13 @@ from dml_analysis.errors import InputError
 from dml_analysis.files import yaml_files
 from dml_analysis.files.csv_files import MISSING_WORDS
 from dml_analysis.imports import NAME
-from dml_analysis.methods import TIMM, find, models_from
+from dml_analysis.methods import TIMM, models_from
 from dml_analysis.paper import (
     DATASETS,
     FOLDS,
     MODELS,
     PROTOCOLS,
+    RENDERED,
     Model,
     Protocol,
     as_printed,
@@ -37,11 +37,11 @@ from dml_analysis.paper import (
 
 TSNE_MODEL = "Contrastive"  # the paper's, in Figure 3
 FEWEST_TSNE_IMAGES = 4
+OWN = "; for images of your own, give their folder in `paths`"
 BN_INCEPTION = "bn_inception"  # the paper's trunk
 DIMENSIONS = 128  # of the embeddings of the paper's models, whatever their trunk
 MAX_RATES = 10
 
-Precision = Literal["float32", "tf32", "bf16"]
 # What training does not change: the trunk (embedders are trained on its features of images without
 # augmentation), BatchNorm's running statistics (as in the Reality Check), all of BatchNorm, or nothing.
 Frozen = Literal["batchnorm_statistics", "batchnorm", "trunk", "nothing"]
@@ -61,9 +61,7 @@ Filler = Literal[
     "distance_histogram_matched",
 ]
 RhoForm = Literal["push", "swap"]  # see dml_analysis/training/roth/rho_regularization.py
-PRECISIONS, AUGMENTATIONS, FILLERS, RHO_FORMS = map(
-    get_args, (Precision, Augmentation, Filler, RhoForm)
-)
+AUGMENTATIONS, FILLERS, RHO_FORMS = map(get_args, (Augmentation, Filler, RhoForm))
 BY_EMBEDDINGS = FILLERS[2:]
 
 
@@ -128,12 +126,24 @@ class SaliencySettings(Block):
 class PropertySettings(Block):
     """The block `properties`."""
 
-    networks: DatasetName = "Cars196"  # the dataset whose networks embed the rendered cars
-    images: Images = None  # rendered cars, evenly spaced; all of them by default
+    # Whose images are embedded: rendered cars, or a folder of your own; see properties/README.md.
+    dataset: DatasetName = RENDERED[0]
+    networks: DatasetName = "Cars196"  # the dataset whose networks embed them
+    images: Images = None  # of them, evenly spaced; all of them by default
     batch_size: BatchSize = 25
     tsne_images: int = Field(1000, ge=FEWEST_TSNE_IMAGES)
     # If the models have none of that name, the first one is used.
     tsne_model: Annotated[Word, AfterValidator(as_printed)] = TSNE_MODEL
+
+    @property
+    def of_cars(self) -> bool:
+        """Return whether the images are rendered cars, whose properties are Table 5's."""
+        return self.dataset in RENDERED
+
+    @property
+    def images_called(self) -> str:
+        """Return what tables, figures and messages call the images."""
+        return "rendered cars" if self.of_cars else f"images of {self.dataset}"
 
 
 class CauseSettings(Block):
@@ -206,7 +216,6 @@ class TrainingSettings(Block):
     keep_embeddings: bool = True  # of all images at every validation step
     # Processes that read images; by default as many as suit the machine.
     workers: int | None = Field(None, ge=0, le=256)
-    decoded: Number = Field(2, ge=0, le=10**4)  # GB of decoded images in memory; on Linux
 
     @property
     def learning_rates(self) -> list[float]:
@@ -243,8 +252,6 @@ class Settings(Block):
     folds: Annotated[list[Annotated[int, Field(ge=0, lt=len(FOLDS))]], EachOnce] = list(FOLDS)
     trunk: Trunk = BN_INCEPTION  # of "None" and of demo networks
     device: Device = "auto"
-    # Of the networks; "tf32" and "bf16" are faster on a GPU, and less exact.
-    precision: Precision = "float32"
     allow_partial: bool = False  # use incomplete datasets, instead of refusing them
     # The dataset that each table is about; other tables are not made.
     tables: dict[Literal[2, 3, 4], DatasetName] = Field(
@@ -363,21 +370,26 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
-        if unknown := [name for name in self.paths if name not in (*PATHS, *self.datasets)]:
+        with_images = [*self.datasets, self.properties.dataset]
+        if unknown := [name for name in self.paths if name not in (*PATHS, *with_images)]:
             raise InputError(
-                f"paths.{unknown[0]}: {unknown_key(unknown[0], [*PATHS, *self.datasets])}"
+                f"paths.{unknown[0]}: {unknown_key(unknown[0], [*PATHS, *with_images])}"
             )
         if without := [name for name in self.datasets if name not in self.paths]:
             known = ", ".join(DATASETS)
             raise InputError(
                 f"datasets: {without[0]!r} is none of {known}; for one of your own, give its folder in `paths`"
             )
+        if not self.properties.of_cars:
+            own = {*self.paths} - {*DATASETS, *PATHS}
+            _check_name("properties.dataset", self.properties.dataset, [*RENDERED, *own], OWN)
         datasets, networks = [*DATASETS, *self.datasets], self.properties.networks
         for number, name in self.tables.items():
             _check_name(f"tables.{number}", name, datasets)
         for model in self.models:
             for name in model.embeddings:
-                _check_name(f"models.{model.name!r}.embeddings", name, datasets)
+                with_images = [*datasets, self.properties.dataset]
+                _check_name(f"models.{model.name!r}.embeddings", name, with_images)
         names = [TSNE_MODEL, *(model.name for model in self.models)]
         _check_name("properties.tsne_model", self.properties.tsne_model, names)
         _check_name("properties.networks", networks, datasets)
@@ -451,94 +463,3 @@ def _settings_from(given: dict[Any, Any], name: str) -> Settings:
         raise InputError(f"{internal[0]}: unknown key; leave it out")
     values = {key: value for key, value in given.items() if value is not None or key not in BLOCKS}
     return checked(Settings, {"name": name} | values)
-
-
-# --------------------------------------------------------------------------------------------------
-# From the command line.
-# --------------------------------------------------------------------------------------------------
-def narrowed(
-    settings: Settings,
-    models: list[str] | None = None,
-    datasets: list[str] | None = None,
-    folds: list[int] | None = None,
-) -> Settings:
-    """Return the settings for some models, datasets or folds only.
-
-    Raise InputError for a name that the settings do not have.
-    """
-
-    def chosen(wanted: list | None, offered: list, what: str) -> list:
-        for name in wanted or ():
-            if name not in offered:
-                raise InputError(f"unknown {what} {name!r}; known: {', '.join(map(str, offered))}")
-        return list(dict.fromkeys(wanted)) if wanted else offered
-
-    names = dict.fromkeys(map(as_printed, models or ()))
-    return settings.model_copy(
-        update={
-            "models": [find(name, settings.models) for name in names] or settings.models,
-            "datasets": chosen(datasets, settings.datasets, "dataset"),
-            "folds": chosen(folds, settings.folds, "fold"),
-            "unnarrowed": settings.whole,
-            "sweep": [
-                each._replace(settings=narrowed(each.settings, models, datasets, folds))
-                for each in settings.sweep
-            ],
-        }
-    )
-
-
-NARROWING = ("models", "datasets", "folds")  # options that narrow the settings
-
-
-def options_parser(
-    description: str | None, long: bool = False, sweeps: bool = False, narrowing: Iterable[str] = ()
-) -> argparse.ArgumentParser:
-    """Return the parser of the options that numbered scripts share.
-
-    long: add the options of scripts that make results. sweeps: accept settings that describe
-    several runs, as all long scripts do. narrowing: options of NARROWING; long scripts have them
-    all, as their results add up. Tables, figures and statistics are about the complete settings.
-    """
-    narrowing = NARROWING if long else narrowing
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--settings", type=Path, default=ROOT / "settings" / "paper.yaml", metavar="FILE",
-                        help="what to run and how (default: settings/paper.yaml)")  # fmt: skip
-    if "models" in narrowing:
-        parser.add_argument("--models", "--losses", nargs="+", metavar="MODEL",
-                            help='only these models, e.g. --models Triplet "Margin / class"')  # fmt: skip
-    if "datasets" in narrowing:
-        parser.add_argument("--datasets", nargs="+", metavar="DATASET", help="only these datasets")
-    if "folds" in narrowing:
-        parser.add_argument(
-            "--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)"
-        )
-    parser.add_argument("--allow-partial", action="store_true", help="use incomplete datasets")
-    parser.set_defaults(sweeps=sweeps or long, **dict.fromkeys(NARROWING))
-    if long:
-        parser.add_argument("--dry-run", action="store_true",
-                            help="print what is missing and how much disk it takes, then exit")  # fmt: skip
-        parser.add_argument("--no-wait", action="store_true",
-                            help="do not wait for chunks that other processes make; exit with status 3")  # fmt: skip
-        parser.add_argument("--executor", choices=["local", "slurm"], default="local",
-                            help="slurm: submit what is missing as a job array, see `cluster` in the settings and CLUSTER.md")  # fmt: skip
-    return parser
-
-
-def settings_from(options: argparse.Namespace) -> Settings:
-    """Return the settings that parsed options ask for."""
-    settings = load_settings(options.settings)
-    if settings.sweep and not options.sweeps:
-        raise InputError(
-            f"{options.settings}: is a sweep, which this script cannot show; use a file without `sweep`"
-        )
-    if options.allow_partial:
-        partial = {"allow_partial": True}
-        swept = [
-            each._replace(settings=each.settings.model_copy(update=partial))
-            for each in settings.sweep
-        ]
-        settings = settings.model_copy(update=partial | {"sweep": swept})
-    return narrowed(settings, options.models, options.datasets, options.folds)

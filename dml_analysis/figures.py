@@ -13,6 +13,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Shaped
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -20,7 +21,7 @@ from PIL import Image
 from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import atomic_files
 from dml_analysis.methods import groups
-from dml_analysis.paper import PROPERTIES, Model, Protocol
+from dml_analysis.paper import Model, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,6 @@ COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
 # the markers differ.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = "os^DvPX<"
-PROPERTY_LABELS = {prop.name: prop.label for prop in PROPERTIES}
 GRID: Any = {"color": "0.9", "lw": 0.5}
 matplotlib.rcParams.update(
     {
@@ -81,10 +81,19 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.invert_yaxis()
 
 
-def legend_above(figure: Figure, axes: Axes, **kwargs: Any) -> None:
+def legend_above(figure: Figure, *panels: Axes, **kwargs: Any) -> None:
     """Put the legend of these axes above the figure; kwargs as Figure.legend."""
     options: dict[str, Any] = {"loc": "outside upper center", "ncols": 4, "frameon": False}
-    figure.legend(*axes.get_legend_handles_labels(), **options | kwargs)
+    figure.legend(*legend_entries(*panels), **options | kwargs)
+
+
+def legend_entries(*panels: Axes) -> tuple[list[Artist], list[str]]:
+    """Return the handles and labels of these axes' legend, each label once."""
+    handles: dict[str, Artist] = {}
+    for panel in panels:
+        artists, labels = panel.get_legend_handles_labels()
+        handles |= dict(zip(labels, artists))
+    return list(handles.values()), list(handles)
 
 
 def plot_model_lines(
@@ -92,14 +101,12 @@ def plot_model_lines(
 ) -> None:
     """Plot column y of a table over column x: a line for each model, which is a mean over folds.
 
-    The table has columns loss and type; lines of a group share their look and a label.
+    The table has columns loss and type; lines of a group share their look and label.
     """
     for group, color, marker in group_looks(models):
-        label: str | None = group
         for _, rows in table[table.type == group].groupby("loss", sort=False):
             means = rows.groupby(x)[y].mean()
-            axes.plot(means.index, means, marker + "-", color=color, ms=3, lw=0.9, label=label)
-            label = None
+            axes.plot(means.index, means, marker + "-", color=color, ms=3, lw=0.9, label=group)
 
 
 def log_ticks(axes: Axes, numbers: Iterable[int]) -> None:
@@ -156,17 +163,20 @@ def draw_what_there_is(
 def write(stem: Path, figure: Figure, description: str, caption: str) -> None:
     """Write the figure to <stem>.png and <stem>.pdf, its caption to <stem>.txt; close the figure.
 
-    description: goes into the PNG file.
+    description: goes into the PNG file. If the PNG stays the same, so does the PDF, which takes
+    longer to make.
     """
     text = textwrap.fill(caption, CAPTION_WIDTH) + "\n"
     atomic_files.write_text(stem.with_name(f"{stem.name}.txt"), text)
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
-    metadata = {pdf: {"CreationDate": None}, png: {"Description": description}}
-    for file in (pdf, png):
-        content = io.BytesIO()
-        figure.savefig(content, format=file.suffix[1:], metadata=metadata[file])
-        atomic_files.write_bytes(file, content.getvalue())
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Description": description})
+    if not (pdf.is_file() and png.is_file() and png.read_bytes() == picture.getvalue()):
         figure.set_layout_engine("none")  # the layout is computed only once
+        document = io.BytesIO()
+        figure.savefig(document, format="pdf", metadata={"CreationDate": None})
+        atomic_files.write_bytes(pdf, document.getvalue())
+        atomic_files.write_bytes(png, picture.getvalue())  # last: so that it vouches for the PDF
     print(f"wrote {png} and .pdf")
     plt.close(figure)
 

@@ -120,6 +120,7 @@ class Dataset(NamedTuple):
     patience: int = 1500  # iterations after the best checkpoint at which training stops
 
 
+RENDERED = ("RenderedCars", "SyntheticCars")  # images whose properties are Table 5's
 DATASETS = {
     "SOP": Dataset("SOP", "sop_{key}{run}_reproduction0", "SOP", 2000, 4000),
     "Cars196": Dataset("Cars196", "cars_{key}{run}_reproduction0"),
@@ -150,14 +151,20 @@ def experiment_folder(model: Model, dataset: str) -> str:
 # --------------------------------------------------------------------------------------------------
 # The properties of the rendered cars (Table 5), in the order of samples.csv.
 # --------------------------------------------------------------------------------------------------
+KINDS = ("categorical", "ordinal", "continuous")
+
+
 class Property(NamedTuple):
-    """A property that varies between rendered cars."""
+    """A property that varies between images."""
 
     name: str  # column of samples.csv
     label: str  # as printed in Table 5
-    values: tuple[Any, ...]  # sampled uniformly and independently for each image
+    values: tuple[Any, ...]  # that an image may have; of rendered cars each is equally likely
     column: str = ""  # the header of its column in Table 6; by default the label
     column_group: str = ""  # Table 6's header above this and neighbouring columns
+    kind: str = "categorical"  # one of KINDS; the values of a continuous one are bins
+    unit: str = ""  # printed after each value
+    bins: int = 0  # of a continuous one, at most
 
 
 CAR_MODELS = (
@@ -169,18 +176,27 @@ HUES = tuple(i / 10 for i in range(10))  # 0 to 1 is one turn of a Hue/Saturatio
 FACTORS = tuple(i / 4 for i in range(9))  # of saturation and value; 1 keeps the colour
 PROPERTIES = [
     Property("model", "Car model", CAR_MODELS, "Model", "Car"),
-    Property("rotation_z", "Car rotation", DEGREES, "Rotation", "Car"),
-    Property("color_hue", "Car color hue", HUES, "Hue", "Car Color"),
-    Property("color_sat", "Car color saturation", FACTORS, "Saturation", "Car Color"),
-    Property("color_val", "Car color value", FACTORS, "Value", "Car Color"),
-    Property("bg_color_hue", "Background color hue", HUES, "Hue", "Background Color"),
+    Property("rotation_z", "Car rotation", DEGREES, "Rotation", "Car", "ordinal", "°"),
+    Property("color_hue", "Car color hue", HUES, "Hue", "Car Color", "ordinal"),
+    Property("color_sat", "Car color saturation", FACTORS, "Saturation", "Car Color", "ordinal"),
+    Property("color_val", "Car color value", FACTORS, "Value", "Car Color", "ordinal"),
+    Property("bg_color_hue", "Background color hue", HUES, "Hue", "Background Color", "ordinal"),
     Property(
-        "bg_color_sat", "Background color saturation", FACTORS, "Saturation", "Background Color"
+        "bg_color_sat",
+        "Background color saturation",
+        FACTORS,
+        "Saturation",
+        "Background Color",
+        "ordinal",
     ),
-    Property("bg_color_val", "Background color value", FACTORS, "Value", "Background Color"),
-    Property("camera_loc_z", "Camera height", (0.5, 1.5, 2.5, 3.5), "Camera Height"),  # metres
-    Property("sun_elevation", "Sun elevation", (0, 45, 90), "Elevation", "Sun"),  # degrees
-    Property("sun_rotation", "Sun rotation", DEGREES, "Rotation", "Sun"),
+    Property(
+        "bg_color_val", "Background color value", FACTORS, "Value", "Background Color", "ordinal"
+    ),
+    Property(
+        "camera_loc_z", "Camera height", (0.5, 1.5, 2.5, 3.5), "Camera Height", kind="ordinal"
+    ),  # metres
+    Property("sun_elevation", "Sun elevation", (0, 45, 90), "Elevation", "Sun", "ordinal", "°"),
+    Property("sun_rotation", "Sun rotation", DEGREES, "Rotation", "Sun", "ordinal", "°"),
 ]
 
 

@@ -1,7 +1,7 @@
 """Run scripts one after the other: python -m dml_analysis.pipeline SCRIPT ... [-- OPTION ...]
 
 Each script gets the options and runs in a fork of this process, which has loaded the slow
-libraries. A script with a todo() loop runs in as many forks as there are cores, up to four, which
+modules. A script with a todo() loop runs in as many forks as there are cores, up to four, which
 share its chunks (workers.py) and the cores. Scripts marked SCRIPT+ run alongside the others, one
 after the other, and print when they have ended; the word `wait` waits for them. With a GPU each
 script is one process. On other systems than Linux each is a process of its own, and nothing runs
@@ -22,9 +22,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-LIBRARIES = [
+MODULES = [
     "torch", "torchvision.transforms", "timm", "numba", "pandas", "matplotlib.pyplot", "scipy.stats",
     "sklearn.manifold", "pytorch_metric_learning.losses", "pytorch_metric_learning.miners",
+    "dml_analysis.report.page",  # which imports most of the package
 ]  # fmt: skip
 MAX_FORKS = 4
 MARK, WAIT = "+", "wait"
@@ -37,9 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     scripts, options = arguments[:end], arguments[end + 1 :]
     if sys.platform != "linux":  # where libraries do not survive a fork
         return _run_as_commands(scripts, options)
-    for name in LIBRARIES:
+    for name in MODULES:
         importlib.import_module(name)
-    gc.freeze()  # so that collections in forks do not copy the memory of all libraries
+    gc.freeze()  # so that collections in forks do not copy the memory of all modules
     background, status = Background(options), 0
     for script in scripts:
         if status := background.report(until_all_end=script == WAIT):

@@ -8,8 +8,8 @@ methods, networks and validation steps, each with a 95% interval by the bootstra
 Runtime: the bootstrap.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main():

@@ -5,8 +5,8 @@ Writes: figures/<settings>/correlations_<dataset> and spaces_<dataset> as .png a
 Runtime: seconds.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main():

@@ -8,8 +8,8 @@ and figures/<settings>/toy.
 Runtime: seconds.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import InputError, run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main():

@@ -1,12 +1,12 @@
-"""Embed the rendered cars with every network trained on the dataset `properties: networks`.
+"""Embed the images of `properties: dataset` with every network trained on `properties: networks`.
 
-Reads: the networks' checkpoints, the rendered cars.
+Reads: the networks' checkpoints, the images: rendered cars, or your own (properties/README.md).
 Writes: results/<settings>/properties/embeddings/<dataset>/fold<k>/<model>, not normalised, and
 properties/features, of the untrained trunk of "None".
 Runtime: a forward pass of each image for each trunk; networks that share a trunk share its pass.
 """
 
-from dml_analysis.datasets.readers import chosen_cars
+from dml_analysis.datasets.readers import property_images
 from dml_analysis.errors import run_script
 from dml_analysis.networks.specifications import by_trunk, device_of, prepare
 from dml_analysis.properties.car_embeddings import arrays_of, embedding_networks, stores_of
@@ -18,10 +18,10 @@ def main():
     run = start(__doc__, __file__)
     work = []
     for settings in run.variants:
-        cars, _ = chosen_cars(settings)
+        samples, _ = property_images(settings)
         groups = by_trunk(embedding_networks(settings))
         work += [
-            ((group, cars, settings.properties.batch_size), stores_of(group, cars))
+            ((group, samples, settings.properties.batch_size), stores_of(group, samples))
             for group in groups
         ]
 
@@ -31,8 +31,10 @@ def main():
     def device():
         return device_of(run.settings)
 
-    for (_, cars, batch_size), chunk in todo(work, "embeddings", run, prepare=check, device=device):
-        chunk.save(*arrays_of(chunk.stores, cars[chunk.rows], batch_size, chunk.advance))
+    for (_, samples, batch_size), chunk in todo(
+        work, "embeddings", run, prepare=check, device=device
+    ):
+        chunk.save(*arrays_of(chunk.stores, samples[chunk.rows], batch_size, chunk.advance))
 
 
 if __name__ == "__main__":

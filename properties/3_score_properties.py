@@ -1,4 +1,4 @@
-"""Score how embeddings cluster by every property of the rendered cars, and test between groups.
+"""Score how embeddings cluster by every property of their images, and test between groups.
 
 Reads: the embeddings that 2_embed_cars.py has saved. Networks without embeddings are left out and
 named, and the exit status is 3. Networks with a zero embedding, which has no direction, are named
@@ -8,12 +8,12 @@ property, and mann_whitney.csv, tests between each two groups of models.
 Runtime: a distance matrix of all images for each network.
 """
 
+from dml_analysis.datasets.readers import properties_of
 from dml_analysis.errors import Unfinished, run_script
 from dml_analysis.properties import car_embeddings
 from dml_analysis.properties.property_scores import (
-    cars_of,
     defined,
-    float64_device,
+    images_and_codes,
     score_arrays,
     store_of,
     views,
@@ -26,11 +26,12 @@ def main():
     run = start(__doc__, __file__)
     work, problems = [], []
     for settings in run.variants:
-        cars, codes = cars_of(settings)
-        stores, problem = car_embeddings.complete_stores(settings, cars)
+        samples, codes = images_and_codes(settings)
+        properties = properties_of(settings)
+        stores, problem = car_embeddings.complete_stores(settings, samples)
         problems += [problem] * bool(problem)
         work += [
-            ((embedded, codes), [store_of(embedded.subject, protocol, embedded, codes)])
+            ((embedded, codes), [store_of(embedded.subject, protocol, embedded, properties, codes)])
             for embedded in stores
             for protocol in settings.protocols
         ]
@@ -40,15 +41,10 @@ def main():
             embedded, _ = each.subject
             car_embeddings.read(embedded)  # a broken file ends the script before the long work
 
-    def device():
-        return float64_device(run.settings)
-
     files = [view for settings in run.variants for view in views(settings)]
-    for (embedded, codes), chunk in todo(
-        work, "scores", run, files, unit="score", prepare=check, device=device
-    ):
+    for (embedded, codes), chunk in todo(work, "scores", run, files, unit="score", prepare=check):
         (store,) = chunk.stores
-        chunk.save(defined(score_arrays, embedded, codes, store.subject, device()))
+        chunk.save(defined(score_arrays, embedded, codes, store.subject))
 
     if problems:
         raise Unfinished("; ".join(problems))

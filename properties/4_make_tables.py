@@ -7,8 +7,8 @@ Writes: results/<settings>/<protocol>/tables/table<N>.csv, .md and .tex.
 Runtime: seconds.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main():

@@ -8,10 +8,10 @@ Writes: results/<settings>/properties/linear_probe.csv, and prints it.
 Runtime: a ridge regression for each property.
 """
 
-from dml_analysis.datasets.readers import CARS
+from dml_analysis.datasets.readers import properties_of
 from dml_analysis.errors import InputError, run_script
 from dml_analysis.properties import car_embeddings, linear_probe
-from dml_analysis.properties.property_scores import cars_of
+from dml_analysis.properties.property_scores import images_and_codes
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
 from dml_analysis.views import View
@@ -21,21 +21,22 @@ def main():
     run = start(__doc__, __file__)
     work = []
     for settings in run.variants:
-        cars, codes = cars_of(settings)
-        features = car_embeddings.features_store(settings, cars)
+        samples, codes = images_and_codes(settings)
+        properties = properties_of(settings)
+        features = car_embeddings.features_store(settings, samples)
         if not features.is_complete():
             raise InputError(
                 f"{features.folder}: not complete; run properties/2_embed_cars.py first"
             )
-        work.append(
-            ((settings, features, codes), [linear_probe.store_of(settings, features, codes)])
-        )
+        store = linear_probe.store_of(settings, features, properties, codes)
+        work.append(((settings, features, properties, codes), [store]))
 
-    for (settings, features, codes), chunk in todo(work, "probes", run, unit="probe"):
-        arrays = car_embeddings.read(features), codes
-        chunk.save(linear_probe.probe(*arrays, chunk.number, settings.seed, settings.paths[CARS]))
+    for (settings, features, properties, codes), chunk in todo(work, "probes", run, unit="probe"):
+        number, folder = chunk.number, settings.paths[settings.properties.dataset]
+        arrays = car_embeddings.read(features), codes[:, number]
+        chunk.save(linear_probe.probe(*arrays, properties[number], settings.seed, folder))
 
-    for (settings, _, _), (store,) in work:
+    for (settings, *_), (store,) in work:
         View(linear_probe.csv_file(settings), linear_probe.COLUMNS, [store]).write()
         linear_probe.show(settings)
 

@@ -10,8 +10,8 @@ Writes: one line per input, and the same to results/<settings>/inputs.csv, unles
 Runtime: seconds; with --deep minutes.
 """
 
-from dml_analysis.config import NARROWING, options_parser, settings_from
 from dml_analysis.errors import InputError, run_script
+from dml_analysis.scripts import NARROWING, options_parser, settings_from
 
 
 def main():

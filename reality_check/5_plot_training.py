@@ -9,9 +9,9 @@ Writes: figures/<settings>/classes_<dataset>, training_<dataset> and gains_<data
 Runtime: seconds.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import run_script
 from dml_analysis.reality_check import improvements
+from dml_analysis.scripts import options_parser, settings_from
 from dml_analysis.training import training_logs
 from dml_analysis.views import refresh
 

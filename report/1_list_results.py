@@ -6,8 +6,8 @@ each protocol. The exit status is 1 if a table or figure is missing.
 Runtime: seconds.
 """
 
-from dml_analysis.config import options_parser, settings_from
 from dml_analysis.errors import InputError, run_script
+from dml_analysis.scripts import options_parser, settings_from
 
 
 def main() -> None:

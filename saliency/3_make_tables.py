@@ -6,8 +6,8 @@ not exist are shown as missing, and counted.
 Runtime: seconds.
 """
 
-from dml_analysis.config import narrowed, options_parser, settings_from
 from dml_analysis.errors import run_script
+from dml_analysis.scripts import narrowed, options_parser, settings_from
 
 
 def main():

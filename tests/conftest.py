@@ -1,10 +1,12 @@
 """What the tests share: the repository root on the path, and a tiny rendered-cars project with trained networks."""
 
+import itertools
 import os
 import runpy
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,7 @@ def forget():
         image_digests._content,
         readers._listed,
         readers._rendered,
+        readers._own,
     ):
         function.cache_clear()
 
@@ -142,6 +145,78 @@ def project(trained, tmp_path):
     return tmp_path
 
 
+SMALL = [("Whole", "Ranking", "tiny"), ("Other", "Ranking", "tiny_too"), ("Top", "Classification", "top_rows")]  # fmt: skip
+
+
+def small_settings(trained, folder, name="small", **changes):
+    """A settings file for three tiny networks, whose maps take milliseconds, on the trained project's cars."""
+    models = [
+        {"name": name, "group": group, "network": f"tests.networks:{network}"}
+        for name, group, network in SMALL
+    ]
+    paths = {each: str(folder / each) for each in ("models", "results", "figures")}
+    paths["RenderedCars"] = str(trained / "cars")
+    defaults = {"models": models, "paths": paths, "training": None}
+    return fake_data.write_settings(folder, name, **defaults | changes)
+
+
+@pytest.fixture
+def small(trained, tmp_path):
+    """A function that writes the settings file of three tiny networks: small(name="small", **changes)."""
+    return lambda name="small", **changes: small_settings(trained, tmp_path, name, **changes)
+
+
+@pytest.fixture(scope="session")
+def tiles(tmp_path_factory):
+    """A folder whose sub-folder tiles is a dataset of one's own."""
+
+    def build(folder):
+        fake_data.make_classes(folder / "tiles")
+
+    return built_once(tmp_path_factory, "tiles", build)
+
+
+@pytest.fixture(scope="session")
+def trained_tiles(tiles, tmp_path_factory):
+    """A folder with the networks of write_tiles_settings's settings, trained without a stop."""
+
+    def build(folder):
+        settings = fake_data.write_tiles_settings(tiles, folder)
+        succeed("reality_check/2_train_models.py", settings)
+
+    return built_once(tmp_path_factory, "trained_tiles", build)
+
+
+@pytest.fixture(scope="module")
+def whole(trained_tiles, tmp_path_factory):
+    """A copy of these networks, into which the tests of a module may write."""
+    folder = tmp_path_factory.mktemp("whole")
+    shutil.copytree(trained_tiles, folder, dirs_exist_ok=True)
+    return folder
+
+
+def run_together(count, settings, scripts, pause=0.3):
+    """Run scripts one after the other in several processes, with pauses of up to so many seconds between their steps.
+
+    All have to end with status 0. Returns script -> the chunks that existed when it ended, for each process.
+    """
+    paused = [sys.executable, str(ROOT / "tests" / "paused_runs.py")]
+    processes = [
+        subprocess.Popen(
+            [*paused, str(seed), str(pause), *scripts, "--", "--settings", settings],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(count)
+    ]
+    with ThreadPoolExecutor(count) as pool:  # a full pipe would stop a process
+        outputs, errors = zip(*pool.map(subprocess.Popen.communicate, processes))
+    assert [process.returncode for process in processes] == [0] * count, errors
+    lines = [[line.split() for line in text.splitlines()] for text in outputs]
+    return [{line[1]: set(line[2:]) for line in each if line[:1] == ["exist"]} for each in lines]
+
+
 AFTER_TRAINING = ["reality_check/4_measure_gains.py", "reality_check/5_plot_training.py"]
 SCRIPTS = [
     "reality_check/1_check_inputs.py",
@@ -201,6 +276,25 @@ def snapshot(folder):
         path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in RECORDS
     ]
     return {path: path.read_bytes() for path in found}
+
+
+def files_in(folder):
+    """Path in the folder -> content of its results; records of runs are none."""
+    return {
+        path.relative_to(folder).as_posix(): content for path, content in snapshot(folder).items()
+    }
+
+
+def stop_at_call(number, function):
+    """The function, but its call of that number stops the run as Ctrl-C does."""
+    calls = itertools.count(1)
+
+    def stopping(*arguments, **keywords):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return function(*arguments, **keywords)
+
+    return stopping
 
 
 def first_embedder(folder):

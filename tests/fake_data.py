@@ -175,3 +175,22 @@ def write_settings(folder, name="tiny", **changes):
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(settings | changes))
     return file
+
+
+TILES_TRAINING = {
+    "learning_rate": 0.003,
+    "batch_size": 8,
+    "iterations": 6,
+    "check_every": 2,
+    "workers": 0,
+}
+
+
+def write_tiles_settings(tiles, folder, name="tiles", training=TILES_TRAINING, **changes):
+    """A settings file that trains a tiny trunk on the classes of tiles; results and networks live in `folder`."""
+    paths = {"Tiles": str(tiles / "tiles")} | {
+        name: str(folder / name) for name in ("models", "results", "figures")
+    }
+    changes = {"models": ["Contrastive", "ArcFace", "None"], "datasets": ["Tiles"], "tables": {2: "Tiles"},
+               "trunk": "tests.networks:tiny_trunk", "properties": {"networks": "Tiles"}, "paths": paths} | changes  # fmt: skip
+    return write_settings(folder, name, training=training, **changes)

@@ -1,7 +1,7 @@
 """Run by tests: numbered scripts one after the other in a process, with pauses wherever another process may come between.
 
-paused_runs.py SEED LONGEST SCRIPT ... -- OPTION ...: LONGEST is the longest pause in seconds. Ends with the first exit status
-that is not 0, as `&&` in a shell does.
+paused_runs.py SEED LONGEST SCRIPT ... -- OPTION ...: LONGEST is the longest pause in seconds. Prints which chunks exist when
+a script has ended. Ends with the first exit status that is not 0, as `&&` in a shell does.
 """
 
 import random
@@ -52,6 +52,9 @@ def main(seed, longest, *words):
     for script in scripts:
         sys.argv = [script, *options]
         runpy.run_path(str(ROOT / script), run_name="__main__")
+        folder = Path(options[options.index("--settings") + 1]).parent
+        chunks = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("[0-9]*.npz"))
+        print("\nexist", script, *chunks)
 
 
 if __name__ == "__main__":

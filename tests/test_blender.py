@@ -23,9 +23,10 @@ from tests.conftest import ROOT
 PYTHON = Path(os.environ.get("RENDER_VENV", ROOT / ".venv-render")) / "bin" / "python"
 SMALL = ("--size", "48", "--samples", "2")
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.is_file(), reason=f"no {PYTHON}; `make render-env` makes it"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PYTHON.is_file(), reason=f"no {PYTHON}; `make render-env` makes it"),
+]
 
 
 def command(output, *options):

@@ -66,12 +66,11 @@ def test_script(project, run_inside):
     assert "Networks trained here" in output and f"{100 * table.precision_at_1[0]:8.2f}" in output
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "loss,dataset\nContrastive\n"])
-def test_the_file_is_a_view(copy, run_inside, text):
+def test_the_file_is_a_view(copy, run_inside):
     """Whatever has become of it, the next run writes it from what is on the stores."""
     file = copy / "results/tiny/reality_check/accuracy.csv"
     whole = file.read_bytes()
-    file.write_text(text)
+    file.write_text("a,b\n1,2\n")
     run_inside(
         "reality_check/3_evaluate_models.py", copy / "tiny.yaml", "--models", "ArcFace", "ArcFace"
     )

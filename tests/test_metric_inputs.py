@@ -80,6 +80,7 @@ BAD_LABELS = {
     "a table with NaN": (pd.DataFrame({"kind": WITH_NAN}), "labels contain NaN or missing values"),
     "too few": (CODES[1:], f"need labels of all {N} images, not of {N - 1}"),
     "none": ([], "need labels of at least one image"),
+    "a missing category": (pd.Series([None, *NAMES[CODES][1:]], dtype="category"), "labels contain NaN or missing values"),
     "of two types": (pd.Series(["a", *CODES[1:].tolist()], dtype=object), "labels of different types have no order"),
     "of three dimensions": (CODES.reshape(-1, 1, 1), r"need labels \(n,\) or \(n, k\), not \(24, 1, 1\)"),
 }  # fmt: skip
@@ -214,7 +215,7 @@ def test_unit_embeddings_by_hand():
 def test_property_codes_by_hand():
     table = pd.DataFrame(
         {"size": [0.5, 2, 0.5], "is_red": [True, False, False], "make": ["b", "a", "c"],
-         "year": pd.Categorical([1999, 2001, 1999])},
+         "level": pd.Categorical(["low", "high", "low"], ["low", "middle", "high"], ordered=True)},
         index=[7, 8, 9],
     )  # fmt: skip
     expected = [[0, 1, 1, 0], [1, 0, 0, 1], [0, 0, 2, 0]]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dml_analysis.metrics import nearest_neighbors, neighbor_hits_torch
+from dml_analysis.metrics import nearest_neighbors
 from dml_analysis.metrics.nr_precision import nr_precision, prepared, query_hits
 
 LINE = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
@@ -165,25 +165,6 @@ def test_distances_in_float32_are_as_near_to_float64_as_they_say(kind):
     exact, rounded = squares - 2 * embeddings @ embeddings.T, embeddings.astype(np.float32)
     errors = np.abs(squares.astype(np.float32) - 2 * rounded @ rounded.T - exact).max(axis=1)
     assert (errors <= nearest_neighbors.error_bounds(squares, 64)).all()
-
-
-@pytest.mark.parametrize(
-    "awkward",
-    [lambda x: x, lambda x: -0.0 * x, lambda x: np.concatenate([x[:-1], [[1e6] * 4]]), np.round],
-    ids=["plain", "zeros of both signs", "one far away", "many ties"],
-)
-@pytest.mark.parametrize("n", [1, 2, 3, 50, 1500])
-@pytest.mark.parametrize("max_neighbors", [None, 5])
-def test_the_way_of_gpus(n, awkward, max_neighbors, monkeypatch):
-    """Run on the CPU, under a name that stands for another device."""
-    rng = np.random.default_rng(n)
-    embeddings = awkward(rng.normal(size=(n, 4)))
-    labels = np.stack([rng.integers(0, values, n) for values in (1, 3, 300)], axis=1)
-    monkeypatch.setattr(neighbor_hits_torch, "BLOCK_SIZE", n * n // 3 + 1)  # three blocks or more
-    found = nr_precision(embeddings, labels, max_neighbors, device="cpu:0")
-    np.testing.assert_allclose(
-        found, nr_precision(embeddings, labels, max_neighbors), rtol=0, atol=1e-10
-    )
 
 
 def test_blocks_do_not_matter(monkeypatch):

@@ -11,12 +11,14 @@ from PIL import Image
 
 from dml_analysis import checkout, paper
 from dml_analysis.config import load_settings
-from dml_analysis.files import csv_files
+from dml_analysis.metrics import map_alignment
 from dml_analysis.networks.specifications import network_of
 from dml_analysis.saliency import map_comparisons, saliency_maps
 from tests import fake_data
-from tests.conftest import AFTER_TRAINING, SCRIPTS, run_command, snapshot
+from tests.conftest import AFTER_TRAINING, SCRIPTS, files_in, run_command, snapshot
 from tests.networks import make_trunk
+
+SCORES = "properties/3_score_properties.py"
 
 
 def test_results(finished):
@@ -155,29 +157,22 @@ def test_a_second_run_changes_nothing(copy, run_inside):
     assert snapshot(copy / "results") | snapshot(copy / "models") == before
 
 
-def test_a_map_depends_on_nothing_but_its_purpose(copy, run_inside):
-    """Maps computed alone, resumed, for more images or in other batches are those of the first run."""
+def test_a_map_depends_on_nothing_but_its_purpose(small, run_inside):
+    """Maps computed alone, for more images or in other batches are those of the first run."""
 
-    def maps_after(**options):
-        shutil.rmtree(copy / "results")
-        settings = fake_data.write_settings(
-            copy, saliency={"noise_samples": 2, "batch_size": 2} | options
-        )
-        run_inside("saliency/1_compute_maps.py", settings, "--models", "ArcFace")
-        store = maps_store(load_settings(settings), 1)
-        assert [path.name for path in store.folder.parent.iterdir()] == ["arcface"]
-        return maps_in(store)
+    def maps_after(name, *options, **changes):
+        settings = small(name, saliency={"noise_samples": 2, "batch_size": 2} | changes)
+        run_inside("saliency/1_compute_maps.py", settings, *options)
+        return maps_in(maps_store(load_settings(settings)))
 
-    first = maps_in(maps_store(load_settings(copy / "tiny.yaml"), 1))
-    more = maps_after(images=3)
+    first = maps_after("first", images=2)
+    more = maps_after("more", "--models", "Whole", images=3)
     shared = set(first) & set(more)
     assert len(more) == 3 and len(shared) == 2  # evenly spaced images: the first and the last stay
     for image_id in shared:
         np.testing.assert_array_equal(first[image_id], more[image_id])
-    for image_id, single in maps_after(images=2, batch_size=1).items():
-        # Convolutions round differently in other batches, and where that tips a ReLU a pixel moves a little.
-        assert np.abs(first[image_id].astype(float) - single).mean() < 5e-4
-        assert np.corrcoef(first[image_id].ravel().astype(float), single.ravel())[0, 1] > 0.9999
+    for image_id, single in maps_after("batches", images=2, batch_size=1).items():
+        np.testing.assert_allclose(first[image_id], single, rtol=0, atol=2e-3)  # float16
 
 
 def test_a_stopped_run_goes_on_to_the_same_bytes(copy, run_inside):
@@ -191,70 +186,63 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(copy, run_inside):
     assert file.read_bytes() == whole and others.stat().st_mtime_ns == untouched
 
 
-@pytest.mark.parametrize("stage", ["properties/2_embed_cars.py properties/3_score_properties.py",
-                                   "saliency/1_compute_maps.py saliency/2_compare_maps.py"])  # fmt: skip
-def test_narrowed_runs_add_up(copy, run_inside, run_unfinished, stage):
-    """Results of models run one by one are those of all at once; until then those that lack something say so."""
-    before = snapshot(copy / "results")
-    first, second = stage.split()
-    shutil.rmtree(copy / "results/tiny/properties")
-    shutil.rmtree(copy / "results/tiny/paper")
-    for name in ("None", "ArcFace", "Contrastive"):
-        run_inside(first, copy / "tiny.yaml", "--models", name)
-        run_inside(second, copy / "tiny.yaml", "--models", name)
-        if name == "ArcFace":
-            assert "Contrastive" in run_unfinished(second, copy / "tiny.yaml")
-    after = snapshot(copy / "results")
-    assert len(after) > 12 and set(after.items()) <= set(before.items())
+STAGES = ["saliency/1_compute_maps.py", "saliency/2_compare_maps.py", "properties/2_embed_cars.py", SCORES]  # fmt: skip
 
 
-def test_both_protocols_in_one_run(copy, run_inside):
+def test_narrowed_runs_add_up(small, run_inside, run_unfinished):
+    """Results of models run one by one are those of all at once; until then the missing ones are named."""
+    settings = small()
+    results = settings.parent / "results"
+    for script in STAGES:
+        run_inside(script, settings)
+    before = snapshot(results)
+    shutil.rmtree(results)
+    for name in ("Top", "Other", "Whole"):
+        for script in STAGES:
+            run_inside(script, settings, "--models", name)
+            if name == "Other" and script in STAGES[1::2]:
+                assert "Whole" in run_unfinished(script, settings)
+    assert snapshot(results) == before and len(before) > 12
+
+
+def test_both_protocols_in_one_run(small, run_inside, monkeypatch):
     """Gradients are computed once, and each protocol's results are those of a run of its own, byte for byte."""
-    calls, results = {}, {}
-    gradients = saliency_maps.gradients_of
-    for protocol in ("paper", "released", ["paper", "released"]):
-        name = "both" if isinstance(protocol, list) else protocol
-        settings = fake_data.write_settings(
-            copy, name, protocol=protocol, models=["Contrastive", "ArcFace"]
-        )
-        shutil.copytree(copy / "results/tiny/properties", copy / "results" / name / "properties")
-        with pytest.MonkeyPatch.context() as patch:
-            counted = calls.setdefault(name, [])
-            patch.setattr(
-                saliency_maps,
-                "gradients_of",
-                lambda *arguments, counted=counted: counted.append(1) or gradients(*arguments),
-            )
-            for script in (*(script for script in SCRIPTS if script.startswith("saliency")),
-                           "properties/3_score_properties.py", "properties/4_make_tables.py"):  # fmt: skip
-                run_inside(script, settings)
-        folder = copy / "results" / name
-        results[name] = {
-            path.relative_to(folder).as_posix(): each for path, each in snapshot(folder).items()
-        }
-    assert len(calls["both"]) == len(calls["paper"]) == 4
-    apart = {name: each for key in ("paper", "released") for name, each in results[key].items()}
+    calls, results, gradients = [], {}, saliency_maps.gradients_of
+
+    def counted(*arguments):
+        calls[-1] += 1
+        return gradients(*arguments)
+
+    monkeypatch.setattr(saliency_maps, "gradients_of", counted)
+    scripts = [*STAGES, "saliency/3_make_tables.py", "properties/4_make_tables.py"]
+    for name in ("paper", "released", "both"):
+        protocol = ["paper", "released"] if name == "both" else name
+        settings = small(name, protocol=protocol)
+        calls.append(0)
+        for script in scripts:
+            run_inside(script, settings)
+        results[name] = files_in(settings.parent / "results" / name)
+    assert calls == [6, 6, 6]
+    apart = results["paper"] | results["released"]
     assert results["both"] == apart and len(apart) > 60
-    (pairs, released_pairs), (scores, released_scores) = [
-        [csv_files.read(copy / "results/both" / name / file, columns) for name in ("paper", "released")]
-        for file, columns in (("saliency/pairs_RenderedCars.csv", map_comparisons.COLUMNS),
-                              ("properties/nr_precision.csv", dict.fromkeys("loss type fold property distance max_neighbors "
-                               "n_images r_precision nr_precision".split(), str)))
-    ]  # fmt: skip
-    assert (released_pairs.correlation_mean != pairs.correlation_mean)[
-        pairs.loss_a != pairs.loss_b
-    ].all()
-    assert set(released_scores.max_neighbors) == {"1023"} and set(released_scores.distance) == {
-        "Euclidean, raw embeddings"
-    }
-    assert (released_scores.nr_precision != scores.nr_precision).any()
-    assert (copy / "figures/both/released/figure2.png").is_file()
+    pairs, scores = (
+        [
+            pd.read_csv(settings.parent / "results/both" / name / file)
+            for name in ("paper", "released")
+        ]
+        for file in ("saliency/pairs_RenderedCars.csv", "properties/nr_precision.csv")
+    )
+    others = pairs[0].loss_a != pairs[0].loss_b
+    assert (pairs[0].correlation_mean != pairs[1].correlation_mean)[others].all()
+    assert set(scores[1].max_neighbors) == {1023}
+    assert set(scores[1].distance) == {"Euclidean, raw embeddings"}
+    assert (scores[0].nr_precision != scores[1].nr_precision).any()
 
 
 def test_the_base_of_the_divergence(tmp_path):
     random = np.random.default_rng(0).random((2, 3, 20, 20)).astype(np.float16)
     of_paper, of_released = (
-        map_comparisons.similarities(list(random), each.jsd_base, [None, None])
+        map_alignment.similarities(list(random), each.jsd_base, [None, None])
         for each in paper.PROTOCOLS.values()
     )
     (correlation, jsd), (released_correlation, released_jsd) = of_paper, of_released
@@ -301,12 +289,7 @@ NUMBERED = sorted(
 NARROWED = ("--models", "--datasets", "--folds")
 # Of scripts that make no results of a run, or files of their own for each dataset.
 NARROWED_BY = dict.fromkeys(
-    (
-        "causes/7_explain_images.py",
-        "benchmarks/3_measure_precision.py",
-        "reality_check/1_check_inputs.py",
-    ),
-    NARROWED,
+    ("causes/7_explain_images.py", "reality_check/1_check_inputs.py"), NARROWED
 )
 NARROWED_BY |= dict.fromkeys(("data/4_list_images.py", "embedding_space/2_correlate_measures.py", "embedding_space/3_plot_spaces.py",
                               "reality_check/5_plot_training.py", "reality_check/6_compare_choices.py"), ("--datasets",))  # fmt: skip
@@ -325,25 +308,14 @@ def test_help(script, run_script, capsys):
 
 
 def test_tables_and_figures_are_of_the_whole_settings(copy, run_inside, capsys):
-    """An option that would narrow them is refused before anything is written; that of a long script narrows them not."""
+    """An option that would narrow them is refused; narrowed long scripts leave the files of all models."""
     before = snapshot(copy / "results") | snapshot(copy / "figures")
-    for script in (
-        "saliency/3_make_tables.py",
-        "saliency/4_plot_maps.py",
-        "properties/4_make_tables.py",
-        "report/1_list_results.py",
-    ):
-        for option in (["--models", "ArcFace"], ["--folds", "0"], ["--datasets", "RenderedCars"]):
-            with pytest.raises(SystemExit) as stop:
-                run_inside(script, copy / "tiny.yaml", *option)
-            assert (
-                stop.value.code == 2
-                and f"unrecognized arguments: {' '.join(option)}" in capsys.readouterr().err
-            )
-    for script in ("properties/5_plot_embeddings.py", "properties/3_score_properties.py", "saliency/2_compare_maps.py",
-                   "reality_check/4_measure_gains.py", "embedding_space/1_measure_spaces.py"):  # fmt: skip
+    with pytest.raises(SystemExit) as stop:
+        run_inside("saliency/3_make_tables.py", copy / "tiny.yaml", "--models", "ArcFace")
+    assert stop.value.code == 2
+    assert "unrecognized arguments: --models ArcFace" in capsys.readouterr().err
+    for script in ("properties/5_plot_embeddings.py", SCORES, "reality_check/4_measure_gains.py"):
         run_inside(script, copy / "tiny.yaml", "--models", "ArcFace", "None")
-    run_inside("reality_check/1_check_inputs.py", copy / "tiny.yaml", "--models", "ArcFace")
     assert snapshot(copy / "results") | snapshot(copy / "figures") == before
 
 
@@ -361,5 +333,5 @@ def test_figure_3_is_the_same_from_fresh_and_from_kept_coordinates(copy, run_ins
 def test_every_value_has_a_colour_of_its_own(count):
     from dml_analysis.properties.property_figures import value_looks
 
-    for name in ("model", "rotation_z"):
-        assert len({(*color, marker) for color, marker in value_looks(name, count)}) == count
+    for prop in paper.PROPERTIES[:3]:  # categorical, of angles, ordinal
+        assert len({(*color, marker) for color, marker in value_looks(prop, count)}) == count

@@ -85,8 +85,7 @@ def refused(fails, settings, tmp_path):
     return run
 
 
-MODES = {"link": (tarfile.SYMTYPE, stat.S_IFLNK), "pipe": (tarfile.FIFOTYPE, stat.S_IFIFO),
-         "device": (tarfile.CHRTYPE, stat.S_IFCHR)}  # fmt: skip
+MODES = {"link": (tarfile.SYMTYPE, stat.S_IFLNK)}  # in a .tgz, in a .zip
 
 
 def pack(file, members):
@@ -166,7 +165,7 @@ def test_put_in_place(prepared, monkeypatch, tmp_path, kind):
     assert prepared(name) == f"{name}: in place\n" and files(folder) == expected
 
 
-@pytest.mark.parametrize("name", ["CUB200", "Cars196", "models"])
+@pytest.mark.parametrize("name", ["Cars196", "models"])
 def test_missing(unfinished, monkeypatch, name):
     """Each archive has a line that says what is missing, its name, its checksum and where to look; of many only some."""
     monkeypatch.setitem(
@@ -215,9 +214,11 @@ def test_the_readme_lists_every_archive(monkeypatch):
 # What is refused.
 # ---------------------------------------------------------------------------------------------------------------------
 MAY_NOT = "in it is a link or a device, leads out of its folder or has a size below zero"
-REFUSED = [({name: b""}, MAY_NOT) for name in ("a/../../evil", "/evil", "C:\\evil")]
-REFUSED += [({"CUB_200_2011/l": kind}, MAY_NOT) for kind in MODES]
-REFUSED += [({"CUB_200_2011/bomb": bytes(9_000_000)}, "would grow to more than 200 times")]
+REFUSED = [
+    ({"a/../../evil": b""}, MAY_NOT),
+    ({"CUB_200_2011/l": "link"}, MAY_NOT),
+    ({"CUB_200_2011/bomb": bytes(9_000_000)}, "would grow to more than 200 times"),
+]
 
 
 @pytest.mark.parametrize("ending", ["tgz", "zip"])
@@ -317,10 +318,9 @@ def test_bad_calls(refused, unfinished, tmp_path):
 # ---------------------------------------------------------------------------------------------------------------------
 # What is at the places already, and killed runs.
 # ---------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 @pytest.mark.parametrize(
-    "name, file, place",
-    [("CUB200", "CUB_200_2011.tgz", "birds"), ("imagenet_trunk", "bn_inception-52deb4733.pth", "models/trunk.pth")],
+    "make, name, file, place",
+    [(os.mkdir, "CUB200", "CUB_200_2011.tgz", "birds"), (os.mkfifo, "imagenet_trunk", "bn_inception-52deb4733.pth", "models/trunk.pth")],
 )  # fmt: skip
 def test_something_else_at_a_place(refused, unfinished, tmp_path, make, name, file, place):
     """It is neither read, which may hang, nor overwritten."""

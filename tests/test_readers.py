@@ -23,7 +23,7 @@ from dml_analysis.files import atomic_files, csv_files, yaml_files
 
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
 many = settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 PRINTABLE = st.text(
@@ -93,9 +93,8 @@ def test_json_is_read_as_what_it_is(tmp_path_factory, content):
 
 @pytest.mark.parametrize(
     "text, value",
-    [("1e-4", 1e-4), ("1.0e-4", 1e-4), (".5", 0.5), ("-3", -3), ("010", 10), ("no", "no"), ("1:30", "1:30"), ("2020-01-01", "2020-01-01"),
-     ("0x1F", "0x1F"), ("1_000", "1_000"), ("None", "None"), ("~", None), ("", None), ("'5'", "5"), ("!!str 5", "5"), ("'null'", "null"),
-     ("True", True), ("[a, 1]", ["a", 1]), ("{2: x}", {2: "x"}), ("&a x", "x")],
+    [("1e-4", 1e-4), ("010", 10), ("no", "no"), ("1:30", "1:30"), ("2020-01-01", "2020-01-01"), ("1_000", "1_000"),
+     ("None", "None"), ("~", None), ("'5'", "5"), ("True", True), ("{2: x}", {2: "x"})],
 )  # fmt: skip
 def test_words_of_yaml(tmp_path, text, value):
     (tmp_path / "a.yaml").write_text(f"key: {text}\n")

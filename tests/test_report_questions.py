@@ -38,6 +38,7 @@ MODELS = [
 ]
 TYPE = {model.name: model.group for model in MODELS}
 NAMES = [prop.name for prop in PROPERTIES]
+WORDS = {prop.name: prop.label.lower() for prop in PROPERTIES}
 NUMBERS = {"Contrastive": 1.0, "Triplet": 2.0, "ArcFace": 4.0, "CosFace": 6.0, "None": 7.0}
 
 
@@ -447,7 +448,7 @@ def test_similarities_of_embeddings(settings):
     assert table.headings == ["measure", "two folds of a loss", "two losses of a group", "two losses of two groups",
                               "chance", "sd of chance", "largest p"]  # fmt: skip
     assert table.rows == [["mutual nearest neighbours", "0.900", "0.625", "0.375", "0.150", "0.250", "0.500"]]  # fmt: skip
-    assert "3,000 rendered cars" in table.caption
+    assert "3,000 images" in table.caption
 
 
 def test_what_survives_other_settings(settings):
@@ -557,13 +558,13 @@ def test_the_null_of_the_first_property():
                            for name, value in zip(NAMES, range(11))])  # fmt: skip
     nulls = pd.DataFrame([{"loss": loss, "property": name, "null_mean": mean if name == NAMES[-1] else 5, "null_std": 0.05, "permutations": 1000}
                           for name in NAMES for loss, mean in (("Triplet", -0.02), ("ArcFace", 0.04), ("None", 9))])  # fmt: skip
-    found = findings.order(scored, MODELS, nulls)
+    found = findings.order(scored, MODELS, WORDS, "cars", nulls)
     assert found.number == "10.00" and found.floor == (
         "0.010 with a standard deviation of 0.050, sun rotation under 1,000 permutations of the labels (means over 2 networks)")  # fmt: skip
     assert (
-        findings.order(scored, MODELS, nulls[:0]).floor
+        findings.order(scored, MODELS, WORDS, "cars", nulls[:0]).floor
         == ""
-        == findings.order(scored, MODELS).floor
+        == findings.order(scored, MODELS, WORDS, "cars").floor
     )
 
 
@@ -581,10 +582,13 @@ def test_how_many_differences_survive_holm(holm, left):
     tests = pd.DataFrame([row | {"property": name, "p_value": 0.004} for name in NAMES])
     corrected = pd.DataFrame(rows_of_tests(holm))
     assert (
-        left in findings.differences(tests, corrected).text
-        and "not corrected" not in findings.differences(tests, corrected).text
+        left in findings.differences(tests, WORDS, corrected).text
+        and "not corrected" not in findings.differences(tests, WORDS, corrected).text
     )
     one = corrected.assign(p_holm=np.where(corrected.property == NAMES[0], 0.001, 0.5))
-    assert "1 of 11 is below 1%" in findings.differences(tests, one).text
+    assert "1 of 11 is below 1%" in findings.differences(tests, WORDS, one).text
     for other in (None, corrected[:0], corrected[corrected.property != NAMES[0]]):  # of other tests
-        assert "The level is not corrected for 11 tests." in findings.differences(tests, other).text
+        assert (
+            "The level is not corrected for 11 tests."
+            in findings.differences(tests, WORDS, other).text
+        )

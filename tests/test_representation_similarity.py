@@ -337,7 +337,5 @@ def test_a_network_for_all_folds_is_compared_with_each():
 )  # fmt: skip
 def test_models_without_a_similarity_are_named(embeddings, words):
     good = np.random.default_rng(24).normal(size=(len(embeddings), 5))
-    with pytest.raises(
-        InputError, match=f"^settings 'demo': embeddings of rendered cars by [AB]: .*{words}"
-    ):
+    with pytest.raises(InputError, match=f"^settings 'demo': embeddings by [AB]: .*{words}"):
         table_of(A={0: good}, B={0: embeddings})

@@ -339,13 +339,13 @@ def scored(name, fold, scores):
 
 def test_models_are_compared_fold_by_fold():
     """Whatever the order of their folds; models of different folds are not compared."""
-    shape = (2, 3, 40, len(score_controls.NAMES))
+    names, shape = ["shape", "scale"], (2, 3, 40, 2)
     scores = np.random.default_rng(0).normal(size=shape)
     stores = [
         scored(name, fold, scores[m, fold]) for m, name in enumerate("ab") for fold in range(3)
     ]
-    expected = list(score_controls.difference_rows(stores, {}))
-    turned = list(score_controls.difference_rows([*stores[:3], *reversed(stores[3:])], {}))
+    expected = list(score_controls.difference_rows(names, stores, {}))
+    turned = list(score_controls.difference_rows(names, [*stores[:3], *reversed(stores[3:])], {}))
     assert expected and turned == expected
     moved = [*stores[:3], *(scored("b", fold + 1, scores[1, fold]) for fold in range(3))]
-    assert list(score_controls.difference_rows(moved, {})) == []
+    assert list(score_controls.difference_rows(names, moved, {})) == []

@@ -32,7 +32,7 @@ def three_cores(tmp_path, monkeypatch):
 
 def with_scripts(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(pipeline, "LIBRARIES", [])
+    monkeypatch.setattr(pipeline, "MODULES", [])
     for name, content in ENDS.items():
         (folder / name).write_text(content)
     return folder

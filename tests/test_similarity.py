@@ -1,8 +1,16 @@
 """Map similarity and Fisher averages against values worked out by hand."""
 
+import itertools
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from dml_analysis import checkout, paper
+from dml_analysis.config import Settings
+from dml_analysis.datasets import image_digests
+from dml_analysis.datasets.readers import Sample
+from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.map_similarity import (
     all_pairs,
     fisher_mean,
@@ -10,6 +18,9 @@ from dml_analysis.metrics.map_similarity import (
     jensen_shannon,
     pearson,
 )
+from dml_analysis.networks.specifications import LayoutNetwork, network_of
+from dml_analysis.saliency import map_comparisons, saliency_maps
+from dml_analysis.saliency.map_comparisons import Comparison
 
 
 def test_pearson_by_hand():
@@ -103,3 +114,47 @@ def test_fisher_at_the_edges():
     assert fisher_mean([0.6, np.nan, 0.0]) == pytest.approx(1 / 3)
     assert np.isnan(fisher_mean([np.nan]))
     np.testing.assert_allclose(fisher_mean([[0.6, 0.0], [0.2, 0.2]]), [1 / 3, 0.2])
+
+
+def test_memory_of_comparison_does_not_grow_with_the_images(tmp_path, monkeypatch):
+    """Ten times the images take less than 1 kB of memory more for each."""
+    monkeypatch.setattr(image_digests, "described", lambda settings, items: str(len(items)))
+    monkeypatch.setattr(LayoutNetwork, "provenance", lambda network: {"trunk": network.model.name})
+
+    def peak(parts):
+        settings = Settings(
+            name="test",
+            models=paper.MODELS[:3],
+            paths=checkout.PATHS | {"results": tmp_path / str(parts)},
+        )
+        items = [Sample(str(i), tmp_path, 0) for i in range(parts * saliency_maps.MAPS_PER_CHUNK)]
+        networks = [network_of(settings, model, "SOP", 0) for model in settings.models]
+        stores = [
+            saliency_maps.store_of(settings, network, settings.protocols[0], items)._replace(
+                arrays={"maps": Array("f2", (20, 20))}
+            )
+            for network in networks
+        ]
+        size = saliency_maps.MAPS_PER_CHUNK
+        for store, number in itertools.product(stores, range(parts)):
+            store.save(number, maps=np.random.default_rng(number).random((size, 20, 20)))
+        names = [model.name for model in settings.models]
+        maps_of = dict(zip(names, stores))
+        comparison = Comparison(
+            tmp_path / f"{parts}", settings.protocols[0], "SOP", 0, items, {}, maps_of, True
+        )
+        store = comparison.store_of(names)
+        tracemalloc.start()
+        for number in range(parts):
+            maps = [each.load(number)["maps"] for each in stores]
+            rows = slice(number * size, (number + 1) * size)
+            store.save(number, **map_comparisons.compared(comparison, names, maps, rows))
+        rows = list(map_comparisons.rows_of(comparison))
+        assert {row[4] for row in rows} == {parts * size} and len(rows) == 6
+        return tracemalloc.get_traced_memory()[1]
+
+    try:
+        few, many = peak(2), peak(20)
+    finally:
+        tracemalloc.stop()
+    assert many - few < 1000 * 18 * saliency_maps.MAPS_PER_CHUNK

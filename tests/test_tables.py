@@ -209,8 +209,7 @@ def test_table_6(settings):
 def test_a_property_more_is_a_column_more(settings, monkeypatch):
     """With its head, in every file; by itself it stands under no group of columns."""
     more = paper.Property("wheel_size", "Wheel size", (1, 2))
-    monkeypatch.setattr(property_tables, "PROPERTIES", [*paper.PROPERTIES, more])
-    monkeypatch.setitem(property_scores.COLUMNS, "property", str)
+    monkeypatch.setattr(property_tables, "properties_of", lambda _: [*paper.PROPERTIES, more])
     write_scores(settings)
     table = property_tables.nr_precision_table(settings, PAPER, "table6")
     assert table.columns[-2:] == ["Rotation", "Wheel size"] and table.column_groups[-2:] == [

@@ -1,6 +1,5 @@
 """Training: batches, images, what is frozen, stopping and going on, and the script on a dataset of one's own."""
 
-import multiprocessing
 import shutil
 from collections import Counter
 
@@ -18,7 +17,6 @@ from dml_analysis.errors import InputError
 from dml_analysis.networks import bn_inception, efficientnet_lite
 from dml_analysis.networks.modules import Embedder, EmbeddingNetwork, seeded
 from dml_analysis.training import class_batches, training_loop, training_runs
-from dml_analysis.training.decoded_images import FORKS, DecodedImages
 from dml_analysis.training.hyperparameters import hyperparameters
 from dml_analysis.training.losses import TrainingLoss, training_loss
 from dml_analysis.training.trainer import Standardised, Training, for_raw_features, freeze
@@ -115,9 +113,9 @@ def test_bn_inception_takes_larger_images():
             torch.testing.assert_close(trunk(images), last.mean(dim=(2, 3)))
 
 
-def images(samples, augmentation="reality_check", decoded_bytes=0, workers=0):
+def images(samples, augmentation="reality_check", workers=0):
     transform, crop = efficientnet_lite.transform(40, 32), Crop(40, (32, 32))
-    shown = AugmentedImages(samples, transform, crop, augmentation, 0, decoded_bytes)
+    shown = AugmentedImages(samples, transform, crop, augmentation, 0)
     return Images(shown, workers)
 
 
@@ -132,44 +130,19 @@ def test_an_image_is_augmented_differently_at_every_iteration(tmp_path):
     assert torch.equal(again, second)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
-def test_decoded_images_are_shown_as_those_from_files(tmp_path, augmentation, workers):
-    """The third iteration's images are in memory by then, or only the first of the two, or none."""
-    rng, items = np.random.default_rng(0), []
+def test_images_are_the_same_with_any_number_of_readers(tmp_path, augmentation):
+    rng, samples = np.random.default_rng(0), []
     for name, size in (("1", (90, 60)), ("2", (64, 100))):
-        items.append(Sample(name, tmp_path / f"{name}.png", 0))
-        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(items[-1].path)
-    shown = []
-    for decoded_bytes in (0, 20_000, 10**6):
-        inputs = images(items, augmentation, decoded_bytes, workers)
-        batches = [
-            [*inputs.batches(lambda iteration: np.array([0, 1, 0]), *part)]
-            for part in ((1, 2), (3, 3))
-        ]
-        shown.append(torch.stack([*batches[0], *batches[1]]))
-    assert shown[0].shape[:2] == (3, 3)
-    assert torch.equal(shown[0], shown[1]) and torch.equal(shown[0], shown[2])
-
-
-@pytest.mark.skipif(not FORKS, reason="processes share no memory here")
-def test_an_image_is_decoded_once_while_there_is_room(tmp_path):
-    path, other = tmp_path / "1.png", tmp_path / "2.png"
-    Image.new("RGB", (20, 10), (1, 2, 3)).save(path)
-    Image.new("RGB", (20, 10), (4, 5, 6)).save(other)
-    decoded = DecodedImages([path, other], lambda image: image, 600)
-    context = multiprocessing.get_context("fork")
-    first = context.Process(
-        target=decoded.__getitem__, args=(0,)
-    )  # another process than that which asks below
-    first.start()
-    first.join()
-    assert decoded[1].getpixel((0, 0)) == (4, 5, 6)
-    path.unlink()
-    other.unlink()
-    assert decoded[0].size == (20, 10) and decoded[0].getpixel((19, 9)) == (1, 2, 3)
-    with pytest.raises(InputError, match="2.png"):
-        decoded[1]
+        samples.append(Sample(name, tmp_path / f"{name}.png", 0))
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(samples[-1].path)
+    none, two = (
+        torch.stack(
+            [*images(samples, augmentation, workers).batches(lambda _: np.array([0, 1, 0]), 1, 3)]
+        )
+        for workers in (0, 2)
+    )
+    assert none.shape[:2] == (3, 3) and torch.equal(none, two)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -263,16 +236,12 @@ def test_the_best_validation_step_is_saved_and_ends_the_training():
     assert training.is_over(patience=2000)
 
 
-def test_mixed_precision_keeps_embeddings_in_float32():
-    options = TrainingSettings(learning_rate=0.01)
-    network = freeze(EmbeddingNetwork(tiny_trunk()[0], Embedder(6, 8)), options.frozen)
-    made = Training(
-        network, TrainingLoss(Infinite(), None, None, 4), options, 0.01, 0, precision="bf16"
-    )
-    assert made._embedded(some_batch()[0]).dtype == torch.float32  # which losses are given
-    embeddings = made.embedded(some_batch()[0])
-    exact = network.eval()(some_batch()[0]).detach()
-    assert embeddings.dtype == torch.float32 and 1e-5 < (embeddings - exact).abs().max() < 0.02
+def test_trunks_in_bfloat16_are_trained_with_float32_embeddings():
+    network = EmbeddingNetwork(tiny_trunk()[0].to(torch.bfloat16), Embedder(6, 8))
+    kit = TrainingLoss(torch.nn.TripletMarginLoss(), None, None, 4)
+    training = Training(network, kit, TrainingSettings(learning_rate=0.01), 0.01, seed=0)
+    embeddings = training.embedded(some_batch()[0].to(torch.bfloat16))
+    assert embeddings.dtype == torch.float32
 
 
 def test_embedder_for_raw_features():
@@ -331,40 +300,11 @@ def test_the_number_of_features_without_weight_is_said_once(capsys):
 # ---------------------------------------------------------------------------------------------------------------------
 # The script.
 # ---------------------------------------------------------------------------------------------------------------------
-WHOLE = {"learning_rate": 0.003, "batch_size": 8, "iterations": 6, "check_every": 2, "workers": 0}
-
-
-@pytest.fixture(scope="module")
-def tiles(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiles")
-    fake_data.make_classes(folder / "tiles")
-    return folder
-
-
-def settings_for(tiles, folder, name="tiles", training=WHOLE, **changes):
-    paths = {"Tiles": str(tiles / "tiles")} | {
-        name: str(folder / name) for name in ("models", "results", "figures")
-    }
-    changes = {"models": ["Contrastive", "ArcFace", "None"], "datasets": ["Tiles"], "tables": {2: "Tiles"},
-               "trunk": "tests.networks:tiny_trunk", "properties": {"networks": "Tiles"}, "paths": paths} | changes  # fmt: skip
-    return fake_data.write_settings(folder, name, training=training, **changes)
-
-
 def networks(folder):
     return {
         path.relative_to(folder): path.read_bytes()
         for path in sorted((folder / "models").rglob("*_best.pth"))
     }
-
-
-@pytest.fixture(scope="module")
-def whole(tiles, tmp_path_factory):
-    """A folder with the networks of settings_for's settings, trained without a stop."""
-    from tests.conftest import succeed
-
-    folder = tmp_path_factory.mktemp("whole")
-    succeed(SCRIPT, settings_for(tiles, folder))
-    return folder
 
 
 def test_what_a_training_leaves(whole):
@@ -407,7 +347,9 @@ def test_embeddings_are_saved_at_every_validation_step(whole, tiles):
 
 
 def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
-    settings = settings_for(tiles, tmp_path, training=WHOLE | {"rho": 0.1})
+    settings = fake_data.write_tiles_settings(
+        tiles, tmp_path, training=fake_data.TILES_TRAINING | {"rho": 0.1}
+    )
     assert "ArcFace, Tiles, fold 0, learning rate 0.003: has no tuples of images" in fails(
         SCRIPT, settings
     )
@@ -415,7 +357,7 @@ def test_rho_regularisation_is_for_losses_of_tuples(tiles, tmp_path, fails):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"frozen": "trunk"}, {"optimizer": "AdamW"}, {"optimizer": "SGD", "patience": 3},
+    [{"frozen": "trunk"}, {"optimizer": "SGD", "patience": 3},
      {"filler": "greedy_coreset", "images_per_class": 2, "augmentation": "big", "embedding_dimensions": 32}],
 )  # fmt: skip
 def test_a_stopped_training_ends_with_the_same_bytes(
@@ -423,11 +365,13 @@ def test_a_stopped_training_ends_with_the_same_bytes(
 ):
     """Stopped before its first step, after a validation step, and twice between two, once after its state was saved."""
     monkeypatch.setattr(training_loop, "EPOCH", 2)
-    training = WHOLE | {"iterations": 9, "check_every": 3} | changes
+    training = fake_data.TILES_TRAINING | {"iterations": 9, "check_every": 3} | changes
     folders = [tmp_path / name for name in ("whole", "stopped")]
     for folder in folders:
         folder.mkdir()
-    whole, stopped = (settings_for(tiles, folder, training=training) for folder in folders)
+    whole, stopped = (
+        fake_data.write_tiles_settings(tiles, folder, training=training) for folder in folders
+    )
     run_inside(SCRIPT, whole)
     step, stops = TrainingLoop.step, [0, 3, 4, 5]
 
@@ -453,7 +397,11 @@ def test_a_stopped_training_ends_with_the_same_bytes(
 def test_workers_do_not_change_a_number(whole, tiles, tmp_path, run_inside):
     run_inside(
         SCRIPT,
-        settings_for(tiles, tmp_path, training=WHOLE | {"workers": 2, "keep_embeddings": False}),
+        fake_data.write_tiles_settings(
+            tiles,
+            tmp_path,
+            training=fake_data.TILES_TRAINING | {"workers": 2, "keep_embeddings": False},
+        ),
     )
     assert networks(tmp_path) == networks(whole)
     row = fake_data.read_rows(tmp_path / "results/tiles/reality_check/training_log_Tiles.csv")[-1]
@@ -463,8 +411,12 @@ def test_workers_do_not_change_a_number(whole, tiles, tmp_path, run_inside):
 @pytest.mark.parametrize("frozen", ["batchnorm_statistics", "trunk"])
 def test_all_losses_train_and_their_checkpoints_load(tiles, tmp_path, run_inside, frozen):
     """Strictly: every tensor is accounted for; see checkpoints.fill."""
-    training = WHOLE | {"iterations": 2, "frozen": frozen, "keep_embeddings": False}
-    settings = settings_for(tiles, tmp_path, training=training, models="paper")
+    training = fake_data.TILES_TRAINING | {
+        "iterations": 2,
+        "frozen": frozen,
+        "keep_embeddings": False,
+    }
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, training=training, models="paper")
     run_inside(SCRIPT, settings)
     assert len(networks(tmp_path)) == 28
     good = set()
@@ -476,8 +428,8 @@ def test_all_losses_train_and_their_checkpoints_load(tiles, tmp_path, run_inside
 
 
 def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_inside):
-    training = WHOLE | {"learning_rate": [0.003, 1e-7], "iterations": 2}
-    settings = settings_for(tiles, tmp_path, training=training, folds=[2, 0])
+    training = fake_data.TILES_TRAINING | {"learning_rate": [0.003, 1e-7], "iterations": 2}
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, training=training, folds=[2, 0])
     run_inside(SCRIPT, settings)
     rows = fake_data.read_rows(tmp_path / "results/tiles/reality_check/training_Tiles.csv")
     assert len(rows) == 6  # two on the first fold of the settings, and one on the second
@@ -502,7 +454,12 @@ def test_a_learning_rate_is_chosen_by_validation_classes(tiles, tmp_path, run_in
 def test_the_better_rate_by_validation_classes_is_chosen(tiles, tmp_path, scores):
     rates = [0.003, 0.001]
     settings = load_settings(
-        settings_for(tiles, tmp_path, training=WHOLE | {"learning_rate": rates}, folds=[0, 1])
+        fake_data.write_tiles_settings(
+            tiles,
+            tmp_path,
+            training=fake_data.TILES_TRAINING | {"learning_rate": rates},
+            folds=[0, 1],
+        )
     )
     trials = training_runs.trial_stores(settings)["Contrastive", "Tiles"]
     assert training_runs.chosen_rates(settings) == {}
@@ -519,15 +476,19 @@ def test_the_better_rate_by_validation_classes_is_chosen(tiles, tmp_path, scores
 
 
 def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
-    training = WHOLE | {"learning_rate": [0.003, 0.001], "iterations": 2}
+    training = fake_data.TILES_TRAINING | {"learning_rate": [0.003, 0.001], "iterations": 2}
     settings = load_settings(
-        settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
+        fake_data.write_tiles_settings(
+            tiles, tmp_path, training=training, models=["Contrastive", "None"]
+        )
     )
     run_inside(SCRIPT, tmp_path / "tiles.yaml")
     (other,) = {0.003, 0.001} - set(training_runs.chosen_rates(settings).values())
     before = networks(tmp_path)
     training["learning_rate"] = other
-    settings = settings_for(tiles, tmp_path, training=training, models=["Contrastive", "None"])
+    settings = fake_data.write_tiles_settings(
+        tiles, tmp_path, training=training, models=["Contrastive", "None"]
+    )
     run_inside(SCRIPT, settings)
     (store,) = training_runs.chosen_stores(load_settings(settings))
     assert networks(tmp_path) != before
@@ -538,7 +499,7 @@ def test_a_checkpoint_of_another_rate_is_replaced(tiles, tmp_path, run_inside):
 
 def test_one_dataset_of_several(tiles, tmp_path, run_inside, fails):
     """Another that is not there does not keep it from being trained, measured and plotted."""
-    settings = settings_for(tiles, tmp_path, datasets=["Tiles", "Gone"])
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, datasets=["Tiles", "Gone"])
     content = yaml.safe_load(settings.read_text())
     content["paths"]["Gone"] = str(tmp_path / "gone")
     settings.write_text(yaml.safe_dump(content))
@@ -557,7 +518,7 @@ def test_losses_of_ones_own(tiles, tmp_path, run_inside):
         "loss": "TripletMarginLoss",
         "network": "tests.networks:tiny",
     }
-    settings = settings_for(tiles, tmp_path, models=[mine, other, "None"])
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, models=[mine, other, "None"])
     run_inside(SCRIPT, settings)
     assert "Mine" in run_inside("reality_check/3_evaluate_models.py", settings)
     assert (
@@ -573,7 +534,7 @@ def test_losses_of_ones_own(tiles, tmp_path, run_inside):
 
 
 def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
-    output = run_inside(SCRIPT, settings_for(tiles, tmp_path), "--dry-run")
+    output = run_inside(SCRIPT, fake_data.write_tiles_settings(tiles, tmp_path), "--dry-run")
     assert "networks: 12 iterations to do, in 2 chunks" in output
     assert not (tmp_path / "models").exists()
 
@@ -582,12 +543,9 @@ def test_a_dry_run_writes_nothing(tiles, tmp_path, run_inside):
     "changes, spoil, message",
     [({}, lambda f: [(f / "class03" / f"{i}.png").unlink() for i in range(5)], "class03/5.png has one image, but training needs two"),
      ({}, lambda f: [(f / f"class{c:02}" / f"{i}.png").unlink() for c in (6, 7) for i in range(5)], "no validation class of fold 0 has two images"),
-     ({}, lambda f: (f / "class01/2.png").write_bytes(b"no image"), "class01/2.png: not a readable image"),
-     ({}, shutil.rmtree, "tiles: missing; a dataset of your own is a folder"),
      ({"batch_size": 4}, None, "Contrastive, Tiles, fold 0, learning rate 0.003: a batch of 4 with 4 images a class has only one class"),
      ({"batch_size": 12}, "tests.networks:Infinite", "Mine, Tiles, fold 0, learning rate 0.003: the loss is nan at iteration 1; set a smaller"),
-     ({}, "torch.nn:Identity", "models: 'Mine': loss torch.nn:Identity: cannot be called with embeddings (4, 128)"),
-     ({}, "tests.networks:Infinit", "tests.networks:Infinit: cannot be imported (module")],
+     ({}, "torch.nn:Identity", "models: 'Mine': loss torch.nn:Identity: cannot be called with embeddings (4, 128)")],
 )  # fmt: skip
 def test_what_cannot_be_trained(tiles, tmp_path, fails, changes, spoil, message):
     shutil.copytree(tiles / "tiles", tmp_path / "tiles")
@@ -596,13 +554,18 @@ def test_what_cannot_be_trained(tiles, tmp_path, fails, changes, spoil, message)
         models = [{"name": "Mine", "group": "Ranking", "loss": spoil}]
     elif spoil:
         spoil(tmp_path / "tiles")
-    line = fails(SCRIPT, settings_for(tmp_path, tmp_path, training=WHOLE | changes, models=models))
+    line = fails(
+        SCRIPT,
+        fake_data.write_tiles_settings(
+            tmp_path, tmp_path, training=fake_data.TILES_TRAINING | changes, models=models
+        ),
+    )
     assert message in line, line
     assert not list((tmp_path / "models").rglob("*_best.pth"))
 
 
 def test_a_broken_state_is_named(tiles, tmp_path, fails, run_inside, monkeypatch):
-    settings, save = settings_for(tiles, tmp_path), TrainingLoop.save
+    settings, save = fake_data.write_tiles_settings(tiles, tmp_path), TrainingLoop.save
 
     def save_and_stop(*given):
         save(*given)
@@ -612,12 +575,16 @@ def test_a_broken_state_is_named(tiles, tmp_path, fails, run_inside, monkeypatch
     with pytest.raises(SystemExit, match="stopped"):
         run_inside(SCRIPT, settings)
     monkeypatch.setattr(TrainingLoop, "save", save)
-    other = settings_for(
-        tiles, tmp_path, training=WHOLE | {"learning_rate": 0.003, "weight_decay": 0.1}
+    other = fake_data.write_tiles_settings(
+        tiles,
+        tmp_path,
+        training=fake_data.TILES_TRAINING | {"learning_rate": 0.003, "weight_decay": 0.1},
     )
     assert "was made with weight_decay = its default, but now weight_decay = 0.1" in fails(
         SCRIPT, other
     )
     (file,) = (tmp_path / "models").rglob("state.pth")
     file.write_bytes(file.read_bytes()[:1000])
-    assert "state.pth: not the state of a training" in fails(SCRIPT, settings_for(tiles, tmp_path))
+    assert "state.pth: not the state of a training" in fails(
+        SCRIPT, fake_data.write_tiles_settings(tiles, tmp_path)
+    )

@@ -43,14 +43,7 @@ def run_small(folder, *options, start=(sys.executable,)):
 # ---------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "rank, count, place",
-    [
-        ("1", "4", (1, 4)),
-        ("0", "1", (0, 1)),
-        ("4", "4", (0, 1)),
-        ("-1", "4", (0, 1)),
-        ("x", "4", (0, 1)),
-        (None, "4", (0, 1)),
-    ],
+    [("1", "4", (1, 4)), ("4", "4", (0, 1)), ("x", "4", (0, 1)), (None, "4", (0, 1))],
 )
 def test_places(monkeypatch, rank, count, place):
     for name, value in (("RANK", rank), ("WORLD_SIZE", count)):
@@ -108,8 +101,7 @@ def test_torchrun(tmp_path, expected):
 # Job arrays.
 # ---------------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "code, failed",
-    [("", False), ("sys.exit(0)", False), ("sys.exit(3)", False), ("sys.exit('error: x')", True)],
+    "code, failed", [("", False), ("sys.exit(3)", False), ("sys.exit('error: x')", True)]
 )
 def test_what_a_task_does(tmp_path, code, failed):
     """The script runs with its own command line and place. Status 3 is no failure: other tasks are still at work."""
@@ -187,8 +179,7 @@ def test_without_a_cluster(project, fails, monkeypatch):
 
 @pytest.mark.parametrize(
     "block, message",
-    [({"tasks": 0}, r"cluster\.tasks: 0"), ({"hours": 0}, r"cluster\.hours: 0"), ({"gpus": -1}, r"cluster\.gpus: -1"),
-     ({"partition": ""}, r"cluster\.partition"), ({"setup": "module load"}, r"cluster\.setup"), ({"nodes": 2}, r"cluster\.nodes"),
+    [({"tasks": 0}, r"cluster\.tasks: 0"), ({"setup": "module load"}, r"cluster\.setup"), ({"nodes": 2}, r"cluster\.nodes"),
      ({"sbatch": {"--qos": "x"}}, r"cluster\.sbatch")],
 )  # fmt: skip
 def test_settings_of_clusters(tmp_path, block, message):

@@ -34,14 +34,15 @@ if TYPE_CHECKING:
 
     from dml_analysis.config import Settings
 
-LABELS = figures.PROPERTY_LABELS
+LABELS = {prop.name: prop.label for prop in PROPERTIES}
 OPACITY = 0.6  # of a map over its picture
 MAX_PAIRS = 6  # in a figure
 
 
 def draw(settings: "Settings") -> None:
     """Write all figures of causes with results, by each protocol; print which are left out."""
-    makers = (_draw_regions, _draw_shifts, _draw_ranks, _draw_errors, _draw_random, _draw_pairs)
+    of_cars = (_draw_shifts, _draw_ranks, _draw_errors, _draw_pairs)
+    makers = (_draw_regions, *(of_cars if settings.properties.of_cars else ()), _draw_random)
     figures.draw_what_there_is(
         settings, makers, "causes/1_locate_maps.py to 5_randomise_weights.py"
     )
@@ -65,10 +66,8 @@ def _draw_regions(settings: "Settings", protocol: Protocol) -> None:
 
 def regions_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
     """Return a panel for each region, with a dot for each model."""
-    models, (figure, (axes,)) = (
-        settings.whole.models,
-        figures.new_figure(1, len(REGIONS), figsize=(figures.PAGE, 2.9), sharey=True),
-    )
+    models, size = settings.whole.models, (figures.PAGE, 2.9)
+    figure, (axes,) = figures.new_figure(1, len(REGIONS), figsize=size, sharey=True)
     means = table.groupby(["region", "loss"])[["mass", "pixels"]].mean()
     trained = [model.name for model in models if model.trained]
     ticks: dict[float, str] = {}
@@ -119,9 +118,8 @@ def shifts_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
         for row, name in enumerate(names):
             values = means[name].reindex(members).dropna()
             place = row + 0.22 * (number - (len(looks) - 1) / 2)
-            label = None if row else group
             axes.plot(values, [place] * len(values), marker, color=color, ms=3.2, alpha=0.8,
-                      label=label)  # fmt: skip
+                      label=group)  # fmt: skip
             if len(values):
                 axes.plot([values.mean()] * 2, [place - 0.1, place + 0.1], color=color, lw=2)
     axes.set_xlabel("embedding shift")
@@ -158,12 +156,9 @@ def ranks_figure(models: Sequence[Model], shifts: pd.DataFrame, scores: pd.DataF
         rows = rows or list(by_score.sort_values().index)
         for row, name in enumerate(rows):
             panel.plot([by_score[name], by_shift[name]], [row, row], color=color, lw=1)
-        for ranks, fill, size_of_dots, label in (
-            (by_score, color, 4, "NR-Precision"),
-            (by_shift, "none", 7, "embedding shift"),
-        ):
-            panel.plot(ranks[rows], range(len(rows)), marker, color=color, mfc=fill,
-                       ms=size_of_dots, label=label)  # fmt: skip
+        dots, places = {"marker": marker, "color": color, "ls": "none"}, range(len(rows))
+        panel.plot(by_score[rows], places, **dots, ms=4, label="NR-Precision")
+        panel.plot(by_shift[rows], places, **dots, ms=7, mfc="none", label="embedding shift")
         panel.set(xlim=(0.3, len(rows) + 0.7), xticks=range(1, len(rows) + 1, 2), xlabel="rank")
         panel.set_title(f"{group} (rho = {rank_correlation(*means)[0]:.2f})", pad=3)
         panel.grid(**figures.GRID)
@@ -189,12 +184,10 @@ def errors_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
     names = list(dict.fromkeys(table.property))
     figure, axes = figures.rows_figure([LABELS[name] for name in names])
     for number, (group, color, marker) in enumerate(figures.group_looks(models)):
-        label: str | None = group
         for row in table[table.type == group].itertuples():
             place = names.index(row.property) + 0.2 * (number - 1)
             axes.plot([100 * row.low, 100 * row.high], [place] * 2, color=color, lw=1.3)
-            axes.plot(100 * row.excess, place, marker, color=color, ms=4, label=label)
-            label = None
+            axes.plot(100 * row.excess, place, marker, color=color, ms=4, label=group)
     axes.axvline(0, color="0.5", lw=0.8)
     axes.set_xlabel("shared more often than by chance, points")
     axes.grid(axis="x", **figures.GRID)
@@ -224,7 +217,7 @@ def _draw_random(settings: "Settings", protocol: Protocol) -> None:
     )
     axes.axhline(0, color="0.5", lw=0.8)
     axes.grid(**figures.GRID)
-    axes.legend(frameon=False)
+    axes.legend(*figures.legend_entries(axes), frameon=False)
     figures.draw_by_protocol(settings, protocol, f"randomization_{dataset}", figure, caption)
 
 

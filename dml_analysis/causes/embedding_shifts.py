@@ -16,7 +16,7 @@ from dml_analysis.causes.rank_1_errors import NAMES, units_of
 from dml_analysis.datasets import counterfactuals
 from dml_analysis.datasets.counterfactuals import COUNTERFACTUALS, Scene
 from dml_analysis.datasets.images import Crop, cropped, open_image
-from dml_analysis.datasets.readers import Sample
+from dml_analysis.datasets.readers import Sample, check_of_cars
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.shift_sizes import (
@@ -58,7 +58,8 @@ def ranks_file(settings: "Settings", protocol: Protocol) -> Path:
 
 
 def sets_of(settings: "Settings") -> list[Scene]:
-    """Return the settings' counterfactual sets."""
+    """Return the settings' counterfactual sets. Raises InputError if the images are no cars."""
+    check_of_cars(settings, "embedding shifts, which take counterfactual sets,")
     return counterfactuals.scenes(settings, settings.causes.scenes)
 
 

@@ -8,7 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import CARS, MODEL, Sample, chosen_cars, evenly_spaced
+from dml_analysis.datasets.readers import (
+    MODEL,
+    Sample,
+    check_of_cars,
+    evenly_spaced,
+    property_images,
+)
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import normalises
@@ -44,7 +50,9 @@ def explaining_networks(settings: "Settings") -> list[Network]:
     They are of some trained models, in the first fold whose maps the tables need.
     """
     folds = saliency_maps.folds_with_maps(settings)[:1]
-    networks = networks_of(settings, settings.properties.networks, folds, CARS)
+    networks = networks_of(
+        settings, settings.properties.networks, folds, settings.properties.dataset
+    )
     trained = [network for network in networks if network.has_maps and network.model.trained]
     return evenly_spaced(trained, settings.causes.pair_models)
 
@@ -54,9 +62,10 @@ def chosen_pairs(settings: "Settings") -> list[Pair]:
 
     Each of the networks contributes one pair, then each a second one, and so on; those that
     property_scores.directed leaves out contribute none. Raises InputError if a network has no
-    embeddings.
+    embeddings, or the images are no cars.
     """
-    samples, table = chosen_cars(settings)
+    check_of_cars(settings, "explained pairs")
+    samples, table = property_images(settings)
     models, count = table[MODEL].to_numpy(), settings.causes.pairs
     stores = [car_embeddings.store_of(each, samples) for each in explaining_networks(settings)]
     for store in stores:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from dml_analysis.datasets.readers import MODEL
+from dml_analysis.datasets.readers import MODEL, check_of_cars
 from dml_analysis.files import csv_files
 from dml_analysis.methods import ALL, counted, groups
 from dml_analysis.metrics.wrong_neighbors import chance, excesses, mean_and_interval, nearest
@@ -38,10 +38,11 @@ def csv_file(settings: "Settings", protocol: Protocol) -> Path:
 def views(settings: "Settings") -> list[View]:
     """Return wrong_neighbors.csv by every protocol, from all complete embeddings of the cars.
 
-    Raises InputError if there are none.
+    Raises InputError if there are none, or the images are no cars.
     """
+    check_of_cars(settings, "explanations of wrong cars")
     whole = settings.whole
-    samples, codes = property_scores.cars_of(whole)
+    samples, codes = property_scores.images_and_codes(whole)
     stores, _ = car_embeddings.complete_stores(whole, samples)
     seed = derived_seed(settings.seed, "wrong neighbors")
     return [

@@ -10,12 +10,13 @@ import pandas as pd
 
 from dml_analysis.controls import compared_representations
 from dml_analysis.controls.compared_representations import Matrix
+from dml_analysis.datasets.readers import properties_of
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped
 from dml_analysis.metrics import groupings
 from dml_analysis.networks.specifications import ALL_FOLDS
-from dml_analysis.paper import PROPERTIES, Model, Protocol
+from dml_analysis.paper import Model, Protocol
 from dml_analysis.properties import property_scores
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.seeds import derived_seed
@@ -78,10 +79,12 @@ def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
     """Return the NR-Precisions of each model (rows) and property, means over the folds."""
     file = property_scores.scores_file(settings, protocol)
     hint = "run properties/3_score_properties.py first"
-    scores = csv_files.table(file, property_scores.COLUMNS, list(property_scores.KEY), hint)
+    names = [prop.name for prop in properties_of(settings)]
+    columns = property_scores.COLUMNS | {"property": csv_files.one_of(names)}
+    scores = csv_files.table(file, columns, list(property_scores.KEY), hint)
     scores = scores[scores.fold.isin([*settings.folds, ALL_FOLDS])]
     profiles = scores.pivot_table("nr_precision", "loss", "property")
-    return profiles[[prop.name for prop in PROPERTIES]]
+    return profiles.reindex(columns=names)
 
 
 def write(

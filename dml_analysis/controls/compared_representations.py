@@ -1,4 +1,4 @@
-"""How alike the models embed the rendered cars, by several measures, beside chance and two folds."""
+"""How alike the models embed images, by several measures, beside chance and two folds."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, combinations_with_replacement
@@ -34,11 +34,11 @@ KEY = ("measure", "loss_a", "loss_b")
 
 
 def embeddings_of(settings: "Settings") -> dict[str, Embeddings]:
-    """Return trained model -> its complete embeddings of at most MAX_IMAGES rendered cars."""
+    """Return trained model -> its complete embeddings of at most MAX_IMAGES images."""
     embeddings: dict[str, Embeddings] = {}
-    cars, _ = property_scores.cars_of(settings)
-    rows = evenly_spaced(range(len(cars)), min(MAX_IMAGES, len(cars)))
-    for store in car_embeddings.complete_stores(settings, cars)[0]:
+    samples, _ = property_scores.images_and_codes(settings)
+    rows = evenly_spaced(range(len(samples)), min(MAX_IMAGES, len(samples)))
+    for store in car_embeddings.complete_stores(settings, samples)[0]:
         network = store.subject
         if network.model.trained:
             of_model = embeddings.setdefault(network.model.name, {})
@@ -57,7 +57,7 @@ def table_of(
     """
     networks = {}
     for a, b in combinations_with_replacement(embeddings, 2):
-        where = f"settings {name!r}: embeddings of rendered cars by {a} and {b}"
+        where = f"settings {name!r}: embeddings by {a} and {b}"
         networks[a, b] = same_fold(embeddings[a], embeddings[b], where) if a != b else [
             (fold, other) for fold, other in combinations(embeddings[a], 2)
         ]  # fmt: skip
@@ -106,7 +106,7 @@ def _prepared(measure: str, name: str, model: str, embeddings: Float[np.ndarray,
         return MEASURES[measure].prepare(embeddings, NEIGHBORS, "compared")
     except ValueError as error:
         raise InputError(
-            f"settings {name!r}: embeddings of rendered cars by {model}: {error}; check its "
+            f"settings {name!r}: embeddings by {model}: {error}; check its "
             "networks, and `images` of `properties`"
         ) from None
 

@@ -14,11 +14,12 @@ from dml_analysis.controls import (
     noise_ceilings,
     score_controls,
 )
+from dml_analysis.datasets.readers import labels_of
 from dml_analysis.files import csv_files
 from dml_analysis.methods import trained_groups
 from dml_analysis.metrics import groupings
 from dml_analysis.metrics.representation_similarity import MEASURES
-from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.paper import Protocol
 from dml_analysis.saliency.saliency_tables import SHORT_NAMES
 
 if TYPE_CHECKING:
@@ -99,10 +100,10 @@ def _draw_nulls(settings: "Settings", protocol: Protocol) -> None:
 
 def nulls_figure(settings: "Settings", nulls: pd.DataFrame, intervals: pd.DataFrame) -> "Figure":
     """Return a row for each property: the models' values with their intervals, and the null."""
-    models, names = settings.whole.models, [prop.name for prop in PROPERTIES]
-    figure, axes = figures.rows_figure([prop.label for prop in PROPERTIES], row_height=0.36)
+    models, labels = settings.whole.models, labels_of(settings)
+    figure, axes = figures.rows_figure(list(labels.values()), row_height=0.36)
     trained = nulls[nulls.loss.isin([model.name for model in models if model.trained])]
-    null = trained.groupby("property")[["null_mean", "null_std"]].mean().reindex(names)
+    null = trained.groupby("property")[["null_mean", "null_std"]].mean().reindex(list(labels))
     for row, (_, (mean, std)) in enumerate(null.iterrows()):
         low, high = mean - NULL_WIDTH * std, mean + NULL_WIDTH * std
         axes.fill_betweenx([row - 0.42, row + 0.42], low, high, color="0.75", lw=0)
@@ -111,16 +112,13 @@ def nulls_figure(settings: "Settings", nulls: pd.DataFrame, intervals: pd.DataFr
     intervals = intervals.sort_values(
         "type", key=lambda types: types.map(order.index), kind="stable"
     )
-    for row, name in enumerate(names):
+    for row, name in enumerate(labels):
         rows = intervals[intervals.property == name]
         places = row + np.linspace(-0.32, 0.32, max(len(rows), 2))
-        labeled = set()
         for place, model in zip(places, rows.itertuples()):
             _, color, marker = looks[order.index(model.type)]
-            label = model.type if row == 0 and model.type not in labeled else None
-            labeled.add(model.type)
             axes.plot([model.low, model.high], [place] * 2, color=color, lw=0.8)
-            axes.plot(model.nr_precision, place, marker, color=color, ms=2.2, label=label)
+            axes.plot(model.nr_precision, place, marker, color=color, ms=2.2, label=model.type)
     axes.axvline(NULL_WIDTH, color="0.3", lw=0.8, ls="--")
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(min(-0.25, 1.1 * intervals.low.min()), 1.2 * intervals.high.max())
@@ -141,7 +139,7 @@ def _draw_representations(settings: "Settings", protocol: Protocol) -> None:
     file = compared_groupings.file_of(settings, protocol, "representation_similarities")
     table = csv_files.table(file, compared_representations.COLUMNS, compared_representations.KEY)
     caption = (
-        f"Similarity of embeddings of rendered cars ({table.n_images.max():,} images) by each "
+        f"Similarity of embeddings of {table.n_images.max():,} {settings.properties.images_called} by each "
         "measure: a dot for each two losses, mean over folds, or for each loss in two folds, mean "
         "over pairs of folds; a bar is the mean of its line. Chance: the mean under permuted images "
         "of each two losses."
@@ -180,9 +178,9 @@ def _draw_trees(settings: "Settings", protocol: Protocol) -> None:
     tests = csv_files.table(file, compared_groupings.GROUPS, key=key[:1])
     caption = (
         "Similarity of models by their saliency maps (mean correlation), their embeddings of "
-        "rendered cars (debiased linear CKA; share of nearest neighbours in common; Procrustes) and "
-        "their profiles of properties (correlation of standardised NR-Precisions): trees by average "
-        "linkage. p: permutation test of whether "
+        f"{settings.properties.images_called} (debiased linear CKA; share of nearest neighbours in "
+        "common; Procrustes) and their profiles of properties (correlation of standardised "
+        "NR-Precisions): trees by average linkage. p: permutation test of whether "
         "losses of a group are more alike; c: cophenetic correlation, how well a tree shows its "
         "similarities."
     )

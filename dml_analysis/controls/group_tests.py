@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.significance import ONE_SIDED, mann_whitney
-from dml_analysis.paper import Protocol
+from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.properties.property_scores import COLUMNS as SCORES
 from dml_analysis.properties.property_scores import KEY as SCORES_KEY
 from dml_analysis.properties.property_scores import UNITS, observations, scores_file
@@ -27,11 +27,16 @@ LEVELS = (0.01, 0.05)
 PUBLISHED = Path(__file__).parents[1] / "published"
 SHARE, ANSWER = csv_files.between(0, 1), csv_files.one_of(["yes", "no"])
 KEY = ("property", "unit", "alternative", "group_a", "group_b")
-COLUMNS = {"property": SCORES["property"], "unit": csv_files.one_of(UNITS),
+COLUMNS = {"property": str, "unit": csv_files.one_of(UNITS),
            "alternative": csv_files.one_of(ALTERNATIVES), "group_a": str, "group_b": str,
            "n_a": int, "n_b": int, "mean_a": float, "mean_b": float, "u": float,
            "p_value": SHARE, "p_holm": SHARE, "rank_biserial": csv_files.between(-1, 1)}  # fmt: skip
-CLAIMS = {"property": SCORES["property"], "group": str, "significant": ANSWER, "section": str}
+CLAIMS = {
+    "property": csv_files.one_of([prop.name for prop in PROPERTIES]),
+    "group": str,
+    "significant": ANSWER,
+    "section": str,
+}
 HELD_KEY = ("property", "unit", "test", "correction", "level")
 HELD = {**CLAIMS, "unit": COLUMNS["unit"], "test": csv_files.one_of(TESTS), "correction": csv_files.one_of(CORRECTIONS),
         "level": csv_files.one_of(LEVELS), "p_value": SHARE,
@@ -171,7 +176,7 @@ def published_scores() -> pd.DataFrame:
 
     One value is missing.
     """
-    columns = {"loss": str, "type": str, "property": SCORES["property"], "value": float}
+    columns = {"loss": str, "type": str, "property": CLAIMS["property"], "value": float}
     table = csv_files.read(PUBLISHED / "table6_nrprec.csv", columns, key=["loss", "property"])
     return table.rename(columns={"value": "nr_precision"})
 
@@ -196,13 +201,21 @@ def files_of(settings: "Settings", protocol: Protocol | None) -> tuple[Path, Pat
     return folder / "group_tests.csv", folder / "claims.csv"
 
 
-def write(settings: "Settings") -> list[Path]:
-    """Write tests and claims of every protocol, and of the published Table 6; return the files.
+def sources(settings: "Settings") -> list[Protocol | None]:
+    """Return what is tested: the scores of each protocol, and None for the published Table 6.
 
-    Claims are about the paper's two groups, and are left out if the models are of other groups.
+    That is left out where the properties are not the paper's.
+    """
+    return [*settings.protocols, *([None] if settings.properties.of_cars else [])]
+
+
+def write(settings: "Settings") -> list[Path]:
+    """Write tests and claims of all sources; return the files.
+
+    Claims are about the paper's two groups and its properties, and are left out for others.
     """
     files, claims = [], published_claims()
-    for protocol in (*settings.protocols, None):
+    for protocol in sources(settings):
         table = scores_of(settings, protocol) if protocol else published_scores()
         tests_file, claims_file = files_of(settings, protocol)
         pairs = list(combinations(table.type.unique(), 2))
@@ -212,7 +225,7 @@ def write(settings: "Settings") -> list[Path]:
         csv_files.write_table(tests_file, tests)
         files.append(tests_file)
         tests = tests[tests.group_a.isin(claims.group) & tests.group_b.isin(claims.group)]
-        if len(tests):
+        if len(tests) and settings.properties.of_cars:
             csv_files.write_table(claims_file, claims_held(tests, claims))
             files.append(claims_file)
     return files
@@ -220,7 +233,7 @@ def write(settings: "Settings") -> list[Path]:
 
 def show(settings: "Settings") -> None:
     """Print how many of the paper's claims hold, by protocol, unit, test, correction and level."""
-    for protocol in (*settings.protocols, None):
+    for protocol in sources(settings) if settings.properties.of_cars else ():
         file = files_of(settings, protocol)[1]
         if not file.is_file():
             continue

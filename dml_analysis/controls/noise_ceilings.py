@@ -4,8 +4,8 @@ Maps of some images are made again under other noise, and under random weights. 
 them with the run's own maps of these images, pair by pair, over all folds.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,10 +101,23 @@ def views_of(settings: Settings, protocol: Protocol, dataset: str) -> list[View]
         saliency_maps.store_of(settings, network, protocol, samples, map_settings)
         for network, map_settings in subjects
     ]
-    compare_stores = partial(compare_maps, own, samples)
     seed = derived_seed(settings.seed, "matching losses")
-    bounds = partial(_rows, compare_stores)
-    answers = partial(_answers, compare_stores, seed)
+
+    by_folder = {store.folder: store for store in stores}
+
+    @cache  # both files need it
+    def compared(*folders: Path) -> ComparedMaps | None:
+        return compare_maps(own, samples, [by_folder[folder] for folder in folders])
+
+    def bounds(complete: list[ResultStore], _: object) -> Iterable[list]:
+        maps = compared(*(store.folder for store in complete))
+        return rows_from(maps) if maps else []
+
+    def answers(complete: list[ResultStore], _: object) -> Iterable[list]:
+        maps = compared(*(store.folder for store in complete))
+        answer = answer_from(maps, seed) if maps else None
+        return [answer] if answer else []
+
     return [
         View(csv_file(settings, protocol, dataset), COLUMNS, stores, bounds),
         View(answer_file(settings, protocol, dataset), ANSWER, stores, answers),
@@ -152,26 +165,6 @@ def compare_maps(
 # -------------------------------------------------------------------------------------------------
 # CSV files.
 # -------------------------------------------------------------------------------------------------
-def _rows(
-    compare_stores: Callable[..., ComparedMaps | None], stores: list[ResultStore], _: object
-) -> Iterator[list]:
-    """Yield the rows of bounds_<dataset>.csv."""
-    if compared := compare_stores(stores):
-        yield from rows_from(compared)
-
-
-def _answers(
-    compare_stores: Callable[..., ComparedMaps | None],
-    seed: int,
-    stores: list[ResultStore],
-    _: object,
-) -> Iterator[list]:
-    """Yield the row of folds_against_losses_<dataset>.csv, if there is an answer."""
-    compared = compare_stores(stores)
-    if compared and (answer := answer_from(compared, seed)):
-        yield answer
-
-
 def rows_from(compared: ComparedMaps) -> Iterator[list]:
     """Yield a row for each network with itself under other noise, and for each pair of networks.
 

@@ -14,12 +14,12 @@ import scipy.stats
 from jaxtyping import Float, Int
 
 from dml_analysis.config import unlike_defaults
-from dml_analysis.datasets.readers import Sample, evenly_spaced, ids_of
+from dml_analysis.datasets.readers import Sample, evenly_spaced, ids_of, properties_of
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics import permutation_null, sample_size
 from dml_analysis.metrics.nr_precision import nr_precision
-from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.paper import Property, Protocol
 from dml_analysis.properties import property_scores
 from dml_analysis.properties.property_scores import Scored, coordinates_by
 from dml_analysis.seeds import derived_seed
@@ -30,15 +30,14 @@ if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
 Measure = Callable[..., dict[str, Any]]  # of embeddings, codes, Scored and the names of rows
-NAMES = [prop.name for prop in PROPERTIES]
-PROPERTY, SHARE = csv_files.one_of(NAMES), csv_files.between(0, 1)
+SHARE = csv_files.between(0, 1)
 NULL = {"r_precision": SHARE, "r_null_mean": SHARE, "r_null_std": float, "r_p_value": SHARE, "nr_precision": float,
         "null_mean": float, "null_std": float, "p_value": SHARE}  # fmt: skip
-NULLS = {"loss": str, "type": str, "dataset": str, "fold": int, "property": PROPERTY, "max_neighbors": str, "n_images": int,
+NULLS = {"loss": str, "type": str, "dataset": str, "fold": int, "property": str, "max_neighbors": str, "n_images": int,
          "permutations": int, **NULL}  # fmt: skip
-INTERVALS = {"loss": str, "type": str, "property": PROPERTY, "n_images": int, "n_folds": int, "nr_precision": float,
+INTERVALS = {"loss": str, "type": str, "property": str, "n_images": int, "n_folds": int, "nr_precision": float,
              "low": float, "high": float, "low_folds": float, "high_folds": float}  # fmt: skip
-DIFFERENCES = {"property": PROPERTY, "n_images": int, "queries": int, "folds": int, "n_pairs": int, "least": float,
+DIFFERENCES = {"property": str, "n_images": int, "queries": int, "folds": int, "n_pairs": int, "least": float,
                "told_apart": SHARE}  # fmt: skip
 ORDERS = {
     "loss": str,
@@ -57,7 +56,7 @@ def file_of(settings: "Settings", protocol: Protocol, name: str) -> Path:
 
 
 # --------------------------------------------------------------------------------------------------
-# Stores, made from the store of a network's scores.
+# Stores, made from the store of a network's scores, whose rows are the properties.
 # --------------------------------------------------------------------------------------------------
 def _folder(scored: ResultStore, kind: str) -> Path:
     network, protocol = scored.subject
@@ -67,7 +66,7 @@ def _folder(scored: ResultStore, kind: str) -> Path:
 def query_store(scored: ResultStore, samples: Sequence[Sample]) -> ResultStore:
     """Return the store of the z-scores of every query, with a row for each image."""
     provenance = {"scores": scored.digest}
-    arrays = {"scores": Array("f4", (len(NAMES),), finite=False)}
+    arrays = {"scores": Array("f4", (len(scored.rows),), finite=False)}
     folder, rows = _folder(scored, "query_scores"), [ids_of(samples)]
     return ResultStore(folder, provenance, rows, arrays, scored.subject, scored.labels)
 
@@ -78,7 +77,7 @@ def null_store(scored: ResultStore, settings: "Settings") -> ResultStore:
     provenance = {"scores": scored.digest, **permutations, **unlike_defaults(settings, "seed")}
     arrays = dict.fromkeys(NULL, Array("f8", finite=False)) | {"n_images": Array("i8")}
     folder, labels = _folder(scored, "nulls"), scored.labels | permutations
-    return ResultStore(folder, provenance, [NAMES], arrays, scored.subject, labels)
+    return ResultStore(folder, provenance, [scored.rows], arrays, scored.subject, labels)
 
 
 def order_store(scored: ResultStore, n: int) -> ResultStore:
@@ -88,7 +87,7 @@ def order_store(scored: ResultStore, n: int) -> ResultStore:
     """
     rows = [[str(number)] for number in numbers_of_images(n)]
     provenance = {"scores": scored.digest}
-    arrays = {"nr_precision": Array("f8", (len(NAMES),), finite=False)}
+    arrays = {"nr_precision": Array("f8", (len(scored.rows),), finite=False)}
     folder = _folder(scored, "orders")
     return ResultStore(folder, provenance, rows, arrays, scored.subject, scored.labels)
 
@@ -101,15 +100,16 @@ def numbers_of_images(n: int) -> list[int]:
 def work_of(
     settings: "Settings",
     samples: Sequence[Sample],
+    properties: Sequence[Property],
     codes: Int[np.ndarray, "n k"],
     embedded: ResultStore,
     protocol: Protocol,
 ) -> list[tuple[Measure, ResultStore]]:
     """Return each store of a network's controls by a protocol, with the function for its arrays.
 
-    samples, codes: the rendered cars and their properties. embedded: the network's embeddings.
+    samples, codes: the images and their values of the properties. embedded: the network's embeddings.
     """
-    scored = property_scores.store_of(embedded.subject, protocol, embedded, codes)
+    scored = property_scores.store_of(embedded.subject, protocol, embedded, properties, codes)
     options, seed = settings.controls, settings.seed
     null = partial(null_arrays, permutations=options.permutations, seed=seed)
     return [
@@ -146,7 +146,7 @@ def null_arrays(
     null = permutation_null.permutation_null(
         coordinates, codes, permutations, purpose, protocol.max_neighbors
     )
-    arrays: dict[str, Any] = {"n_images": [len(codes)] * len(NAMES)}
+    arrays: dict[str, Any] = {"n_images": [len(codes)] * codes.shape[1]}
     for name, prefix in (("r_precision", "r_"), ("nr_precision", "")):
         scores = getattr(observed, name)
         summary = permutation_null.null_summary(scores, getattr(null, name))
@@ -174,9 +174,11 @@ def order_arrays(
 def views(settings: "Settings") -> list[View]:
     """Return the four CSV files of the complete settings, by every protocol."""
     whole, files = settings.whole, []
-    samples, _ = property_scores.cars_of(whole)
+    samples, _ = property_scores.images_and_codes(whole)
+    names = [prop.name for prop in properties_of(whole)]
     # The same bootstrap samples for all models, which are compared
-    intervals = partial(interval_rows, derived_seed(whole.seed, "bootstrap of queries"))
+    intervals = partial(interval_rows, names, derived_seed(whole.seed, "bootstrap of queries"))
+    differences = partial(difference_rows, names)
     for protocol in settings.protocols:
         scored = property_scores.known_stores(whole, protocol)
         queries = [query_store(store, samples) for store in scored]
@@ -185,7 +187,7 @@ def views(settings: "Settings") -> list[View]:
         files += [
             View(file_of(settings, protocol, "nulls"), NULLS, nulls),
             View(file_of(settings, protocol, "intervals"), INTERVALS, queries, intervals),
-            View(file_of(settings, protocol, "differences"), DIFFERENCES, queries, difference_rows),
+            View(file_of(settings, protocol, "differences"), DIFFERENCES, queries, differences),
             View(file_of(settings, protocol, "orders"), ORDERS, orders, order_rows),
         ]
     return files
@@ -209,14 +211,16 @@ def read(folds: Sequence[ResultStore]) -> Float[np.ndarray, "folds n k"]:
     return np.stack([store.read("scores")["scores"] for store in folds]).astype(np.float64)
 
 
-def interval_rows(seed: int, stores: Sequence[ResultStore], _: dict[str, Any]) -> Iterator[list]:
+def interval_rows(
+    names: Sequence[str], seed: int, stores: Sequence[ResultStore], _: dict[str, Any]
+) -> Iterator[list]:
     """Yield a row for each model and property: the mean over its folds, with two intervals.
 
-    They are over queries, and over queries and folds. seed: of the bootstrap.
+    They are over queries, and over queries and folds. names: of the properties. seed: of the bootstrap.
     """
     for name, folds in by_model(stores).items():
         scores = read(folds)
-        undefined = np.full((len(NAMES), 2), np.nan)  # a single fold
+        undefined = np.full((len(names), 2), np.nan)  # a single fold
         intervals = [
             permutation_null.bootstrap(scores, seed, over=over)
             if over == "queries" or len(folds) > 1
@@ -225,11 +229,13 @@ def interval_rows(seed: int, stores: Sequence[ResultStore], _: dict[str, Any]) -
         ]
         means, bounds = np.nanmean(scores, axis=1).mean(axis=0), np.concatenate(intervals, axis=1)
         labels = [name, folds[0].labels["type"]]
-        for k, prop in enumerate(NAMES):
+        for k, prop in enumerate(names):
             yield [*labels, prop, scores.shape[1], len(folds), means[k], *bounds[k]]
 
 
-def difference_rows(stores: Sequence[ResultStore], _: dict[str, Any]) -> Iterator[list]:
+def difference_rows(
+    names: Sequence[str], stores: Sequence[ResultStore], _: dict[str, Any]
+) -> Iterator[list]:
     """Yield how small a difference of two trained models a test can find.
 
     There is a row for each property and number of queries and folds. least: the median over all
@@ -254,7 +260,7 @@ def difference_rows(stores: Sequence[ResultStore], _: dict[str, Any]) -> Iterato
         for folds in sorted({1, n_folds, 4}):
             least = sample_size.least_difference(of_queries, of_folds, queries, folds)
             medians, shares = np.median(least, axis=0), (observed >= least).mean(axis=0)
-            for k, prop in enumerate(NAMES):
+            for k, prop in enumerate(names):
                 yield [prop, n, queries, folds, len(pairs), medians[k], shares[k]]
 
 

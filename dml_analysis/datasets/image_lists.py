@@ -10,7 +10,7 @@ from dml_analysis import checksums
 from dml_analysis.checkout import ROOT
 from dml_analysis.datasets import readers
 from dml_analysis.files import csv_files
-from dml_analysis.paper import FOLDS
+from dml_analysis.paper import FOLDS, RENDERED
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
@@ -50,8 +50,17 @@ def rows_of(settings: "Settings", dataset: str) -> Iterator[tuple]:
 
     A path inside the repository is relative to it. A class counts from 0. An image is "train",
     "validation" or "test" in each fold. The last value is whether an analysis needs its embedding:
-    "yes" for test images, which measure accuracy, and for rendered cars that the settings embed.
+    "yes" for test images, which measure accuracy, and for those that `properties: dataset` says.
+    Images of your own with properties, but without classes, are of class 0 and of no split.
     """
+    embedded: set[str] = set()
+    if dataset == settings.properties.dataset:
+        embedded = set(readers.ids_of(readers.property_images(settings)[0]))
+        if dataset not in (*settings.datasets, *RENDERED):
+            for item in readers.all_property_images(settings)[0]:
+                answer = "yes" if item.image_id in embedded else "no"
+                yield item.image_id, _shown(item.path), 0, *("none" for _ in FOLDS), answer
+            return
     test = set(readers.load_samples(settings, dataset, "test"))
     validation = [
         set(readers.load_samples(settings, dataset, "validation", fold)) for fold in FOLDS
@@ -62,13 +71,15 @@ def rows_of(settings: "Settings", dataset: str) -> Iterator[tuple]:
         for item in readers.load_samples(settings, dataset, split, 0)
     ]
     evaluated = test if dataset in settings.datasets else set()
-    is_cars = dataset == readers.CARS
-    embedded = set(readers.ids_of(readers.chosen_cars(settings)[0])) if is_cars else set()
     for item in sorted([*test, *remaining], key=lambda item: (item.label, item.image_id)):
         splits = [
             "test" if item in test else "validation" if item in held_out else "train"
             for held_out in validation
         ]
         needed = item in evaluated or item.image_id in embedded
-        path = item.path.relative_to(ROOT) if item.path.is_relative_to(ROOT) else item.path
-        yield item.image_id, path.as_posix(), item.label, *splits, "yes" if needed else "no"
+        yield item.image_id, _shown(item.path), item.label, *splits, "yes" if needed else "no"
+
+
+def _shown(path: Path) -> str:
+    """Return a path, relative to the repository if it is inside of it."""
+    return (path.relative_to(ROOT) if path.is_relative_to(ROOT) else path).as_posix()

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from dml_analysis.datasets import annotations
+from dml_analysis.datasets import annotations, own_properties
 from dml_analysis.errors import InputError, MissingFile, refused
 from dml_analysis.files import csv_files
-from dml_analysis.paper import PROPERTIES, Property
+from dml_analysis.paper import PROPERTIES, RENDERED, Property
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
@@ -45,8 +45,9 @@ class Split(NamedTuple):
     validation: tuple[tuple[int, int], ...]  # per fold: first, last (exclusive) validation class
 
 
-CARS = "RenderedCars"  # the images that the networks of every dataset embed
-SYNTHETIC = "SyntheticCars"  # a training dataset whose classes are car models
+# The images that networks embed unless settings say otherwise; a training dataset whose classes are
+# car models.
+CARS, SYNTHETIC = RENDERED
 SEE = "(see data/README.md)"
 SPLITS = {
     "Cars196": Split(16_185, 8_131, 196, 98, 98, ((74, 98), (0, 24), (25, 49), (49, 73))),
@@ -428,10 +429,7 @@ def _rendered(
     missing = [frame for frame in table.index if str(frame) not in images]
     if missing and not (allow_partial and len(missing) < len(table)):
         expected = folder / "images" / f"{missing[0]}.png"
-        raise MissingFile(
-            f"{expected}: image is missing ({len(missing)} of the {len(table)} in {file}); "
-            "add it, or give --allow-partial"
-        )
+        raise _missing(expected, len(missing), len(table), file)
     extra = images.keys() - {str(frame) for frame in table.index}
     if extra:
         first = images[min(extra)]
@@ -443,11 +441,12 @@ def _rendered(
     return tuple(Sample(str(frame), images[str(frame)], 0) for frame in table.index), table
 
 
-def chosen_cars(settings: "Settings") -> tuple[list[Sample], pd.DataFrame]:
-    """Return rendered_cars for the cars that the settings embed, evenly spaced over all."""
-    samples, table = rendered_cars(settings)
-    rows = evenly_spaced(range(len(samples)), settings.properties.images)
-    return [samples[row] for row in rows], table.iloc[rows]
+def _missing(image: Path, n_missing: int, n_listed: int, file: Path) -> MissingFile:
+    """Return the error for images that a file lists but that do not exist; image: the first."""
+    return MissingFile(
+        f"{image}: image is missing ({n_missing} of the {n_listed} in {file}); "
+        "add it, or give --allow-partial"
+    )
 
 
 def _car_table(file: Path, properties: tuple[Property, ...]) -> pd.DataFrame:
@@ -477,3 +476,71 @@ def _car_images(folder: Path) -> dict[str, Path]:
         )
         raise InputError(f"{folder}: {second.name} and {first.name} show the same frame; keep one")
     return images
+
+
+# --------------------------------------------------------------------------------------------------
+# Images with properties: rendered cars, or a user's own.
+# --------------------------------------------------------------------------------------------------
+def properties_of(settings: "Settings") -> list[Property]:
+    """Return the properties of the images that the settings embed, with their possible values.
+
+    Raise InputError if a file that declares them is missing or invalid.
+    """
+    dataset = settings.properties.dataset
+    if settings.properties.of_cars:
+        return car_properties(settings, dataset)
+    return _own(settings.paths[dataset])[0]
+
+
+def labels_of(settings: "Settings") -> dict[str, str]:
+    """Return the label of each of properties_of, by its name."""
+    return {prop.name: prop.label for prop in properties_of(settings)}
+
+
+def all_property_images(settings: "Settings") -> tuple[Sequence[Sample], pd.DataFrame]:
+    """Return the images whose properties the settings study, and a table with one row per image.
+
+    Its columns are the properties. With `allow_partial` rows without an image are left out. Raise
+    InputError if a file is missing or invalid.
+    """
+    dataset = settings.properties.dataset
+    if settings.properties.of_cars:
+        return rendered_cars(settings, dataset)
+    folder = settings.paths[dataset]
+    table = _own(folder)[1]
+    exists = [(folder / name).is_file() for name in table.index]
+    if not all(exists) and not (settings.allow_partial and any(exists)):
+        first = folder / table.index[exists.index(False)]
+        raise _missing(first, exists.count(False), len(table), folder / "samples.csv")
+    table = table[exists]
+    return [Sample(name, folder / name, 0) for name in table.index], table
+
+
+@lru_cache(maxsize=4)  # as _listed
+def _own(folder: Path) -> tuple[list[Property], pd.DataFrame]:
+    """Return own_properties.read. The result is cached: callers must not change it."""
+    return own_properties.read(folder)
+
+
+def property_images(settings: "Settings") -> tuple[list[Sample], pd.DataFrame]:
+    """Return all_property_images for those that the settings embed, evenly spaced over all."""
+    samples, table = all_property_images(settings)
+    rows = evenly_spaced(range(len(samples)), settings.properties.images)
+    return [samples[row] for row in rows], table.iloc[rows]
+
+
+def check_of_cars(settings: "Settings", what: str) -> None:
+    """Raise InputError if the settings' images with properties are not rendered cars.
+
+    what: needs them, for the message.
+    """
+    if not settings.properties.of_cars:
+        raise InputError(
+            f"settings {settings.name!r}: {what} need rendered cars, but properties.dataset is "
+            f"{settings.properties.dataset!r}; leave this script out"
+        )
+
+
+def occurring(values: pd.Series) -> list[Any]:
+    """Return the values of a property that occur in a column, in the order of property_codes."""
+    return list(pd.factorize(values, sort=True)[1])

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from dml_analysis import figures
+from dml_analysis.datasets.readers import labels_of
 from dml_analysis.embedding_space import measure_correlations, training_factors
 from dml_analysis.errors import InputError
 from dml_analysis.metrics.embedding_measures import LABELS, PERFORMANCE, SHAPE
-from dml_analysis.paper import PROPERTIES, Model
+from dml_analysis.paper import Model
 from dml_analysis.saliency.saliency_tables import SHORT_NAMES
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 SHOWN = ("pi_intra", "pi_inter", "pi_ratio", "rho_2")  # as in the figure of Roth et al.
 MAX_NAMED = 6  # losses up to which the dots in a box are named
 NAME_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8}
-ALL_LABELS = LABELS | figures.PROPERTY_LABELS
 
 
 def draw(settings: "Settings") -> None:
@@ -66,10 +66,10 @@ def matrix(settings: "Settings", dataset: str, table: pd.DataFrame) -> "Figure":
     Measures are in the rows, performance in the columns.
     """
     table = measure_correlations.over_methods(table).set_index(["of", "measure", "performance"])
-    protocol = settings.protocols[0]
+    protocol, properties = settings.protocols[0], labels_of(settings)
     blocks = [("train", list(SHAPE), "on training images"), ("test", list(SHAPE), "on test images"),
               ("train", list(PERFORMANCE), "on training images"),
-              (measure_correlations.of_cars(protocol), [prop.name for prop in PROPERTIES],
+              (measure_correlations.of_properties(settings, protocol), list(properties),
                f"NR-Precision, protocol {protocol.name}")]  # fmt: skip
     blocks = [block for block in blocks if block[0] in table.index.get_level_values(0)]
     sums = np.cumsum([len(names) for _, names, _ in blocks])
@@ -82,7 +82,10 @@ def matrix(settings: "Settings", dataset: str, table: pd.DataFrame) -> "Figure":
         heights = [len(names) for _, names, _ in column]
         axes = side.subplots(len(column), 1, squeeze=False, height_ratios=heights)[:, 0]
         for number, (axis, (of, names, title)) in enumerate(zip(axes, column), 1):
-            _plot_matrix(axis, table.loc[of], names, title, is_last=number == len(column))
+            labels = [
+                (properties if of not in ("train", "test") else LABELS)[name] for name in names
+            ]
+            _plot_matrix(axis, table.loc[of], names, labels, title, number == len(column))
     n = table.n_methods.max()
     figure.suptitle(f"{dataset}: Pearson correlation with performance on test images, over {n} methods\n"
                     "bold: its 95% interval by the bootstrap over methods excludes 0")  # fmt: skip
@@ -90,7 +93,12 @@ def matrix(settings: "Settings", dataset: str, table: pd.DataFrame) -> "Figure":
 
 
 def _plot_matrix(
-    axis: "Axes", table: pd.DataFrame, names: Sequence[str], title: str, is_last: bool
+    axis: "Axes",
+    table: pd.DataFrame,
+    names: Sequence[str],
+    labels: Sequence[str],
+    title: str,
+    is_last: bool,
 ) -> None:
     performances = list(PERFORMANCE)
     values = table.correlation.unstack().reindex(index=names, columns=performances).to_numpy()
@@ -101,9 +109,9 @@ def _plot_matrix(
         color = "white" if abs(values[y, x]) > 0.65 else "black"
         text = f"{values[y, x]:.2f}".replace("0.", ".")
         axis.text(x, y, text, ha="center", va="center", fontsize=6, weight=weight, color=color)
-    axis.set_yticks(range(len(names)), [ALL_LABELS[name] for name in names], fontsize=6.5)
-    labels = PERFORMANCE.values() if is_last else []
-    axis.set_xticks(range(len(performances)), labels, rotation=45, ha="right", fontsize=6.5)
+    axis.set_yticks(range(len(names)), labels, fontsize=6.5)
+    ticks = PERFORMANCE.values() if is_last else []
+    axis.set_xticks(range(len(performances)), ticks, rotation=45, ha="right", fontsize=6.5)
     axis.tick_params(length=0)
     axis.set_title(title, fontsize=7.5)
 

@@ -17,7 +17,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.metrics import correlations
 from dml_analysis.metrics.embedding_measures import LABELS, PERFORMANCE, SHAPE
-from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.paper import Protocol
 from dml_analysis.properties.property_scores import COLUMNS as SCORES
 from dml_analysis.properties.property_scores import scores_file
 from dml_analysis.seeds import derived_seed
@@ -67,7 +67,7 @@ def _points(table: pd.DataFrame, index: Sequence[str]) -> pd.DataFrame:
 def of_networks(settings: "Settings", dataset: str) -> pd.DataFrame:
     """Return the measures of a dataset's trained networks, with a row (loss, fold) for each.
 
-    NR-Precision by every protocol is included if these networks embed the rendered cars. Raises
+    NR-Precision by every protocol is included if these networks embed images with properties. Raises
     InputError if there are no measures.
     """
     file = embedding_spaces.spaces_file(settings)
@@ -87,14 +87,17 @@ def of_networks(settings: "Settings", dataset: str) -> pd.DataFrame:
             scores_file(settings, protocol), SCORES, key=["loss", "fold", "property"]
         )
         scores = scores.pivot(index=["loss", "fold"], columns="property", values="nr_precision")
-        scores.columns = pd.MultiIndex.from_product([scores.columns, [of_cars(protocol)]])
+        scores.columns = pd.MultiIndex.from_product(
+            [scores.columns, [of_properties(settings, protocol)]]
+        )
         points = points.join(scores)
     return points
 
 
-def of_cars(protocol: Protocol) -> str:
+def of_properties(settings: "Settings", protocol: Protocol) -> str:
     """Return the words for what the NR-Precision of a property is of."""
-    return f"cars, {protocol.name}"
+    images = "cars" if settings.properties.of_cars else settings.properties.dataset
+    return f"{images}, {protocol.name}"
 
 
 def of_methods(networks: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +169,7 @@ def show(table: pd.DataFrame, dataset: str) -> None:
         values = of_roth.get(row.measure, {})
         numbers = ", ".join(f"{value:.2f} {name}" for name, value in values.items())
         _show_row(LABELS[row.measure], row, numbers)
-    for row in table[table.measure.isin([prop.name for prop in PROPERTIES])].itertuples():
+    for row in table[~table.of.isin(["train", "test"])].itertuples():
         _show_row(row.measure, row, f"NR-Precision, {row.of}")
 
 

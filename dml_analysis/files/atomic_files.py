@@ -144,6 +144,14 @@ def read_record(file: Path) -> dict[str, Any]:
     return read_json(file) if file.exists() else {}
 
 
+def version(file: Path) -> tuple[int, ...]:
+    """Return what differs after a file has been written anew; () if it does not exist."""
+    if not file.exists():
+        return ()
+    status = file.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def add_to_record(file: Path, entries: dict[str, Any]) -> None:
     """Add entries to a JSON file; its other entries stay."""
     entries = json.loads(json.dumps(entries))  # as they will be read

@@ -114,6 +114,7 @@ def read_columns(
     columns: Mapping[str, Any],
     key: Sequence[str] = (),
     others: bool = False,
+    optional: Sequence[str] = (),
     delimiter: str = ",",
     what: str = WHAT,
     hint: str = HINT,
@@ -122,7 +123,8 @@ def read_columns(
 
     columns: name -> kind. key: the columns whose values must differ between rows. others: whether
     the file comes from elsewhere: it may have more columns, in any order, and need not end with a
-    line break. what, hint: as for errors.refused. Raise InputError, naming line and column, if the
+    line break. optional: columns that such a file may lack, as if all their cells were empty; if
+    there are any, the file may have no unknown column, which could be one of them misspelt. what, hint: as for errors.refused. Raise InputError, naming line and column, if the
     file is missing or anything else.
     """
     text = atomic_files.read_text(file, what, hint)
@@ -131,7 +133,7 @@ def read_columns(
         numbered_rows: list[tuple[int, list[str]]]
         numbered_rows = [(reader.line_num, row) for row in reader if row] or [(1, [])]
         (_, header), *numbered_rows = numbered_rows
-        _check_header(header, columns, others)
+        _check_header(header, columns, others, optional)
         if not others and not text.endswith("\n"):
             raise ValueError("its last line is incomplete")
         for line, row in numbered_rows:
@@ -139,6 +141,7 @@ def read_columns(
                 raise ValueError(f"line {line} has {len(row)} cells, not {len(header)}")
         lines = [line for line, _ in numbered_rows]
         cells = dict(zip(header, zip(*(row for _, row in numbered_rows))))
+        cells = {name: ("",) * len(lines) for name in optional} | cells
         values = {
             name: _converted(name, kind, cells.get(name, ()), lines)
             for name, kind in columns.items()
@@ -147,13 +150,17 @@ def read_columns(
         return values
 
 
-def _check_header(header: list[str], columns: Mapping[str, Any], others: bool) -> None:
-    """Raise ValueError for missing, repeated or, unless `others`, additional columns."""
+def _check_header(
+    header: list[str], columns: Mapping[str, Any], others: bool, optional: Sequence[str]
+) -> None:
+    """Raise ValueError for missing, repeated or unknown columns."""
     for name in columns:
-        if name not in header:
+        if name not in header and name not in optional:
             raise ValueError(f"column {name!r} is missing" if header else "empty")
     if len(set(header)) < len(header):
         raise ValueError("two columns have the same name")
+    if optional and (unknown := [name for name in header if name not in columns]):
+        raise ValueError(f"column {unknown[0]!r} is none of {', '.join(columns)}")
     if not others and header != list(columns):
         raise ValueError(f"columns are {','.join(header)}, expected {','.join(columns)}")
 

@@ -4,17 +4,18 @@ The folds of a method and the validation steps of a training run are not indepen
 So the bootstrap resamples complete methods.
 """
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from dml_analysis.metrics.intervals import resample_counts
+from dml_analysis.metrics.intervals import seeded_resample_counts
 
 KINDS = ("pearson", "spearman")
 RESAMPLES = 2_000
 LEVEL = 0.95
+BLOCK = 100  # bootstrap samples at a time, so that their arrays stay in the processor's cache
 MIN_METHODS = 4  # with fewer, an interval would say nothing
 
 
@@ -53,15 +54,11 @@ def correlation(
     if len(names) < MIN_METHODS or np.isnan(value):
         return Correlation(float(value), np.nan, np.nan)
     # NaN where a bootstrap sample is of one method only
-    values = correlations_of(_bootstrap_counts(len(names), seed, resamples))
+    counts = seeded_resample_counts(seed, len(names), resamples)
+    blocks = [counts[start : start + BLOCK] for start in range(0, resamples, BLOCK)]
+    values = np.concatenate([correlations_of(block) for block in blocks])
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Correlation(float(value), float(low), float(high))
-
-
-@lru_cache(maxsize=4)  # many measures are correlated over the same methods
-def _bootstrap_counts(n_methods: int, seed: int, resamples: int) -> Float[np.ndarray, "b m"]:
-    """Return how often each method is in each bootstrap sample."""
-    return resample_counts(np.random.default_rng(seed), n_methods, resamples)
 
 
 def _pearson(

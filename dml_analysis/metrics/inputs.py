@@ -115,7 +115,9 @@ def _columns(table: Shaped[Data, "*n k"]) -> list[Shaped[np.ndarray, " n"]]:
     """Return the columns of labels, whose values can be sorted."""
     frame: Any = table
     if hasattr(frame, "columns"):  # of pandas, whose columns may differ in type
-        columns = [np.asarray(frame.iloc[:, place]) for place in range(frame.shape[1])]
+        columns = [_of_pandas(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    elif hasattr(frame, "iloc"):
+        columns = [_of_pandas(frame)]
     else:
         array = as_array(table)
         if array.ndim not in (1, 2):
@@ -124,6 +126,14 @@ def _columns(table: Shaped[Data, "*n k"]) -> list[Shaped[np.ndarray, " n"]]:
     if not columns or not len(columns[0]):
         raise ValueError("need labels of at least one image")
     return [_sortable(column) for column in columns]
+
+
+def _of_pandas(column: Any) -> Shaped[np.ndarray, " n"]:
+    """Return a column of pandas; categories as numbers in their order, NaN where missing."""
+    if not hasattr(column, "cat"):
+        return np.asarray(column)
+    codes = np.asarray(column.cat.codes)
+    return np.where(codes < 0, np.nan, codes) if (codes < 0).any() else codes
 
 
 def _sortable(column: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:

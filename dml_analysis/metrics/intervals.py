@@ -1,5 +1,7 @@
 """The confidence interval of a mean, and the resampling of the bootstrap."""
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.stats
 from jaxtyping import Float
@@ -28,3 +30,9 @@ def resample_counts(
 ) -> Float[np.ndarray, "resamples n"]:
     """Return how often each of n is among n sampled with replacement."""
     return generator.multinomial(n, np.full(n, 1 / n), resamples).astype(float)
+
+
+@lru_cache(maxsize=4)  # many statistics are about the same points
+def seeded_resample_counts(seed: int, n: int, resamples: int) -> Float[np.ndarray, "resamples n"]:
+    """Return resample_counts by a generator with this seed."""
+    return resample_counts(np.random.default_rng(seed), n, resamples)

@@ -6,12 +6,20 @@ they are.
 """
 
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
 from dml_analysis.datasets.images import Box, Crop, part_seen
+from dml_analysis.metrics.map_similarity import all_pairs
+
+IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
+
+Maps = Sequence[Float[np.ndarray, "n h w"]]  # of several networks, of the same images
+Pairs = Float[np.ndarray, "n networks networks"]  # a number for each image and pair of networks
 
 
 def shared_part(a: Box, b: Box) -> Box:
@@ -92,3 +100,55 @@ def framed(
     grid = (bottom - top, right - left)
     result[top:bottom, left:right] = laid_on_grid(values, crop, image_size, part, grid)
     return result
+
+
+def similarities(
+    maps: Maps,
+    jsd_base: float,
+    crops: Sequence[Crop | None],
+    image_sizes: Sequence[tuple[int, int]] = (),
+) -> tuple[Pairs, Pairs]:
+    """Return (correlation, JSD) of all pairs of networks' maps of each image.
+
+    crops: the part of an image that each network sees. Maps of different crops are brought to the
+    part and the grid that both have. image_sizes: (width, height), needed only if crops differ.
+    """
+    n, n_networks = len(maps[0]), len(maps)
+    result = np.full((2, n, n_networks, n_networks), np.nan)
+    for start in range(0, n, IMAGES_AT_ONCE):
+        images = range(n)[start : start + IMAGES_AT_ONCE]
+        for first, second in combinations_with_replacement(dict.fromkeys(crops), 2):
+            a = [number for number, crop in enumerate(crops) if crop == first]
+            if first == second:
+                stack = np.array([maps[number][images.start : images.stop] for number in a])
+                result[np.ix_((0, 1), images, a, a)] = all_pairs(stack, jsd_base)
+                continue
+            b = [number for number, crop in enumerate(crops) if crop == second]
+            for image in images:
+                stack = on_one_grid(maps, crops, a + b, image, image_sizes[image])
+                across = np.array(all_pairs(stack, jsd_base))[:, :, : len(a), len(a) :]
+                result[np.ix_((0, 1), [image], a, b)] = across
+                result[np.ix_((0, 1), [image], b, a)] = across.swapaxes(2, 3)
+    return result[0], result[1]
+
+
+def on_one_grid(
+    maps: Maps,
+    crops: Sequence[Any],
+    networks: Sequence[int],
+    image: int,
+    image_size: tuple[int, int],
+) -> Float[np.ndarray, "networks 1 height width"]:
+    """Return the maps of an image by networks of one or two crops, as far as all see the image.
+
+    networks, image: indices of maps. image_size: (width, height).
+    """
+    different = list(dict.fromkeys(crops[number] for number in networks))
+    if len(different) == 1:
+        return np.array([maps[number][image] for number in networks])[:, None]
+    part, grid = brought_together(different, image_size)
+    on_grid = [
+        laid_on_grid(maps[number][image], crops[number], image_size, part, grid)
+        for number in networks
+    ]
+    return np.array([scaled(each) for each in on_grid])[:, None]

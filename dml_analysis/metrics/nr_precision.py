@@ -43,7 +43,6 @@ def nr_precision(
     labels: Shaped[Data, "*n k"],
     max_neighbors: int | None = None,
     queries: Int[Data, " q"] | None = None,
-    device: str = "cpu",
 ) -> Precision:
     """Return R-Precision and Normalized R-Precision of k properties, by Euclidean distance.
 
@@ -64,8 +63,8 @@ def nr_precision(
     orders of the tied, so the order of the images does not matter.
 
     queries: the rows that are queries, by default all; neighbours are searched among all images.
-    device: a torch device; any but the CPU must support float64. Memory is bounded: a float64 and a
-    float32 copy of the embeddings, and 4 bytes for each of queries_at_once(n) * n distances.
+    Memory is bounded: a float64 and a float32 copy of the embeddings, and 4 bytes for each of
+    queries_at_once(n) * n distances.
 
     Source: Kobs et al., Eq. 4 and 5. Raises ValueError on other shapes or types, embeddings that are
     not finite, missing labels, or max_neighbors below 1.
@@ -75,7 +74,7 @@ def nr_precision(
     >>> nr_precision(embeddings, labels)
     Precision(r_precision=array([1., 0.]), nr_precision=array([ 1., -1.]))
     """
-    hits = query_hits(embeddings, labels, max_neighbors, queries, device)
+    hits = query_hits(embeddings, labels, max_neighbors, queries)
     scores = scores_of_hits(*hits)
     return Precision(*(_mean_of_queries(score, hits.neighbors) for score in scores))
 
@@ -85,18 +84,12 @@ def query_hits(
     labels: Shaped[Data, "*n k"],
     max_neighbors: int | None = None,
     queries: Int[Data, " q"] | None = None,
-    device: str = "cpu",
 ) -> Hits:
     """Return the Hits of every query; see nr_precision for arguments and errors."""
     embeddings, codes, counts, neighbors = prepared(embeddings, labels, max_neighbors)
     n = len(embeddings)
     queries = np.arange(n) if queries is None else as_array(queries)
-    if str(device) == "cpu":
-        hits = _hits(embeddings, queries, codes, neighbors)
-    else:
-        from dml_analysis.metrics.neighbor_hits_torch import all_hits  # torch takes seconds to load
-
-        hits = all_hits(embeddings, queries, codes, neighbors, device)
+    hits = _hits(embeddings, queries, codes, neighbors)
     return Hits(hits, counts[queries] / n, neighbors[queries])
 
 

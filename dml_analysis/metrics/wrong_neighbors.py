@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from dml_analysis.metrics.intervals import seeded_resample_counts
+
 BLOCK_BYTES = 2**26  # of the distances that are in memory at once
 RESAMPLES = 2_000
 LEVEL = 0.95
@@ -80,8 +82,7 @@ def mean_and_interval(
     values = np.asarray(values, dtype=np.float64)
     known, filled = np.isfinite(values), np.nan_to_num(values)
     n = values.shape[1]
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), resamples)
-    weights = np.vstack([np.ones(n), counts])
+    weights = np.vstack([np.ones(n), seeded_resample_counts(seed, n, resamples)])
     with np.errstate(invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # if a network is never wrong in a sample
         network_means = [weights @ total / (weights @ count) for total, count in zip(filled, known)]

@@ -13,7 +13,7 @@ from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.networks.loading import Ready
 from dml_analysis.networks.modules import device_of, features_of, in_eval_mode
-from dml_analysis.networks.specifications import Network
+from dml_analysis.networks.specifications import GivenEmbeddings, Network
 from dml_analysis.networks.transforms import Transform, network_inputs
 from dml_analysis.store import blocks
 
@@ -31,10 +31,11 @@ def embedded(
     network gives NaN or infinite numbers.
     """
     first, _ = requests[0]
-    if first.has_maps:
-        arrays = SharedTrunk.load(requests, batch_size).embedded(samples, tick)
+    if isinstance(first, GivenEmbeddings):
+        arrays = [first.read(samples)]
+        tick(len(samples))
     else:
-        arrays = [first.embedded(samples, tick)]
+        arrays = SharedTrunk.load(requests, batch_size).embedded(samples, tick)
     for (network, _), array in zip(requests, arrays):
         bad = ~np.isfinite(array).all(axis=1)
         if bad.any():
@@ -82,7 +83,7 @@ class SharedTrunk:
     def load(cls, requests: Sequence[tuple[Network, bool]], batch_size: int) -> "SharedTrunk":
         """Load the trunk and the embedders of these requests; see embedded."""
         first, _ = requests[0]
-        trunk = first.trunk(str(device_of(first.device, first.precision)))
+        trunk = first.trunk(str(device_of(first.device)))
         embedders = [
             network.embedder() if with_embedder else torch.nn.Identity()
             for network, with_embedder in requests

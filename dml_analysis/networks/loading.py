@@ -19,7 +19,6 @@ from dml_analysis.networks.crops import measured_crop, transformed
 from dml_analysis.networks.descriptions import Description
 from dml_analysis.networks.folding import with_folded_batchnorm
 from dml_analysis.networks.modules import (
-    Bfloat16,
     Embedder,
     place_of,
     ready_for_inference,
@@ -216,7 +215,6 @@ def load_source(
     source: Source,
     description: Description,
     device: torch.device | str = "cpu",
-    precision: str = "float32",
     folded: bool = True,
 ) -> Ready:
     """Return a source's network, ready for inference; see for_inference for the options.
@@ -232,7 +230,7 @@ def load_source(
             "if they come from a file, name it as `checkpoint`; else delete networks.json and "
             "this model's folders among the results"
         )
-    return Ready(for_inference(module, device, precision, folded), transform)
+    return Ready(for_inference(module, device, folded), transform)
 
 
 def load_trunk(
@@ -240,7 +238,6 @@ def load_trunk(
     description: Description,
     file: Path,
     device: torch.device | str = "cpu",
-    precision: str = "float32",
     folded: bool = True,
 ) -> Ready:
     """Return a source's trunk with the weights of a checkpoint file, ready for inference.
@@ -251,7 +248,7 @@ def load_trunk(
     module, transform = build(source)
     check_transform(source, transform, description)
     filled = checkpoints.fill(module, file)
-    return Ready(for_inference(filled, device, precision, folded), transform)
+    return Ready(for_inference(filled, device, folded), transform)
 
 
 def check_transform(source: Source, transform: Transform, description: Description) -> None:
@@ -265,20 +262,15 @@ def check_transform(source: Source, transform: Transform, description: Descripti
 
 
 def for_inference(
-    trunk: nn.Module,
-    device: torch.device | str = "cpu",
-    precision: str = "float32",
-    folded: bool = True,
+    trunk: nn.Module, device: torch.device | str = "cpu", folded: bool = True
 ) -> nn.Module:
     """Return a trunk in eval mode on a device, with weights frozen; the trunk itself changes.
 
-    precision: the settings'; only "bf16" has an effect here, modules.device_of sets the others.
     folded: whether BatchNorm may be folded into the convolutions before it, which is faster but
     does not keep the trained layers.
     """
     trunk = with_folded_batchnorm(trunk.eval()) if folded else trunk
-    trunk = ready_for_inference(trunk, device)
-    return Bfloat16(trunk) if precision == "bf16" else trunk
+    return ready_for_inference(trunk, device)
 
 
 def load_embedder(

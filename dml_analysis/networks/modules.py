@@ -1,4 +1,4 @@
-"""Modules and helpers that all networks share: embedders, precision, devices, seeds, copies."""
+"""Modules and helpers that all networks share: embedders, devices, seeds, copies."""
 
 import copy
 import hashlib
@@ -34,20 +34,6 @@ class Embedder(nn.Module):
     def forward(self, features: Float[torch.Tensor, "n f"]) -> Float[torch.Tensor, "n d"]:
         """Return the embeddings of these features."""
         return self.net(features)
-
-
-class Bfloat16(nn.Module):
-    """Run a trunk in bfloat16 where torch.autocast allows it; images and features stay float32."""
-
-    def __init__(self, trunk: nn.Module) -> None:
-        """Wrap a trunk, whose weights stay float32."""
-        super().__init__()
-        self.trunk = trunk
-
-    def forward(self, images: Float[torch.Tensor, "n 3 h w"]) -> Float[torch.Tensor, "n f"]:
-        """Return the features of these images."""
-        with torch.autocast(images.device.type, torch.bfloat16):
-            return self.trunk(images).float()
 
 
 class EmbeddingNetwork(nn.Module):
@@ -114,12 +100,11 @@ def features_of(
     return trunk(images.to(place_of(trunk), memory_format=torch.channels_last)).cpu()
 
 
-def device_of(name: str, precision: str = "float32") -> torch.device:
+def device_of(name: str) -> torch.device:
     """Return a device by its name; "auto" is this worker's GPU, or the CPU if there is no GPU.
 
-    It also sets the precision of float32 on GPUs for this process: convolutions and products use
-    TF32 only with `precision: tf32`, although torch by default lets convolutions use it. Raises
-    InputError if the device is not available or does not support the precision.
+    It also makes convolutions and products on GPUs use float32 in this process, not TF32, which
+    torch by default lets convolutions use. Raises InputError if the device is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -131,12 +116,7 @@ def device_of(name: str, precision: str = "float32") -> torch.device:
     except Exception as error:  # torch raises several kinds
         reason = one_line(error)
         raise InputError(f"device: {name} is not available ({reason}); set cpu or auto") from None
-    if precision == "tf32" and device.type != "cuda":
-        raise InputError(
-            f"precision: tf32 needs an NVIDIA GPU, but the device is {device}; set float32 or bf16"
-        )
-    use_tf32 = precision == "tf32"
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = use_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     return device
 
 

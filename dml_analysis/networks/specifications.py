@@ -5,12 +5,13 @@ settings name by the code that builds it, or a file of embeddings. Names, files 
 known without torch, which is imported only when a network is loaded.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +19,7 @@ from jaxtyping import Float
 from dml_analysis import checksums, imports
 from dml_analysis.checkout import ROOT
 from dml_analysis.checksums import Records
-from dml_analysis.config import BN_INCEPTION, DIMENSIONS, Precision, Settings
+from dml_analysis.config import BN_INCEPTION, DIMENSIONS, Settings
 from dml_analysis.datasets import embedding_files, image_digests, readers
 from dml_analysis.datasets.images import Crop, check_header
 from dml_analysis.datasets.readers import Sample
@@ -38,17 +39,18 @@ ALL_FOLDS = -1  # the fold of a model with one network for all folds, also in CS
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(ABC):
     """What the three kinds of networks share; the subclasses say how each kind is loaded."""
+
+    has_maps: ClassVar[bool] = True  # whether it has gradients, and so saliency maps
 
     model: Model
     dataset: str  # whose training classes it was trained on
     fold: int  # or ALL_FOLDS
     images: str  # the dataset whose images it embeds
-    source: Any  # the Source that builds its trunk, or all of it; or the EmbeddingFile instead
     records: Records  # of the digests and descriptions of its files
-    precision: Precision
     device: str  # as in the settings
+    source: Any  # the Source that builds its trunk, or all of it; or the EmbeddingFile instead
 
     @property
     def name(self) -> str:
@@ -64,12 +66,8 @@ class Network:
     @property
     def labels(self) -> dict[str, Any]:
         """Return the columns that identify it in CSV files, name -> value."""
-        return {
-            "loss": self.model.name,
-            "type": self.model.group,
-            "dataset": self.dataset,
-            "fold": self.fold,
-        }
+        model = {"loss": self.model.name, "type": self.model.group}
+        return model | {"dataset": self.dataset, "fold": self.fold}
 
     @property
     def path(self) -> Path:
@@ -78,34 +76,34 @@ class Network:
         return Path(self.dataset) / fold / slug(self.model.name)
 
     @property
+    def description(self) -> Description:
+        """Return the Description of its source."""
+        return self.source.description(self.records)
+
+    @property
     def crop(self) -> Crop | None:
         """Return the part of an image that it sees; None for given embeddings."""
-        return self.source.description(self.records).crop
+        return self.description.crop
 
     @property
     def dimensions(self) -> int:
         """Return the number of dimensions of its embeddings."""
-        return self.source.description(self.records).outputs
-
-    @property
-    def has_maps(self) -> bool:
-        """Return whether it has gradients, and so saliency maps."""
-        return True
+        return self.description.outputs
 
     def inputs(self) -> list[Path]:
         """Return the files that it is loaded from."""
-        raise NotImplementedError
+        return self.source.inputs()
 
     def trunk_key(self) -> Hashable:
         """Return a key that is equal for networks that can share one trunk and its features."""
-        raise NotImplementedError
+        return self.path
 
+    @abstractmethod
     def provenance(self) -> dict[str, Any]:
         """Return the digests of its inputs and its options, for the provenance of its results.
 
         Raises MissingFile if a file is missing and its checksum was never recorded.
         """
-        raise NotImplementedError
 
     def is_known(self) -> bool:
         """Return whether its files exist, or existed when results were computed from them."""
@@ -114,21 +112,26 @@ class Network:
         except MissingFile:
             return False
 
+    @abstractmethod
     def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
         """Raise InputError if one of its files is missing or broken.
 
         checked_trunks: the keys of trunks that were read before; a new one is added. samples: the
         images that it is going to embed.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
-        """Return its trunk, ready for inference; folded: see loading.for_inference."""
-        raise NotImplementedError
+        """Return its trunk, ready for inference; folded: see loading.for_inference.
+
+        Raises InputError if one of its files is missing or broken.
+        """
 
     def embedder(self, device: str = "cpu") -> "nn.Module":
         """Return the module from its trunk's features to its embeddings."""
-        raise NotImplementedError
+        from torch import nn
+
+        return nn.Identity()
 
     def load(
         self, device: str = "cpu", folded: bool = True, trunk: "Ready | None" = None
@@ -137,13 +140,10 @@ class Network:
 
         trunk: the result of `trunk` for a network of the same trunk_key, if it is loaded already.
         """
-        raise NotImplementedError
+        from dml_analysis.networks.modules import EmbeddingNetwork
 
-    def embedded(
-        self, samples: Sequence[Sample], tick: Callable[[int], None]
-    ) -> Float[np.ndarray, "n d"]:
-        """Return the embeddings of these images, read from a file; tick(n) is called once."""
-        raise NotImplementedError
+        trunk = trunk or self.trunk(device, folded)
+        return trunk._replace(module=EmbeddingNetwork(trunk.module, self.embedder(device)).eval())
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,50 +156,35 @@ class LayoutNetwork(Network):
 
     @property
     def dimensions(self) -> int:
-        """Return the number of dimensions of its embeddings."""
         return self.embedder_outputs
 
     @property
     def features(self) -> int:
         """Return the number of features of its trunk."""
-        return self.source.description(self.records).outputs
+        return self.description.outputs
 
     def inputs(self) -> list[Path]:
-        """Return its checkpoint files and the files that build its trunk."""
         return [*(file for file in self.files if file), *self.source.inputs()]
 
     def trunk_key(self) -> Hashable:
-        """Return a key that is equal for networks whose trunk is the same file."""
         trunk = self.files[0]
         return checkpoint_files.same_file_key(trunk) if trunk.is_file() else (str(trunk),)
 
     def provenance(self) -> dict[str, Any]:
-        """Return the digests of its files, and the settings that differ from the defaults.
-
-        Raises MissingFile if a file is missing and its checksum was never recorded.
-        """
         trunk, embedder = self.files
         random = f"random, seed {self.seed}, fold {self.fold}"
-        return {
+        provenance: dict[str, Any] = {
             "trunk": checksums.short(self.records, trunk),
             "embedder": checksums.short(self.records, embedder) if embedder else random,
-            **self._architecture(),
-            **_unless(self.precision, "float32", "precision"),
-            **_unless(self.dimensions, DIMENSIONS, "embedding_dimensions"),
         }
-
-    def _architecture(self) -> dict[str, Any]:
-        """Return the provenance of an architecture other than the paper's, else nothing.
-
-        BN-Inception is left out, because older results did not record it.
-        """
-        if self.source.network == BN_INCEPTION:
-            return {}
-        provenance = self.source._replace(checkpoint=None).provenance(self.records)
-        return provenance | seen(self.source.description(self.records))
+        if self.source.network != BN_INCEPTION:  # the paper's, which older results did not record
+            architecture = self.source._replace(checkpoint=None)
+            provenance |= architecture.provenance(self.records) | seen(self.description)
+        if self.dimensions != DIMENSIONS:
+            provenance["embedding_dimensions"] = self.dimensions
+        return provenance
 
     def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
-        """Read its files. Raises InputError if one is missing or broken."""
         from dml_analysis.networks import checkpoints, loading  # torch takes seconds to load
 
         trunk, embedder = self.files
@@ -211,134 +196,53 @@ class LayoutNetwork(Network):
             self.embedder()
 
     def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
-        """Return its trunk, ready for inference; folded: see loading.for_inference.
-
-        Raises MissingFile if one of its files is missing, InputError if the trunk's is broken.
-        """
         from dml_analysis.networks import loading
 
         checkpoint_files.check_exist(self.files)
-        return loading.load_trunk(
-            self.source,
-            self.source.description(self.records),
-            self.files[0],
-            device,
-            self.precision,
-            folded,
-        )
+        return loading.load_trunk(self.source, self.description, self.files[0], device, folded)
 
     def embedder(self, device: str = "cpu") -> "nn.Module":
-        """Return the linear map from its trunk's features to embeddings."""
         from dml_analysis.networks import loading
 
         return loading.load_embedder(
             self.files[1], self.features, self.dimensions, self.seed, self.fold, device
         )
 
-    def load(
-        self, device: str = "cpu", folded: bool = True, trunk: "Ready | None" = None
-    ) -> "Ready":
-        """Return trunk and embedder as one network, ready for inference.
-
-        trunk: the result of `trunk` for a network of the same trunk_key, if it is loaded already.
-        """
-        from dml_analysis.networks.modules import EmbeddingNetwork
-
-        trunk = trunk or self.trunk(device, folded)
-        return trunk._replace(module=EmbeddingNetwork(trunk.module, self.embedder(device)).eval())
-
 
 class NamedNetwork(Network):
     """A network that the settings name by the code that builds it; all of it is its trunk."""
 
-    def inputs(self) -> list[Path]:
-        """Return the files of its code and weights."""
-        return self.source.inputs()
-
-    def trunk_key(self) -> Hashable:
-        """Return its own path: it shares its trunk with no other network."""
-        return self.path
-
     def provenance(self) -> dict[str, Any]:
-        """Return the digests of its code, weights and transform, and its options.
-
-        Raises MissingFile if a file is missing and its checksum was never recorded.
-        """
-        description = self.source.description(self.records)
-        return (
-            self.source.provenance(self.records)
-            | seen(description)
-            | {"weights": description.weights}
-            | _unless(self.precision, "float32", "precision")
-        )
+        description = self.description
+        provenance = self.source.provenance(self.records) | seen(description)
+        return provenance | {"weights": description.weights}
 
     def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
-        """Build it. Raises InputError if that fails, or if it changed since it was described."""
-        from dml_analysis.networks import loading
-
-        loading.load_source(self.source, self.source.description(self.records))
+        self.trunk()
 
     def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
-        """Return the complete network, ready for inference; folded: see loading.for_inference."""
-        return self.load(device, folded)
-
-    def embedder(self, device: str = "cpu") -> "nn.Module":
-        """Return the identity, because the trunk gives the embeddings."""
-        from torch import nn
-
-        return nn.Identity()
-
-    def load(
-        self, device: str = "cpu", folded: bool = True, trunk: "Ready | None" = None
-    ) -> "Ready":
-        """Return the network, ready for inference: `trunk` if it is loaded already."""
         from dml_analysis.networks import loading
 
-        description, precision = self.source.description(self.records), self.precision
-        return trunk or loading.load_source(self.source, description, device, precision, folded)
+        return loading.load_source(self.source, self.description, device, folded)
 
 
 class GivenEmbeddings(Network):
     """A file of embeddings that were computed elsewhere, instead of a network."""
 
-    @property
-    def has_maps(self) -> bool:
-        """Return False: a file has no gradients."""
-        return False
-
-    def inputs(self) -> list[Path]:
-        """Return the file of embeddings."""
-        return self.source.inputs()
-
-    def trunk_key(self) -> Hashable:
-        """Return its own path: it shares its embeddings with no other network."""
-        return self.path
+    has_maps = False
 
     def provenance(self) -> dict[str, Any]:
-        """Return the digest of the file.
-
-        Raises MissingFile if it is missing and its checksum was never recorded.
-        """
         return self.source.provenance(self.records)
 
     def check(self, checked_trunks: set[Hashable], samples: Sequence[Sample] = ()) -> None:
-        """Raise InputError unless the file has every one of these samples."""
         embedding_files.read(self.source.file, list(dict.fromkeys(readers.ids_of(samples))))
 
-    def embedded(
-        self, samples: Sequence[Sample], tick: Callable[[int], None]
-    ) -> Float[np.ndarray, "n d"]:
-        """Return the embeddings of these images; tick(n) is called once.
+    def trunk(self, device: str = "cpu", folded: bool = True) -> "Ready":
+        raise TypeError(f"{self.name}: a file of embeddings has no trunk")
 
-        Raises InputError as embedding_files.read does.
-        """
-        tick(len(samples))
+    def read(self, samples: Sequence[Sample]) -> Float[np.ndarray, "n d"]:
+        """Return the embeddings of these images. Raises InputError as embedding_files.read does."""
         return embedding_files.read(self.source.file, readers.ids_of(samples))
-
-
-def _unless(value: Any, default: Any, name: str) -> dict[str, Any]:
-    """Return {name: value}, or nothing if the value is the default, as provenance leaves it out."""
-    return {} if value == default else {name: value}
 
 
 def seen(description: Description) -> dict[str, Any]:
@@ -375,40 +279,21 @@ def network_of(
     images: the dataset whose images it embeds, by default `dataset`.
     """
     own_fold = fold if model.per_fold else ALL_FOLDS
-    shared: dict[str, Any] = {
-        "model": model,
-        "dataset": dataset,
-        "fold": own_fold,
-        "images": images or dataset,
-        "records": settings.records,
-        "precision": settings.precision,
-        "device": settings.device,
-    }
+    shared = model, dataset, own_fold, images or dataset, settings.records, settings.device
     if model.loss or is_folder(model.network) or not (model.embeddings or model.network):
-        files = checkpoint_files.files_of(settings, model, dataset, own_fold)
         source = start_source(settings, model)
-        return LayoutNetwork(
-            **shared,
-            source=source,
-            files=files,
-            seed=settings.seed,
-            embedder_outputs=settings.dimensions,
-        )
+        files = checkpoint_files.files_of(settings, model, dataset, own_fold)
+        return LayoutNetwork(*shared, source, files, settings.seed, settings.dimensions)
     if model.embeddings:
         path = model.embeddings[images or dataset].format(fold=own_fold, dataset=dataset)
-        return GivenEmbeddings(**shared, source=EmbeddingFile(ROOT / path))
-    return NamedNetwork(**shared, source=_named_source(settings, model, dataset, own_fold))
-
-
-def _named_source(settings: Settings, model: Model, dataset: str, fold: int) -> Source:
-    """Return what builds a named network, with its checkpoint or the seed of its random weights."""
+        return GivenEmbeddings(*shared, EmbeddingFile(ROOT / path))
     source = Source(model.network, None, model.head, model.crop)
     if model.is_random:
-        return source._replace(seed=sources.random_seed(settings.seed, model.name))
-    if model.checkpoint:
-        path = model.checkpoint.format(fold=fold, dataset=dataset)
-        return source._replace(checkpoint=ROOT / path)
-    return source
+        source = source._replace(seed=sources.random_seed(settings.seed, model.name))
+    elif model.checkpoint:
+        path = model.checkpoint.format(fold=own_fold, dataset=dataset)
+        source = source._replace(checkpoint=ROOT / path)
+    return NamedNetwork(*shared, source)
 
 
 def networks_of(
@@ -496,11 +381,11 @@ def loader(
 def device_of(of: "Settings | Network") -> str:
     """Return the name of the device that settings ask for, or a network's settings.
 
-    Raises InputError if it is not available, or does not support their precision.
+    Raises InputError if it is not available.
     """
     from dml_analysis.networks import modules  # torch takes seconds to load
 
-    return str(modules.device_of(of.device, of.precision))
+    return str(modules.device_of(of.device))
 
 
 def prepare(shown: Iterable[tuple[Network, Sequence[Sample]]]) -> None:

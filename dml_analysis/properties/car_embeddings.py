@@ -1,4 +1,4 @@
-"""Stores of embeddings of the rendered cars, and of the untrained trunk's features."""
+"""Stores of embeddings of rendered cars or other images with properties, and of the untrained trunk's features."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,8 +21,9 @@ IMAGES_PER_CHUNK = 1000  # an interrupted run loses at most this many embeddings
 
 
 def embedding_networks(settings: "Settings") -> list[Network]:
-    """Return the networks that embed the rendered cars."""
-    return networks_of(settings, settings.properties.networks, settings.folds, readers.CARS)
+    """Return the networks that embed the images with properties."""
+    options = settings.properties
+    return networks_of(settings, options.networks, settings.folds, options.dataset)
 
 
 def store_of(

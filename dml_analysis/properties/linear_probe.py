@@ -1,5 +1,6 @@
 """Linear probes of a trunk's features."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ from dml_analysis.config import unlike_defaults
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
-from dml_analysis.paper import PROPERTIES
-from dml_analysis.seeds import derived_seed, digest
+from dml_analysis.paper import Property
+from dml_analysis.properties.property_scores import described
+from dml_analysis.seeds import derived_seed
 from dml_analysis.store import ResultStore
 
 if TYPE_CHECKING:
@@ -49,41 +51,43 @@ def csv_file(settings: "Settings") -> Path:
 
 
 def store_of(
-    settings: "Settings", features: ResultStore, codes: Int[np.ndarray, "n k"]
+    settings: "Settings",
+    features: ResultStore,
+    properties: Sequence[Property],
+    codes: Int[np.ndarray, "n k"],
 ) -> ResultStore:
     """Return the store of the probes, with a row and a chunk for each property.
 
     features: the store of the untrained trunk's. codes: the properties' values in these images.
     """
-    provenance = {"features": features.digest, "properties": digest(codes.tolist())}
+    provenance = {"features": features.digest, "properties": described(properties, codes)}
     provenance |= unlike_defaults(settings, "seed")
     kinds = {str: "U40", int: "i8", float: "f8"}
     arrays = {name: Array(kinds[kind]) for name, kind in list(COLUMNS.items())[1:]}
     folder = settings.results / "properties" / "probes"
-    return ResultStore(folder, provenance, [[prop.name] for prop in PROPERTIES], arrays)
+    return ResultStore(folder, provenance, [[prop.name] for prop in properties], arrays)
 
 
 def probe(
     features: Float[np.ndarray, "n d"],
-    codes: Int[np.ndarray, "n k"],
-    number: int,
+    codes: Int[np.ndarray, " n"],
+    prop: Property,
     seed: int,
     folder: Path,
 ) -> dict[str, list[Any]]:
-    """Return the arrays of the probe of property `number`.
+    """Return the arrays of the probe of a property; codes: its values in the features' images.
 
     seed: the settings'. folder: of the images, for the InputError that is raised if they are too
     few or all alike.
     """
-    (name, label, *_), codes = PROPERTIES[number], codes[:, number]
     try:
-        hits = hits_of(features, codes, derived_seed(seed, "linear probe", name) % 2**32)
+        hits = hits_of(features, codes, derived_seed(seed, "linear probe", prop.name) % 2**32)
     except ValueError as error:
-        raise InputError(f"{folder}: {name}: {error}") from None
+        raise InputError(f"{folder}: {prop.name}: {error}") from None
     shares = np.array(
         [np.bincount(codes).max() / len(codes), hits.mean(), hits.std() / np.sqrt(len(hits))]
     )
-    row = (label, codes.max() + 1, len(codes), *(100 * shares).round(1))
+    row = (prop.label, codes.max() + 1, len(codes), *(100 * shares).round(1))
     return {column: [value] for column, value in zip(list(COLUMNS)[1:], row)}
 
 

@@ -1,4 +1,4 @@
-"""Figure 3, a t-SNE coloured by three properties, and Figure 4, samples of the rendered cars."""
+"""Figure 3, a t-SNE coloured by three properties, and Figure 4, samples of the images."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,61 +8,85 @@ import pandas as pd
 
 from dml_analysis import figures
 from dml_analysis.datasets.images import open_image
-from dml_analysis.datasets.readers import Sample, chosen_cars, evenly_spaced, ids_of
+from dml_analysis.datasets.readers import (
+    Sample,
+    evenly_spaced,
+    ids_of,
+    occurring,
+    properties_of,
+    property_images,
+)
 from dml_analysis.files import csv_files
-from dml_analysis.paper import PROPERTIES
+from dml_analysis.paper import Property
 from dml_analysis.properties import tsne
+from dml_analysis.properties.property_tables import printed_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dml_analysis.config import Settings
 
-SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper
+SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper; of other images the first
+MAX_NAMED = 16  # values of a property that Figure 3 names
+CYCLIC = "°"  # the unit of angles
 GRID = (4, 8)  # rows and columns of Figure 4
 
 
 def draw(settings: "Settings") -> None:
-    """Write figure3, of the t-SNE coordinates, and figure4, samples spaced evenly over all cars."""
-    cars, table = chosen_cars(settings)
+    """Write figure3, of the t-SNE coordinates, and figure4, samples spaced evenly over all images."""
+    images, table = property_images(settings)
+    properties, called = properties_of(settings), settings.properties.images_called
+    shown = properties[: len(SHOWN)]
+    if settings.properties.of_cars:
+        shown = [prop for prop in properties if prop.name in SHOWN]
     coordinates = csv_files.read(tsne.csv_file(settings), tsne.COLUMNS, key=["image_id"])
     loss, networks = coordinates.loss[0], settings.properties.networks
     caption = (
-        f"t-SNE of the embeddings of {len(coordinates):,} rendered cars by {loss}, trained on "
-        f"{networks}, coloured by three of their properties."
+        f"t-SNE of the embeddings of {len(coordinates):,} {called} by {loss}, trained on "
+        f"{networks}, coloured by {', '.join(prop.label for prop in shown)}."
     )
     shows = {"loss": loss, "networks": networks, "images": len(coordinates)}
-    figure = tsne_figure(coordinates, table, networks)
+    figure = tsne_figure(coordinates, table, shown, networks)
     figures.draw(settings, settings.figures / "figure3", figure, shows, caption)
-    samples = evenly_spaced(cars, GRID[0] * GRID[1])
+    samples = evenly_spaced(images, GRID[0] * GRID[1])
     no_networks = settings.model_copy(update={"training": None})  # so no note about networks
-    caption = "Some of the rendered cars, which differ in eleven independent properties."
+    which = "independent" if settings.properties.of_cars else "known"
+    labels = ", ".join(prop.label for prop in properties)
+    caption = (
+        f"Some of the {called}, which differ in {len(properties)} {which} properties: {labels}."
+    )
     figure, shows = samples_figure(samples), {"images": ids_of(samples)}
     figures.draw(no_networks, settings.figures / "figure4", figure, shows, caption)
 
 
-def tsne_figure(coordinates: pd.DataFrame, table: pd.DataFrame, networks: str) -> "Figure":
-    """Return a scatter plot for each property of SHOWN, of the same points.
+def tsne_figure(
+    coordinates: pd.DataFrame, table: pd.DataFrame, shown: Sequence[Property], networks: str
+) -> "Figure":
+    """Return a scatter plot for each of the shown properties, of the same points.
 
-    coordinates: tsne.csv. table: the properties of the rendered cars. networks: the dataset that
-    they were trained on.
+    coordinates: tsne.csv. table: the properties of the images. networks: the dataset that the
+    networks were trained on. Of a property with more than MAX_NAMED values only the first and the
+    last are named.
     """
-    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(figures.PAGE, 3.5))
+    figure, axes = figures.new_figure(1, len(shown), figsize=(figures.PAGE, 3.5))
     engine: Any = figure.get_layout_engine()
     engine.set(rect=(0, 0.07, 1, 0.93))  # leaves room for the footnote
-    labels = {prop.name: prop.label for prop in PROPERTIES}
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
-    for panel, name in zip(axes[0], SHOWN):
-        column = values[name].to_numpy()
-        distinct = sorted(set(column))
-        for value, (color, marker) in zip(distinct, value_looks(name, len(distinct)), strict=True):
+    for panel, prop in zip(axes[0], shown):
+        column, distinct = values[prop.name].to_numpy(), occurring(values[prop.name])
+        names = [printed_value(prop, value) for value in distinct]
+        for value, name, (color, marker) in zip(
+            distinct, names, value_looks(prop, len(distinct)), strict=True
+        ):
             points = coordinates[column == value]
-            label = f"{value}°" if name != "model" else str(value)
-            panel.scatter(points.x, points.y, s=7, color=color, marker=marker, label=label,
+            panel.scatter(points.x, points.y, s=7, color=color, marker=marker, label=name,
                           linewidths=0)  # fmt: skip
-        panel.set(xticks=[], yticks=[], title=labels[name], box_aspect=1)
+        panel.set(xticks=[], yticks=[], title=prop.label, box_aspect=1)
         panel.spines[:].set_visible(False)
-        columns = 2 if name == "model" else 4
+        if len(names) > MAX_NAMED:
+            panel.set_xlabel(f"{len(names)} values, {names[0]} to {names[-1]}", fontsize=6)
+            continue
+        columns = 4 if prop.unit == CYCLIC else 2
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, fontsize=6, frameon=False,
                      markerscale=2, handletextpad=0.1, columnspacing=0.8)  # fmt: skip
     figure.suptitle(
@@ -71,13 +95,16 @@ def tsne_figure(coordinates: pd.DataFrame, table: pd.DataFrame, networks: str) -
     return figure
 
 
-def value_looks(name: str, count: int) -> list[tuple[Any, str]]:
-    """Return the color and the marker of each value of a property; those of angles are cyclic."""
+def value_looks(prop: Property, count: int) -> list[tuple[Any, str]]:
+    """Return the color and the marker of each value of a property; colors of angles are cyclic."""
     looks: list[tuple[Any, str]] = [figures.look(number) for number in range(count)]
-    if name == "model" and count <= len(figures.COLORS):
+    if prop.kind == "categorical" and count <= len(figures.COLORS):
         return looks
-    # Darker than the colormap, for white paper
-    colors = figures.plt.get_cmap("hsv")(np.arange(count) / count) * [0.85, 0.85, 0.85, 1]
+    if prop.kind == "categorical" or prop.unit == CYCLIC:
+        # Darker than the colormap, for white paper
+        colors = figures.plt.get_cmap("hsv")(np.arange(count) / count) * [0.85, 0.85, 0.85, 1]
+    else:
+        colors = figures.plt.get_cmap("viridis")(np.linspace(0, 0.9, count))
     return [(color, marker) for color, (_, marker) in zip(colors, looks)]
 
 

@@ -1,4 +1,4 @@
-"""How embeddings cluster by every property of the rendered cars, and tests between groups."""
+"""How embeddings cluster by every property of their images, and tests between groups."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,8 +19,8 @@ from dml_analysis.methods import trained_groups
 from dml_analysis.metrics.coordinates import ZeroEmbedding, coordinates_of
 from dml_analysis.metrics.inputs import property_codes
 from dml_analysis.metrics.significance import ALTERNATIVES, mann_whitney
-from dml_analysis.networks.specifications import Network, code_of, device_of, no_direction
-from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.networks.specifications import Network, code_of, no_direction
+from dml_analysis.paper import PROPERTIES, Property, Protocol
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import digest
 from dml_analysis.store import ResultStore
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 RAW_DISTANCE = "Euclidean, raw embeddings"
 UNITS = ("loss_mean", "loss_fold")  # one observation per model, or one per model and fold
 KEY = ("loss", "fold", "property")
-COLUMNS = {"loss": str, "type": str, "fold": int, "property": csv_files.one_of([prop.name for prop in PROPERTIES]),
-           "distance": str, "max_neighbors": str, "n_images": int, "r_precision": csv_files.between(0, 1),
+COLUMNS = {"loss": str, "type": str, "fold": int, "property": str, "distance": str, "max_neighbors": str,
+           "n_images": int, "r_precision": csv_files.between(0, 1),
            "nr_precision": float}  # fmt: skip
 TEST_KEY = ("property", "unit", "alternative", "group_a", "group_b")
-TEST_COLUMNS = {"property": COLUMNS["property"], "unit": csv_files.one_of(UNITS), "alternative": csv_files.one_of(ALTERNATIVES),
+TEST_COLUMNS = {"property": str, "unit": csv_files.one_of(UNITS), "alternative": csv_files.one_of(ALTERNATIVES),
                 "group_a": str, "group_b": str, "n_a": int, "n_b": int, "u": float, "p_value": csv_files.between(0, 1),
                 "mean_a": float, "mean_b": float}  # fmt: skip
 
@@ -50,7 +50,11 @@ class Scored(NamedTuple):
 
 
 def store_of(
-    network: Network, protocol: Protocol, embedded: ResultStore, codes: Int[np.ndarray, "n k"]
+    network: Network,
+    protocol: Protocol,
+    embedded: ResultStore,
+    properties: Sequence[Property],
+    codes: Int[np.ndarray, "n k"],
 ) -> ResultStore:
     """Return the store of a network's scores by a protocol, with a row for each property.
 
@@ -58,7 +62,11 @@ def store_of(
     """
     distance = network.model.distance if protocol.own_distance else RAW_DISTANCE
     measured = {"distance": distance, "max_neighbors": protocol.max_neighbors or "all"}
-    provenance = {"embeddings": embedded.digest, "properties": digest(codes.tolist()), **measured}
+    provenance = {
+        "embeddings": embedded.digest,
+        "properties": described(properties, codes),
+        **measured,
+    }
     provenance |= code_of(network.records, distance)
     arrays = {
         "n_images": Array("i8"),
@@ -66,24 +74,28 @@ def store_of(
         "nr_precision": Array("f8", finite=False),
     }
     folder = network.records.results / protocol.name / "properties" / "scores" / network.path
-    rows, labels = [[prop.name for prop in PROPERTIES]], network.labels | measured
+    rows, labels = [[prop.name for prop in properties]], network.labels | measured
     return ResultStore(folder, provenance, rows, arrays, Scored(network, protocol), labels)
 
 
-def cars_of(settings: "Settings") -> tuple[list[Sample], Int[np.ndarray, "n k"]]:
-    """Return the rendered cars, and which value of each property each of them has."""
-    samples, table = readers.chosen_cars(settings)
+def images_and_codes(settings: "Settings") -> tuple[list[Sample], Int[np.ndarray, "n k"]]:
+    """Return the embedded images, and which value of each property each of them has."""
+    samples, table = readers.property_images(settings)
     return samples, property_codes(table)
+
+
+def described(properties: Sequence[Property], codes: Int[np.ndarray, "n k"]) -> str:
+    """Return the digest of the properties' values, for provenance; with names unless Table 5's."""
+    names = [prop.name for prop in properties]
+    values = codes.tolist()
+    return digest(values if names == [prop.name for prop in PROPERTIES] else [names, values])
 
 
 # --------------------------------------------------------------------------------------------------
 # Scores.
 # --------------------------------------------------------------------------------------------------
 def score(
-    embeddings: Float[np.ndarray, "n d"],
-    codes: Int[np.ndarray, "n k"],
-    scored: Scored,
-    device: str = "cpu",
+    embeddings: Float[np.ndarray, "n d"], codes: Int[np.ndarray, "n k"], scored: Scored
 ) -> "Precision":
     """Return the R-Precision and NR-Precision of embeddings for each property.
 
@@ -92,14 +104,14 @@ def score(
     from dml_analysis.metrics.nr_precision import nr_precision  # compiled code takes a second
 
     coordinates = coordinates_by(*scored, embeddings)
-    return nr_precision(coordinates, codes, scored.protocol.max_neighbors, device=device)
+    return nr_precision(coordinates, codes, scored.protocol.max_neighbors)
 
 
 def score_arrays(
-    embeddings: Float[np.ndarray, "n d"], codes: Int[np.ndarray, "n k"], scored: Scored, device: str
+    embeddings: Float[np.ndarray, "n d"], codes: Int[np.ndarray, "n k"], scored: Scored
 ) -> dict[str, Any]:
     """Return the arrays of store_of."""
-    precision = score(embeddings, codes, scored, device)
+    precision = score(embeddings, codes, scored)
     return {"n_images": [len(codes)] * codes.shape[1], **precision._asdict()}
 
 
@@ -144,12 +156,6 @@ def coordinates_by(
     return coordinates_of(embeddings, network.model.distance)
 
 
-def float64_device(settings: "Settings") -> str:
-    """Return the settings' device, or the CPU if that device has no float64."""
-    device = device_of(settings)
-    return "cpu" if device == "mps" else device
-
-
 # --------------------------------------------------------------------------------------------------
 # CSV files.
 # --------------------------------------------------------------------------------------------------
@@ -165,9 +171,10 @@ def tests_file(settings: "Settings", protocol: Protocol) -> Path:
 
 def known_stores(settings: "Settings", protocol: Protocol) -> list[ResultStore]:
     """Return the stores of scores of all networks whose files exist, or once existed."""
-    samples, codes = cars_of(settings)
+    samples, codes = images_and_codes(settings)
+    properties = readers.properties_of(settings)
     return [
-        store_of(network, protocol, car_embeddings.store_of(network, samples), codes)
+        store_of(network, protocol, car_embeddings.store_of(network, samples), properties, codes)
         for network in car_embeddings.embedding_networks(settings)
         if network.is_known()
     ]
@@ -192,14 +199,15 @@ def test_rows(stores: Sequence[ResultStore], _: dict[str, Any]) -> Iterator[tupl
     stores = [store for store in stores if store.subject.network.model.trained]
     groups = trained_groups([store.subject.network.model for store in stores])
     scores = pd.DataFrame(rows_of(stores, COLUMNS), columns=list(COLUMNS))
-    for prop, groups_ab, unit in product(PROPERTIES, combinations(groups, 2), UNITS):
-        property_scores = scores[scores.property == prop.name]
+    names = stores[0].rows if stores else []
+    for name, groups_ab, unit in product(names, combinations(groups, 2), UNITS):
+        property_scores = scores[scores.property == name]
         a, b = (observations(property_scores, group, unit) for group in groups_ab)
         if a.isna().any() or b.isna().any():
             continue
         for alternative in ALTERNATIVES:
             test = mann_whitney(a, b, alternative)
-            keys = prop.name, unit, alternative, *groups_ab
+            keys = name, unit, alternative, *groups_ab
             yield (*keys, len(a), len(b), *test, a.mean(), b.mean())
 
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dml_analysis.datasets.readers import CARS, car_properties
+from dml_analysis.datasets.readers import properties_of
 from dml_analysis.files import csv_files
 from dml_analysis.methods import about_own, grouped, trained_groups
 from dml_analysis.metrics.coordinates import normalises
 from dml_analysis.networks.specifications import ALL_FOLDS
-from dml_analysis.paper import PROPERTIES, Model, Property, Protocol
+from dml_analysis.paper import Model, Property, Protocol
 from dml_analysis.properties.property_scores import COLUMNS as SCORE_COLUMNS
 from dml_analysis.properties.property_scores import (
     KEY,
@@ -51,26 +51,26 @@ def _of_what(models: Sequence[Model]) -> str:
 
 def properties_table(settings: "Settings", protocol: Protocol, name: str) -> Table:
     """Return Table 5."""
-    properties = car_properties(settings)
-    values = [
-        ", ".join(printed_value(prop.name, value) for value in prop.values) for prop in properties
-    ]
+    properties = properties_of(settings)
+    values = [", ".join(printed_value(prop, value) for value in prop.values) for prop in properties]
     records = pd.DataFrame(
         [(prop.name, prop.label, "|".join(map(str, prop.values))) for prop in properties],
         columns=["property", "label", "values"],
     )
-    caption = (
-        "Properties of the rendered cars and their possible values; "
-        "every image draws each uniformly at random."
-    )
+    if settings.properties.of_cars:
+        which = "possible values; every image draws each uniformly at random."
+    else:
+        which = "values; those of continuous properties are bins of about equal frequency."
+    caption = f"Properties of the {settings.properties.images_called} and their {which}"
     labels, cells = [prop.label for prop in properties], [[Cell(text)] for text in values]
     columns = ["Possible values"]
     return Table(name, caption, [], columns, [], labels, cells, records, about_networks=False)
 
 
-def printed_value(name: str, value: Any) -> str:
-    """Return a property's value as Table 5 prints it."""
-    return f"{value}°" if name in ("rotation_z", "sun_elevation", "sun_rotation") else str(value)
+def printed_value(prop: Property, value: Any) -> str:
+    """Return a property's value as Table 5 prints it, with its unit."""
+    blank = " " if prop.unit[:1].isalnum() else ""
+    return f"{value}{blank}{prop.unit}"
 
 
 def nr_precision_table(settings: "Settings", protocol: Protocol, name: str) -> Table:
@@ -81,25 +81,26 @@ def nr_precision_table(settings: "Settings", protocol: Protocol, name: str) -> T
     """
     scores = csv_files.read(scores_file(settings, protocol), SCORE_COLUMNS, KEY)
     models, groups = grouped(settings.models), trained_groups(settings.models)
+    properties = properties_of(settings)
     values = {
         (model.name, prop.name): _fold_mean(settings, scores, model, prop)
         for model in models
-        for prop in PROPERTIES
+        for prop in properties
     }
-    cells = [[_score_cell(values[model.name, p.name]) for p in PROPERTIES] for model in models]
+    cells = [[_score_cell(values[model.name, p.name]) for p in properties] for model in models]
     records = [(m.name, m.group, p.name, value if (value := values[m.name, p.name]) != NOT_GIVEN else None)
-               for m in models for p in PROPERTIES]  # fmt: skip
-    means, bold = group_means(models, values), significantly_larger(settings, protocol)
+               for m in models for p in properties]  # fmt: skip
+    means, bold = group_means(models, properties, values), significantly_larger(settings, protocol)
     for group in groups:
         cells.append(
-            [_mean_cell(means[group, p.name], (group, p.name) in bold) for p in PROPERTIES]
+            [_mean_cell(means[group, p.name], (group, p.name) in bold) for p in properties]
         )
-        records += [(f"{group} Mean", group, p.name, means[group, p.name]) for p in PROPERTIES]
+        records += [(f"{group} Mean", group, p.name, means[group, p.name]) for p in properties]
     return Table(
         name,
         _caption(settings, protocol, scores),
-        [p.column_group for p in PROPERTIES],
-        [p.column or p.label for p in PROPERTIES],
+        [p.column_group for p in properties],
+        [p.column or p.label for p in properties],
         [*(model.group for model in models), *("Mean" for _ in groups)],
         [*(model.name for model in models), *(f"{group} Mean" for group in groups)],
         cells,
@@ -114,7 +115,7 @@ def _fold_mean(
 
     It is None if a fold is missing or undefined, and NOT_GIVEN if there can be none.
     """
-    if model.embeddings and CARS not in model.embeddings:
+    if model.embeddings and settings.properties.dataset not in model.embeddings:
         return NOT_GIVEN
     folds = settings.folds if model.per_fold else [ALL_FOLDS]
     rows = scores[
@@ -125,13 +126,13 @@ def _fold_mean(
 
 
 def group_means(
-    models: Iterable[Model], values: dict[tuple[str, str], Any]
+    models: Iterable[Model], properties: Sequence[Property], values: dict[tuple[str, str], Any]
 ) -> dict[tuple[str, str], float | None]:
     """Return (group, property) -> mean over the group's trained models; None if one is missing."""
     models, means = list(models), {}
     for group in trained_groups(models):
         names = [model.name for model in models if model.group == group and model.trained]
-        for prop in PROPERTIES:
+        for prop in properties:
             column = [values[name, prop.name] for name in names]
             column = [value for value in column if value != NOT_GIVEN] or [None]
             means[group, prop.name] = None if None in column else sum(column) / len(column)
@@ -176,7 +177,7 @@ def _caption(settings: "Settings", protocol: Protocol, scores: pd.DataFrame) -> 
     distance = own if protocol.own_distance else "Euclidean distance of raw embeddings"
     unit = "loss" if protocol.test_unit == "loss_mean" else "loss and fold"
     return (
-        f"NR-Precisions for {n} rendered car images, networks trained on "
+        f"NR-Precisions for {n} {settings.properties.images_called}, networks trained on "
         f"{settings.properties.networks}. Underlined: above {SIGNIFICANT}. Bold: the larger mean "
         f"where the loss types differ (Mann-Whitney at 1%, one value per {unit}, "
         f"{protocol.test_alternative}). Protocol {protocol.name}: {limit}, {distance}; mean over "

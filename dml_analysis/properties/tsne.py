@@ -28,8 +28,8 @@ def csv_file(settings: "Settings") -> Path:
 
 
 def store_of(settings: "Settings") -> ResultStore:
-    """Return the store of the coordinates, with a row for each of some rendered cars."""
-    samples, network = readers.chosen_cars(settings)[0], shown_network(settings)
+    """Return the store of the coordinates, with a row for each of some images."""
+    samples, network = readers.property_images(settings)[0], shown_network(settings)
     image_ids = readers.ids_of(readers.evenly_spaced(samples, settings.properties.tsne_images))
     provenance: dict[str, Any] = {
         "embeddings": car_embeddings.store_of(network, samples).digest,
@@ -46,14 +46,15 @@ def shown_network(settings: "Settings") -> Network:
     """Return the network whose embeddings are plotted.
 
     It is that of the model `tsne_model` in the first fold, or else of the first model. Raises
-    InputError if no network embeds the rendered cars.
+    InputError if no network embeds the images.
     """
     whole, name = settings.whole, settings.properties.tsne_model
     first_fold = whole.model_copy(update={"folds": whole.folds[:1]})
     networks = car_embeddings.embedding_networks(first_fold)
     if not networks:
         raise InputError(
-            f"settings {settings.name!r}: no model has embeddings of the rendered cars"
+            f"settings {settings.name!r}: no model has embeddings of the "
+            f"{settings.properties.images_called}"
         )
     return next((network for network in networks if network.model.name == name), networks[0])
 
@@ -64,10 +65,10 @@ def embeddings_shown(settings: "Settings", store: ResultStore) -> ResultStore:
     Raises InputError if it is not complete, or of too few images.
     """
     network: Any = store.subject
-    embedded = car_embeddings.store_of(network, readers.chosen_cars(settings)[0])
+    embedded = car_embeddings.store_of(network, readers.property_images(settings)[0])
     if len(store.rows) < FEWEST_TSNE_IMAGES:
         raise InputError(
-            f"{settings.paths[readers.CARS]}: t-SNE takes at least {FEWEST_TSNE_IMAGES} images, "
+            f"{settings.paths[settings.properties.dataset]}: t-SNE takes at least {FEWEST_TSNE_IMAGES} images, "
             f"not {len(store.rows)}"
         )
     if not embedded.is_complete():

@@ -32,7 +32,7 @@ CONFIG_NAMES = {"SOP": "StanfordOnlineProducts", "Cars196": "Cars196", "CUB200":
 class Input(NamedTuple):
     """A row of inputs.csv."""
 
-    kind: str  # "network", "embeddings", "trunk of None", "dataset", "rendered cars"
+    kind: str  # "network", "embeddings", "trunk of None", "dataset", "rendered cars" or other images with properties
     name: str
     file: str
     state: str
@@ -54,9 +54,10 @@ def checked(settings: Settings, deep: bool = False) -> Iterator[Input]:
         if samples:
             why = f"{len(samples)} test images of {len({s.label for s in samples})} classes"
         yield Input("dataset", dataset, str(settings.paths[dataset]), state, why)
-    state, why, cars = _state(_cars, settings, deep)
-    why = f"{len(cars)} images" if cars else why
-    yield Input("rendered cars", "", str(settings.paths[readers.CARS]), state, why)
+    state, why, images = _state(_property_images, settings, deep)
+    why = f"{len(images)} images" if images else why
+    called, options = settings.properties.images_called, settings.properties
+    yield Input(called, "", str(settings.paths[options.dataset]), state, why)
 
 
 def write(settings: Settings, rows: Sequence[Input]) -> None:
@@ -78,7 +79,7 @@ def _state(check: Callable[..., Any], *arguments: Any) -> tuple[str, str, Any]:
 # Networks.
 # -------------------------------------------------------------------------------------------------
 def _networks(settings: Settings) -> Iterator[Network]:
-    """Yield all networks but "None", and the embeddings of rendered cars that files give."""
+    """Yield all networks but "None", and the embeddings of images with properties that files give."""
     mapped = [
         fold
         for fold in settings.folds
@@ -90,8 +91,9 @@ def _networks(settings: Settings) -> Iterator[Network]:
         for network in networks_of(settings, dataset, folds[dataset]):
             if not network.model.is_none:
                 yield network
-    for network in networks_of(settings, for_cars, settings.folds, readers.CARS):
-        if network.model.embeddings and readers.CARS not in folds:
+    dataset = settings.properties.dataset
+    for network in networks_of(settings, for_cars, settings.folds, dataset):
+        if network.model.embeddings and dataset not in folds:
             yield network
 
 
@@ -117,9 +119,9 @@ def _check_own(network: Network, settings: Settings) -> None:
     samples: list[Sample] = []  # that scripts may request from a file of embeddings
     if not network.has_maps and network.images == network.dataset:
         samples += readers.load_samples(settings, network.images, "test")
-    if not network.has_maps and network.images == readers.CARS:
+    if not network.has_maps and network.images == settings.properties.dataset:
         if network.dataset == settings.properties.networks:
-            samples += readers.chosen_cars(settings)[0]
+            samples += readers.property_images(settings)[0]
     network.check(set(), samples)
     check_distance(network)
     sources.keep(network.records, [network.source])
@@ -220,8 +222,8 @@ def _test_samples(settings: Settings, dataset: str, deep: bool) -> list[Sample]:
     return samples
 
 
-def _cars(settings: Settings, deep: bool) -> Sequence[Sample]:
-    cars, _ = readers.rendered_cars(settings)
+def _property_images(settings: Settings, deep: bool) -> Sequence[Sample]:
+    samples, _ = readers.all_property_images(settings)
     if deep:
-        readers.check_images(cars, open_image)
-    return cars
+        readers.check_images(samples, open_image)
+    return samples

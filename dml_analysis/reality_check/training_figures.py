@@ -2,13 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -89,7 +88,7 @@ def curves(settings: Settings, dataset: str, log: pd.DataFrame) -> Figure:
     for panel in panels[-columns:]:
         panel.set_xlabel("iteration")
         panel.tick_params(labelbottom=True)
-    _add_legend(figure, panels, columns=3, fontsize=7)
+    figures.legend_above(figure, *panels, ncols=3, fontsize=7)
     return figure
 
 
@@ -111,21 +110,7 @@ def _curves_panel(panel: Axes, log: pd.DataFrame, published: float | None) -> No
     if published is not None:
         label = "the Reality Check's search, best of 50"
         panel.axhline(100 * published, color="0.3", lw=0.8, ls="--", label=label)
-    panel.grid(color="0.9", lw=0.5)
-
-
-def _add_legend(
-    figure: Figure, panels: Iterable[Axes], columns: int, fontsize: int | None = None
-) -> None:
-    """Add a legend above all panels, with each label once."""
-    handles: dict[str, Artist] = {}
-    for panel in panels:
-        lines, labels = panel.get_legend_handles_labels()
-        handles |= dict(zip(labels, lines))
-    figure.legend(
-        handles.values(), handles.keys(), loc="outside upper center", ncols=columns,
-        frameon=False, fontsize=fontsize,
-    )  # fmt: skip
+    panel.grid(**figures.GRID)
 
 
 def _published(settings: Settings, dataset: str) -> dict[str, float]:
@@ -174,12 +159,12 @@ def improvements_figure(settings: Settings, table: pd.DataFrame) -> Figure:
             panel.plot([100 * row.low, 100 * row.high], [y, y], color=color, lw=1.4)
             panel.plot(100 * row.gain, y, marker, color=color, ms=4.5, mfc=fill, label=row.type)
         panel.axvline(0, color="0.5", lw=0.8)
-        panel.grid(axis="x", color="0.9", lw=0.5)
+        panel.grid(axis="x", **figures.GRID)
         panel.set_title(f"{split} classes ({int(rows.n_classes.max())}), 95% intervals", pad=3)
         panel.set_xlabel("improvement in MAP@R, points")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
-    _add_legend(figure, axes[:1], columns=len(order))
+    figures.legend_above(figure, axes[0], ncols=len(order))
     return figure
 
 

@@ -13,6 +13,7 @@ from dml_analysis.controls import (
     noise_ceilings,
     score_controls,
 )
+from dml_analysis.datasets.readers import labels_of
 from dml_analysis.files import csv_files
 from dml_analysis.metrics import sample_size
 from dml_analysis.metrics.representation_similarity import MEASURES
@@ -20,7 +21,7 @@ from dml_analysis.paper import Protocol
 from dml_analysis.report import questions
 from dml_analysis.report.map_findings import losses_and_folds
 from dml_analysis.report.printed import count, numbers, p_values, percents, several, text
-from dml_analysis.report.questions import LABELS, Question, Table, by_group
+from dml_analysis.report.questions import Question, Table, by_group
 
 UNITS = {"loss_mean": "losses' means", "loss_fold": "losses and folds"}
 CORRECTED = {"none": "not corrected", "holm": "Holm"}
@@ -69,7 +70,7 @@ def chance(settings: Settings, protocol: Protocol) -> Iterator[Table]:
         yield _nulls(settings, protocol, nulls)
     table = _read_controls(settings, protocol, "orders", score_controls.ORDERS)
     if not table.empty:
-        caption = text("orders", table=table, n_properties=len(LABELS))
+        caption = text("orders", table=table, n_properties=len(labels_of(settings)))
         means = by_group(settings, table, "order_as_all", "n_images").sort_index().rename(count)
         yield Table(caption, "images", numbers(means, 2))
 
@@ -87,17 +88,18 @@ def _nulls(settings: Settings, protocol: Protocol, nulls: pd.DataFrame) -> Table
     folds = nulls.groupby("loss").fold.nunique().max()
     is_largest = (differences.queries == differences.queries.max()) & (differences.folds == folds)
     differences = differences[is_largest].set_index("property")
+    labels = labels_of(settings)
     by_property = nulls.groupby("property")
-    means = by_property[["nr_precision", "null_mean", "null_std"]].mean().reindex(list(LABELS))
+    means = by_property[["nr_precision", "null_mean", "null_std"]].mean().reindex(list(labels))
     columns = {
         "NR-Precision": numbers(means.nr_precision, 2),
         "chance": numbers(means.null_mean, 3),
         "sd of chance": numbers(means.null_std, 3),
         "largest p": p_values(by_property.p_value.max()),
-        "smallest detectable difference": numbers(differences.least.reindex(list(LABELS)), 2),
-        "pairs told apart": percents(differences.told_apart.reindex(list(LABELS)), 0),
+        "smallest detectable difference": numbers(differences.least.reindex(list(labels)), 2),
+        "pairs told apart": percents(differences.told_apart.reindex(list(labels)), 0),
     }
-    cells = pd.DataFrame(columns).reindex(list(LABELS)).rename(LABELS)
+    cells = pd.DataFrame(columns).reindex(list(labels)).rename(labels)
     caption = text(
         "nulls",
         nulls=nulls,
@@ -116,7 +118,7 @@ def tests(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     for (a, b), of_pair in table.groupby(["group_a", "group_b"], sort=False):
         columns, sizes = [], []
         for unit, rows in of_pair.groupby("unit", sort=False):
-            rows = rows.set_index("property").rename(LABELS)
+            rows = rows.set_index("property").rename(labels_of(settings))
             texts = [p_values(rows[["p_value", "p_holm"]]), numbers(rows.rank_biserial, 2)]
             names = [f"{what}, {UNITS[unit]}" for what in ("p", "Holm", "effect")]
             columns.append(pd.concat(texts, axis=1).set_axis(names, axis=1))
@@ -128,6 +130,8 @@ def tests(settings: Settings, protocol: Protocol) -> Iterator[Table]:
 
 def claims(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     """Yield how many of the paper's claims about Table 6 hold, here and in the published table."""
+    if not settings.properties.of_cars:
+        return
     rows = {}
     for name, which in (("this run", protocol), ("published Table 6", None)):
         file = group_tests.files_of(settings, which)[1]

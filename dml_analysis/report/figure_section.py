@@ -18,7 +18,7 @@ TITLES = {
     "figure2_more": "Saliency maps of several images",
     "figure2": "Saliency maps of one image (the paper's Figure 2)",
     "figure3": "Embeddings in two dimensions (the paper's Figure 3)",
-    "figure4": "Rendered cars (the paper's Figure 4)",
+    "figure4": "Images with properties (the paper's Figure 4)",
     "classes": "Classes",
     "training": "Training runs",
     "gains": "Improvement by training",

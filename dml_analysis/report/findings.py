@@ -8,10 +8,11 @@ import pandas as pd
 
 from dml_analysis.config import Settings
 from dml_analysis.controls import compared_groupings, group_tests, noise_ceilings, score_controls
+from dml_analysis.datasets.readers import labels_of
 from dml_analysis.embedding_space import measure_correlations
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.embedding_measures import LABELS as MEASURES
-from dml_analysis.paper import PROPERTIES, Model, Protocol
+from dml_analysis.paper import Model, Protocol
 from dml_analysis.properties import property_scores
 from dml_analysis.properties.property_tables import LEVEL
 from dml_analysis.report import printed
@@ -28,7 +29,6 @@ from dml_analysis.saliency.saliency_tables import Subject, defined, similarities
 
 FIRST = 3  # properties that the sentence about their order names
 SHAPES = {"pi_ratio": "density", "rho_2": "spectral decay"}
-PROPERTY = {prop.name: prop.label.lower() for prop in PROPERTIES}
 UNITS = {"loss_mean": "one value per loss", "loss_fold": "one value per loss and fold"}
 
 
@@ -49,24 +49,27 @@ def of_run(settings: Settings, protocol: Protocol) -> list[Finding]:
     answer = csv_files.read(file, noise_ceilings.ANSWER)
     file = compared_groupings.file_of(settings, protocol, "groupings")
     groupings = csv_files.read(file, compared_groupings.GROUPS, ["analysis"])
+    labels = {name: label.lower() for name, label in labels_of(settings).items()}
+    names = {"property": csv_files.one_of(labels)}
     file = property_scores.scores_file(settings, protocol)
-    scores = csv_files.read(file, property_scores.COLUMNS, property_scores.KEY)
+    scores = csv_files.read(file, property_scores.COLUMNS | names, property_scores.KEY)
     file = score_controls.file_of(settings, protocol, "nulls")
-    nulls = csv_files.read(file, score_controls.NULLS)
+    nulls = csv_files.read(file, score_controls.NULLS | names)
     file = property_scores.tests_file(settings, protocol)
-    tests = csv_files.read(file, property_scores.TEST_COLUMNS, property_scores.TEST_KEY)
+    tests = csv_files.read(file, property_scores.TEST_COLUMNS | names, property_scores.TEST_KEY)
     is_protocols = tests.unit == protocol.test_unit
     is_protocols &= tests.alternative == protocol.test_alternative
     file = group_tests.files_of(settings, protocol)[0]
-    corrected = csv_files.read(file, group_tests.COLUMNS, group_tests.KEY)
+    corrected = csv_files.read(file, group_tests.COLUMNS | names, group_tests.KEY)
+    called = settings.properties.images_called
     known = defined(similarities(Subject("", settings, protocol, dataset, "correlation")))
     where = f"of {dataset}; {printed.folds(settings.table_folds(protocol))}"
     by_protocol: list[Finding | None] = [
         within_and_between(known, models, where, groupings, limits),
         untrained(known, models, where, limits),
         losses_and_folds(answer, dataset),
-        order(scores, models, nulls),
-        differences(tests[is_protocols], corrected),
+        order(scores, models, labels, called, nulls),
+        differences(tests[is_protocols], labels, corrected),
     ]
     findings = [
         finding._replace(n=f"{finding.n}; protocol {protocol.name}")
@@ -81,11 +84,15 @@ def of_run(settings: Settings, protocol: Protocol) -> list[Finding]:
 # Properties.
 # --------------------------------------------------------------------------------------------------
 def order(
-    scores: pd.DataFrame, models: list[Model], nulls: pd.DataFrame | None = None
+    scores: pd.DataFrame,
+    models: list[Model],
+    labels: dict[str, str],
+    called: str,
+    nulls: pd.DataFrame | None = None,
 ) -> Finding | None:
     """Return by which properties embeddings of trained models cluster most.
 
-    scores: of property_scores.COLUMNS. nulls: of score_controls.NULLS, with permuted labels.
+    scores: of property_scores.COLUMNS. labels: of the properties. called: the images' name. nulls: of score_controls.NULLS, with permuted labels.
     """
     trained = [model.name for model in models if model.trained]
     scores = scores[scores.loss.isin(trained)]
@@ -100,27 +107,29 @@ def order(
     first = list(means.index[:FIRST])
     same = sum(list(ordered(row).index[:FIRST]) == first for _, row in values.iterrows())
     sentence = text(
-        "order", means=means, first=first, labels=PROPERTY, n_same=same, n_models=len(values)
+        "order", means=means, first=first, labels=labels, n_same=same, n_models=len(values)
     )
     n = (
-        f"{len(values)} models; {printed.count(scores.n_images.min())} rendered cars; "
+        f"{len(values)} models; {printed.count(scores.n_images.min())} {called}; "
         f"{printed.folds(scores.fold.unique())}"
     )
-    return Finding(number(means[first[0]], 2), sentence, n, _null(nulls, trained, first[0]))
+    return Finding(number(means[first[0]], 2), sentence, n, _null(nulls, trained, first[0], labels))
 
 
-def _null(nulls: pd.DataFrame | None, trained: list[str], name: str) -> str:
+def _null(nulls: pd.DataFrame | None, trained: list[str], name: str, labels: dict[str, str]) -> str:
     """Return the NR-Precision of a property by chance as text, empty if it was not measured."""
     if nulls is None or nulls.empty:
         return ""
     rows = nulls[nulls.loss.isin(trained) & (nulls.property == name)]
-    return "" if rows.empty else text("null", rows=rows, label=PROPERTY[name])
+    return "" if rows.empty else text("null", rows=rows, label=labels[name])
 
 
-def differences(tests: pd.DataFrame, corrected: pd.DataFrame | None = None) -> Finding | None:
+def differences(
+    tests: pd.DataFrame, labels: dict[str, str], corrected: pd.DataFrame | None = None
+) -> Finding | None:
     """Return in which properties groups differ.
 
-    tests: of property_scores.TEST_COLUMNS, by one unit and alternative. corrected: of
+    tests: of property_scores.TEST_COLUMNS, by one unit and alternative. labels: of the properties. corrected: of
     group_tests.COLUMNS.
     """
     if tests.empty:
@@ -135,7 +144,7 @@ def differences(tests: pd.DataFrame, corrected: pd.DataFrame | None = None) -> F
         clearest=clearest,
         below=_below(corrected, clearest.unit, len(tests)),
         many_groups=many_groups,
-        labels=PROPERTY,
+        labels=labels,
         unit=UNITS[clearest.unit],
         level=LEVEL,
     )

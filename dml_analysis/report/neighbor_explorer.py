@@ -1,5 +1,6 @@
-"""Section "Nearest neighbours, property by property": what nearest cars have in common."""
+"""Section "Nearest neighbours, property by property": what nearest images share."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,24 +13,25 @@ from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
 from dml_analysis.methods import grouped
 from dml_analysis.metrics.coordinates import ZeroEmbedding, coordinates_of
-from dml_analysis.paper import PROPERTIES
+from dml_analysis.paper import Property
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.properties.property_tables import printed_value
 from dml_analysis.report import pair_section, pictures, printed
 from dml_analysis.report.section import rendered, run_first
 from dml_analysis.store import ResultStore
 
-QUERIES = 40  # at most, evenly spaced over the cars
+QUERIES = 40  # at most, evenly spaced over the images
 NEIGHBORS = 8
 SIDE = 96  # pixels of a picture
 
 
 def section(settings: Settings) -> str:
     """Return the HTML of the section."""
-    cars, codes = property_scores.cars_of(settings)
+    cars, codes = property_scores.images_and_codes(settings)
+    called = settings.properties.images_called
     stores = stores_of(settings, cars)
     if not stores:
-        raise run_first("Embeddings of rendered cars", "properties/2_embed_cars.py")
+        raise run_first(f"Embeddings of {called}", "properties/2_embed_cars.py")
     pairs, pair_stores = pair_section.pairs_and_stores(settings)
     row_of = {car.image_id: row for row, car in enumerate(cars)}
     pair_rows = np.zeros((len(pairs), 2), dtype=int)
@@ -44,7 +46,9 @@ def section(settings: Settings) -> str:
                 models.append(model)
     shown = np.unique(np.concatenate([queries, pair_rows.ravel(), *map(np.ravel, neighbors)]))
     is_spaced = np.isin(queries, spaced)  # queries of pairs were chosen by their wrong neighbours
+    word = "car" if settings.properties.of_cars else "image"
     data = {
+        "word": word,
         "cars": [
             {
                 "id": cars[row].image_id,
@@ -54,7 +58,9 @@ def section(settings: Settings) -> str:
             for row in shown
         ],
         "queries": np.searchsorted(shown, queries).tolist(),
-        "properties": _properties(readers.chosen_cars(settings)[1]),
+        "properties": _properties(
+            readers.properties_of(settings), readers.property_images(settings)[1]
+        ),
         "models": [
             {
                 "name": model.name,
@@ -86,6 +92,8 @@ def section(settings: Settings) -> str:
         settings=settings,
         folds=printed.folds([network.fold]),
         explained_folds=printed.folds(pair_folds),
+        word=word,
+        called=called,
         n_cars=len(cars),
         n_neighbors=NEIGHBORS,
         n_spaced=len(spaced),
@@ -107,19 +115,19 @@ def neighbors_of(store: ResultStore, queries: Int[np.ndarray, " q"]) -> Int[np.n
     return nearest(coordinates, queries, NEIGHBORS)
 
 
-def _properties(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _properties(properties: Sequence[Property], table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return label and values of each property, in the order of property_codes."""
     return [
         {
             "label": prop.label,
-            "values": [printed_value(prop.name, value) for value in sorted(set(table[prop.name]))],
+            "values": [printed_value(prop, value) for value in readers.occurring(table[prop.name])],
         }
-        for prop in PROPERTIES
+        for prop in properties
     ]
 
 
 def thumbnail(car: readers.Sample) -> str:
-    """Return the data URL of a small picture of a car."""
+    """Return the data URL of a small picture of an image."""
     return pictures.address(pictures.square(open_image(car.path), SIDE))
 
 

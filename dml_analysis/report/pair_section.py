@@ -27,7 +27,7 @@ def pairs_and_stores(settings: Settings) -> tuple[list[Any], dict[str, list[Resu
     Return ([], {}) if there are none.
     """
     folders = [settings.results / each.name / "causes" / "pairs" for each in settings.protocols]
-    if not any(folder.is_dir() for folder in folders):
+    if not settings.properties.of_cars or not any(folder.is_dir() for folder in folders):
         return [], {}
     pairs = explained_pairs.chosen_pairs(settings)
     stores = {

@@ -45,19 +45,24 @@ def write(settings: Settings, protocol: Protocol) -> Path:
             published = csv_files.read(PUBLISHED / f"{name}.csv", columns)
             note = _note(settings, settings.tables[number], dataset)
             rows.append(_compared(f"Table {number}", published, ours, note))
-    means = csv_files.read(PUBLISHED / "table6_means.csv", MEANS)
-    means.insert(0, "loss", means["type"] + " Mean")
-    published = pd.concat([csv_files.read(PUBLISHED / "table6_nrprec.csv", SCORES), means])
-    ours = csv_files.read(tables / "table6.csv", SCORES, ["loss", "property"])
-    published, ours = (
-        table[["loss", "property", "value"]].rename(columns={"value": "NR-Precision"})
-        for table in (published, ours)
-    )
-    note = _note(settings, settings.properties.networks, "Cars196")
-    rows.append(_compared("Table 6", published, ours, note))
+    if settings.properties.of_cars:
+        rows.append(_table_6(settings, tables / "table6.csv"))
     file = file_of(settings.results, protocol)
     csv_files.write_table(file, pd.concat(rows)[list(COLUMNS)])
     return file
+
+
+def _table_6(settings: Settings, file: Path) -> pd.DataFrame:
+    """Return rows of COLUMNS for Table 6, which is about the paper's properties; file: ours."""
+    means = csv_files.read(PUBLISHED / "table6_means.csv", MEANS)
+    means.insert(0, "loss", means["type"] + " Mean")
+    published = pd.concat([csv_files.read(PUBLISHED / "table6_nrprec.csv", SCORES), means])
+    published, ours = (
+        table[["loss", "property", "value"]].rename(columns={"value": "NR-Precision"})
+        for table in (published, csv_files.read(file, SCORES, ["loss", "property"]))
+    )
+    note = _note(settings, settings.properties.networks, "Cars196")
+    return _compared("Table 6", published, ours, note)
 
 
 def _compared(table: str, published: pd.DataFrame, ours: pd.DataFrame, note: str) -> pd.DataFrame:

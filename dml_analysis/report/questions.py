@@ -8,11 +8,9 @@ import pandas as pd
 
 from dml_analysis.config import Settings
 from dml_analysis.methods import counted, groups
-from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.paper import Protocol
 from dml_analysis.report import figure_section
 from dml_analysis.report.section import rendered, run_first
-
-LABELS = {prop.name: prop.label for prop in PROPERTIES}
 
 
 class Table(NamedTuple):

@@ -51,9 +51,10 @@ def _of_data(settings: Settings) -> Iterator[tuple[str, str]]:
             counts.append(f"{n} (protocol {protocol.name})")
         yield f"Images of {dataset} whose maps are compared", ", ".join(counts)
     files = [property_scores.scores_file(settings, protocol) for protocol in settings.protocols]
-    cars = ", ".join(dict.fromkeys(count(file, property_scores.COLUMNS) for file in files))
+    n = ", ".join(dict.fromkeys(count(file, property_scores.COLUMNS) for file in files))
     networks = f"by the networks of {settings.properties.networks}"
-    yield "Rendered cars that are embedded", f"{cars}, {networks}"
+    called = settings.properties.images_called
+    yield f"{called[0].upper()}{called[1:]} that are embedded", f"{n}, {networks}"
 
 
 def count(file: Path, columns: dict[str, Any]) -> str:

@@ -9,14 +9,14 @@ import pandas as pd
 from dml_analysis import tables
 from dml_analysis.config import Settings
 from dml_analysis.controls import control_tables
-from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.datasets.readers import labels_of
+from dml_analysis.paper import Protocol
 from dml_analysis.properties import property_scores, property_tables
 from dml_analysis.report import run_section
 from dml_analysis.report.section import rendered
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.tables import MISSING, Cell, Entry, Table
 
-LABELS = {prop.name: prop.label for prop in PROPERTIES}
 MAIN = tuple(f"table{number}" for number in range(1, 7))
 BOUNDED = ("(bounds)", "(corrected)")  # how the numbers of tables with bounds end
 SCRIPTS = {  # that make Tables 1, 5 and 6
@@ -55,6 +55,7 @@ def _shown(settings: Settings, entry: Entry) -> dict[str, Any]:
     protocols = settings.protocols
     made = [entry.make(settings, protocol, entry.name) for protocol in protocols]
     made = made if made[0].about_networks else made[:1]
+    labels = labels_of(settings)
     forms = [
         {
             "protocol": protocol.name if len(made) > 1 else "",
@@ -63,7 +64,7 @@ def _shown(settings: Settings, entry: Entry) -> dict[str, Any]:
             "caption": tables.full_caption(table, settings.note),
             "groups": row_groups(table),
             "column_groups": column_groups(table),
-            "rows": numbers(table, about(settings, protocol, entry.name)),
+            "rows": numbers(table, labels, about(settings, protocol, entry.name)),
         }
         for protocol, table in zip(protocols, made)
     ]
@@ -77,21 +78,27 @@ def about(settings: Settings, protocol: Protocol, name: str) -> str:
     """Return what all numbers of a table are."""
     if name == "table6":
         file = property_scores.scores_file(settings, protocol)
-        cars = run_section.count(file, property_scores.COLUMNS)
+        n = run_section.count(file, property_scores.COLUMNS)
         folds = ", ".join(map(str, settings.folds))
-        return f"NR-Precision; {cars} rendered cars; mean over fold {folds}"
+        return f"NR-Precision; {n} {settings.properties.images_called}; mean over fold {folds}"
     if "jsd" in name:
         return "Jensen-Shannon divergence of saliency maps"
     corrected = ", corrected for attenuation" if name.endswith("_corrected") else ""
     return f"correlation of saliency maps{corrected}"
 
 
-def numbers(table: Table, about: str = "") -> list[list[Number]]:
-    """Return the rows of a table. about: what all of its numbers are."""
+def numbers(table: Table, labels: dict[str, str], about: str = "") -> list[list[Number]]:
+    """Return the rows of a table. labels: of properties. about: what all of its numbers are."""
     rows = zip(table.cells, tables.shades_of(table.cells), records_of(table))
     return [
         [
-            Number(cell.text, shade, cell.bold, cell.underline, *_explained(cell, record, about))
+            Number(
+                cell.text,
+                shade,
+                cell.bold,
+                cell.underline,
+                *_explained(cell, record, labels, about),
+            )
             for cell, shade, record in zip(*row)
         ]
         for row in rows
@@ -115,14 +122,16 @@ def records_of(table: Table) -> list[list[dict[str, Any]]]:
     return rows
 
 
-def _explained(cell: Cell, record: dict[str, Any], about: str) -> tuple[str, ...]:
+def _explained(
+    cell: Cell, record: dict[str, Any], labels: dict[str, str], about: str
+) -> tuple[str, ...]:
     """Return the fields of Number from `what` on; none where a cell has no number."""
     value: Any = record.get("mean", record.get("value"))
     if cell.text in ("", MISSING) or pd.isna(value):
         return ()
     full = repr(float(value))
     if "mean" not in record:
-        return f"{record['loss']}, {LABELS[record['property']]}", full, about
+        return f"{record['loss']}, {labels[record['property']]}", full, about
     a, b, *_ = record.values()
     std = record["std"]
     spread = "" if pd.isna(std) else f"; standard deviation over images {std!r}"

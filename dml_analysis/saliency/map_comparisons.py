@@ -7,21 +7,21 @@ have maps. It is read and written chunk by chunk, so that memory does not grow w
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, combinations_with_replacement
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from dml_analysis.config import Settings
 from dml_analysis.datasets import image_digests, readers
-from dml_analysis.datasets.images import Crop, size_of
+from dml_analysis.datasets.images import size_of
 from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.methods import slug
-from dml_analysis.metrics.map_alignment import brought_together, laid_on_grid, scaled
-from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std
+from dml_analysis.metrics.map_alignment import Maps, Pairs, similarities
+from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std
 from dml_analysis.networks.specifications import ALL_FOLDS, networks_of
 from dml_analysis.paper import Protocol
 from dml_analysis.saliency import saliency_maps
@@ -31,16 +31,12 @@ from dml_analysis.store import ResultStore
 from dml_analysis.todo import Chunk
 from dml_analysis.views import View
 
-IMAGES_AT_ONCE = 16  # 16 images x 15 networks in float16 are 25 MB
 KEY = ("dataset", "fold", "loss_a", "loss_b")
 R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
 COLUMNS = {
     "dataset": str, "fold": int, "loss_a": str, "loss_b": str, "n_images": int, "n_undefined": int,
     "correlation_mean": R, "correlation_std": SHARE, "jsd_mean": SHARE, "jsd_std": SHARE,
 }  # fmt: skip
-
-Maps = Sequence[Float[np.ndarray, "n h w"]]  # of several networks, of the same images
-Pairs = Float[np.ndarray, "n networks networks"]  # a number for each image and pair of networks
 
 
 class Comparison(NamedTuple):
@@ -157,58 +153,6 @@ def compare(
     crops = [store.subject.network.crop for store in stores]
     sizes = [size_of(sample.path) for sample in samples] if len(set(crops)) > 1 else []
     return similarities(maps, stores[0].subject.protocol.jsd_base, crops, sizes)
-
-
-def similarities(
-    maps: Maps,
-    jsd_base: float,
-    crops: Sequence[Crop | None],
-    image_sizes: Sequence[tuple[int, int]] = (),
-) -> tuple[Pairs, Pairs]:
-    """Return (correlation, JSD) of all pairs of networks' maps of each image.
-
-    crops: the part of an image that each network sees. Maps of different crops are brought to the
-    part and the grid that both have. image_sizes: (width, height), needed only if crops differ.
-    """
-    n, n_networks = len(maps[0]), len(maps)
-    result = np.full((2, n, n_networks, n_networks), np.nan)
-    for start in range(0, n, IMAGES_AT_ONCE):
-        images = range(n)[start : start + IMAGES_AT_ONCE]
-        for first, second in combinations_with_replacement(dict.fromkeys(crops), 2):
-            a = [number for number, crop in enumerate(crops) if crop == first]
-            if first == second:
-                stack = np.array([maps[number][images.start : images.stop] for number in a])
-                result[np.ix_((0, 1), images, a, a)] = all_pairs(stack, jsd_base)
-                continue
-            b = [number for number, crop in enumerate(crops) if crop == second]
-            for image in images:
-                stack = on_one_grid(maps, crops, a + b, image, image_sizes[image])
-                across = np.array(all_pairs(stack, jsd_base))[:, :, : len(a), len(a) :]
-                result[np.ix_((0, 1), [image], a, b)] = across
-                result[np.ix_((0, 1), [image], b, a)] = across.swapaxes(2, 3)
-    return result[0], result[1]
-
-
-def on_one_grid(
-    maps: Maps,
-    crops: Sequence[Any],
-    networks: Sequence[int],
-    image: int,
-    image_size: tuple[int, int],
-) -> Float[np.ndarray, "networks 1 height width"]:
-    """Return the maps of an image by networks of one or two crops, as far as all see the image.
-
-    networks, image: indices of maps. image_size: (width, height).
-    """
-    different = list(dict.fromkeys(crops[number] for number in networks))
-    if len(different) == 1:
-        return np.array([maps[number][image] for number in networks])[:, None]
-    part, grid = brought_together(different, image_size)
-    on_grid = [
-        laid_on_grid(maps[number][image], crops[number], image_size, part, grid)
-        for number in networks
-    ]
-    return np.array([scaled(each) for each in on_grid])[:, None]
 
 
 # -------------------------------------------------------------------------------------------------

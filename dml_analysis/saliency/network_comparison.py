@@ -12,6 +12,7 @@ from torch import nn
 
 from dml_analysis.datasets.images import open_image
 from dml_analysis.metrics.coordinates import normalises
+from dml_analysis.metrics.map_alignment import on_one_grid
 from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std
 from dml_analysis.metrics.smoothgrad import (
     base_embedding,
@@ -24,7 +25,6 @@ from dml_analysis.networks.distances import distance_function
 from dml_analysis.networks.modules import in_eval_mode, randomised
 from dml_analysis.networks.transforms import black_input
 from dml_analysis.paper import PROTOCOLS
-from dml_analysis.saliency.map_comparisons import on_one_grid
 from dml_analysis.seeds import derived_seed
 
 BATCH_SIZE = 10

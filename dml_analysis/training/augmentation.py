@@ -50,7 +50,9 @@ def augmented(
 
     kind: one of KINDS. The part is sampled as in torchvision's RandomResizedCrop or RandomCrop.
     """
-    augmentation, image = KINDS[kind], begun(image, crop, kind)
+    augmentation = KINDS[kind]
+    if augmentation.resized:
+        image = image.resize(resized_size(image.size, crop), Image.Resampling.BILINEAR)
     height, width = shown_size(crop, kind)
     if augmentation.scale is None:
         part = image.crop(_window(*image.size, width, height, rng))
@@ -60,16 +62,6 @@ def augmented(
     if augmentation.colours:
         part = _recoloured(part, rng)
     return ImageOps.mirror(part) if rng.random() < 0.5 else part
-
-
-def begun(image: Image.Image, crop: Crop, kind: str) -> Image.Image:
-    """Return what an augmentation starts from: the image, or the image resized.
-
-    It involves no randomness, and returns a resized image unchanged.
-    """
-    if kind == "none" or not KINDS[kind].resized:
-        return image
-    return image.resize(resized_size(image.size, crop), Image.Resampling.BILINEAR)
 
 
 def shown_size(crop: Crop, kind: str) -> tuple[int, int]:

@@ -47,18 +47,17 @@ class Training:
         rate: float,
         seed: int,
         device: torch.device | str = "cpu",
-        precision: str = "float32",
     ) -> None:
         """Move the network to the device and create the optimizers.
 
         network: its parameters that require gradients are trained. rate: the trunk's learning
-        rate, and the embedder's unless the options say otherwise. precision: the settings'.
+        rate, and the embedder's unless the options say otherwise.
         """
         # Convolutions are fastest in channels-last layout.
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.function, self.miner = kit.function.to(device), kit.miner
         self.options, self.seed = options, seed
-        self.device, self.precision = torch.device(device), precision
+        self.device = torch.device(device)
         embedder_rate = options.embedder_learning_rate or rate
         self.rates = {"trunk": rate, "embedder": embedder_rate, "loss": kit.learning_rate}
         groups = []
@@ -105,9 +104,7 @@ class Training:
         images = images.to(self.device)
         if images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            features = self.network.trunk(images)
-        return self.network.embedder(features.float())
+        return self.network.embedder(self.network.trunk(images).float())
 
     @torch.no_grad()
     def embedded(self, images: Float[torch.Tensor, "n *shape"]) -> Float[torch.Tensor, "n d"]:

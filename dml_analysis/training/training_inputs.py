@@ -1,9 +1,9 @@
 """Inputs of a network in training: augmented images, or features that a frozen trunk gives."""
 
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +11,13 @@ import torch
 from jaxtyping import Float, Int
 from torch.utils.data import DataLoader, Dataset
 
-from dml_analysis.datasets.images import Crop
+from dml_analysis.datasets.images import Crop, open_image
 from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.networks.transforms import Transform, network_inputs
 from dml_analysis.seeds import derived_seed
 from dml_analysis.store import blocks
-from dml_analysis.training.augmentation import augmented, begun, network_input
-from dml_analysis.training.decoded_images import FORKS, DecodedImages
+from dml_analysis.training.augmentation import augmented, network_input
 
 BATCH_SIZE = 32  # images that are embedded at once; no setting, because rounding depends on it
 BatchIndices = Callable[[int], Int[np.ndarray, " n"]]  # of an iteration's images
@@ -34,26 +33,19 @@ class AugmentedImages(Dataset):
     crop: Crop  # of the transform
     augmentation: str  # one of config.AUGMENTATIONS
     seed: int  # of the augmentation
-    decoded_bytes: int  # memory for decoded images
-
-    def __post_init__(self) -> None:
-        """Reserve the memory for decoded images."""
-        paths = [sample.path for sample in self.samples]
-        prepare = partial(begun, crop=self.crop, kind=self.augmentation)
-        self.images = DecodedImages(paths, prepare, self.decoded_bytes)
 
     def __getitem__(self, key: Key) -> Float[torch.Tensor, "3 h w"] | str:
         """Return the augmented image of a key."""
         iteration, position, index = key
+        sample = self.samples[index]
         try:
-            image = self.images[index]
+            image = open_image(sample.path)
         except InputError as error:
             return str(error)  # a worker's exceptions come with a complete traceback
         if self.augmentation == "none":
             return self.transform(image)
-        name = self.samples[index].image_id
-        rng = random.Random(derived_seed(self.seed, "augmentation", iteration, position, name))
-        image = augmented(image, self.crop, rng, self.augmentation)
+        seed = derived_seed(self.seed, "augmentation", iteration, position, sample.image_id)
+        image = augmented(image, self.crop, random.Random(seed), self.augmentation)
         return network_input(image, self.transform, self.crop)
 
 
@@ -71,7 +63,7 @@ class Images:
             collate_fn=_stacked,
             num_workers=workers,
             persistent_workers=workers > 0,
-            multiprocessing_context="fork" if FORKS and workers else None,
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
         )
 
     def batches(

@@ -68,15 +68,13 @@ class TrainingLoop:
         labels = [sample.label for sample in self.run.splits["train"]]
         self.labels = np.unique(labels, return_inverse=True)[1]
         self.loss = seeded(self.seed, lambda: loss_of(self.run, int(self.labels.max()) + 1))
-        device = modules.device_of(network.device, network.precision)
+        device = modules.device_of(network.device)
         self.inputs, trunk = self._inputs_and_trunk(features, device)
         sizes = (network.features, network.dimensions)
         embedder = seeded(derived_seed(self.seed, "embedder"), lambda: Embedder(*sizes))
         module = freeze(EmbeddingNetwork(trunk, embedder), options.frozen)
         modules.make_repeatable(device)
-        self.training = Training(
-            module, self.loss, options, self.run.rate, self.seed, device, network.precision
-        )
+        self.training = Training(module, self.loss, options, self.run.rate, self.seed, device)
         self.log: list[dict[str, Any]] = []
         self.losses: list[float] = []  # since the last validation step
         self._load()
@@ -93,10 +91,8 @@ class TrainingLoop:
             return inputs, standardised(of_training, network.source.network, where)
         trunk, transform = build_trunk(network.source, self.run.imagenet_trunk)
         assert network.crop is not None  # only embeddings given as a file have none
-        workers, memory = reader_count(options.workers, device), round(options.decoded * 1e9)
-        crop, seed = network.crop, self.seed
-        images = AugmentedImages(samples, transform, crop, options.augmentation, seed, memory)
-        return Images(images, workers), trunk
+        images = AugmentedImages(samples, transform, network.crop, options.augmentation, self.seed)
+        return Images(images, reader_count(options.workers, device)), trunk
 
     def train(self, advance: Callable[[int], Any]) -> None:
         """Train until the last iteration, or until validation does not improve any more."""

@@ -30,7 +30,7 @@ from dml_analysis.training.hyperparameters import hyperparameters
 
 # Of the training settings, those that are no part of a run's provenance: the learning rate and the
 # hyperparameters have keys of their own, the others do not change the weights.
-NOT_IN_PROVENANCE = ("learning_rate", "hyperparameters", "keep_embeddings", "workers", "decoded")
+NOT_IN_PROVENANCE = ("learning_rate", "hyperparameters", "keep_embeddings", "workers")
 Method = tuple[str, str]  # the name of a model, and the dataset it is trained on
 SHARE = csv_files.between(0, 1)
 SPLITS = ("train", "validation", "test")
@@ -143,7 +143,7 @@ def store_of(settings: Settings, network: LayoutNetwork, rate: float) -> ResultS
         "learning_rate": rate,
         **unlike_defaults(options, *names),
         **rhythm,
-        **unlike_defaults(settings, "seed", "precision"),
+        **unlike_defaults(settings, "seed"),
     }
     arrays = {"validation_map_at_r": Array("f8", low=0, high=1), "iteration": Array("i8")}
     return ResultStore(run.folder, provenance, [[run.name]], arrays, run, run.labels)

@@ -94,8 +94,6 @@ def features_store(
         "images": image_digests.described(settings.records, samples),
         **trunk_provenance(settings, source),
     }
-    if settings.precision == "tf32":  # features are never computed in bf16
-        provenance["precision"] = "tf32"
     trunk = checkpoint_files.start_trunk_file(settings, model).stem
     return ResultStore(
         settings.paths["models"] / "training" / "features" / trunk / dataset / name,
@@ -112,7 +110,7 @@ def load_start_trunk(settings: Settings, model: Model) -> "Ready":
     from dml_analysis.networks.modules import device_of
 
     source, file = start_source(settings, model), start_trunk(settings, model)
-    device = device_of(settings.device, settings.precision)
+    device = device_of(settings.device)
     return load_trunk(source, source.description(settings.records), file, device)
 
 

@@ -1,4 +1,4 @@
-// The nearest neighbours of a car under two models, and which properties they share with it.
+// The nearest neighbours of an image under two models, and which properties they share with it.
 "use strict";
 (() => {
   const element = document.getElementById("explorer-data");
@@ -6,6 +6,7 @@
   const data = JSON.parse(element.textContent);
   const $ = (id) => document.getElementById(`explorer-${id}`);
   const { cars, queries, properties, models, chance } = data;
+  const word = data.word, Word = word[0].toUpperCase() + word.slice(1); // what an image is called
   const state = { query: 0, models: { a: 0, b: models.length - 1 }, open: null };
 
   const make = (name, attributes = {}, ...children) => {
@@ -41,7 +42,7 @@
 
   function button(side, model, car, other, rank) {
     const why = explanation(state.query, other), pressed = state.open?.side === side && state.open.other === other;
-    const alt = `Neighbour ${rank + 1}: car ${cars[other].id}, shares ${shared(car, other)} of ${properties.length} properties`;
+    const alt = `Neighbour ${rank + 1}: ${word} ${cars[other].id}, shares ${shared(car, other)} of ${properties.length} properties`;
     const made = make("button", { type: "button", ariaPressed: String(pressed) },
       make("img", { src: cars[other].address, alt: alt + (why ? "; explained" : ""), width: 96, height: 96 }));
     if (why) made.dataset.explained = "";
@@ -54,7 +55,7 @@
   }
 
   function picture(car, text) {
-    return make("figure", {}, make("img", { src: cars[car].address, alt: `Car ${cars[car].id}`, width: 96, height: 96 }),
+    return make("figure", {}, make("img", { src: cars[car].address, alt: `${Word} ${cars[car].id}`, width: 96, height: 96 }),
       make("figcaption", { textContent: text }));
   }
 
@@ -65,8 +66,8 @@
     const items = properties.map((property, k) => (same(car, other, k)
       ? make("li", { textContent: `${property.label}: both ${value(car, k)}` })
       : make("li", { className: "no", textContent: `${property.label}: ${value(car, k)}, neighbour ${value(other, k)}` })));
-    const under = rankUnder(model, other) ? `Neighbour ${cars[other].id} under ${model.name}` : `Car ${cars[other].id}`;
-    $("detail").append(picture(car, `Car ${cars[car].id}`), picture(other, under), make("ul", {}, ...items));
+    const under = rankUnder(model, other) ? `Neighbour ${cars[other].id} under ${model.name}` : `${Word} ${cars[other].id}`;
+    $("detail").append(picture(car, `${Word} ${cars[car].id}`), picture(other, under), make("ul", {}, ...items));
     const why = explanation(state.query, other);
     if (why) $("detail").append(explained(why));
   }
@@ -93,7 +94,7 @@
 
   function render() {
     const car = queries[state.query];
-    $("about").textContent = `Car ${cars[car].id}: ${properties.map((property, k) => `${property.label.toLowerCase()} ${value(car, k)}`).join(", ")}.`;
+    $("about").textContent = `${Word} ${cars[car].id}: ${properties.map((property, k) => `${property.label.toLowerCase()} ${value(car, k)}`).join(", ")}.`;
     table("a");
     table("b");
     detail();
@@ -131,7 +132,7 @@
     const input = make("input", { type: "radio", name: "explorer-query", checked: i === 0 });
     input.addEventListener("change", () => { state.query = i; state.open = null; render(); });
     $("queries").append(make("label", {}, input,
-      make("img", { src: cars[car].address, alt: `Car ${cars[car].id}: ${value(car, 0)}`, width: 64, height: 64 })));
+      make("img", { src: cars[car].address, alt: `${Word} ${cars[car].id}: ${value(car, 0)}`, width: 64, height: 64 })));
     return input;
   });
   for (const side of ["a", "b"]) {

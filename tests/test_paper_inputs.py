@@ -7,6 +7,8 @@ from dml_analysis import checkout
 from tests import fake_data, mock_run
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):

@@ -19,8 +19,9 @@ from dml_analysis.scripts import Run
 from dml_analysis.store import ResultStore
 from dml_analysis.todo import todo
 from tests import fake_data
-from tests.test_training import SCRIPT, WHOLE, settings_for, tiles  # noqa: F401
+from tests.conftest import run_all
 
+TRAIN = "reality_check/2_train_models.py"
 MEASURE, CORRELATE, PLOT = (
     f"embedding_space/{name}.py"
     for name in ("1_measure_spaces", "2_correlate_measures", "3_plot_spaces")
@@ -29,14 +30,12 @@ COMPARE = "embedding_space/5_compare_factors.py"
 
 
 @pytest.fixture(scope="module")
-def measured(tiles, tmp_path_factory):  # noqa: F811
+def measured(tiles, tmp_path_factory):
     """A folder with four networks of classes of tiles, trained and measured."""
-    from tests.conftest import run_all
-
     folder = tmp_path_factory.mktemp("measured")
     models = ["Contrastive", "Triplet", "NTXent", "ArcFace", "None"]
-    settings = settings_for(tiles, folder, models=models)
-    run_all(settings, [SCRIPT, MEASURE, CORRELATE])
+    settings = fake_data.write_tiles_settings(tiles, folder, models=models)
+    run_all(settings, [TRAIN, MEASURE, CORRELATE])
     return settings
 
 
@@ -134,8 +133,8 @@ def test_the_figures(measured, run_inside):
             )
 
 
-def test_without_measures(tiles, tmp_path, fails):  # noqa: F811
-    settings = settings_for(tiles, tmp_path)
+def test_without_measures(tiles, tmp_path, fails):
+    settings = fake_data.write_tiles_settings(tiles, tmp_path)
     assert "run embedding_space/1_measure_spaces.py first" in fails(CORRELATE, settings)
     assert "run embedding_space/2_correlate_measures.py first" in fails(PLOT, settings)
 
@@ -158,8 +157,6 @@ def test_a_failure_in_one_loop_does_not_stop_the_next(tmp_path, capsys):
 
 def test_properties_stand_in_the_matrix(finished, run_inside):
     """With the tiny project of rendered cars, whose networks embed the cars as well."""
-    from tests.conftest import run_all
-
     settings = finished / "tiny.yaml"
     run_all(settings, [MEASURE, CORRELATE])
     rows = fake_data.read_rows(
@@ -172,21 +169,22 @@ def test_properties_stand_in_the_matrix(finished, run_inside):
 # --------------------------------------------------------------------------------------------------
 # Sweeps.
 # --------------------------------------------------------------------------------------------------
-def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
+def test_a_sweep(tiles, tmp_path, run_inside, fails):
     """One command each makes all its variants; again, it makes nothing; each is the same as alone."""
     sweep = {"seeds": [0, 1], "factors": {"batch": {"8": {}, "16": {"training": {"batch_size": 16}}},
                                           "rho": {"swap": {"training": {"rho": 0.5}}}}}  # fmt: skip
     models = ["Contrastive", "Triplet"]
-    settings = settings_for(
+    settings = fake_data.write_tiles_settings(
         tiles,
         tmp_path,
         "swept",
         models=models,
-        training=WHOLE | {"batch_size": 8, "images_per_class": 2},
+        training=fake_data.TILES_TRAINING
+        | {"batch_size": 8, "images_per_class": 2, "iterations": 2},
         sweep=sweep,
     )
     assert "is a sweep" in fails("reality_check/5_plot_training.py", settings)
-    run_inside(SCRIPT, settings)
+    run_inside(TRAIN, settings)
     run_inside(MEASURE, settings)
     output = run_inside(COMPARE, settings)
     rows = fake_data.read_rows(tmp_path / "results/swept/factors.csv")
@@ -200,12 +198,12 @@ def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
         (row["value"], row["seed"]): row["pi_ratio"] for row in rows if row["loss"] == "Triplet"
     }
     assert len(set(spaces_of.values())) == 6
-    assert "all networks exist" in run_inside(SCRIPT, settings)
+    assert "all networks exist" in run_inside(TRAIN, settings)
     assert (tmp_path / "figures/swept/factors.png").stat().st_size > 5000
-    alone = settings_for(tiles, tmp_path, "alone", models=models, seed=1,
-                         training=WHOLE | {"batch_size": 16, "images_per_class": 2},
+    alone = fake_data.write_tiles_settings(tiles, tmp_path, "alone", models=models, seed=1,
+                         training=fake_data.TILES_TRAINING | {"batch_size": 16, "images_per_class": 2, "iterations": 2},
                          paths={"Tiles": str(tiles / "tiles")} | {name: str(tmp_path / f"alone_{name}") for name in ("models", "results", "figures")})  # fmt: skip
-    run_inside(SCRIPT, alone)
+    run_inside(TRAIN, alone)
     logs = [tmp_path / "results/swept/batch_16/seed1", tmp_path / "alone_results/alone"]
     first, second = (
         fake_data.rows_of_log((log / "reality_check/training_log_Tiles.csv").read_bytes())
@@ -214,8 +212,8 @@ def test_a_sweep(tiles, tmp_path, run_inside, fails):  # noqa: F811
     assert first == second
 
 
-def test_nothing_to_compare(tiles, tmp_path, fails):  # noqa: F811
-    assert "have no `sweep`" in fails(COMPARE, settings_for(tiles, tmp_path))
-    settings = settings_for(tiles, tmp_path, "swept", sweep={"seeds": [0]})
+def test_nothing_to_compare(tiles, tmp_path, fails):
+    assert "have no `sweep`" in fails(COMPARE, fake_data.write_tiles_settings(tiles, tmp_path))
+    settings = fake_data.write_tiles_settings(tiles, tmp_path, "swept", sweep={"seeds": [0]})
     assert "no training of the sweep's base" in fails(COMPARE, settings)
     assert training_factors.BASE == "base"

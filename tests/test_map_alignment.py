@@ -10,12 +10,17 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from dml_analysis.datasets.images import Crop, cropped, part_seen
-from dml_analysis.metrics.map_alignment import brought_together, framed, laid_on_grid, scaled
+from dml_analysis.metrics.map_alignment import (
+    brought_together,
+    framed,
+    laid_on_grid,
+    scaled,
+    similarities,
+)
 from dml_analysis.metrics.map_similarity import all_pairs
 from dml_analysis.networks.bn_inception import network_input
 from dml_analysis.networks.crops import measured_crop
 from dml_analysis.networks.efficientnet_lite import transform as lite_transform
-from dml_analysis.saliency.map_comparisons import similarities
 
 BN_INCEPTION, RESNET, WHOLE = Crop(256, (227, 227)), Crop(256, (224, 224)), Crop(224, (224, 224))
 SMALL, SQUEEZED, WIDE = Crop(24, (20, 20)), Crop((160, 160), (160, 160)), Crop((64, 128), (60, 120))

@@ -6,7 +6,6 @@ import pytest
 from dml_analysis.reality_check import model_selection
 from dml_analysis.training.training_logs import LOG_COLUMNS
 from tests import fake_data
-from tests.test_training import settings_for, tiles, whole  # noqa: F401
 
 
 def steps(loss, fold, *rows):
@@ -46,8 +45,8 @@ def test_by_hand():
     ].tolist() == pytest.approx([0.25, 0])
 
 
-def test_the_script(whole, tiles, run_inside):  # noqa: F811
-    settings = settings_for(tiles, whole)
+def test_the_script(whole, tiles, run_inside):
+    settings = fake_data.write_tiles_settings(tiles, whole)
     output = run_inside("reality_check/6_compare_choices.py", settings)
     rows = fake_data.read_rows(whole / "results/tiles/reality_check/choices_Tiles.csv")
     log = fake_data.read_rows(whole / "results/tiles/reality_check/training_log_Tiles.csv")
@@ -62,9 +61,10 @@ def test_the_script(whole, tiles, run_inside):  # noqa: F811
     assert "2 losses change their rank" in output
 
 
-def test_without_test_measures(tiles, tmp_path, run_inside, fails):  # noqa: F811
-    from tests.test_training import SCRIPT, WHOLE
+def test_without_test_measures(tiles, tmp_path, run_inside, fails):
 
-    settings = settings_for(tiles, tmp_path, training=WHOLE | {"keep_embeddings": False})
-    run_inside(SCRIPT, settings, "--models", "Contrastive")
+    settings = fake_data.write_tiles_settings(
+        tiles, tmp_path, training=fake_data.TILES_TRAINING | {"keep_embeddings": False}
+    )
+    run_inside("reality_check/2_train_models.py", settings, "--models", "Contrastive")
     assert "no measures of test images" in fails("reality_check/6_compare_choices.py", settings)

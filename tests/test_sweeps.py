@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from dml_analysis.checkout import ROOT
-from dml_analysis.config import AUGMENTATIONS, FILLERS, load_settings, narrowed
+from dml_analysis.config import AUGMENTATIONS, FILLERS, load_settings
 from dml_analysis.embedding_space import training_factors
 from dml_analysis.errors import InputError
 from dml_analysis.metrics.intervals import mean_interval
+from dml_analysis.scripts import narrowed
 from dml_analysis.training import augmentation
 from dml_analysis.training.roth import batch_samplers
 from tests import fake_data

@@ -14,6 +14,7 @@ from dml_analysis import checkout, methods, paper, provenance
 from dml_analysis import config as reader
 from dml_analysis.errors import InputError
 from dml_analysis.files import atomic_files
+from dml_analysis.scripts import narrowed
 from dml_analysis.seeds import derived_seed
 from tests import fake_data
 
@@ -139,7 +140,7 @@ def test_the_untrained_network_has_two_spellings(tmp_path):
         == [methods.find("ArcFace", paper.MODELS), paper.MODELS[-1]]
     )
     for name in ("None", "Untrained"):
-        assert reader.narrowed(kinds[0], models=["Untrained", name]).models == paper.MODELS[-1:]
+        assert narrowed(kinds[0], models=["Untrained", name]).models == paper.MODELS[-1:]
     properties = {"networks": "RenderedCars", "tsne_model": "Untrained"}
     settings = reader.load_settings(fake_data.write_settings(tmp_path, properties=properties))
     assert settings.properties.tsne_model == "None"
@@ -161,10 +162,10 @@ def test_narrowed_settings_know_the_whole_run(tmp_path):
     settings = reader.load_settings(
         fake_data.write_settings(tmp_path, folds=[0, 1], datasets=["RenderedCars", "SOP"])
     )
-    narrow = reader.narrowed(settings, models=["ArcFace", "ArcFace"], folds=[1])
+    narrow = narrowed(settings, models=["ArcFace", "ArcFace"], folds=[1])
     assert [model.name for model in narrow.models] == ["ArcFace"] and narrow.folds == [1]
-    assert reader.narrowed(settings, datasets=["RenderedCars"]).note == settings.note
-    assert narrow.whole == settings and reader.narrowed(narrow, folds=[1]).whole == settings
+    assert narrowed(settings, datasets=["RenderedCars"]).note == settings.note
+    assert narrow.whole == settings and narrowed(narrow, folds=[1]).whole == settings
 
 
 def test_values_are_taken_as_they_are(tmp_path):

@@ -17,7 +17,6 @@ from dml_analysis.networks import embedding, loading
 from dml_analysis.reality_check import accuracy, improvements, training_figures
 from dml_analysis.training.training_loop import TrainingLoop
 from tests import fake_data
-from tests.test_training import settings_for, tiles, whole  # noqa: F401  (fixtures)
 
 
 def on_circle(*degrees):
@@ -131,11 +130,11 @@ def test_folds_that_test_the_same_classes_count_once():
     assert (row["gain"], row["low"], row["high"]) == pytest.approx((0.15, 0.1, 0.2))
 
 
-def test_improvements_of_trained_networks(whole, tiles, run_inside, monkeypatch):  # noqa: F811
+def test_improvements_of_trained_networks(whole, tiles, run_inside, monkeypatch):
     """The frozen trunk's value is that of its features; what was trained on is not measured."""
     # As in training, so that rounding does not decide between images that are equally near.
     monkeypatch.setattr(loading, "with_folded_batchnorm", lambda network: network)
-    settings = settings_for(tiles, whole)
+    settings = fake_data.write_tiles_settings(tiles, whole)
     output = run_inside("reality_check/4_measure_gains.py", settings)
     folder = whole / "results/tiles/reality_check"
     rows = fake_data.read_rows(folder / "classes_Tiles.csv")
@@ -174,8 +173,8 @@ def test_improvements_of_trained_networks(whole, tiles, run_inside, monkeypatch)
         assert (whole / f"figures/tiles/{name}.png").stat().st_size > 5000
 
 
-def test_without_none_there_is_nothing_to_improve_on(whole, tiles, run_inside, fails):  # noqa: F811
-    settings = settings_for(tiles, whole, models=["Contrastive", "ArcFace"])
+def test_without_none_there_is_nothing_to_improve_on(whole, tiles, run_inside, fails):
+    settings = fake_data.write_tiles_settings(tiles, whole, models=["Contrastive", "ArcFace"])
     assert "an improvement takes None, whose trunk training starts from" in fails(
         "reality_check/4_measure_gains.py", settings
     )
@@ -185,7 +184,7 @@ def test_without_none_there_is_nothing_to_improve_on(whole, tiles, run_inside, f
     assert "training_Tiles.png" in output and "left out: " in output
 
 
-def test_published_values_stand_beside_the_same_network_and_dataset_alone(tiles, tmp_path):  # noqa: F811
+def test_published_values_stand_beside_the_same_network_and_dataset_alone(tiles, tmp_path):
     settings = load_settings(checkout.ROOT / "settings/reality_check.yaml")
     found = training_figures._published(settings, "CUB200")
     assert (
@@ -195,4 +194,9 @@ def test_published_values_stand_beside_the_same_network_and_dataset_alone(tiles,
         and "FastAP" not in found
     )
     assert training_figures._published(settings, "SyntheticCars") == {}
-    assert training_figures._published(load_settings(settings_for(tiles, tmp_path)), "CUB200") == {}
+    assert (
+        training_figures._published(
+            load_settings(fake_data.write_tiles_settings(tiles, tmp_path)), "CUB200"
+        )
+        == {}
+    )
