@@ -1,7 +1,7 @@
 """Compute what NR-Precision is by chance, its intervals, and the smallest detectable differences.
 
 Reads: the embeddings that properties/2_embed_cars.py has saved. If some are missing, the exit
-status is 3.
+status is 3. Networks with a zero embedding are named at the end, with exit status 1.
 Writes: results/<settings>/<protocol>/controls/nulls.csv, intervals.csv, differences.csv and
 orders.csv.
 Runtime: `controls: permutations` NR-Precisions for each network.
@@ -37,7 +37,7 @@ def main():
     ):
         (store,) = chunk.stores
         rows = store.chunks[chunk.number]
-        chunk.save(measure(car_embeddings.read(embedded), codes, store.subject, rows))
+        chunk.save(property_scores.defined(measure, embedded, codes, store.subject, rows))
 
     if problems:
         raise Unfinished(f"controls of scores: {'; '.join(problems)}")

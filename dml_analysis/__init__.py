@@ -7,8 +7,12 @@ Metrics and comparisons for your own networks and embeddings:
 >>> abs(dml_analysis.nr_precision(embeddings, labels[:, None]).nr_precision[0]) < 0.5
 np.True_
 
-Source: Kobs et al., "Do Different Deep Metric Learning Losses Lead to Similar Learned Features?" (ICCV 2021), and Roth et al.,
-"Revisiting Training Strategies and Generalization Performance in Deep Metric Learning" (ICML 2020).
+Arrays may be of NumPy, torch on any device, or pandas, of any float type; none is changed. All
+functions of embeddings and labels check them alike (metrics/inputs.py).
+
+Source: Kobs et al., "Do Different Deep Metric Learning Losses Lead to Similar Learned Features?"
+(ICCV 2021), and Roth et al., "Revisiting Training Strategies and Generalization Performance in Deep
+Metric Learning" (ICML 2020).
 """
 
 import importlib
@@ -16,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dml_analysis.metrics.geometry import embedding_geometry
+    from dml_analysis.metrics.inputs import property_codes
     from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std, jensen_shannon, pearson
     from dml_analysis.metrics.nr_precision import nr_precision
     from dml_analysis.metrics.permutation_null import permutation_null
+    from dml_analysis.metrics.representation_similarity import representation_similarity
     from dml_analysis.metrics.retrieval import retrieval_scores
     from dml_analysis.metrics.significance import mann_whitney
     from dml_analysis.metrics.smoothgrad import saliency_map
@@ -38,6 +44,8 @@ MODULES = {
     "nr_precision": "metrics.nr_precision",
     "pearson": "metrics.map_similarity",
     "permutation_null": "metrics.permutation_null",
+    "property_codes": "metrics.inputs",
+    "representation_similarity": "metrics.representation_similarity",
     "retrieval_scores": "metrics.retrieval",
     "saliency_map": "metrics.smoothgrad",
     "smoothgrad": "saliency.network_comparison",
@@ -56,6 +64,8 @@ __all__ = [
     "nr_precision",
     "pearson",
     "permutation_null",
+    "property_codes",
+    "representation_similarity",
     "retrieval_scores",
     "saliency_map",
     "smoothgrad",

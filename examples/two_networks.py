@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from dml_analysis.datasets.readers import property_codes
 from dml_analysis.metrics.nr_precision import nr_precision
 from dml_analysis.networks.efficientnet_lite import lite0_160, lite2
 from dml_analysis.networks.embedding import embeddings_of
@@ -32,7 +31,7 @@ def main(folder=Path("data/sample_cars"), maps=8, noise_samples=12):
     )
     print(f"random networks {found.random_weights_baseline.correlation:.2f}")
     embeddings = embeddings_of(first, first_transform, images)
-    print(nr_precision(embeddings, property_codes(table)).nr_precision.round(2))
+    print(nr_precision(embeddings, table).nr_precision.round(2))
     return found
 
 

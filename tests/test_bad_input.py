@@ -415,7 +415,7 @@ AFTER += [
     ("embeddings of another size", SCORE, f"{NO_PART} (embeddings is float32 (96, 7), not", part(EMBEDDED, embeddings=lambda array: array[:, :7])),
     ("embeddings made of nobody knows what", EMBED, "fold0/arcface: has chunks, but no provenance.json",
      lambda folder: (folder / "results/tiny" / EMBEDDED / "provenance.json").unlink()),
-    ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "its embeddings are all alike, or zero",
+    ("embeddings of zeros, plotted", PLOT_EMBEDDINGS, "embedding 0 is zero, so it has no direction; set another properties: tsne_model",
      part("properties/embeddings/RenderedCars/fold0/contrastive", "properties/tsne", embeddings=lambda array: array * 0)),
     ("half of what maps are made of", MAPS, "provenance.json: not readable", bytes_of(f"{MAPPED}/provenance.json", lambda content: content[:30])),
     ("checksums of another form", EVALUATE, "files.json: a: 1 is not allowed; give a block", replaced("results/tiny/files.json", lambda file: file.write_text('{"a": 1}'))),

@@ -284,7 +284,7 @@ def test_figures_have_captions(studied):
     folder = studied.parent / "figures/tiny/paper"
     names = {path.stem for path in folder.glob("*.png")}
     assert names >= {"regions_SyntheticCars", "movements", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
-                     "bounds_SyntheticCars", "nulls", "trees", "variations_SyntheticCars", "needed_SyntheticCars",
+                     "bounds_SyntheticCars", "nulls", "representations", "trees", "variations_SyntheticCars", "needed_SyntheticCars",
                      "orders"}  # fmt: skip
     for name in names:
         assert (folder / f"{name}.txt").read_text().strip() and (folder / f"{name}.pdf").is_file()

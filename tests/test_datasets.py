@@ -13,6 +13,7 @@ from dml_analysis.config import Settings, TrainingSettings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import check_header, cropped, open_image
 from dml_analysis.errors import InputError, MissingFile
+from dml_analysis.metrics.inputs import property_codes
 from dml_analysis.networks.bn_inception import network_input
 from dml_analysis.networks.descriptions import BN_INCEPTION
 from dml_analysis.networks.transforms import AHEAD, black_input, network_inputs
@@ -251,7 +252,7 @@ def test_rendered_cars(settings, tmp_path):
     items, table = readers.rendered_cars(settings)
     assert [item.image_id for item in items] == [str(frame) for frame in range(1, 61)]
     assert list(table.columns) == [prop.name for prop in paper.PROPERTIES]
-    codes = readers.property_codes(table)
+    codes = property_codes(table)
     same = table.sun_elevation.to_numpy()[:, None] == table.sun_elevation.to_numpy()
     np.testing.assert_array_equal(codes[:, 9, None] == codes[:, 9], same)
     labels = {

@@ -10,21 +10,18 @@ import scipy.stats
 
 from dml_analysis.controls import compared_groupings
 from dml_analysis.controls.group_tests import published_scores
-from dml_analysis.errors import InputError
 from dml_analysis.metrics import groupings
 from dml_analysis.metrics.groupings import (
     agreement,
     assignments,
     cophenetic,
     count_assignments,
-    linear_cka,
     linkage,
     mantel,
     profile_similarity,
     within_between_test,
     within_minus_between,
 )
-from dml_analysis.networks.specifications import ALL_FOLDS
 
 NAN = float("nan")
 
@@ -43,136 +40,6 @@ def is_uniform(p_values, steps, rng):
         ).pvalue
         > 0.05
     )
-
-
-# --------------------------------------------------------------------------------------------------
-# Centred kernel alignment.
-# --------------------------------------------------------------------------------------------------
-def plain_cka(x, y):
-    """From kernels (n, n) without their diagonals, doubly centred as Song et al. (2012) and Szekely and Rizzo (2014) do."""
-    centred = []
-    for each in (np.asarray(x, dtype=float), np.asarray(y, dtype=float)):
-        n, kernel = len(each), each @ each.T
-        np.fill_diagonal(kernel, 0)
-        rows = kernel.sum(axis=1) / (n - 2)
-        kernel = kernel - rows[:, None] - rows + kernel.sum() / ((n - 1) * (n - 2))
-        np.fill_diagonal(kernel, 0)
-        centred.append(kernel)
-    k, l = centred  # noqa: E741
-    return (k * l).sum() / math.sqrt((k * k).sum() * (l * l).sum())
-
-
-def test_cka_by_hand():
-    # HSIC_1 times n (n - 3) is tr(KL) + sum(K) sum(L) / 6 - sum(KL), of kernels without diagonals. K has 3, -3, -9, -1, -3, 3
-    # above its diagonal, and rows of -9, -1, -1, -9; L has -1, -1, 1, 1, -1, -1, and rows of -1.
-    x, y = np.array([[-3], [-1], [1], [3]]), np.array([[1], [-1], [-1], [1]])
-    across = 2 * (-3 + 3 - 9 - 1 + 3 - 3) + 20 * 4 / 6 - 20
-    own = 2 * (9 + 9 + 81 + 1 + 9 + 9) + 20 * 20 / 6 - 164, 2 * 6 + 4 * 4 / 6 - 4
-    assert linear_cka(x, y) == pytest.approx(across / math.sqrt(own[0] * own[1]), rel=1e-12)
-    assert linear_cka(x, y) == pytest.approx(
-        -80 / math.sqrt(416 * 32), rel=1e-12
-    )  # it can be negative
-    assert linear_cka(x, x) == pytest.approx(1, rel=1e-12)
-
-
-@pytest.mark.parametrize("n", [4, 5, 24, 300])
-def test_cka_by_kernels(n):
-    rng = np.random.default_rng(n)
-    x, y = rng.normal(3, 1, size=(n, 4)), rng.normal(-5, 1, size=(n, 7))
-    y[:, :4] += x
-    assert linear_cka(x, y) == pytest.approx(plain_cka(x, y), rel=1e-9)
-
-
-@pytest.mark.parametrize("n, trials", [(24, 100), (96, 50), (600, 10)])
-def test_unrelated_embeddings_have_a_cka_of_about_zero(n, trials):
-    """That of kernels with their diagonals is 0.85 at 24 images, 0.57 at 96 and 0.17 at 600."""
-    rng = np.random.default_rng(20)
-    values = [linear_cka(*rng.normal(size=(2, n, 128))) for _ in range(trials)]
-    assert abs(np.mean(values)) < 0.02 and min(values) < 0
-
-
-def test_cka_does_not_mind_rotation_scale_and_place():
-    rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(50, 5)), rng.normal(size=(50, 3))
-    turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
-    assert (
-        linear_cka(x @ turn * 7 + 3, y)
-        == pytest.approx(linear_cka(x, y), rel=1e-9)
-        == linear_cka(y, x)
-    )
-    assert linear_cka(x, x @ turn * 0.1 - 8) == pytest.approx(1, rel=1e-12)
-    assert linear_cka(x, x * [1, 1, 1, 1, 5]) < 0.95  # other maps change it
-
-
-def test_cka_block_by_block(monkeypatch):
-    rng = np.random.default_rng(2)
-    x, y = rng.normal(2, 1, size=(23, 4)), rng.normal(size=(23, 3))
-    whole = linear_cka(x, y)
-    monkeypatch.setattr(groupings, "BLOCK", 5)
-    assert linear_cka(x, y) == pytest.approx(whole, rel=1e-12)
-
-
-def test_cka_needs_no_matrix_of_all_pairs_of_images():
-    """100,000 embeddings, whose kernels would take 80 GB each; the second is the first and as much noise."""
-    rng = np.random.default_rng(21)
-    x = rng.normal(size=(100_000, 8)).astype("f4")
-    y = np.concatenate([x, rng.normal(size=x.shape).astype("f4")], axis=1)
-    assert linear_cka(x, y) == pytest.approx(1 / 2**0.5, abs=0.005)  # 8 / sqrt(8 * 16)
-
-
-@pytest.mark.parametrize(
-    "same", [np.full((7, 3), 0.1), np.diag(range(1, 8)), 0.1 * np.eye(7)[:, :1]]
-)
-def test_embeddings_that_are_constant_or_orthogonal_have_no_cka(same):
-    """All images alike (seven times 0.1 have a mean that is not quite 0.1); orthogonal ones; one image unlike the others."""
-    x = np.random.default_rng(4).normal(size=(7, 3))
-    for given, which in (((x, same), "second"), ((same, x), "first")):
-        with pytest.raises(
-            ValueError, match=f"in the {which} embeddings all images are equal or orthogonal"
-        ):
-            linear_cka(*given)
-
-
-@pytest.mark.parametrize(
-    "x, y", [([[1], [2]], [[1], [2], [3]]), ([1, 2], [[1], [2]]), (np.empty((0, 2)), np.empty((0, 2))),
-             ([[1], [2], [4]], [[1], [3], [2]]), ([[1], [2], [4], [NAN]], [[1], [2], [4], [3]]),
-             ([[1], [2], [4], [3]], [[1], [2], [4], [math.inf]])],
-)  # fmt: skip
-def test_cka_takes_embeddings_of_the_same_four_images_or_more(x, y):
-    with pytest.raises(ValueError, match="embeddings"):
-        linear_cka(x, y)
-
-
-def test_cka_of_models_is_the_mean_over_their_folds():
-    rng = np.random.default_rng(22)
-    a, b = rng.normal(size=(2, 2, 30, 5))  # two folds each
-
-    def aligned(a, b):
-        return compared_groupings.alignment("demo", {"A": a, "B": b})
-
-    found = aligned({0: a[0], 3: a[1]}, {3: b[1], 0: b[0]})  # whatever comes first
-    expected = (plain_cka(a[0], b[0]) + plain_cka(a[1], b[1])) / 2
-    assert found == pytest.approx(np.array([[1, expected], [expected, 1]]))
-    refused = (
-        "settings 'demo': embeddings by A and B: in the second embeddings .*; check these networks"
-    )
-    with pytest.raises(InputError, match=refused):
-        aligned({0: a[0], 1: a[1]}, {0: np.zeros((30, 5)), 1: b[1]})
-    with pytest.raises(
-        InputError, match="of at least 4 images, not 3; .* `images` of `properties`"
-    ):
-        aligned({0: a[0, :3]}, {0: b[0, :3]})
-
-
-def test_models_are_compared_fold_by_fold():
-    """A network for all folds is compared with each; a fold that only one model has is an error."""
-    rng = np.random.default_rng(23)
-    a, b = rng.normal(size=(2, 2, 30, 5))
-    found = compared_groupings.alignment("demo", {"A": {0: a[0], 1: a[1]}, "B": {ALL_FOLDS: b[0]}})
-    assert found[0, 1] == pytest.approx((plain_cka(a[0], b[0]) + plain_cka(a[1], b[0])) / 2)
-    for folds in ({0: b[0]}, {0: b[0], 2: b[1]}):
-        with pytest.raises(InputError, match="by A and B: they are of folds 0, 1 and 0.*; run"):
-            compared_groupings.alignment("demo", {"A": {0: a[0], 1: a[1]}, "B": folds})
 
 
 # --------------------------------------------------------------------------------------------------

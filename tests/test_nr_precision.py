@@ -266,8 +266,6 @@ def test_undefined_properties():
     [
         (LINE, np.zeros((5, 1), int), {}),
         (LINE.ravel(), np.zeros((6, 1), int), {}),
-        (LINE, np.zeros((6, 1)), {}),
-        (LINE.astype(int), np.zeros((6, 1), int), {}),
         (np.where(LINE == 2, np.nan, LINE), np.zeros((6, 1), int), {}),
         (LINE, np.zeros((6, 1), int), {"max_neighbors": 0}),
         (LINE[:0], np.zeros((0, 1), int), {}),

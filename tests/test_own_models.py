@@ -329,7 +329,7 @@ def test_own_models_instead_of_the_papers(small, tmp_path, run_inside):
 
 
 def test_a_network_with_a_zero_embedding_is_left_out(small, tmp_path, capfd):
-    """Accuracies and spaces name image, network and, for a mean, class; they measure the other networks, and raw distances."""
+    """All name image, network and, for a mean, class; they measure the other networks, and raw distances."""
     ids = np.arange(1, 97)
     arrays = {
         name: np.random.default_rng(0).normal(size=(96, 7)) for name in ("good", "zero", "mean")
@@ -380,6 +380,25 @@ def test_a_network_with_a_zero_embedding_is_left_out(small, tmp_path, capfd):
         list(spaces.index) == ["Good", "Good, raw"] and spaces.map_at_r.nunique() == 1
     )  # by cosine
     assert spaces.loc["Good", "map_at_r"] == table.loc["Good", "mean_average_precision_at_r"]
+
+    subprocess.run([sys.executable, ROOT / "properties/2_embed_cars.py", "--settings", settings], check=True)  # fmt: skip
+    capfd.readouterr()
+    for script, rows in (("properties/3_score_properties", 1), ("controls/2_bound_scores", 3)):
+        assert fails(f"{script}.py")[:-1] == [f"not measured: Zero, RenderedCars: {words}"] * rows
+    scores = pd.read_csv(tmp_path / "results/given/paper/properties/nr_precision.csv")
+    assert list(scores.loss.unique()) == ["Good", "Mean", "Raw", "Good, raw"]
+    done = subprocess.run([sys.executable, ROOT / "causes/3_explain_errors.py", "--settings", settings])  # fmt: skip
+    assert (
+        done.returncode == 0
+        and f"not measured: Zero, RenderedCars: {words}" in capfd.readouterr().err
+    )
+    errors = pd.read_csv(tmp_path / "results/given/paper/causes/wrong_neighbors.csv")
+    assert list(errors[errors.unit == "model"].loss.unique()) == [
+        "Good",
+        "Mean",
+        "Raw",
+        "Good, raw",
+    ]
 
 
 def test_the_raw_distance_reaches_maps_neighbours_and_captions():

@@ -14,6 +14,7 @@ from dml_analysis.config import load_settings
 from dml_analysis.controls import compared_groupings
 from dml_analysis.datasets import own_properties, readers
 from dml_analysis.errors import InputError
+from dml_analysis.metrics.inputs import property_codes
 from dml_analysis.metrics.nr_precision import nr_precision
 from dml_analysis.properties import property_figures
 from tests import fake_data
@@ -208,7 +209,7 @@ def test_results_of_other_properties_are_not_mixed(sprites, tmp_path, fails):
     samples = tmp_path / "sprites/samples.csv"
     samples.write_text(samples.read_text().replace("scale", "size", 1))
     line = fails("properties/3_score_properties.py", file)
-    assert "was made with properties = " in line and "delete that folder" in line
+    assert "was made with properties = " in line and "delete these folders" in line
     assert "column property: 'scale' is not one of shape, size" in fails("report/2_make_report.py", file)  # fmt: skip
 
 
@@ -248,7 +249,7 @@ def test_defaults_and_orders_of_values(tmp_path):
     declared = "kind,order,name\nordinal,s|m|L,size\nordinal,,count\n"
     (size, count), table = read(tmp_path, declared, columns)
     assert size.values == ("s", "m", "L") and count.values == (9, 10)
-    codes = readers.property_codes(table)
+    codes = property_codes(table)
     assert codes.tolist() == [[0, 1], [1, 0]] * 2  # m does not occur
     assert readers.occurring(table["size"]) == ["s", "L"]
 

@@ -10,6 +10,7 @@ from dml_analysis.causes.cause_figures import regions_figure
 from dml_analysis.config import Settings
 from dml_analysis.controls import (
     compared_groupings,
+    compared_representations,
     control_figures,
     group_tests,
     map_ablations,
@@ -432,6 +433,22 @@ def test_groupings(settings):
         "p, Spearman",
     ]
     assert mantel.rows == [["maps and embeddings", "0.25", "0.500", "−0.75", "0.500"]]
+
+
+def test_similarities_of_embeddings(settings):
+    """Means over losses in two folds, pairs of one group and of two; chance is of two losses alone."""
+    file = compared_groupings.file_of(settings, PAPER, "representation_similarities")
+    pairs = [("Contrastive", "Contrastive", 0.9, 0.8, 0.001), ("Contrastive", "Triplet", 0.5, 0.25, 0.01),
+             ("Contrastive", "ArcFace", 0.25, 0.125, 0.5), ("Triplet", "ArcFace", 0.5, 0.125, 0.02),
+             ("ArcFace", "CosFace", 0.75, 0.1, 0.03)]  # fmt: skip
+    write(file, compared_representations.COLUMNS,
+          *({"measure": "mutual_knn", "loss_a": a, "loss_b": b, "similarity": value, "null_mean": null, "null_std": 0.25, "p_value": p,
+             "n_images": 3000} for a, b, value, null, p in pairs))  # fmt: skip
+    table = only(control_section.groupings(settings, PAPER))
+    assert table.headings == ["measure", "two folds of a loss", "two losses of a group", "two losses of two groups",
+                              "chance", "sd of chance", "largest p"]  # fmt: skip
+    assert table.rows == [["mutual nearest neighbours", "0.900", "0.625", "0.375", "0.150", "0.250", "0.500"]]  # fmt: skip
+    assert "3,000 images" in table.caption
 
 
 def test_what_survives_other_settings(settings):

@@ -149,7 +149,7 @@ def test_a_permutation_does_not_depend_on_their_number():
 
 @pytest.mark.parametrize(
     "embeddings, labels, permutations, options",
-    [(LINE, np.zeros((5, 1), int), 3, {}), (LINE, np.zeros((6, 1)), 3, {}),
+    [(LINE, np.zeros((5, 1), int), 3, {}), (LINE, np.zeros((6, 1), int), 0, {}),
      (LINE * np.nan, np.zeros((6, 1), int), 3, {}), (LINE, np.zeros((6, 1), int), 3, {"max_neighbors": 0})],
 )  # fmt: skip
 def test_bad_input_of_the_null(embeddings, labels, permutations, options):

@@ -121,9 +121,9 @@ def rows_of(
     seed: of the bootstrap, which samples the same sets for all networks.
     """
     mapped = sets[: settings.causes.mapped_scenes]
-    for store in stores:
+    for store, coordinates in property_scores.directed(stores, protocol):
         network = store.subject
-        shifts = shifts_of(network, protocol, car_embeddings.read(store))
+        shifts = shifts_of(network, coordinates)
         low, high = interval(shifts, seed)
         shares, count = np.full((2, len(NAMES)), np.nan), 0
         if network.has_maps:
@@ -136,13 +136,12 @@ def rows_of(
 
 
 def shifts_of(
-    network: Network, protocol: Protocol, embeddings: Float[np.ndarray, "images d"]
+    network: Network, coordinates: Float[np.ndarray, "images d"]
 ) -> Float[np.ndarray, "sets p"]:
-    """Return the embedding shifts of each property, by the protocol's distance; see `movements`.
+    """Return the embedding shifts of each property, by a network's coordinates; see `movements`.
 
-    embeddings: of all images, set by set. Raises InputError if they have no spread.
+    coordinates: of all images, set by set. Raises InputError if they have no spread.
     """
-    coordinates = property_scores.coordinates_by(network, protocol, embeddings)
     by_set = coordinates.reshape(-1, 1 + len(NAMES), coordinates.shape[1])
     try:
         return movements(by_set[:, 0], by_set[:, 1:])

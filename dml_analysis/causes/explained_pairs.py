@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from dml_analysis.causes import rank_1_errors
 from dml_analysis.datasets.images import open_image
 from dml_analysis.datasets.readers import (
     MODEL,
@@ -19,9 +18,10 @@ from dml_analysis.datasets.readers import (
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics.coordinates import normalises
+from dml_analysis.metrics.wrong_neighbors import nearest
 from dml_analysis.networks.specifications import Network, networks_of
 from dml_analysis.paper import Protocol
-from dml_analysis.properties import car_embeddings
+from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.saliency import saliency_maps
 from dml_analysis.saliency.saliency_maps import Mapped
 from dml_analysis.seeds import derived_seed, digest
@@ -60,24 +60,26 @@ def explaining_networks(settings: "Settings") -> list[Network]:
 def chosen_pairs(settings: "Settings") -> list[Pair]:
     """Return queries whose nearest car is of another model, with that car.
 
-    Each of the networks contributes one pair, then each a second one, and so on. Raises InputError
-    if a network has no embeddings, or the images are no cars.
+    Each of the networks contributes one pair, then each a second one, and so on; those that
+    property_scores.directed leaves out contribute none. Raises InputError if a network has no
+    embeddings, or the images are no cars.
     """
     check_of_cars(settings, "explained pairs")
     samples, table = property_images(settings)
     models, count = table[MODEL].to_numpy(), settings.causes.pairs
-    networks = explaining_networks(settings)
-    lists, used = [], set()
-    for number, network in enumerate(networks):
-        store = car_embeddings.store_of(network, samples)
+    stores = [car_embeddings.store_of(each, samples) for each in explaining_networks(settings)]
+    for store in stores:
         if not store.is_complete():
             raise InputError(
-                f"{store.folder}: embeddings of {network.name} are not complete; "
+                f"{store.folder}: embeddings of {store.subject.name} are not complete; "
                 "run properties/2_embed_cars.py first"
             )
-        neighbors = rank_1_errors.neighbors_of(store, settings.protocols[0])
+    directed = property_scores.directed(stores, settings.protocols[0])
+    nearest_cars = [nearest(coordinates) for _, coordinates in directed]
+    lists, used = [], set()
+    for number, neighbors in enumerate(nearest_cars):
         wrong = [i for i in np.flatnonzero(models[neighbors] != models) if i not in used]
-        queries = evenly_spaced(wrong, len(range(number, count, len(networks))))
+        queries = evenly_spaced(wrong, len(range(number, count, len(nearest_cars))))
         used |= set(queries)
         lists.append([Pair(samples[i], samples[neighbors[i]]) for i in queries])
     return [pairs[turn] for turn in range(count) for pairs in lists if turn < len(pairs)]

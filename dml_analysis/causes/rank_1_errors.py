@@ -51,12 +51,6 @@ def views(settings: "Settings") -> list[View]:
     ]  # fmt: skip
 
 
-def neighbors_of(store: ResultStore, protocol: Protocol) -> Int[np.ndarray, " n"]:
-    """Return the nearest other car of each, under a network, by the protocol's distance."""
-    embeddings = car_embeddings.read(store)
-    return nearest(property_scores.coordinates_by(store.subject, protocol, embeddings))
-
-
 def units_of(models: Sequence[Model]) -> list[tuple[str, str, str, list[Model]]]:
     """Return (unit, loss, type, models) of each row: each model, then each group's that count."""
     units = [("model", model.name, model.group, [model]) for model in models]
@@ -76,8 +70,8 @@ def rows_of(
     codes: the properties' values. seed: of the bootstrap.
     """
     networks: dict[str, list] = {}
-    for store in stores:
-        excess = excesses(neighbors_of(store, protocol), codes, COLUMN)
+    for store, coordinates in property_scores.directed(stores, protocol):
+        excess = excesses(nearest(coordinates), codes, COLUMN)
         networks.setdefault(store.subject.model.name, []).append(excess)
     expected = chance(codes, COLUMN)
     for unit, name, group, members in units_of([m for m in models if m.name in networks]):

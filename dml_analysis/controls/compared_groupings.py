@@ -1,15 +1,15 @@
 """Whether maps, embeddings and properties group the models alike: similarities of models, tests."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from dml_analysis.controls import compared_representations
+from dml_analysis.controls.compared_representations import Matrix
 from dml_analysis.datasets.readers import properties_of
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
@@ -17,18 +17,20 @@ from dml_analysis.methods import grouped
 from dml_analysis.metrics import groupings
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import Model, Protocol
-from dml_analysis.properties import car_embeddings, property_scores
+from dml_analysis.properties import property_scores
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.seeds import derived_seed
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
-Embeddings = dict[int, Float[np.ndarray, "n d"]]  # by fold
-Matrix = Float[np.ndarray, "l l"]
-Aligned = Callable[[tuple[str, ...]], Matrix]
-
-ANALYSES = ("maps", "embeddings", "properties")
+# measure -> its name among the analyses
+EMBEDDINGS = {
+    "linear_cka": "embeddings",
+    "mutual_knn": "embeddings (neighbours)",
+    "procrustes": "embeddings (Procrustes)",
+}
+ANALYSES = ("maps", *EMBEDDINGS.values(), "properties")
 MIN_MODELS = 4
 ANALYSIS, R, SHARE = csv_files.one_of(ANALYSES), csv_files.between(-1, 1), csv_files.between(0, 1)
 SIMILARITIES = {"analysis": ANALYSIS, "loss_a": str, "loss_b": str, "similarity": R}
@@ -39,26 +41,26 @@ MANTEL = {"analysis_a": ANALYSIS, "analysis_b": ANALYSIS, "kind": csv_files.one_
 
 
 def file_of(settings: "Settings", protocol: Protocol, name: str) -> Path:
-    """Return the path of model_similarities.csv, groupings.csv or mantel.csv."""
+    """Return the path of model_similarities.csv, groupings.csv or another file of `write`."""
     return settings.results / protocol.name / "controls" / f"{name}.csv"
 
 
-def similarities(
-    settings: "Settings", protocol: Protocol, embeddings: dict[str, Embeddings], aligned: Aligned
-) -> tuple[dict[str, Matrix], list[Model]]:
-    """Return analysis -> similarities of the trained models that have all three, and these models.
+def models_of(
+    settings: "Settings", protocol: Protocol, embedded: Collection[str]
+) -> tuple[list[Model], dict[str, Matrix]]:
+    """Return the models to compare, and "maps" and "properties" -> their similarities.
 
-    embeddings: of the rendered cars, by model. aligned: returns the alignment of these models.
-
-    Models are in the order of the tables. Only trained ones are included, because a profile says
-    how a model differs from the mean of the compared ones. Raises InputError if they are too few.
+    embedded: the names of models with embeddings. The models are the trained ones that have maps,
+    embeddings and scores, in the order of the tables. Untrained ones are left out, because a profile
+    says how a model differs from the mean of the compared ones. Raises InputError if they are too
+    few.
     """
     dataset = settings.properties.networks
     subject = saliency_tables.Subject("", settings, protocol, dataset, "correlation")
     maps = saliency_tables.defined(saliency_tables.similarities(subject))
     profiles = _profiles(settings, protocol)
     models = [model for model in grouped(settings.models) if model.trained
-              and (model.name, model.name) in maps and model.name in embeddings and model.name in profiles.index]  # fmt: skip
+              and (model.name, model.name) in maps and model.name in embedded and model.name in profiles.index]  # fmt: skip
     names = [model.name for model in models]
     n_missing = sum(pair not in maps for pair in combinations(names, 2))
     if len(models) < MIN_MODELS or n_missing:
@@ -67,22 +69,10 @@ def similarities(
             f"embeddings and scores, and {n_missing} pairs of maps are not compared; "
             "give at least four models"
         )
-    matrices = {
+    return models, {
         "maps": np.array([[maps[a, b].mean for b in names] for a in names]),
-        "embeddings": aligned(tuple(names)),
         "properties": groupings.profile_similarity(profiles.loc[names].to_numpy()),
     }
-    return matrices, models
-
-
-def _embeddings(settings: "Settings") -> dict[str, Embeddings]:
-    """Return model -> its complete embeddings of the images with properties."""
-    embeddings: dict[str, Embeddings] = {}
-    samples, _ = property_scores.images_and_codes(settings)
-    for store in car_embeddings.complete_stores(settings, samples)[0]:
-        network = store.subject
-        embeddings.setdefault(network.model.name, {})[network.fold] = car_embeddings.read(store)
-    return embeddings
 
 
 def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
@@ -97,65 +87,28 @@ def _profiles(settings: "Settings", protocol: Protocol) -> pd.DataFrame:
     return profiles.reindex(columns=names)
 
 
-def alignment(name: str, embeddings: dict[str, Embeddings]) -> Matrix:
-    """Return debiased linear CKA of every two models' embeddings, means over the folds.
-
-    A network for all folds is compared with each network of the other model. name: the settings'.
-    Raises InputError if two models have other folds, or a CKA is undefined.
-    """
-    matrix, models = np.eye(len(embeddings)), list(embeddings)
-
-    @cache
-    def own(model: str, fold: int) -> tuple[float, float]:
-        return groupings.own_hsic(embeddings[model][fold])
-
-    for (i, a), (j, b) in combinations(enumerate(models), 2):
-        where = f"settings {name!r}: embeddings by {a} and {b}"
-        try:
-            values = [
-                groupings.linear_cka(embeddings[a][k], embeddings[b][m], [own(a, k), own(b, m)])
-                for k, m in same_fold(embeddings[a], embeddings[b], where)
-            ]
-            matrix[i, j] = matrix[j, i] = np.mean(values)
-        except ValueError as error:
-            raise InputError(
-                f"{where}: {error}; check these networks, and `images` of `properties`"
-            ) from None
-    return matrix
-
-
-def same_fold(a: Embeddings, b: Embeddings, where: str) -> list[tuple[int, int]]:
-    """Return the pairs of folds to compare of two models; ALL_FOLDS goes with any fold.
-
-    Raises InputError, which begins with `where`, if one of them has a fold that the other has not.
-    """
-    if a.keys() != b.keys() and ALL_FOLDS not in a.keys() | b.keys():
-        folds = [", ".join(map(str, sorted(model))) for model in (a, b)]
-        raise InputError(
-            f"{where}: they are of folds {folds[0]} and {folds[1]}; run properties/2_embed_cars.py"
-        )
-    return [(i, j) for i in a for j in b if i == j or ALL_FOLDS in (i, j)]
-
-
-def write(settings: "Settings") -> None:
-    """Write the three CSV files of each protocol."""
-    embeddings = _embeddings(settings)
-
-    @cache  # usually protocols are about the same models
-    def aligned(names: tuple[str, ...]) -> Matrix:
-        return alignment(settings.name, {name: embeddings[name] for name in names})
-
-    for protocol in settings.protocols:
-        matrices, models = similarities(settings, protocol, embeddings, aligned)
-        _write(settings, protocol, matrices, models)
-
-
-def _write(
-    settings: "Settings", protocol: Protocol, matrices: dict[str, Matrix], models: list[Model]
+def write(
+    settings: "Settings",
+    protocol: Protocol,
+    models: Sequence[Model],
+    matrices: dict[str, Matrix],
+    embeddings: pd.DataFrame,
 ) -> None:
-    rows = [(analysis, a.name, b.name, matrix[i, j]) for analysis, matrix in matrices.items()
-            for (i, a), (j, b) in combinations(enumerate(models), 2)]  # fmt: skip
-    groups, seed = [model.group for model in models], settings.seed
+    """Write the four CSV files.
+
+    models, matrices: of models_of. embeddings: similarities, of compared_representations.table_of.
+    """
+    names, groups, seed = [m.name for m in models], [m.group for m in models], settings.seed
+    of_models = embeddings[embeddings.loss_a.isin(names) & embeddings.loss_b.isin(names)]
+    file = file_of(settings, protocol, "representation_similarities")
+    csv_files.write_table(file, of_models)
+    by_measure = {
+        analysis: compared_representations.matrix(of_models, measure, names)
+        for measure, analysis in EMBEDDINGS.items()
+    }
+    matrices = {analysis: (matrices | by_measure)[analysis] for analysis in ANALYSES}
+    rows = [(analysis, a, b, matrix[i, j]) for analysis, matrix in matrices.items()
+            for (i, a), (j, b) in combinations(enumerate(names), 2)]  # fmt: skip
     csv_files.write(file_of(settings, protocol, "model_similarities"), rows, SIMILARITIES)
     tests = list(_group_rows(matrices, groups, seed))
     csv_files.write(file_of(settings, protocol, "groupings"), tests, GROUPS)

@@ -7,11 +7,18 @@ import pandas as pd
 from scipy.cluster.hierarchy import dendrogram
 
 from dml_analysis import figures
-from dml_analysis.controls import compared_groupings, map_ablations, noise_ceilings, score_controls
+from dml_analysis.controls import (
+    compared_groupings,
+    compared_representations,
+    map_ablations,
+    noise_ceilings,
+    score_controls,
+)
 from dml_analysis.datasets.readers import labels_of
 from dml_analysis.files import csv_files
 from dml_analysis.methods import trained_groups
 from dml_analysis.metrics import groupings
+from dml_analysis.metrics.representation_similarity import MEASURES
 from dml_analysis.paper import Protocol
 from dml_analysis.saliency.saliency_tables import SHORT_NAMES
 
@@ -29,7 +36,15 @@ NULL_WIDTH = 2.576
 
 def draw(settings: "Settings") -> None:
     """Write all figures of controls with results, by each protocol; print which are left out."""
-    makers = (_draw_bounds, _draw_nulls, _draw_trees, _draw_ablations, _draw_needed, _draw_orders)
+    makers = (
+        _draw_bounds,
+        _draw_nulls,
+        _draw_representations,
+        _draw_trees,
+        _draw_ablations,
+        _draw_needed,
+        _draw_orders,
+    )
     figures.draw_what_there_is(settings, makers, "controls/1_bound_maps.py to 5_vary_maps.py")
 
 
@@ -118,6 +133,41 @@ def nulls_figure(settings: "Settings", nulls: pd.DataFrame, intervals: pd.DataFr
 
 
 # --------------------------------------------------------------------------------------------------
+# Representations.
+# --------------------------------------------------------------------------------------------------
+def _draw_representations(settings: "Settings", protocol: Protocol) -> None:
+    file = compared_groupings.file_of(settings, protocol, "representation_similarities")
+    table = csv_files.table(file, compared_representations.COLUMNS, compared_representations.KEY)
+    caption = (
+        f"Similarity of embeddings of {table.n_images.max():,} {settings.properties.images_called} by each "
+        "measure: a dot for each two losses, mean over folds, or for each loss in two folds, mean "
+        "over pairs of folds; a bar is the mean of its line. Chance: the mean under permuted images "
+        "of each two losses."
+    )
+    figure = representations_figure(settings, table)
+    figures.draw_by_protocol(settings, protocol, "representations", figure, caption)
+
+
+def representations_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
+    """Return lines of dots for each measure: two folds, two losses of and across groups, chance."""
+    lines = [
+        (f"{MEASURES[measure].label}: {kind} ({len(values)})", values)
+        for measure, rows in table.groupby("measure", sort=False)
+        for kind, values in compared_representations.kinds_of(rows, settings.whole.models)
+    ]
+    figure, axes = figures.rows_figure([label for label, _ in lines], row_height=0.24, margin=0.7)
+    rng = np.random.default_rng(0)  # dots are spread over their line
+    for place, (_, values) in enumerate(lines):
+        y = place + rng.uniform(-0.25, 0.25, len(values))
+        axes.plot(values, y, "o", ms=2, alpha=0.4, color=figures.COLORS[0], mew=0)
+        bar = [place - 0.35, place + 0.35]
+        axes.plot([values.mean()] * 2, bar, color=figures.COLORS[1], lw=1.6)
+    axes.set_xlabel("similarity of embeddings")
+    axes.grid(axis="x", **figures.GRID)
+    return figure
+
+
+# --------------------------------------------------------------------------------------------------
 # Trees.
 # --------------------------------------------------------------------------------------------------
 def _draw_trees(settings: "Settings", protocol: Protocol) -> None:
@@ -128,8 +178,9 @@ def _draw_trees(settings: "Settings", protocol: Protocol) -> None:
     tests = csv_files.table(file, compared_groupings.GROUPS, key=key[:1])
     caption = (
         "Similarity of models by their saliency maps (mean correlation), their embeddings of "
-        f"{settings.properties.images_called} (debiased linear CKA) and their profiles of properties (correlation of "
-        "standardised NR-Precisions): trees by average linkage. p: permutation test of whether "
+        f"{settings.properties.images_called} (debiased linear CKA; share of nearest neighbours in "
+        "common; Procrustes) and their profiles of properties (correlation of standardised "
+        "NR-Precisions): trees by average linkage. p: permutation test of whether "
         "losses of a group are more alike; c: cophenetic correlation, how well a tree shows its "
         "similarities."
     )
@@ -139,11 +190,14 @@ def _draw_trees(settings: "Settings", protocol: Protocol) -> None:
 
 def trees_figure(settings: "Settings", table: pd.DataFrame, tests: pd.DataFrame) -> "Figure":
     """Return a tree for each analysis, with models' names in the color of their group."""
-    models, analyses = settings.whole.models, compared_groupings.ANALYSES
-    figure, (axes,) = figures.new_figure(1, len(analyses), figsize=(figures.PAGE, 3.2))
+    models, analyses = settings.whole.models, table.analysis.unique()
+    n_rows = -(-len(analyses) // 3)
+    figure, axes = figures.new_figure(n_rows, 3, figsize=(figures.PAGE, 2.9 * n_rows + 0.3))
     colors = {group: color for group, color, _ in figures.group_looks(models)}
     colors_of_models = {model.name: colors[model.group] for model in models}
-    for panel, analysis in zip(axes, analyses):
+    for panel in axes.flat[len(analyses) :]:
+        panel.axis("off")
+    for panel, analysis in zip(axes.flat, analyses):
         _plot_tree(panel, table[table.analysis == analysis], colors_of_models)
         test = tests.loc[analysis]
         p_value = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"

@@ -18,6 +18,7 @@ from dml_analysis.datasets.readers import Sample, evenly_spaced, ids_of, propert
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.metrics import permutation_null, sample_size
+from dml_analysis.metrics.nr_precision import nr_precision
 from dml_analysis.paper import Property, Protocol
 from dml_analysis.properties import property_scores
 from dml_analysis.properties.property_scores import Scored, coordinates_by
@@ -163,8 +164,8 @@ def order_arrays(
     """Return the NR-Precisions among as many images as the only row's name says."""
     (number,) = rows
     indices = evenly_spaced(range(len(codes)), int(number))
-    scores = property_scores.score(embeddings[indices], codes[indices], scored)
-    return {"nr_precision": [scores.nr_precision]}
+    coordinates, cap = coordinates_by(*scored, embeddings)[indices], scored.protocol.max_neighbors
+    return {"nr_precision": [nr_precision(coordinates, codes[indices], cap).nr_precision]}
 
 
 # --------------------------------------------------------------------------------------------------

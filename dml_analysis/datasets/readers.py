@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
 from tqdm import tqdm
 
 from dml_analysis.datasets import annotations, own_properties
@@ -554,11 +553,3 @@ def check_of_cars(settings: "Settings", what: str) -> None:
 def occurring(values: pd.Series) -> list[Any]:
     """Return the values of a property that occur in a column, in the order of property_codes."""
     return list(pd.factorize(values, sort=True)[1])
-
-
-def property_codes(table: pd.DataFrame) -> Int[np.ndarray, "n k"]:
-    """Return which of each property's values every image has, as codes from 0.
-
-    A property's codes follow the order of those of its values that occur in the table.
-    """
-    return np.stack([pd.factorize(table[column], sort=True)[0] for column in table.columns], axis=1)

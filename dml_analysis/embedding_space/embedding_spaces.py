@@ -79,7 +79,7 @@ def measures_of(
     try:
         values = measured(embeddings, labels, seed)
     except ZeroEmbedding as error:
-        return no_direction(name, samples, error)
+        return no_direction(name, readers.ids_of(samples), error)
     except ZeroMean as error:
         return InputError(f"{name}: {error}; check the network's weights")
     except ValueError as error:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dml_analysis.imports import is_name
+from dml_analysis.metrics.inputs import checked_embeddings
 from dml_analysis.paper import RAW_EUCLIDEAN
 
 
@@ -27,22 +28,23 @@ def normalises(distance: str) -> bool:
 def unit(embeddings: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     """Return the embeddings in float64, each divided by its length.
 
-    Raises ZeroEmbedding if one is zero, ValueError if one is not finite.
+    Raises ZeroEmbedding if one is zero, ValueError as checked_embeddings.
     """
-    embeddings = np.asarray(embeddings, dtype=np.float64)
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all():
-        raise ValueError("embeddings contain NaN or infinite values")
-    if not lengths.all():
-        raise ZeroEmbedding(int((lengths == 0).argmax()))
-    return embeddings / lengths
+    embeddings = checked_embeddings(embeddings).astype(np.float64, copy=False)
+    largest = np.abs(embeddings).max(axis=1, keepdims=True)
+    if not largest.all():
+        raise ZeroEmbedding(int((largest == 0).argmax()))
+    # Scaling by a power of two keeps squares from overflowing, and from vanishing.
+    embeddings = np.ldexp(embeddings, -np.frexp(largest)[1])
+    return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
 
 def coordinates_of(embeddings: Float[np.ndarray, "n d"], distance: str) -> Float[np.ndarray, "n k"]:
     """Return the coordinates of embeddings for a distance.
 
     distance: a name of Table 1, RAW_EUCLIDEAN, or module:function. Raises InputError if that
-    function cannot be imported, fails, or returns anything but finite coordinates.
+    function cannot be imported, fails, or returns anything but finite coordinates, ZeroEmbedding
+    for a zero embedding that the distance normalises.
     """
     if is_name(distance):
         from dml_analysis.networks.distances import coordinates  # torch takes seconds to load
@@ -60,12 +62,12 @@ def euclidean_coordinates(
     product, Euclidean and squared Euclidean distance rank alike. The SNR distance is
     var(a - b) / var(a). Its denominator is the same for all neighbours of a query a. Its
     numerator is the squared Euclidean distance of a and b after each embedding's mean over its
-    dimensions is subtracted. RAW_EUCLIDEAN takes embeddings as they are.
+    dimensions is subtracted. RAW_EUCLIDEAN takes embeddings as they are. Raises ZeroEmbedding if
+    an embedding to be normalised is zero.
     """
     if name == RAW_EUCLIDEAN:
         return embeddings
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    coordinates = embeddings / np.maximum(norms, np.finfo(embeddings.dtype).tiny)
+    coordinates = unit(embeddings)
     if name == "SNR Distance":
         coordinates = coordinates - coordinates.mean(axis=1, keepdims=True)
     return coordinates
@@ -78,7 +80,8 @@ def scaled(coordinates: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
     overflowing. Centring keeps the digits that a large common offset would cost; the subtracted
     mean is rounded, so that numbers on a grid keep their ties.
     """
-    coordinates = np.ldexp(coordinates.astype(np.float64), -_exponent(coordinates))
+    coordinates = np.asarray(coordinates, dtype=np.float64)
+    coordinates = np.ldexp(coordinates, -_exponent(coordinates))
     coordinates -= np.round(coordinates.mean(axis=0) * 1024) / 1024
     return np.ldexp(coordinates, -_exponent(coordinates))
 

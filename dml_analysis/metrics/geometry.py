@@ -6,10 +6,11 @@ All measures are of embeddings normalised to unit length, in float64.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Num, Shaped
 from scipy.sparse import csr_array
 
 from dml_analysis.metrics.coordinates import unit
+from dml_analysis.metrics.inputs import Data, checked_embeddings, class_labels
 
 
 class EmbeddingGeometry(NamedTuple):
@@ -31,18 +32,23 @@ class ZeroMean(ValueError):
 
 
 def embedding_geometry(
-    embeddings: Float[np.ndarray, "n d"], labels: Shaped[np.ndarray, " n"]
+    embeddings: Num[Data, "n d"], labels: Shaped[Data, " n"]
 ) -> EmbeddingGeometry:
     """Return density and spectral decay of embeddings with class labels, by cosine distance.
 
     An undefined measure is NaN: pi_intra if no class has two images, pi_inter with one class,
-    rho_2 with one singular value. Source: Roth et al. 2020, section 5. Raises ZeroEmbedding or
-    ZeroMean for a zero embedding or class mean, ValueError if an embedding is not finite.
+    rho_2 with one singular value. Arrays may be of NumPy, torch on any device, or pandas; labels
+    integers, texts or other values.
+
+    Source: Roth et al. 2020, section 5. Raises ZeroEmbedding or ZeroMean for a zero embedding or
+    class mean, ValueError on other shapes, missing labels, or an embedding that is not finite.
 
     >>> embeddings = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
     >>> embedding_geometry(embeddings, np.array([0, 0, 1, 1])).pi_ratio
     0.5
     """
+    embeddings = checked_embeddings(embeddings)
+    labels = class_labels(labels, len(embeddings))
     spectrum = singular_values(embeddings)
     intra, inter = pi_intra(embeddings, labels), pi_inter(embeddings, labels)
     decays = [decay_of(spectrum, m) if m <= len(spectrum) else np.nan for m in (1, 2)]

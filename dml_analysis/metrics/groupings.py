@@ -18,8 +18,6 @@ PERMUTATIONS = 10_000
 KINDS = ("pearson", "spearman")
 LINKAGES = ("average", "single", "complete")  # scipy's others need Euclidean distances
 MIN_PROPERTIES = 3  # that two profiles share; with two, any correlation is 1 or -1
-MIN_IMAGES = 4  # of an unbiased HSIC
-BLOCK = 4096  # rows of embeddings that are centred at a time
 ROUNDING = 1e-12  # statistics that differ by no more count as equal
 
 
@@ -42,84 +40,6 @@ class Mantel(NamedTuple):
 # --------------------------------------------------------------------------------------------------
 # Similarities of models.
 # --------------------------------------------------------------------------------------------------
-def linear_cka(
-    x: Float[np.ndarray, "n d1"],
-    y: Float[np.ndarray, "n d2"],
-    own: Sequence[tuple[float, float]] = (),
-) -> float:
-    """Return debiased linear centred kernel alignment of two embeddings of the same images.
-
-    CKA is HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y)) (Kornblith et al., ICML 2019), in [-1, 1].
-    HSIC is the unbiased HSIC_1 of Song et al. (JMLR 13, 2012), which leaves out the similarity of
-    each image with itself. CKA is 1 for embeddings that differ only in rotation and scale. For
-    unrelated embeddings it is 0 on average, however few the images, so it can be negative. own:
-    own_hsic of x and of y, if they are known.
-
-    Raises ValueError on other shapes, on values that are not finite, on fewer than MIN_IMAGES
-    images, and if HSIC(x, x) or HSIC(y, y) is 0: then embeddings are constant or, minus some
-    offset, all orthogonal to each other.
-    """
-    x, y = np.asarray(x), np.asarray(y)
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
-        raise ValueError(
-            f"need embeddings (n, d1) and (n, d2) of the same images, not {x.shape} and {y.shape}"
-        )
-    own = own or [own_hsic(x), own_hsic(y)]
-    across, _ = _unbiased_hsic(x, y)
-    for ordinal, (value, biased) in zip(("first", "second"), own):
-        if value <= ROUNDING * biased:
-            raise ValueError(
-                f"in the {ordinal} embeddings all images are equal or orthogonal to each other: CKA is undefined"
-            )
-    value = across / (math.sqrt(own[0][0]) * math.sqrt(own[1][0]))
-    return float(np.clip(value, -1, 1))  # rounding can exceed the bounds
-
-
-def own_hsic(x: Float[np.ndarray, "n d"]) -> tuple[float, float]:
-    """Return n (n - 3) HSIC_1 of an embedding with itself, and ||X'X||^2, for linear_cka.
-
-    Raises ValueError on values that are not finite and on fewer than MIN_IMAGES images.
-    """
-    if len(x) < MIN_IMAGES:
-        raise ValueError(
-            f"debiased CKA needs embeddings of at least {MIN_IMAGES} images, not {len(x)}"
-        )
-    if not np.isfinite(x).all():
-        raise ValueError("embeddings contain NaN or infinite values")
-    return _unbiased_hsic(x, x)
-
-
-def _unbiased_hsic(
-    x: Float[np.ndarray, "n d1"], y: Float[np.ndarray, "n d2"]
-) -> tuple[float, float]:
-    """Return n (n - 3) HSIC_1 of the linear kernels of x and y, and ||X'Y||^2.
-
-    X and Y have centred columns. Rows and columns of a centred kernel sum to 0, diagonal included.
-    Its diagonal p is the squared norms of the centred rows; q is that of the other kernel. So
-    equation 5 of Song et al. becomes
-    ||X'Y||^2 - n p'q / (n - 2) + sum(p) sum(q) / ((n - 1) (n - 2)), without a matrix (n, n).
-    """
-    n, x_mean, y_mean = len(x), _mean(x), _mean(y)
-    product, sum_p, sum_q, sum_pq = np.zeros((x.shape[1], y.shape[1])), 0.0, 0.0, 0.0
-    for start in range(0, n, BLOCK):
-        a, b = _from_first(x, start) - x_mean, _from_first(y, start) - y_mean
-        p, q = np.square(a).sum(axis=1), np.square(b).sum(axis=1)
-        product += a.T @ b
-        sum_p, sum_q, sum_pq = sum_p + p.sum(), sum_q + q.sum(), sum_pq + p @ q
-    biased = float(np.square(product).sum())
-    return biased - n / (n - 2) * sum_pq + sum_p * sum_q / ((n - 1) * (n - 2)), biased
-
-
-def _mean(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
-    """Return the mean of the rows minus the first row."""
-    return sum(_from_first(x, start).sum(axis=0) for start in range(0, len(x), BLOCK)) / len(x)
-
-
-def _from_first(x: Float[np.ndarray, "n d"], start: int) -> Float[np.ndarray, "block d"]:
-    """Return a block of rows minus the first row, so that constant columns are exactly zero."""
-    return x[start : start + BLOCK].astype(float) - x[0].astype(float)
-
-
 def profile_similarity(scores: Float[np.ndarray, "l k"]) -> Float[np.ndarray, "l l"]:
     """Return correlations of the models' profiles: how alike they attend to properties.
 

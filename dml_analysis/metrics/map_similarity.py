@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from itertools import combinations_with_replacement
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Num
+
+from dml_analysis.metrics.inputs import Data, as_array
 
 PIXELS = (-2, -1)
 
 
-def pearson(
-    a: Float[np.ndarray, "*n h w"], b: Float[np.ndarray, "*n h w"]
-) -> Float[np.ndarray, "*n"]:
+def pearson(a: Num[Data, "*n h w"], b: Num[Data, "*n h w"]) -> Float[np.ndarray, "*n"]:
     """Return the Pearson correlation, in [-1, 1], of each map of a with its map of b.
 
     Leading axes broadcast. A constant map has no correlation: NaN. Identical maps give exactly 1.
@@ -29,7 +29,7 @@ def pearson(
 
 
 def jensen_shannon(
-    a: Float[np.ndarray, "*n h w"], b: Float[np.ndarray, "*n h w"], base: float = 2
+    a: Num[Data, "*n h w"], b: Num[Data, "*n h w"], base: float = 2
 ) -> Float[np.ndarray, "*n"]:
     """Return the Jensen-Shannon divergence (not its root, the distance) of each map of a and of b.
 
@@ -72,7 +72,7 @@ def _in_bounds(divergence: Float[np.ndarray, "*n"], base: float) -> Float[np.nda
     return np.clip(divergence, 0, np.log(2)) / np.log(base)
 
 
-def fisher_mean(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:
+def fisher_mean(r: Num[Data, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:
     """Return the mean of correlations by Fisher's z: tanh(mean(arctanh(r))), without NaN values.
 
     r = 1 has an infinite z, so one perfect correlation makes the mean 1; together with r = -1 the
@@ -83,10 +83,10 @@ def fisher_mean(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray
     0.5
     """
     with _quiet():
-        return np.tanh(np.nanmean(np.arctanh(np.asarray(r, dtype=np.float64)), axis=axis))
+        return np.tanh(np.nanmean(np.arctanh(_float64(r)), axis=axis))
 
 
-def fisher_std(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:
+def fisher_std(r: Num[Data, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:
     """Return the "±" of the paper's tables: tanh of the standard deviation (ddof 0) of arctanh(r).
 
     NaN values are left out. Equal correlations have 0, also if all are 1. The result is NaN if some
@@ -97,7 +97,7 @@ def fisher_std(r: Float[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray,
     0.5
     """
     with _quiet():
-        z = np.arctanh(np.asarray(r, dtype=np.float64))
+        z = np.arctanh(_float64(r))
         if not z.shape[axis]:
             return np.nanmean(z, axis=axis)
         alike = np.nanmax(z, axis=axis) == np.nanmin(z, axis=axis)
@@ -109,9 +109,13 @@ def constant(maps: Float[np.ndarray, "*n h w"]) -> Bool[np.ndarray, "*n"]:
     return np.max(maps, axis=PIXELS) == np.min(maps, axis=PIXELS)
 
 
-def _centred(maps: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n h w"]:
+def _float64(values: Num[Data, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    return as_array(values).astype(np.float64, copy=False)
+
+
+def _centred(maps: Num[Data, "*n h w"]) -> Float[np.ndarray, "*n h w"]:
     """Return maps minus their means; NaN if constant, as rounding would look like a pattern."""
-    maps = np.asarray(maps, dtype=np.float64)
+    maps = _float64(maps)
     return np.where(
         constant(maps)[..., None, None], np.nan, maps - maps.mean(axis=PIXELS, keepdims=True)
     )
@@ -121,8 +125,8 @@ def _dot(a: Float[np.ndarray, "*n h w"], b: Float[np.ndarray, "*n h w"]) -> Floa
     return np.einsum("...hw,...hw->...", a, b)
 
 
-def _distribution(maps: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n h w"]:
-    maps = np.asarray(maps, dtype=np.float64)
+def _distribution(maps: Num[Data, "*n h w"]) -> Float[np.ndarray, "*n h w"]:
+    maps = _float64(maps)
     if (maps < 0).any():
         raise ValueError("a saliency map has negative values, so it is no distribution")
     with np.errstate(invalid="ignore", divide="ignore"):

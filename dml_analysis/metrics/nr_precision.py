@@ -6,9 +6,10 @@ Source: Kobs et al., section 4.1.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num, Shaped
 
 from dml_analysis.metrics.coordinates import scaled
+from dml_analysis.metrics.inputs import Data, as_array, checked_embeddings, label_codes
 from dml_analysis.metrics.nearest_neighbors import in_blocks
 from dml_analysis.metrics.neighbor_hits import padded, property_hits
 
@@ -38,16 +39,17 @@ class Prepared(NamedTuple):
 
 
 def nr_precision(
-    embeddings: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, "n k"],
+    embeddings: Num[Data, "n d"],
+    labels: Shaped[Data, "*n k"],
     max_neighbors: int | None = None,
-    queries: Int[np.ndarray, " q"] | None = None,
+    queries: Int[Data, " q"] | None = None,
     device: str = "cpu",
 ) -> Precision:
     """Return R-Precision and Normalized R-Precision of k properties, by Euclidean distance.
 
-    labels[i, j] is image i's value of property j. For another distance, pass coordinates in which it
-    is Euclidean (dml_analysis.metrics.coordinates).
+    labels[i, j] is image i's value of property j, of any kind that property_codes takes; (n,) is a
+    single property. For another distance, pass coordinates in which it is Euclidean
+    (dml_analysis.metrics.coordinates). Arrays may be of NumPy, torch on any device, or pandas.
 
     For a query whose value c of the n images have, let R = min(c - 1, max_neighbors), and h the
     number of its R nearest other images that share the value. R-Precision is h / R. NR-Precision is
@@ -66,7 +68,7 @@ def nr_precision(
     float32 copy of the embeddings, and 4 bytes for each of queries_at_once(n) * n distances.
 
     Source: Kobs et al., Eq. 4 and 5. Raises ValueError on other shapes or types, embeddings that are
-    not finite, or max_neighbors below 1.
+    not finite, missing labels, or max_neighbors below 1.
 
     >>> embeddings = np.array([[0.0], [1.0], [5.0], [6.0]])
     >>> labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -79,16 +81,16 @@ def nr_precision(
 
 
 def query_hits(
-    embeddings: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, "n k"],
+    embeddings: Num[Data, "n d"],
+    labels: Shaped[Data, "*n k"],
     max_neighbors: int | None = None,
-    queries: Int[np.ndarray, " q"] | None = None,
+    queries: Int[Data, " q"] | None = None,
     device: str = "cpu",
 ) -> Hits:
     """Return the Hits of every query; see nr_precision for arguments and errors."""
     embeddings, codes, counts, neighbors = prepared(embeddings, labels, max_neighbors)
     n = len(embeddings)
-    queries = np.arange(n) if queries is None else np.asarray(queries)
+    queries = np.arange(n) if queries is None else as_array(queries)
     if str(device) == "cpu":
         hits = _hits(embeddings, queries, codes, neighbors)
     else:
@@ -127,42 +129,16 @@ def _hits(
 
 
 def prepared(
-    embeddings: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, "n k"],
-    max_neighbors: int | None = None,
+    embeddings: Num[Data, "n d"], labels: Shaped[Data, "*n k"], max_neighbors: int | None = None
 ) -> Prepared:
     """Return the checked inputs; see nr_precision for arguments and errors."""
-    embeddings, labels = _checked(embeddings, labels, max_neighbors)
-    values = [np.unique(column, return_inverse=True, return_counts=True) for column in labels.T]
-    codes = np.stack([inverse.reshape(-1) for _, inverse, _ in values])
-    counts = np.stack([counts[inverse.reshape(-1)] for _, inverse, counts in values], axis=1)
-    return Prepared(embeddings, codes, counts, np.minimum(counts - 1, max_neighbors or len(labels)))
-
-
-def _checked(
-    embeddings: Float[np.ndarray, "n d"], labels: Int[np.ndarray, "n k"], max_neighbors: int | None
-) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, "n k"]]:
-    embeddings, labels = np.asarray(embeddings), np.asarray(labels)
-    if (
-        embeddings.ndim != 2
-        or labels.ndim != 2
-        or len(embeddings) != len(labels)
-        or len(labels) == 0
-    ):
-        raise ValueError(
-            f"need embeddings (n, d) and labels (n, k), n > 0, not {embeddings.shape} and {labels.shape}"
-        )
-    if not np.issubdtype(embeddings.dtype, np.floating) or not np.issubdtype(
-        labels.dtype, np.integer
-    ):
-        raise ValueError(
-            f"need float embeddings and integer labels, not {embeddings.dtype} and {labels.dtype}"
-        )
-    if not np.isfinite(embeddings).all():
-        raise ValueError("embeddings contain NaN or infinite values")
+    embeddings = checked_embeddings(embeddings)
+    codes = label_codes(labels, len(embeddings)).T
     if max_neighbors is not None and max_neighbors < 1:
         raise ValueError(f"max_neighbors is {max_neighbors}, but at least one neighbour is needed")
-    return scaled(embeddings), labels
+    counts = np.stack([np.bincount(column)[column] for column in codes], axis=1)
+    neighbors = np.minimum(counts - 1, max_neighbors or len(embeddings))
+    return Prepared(scaled(embeddings), codes, counts, neighbors)
 
 
 def _mean_of_queries(

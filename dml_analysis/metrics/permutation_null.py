@@ -9,9 +9,10 @@ from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num, Shaped
 from numba import get_num_threads
 
+from dml_analysis.metrics.inputs import Data
 from dml_analysis.metrics.intervals import resample_counts
 from dml_analysis.metrics.nearest_neighbors import in_blocks
 from dml_analysis.metrics.neighbor_hits import padded, permuted_hits
@@ -45,15 +46,16 @@ class Summary(NamedTuple):
 # Permuted labels.
 # ---------------------------------------------------------------------------------------------------------------------
 def permutation_null(
-    embeddings: Float[np.ndarray, "n d"],
-    labels: Int[np.ndarray, "n k"],
+    embeddings: Num[Data, "n d"],
+    labels: Shaped[Data, "*n k"],
     permutations: int,
     seed: int,
     max_neighbors: int | None = None,
 ) -> Null:
     """Return the scores of nr_precision after permutations of the labels.
 
-    Each property is permuted over the images separately; the embeddings stay. Row i of the scores is
+    embeddings, labels: as nr_precision takes them. Each property is permuted over the images
+    separately; the embeddings stay. Row i of the scores is
     nr_precision of labels whose column j is permuted(labels[:, j], seed, j, i), so it does not
     depend on the number of permutations. The mean NR-Precision is slightly below zero, because p
     counts the query, which is not its own neighbour.
@@ -84,8 +86,8 @@ def permutation_null(
 
 
 def permuted(
-    values: Int[np.ndarray, " n"], seed: int, column: int, number: int
-) -> Int[np.ndarray, " n"]:
+    values: Shaped[np.ndarray, " n"], seed: int, column: int, number: int
+) -> Shaped[np.ndarray, " n"]:
     """Return the values of the property in a column of the labels after permutation `number`."""
     generator = np.random.default_rng(derived_seed(seed, "permuted labels", column, number))
     return np.asarray(values)[generator.permutation(len(values))]

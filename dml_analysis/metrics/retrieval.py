@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Num, Shaped
 
-from dml_analysis.metrics.coordinates import coordinates_of, normalises, scaled, unit
+from dml_analysis.metrics.coordinates import coordinates_of, scaled
+from dml_analysis.metrics.inputs import Data, checked_embeddings, class_labels
 
 BLOCK_BYTES = 2**27  # of the distances that are in memory at once
 RECALLS = np.array([1, 2, 4])  # the k of Recall@k
@@ -34,15 +35,14 @@ class Retrieval(NamedTuple):
 
 
 def retrieval_scores(
-    embeddings: Float[np.ndarray, "n d"],
-    labels: Shaped[np.ndarray, " n"],
-    distance: str = "Cosine Similarity",
+    embeddings: Num[Data, "n d"], labels: Shaped[Data, " n"], distance: str = "Cosine Similarity"
 ) -> Retrieval:
     """Return the retrieval scores of embeddings with class labels; each image queries all others.
 
     Neighbours are ranked by the named distance: one of Table 1, "Raw Euclidean Distance" or
     module:function. All distances of Table 1 but SNR rank neighbours alike, as all normalise
     embeddings; the Reality Check tests by cosine. The scores are NaN if there are no queries.
+    Arrays may be of NumPy, torch on any device, or pandas; labels integers, texts or other values.
 
     Raises ZeroEmbedding for a zero embedding that the distance would normalise, ValueError as
     retrieval_of_queries. Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020),
@@ -52,8 +52,8 @@ def retrieval_scores(
     >>> retrieval_scores(embeddings, np.array([0, 0, 1, 1])).map_at_r
     1.0
     """
-    if normalises(distance):
-        embeddings = unit(embeddings)
+    embeddings = checked_embeddings(embeddings)
+    labels = class_labels(labels, len(embeddings))
     return retrieval(coordinates_of(embeddings, distance), labels)
 
 
@@ -89,18 +89,11 @@ def retrieval_of_queries(
     centred coordinates. NR-Precision needs no such tolerance, as it sums each distance in one
     fixed order. Both use `scaled`.
 
-    Raises ValueError on other shapes and on coordinates that are not finite.
+    Raises ValueError on other shapes, missing labels, and coordinates that are not finite.
     """
-    coordinates, labels = np.asarray(coordinates), np.asarray(labels)
-    if coordinates.ndim != 2 or labels.shape != (len(coordinates),):
-        raise ValueError(
-            f"need coordinates (n, k) and labels (n,), not {coordinates.shape} and {labels.shape}"
-        )
-    if not np.isfinite(coordinates).all():
-        raise ValueError("coordinates contain NaN or infinite values")
+    coordinates = checked_embeddings(coordinates, "coordinates")
+    labels = class_labels(labels, len(coordinates))
     scores = np.full((len(labels), len(Retrieval._fields)), np.nan)
-    if not len(labels):
-        return scores
     order = np.argsort(labels, kind="stable")  # class by class
     points, codes = scaled(coordinates[order]), np.unique(labels[order], return_inverse=True)[1]
     sizes = np.bincount(codes)

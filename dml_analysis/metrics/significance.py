@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
-from jaxtyping import Float
+from jaxtyping import Float, Num
+
+from dml_analysis.metrics.inputs import Data, as_array
 
 ALTERNATIVES = ("two-sided", "half two-sided")  # of the tests of Table 6
 ONE_SIDED = ("greater", "less")  # whether the ranking values tend to be larger, or smaller
@@ -20,9 +22,7 @@ class MannWhitney(NamedTuple):
 
 
 def mann_whitney(
-    ranking: Float[np.ndarray, " a"],
-    classification: Float[np.ndarray, " b"],
-    alternative: str = "two-sided",
+    ranking: Num[Data, " a"], classification: Num[Data, " b"], alternative: str = "two-sided"
 ) -> MannWhitney:
     """Return the Mann-Whitney U test of two samples: the losses' scores for a property.
 
@@ -44,9 +44,16 @@ def mann_whitney(
     >>> mann_whitney([3.1, 4.0, 5.2], [1.0, 2.0, 2.5, 3.0])
     MannWhitney(u=12.0, p_value=0.05714285714285714)
     """
-    ranking = np.asarray(ranking, dtype=np.float64)
-    classification = np.asarray(classification, dtype=np.float64)
-    if not len(ranking) or not len(classification) or np.isnan([*ranking, *classification]).any():
+    ranking, classification = (
+        as_array(sample).astype(np.float64) for sample in (ranking, classification)
+    )
+    if (
+        ranking.ndim != 1
+        or classification.ndim != 1
+        or not len(ranking)
+        or not len(classification)
+        or np.isnan([*ranking, *classification]).any()
+    ):
         raise ValueError("the Mann-Whitney test needs two samples of numbers")
     if alternative not in ALTERNATIVES + ONE_SIDED:
         known = ", ".join(ALTERNATIVES + ONE_SIDED)

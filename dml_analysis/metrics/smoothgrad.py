@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
+from dml_analysis.metrics.inputs import Data
 from dml_analysis.networks.modules import at_least_float32, place_of
 from dml_analysis.paper import PROTOCOLS
 
@@ -19,10 +20,7 @@ Distance = Callable[[Float[torch.Tensor, "n d"], Float[torch.Tensor, "1 d"]], to
 
 
 def saliency_map(
-    gradients: (
-        Float[np.ndarray, "samples channels h w"] | Float[torch.Tensor, "samples channels h w"]
-    ),
-    protocol: str,
+    gradients: Num[Data, "samples channels h w"], protocol: str
 ) -> Float[np.ndarray, "h w"]:
     """Return the saliency map, float64 in [0, 1], of gradients at noisy copies of one image.
 
@@ -40,7 +38,10 @@ def saliency_map(
     array([[0., 1.],
            [0., 0.]])
     """
-    gradients = torch.as_tensor(gradients)
+    if isinstance(gradients, torch.Tensor):
+        gradients = gradients.detach()
+    else:  # a copy, as torch warns of arrays that are read-only
+        gradients = torch.from_numpy(np.array(gradients, dtype=np.float64))
     # MPS has no float64. torch sums adjacent channels several times as slowly, hence contiguous().
     device = "cpu" if gradients.is_mps else gradients.device
     gradients = gradients.contiguous().to(device, torch.float64)

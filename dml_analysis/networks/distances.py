@@ -50,7 +50,8 @@ def coordinates(name: str, embeddings: Float[np.ndarray, "n d"]) -> Float[np.nda
     Raises InputError if the function cannot be imported, fails, or gives something else.
     """
     with torch.no_grad():
-        return _coordinates(name, torch.from_numpy(embeddings)).cpu().numpy()
+        # A copy, as the function may change it, and torch warns of arrays that are read-only.
+        return _coordinates(name, torch.from_numpy(np.array(embeddings))).cpu().numpy()
 
 
 def check(name: str, embeddings: Float[np.ndarray, "n d"], gradients: bool) -> None:

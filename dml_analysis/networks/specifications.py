@@ -344,13 +344,13 @@ def check_distance(network: Network) -> None:
         distances.check(distance, embeddings, gradients=network.has_maps)
 
 
-def no_direction(name: str, samples: Sequence[Sample], error: Any) -> InputError:
+def no_direction(name: str, image_ids: Sequence[str], error: Any) -> InputError:
     """Return the InputError for a network, by name, with a zero embedding among these images.
 
     error: the ZeroEmbedding, whose `row` is the image's index.
     """
     return InputError(
-        f"{name}: the embedding of image {samples[error.row].image_id} is zero, so it has no "
+        f"{name}: the embedding of image {image_ids[error.row]} is zero, so it has no "
         "direction; check the network's weights"
     )
 

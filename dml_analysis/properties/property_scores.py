@@ -1,6 +1,7 @@
 """How embeddings cluster by every property of their images, and tests between groups."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,13 +11,15 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from dml_analysis.datasets import readers
-from dml_analysis.datasets.readers import Sample, property_codes
+from dml_analysis.datasets.readers import Sample
+from dml_analysis.errors import InputError, printable
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.methods import trained_groups
-from dml_analysis.metrics.coordinates import coordinates_of
+from dml_analysis.metrics.coordinates import ZeroEmbedding, coordinates_of
+from dml_analysis.metrics.inputs import property_codes
 from dml_analysis.metrics.significance import ALTERNATIVES, mann_whitney
-from dml_analysis.networks.specifications import Network, code_of
+from dml_analysis.networks.specifications import Network, code_of, no_direction
 from dml_analysis.paper import PROPERTIES, Property, Protocol
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import digest
@@ -94,17 +97,60 @@ def described(properties: Sequence[Property], codes: Int[np.ndarray, "n k"]) -> 
 def score(
     embeddings: Float[np.ndarray, "n d"], codes: Int[np.ndarray, "n k"], scored: Scored
 ) -> "Precision":
-    """Return the R-Precision and NR-Precision of embeddings for each property."""
+    """Return the R-Precision and NR-Precision of embeddings for each property.
+
+    Raises ZeroEmbedding as coordinates_by.
+    """
     from dml_analysis.metrics.nr_precision import nr_precision  # compiled code takes a second
 
     coordinates = coordinates_by(*scored, embeddings)
     return nr_precision(coordinates, codes, scored.protocol.max_neighbors)
 
 
+def score_arrays(
+    embeddings: Float[np.ndarray, "n d"], codes: Int[np.ndarray, "n k"], scored: Scored
+) -> dict[str, Any]:
+    """Return the arrays of store_of."""
+    precision = score(embeddings, codes, scored)
+    return {"n_images": [len(codes)] * codes.shape[1], **precision._asdict()}
+
+
+def defined(
+    measure: Callable[..., dict[str, Any]], embedded: ResultStore, *arguments: Any
+) -> dict[str, Any] | InputError:
+    """Return measure(embeddings, *arguments), or an InputError if an embedding has no direction.
+
+    embedded: the store of the embeddings. The InputError names network and image.
+    """
+    try:
+        return measure(car_embeddings.read(embedded), *arguments)
+    except ZeroEmbedding as error:
+        return no_direction(embedded.subject.name, embedded.rows, error)
+
+
+def directed(
+    stores: Iterable[ResultStore], protocol: Protocol
+) -> Iterator[tuple[ResultStore, Float[np.ndarray, "n d"]]]:
+    """Yield stores of embeddings with their coordinates_by the protocol.
+
+    A network with a zero embedding that its distance would normalise is left out, and named on
+    stderr.
+    """
+    for store in stores:
+        try:
+            yield store, coordinates_by(store.subject, protocol, car_embeddings.read(store))
+        except ZeroEmbedding as error:
+            problem = no_direction(store.subject.name, store.rows, error)
+            print(f"not measured: {printable(str(problem))}", file=sys.stderr)
+
+
 def coordinates_by(
     network: Network, protocol: Protocol, embeddings: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, "n d2"]:
-    """Return coordinates whose Euclidean distances order neighbours as the protocol does."""
+    """Return coordinates whose Euclidean distances order neighbours as the protocol does.
+
+    Raises ZeroEmbedding for a zero embedding that the distance would normalise.
+    """
     if not protocol.own_distance:
         return embeddings
     return coordinates_of(embeddings, network.model.distance)

@@ -10,7 +10,7 @@ from dml_analysis.config import FEWEST_TSNE_IMAGES, unlike_defaults
 from dml_analysis.datasets import readers
 from dml_analysis.errors import InputError
 from dml_analysis.files.array_files import Array
-from dml_analysis.metrics.coordinates import coordinates_of
+from dml_analysis.metrics.coordinates import ZeroEmbedding, coordinates_of
 from dml_analysis.networks.specifications import Network, code_of
 from dml_analysis.properties import car_embeddings
 from dml_analysis.seeds import derived_seed, described
@@ -84,16 +84,17 @@ def tsne(
 ) -> Float[np.ndarray, "n 2"]:
     """Return t-SNE coordinates, float32, of a network's embeddings, by its model's distance.
 
-    seed: the settings'. Raises InputError if the embeddings are all alike, or not finite.
+    seed: the settings'. Raises InputError if the embeddings are all alike, zero or not finite.
     """
     from sklearn.manifold import TSNE  # slow to import
 
-    points = coordinates_of(embeddings, network.model.distance)
+    hint = "set another properties: tsne_model"
+    try:
+        points = coordinates_of(embeddings, network.model.distance)
+    except ZeroEmbedding as error:
+        raise InputError(f"{network.name}: {error}; {hint}") from None
     if not np.isfinite(points).all() or not np.ptp(points, axis=0).any():
-        raise InputError(
-            f"{network.name}: its embeddings are all alike, or zero; set another properties: "
-            "tsne_model"
-        )
+        raise InputError(f"{network.name}: its embeddings are all alike; {hint}")
     seed = derived_seed(seed, "t-SNE", network.model.name, network.fold_name) % 2**32
     perplexity = min(30, (len(points) - 1) / 3)
     init = "pca" if points.shape[1] > 1 else "random"

@@ -77,7 +77,7 @@ def arrays_of(
         try:
             arrays.append(measure(network, embeddings, labels))
         except ZeroEmbedding as error:
-            arrays.append(no_direction(network.name, samples, error))
+            arrays.append(no_direction(network.name, readers.ids_of(samples), error))
     return arrays
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from dml_analysis.config import Settings
 from dml_analysis.controls import (
     compared_groupings,
+    compared_representations,
     group_tests,
     map_ablations,
     noise_ceilings,
@@ -15,6 +16,7 @@ from dml_analysis.controls import (
 from dml_analysis.datasets.readers import labels_of
 from dml_analysis.files import csv_files
 from dml_analysis.metrics import sample_size
+from dml_analysis.metrics.representation_similarity import MEASURES
 from dml_analysis.paper import Protocol
 from dml_analysis.report import questions
 from dml_analysis.report.map_findings import losses_and_folds
@@ -26,6 +28,8 @@ CORRECTED = {"none": "not corrected", "holm": "Holm"}
 SIMILARITIES = {
     "maps": "maps: mean correlation of maps",
     "embeddings": "embeddings: debiased linear CKA of embeddings",
+    "embeddings (neighbours)": "embeddings: share of nearest neighbours in common",
+    "embeddings (Procrustes)": "embeddings: Procrustes similarity",
     "properties": "properties: correlation of profiles of properties",
 }
 
@@ -156,6 +160,7 @@ def groupings(settings: Settings, protocol: Protocol) -> Iterator[Table]:
         yield Table(
             text("groupings", table=table), "similarity", pd.DataFrame(columns).rename(SIMILARITIES)
         )
+    yield from _representations(settings, protocol)
     file = compared_groupings.file_of(settings, protocol, "mantel")
     table = csv_files.read(file, compared_groupings.MANTEL)
     if not table.empty:
@@ -166,6 +171,23 @@ def groupings(settings: Settings, protocol: Protocol) -> Iterator[Table]:
             names = [f"{what}, {kind.title()}" for what in ("correlation", "p")]
             frames.append(pd.concat(texts, axis=1).set_axis(names, axis=1))
         yield Table(text("mantel", table=table), "similarities", pd.concat(frames, axis=1))
+
+
+def _representations(settings: Settings, protocol: Protocol) -> Iterator[Table]:
+    """Yield the similarities of embeddings by each measure, between two folds and by chance."""
+    file = compared_groupings.file_of(settings, protocol, "representation_similarities")
+    table = csv_files.read(file, compared_representations.COLUMNS, compared_representations.KEY)
+    if table.empty:
+        return
+    means, p = {}, {}
+    for measure, rows in table.groupby("measure", sort=False):
+        kinds = compared_representations.kinds_of(rows, settings.models)
+        pairs, label = rows[rows.loss_a != rows.loss_b], MEASURES[measure].label
+        means[label] = {kind: values.mean() for kind, values in kinds}
+        means[label]["sd of chance"] = pairs.null_std.mean()
+        p[label] = pairs.p_value.max()
+    columns = [numbers(pd.DataFrame(means).T, 3), p_values(pd.Series(p, name="largest p"))]
+    yield Table(text("representations", table=table), "measure", pd.concat(columns, axis=1))
 
 
 def survival(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -200,6 +222,10 @@ QUESTIONS = [
     Question("What is NR-Precision by chance?", chance, ("nulls", "orders")),
     Question("Do groups of losses differ?", tests),
     Question("Which of the paper's claims about Table 6 hold?", claims),
-    Question("Do maps, embeddings and properties group the losses alike?", groupings, ("trees",)),
+    Question(
+        "Do maps, embeddings and properties group the losses alike?",
+        groupings,
+        ("trees", "representations"),
+    ),
     Question("Which conclusions survive other settings?", survival, ("variations_", "needed_")),
 ]

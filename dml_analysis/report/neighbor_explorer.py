@@ -1,6 +1,7 @@
 """Section "Nearest neighbours, property by property": what nearest images share."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from dml_analysis.config import Settings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
 from dml_analysis.methods import grouped
-from dml_analysis.metrics.coordinates import coordinates_of
+from dml_analysis.metrics.coordinates import ZeroEmbedding, coordinates_of
 from dml_analysis.paper import Property
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.properties.property_tables import printed_value
@@ -37,8 +38,12 @@ def section(settings: Settings) -> str:
     pair_rows[:] = [[row_of[car.image_id] for car in pair] for pair in pairs] or pair_rows
     spaced = readers.evenly_spaced(range(len(cars)), QUERIES)
     queries = np.union1d(spaced, pair_rows[:, 0]).astype(int)
-    models = [model for model in grouped(settings.models) if model.name in stores]
-    neighbors = [neighbors_of(stores[model.name], queries) for model in models]
+    models, neighbors = [], []
+    for model in grouped(settings.models):
+        if model.name in stores:
+            with suppress(ZeroEmbedding):  # properties/3_score_properties.py names it
+                neighbors.append(neighbors_of(stores[model.name], queries))
+                models.append(model)
     shown = np.unique(np.concatenate([queries, pair_rows.ravel(), *map(np.ravel, neighbors)]))
     is_spaced = np.isin(queries, spaced)  # queries of pairs were chosen by their wrong neighbours
     word = "car" if settings.properties.of_cars else "image"
@@ -111,7 +116,7 @@ def neighbors_of(store: ResultStore, queries: Int[np.ndarray, " q"]) -> Int[np.n
 
 
 def _properties(properties: Sequence[Property], table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return label and values of each property, in the order of readers.property_codes."""
+    """Return label and values of each property, in the order of property_codes."""
     return [
         {
             "label": prop.label,

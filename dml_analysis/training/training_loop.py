@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from dml_analysis import threads
 from dml_analysis.config import BY_EMBEDDINGS, CHECKPOINTS
+from dml_analysis.datasets.readers import ids_of
 from dml_analysis.errors import InputError, refused
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.coordinates import ZeroEmbedding
@@ -207,7 +208,7 @@ class TrainingLoop:
                 return retrieval_scores(embeddings, np.array([sample.label for sample in samples]))
         except ZeroEmbedding as error:
             where = f"{name}, iteration {iteration}, {split} images"
-            raise no_direction(where, samples, error) from None
+            raise no_direction(where, ids_of(samples), error) from None
 
     # ---------------------------------------------------------------------------------------------
     # Files.
