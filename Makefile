@@ -17,7 +17,8 @@ VENV ?= .venv
 RENDER_VENV ?= .venv-render
 SETTINGS ?= settings/demo.yaml
 RUN = $(VENV)/bin/python
-PYTEST = $(RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -o tmp_path_retention_policy=failed
+# Workers share the cores, so each of them has one thread.
+PYTEST = OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -o tmp_path_retention_policy=failed
 # With a +: what it makes no other reads, but later ones with a + and those after `wait` (dml_analysis/pipeline.py).
 DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_check/3_evaluate_models.py \
 	reality_check/4_measure_gains.py reality_check/5_plot_training.py+ \
