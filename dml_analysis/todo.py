@@ -193,16 +193,15 @@ def _chunks(
         for each in pending:
             done = bar.n
             with ExitStack() as held:
-                stores = [
-                    store
-                    for store in each.in_stores()
-                    if store.folder not in failed
-                    and held.enter_context(leases.leased(store.folder, each.number))
-                ]
+                stores = [store for store in each.in_stores() if store.folder not in failed]
+                # All or none, as one pass makes them all: all() ends at the first that is taken.
+                if not all(
+                    held.enter_context(leases.leased(s.folder, each.number)) for s in stores
+                ):
+                    stores = []
                 # One may have been made just before the lease.
-                chunk = Chunk(
-                    each, [store for store in stores if store.is_missing(each.number)], bar
-                )
+                stores = [store for store in stores if store.is_missing(each.number)]
+                chunk = Chunk(each, stores, bar)
                 if chunk.stores:
                     with threads.kept():
                         yield each.subject, chunk

@@ -96,6 +96,7 @@ def test_results_on_a_full_disk(copy, disk, unaware, fails, run_inside, script, 
 
 
 def test_figures_on_a_full_disk(copy, disk, fails):
+    shutil.rmtree(copy / "figures")
     fill(disk(copy / "figures", 10**7), 40_000)
     line = fails(PLOT_EMBEDDINGS, copy / "tiny.yaml")
     assert "No space left on device" in line and str(copy / "figures") in line

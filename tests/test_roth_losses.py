@@ -572,12 +572,10 @@ ROTH = load_settings(ROOT / "settings" / "roth.yaml")
 def test_every_model_can_be_trained(model):
     torch.manual_seed(0)
     kit = training_loss(model, "Cars196", classes=8, dimensions=16)
-    check_loss(model, kit, 16)
+    embeddings = torch.randn(16, 16, requires_grad=True)
+    labels = torch.arange(8).repeat_interleave(2)
+    check_loss(model, kit, 16, [labels])
     assert kit.images_per_class == 2
-    embeddings, labels = (
-        torch.randn(16, 16, requires_grad=True),
-        torch.arange(8).repeat_interleave(2),
-    )
     value = kit.function(embeddings, labels, kit.miner(embeddings, labels) if kit.miner else None)
     value.backward()
     parameters = [embeddings, *kit.function.parameters()]

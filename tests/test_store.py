@@ -309,6 +309,15 @@ def first_line(process):
     return process.stdout.readline().strip()
 
 
+def test_a_chunk_of_several_stores_is_made_by_one_process(settings):
+    """Whoever does not get the leases of all of them takes none."""
+    first, second = (store_of(settings, power) for power in (2, 3))
+    with leases.leased(second.folder, 0):
+        ((status, numbers, _),) = ended(start(settings, "--no-wait"))
+    assert (status, numbers) == (3, ["1", "2"])
+    assert first.is_missing(0) and second.is_missing(0)
+
+
 def test_no_wait(settings):
     """Ends at once with status 3, and says what is left."""
     slow = start(settings, "--slow", 3)
