@@ -102,6 +102,7 @@ def _rates(given: Any) -> Any:
 Count = Annotated[int, Field(ge=1)]
 BatchSize = Annotated[int, Field(ge=1, le=10**5)]
 Positive = Annotated[Number, Field(gt=0, le=10)]
+Factor = Annotated[Number, Field(gt=0, le=10**6)]
 Fold = Annotated[int, Field(ge=0, lt=len(FOLDS))]
 Images = Annotated[Count | None, BeforeValidator(lambda given: None if given == "all" else given)]
 Word = Annotated[str, text(".+", "a word")]
@@ -200,6 +201,13 @@ class ClusterSettings(Block):
     sbatch: dict[Option, Any] = {}  # further options of sbatch, such as {qos: long}
 
 
+class MethodRates(Block):
+    """Learning rates of one method, instead of those of the block `training`."""
+
+    learning_rate: Annotated[Any, AfterValidator(_rates)] | None = None
+    loss_rate_factor: Factor | None = None
+
+
 class TrainingSettings(Block):
     """How networks are trained; the defaults are the Reality Check's."""
 
@@ -209,9 +217,10 @@ class TrainingSettings(Block):
     # classes is used.
     learning_rate: Annotated[Any, AfterValidator(_rates)] = 1e-6
     embedder_learning_rate: Positive | None = None  # by default that of the trunk
-    # Of a loss's own parameters, such as class vectors, as a multiple of the Reality Check's. A loss
-    # that the settings name has its loss_learning_rate.
-    loss_rate_factor: Number = Field(1, gt=0, le=10**6)
+    # Of a loss's own parameters, such as class vectors, as a multiple of the Reality Check's rate, or
+    # of the loss_learning_rate of a loss that the settings name.
+    loss_rate_factor: Factor = 1
+    by_method: dict[str, MethodRates] = {}  # method -> its rates, where they differ from these
     # The fold on which several learning rates are tried; by default the settings' first.
     trial_fold: Fold | None = None
     # Over so many iterations all learning rates rise linearly from zero; then they follow the schedule:
@@ -255,6 +264,11 @@ class TrainingSettings(Block):
         """Return the learning rates to try."""
         return self.learning_rate if isinstance(self.learning_rate, list) else [self.learning_rate]
 
+    def of_method(self, name: str) -> "TrainingSettings":
+        """Return the settings with a method's own rates."""
+        rates = self.by_method.get(name, MethodRates()).model_dump(exclude_none=True)
+        return self.model_copy(update=rates | {"by_method": {}})
+
     def rhythm(self, dataset: str) -> tuple[int, int]:
         """Return check_every and patience in iterations; by default the Reality Check's."""
         known = DATASETS[self.hyperparameters] if self.hyperparameters else dataset_of(dataset)
@@ -271,7 +285,9 @@ class TrainingSettings(Block):
             raise InputError(
                 f"training.filler: {self.filler} needs the embeddings of validation steps; set keep_embeddings: true"
             )
-        rate = max(*self.learning_rates, self.embedder_learning_rate or 0)
+        methods = [self, *map(self.of_method, self.by_method)]
+        rates = [rate for method in methods for rate in method.learning_rates]
+        rate = max(*rates, self.embedder_learning_rate or 0)
         if rate > 1 and self.optimizer != "SGD":
             raise InputError(
                 f"training: a learning rate of {rate:g} cannot work, because a step of "
@@ -457,6 +473,9 @@ class Settings(Block):
         _check_name("properties.tsne_model", self.properties.tsne_model, names)
         _check_name("properties.networks", networks, datasets)
         if self.training:
+            for name in self.training.by_method:
+                trained = [model.name for model in self.models if model.trained]
+                _check_name("training.by_method", name, trained)
             _check_name(
                 "properties.networks",
                 networks,

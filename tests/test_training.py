@@ -637,6 +637,26 @@ def test_a_score_that_was_never_reached(tiles, tmp_path, fails):
     )
 
 
+def test_a_method_may_have_rates_of_its_own(tiles, tmp_path, fails):
+    """Its runs are those of settings that give all methods these rates; other methods keep theirs."""
+    own = {"ArcFace": {"learning_rate": 0.001, "loss_rate_factor": 100}}
+    stores = {}
+    for name, changes in (("own", {"by_method": own}), ("all", own["ArcFace"]), ("usual", {})):
+        training = fake_data.TILES_TRAINING | changes
+        file = fake_data.write_tiles_settings(tiles, tmp_path, name, training)
+        stores[name] = {
+            store.subject.network.model.name: store
+            for store in training_runs.chosen_stores(load_settings(file))
+        }
+    for method, like in (("ArcFace", "all"), ("Contrastive", "usual")):
+        one, other = stores["own"][method], stores[like][method]
+        assert one.provenance == other.provenance and one.folder == other.folder
+    assert stores["own"]["ArcFace"].provenance != stores["usual"]["ArcFace"].provenance
+    training = fake_data.TILES_TRAINING | {"by_method": {"Arcface": {}}}
+    line = fails(SCRIPT, fake_data.write_tiles_settings(tiles, tmp_path, "wrong", training))
+    assert "training.by_method: 'Arcface' is not allowed; give one of Contrastive, ArcFace" in line
+
+
 def test_learning_rates_are_chosen_on_a_fold_of_their_own(tiles, tmp_path, run_inside):
     """Of two seeds, each for itself; fold 3 has trials alone."""
     training = fake_data.TILES_TRAINING | {

@@ -39,11 +39,11 @@ def training_loss(
     """Return a model's loss for `classes` classes and embeddings of `dimensions` dimensions.
 
     dataset: the one whose hyperparameters the paper's fourteen losses use. rate_factor: of the
-    Reality Check's learning rate for the parameters of these losses. Raises InputError if a class
+    learning rate for the parameters of the loss. Raises InputError if a class
     that the settings name cannot be imported, or does not take its arguments.
     """
     if model.loss:
-        return _named_loss(model, classes, dimensions)
+        return _named_loss(model, classes, dimensions, rate_factor)
     values = hyperparameters(model, dataset)
     rates = [values.pop(name) for name in LEARNING_RATES if name in values]
     rate = rates[0] * rate_factor if rates else None
@@ -158,7 +158,7 @@ NAMED = {  # by their names in settings
 }
 
 
-def _named_loss(model: Model, classes: int, dimensions: int) -> TrainingLoss:
+def _named_loss(model: Model, classes: int, dimensions: int, rate_factor: float) -> TrainingLoss:
     """Return the loss and the miner that a model names in the settings.
 
     Raises InputError if the loss is not an nn.Module, or `loss_learning_rate` does not fit it, and
@@ -179,7 +179,8 @@ def _named_loss(model: Model, classes: int, dimensions: int) -> TrainingLoss:
     if model.miner:
         where = f"models: {model.name!r}: miner {model.miner}"
         miner = instance_of(where, model.miner, "miners", model.miner_arguments, known)
-    return TrainingLoss(function, miner, model.loss_learning_rate, model.images_per_class)
+    rate = None if model.loss_learning_rate is None else model.loss_learning_rate * rate_factor
+    return TrainingLoss(function, miner, rate, model.images_per_class)
 
 
 def check_loss(

@@ -20,6 +20,7 @@ from dml_analysis.training.training_runs import (
     SPLITS,
     TrainingRun,
     options_of,
+    rates_of,
     store_of,
     trained_folds,
     trained_networks,
@@ -80,10 +81,9 @@ def check_runs(settings: Settings) -> None:
     Raises InputError if a loss cannot be built or fails for random embeddings, a batch is
     impossible, or the layers of a trunk are not known although `layer_decay` needs them.
     """
-    rates, folds = options_of(settings).learning_rates, trained_folds(settings)
     checked_trunks = set()
-    for network in trained_networks(settings.model_copy(update={"folds": folds})):
-        stores = [store_of(settings, network, rate) for rate in rates]
+    for network in trained_networks(settings.model_copy(update={"folds": trained_folds(settings)})):
+        stores = [store_of(settings, network, rate) for rate in rates_of(settings, network)]
         if not all(store.is_missing(0) for store in stores):
             continue
         run = stores[0].subject

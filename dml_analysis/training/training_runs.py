@@ -129,7 +129,8 @@ def store_of(settings: Settings, network: LayoutNetwork, rate: float) -> ResultS
     With `training.reached`, also the iteration that first reached it, 0 if none did. The store's
     subject is the TrainingRun.
     """
-    samples, options = training_samples(settings, network.dataset), options_of(settings)
+    samples = training_samples(settings, network.dataset)
+    options = options_of(settings).of_method(network.model.name)
     splits = {
         split: readers.load_samples(settings, network.dataset, split, network.fold)
         for split in SPLITS
@@ -170,9 +171,17 @@ def _loss_provenance(settings: Settings, model: Model, tuned_as: str) -> dict[st
     return provenance
 
 
+def rates_of(settings: Settings, network: LayoutNetwork) -> list[float]:
+    """Return the learning rates to try for a network's method."""
+    return options_of(settings).of_method(network.model.name).learning_rates
+
+
 def trial_stores(settings: Settings) -> dict[Method, list[ResultStore]]:
-    """Return the stores of the runs that try the learning rates of each method on one fold."""
-    whole, rates = settings.whole, options_of(settings).learning_rates
+    """Return the stores of the runs that try the learning rates of each method on one fold.
+
+    Methods with one learning rate are left out.
+    """
+    whole = settings.whole
     trials = {
         "datasets": settings.datasets,
         "models": settings.models,
@@ -182,6 +191,7 @@ def trial_stores(settings: Settings) -> dict[Method, list[ResultStore]]:
     return {
         (network.model.name, network.dataset): [store_of(whole, network, rate) for rate in rates]
         for network in networks
+        if len(rates := rates_of(whole, network)) > 1
     }
 
 
@@ -193,14 +203,12 @@ def trial_fold(settings: Settings) -> int:
 
 def trained_folds(settings: Settings) -> list[int]:
     """Return the folds of the settings' networks, and that of the trials if there are any."""
-    has_trials = len(options_of(settings).learning_rates) > 1
+    has_trials = any(len(rates_of(settings, each)) > 1 for each in trained_networks(settings))
     return list(dict.fromkeys([*settings.folds, *([trial_fold(settings)] if has_trials else [])]))
 
 
 def trials_to_train(settings: Settings) -> list[ResultStore]:
-    """Return all trial_stores; none if there is only one learning rate."""
-    if len(options_of(settings).learning_rates) == 1:
-        return []
+    """Return all trial_stores."""
     return list(chain(*trial_stores(settings).values()))
 
 
@@ -209,14 +217,15 @@ def chosen_rates(settings: Settings) -> dict[Method, float]:
 
     Methods whose trials are not complete are left out.
     """
-    rates = options_of(settings).learning_rates
-    if len(rates) == 1:
-        return {(n.model.name, n.dataset): rates[0] for n in trained_networks(settings)}
-    chosen = {}
+    chosen = {
+        (network.model.name, network.dataset): rates[0]
+        for network in trained_networks(settings)
+        if len(rates := rates_of(settings, network)) == 1
+    }
     for method, stores in trial_stores(settings).items():
         if all(store.is_complete() for store in stores):
             scores = [store.read()["validation_map_at_r"][0] for store in stores]
-            chosen[method] = rates[int(np.argmax(scores))]
+            chosen[method] = stores[int(np.argmax(scores))].subject.rate
     return chosen
 
 
