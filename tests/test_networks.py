@@ -31,6 +31,8 @@ from examples import recipes
 from tests import fake_data
 from tests.conftest import run_all
 from tests.networks import CLIP, small_transform, tiny, tiny_trunk
+from tests.test_own_properties import NAMES as SPRITE_PROPERTIES
+from tests.test_own_properties import make_sprites
 
 IMAGES = torch.rand(3, 3, 20, 20, generator=torch.Generator().manual_seed(0))
 
@@ -382,6 +384,7 @@ SCRIPTS = [
     "report/1_list_results.py",
     "report/2_make_report.py",
 ]  # fmt: skip
+RENDERED_CARS_ONLY = ("2_move_properties", "3_explain_errors", "4_explain_pairs", "6_plot_causes")
 TOWERS = [
     {"name": "ViT", "group": "Timm", "network": "timm:vit_tiny_patch16_224", "crop": [48, 32], "head": "drop"},
     {"name": "ConvNeXt", "group": "Timm", "network": "timm:convnext_atto", "crop": [48, 32], "head": "drop"},
@@ -392,7 +395,7 @@ TOWERS = [
 
 @pytest.mark.slow
 def test_a_vit_a_convnext_and_a_clip_through_every_script(tmp_path):
-    """Every network is in every file, and has a number there."""
+    """Every network is in every file, and has a number there; then once more with own properties."""
     for tower, nest, prefix in zip(
         TOWERS, ("state_dict", "model_ema"), ("model.", "module._orig_mod.")
     ):
@@ -432,3 +435,17 @@ def test_a_vit_a_convnext_and_a_clip_through_every_script(tmp_path):
         assert names <= set(files[file][name]), file
         assert files[file][column].notna().all(), file
     assert (tmp_path / "results/tiny/report.html").is_file()
+
+    make_sprites(tmp_path / "own")
+    given = yaml.safe_load(settings.read_text())
+    given["properties"] |= {"dataset": "Sprites", "images": "all"}
+    given["paths"]["Sprites"] = str(tmp_path / "own")
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(given))
+    rendered_cars_only = [f"causes/{name}.py" for name in RENDERED_CARS_ONLY]
+    run_all(own, [script for script in SCRIPTS if script not in rendered_cars_only])
+    scores = fake_data.check_csv_files(tmp_path / "results/own")[
+        "paper/properties/nr_precision.csv"
+    ]
+    assert names == set(scores.loss) and set(scores.property) == set(SPRITE_PROPERTIES)
+    assert scores.nr_precision.notna().all()

@@ -145,7 +145,7 @@ def read_record(file: Path) -> dict[str, Any]:
 
 
 def version(file: Path) -> tuple[int, ...]:
-    """Return what differs after a file has been written anew; () if it does not exist."""
+    """Return what differs after a file has been written again; () if it does not exist."""
     if not file.exists():
         return ()
     status = file.stat()
