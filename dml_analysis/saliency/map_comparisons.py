@@ -21,7 +21,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.methods import slug
 from dml_analysis.metrics.map_alignment import Maps, Pairs, similarities
-from dml_analysis.metrics.map_similarity import fisher_mean, fisher_std
+from dml_analysis.metrics.map_similarity import all_pairs, fisher_mean, fisher_std
 from dml_analysis.networks.specifications import ALL_FOLDS, networks_of
 from dml_analysis.paper import Protocol
 from dml_analysis.saliency import saliency_maps
@@ -151,8 +151,11 @@ def compare(
     samples: those that the maps are of.
     """
     crops = [store.subject.network.crop for store in stores]
-    sizes = [size_of(sample.path) for sample in samples] if len(set(crops)) > 1 else []
-    return similarities(maps, stores[0].subject.protocol.jsd_base, crops, sizes)
+    jsd_base = stores[0].subject.protocol.jsd_base
+    if len(set(crops)) == 1:
+        correlation, jsd = all_pairs(np.array(maps), jsd_base)
+        return correlation, jsd
+    return similarities(maps, jsd_base, crops, [size_of(sample.path) for sample in samples])
 
 
 # -------------------------------------------------------------------------------------------------
