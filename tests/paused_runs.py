@@ -1,6 +1,7 @@
 """Run by tests: numbered scripts one after the other in a process, with pauses wherever another process may come between.
 
-paused_runs.py SEED LONGEST SCRIPT ... -- OPTION ...: LONGEST is the longest pause in seconds. Prints which chunks exist when
+paused_runs.py SEED LONGEST SCRIPT ... -- OPTION ...: LONGEST is the longest pause in seconds; the process of seed 0 is
+ten times as slow to save, so that the others have to wait for it. Prints which chunks exist when
 a script has ended. Ends with the first exit status that is not 0, as `&&` in a shell does.
 """
 
@@ -19,15 +20,15 @@ from dml_analysis.files import csv_files
 from dml_analysis.store import ResultStore
 
 
-def pause_everywhere(draw, longest):
+def pause_everywhere(draw, longest, longest_to_save):
     """Put pauses before a chunk is looked at, after it is leased, before it is saved, and before a CSV file is written."""
 
-    def pause():
-        time.sleep(draw.uniform(0, longest))
+    def pause(seconds=longest):
+        time.sleep(draw.uniform(0, seconds))
 
-    def before(function):
+    def before(function, seconds=longest):
         def paused(*arguments, **keywords):
-            pause()
+            pause(seconds)
             return function(*arguments, **keywords)
 
         return paused
@@ -40,15 +41,16 @@ def pause_everywhere(draw, longest):
             pause()
             yield ours
 
-    todo.Missing.in_stores, ResultStore.save, csv_files.write = map(
-        before, (todo.Missing.in_stores, ResultStore.save, csv_files.write)
-    )
+    todo.Missing.in_stores = before(todo.Missing.in_stores)
+    csv_files.write = before(csv_files.write)
+    ResultStore.save = before(ResultStore.save, longest_to_save)
     leases.leased = leased_and_paused
 
 
 def main(seed, longest, *words):
     scripts, options = words[: words.index("--")], words[words.index("--") + 1 :]
-    pause_everywhere(random.Random(seed), float(longest))
+    longest = float(longest)
+    pause_everywhere(random.Random(seed), longest, longest * (10 if seed == "0" else 1))
     for script in scripts:
         sys.argv = [script, *options]
         runpy.run_path(str(ROOT / script), run_name="__main__")
