@@ -98,6 +98,8 @@ def options_parser(
         parser.add_argument(
             "--folds", nargs="+", type=int, metavar="FOLD", help="only these folds (0 to 3)"
         )
+    parser.add_argument("--variant", metavar="RUN",
+                        help="only this run of settings with a `sweep`, such as base/seed0")  # fmt: skip
     parser.add_argument("--allow-partial", action="store_true", help="use incomplete datasets")
     parser.set_defaults(sweeps=sweeps or long, **dict.fromkeys(NARROWING))
     if long:
@@ -113,9 +115,16 @@ def options_parser(
 def settings_from(options: argparse.Namespace) -> Settings:
     """Return the settings that parsed options ask for."""
     settings = load_settings(options.settings)
+    runs = {each.name.removeprefix(f"{settings.name}/"): each for each in settings.variants}
+    if options.variant is not None and (not settings.sweep or options.variant not in runs):
+        known = f"known: {', '.join(runs)}" if settings.sweep else "the settings have no `sweep`"
+        raise InputError(f"--variant: {options.settings} has no run {options.variant!r}; {known}")
+    if options.variant is not None:
+        settings = runs[options.variant]
     if settings.sweep and not options.sweeps:
         raise InputError(
-            f"{options.settings}: is a sweep, which this script cannot show; use a file without `sweep`"
+            f"{options.settings}: is a sweep, of which this script shows one run; name it with "
+            f"--variant, such as --variant {next(iter(runs))}"
         )
     if options.allow_partial:
         partial = {"allow_partial": True}

@@ -7,6 +7,7 @@ import scipy.stats
 
 from dml_analysis import checkout, paper
 from dml_analysis.config import load_settings
+from dml_analysis.controls import published_maps
 from dml_analysis.controls.group_tests import (
     CLAIMS,
     COLUMNS,
@@ -431,3 +432,29 @@ def test_scores_are_of_trained_models(tmp_path):
     found = scores_of(settings, protocol)
     assert found.loss.tolist() == [model.name for model in settings.models if model.trained]
     assert len(found) < len(rows) and set(found.nr_precision) == {1.25}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The published similarities of maps.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_the_published_maps():
+    """The means are worked out by loops over the published pairs."""
+    names, similarity = published_maps.published_similarity()
+    types = {model.name: model.group for model in paper.MODELS}
+    pairs = [(i, j) for i in range(14) for j in range(i)]
+    within = [similarity[i, j] for i, j in pairs if types[names[i]] == types[names[j]]]
+    between = [similarity[i, j] for i, j in pairs if types[names[i]] != types[names[j]]]
+    of_none = {group: [similarity[14, i] for i in range(14) if types[names[i]] == group]
+               for group in ("Ranking", "Classification")}  # fmt: skip
+    table = published_maps.tests().set_index("question")
+    by_type, _, none = (table.loc[question] for question in published_maps.QUESTIONS)
+    assert by_type.difference == pytest.approx(np.mean(within) - np.mean(between))
+    assert by_type.difference == pytest.approx(11.9, abs=0.05) and by_type.p_value < 0.001
+    assert none.difference == pytest.approx(
+        np.mean(of_none["Ranking"]) - np.mean(of_none["Classification"])
+    )
+    assert [np.mean(of_none[group]) for group in of_none] == [pytest.approx(55.7, abs=0.05), 61.0]
+    assert none.p_value == pytest.approx(
+        4 / 2002
+    )  # one ranking loss ties with the lowest of the others
+    assert (table.p_value >= table.smallest_p).all()

@@ -9,7 +9,7 @@ from dml_analysis.config import AUGMENTATIONS, FILLERS, load_settings
 from dml_analysis.embedding_space import training_factors
 from dml_analysis.errors import InputError
 from dml_analysis.metrics.intervals import mean_interval
-from dml_analysis.scripts import narrowed
+from dml_analysis.scripts import narrowed, options_parser, settings_from
 from dml_analysis.training import augmentation
 from dml_analysis.training.roth import batch_samplers
 from tests import fake_data
@@ -139,3 +139,25 @@ def test_the_settings_that_are_shipped(name):
     settings = load_settings(ROOT / "settings" / f"{name}.yaml")
     assert len({variant.results for variant in settings.variants}) == len(settings.variants)
     assert all(variant.training for variant in settings.variants)
+
+
+def test_one_run_of_a_sweep(settings, tmp_path):
+    """Its settings, folder of results included, are those that long scripts use; others are listed."""
+    file = str(tmp_path / "swept.yaml")
+
+    def parsed(*options):
+        return settings_from(options_parser("").parse_args(["--settings", file, *options]))
+
+    assert parsed("--variant", "batch_size_16/seed3").results == settings.variants[5].results
+    assert parsed("--variant", "base/seed0").training.batch_size == settings.training.batch_size
+    with pytest.raises(
+        InputError, match="shows one run; name it with --variant, such as --variant base/seed0"
+    ):
+        parsed()
+    with pytest.raises(
+        InputError, match="has no run 'seed0'; known: base/seed0, batch_size_16/seed0,"
+    ):
+        parsed("--variant", "seed0")
+    fake_data.write_settings(tmp_path, "swept")
+    with pytest.raises(InputError, match="the settings have no `sweep`"):
+        parsed("--variant", "base/seed0")
