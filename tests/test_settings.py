@@ -249,7 +249,7 @@ datasets todo
 networks
 metrics preparation
 properties saliency training
-causes controls embedding_space reality_check
+causes controls embedding_space reality_check replication
 report"""
 
 

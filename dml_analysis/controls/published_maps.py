@@ -64,9 +64,10 @@ def tests() -> pd.DataFrame:
         rows.append((question, n, test.statistic, test.p_value, smallest, test.assignments))
     is_ranking = np.array([model.group == "Ranking" for model in trained])
     ranking, classification = similarity[none, :n][is_ranking], similarity[none, :n][~is_ranking]
-    difference, test = ranking.mean() - classification.mean(), mann_whitney(ranking, classification)
+    difference = ranking.mean() - classification.mean()
     assignments = count_assignments([len(ranking), len(classification)])
-    rows.append((QUESTIONS[2], n, difference, test.p_value, 2 / assignments, assignments))
+    p_value = mann_whitney(ranking, classification).p_value
+    rows.append((QUESTIONS[2], n, difference, p_value, 2 / assignments, assignments))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
