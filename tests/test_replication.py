@@ -1,5 +1,7 @@
 """The replication's analysis: rates that are chosen, and tests of its plan."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import yaml
 
 from dml_analysis.metrics.map_halves import compare_halves
 from dml_analysis.replication import learning_rates
+from tests.conftest import ROOT, copied
 
 
 def trials(rows):
@@ -75,3 +78,16 @@ def test_images_with_a_constant_map_are_left_out():
     assert np.isnan(compare_halves(first, second).corrected).all()
     with pytest.raises(ValueError, match="need maps"):
         compare_halves(first, second[:, 1:])
+
+
+def test_the_script_of_rates(trained, tmp_path, run_inside, fails):
+    """Of a finished training it takes the one rate; of settings that train nothing, none."""
+    copied(trained, tmp_path)
+    script = "replication/1_choose_rates.py"
+    output = run_inside(script, tmp_path / "tiny.yaml")
+    table = pd.read_csv(tmp_path / "results/tiny/chosen_rates.csv")
+    assert table.loss.tolist() == ["Contrastive", "ArcFace"] and (table.trials == 1).all()
+    assert "  by_method:\n    Contrastive: {learning_rate: " in output
+    shutil.rmtree(tmp_path / "results/tiny/reality_check")
+    assert "run reality_check/2_train_models.py first" in fails(script, tmp_path / "tiny.yaml")
+    assert "have no `training:` block" in fails(script, ROOT / "settings/paper.yaml")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dml_analysis.files import csv_files
-from dml_analysis.training import training_logs
+from dml_analysis.training import training_logs, training_runs
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
@@ -28,17 +28,17 @@ def rates_file(settings: "Settings") -> Path:
 def trials_of(settings: "Settings") -> pd.DataFrame:
     """Return the trials of all variants: the columns of a run's CSV file, and loss_rate_factor.
 
-    Raises MissingFile if the trials of a variant are missing.
+    Raises MissingFile if the trials of a variant are missing, InputError if it trains nothing.
     """
     parts = []
     for variant in settings.variants:
-        assert variant.training is not None  # trials have been made
+        factor = float(training_runs.options_of(variant).loss_rate_factor)
         for dataset in variant.datasets:
             file = training_logs.runs_file(variant, dataset)
             table = csv_files.table(
                 file, training_logs.RUN_COLUMNS, hint="run reality_check/2_train_models.py first"
             )
-            parts.append(table.assign(loss_rate_factor=float(variant.training.loss_rate_factor)))
+            parts.append(table.assign(loss_rate_factor=factor))
     return pd.concat(parts, ignore_index=True)
 
 
