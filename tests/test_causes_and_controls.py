@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dml_analysis import checkout
+from dml_analysis.controls import compared_representations
 from tests import fake_data
 from tests.conftest import built_once, files_in, run_all, run_together
 
@@ -80,8 +81,29 @@ def test_several_processes_at_once(tmp_path):
         missing = {script: alone[script] - chunks[script] for script in LONG}
         assert not any(missing.values()), missing
     first, second = (files_in(folder / "results") for folder in folders)
-    assert fake_data.differing(first, second) == [] and len(first) > 40 and len(LONG) == 10
+    assert fake_data.differing(first, second) == [] and len(first) > 40 and len(LONG) == 11
     assert not list((folders[1] / "results").rglob(".*"))
+
+
+def test_similarities_of_embeddings_add_up(
+    studied, tmp_path, run_inside, run_unfinished, monkeypatch
+):
+    """Those of some models are saved, the CSV files wait for all, and nothing is computed twice."""
+    script, settings = "controls/4_compare_groupings.py", write_settings(tmp_path)
+    shutil.copytree(studied.parent / "results", tmp_path / "results")
+    saved = tmp_path / "results/tiny/controls/representations"
+    csv_files = tmp_path / "results/tiny/paper/controls"
+    before = {file: file.read_bytes() for file in csv_files.glob("*.csv")}
+    shutil.rmtree(saved)
+    (csv_files / "representation_similarities.csv").unlink()
+    assert "run it without --models" in run_unfinished(
+        script, settings, "--models", "Whole", "Fourth"
+    )
+    assert {file.parent.name for file in saved.rglob("provenance.json")} == {"fourth"}
+    run_inside(script, settings)
+    assert {file: file.read_bytes() for file in csv_files.glob("*.csv")} == before
+    monkeypatch.setattr(compared_representations.Comparer, "similarities", None)
+    run_inside(script, settings)
 
 
 def test_csv_files_are_read_as_they_are_meant(studied):

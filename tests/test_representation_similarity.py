@@ -2,6 +2,7 @@
 
 import math
 import tracemalloc
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
@@ -290,7 +291,10 @@ def test_what_is_no_measure():
 # Of models.
 # --------------------------------------------------------------------------------------------------
 def table_of(**models):
-    return compared_representations.table_of("demo", models, seed=0, permutations=3)
+    comparer = compared_representations.Comparer("demo", models)
+    pairs = [pair for pair in combinations_with_replacement(models, 2) if comparer.folds(*pair)]
+    similarities = {pair: comparer.similarities(*pair, seed=0, permutations=3) for pair in pairs}
+    return compared_representations.table_of(comparer, similarities)
 
 
 def test_models_are_compared_fold_by_fold_and_with_themselves():

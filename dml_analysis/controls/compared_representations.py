@@ -1,23 +1,26 @@
 """How alike the models embed images, by several measures, beside chance and two folds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from tqdm import tqdm
 
+from dml_analysis.config import unlike_defaults
 from dml_analysis.datasets.readers import evenly_spaced
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
+from dml_analysis.files.array_files import Array
+from dml_analysis.methods import slug
 from dml_analysis.metrics import representation_similarity
-from dml_analysis.metrics.representation_similarity import MEASURES, NEIGHBORS, PERMUTATIONS
+from dml_analysis.metrics.representation_similarity import MEASURES, NEIGHBORS
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import Model
 from dml_analysis.properties import car_embeddings, property_scores
 from dml_analysis.seeds import derived_seed
+from dml_analysis.store import ResultStore
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 Embeddings = dict[int, Float[np.ndarray, "n d"]]  # by fold
 Matrix = Float[np.ndarray, "l l"]
 
+PERMUTATIONS = 20  # of each pair; similarities are tens of standard deviations above chance
 MAX_IMAGES = 5_000  # which are enough: three decimals, and seconds for each pair of networks
 R, SHARE = csv_files.between(-1, 1), csv_files.between(0, 1)
 # A row of a loss with itself is of two folds.
@@ -33,9 +37,10 @@ COLUMNS = {"measure": csv_files.one_of(MEASURES), "loss_a": str, "loss_b": str, 
 KEY = ("measure", "loss_a", "loss_b")
 
 
-def embeddings_of(settings: "Settings") -> dict[str, Embeddings]:
-    """Return trained model -> its complete embeddings of at most MAX_IMAGES images."""
+def embedded_cars(settings: "Settings") -> tuple[dict[str, Embeddings], dict[str, dict[int, str]]]:
+    """Return trained model -> its complete embeddings of at most MAX_IMAGES images, and their digests."""
     embeddings: dict[str, Embeddings] = {}
+    digests: dict[str, dict[int, str]] = {}
     samples, _ = property_scores.images_and_codes(settings)
     rows = evenly_spaced(range(len(samples)), min(MAX_IMAGES, len(samples)))
     for store in car_embeddings.complete_stores(settings, samples)[0]:
@@ -43,72 +48,103 @@ def embeddings_of(settings: "Settings") -> dict[str, Embeddings]:
         if network.model.trained:
             of_model = embeddings.setdefault(network.model.name, {})
             of_model[network.fold] = car_embeddings.read(store)[rows]
-    return embeddings
+            digests.setdefault(network.model.name, {})[network.fold] = store.digest
+    return embeddings, digests
+
+
+def stores_of(
+    settings: "Settings", comparer: "Comparer", digests: dict[str, dict[int, str]]
+) -> list[ResultStore]:
+    """Return a store for each two models, and for each model with two folds: its subject is the pair.
+
+    Its one row has, for each measure, the similarity and then those of its permutation null.
+    digests: of the embeddings of each model and fold. Raises InputError as Comparer.folds does.
+    """
+    arrays = {measure: Array("f8", (1 + PERMUTATIONS,), low=-1, high=1) for measure in MEASURES}
+    folder = settings.results / "controls" / "representations"
+    return [
+        ResultStore(
+            folder / slug(a) / slug(b),
+            {"embeddings": [digests[a], digests[b]]} | unlike_defaults(settings),
+            [[f"{a}, {b}"]],
+            arrays,
+            (a, b),
+        )
+        for a, b in combinations_with_replacement(comparer.embeddings, 2)
+        if comparer.folds(a, b)
+    ]
+
+
+class Comparer:
+    """Compares embeddings of models; what concerns one network is computed once."""
+
+    def __init__(self, name: str, embeddings: dict[str, Embeddings]):
+        """name: the settings', for messages."""
+        self.name, self.embeddings = name, embeddings
+        self.prepared: dict[tuple[str, str, int], Any] = {}
+
+    def folds(self, a: str, b: str) -> list[tuple[int, int]]:
+        """Return the folds of two models that are compared, or each two folds of one model.
+
+        Raises InputError if two models have other folds.
+        """
+        if a == b:
+            return list(combinations(self.embeddings[a], 2))
+        where = f"settings {self.name!r}: embeddings by {a} and {b}"
+        return same_fold(self.embeddings[a], self.embeddings[b], where)
+
+    def similarities(
+        self, a: str, b: str, seed: int, permutations: int = PERMUTATIONS
+    ) -> dict[str, Float[np.ndarray, "1 p+1"]]:
+        """Return each measure's similarity of two models, and those of its permutation null.
+
+        All are means over the folds; a network for all folds is compared with each network of the
+        other model. Raises InputError if a similarity is undefined, and as folds does.
+        """
+        folds, result = self.folds(a, b), {}
+        for measure, (_, _, compare) in MEASURES.items():
+            rows = []
+            for i, j in folds:
+                first, second = self._prepared(measure, a, i), self._prepared(measure, b, j)
+                n = len(self.embeddings[a][i])
+                purpose = derived_seed(seed, "representations", measure, a, i, b, j)
+                null = representation_similarity.null(
+                    first, second, measure, n, permutations, purpose
+                )
+                rows.append([compare(first, second, np.arange(n)), *null])
+            result[measure] = np.mean(rows, axis=0)[None]
+        return result
+
+    def _prepared(self, measure: str, model: str, fold: int) -> Any:
+        key = (measure, model, fold)
+        if key not in self.prepared:
+            embeddings = self.embeddings[model][fold]
+            try:
+                representation_similarity.check_number(len(embeddings))
+                self.prepared[key] = MEASURES[measure].prepare(embeddings, NEIGHBORS, "compared")
+            except ValueError as error:
+                raise InputError(
+                    f"settings {self.name!r}: embeddings by {model}: {error}; check its "
+                    "networks, and `images` of `properties`"
+                ) from None
+        return self.prepared[key]
 
 
 def table_of(
-    name: str, embeddings: dict[str, Embeddings], seed: int, permutations: int = PERMUTATIONS
+    comparer: Comparer, similarities: dict[tuple[str, str], dict[str, Float[np.ndarray, "1 p+1"]]]
 ) -> pd.DataFrame:
     """Return a table of COLUMNS, with a row for each measure and two models, or two folds of one.
 
-    A similarity is the mean over the folds that both models have; a network for all folds is
-    compared with each network of the other model. Its null is of the same mean. name, seed: the
-    settings'. Raises InputError if two models have other folds, or a similarity is undefined.
+    similarities: of each two models, as Comparer.similarities returns them.
     """
-    networks = {}
-    for a, b in combinations_with_replacement(embeddings, 2):
-        where = f"settings {name!r}: embeddings by {a} and {b}"
-        networks[a, b] = same_fold(embeddings[a], embeddings[b], where) if a != b else [
-            (fold, other) for fold, other in combinations(embeddings[a], 2)
-        ]  # fmt: skip
-    rows = [
-        row
-        for measure in MEASURES
-        for row in _rows_of(measure, name, embeddings, networks, seed, permutations)
-    ]
+    rows = []
+    for measure in MEASURES:
+        for (a, b), of_pair in similarities.items():
+            folds, (values,) = comparer.folds(a, b), of_pair[measure]
+            n = len(comparer.embeddings[a][folds[0][0]])
+            summary = representation_similarity.summary(float(values[0]), values[1:])
+            rows.append([measure, a, b, n, len(folds), *summary])
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _rows_of(
-    measure: str,
-    name: str,
-    embeddings: dict[str, Embeddings],
-    networks: dict[tuple[str, str], list[tuple[int, int]]],
-    seed: int,
-    permutations: int,
-) -> Iterator[list]:
-    """Yield the rows of a measure; networks: the folds to compare, for each two models."""
-    prepared = {
-        (model, fold): _prepared(measure, name, model, array)
-        for model, folds in embeddings.items()
-        for fold, array in folds.items()
-    }
-    compare, label = MEASURES[measure].compare, MEASURES[measure].label
-    for (a, b), folds in tqdm(networks.items(), desc=f"embeddings: {label}", unit="pair"):
-        if not folds:  # one fold alone
-            continue
-        n = len(embeddings[a][folds[0][0]])
-        values, nulls = [], []
-        for i, j in folds:
-            first, second = prepared[a, i], prepared[b, j]
-            purpose = derived_seed(seed, "representations", measure, a, i, b, j)
-            values.append(compare(first, second, np.arange(n)))
-            nulls.append(
-                representation_similarity.null(first, second, measure, n, permutations, purpose)
-            )
-        mean, null = float(np.mean(values)), np.mean(nulls, axis=0)
-        yield [measure, a, b, n, len(folds), *representation_similarity.summary(mean, null)]
-
-
-def _prepared(measure: str, name: str, model: str, embeddings: Float[np.ndarray, "n d"]) -> Any:
-    try:
-        representation_similarity.check_number(len(embeddings))
-        return MEASURES[measure].prepare(embeddings, NEIGHBORS, "compared")
-    except ValueError as error:
-        raise InputError(
-            f"settings {name!r}: embeddings by {model}: {error}; check its "
-            "networks, and `images` of `properties`"
-        ) from None
 
 
 def same_fold(a: Embeddings, b: Embeddings, where: str) -> list[tuple[int, int]]:
