@@ -201,7 +201,8 @@ def trees_figure(settings: "Settings", table: pd.DataFrame, tests: pd.DataFrame)
         _plot_tree(panel, table[table.analysis == analysis], colors_of_models)
         test = tests.loc[analysis]
         p_value = "p < 0.001" if test.p_value < 0.001 else f"p = {test.p_value:.3f}"
-        title = f"{analysis}\n{p_value}, c = {test.cophenetic:.2f}"
+        name = analysis.replace(" (", "\n(")  # the panels are narrow
+        title = f"{name}\n{p_value}, c = {test.cophenetic:.2f}"
         panel.set_title(title, fontsize=7.5)
     handles = [
         figures.plt.Line2D([], [], color=colors[group], lw=3, label=group)
