@@ -1,7 +1,7 @@
 """Compare how maps, embeddings and properties group the models.
 
 There are tests of similarity within and between groups, and Mantel tests between the three.
-Embeddings are compared by three measures, each beside its permutation null and two folds of a loss.
+Embeddings are compared by three measures, each with its permutation null and two folds of a loss.
 
 Reads: what saliency/2_compare_maps.py, properties/2_embed_cars.py and 3_score_properties.py have
 written.

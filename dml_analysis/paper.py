@@ -4,7 +4,10 @@ Standard library alone, so that the renderer's environment can use it.
 """
 
 import math
+from pathlib import Path
 from typing import Any, NamedTuple
+
+PUBLISHED = Path(__file__).parent / "published"  # the folder of published numbers
 
 
 # --------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import yaml
 from PIL import Image, ImageDraw
 
 from dml_analysis import paper
+from dml_analysis.checkout import ROOT
 from dml_analysis.files import csv_files
 
 # Of the settings that write_settings writes.
@@ -184,6 +185,20 @@ TILES_TRAINING = {
     "check_every": 2,
     "workers": 0,
 }
+
+
+def write_studied_settings(folder, **changes):
+    """A settings file for networks on the shipped pictures, through all scripts; results lie in the folder."""
+    paths = {"SyntheticCars": "sample_synthetic_cars", "RenderedCars": "sample_cars", "CounterfactualCars": "sample_counterfactuals"}  # fmt: skip
+    paths = {name: str(ROOT / "data" / place) for name, place in paths.items()}
+    paths |= {name: str(folder / name) for name in ("results", "figures", "models")}
+    usual = {
+        "datasets": ["SyntheticCars"], "folds": [0], "tables": {3: "SyntheticCars"}, "training": None,
+        "causes": {"scenes": 8, "mapped_scenes": 2, "pairs": 3, "pair_models": 2, "randomised_models": 2, "randomised_images": 3},
+        "controls": {"images": 5, "random_networks": 2, "permutations": 50, "varied_samples": [2, 4], "varied_sigmas": [0.3]},
+        "paths": paths,
+    }  # fmt: skip
+    return write_settings(folder, **(usual | changes))
 
 
 def write_tiles_settings(tiles, folder, name="tiles", training=TILES_TRAINING, **changes):

@@ -47,16 +47,10 @@ MODELS = [
 
 def write_settings(folder):
     """A settings file for these networks on the shipped pictures, whose results are in the folder."""
-    data = checkout.ROOT / "data"
-    return fake_data.write_settings(
-        folder, models=MODELS, datasets=["SyntheticCars"], folds=[0], tables={3: "SyntheticCars"}, training=None,
+    return fake_data.write_studied_settings(
+        folder, models=MODELS,
         saliency={"images": 12, "noise_samples": 8, "noise_sigma": 0.15, "batch_size": 8},
         properties={"networks": "SyntheticCars", "images": 120, "tsne_images": 40},
-        causes={"scenes": 8, "mapped_scenes": 2, "pairs": 3, "pair_models": 2, "randomised_models": 2, "randomised_images": 3},
-        controls={"images": 5, "random_networks": 2, "permutations": 50, "varied_samples": [2, 4], "varied_sigmas": [0.3]},
-        paths={"SyntheticCars": str(data / "sample_synthetic_cars"), "RenderedCars": str(data / "sample_cars"),
-               "CounterfactualCars": str(data / "sample_counterfactuals"), "results": str(folder / "results"),
-               "figures": str(folder / "figures"), "models": str(folder / "models")},
     )  # fmt: skip
 
 

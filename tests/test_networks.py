@@ -408,17 +408,10 @@ def test_a_vit_a_convnext_and_a_clip_through_every_script(tmp_path):
     )
     of_timm = [each | {"checkpoint": str(tmp_path / f"{each['name']}.ckpt")} for each in TOWERS[:2]]
     models = [*of_timm, *TOWERS[2:], "None"]
-    data = checkout.ROOT / "data"
-    settings = fake_data.write_settings(
-        tmp_path, models=models, trunk="tests.networks:tiny_trunk", datasets=["SyntheticCars"], folds=[0],
-        tables={3: "SyntheticCars"}, training=None, seed=1,
+    settings = fake_data.write_studied_settings(
+        tmp_path, models=models, trunk="tests.networks:tiny_trunk", seed=1,
         saliency={"images": 6, "noise_samples": 4, "noise_sigma": 0.15, "batch_size": 8},
         properties={"networks": "SyntheticCars", "images": 100, "tsne_images": 40, "tsne_model": "CLIP"},
-        causes={"scenes": 8, "mapped_scenes": 2, "pairs": 3, "pair_models": 2, "randomised_models": 2, "randomised_images": 3},
-        controls={"images": 5, "random_networks": 2, "permutations": 50, "varied_samples": [2, 4], "varied_sigmas": [0.3]},
-        paths={"SyntheticCars": str(data / "sample_synthetic_cars"), "RenderedCars": str(data / "sample_cars"),
-               "CounterfactualCars": str(data / "sample_counterfactuals"), "results": str(tmp_path / "results"),
-               "figures": str(tmp_path / "figures"), "models": str(tmp_path / "models")},
     )  # fmt: skip
     run_all(settings, SCRIPTS)
     files = fake_data.check_csv_files(tmp_path / "results/tiny")

@@ -1,4 +1,4 @@
-"""How alike the models embed images, by several measures, beside chance and two folds."""
+"""How alike the models embed images, by several measures, compared with chance and two folds."""
 
 from collections.abc import Sequence
 from itertools import combinations, combinations_with_replacement

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.significance import ONE_SIDED, mann_whitney
-from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.paper import PROPERTIES, PUBLISHED, Protocol
 from dml_analysis.properties.property_scores import COLUMNS as SCORES
 from dml_analysis.properties.property_scores import KEY as SCORES_KEY
 from dml_analysis.properties.property_scores import UNITS, observations, scores_file
@@ -24,7 +24,6 @@ TESTS = ("two-sided", "one-sided")  # of a claim; the one-sided test is of the s
 NEITHER = "neither"  # the group of a claim that finds no difference
 CORRECTIONS = ("none", "holm")
 LEVELS = (0.01, 0.05)
-PUBLISHED = Path(__file__).parents[1] / "published"
 SHARE, ANSWER = csv_files.between(0, 1), csv_files.one_of(["yes", "no"])
 KEY = ("property", "unit", "alternative", "group_a", "group_b")
 COLUMNS = {"property": str, "unit": csv_files.one_of(UNITS),

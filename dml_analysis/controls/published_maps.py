@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from dml_analysis.controls.group_tests import PUBLISHED
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.groupings import count_assignments, within_between_test
 from dml_analysis.metrics.significance import mann_whitney
-from dml_analysis.paper import MODELS, NONE
+from dml_analysis.paper import MODELS, NONE, PUBLISHED
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from dml_analysis import paper
 from dml_analysis.embedding_space import embedding_spaces
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
@@ -33,7 +34,7 @@ COLUMNS = {"points": csv_files.one_of(POINTS), "kind": csv_files.one_of(correlat
            "performance": csv_files.one_of(PERFORMANCE), "n_points": int, "n_methods": int, "correlation": SHARE,
            "low": SHARE, "high": SHARE}  # fmt: skip
 # Read off the figures of Roth et al.
-PUBLISHED = Path(__file__).parents[1] / "published" / "roth_correlations.csv"
+PUBLISHED = paper.PUBLISHED / "roth_correlations.csv"
 PUBLISHED_COLUMNS = {"measure": csv_files.one_of(SHAPE), "dataset": str, "pearson": SHARE}
 COURSE = {
     "Recall@1, test": ("recall_at_1", "test"),

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dml_analysis import figures
+from dml_analysis import figures, paper
 from dml_analysis.config import BN_INCEPTION, Settings
 from dml_analysis.datasets import readers
 from dml_analysis.datasets.images import open_image
@@ -24,7 +24,7 @@ from dml_analysis.reality_check import improvements
 from dml_analysis.training.training_logs import log_file, read_log
 from dml_analysis.training.training_runs import SPLITS
 
-PUBLISHED = Path(__file__).parents[1] / "published" / "reality_check_validation.csv"
+PUBLISHED = paper.PUBLISHED / "reality_check_validation.csv"
 PUBLISHED_COLUMNS = {"loss": str, "dataset": str, "first_trial": float, "best_of_50": float}
 PANELS_PER_ROW = 5
 MAX_CLASSES = 96  # of which an image is shown

@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from dml_analysis.config import Settings
+from dml_analysis.controls.published_maps import PAIRS
 from dml_analysis.files import csv_files
-from dml_analysis.paper import PROPERTIES, Protocol
+from dml_analysis.paper import PROPERTIES, PUBLISHED, Protocol
 from dml_analysis.report.section import rendered, run_first
 from dml_analysis.tables import folder
 
@@ -15,8 +16,6 @@ KEY = ["table", "row", "column", "statistic"]
 COLUMNS = {
     **dict.fromkeys(KEY, str), "published": float, "ours": float, "difference": float, "note": str
 }  # fmt: skip
-PUBLISHED = Path(__file__).parents[1] / "published"
-PAIRS = {"loss_a": str, "loss_b": str, "mean": float, "std": float}
 GROUPS = {"group_a": str, "group_b": str, "mean": float, "std": float}
 MEANS = {"type": str, "property": str, "value": float}
 SCORES = {"loss": str} | MEANS
