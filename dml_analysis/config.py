@@ -524,12 +524,13 @@ def unlike_defaults(block: Block, *names: str) -> dict[str, Any]:
 # From the YAML file.
 # --------------------------------------------------------------------------------------------------
 HINT = "see the folder settings/; for the paper's defaults write protocol: paper"
+MAX_EXTENDED = 5  # settings files that extend each other
 
 
 def load_settings(file: str | Path) -> Settings:
     """Return the settings in a file. Raise InputError for any unknown key or invalid value."""
     file = Path(file)
-    given = yaml_files.read(file, dict, HINT)
+    given = _extended(file)
     try:
         if not re.fullmatch(r"\w[\w .+-]{0,99}", file.stem):
             allowed = "letters, digits, blanks and - _ . +, beginning with a letter or digit"
@@ -542,6 +543,29 @@ def load_settings(file: str | Path) -> Settings:
         )
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
+
+
+def _extended(file: Path, depth: int = 0) -> dict[Any, Any]:
+    """Return the content of a settings file, with that of the file which it extends below it.
+
+    A key of the file replaces the other's; of two blocks, each key. depth: how many files extend it.
+    """
+    given = yaml_files.read(file, dict, HINT)
+    if "extends" not in given:
+        return given
+    name = given.pop("extends")
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{file}: extends: give the name of a settings file next to it")
+    if depth == MAX_EXTENDED:
+        raise InputError(f"{file}: extends: a chain of more than {MAX_EXTENDED} files; shorten it")
+    base = _extended(file.parent / name, depth + 1)
+    merged = {
+        key: base[key] | value
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+        else value
+        for key, value in given.items()
+    }
+    return base | merged
 
 
 def _settings_from(given: dict[Any, Any], name: str) -> Settings:

@@ -97,13 +97,12 @@ class Entry(Block):
 def models_from(given: Any) -> list[Model]:
     """Return the models that a settings file's `models` lists.
 
-    given: names of the paper's models, with "paper" for all fifteen, and mappings that describe
-    others; or the path of a file with such a list. Raise InputError if there is no such model, or
-    if two would share their files.
+    given: names of the paper's models, with "paper" for all fifteen, mappings that describe others,
+    and paths of YAML files with such lists; or one of these. Raise InputError if there is no such
+    model, or if two would share their files.
     """
-    if isinstance(given, str) and given != PAPER:
-        given = read_list(given)
     given = given if isinstance(given, list) else [given]
+    given = [model for each in given for model in (read_list(each) if _is_file(each) else [each])]
     if not 1 <= len(given) <= MAX_MODELS:
         raise InputError(f"models: {len(given)} of them; give 1 to {MAX_MODELS}")
     models: list[Model] = []
@@ -147,10 +146,15 @@ def models_from(given: Any) -> list[Model]:
 
 
 def read_list(path: str) -> list:
-    """Return the list of models in a YAML file, where a settings file's `models` is its path."""
+    """Return the list of models in a YAML file, which a settings file's `models` names."""
     return yaml_files.read(
         ROOT / Path(path), list, "it must contain a list of models, as examples/models.yaml does"
     )
+
+
+def _is_file(given: Any) -> bool:
+    """Return whether an entry of `models` is the path of a YAML file."""
+    return isinstance(given, str) and given.endswith((".yaml", ".yml"))
 
 
 def _own(given: dict) -> Model:

@@ -25,6 +25,43 @@ def published(name):
     return pd.read_csv(PUBLISHED / name)
 
 
+def test_settings_extend_others(tmp_path):
+    base = "protocol: paper\nseed: 3\nfolds: [0, 1]\nsaliency: {images: 5, noise_samples: 7}\n"
+    (tmp_path / "base.yaml").write_text(base)
+    child = tmp_path / "child.yaml"
+    child.write_text("extends: base.yaml\nfolds: [2]\nsaliency: {images: 6}\n")
+    (tmp_path / "grandchild.yaml").write_text("extends: child.yaml\nseed: 4\n")
+    settings = reader.load_settings(child)
+    assert (settings.name, settings.seed, settings.folds) == ("child", 3, [2])
+    assert (settings.saliency.images, settings.saliency.noise_samples) == (6, 7)
+    settings = reader.load_settings(tmp_path / "grandchild.yaml")
+    assert (settings.seed, settings.folds, settings.saliency.images) == (4, [2], 6)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("extends: other.yaml", "other.yaml: missing"),
+        ("extends: child.yaml", "a chain of more than 5 files"),
+        ("extends: [a]", "give the name of a settings file"),
+    ],
+)
+def test_settings_that_cannot_extend_others(tmp_path, line, problem):
+    (tmp_path / "child.yaml").write_text(f"{line}\nseed: 1\n")
+    with pytest.raises(InputError, match=problem):
+        reader.load_settings(tmp_path / "child.yaml")
+
+
+def test_models_may_be_listed_in_files(tmp_path):
+    file = tmp_path / "more.yaml"
+    file.write_text(
+        "- Triplet\n- {name: Mine, group: Own, network: 'a:b', distance: Dot Product Similarity}\n"
+    )
+    names = [model.name for model in methods.models_from(["Margin", str(file)])]
+    assert names == ["Margin", "Triplet", "Mine"]
+    assert [model.name for model in methods.models_from("Triplet")] == ["Triplet"]
+
+
 def test_models_are_those_of_table_1():
     table = published("table1_losses.csv")
     assert [model.name for model in paper.MODELS] == table.loss.map(paper.as_printed).tolist()
@@ -92,14 +129,14 @@ def test_seeds_come_from_their_purpose():
     assert 0 <= derived_seed("x") < 2**63
 
 
-@pytest.mark.parametrize("name", ["paper", "released", "reality_check", "demo", "study"])
+@pytest.mark.parametrize("name", ["paper", "released", "reality_check", "demo"])
 def test_shipped_settings_load(name):
     settings = reader.load_settings(checkout.ROOT / "settings" / f"{name}.yaml")
     assert settings.name == name and settings.models == paper.MODELS
     folds = [settings.table_folds(protocol) for protocol in settings.protocols]
     both, all_four = [[0, 1], [0]], [[0, 1, 2, 3]]
-    assert folds == {"released": [[0]], "demo": both, "study": both}.get(name, all_four)
-    assert bool(settings.note) == (name in ("demo", "study", "reality_check"))
+    assert folds == {"released": [[0]], "demo": both}.get(name, all_four)
+    assert bool(settings.note) == (name in ("demo", "reality_check"))
 
 
 def test_the_reality_checks_training_is_the_default():
@@ -150,11 +187,7 @@ def test_the_untrained_network_has_two_spellings(tmp_path):
 
 
 def test_published_and_kept_results_are_read_as_they_are_meant():
-    for folder in (
-        PUBLISHED,
-        checkout.ROOT / "results" / "study",
-        checkout.ROOT / "results" / "study_factors",
-    ):
+    for folder in (PUBLISHED,):
         assert fake_data.check_csv_files(folder)
 
 
