@@ -3,7 +3,8 @@
 <models>/<experiment>/Test50_50_Partitions4_<fold>/saved_models/{trunk_best,embedder_best}.pth
 
 Newer versions of its code put an epoch in the name (trunk_best120.pth); both forms are read.
-Trainings with `training.reached` save trunk_reached.pth and embedder_reached.pth next to them.
+Trainings with `training.reached` save trunk_reached.pth and embedder_reached.pth next to them, or
+never_reached.txt.
 checkpoints.py reads the files themselves, which needs torch; this module does not.
 """
 
@@ -21,6 +22,7 @@ from dml_analysis.paper import FOLD_FOLDER, Model, experiment_folder
 from dml_analysis.seeds import digest
 
 PARTS = ("trunk", "embedder")
+NEVER_REACHED = "never_reached.txt"
 
 
 def saved_models_folder(settings: Settings, model: Model, dataset: str, fold: int) -> Path:
@@ -70,6 +72,14 @@ def files_of(settings: Settings, model: Model, dataset: str, fold: int) -> tuple
     if settings.checkpoint != "best" and not is_folder(model.network):
         return checkpoints_in(folder, settings.checkpoint)
     return checkpoints_in(folder, f"best{_best_epoch(folder)}")
+
+
+def has_network(settings: Settings, model: Model, dataset: str, fold: int) -> bool:
+    """Return whether a model has a network: not with `checkpoint: reached`, if it never did."""
+    if settings.checkpoint != "reached" or model.is_none or is_folder(model.network):
+        return True
+    folder = saved_models_folder(settings, model, dataset, fold)
+    return not (folder / NEVER_REACHED).is_file()
 
 
 def checkpoints_in(folder: Path, name: str) -> tuple[Path, Path]:

@@ -311,8 +311,19 @@ def networks_of(
     """Return the networks of all models, trained on a dataset, by fold and then by model.
 
     A network for all folds is there once. Models whose embeddings are given, but not for these
-    images, are left out.
+    images, are left out, and with `checkpoint: reached` the trainings that never reached the score.
     """
+    return [
+        network
+        for network in all_networks_of(settings, dataset, folds, images)
+        if checkpoint_files.has_network(settings, network.model, dataset, network.fold)
+    ]
+
+
+def all_networks_of(
+    settings: Settings, dataset: str, folds: Iterable[int], images: str | None = None
+) -> list[Network]:
+    """Return networks_of, and those of trainings that never reached `training.reached`."""
     networks: dict[Path, Network] = {}
     for fold in folds:
         for model in settings.models:

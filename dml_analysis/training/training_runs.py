@@ -21,7 +21,7 @@ from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.files.array_files import Array
 from dml_analysis.networks import checkpoint_files
-from dml_analysis.networks.specifications import LayoutNetwork, networks_of
+from dml_analysis.networks.specifications import LayoutNetwork, all_networks_of
 from dml_analysis.paper import Model
 from dml_analysis.seeds import described
 from dml_analysis.store import ResultStore
@@ -93,7 +93,7 @@ def trained_networks(settings: Settings) -> list[LayoutNetwork]:
     return [
         network
         for dataset in settings.datasets
-        for network in networks_of(settings, dataset, settings.folds)
+        for network in all_networks_of(settings, dataset, settings.folds)
         if isinstance(network, LayoutNetwork)
         and network.model.trained
         and (not network.model.is_own or network.model.loss)
