@@ -1,6 +1,5 @@
 # make demo         every numbered script at a small scale; ends with the tables and figures to open
-# make study        the paper's experiment on rendered cars, from rendering to tables: hours; goes on where it was stopped
-# make study-factors  single factors of the study's trainings, rho-regularisation among them: hours
+# make replication  the small-scale replication of docs/analysis_plan.md, from rendering to its verdicts: a day; goes on where it was stopped
 # make test         the tests that take seconds each
 # make test-slow    tests of minutes: several processes, kills, a browser, and Blender where `make render-env` was run
 # make test-slurm   the demo's work as job arrays on a real Slurm, installed and started here: Debian or Ubuntu, as root
@@ -34,31 +33,10 @@ DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_c
 	controls/5_vary_maps.py controls/6_make_tables.py controls/7_plot_controls.py+ \
 	wait report/1_list_results.py report/2_make_report.py
 
-.PHONY: demo study study-factors study-models study-cars study-scenes test test-slow test-slurm lint format cars check-cars bench peers render-env
+.PHONY: demo replication replication-images test test-slow test-slurm lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings $(SETTINGS)
-
-study: $(VENV)/installed
-	$(MAKE) --jobs=2 study-models study-cars study-scenes  # a process alone leaves part of two cores idle
-	$(MAKE) demo SETTINGS=settings/study.yaml
-	$(RUN) data/4_list_images.py --settings settings/study.yaml --sha256
-	$(RUN) saliency/5_list_similarities.py --settings settings/study.yaml
-
-study-factors: $(VENV)/installed study-models
-	$(RUN) reality_check/2_train_models.py --settings settings/study_factors.yaml
-	$(RUN) embedding_space/1_measure_spaces.py --settings settings/study_factors.yaml
-	$(RUN) embedding_space/5_compare_factors.py --settings settings/study_factors.yaml
-
-study-models: $(RENDER_VENV)/installed
-	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/synthetic_cars --frames 1-2304 --format jpg \
-		--car-models procedural:96
-
-study-cars: $(RENDER_VENV)/installed
-	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_cars --frames 1-3000 --format jpg
-
-study-scenes: $(RENDER_VENV)/installed
-	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/study_counterfactuals --counterfactuals 200 --format jpg
 
 test: $(VENV)/installed-for-tests
 	$(PYTEST) -m "not slow" tests

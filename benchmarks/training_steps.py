@@ -22,12 +22,14 @@ from dml_analysis.training.training_inputs import AugmentedImages, Images
 from dml_analysis.training.training_loop import reader_count
 
 STEPS, SEED = 25, 0  # between two validation steps of the small-scale replication
-STUDY, SAMPLE = (load_settings(ROOT / "settings" / name) for name in ("study.yaml", "demo.yaml"))
+REPLICATION, SAMPLE = (
+    load_settings(ROOT / "settings" / f"{name}.yaml") for name in ("replication_same_rate", "demo")
+)
 
 
 def new_training(model: Model, classes: int) -> Training:
     """Return a Training that starts from EfficientNet-Lite0."""
-    options = STUDY.training
+    options = REPLICATION.training
     network = EmbeddingNetwork(lite0_160()[0], seeded(SEED, lambda: Embedder(1280, 128)))
     tuned_as = options.hyperparameters or "SyntheticCars"
     loss = seeded(SEED, lambda: training_loss(model, tuned_as, classes, 128))
@@ -47,10 +49,10 @@ def bare_steps(training: Training, batches: Iterable[tuple[torch.Tensor, torch.T
 
 def rows(rounds: int = 5) -> list[Row]:
     """Return the comparison per step; ours reads images from their files."""
-    model = next(model for model in STUDY.models if model.name == "Contrastive")
+    model = next(model for model in REPLICATION.models if model.name == "Contrastive")
     samples, transform = load_samples(SAMPLE, "SyntheticCars", "train", fold=0), lite0_160()[1]
     classes, labels = np.unique([sample.label for sample in samples], return_inverse=True)
-    labels, options = torch.from_numpy(labels), STUDY.training
+    labels, options = torch.from_numpy(labels), REPLICATION.training
     ours, bare = (new_training(model, len(classes)) for _ in range(2))
     crop = measured_crop(transform)
     images = AugmentedImages(samples, transform, crop, options.augmentation, SEED)

@@ -2,7 +2,7 @@
 Learning Reality Check.
 
 Needs settings with a `training:` block: settings/reality_check.yaml trains the paper's networks,
-settings/study.yaml and settings/demo.yaml smaller ones. Checkpoints have the Reality Check's
+settings/replication.yaml and settings/demo.yaml smaller ones. Checkpoints have the Reality Check's
 layout, like the downloaded ones.
 
 Reads: the images of the datasets, the trunk that training starts from.

@@ -249,37 +249,19 @@ def test_groups_of_rows_and_columns():
     assert report_tables.column_groups(table._replace(column_groups=[])) == []
 
 
-def test_the_studys_numbers_beside(tmp_path):
-    def write(name, *rows):
-        csv_files.write(
-            tmp_path / name / "paper/compared_with_paper.csv", rows, published_comparison.COLUMNS
-        )
-
-    write(
-        "demo",
+def test_published_numbers_and_why_they_are_not_comparable(tmp_path):
+    rows = [
         ("Table 3", "A", "B", "mean", 80.0, 50.0, -30.0, "Other networks."),
         ("Table 3", "A", "C", "mean", 80.0, 60.0, -20.0, ""),
-    )
-    write(
-        "study",
-        ("Table 3", "A", "B", "mean", 80.0, 70.0, -10.0, ""),
-        ("Table 3", "A", "B", "std", 8.0, 7.0, -1.0, ""),
-    )
-    paths = checkout.PATHS | {"results": tmp_path}
-    rows = published_comparison.rows_of(
-        Settings(name="demo", protocols=[PAPER], paths=paths), PAPER
-    )
-    assert [row["ours"] for row in rows] == [50, 60] and [row["study"] for row in rows] == [
-        70,
-        None,
     ]
+    file = tmp_path / "demo/paper/compared_with_paper.csv"
+    csv_files.write(file, rows, published_comparison.COLUMNS)
+    settings = Settings(
+        name="demo", protocols=[PAPER], paths=checkout.PATHS | {"results": tmp_path}
+    )
+    rows = published_comparison.rows_of(settings, PAPER)
+    assert [row["ours"] for row in rows] == [50, 60]
     assert published_comparison.notes_of(rows) == {"Table 3": "Other networks."}
-    assert [
-        row["study"]
-        for row in published_comparison.rows_of(
-            Settings(name="study", protocols=[PAPER], paths=paths), PAPER
-        )
-    ] == [None, None]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def test_settings_know_all_that_there_is():
     assert set(FILLERS) == {"classes", "uniform", *batch_samplers.CORESETS, *batch_samplers.MATCHED}
 
 
-@pytest.mark.parametrize("name", ["factors", "study_factors", "roth"])
+@pytest.mark.parametrize("name", ["factors", "replication", "roth"])
 def test_the_settings_that_are_shipped(name):
     """Every run of a sweep is one that can be: its checks are those of a settings file by itself."""
     settings = load_settings(ROOT / "settings" / f"{name}.yaml")

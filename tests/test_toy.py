@@ -17,7 +17,7 @@ CLASSES = np.repeat(np.arange(4), 15)
 
 @pytest.fixture(scope="module")
 def rows():
-    """Of 20 seeds, as the study's."""
+    """Of 20 seeds, as Roth et al.."""
     result = toy_example.train(toy_example.data(), toy_example.VARIANTS, range(20), 0)
     return list(toy_example.rows_of(result))
 

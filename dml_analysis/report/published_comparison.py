@@ -25,7 +25,6 @@ MAP_TABLES = {  # number -> its columns, the file of the published one, and its 
     4: (GROUPS, "table4_cub200", "CUB200"),
 }
 LABELS = {prop.name: prop.label for prop in PROPERTIES}
-STUDY = "study"  # the settings whose results the repository contains
 
 
 def file_of(results: Path, protocol: Protocol) -> Path:
@@ -104,28 +103,14 @@ def section(settings: Settings) -> str:
         rows=rows,
         names=sorted({row["table"] for row in all_rows}),
         settings=settings,
-        with_study=any(row["study"] is not None for row in all_rows),
-        study=STUDY,
         labels=LABELS,
         notes={name: notes_of(of_protocol) for name, of_protocol in rows.items()},
     )
 
 
 def rows_of(settings: Settings, protocol: Protocol) -> list[dict[str, Any]]:
-    """Return the rows of the file, each with the small-scale replication's number as `study`.
-
-    That is None where there is no such number.
-    """
-    study = settings.results.parent / STUDY
-    known = {}
-    if study != settings.results:
-        known = {_key(row): row["ours"] for row in _read(file_of(study, protocol))}
-    rows = _read(file_of(settings.results, protocol))
-    return [row | {"study": known.get(_key(row))} for row in rows]
-
-
-def _key(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(row[name] for name in KEY)
+    """Return the rows of the file."""
+    return _read(file_of(settings.results, protocol))
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
