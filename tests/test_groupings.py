@@ -393,3 +393,13 @@ def test_published_profiles():
     assert agreement(linkage(similarity), groups) == pytest.approx(
         (38 - chance) / ((46 + 43) / 2 - chance)
     )
+
+
+def test_groups_that_are_less_alike():
+    """One-sided the least similar groups have p = 1; two-sided they are far from zero."""
+    similarity = np.full((4, 4), 0.9)
+    similarity[:2, :2] = similarity[2:, 2:] = 0.1
+    one = groupings.within_between_test(similarity, list("aabb"), 0)
+    two = groupings.within_between_test(similarity, list("aabb"), 0, two_sided=True)
+    assert one.p_value == 1 and two.p_value == pytest.approx(1 / 3)
+    assert one.statistic == two.statistic == pytest.approx(-0.8)

@@ -7,6 +7,7 @@ import scipy.stats
 from dml_analysis.metrics import map_concentration, type_tests
 from dml_analysis.metrics.type_tests import (
     correlation_interval,
+    difference_interval,
     power,
     smallest_p,
     types_differ,
@@ -120,3 +121,18 @@ def test_concentration_of_maps():
     assert map_concentration.entropy(peaked) < map_concentration.entropy(values)
     zeros = np.zeros((1, 4, 4))
     assert np.isnan(map_concentration.gini(zeros)) and np.isnan(map_concentration.entropy(zeros))
+
+
+def test_intervals_of_differences():
+    """Without a covariate as scipy's; with one, as by the textbook's formulas for two groups."""
+    values, is_first = np.array([1.0, 2.0, 4.0, 7.0, 8.0]), np.array([1, 1, 1, 0, 0], bool)
+    expected = scipy.stats.ttest_ind(values[:3], values[3:], equal_var=False).confidence_interval()
+    assert difference_interval(values, is_first) == pytest.approx(tuple(expected))
+    # A covariate with mean 0 in both groups and no effect leaves the difference; 2 degrees remain.
+    covariate = np.array([-1.0, 0.0, 1.0, 0.0, 0.0])
+    values = np.array([1.0, 4.0, 1.0, 7.0, 9.0])
+    low, high = difference_interval(values, is_first, covariate)
+    assert (low + high) / 2 == pytest.approx(2 - 8)
+    error = np.sqrt((1 + 4 + 1 + 1 + 1) / 2 * (1 / 3 + 1 / 2))
+    assert high - low == pytest.approx(2 * scipy.stats.t.ppf(0.975, 2) * error)
+    assert np.isnan(difference_interval([1.0, 2.0, 3.0], [True, False, False])).all()

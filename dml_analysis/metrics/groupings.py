@@ -102,12 +102,14 @@ def within_between_test(
     groups: Sequence[str],
     seed: int,
     permutations: int = PERMUTATIONS,
+    two_sided: bool = False,
 ) -> WithinBetween:
     """Return a permutation test of within_minus_between: is it larger than with random groups?
 
-    The test is one-sided. Random groups have the same sizes. If there are at most `permutations`
+    two_sided: is it further from zero? Random groups have the same sizes. If there are at most `permutations`
     assignments, each is enumerated once; groups that swap their names are no new assignment. Then
-    p is the share of assignments whose statistic is at least the true one's, which is among them.
+    p is the share of assignments whose statistic is at least as large as the true one's, or at
+    least as far from zero; the true one is among them.
     Otherwise `permutations` assignments are sampled, and p is (1 + count) / (1 + permutations).
     Raises ValueError as within_minus_between.
     """
@@ -121,7 +123,11 @@ def within_between_test(
         random_labels = np.random.default_rng(seed).permuted(copies, axis=1)
     statistic = _within_minus_between(similarity, labels[None])[0]
     statistics = _within_minus_between(similarity, random_labels)
-    count = _count_as_large(statistics, statistic, np.abs(similarity).max())
+    if two_sided:
+        statistics = np.abs(statistics)
+    count = _count_as_large(
+        statistics, abs(statistic) if two_sided else statistic, np.abs(similarity).max()
+    )
     p_value = count / len(random_labels) if exact else (1 + count) / (1 + permutations)
     return WithinBetween(float(statistic), p_value, len(random_labels), exact)
 

@@ -110,6 +110,36 @@ def types_differ_given(
     return TypeTest(difference, (1 + count) / (1 + permutations), 1 / (1 + permutations))
 
 
+def difference_interval(
+    values: Float[np.ndarray, " n"],
+    is_first: Bool[np.ndarray, " n"],
+    covariate: Float[np.ndarray, " n"] | None = None,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Return the interval of the difference between two types' means.
+
+    It is Welch's, by Student's t; with a covariate, that of the type's coefficient in a linear
+    model with it. NaN if a type has fewer than two methods, or no degree of freedom is left. Raises
+    ValueError as types_differ does.
+    """
+    values, is_first = _checked(values, is_first)
+    if covariate is None:
+        if min(is_first.sum(), (~is_first).sum()) < 2:
+            return math.nan, math.nan
+        test = scipy.stats.ttest_ind(values[is_first], values[~is_first], equal_var=False)
+        low, high = test.confidence_interval(level)
+        return float(low), float(high)
+    design = np.column_stack([np.ones(len(values)), is_first, covariate])
+    free = len(values) - np.linalg.matrix_rank(design)
+    if free < 1 or free > len(values) - 3:
+        return math.nan, math.nan
+    coefficients, *_ = np.linalg.lstsq(design, values)
+    variance = np.square(values - design @ coefficients).sum() / free
+    error = math.sqrt(variance * np.linalg.inv(design.T @ design)[1, 1])
+    half = scipy.stats.t.ppf((1 + level) / 2, free) * error
+    return float(coefficients[1] - half), float(coefficients[1] + half)
+
+
 def power(
     effect: float, n_first: int, n_second: int, level: float, seed: int, samples: int = 2_000
 ) -> float:
