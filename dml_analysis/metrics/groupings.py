@@ -6,6 +6,7 @@ diagonal is never used.
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -117,7 +118,7 @@ def within_between_test(
     sizes = np.bincount(labels).tolist()
     exact = count_assignments(sizes) <= permutations
     if exact:
-        random_labels = np.array(list(assignments(sizes)))
+        random_labels = _all_assignments(*sizes)
     else:
         copies = np.tile(labels, (permutations, 1))
         random_labels = np.random.default_rng(seed).permuted(copies, axis=1)
@@ -139,6 +140,12 @@ def count_assignments(sizes: list[int]) -> int:
     """
     named = math.factorial(sum(sizes)) // math.prod(math.factorial(size) for size in sizes)
     return named // math.prod(math.factorial(sizes.count(size)) for size in set(sizes))
+
+
+@lru_cache(maxsize=4)  # many similarities are of the same models
+def _all_assignments(*sizes: int) -> Int[np.ndarray, "a l"]:
+    """Return all assignments, a row for each."""
+    return np.array(list(assignments(list(sizes))), dtype=np.int8)
 
 
 def assignments(sizes: list[int]) -> Iterator[list[int]]:

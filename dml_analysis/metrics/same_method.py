@@ -1,7 +1,7 @@
 """Whether trainings of one method are more alike than trainings of different methods."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from dml_analysis.metrics.intervals import mean_interval
 
 PERMUTATIONS = 10_000
+ROUNDING = 1e-12
 
 
 class SameMethod(NamedTuple):
@@ -47,47 +48,51 @@ def same_method_test(
     members = [np.flatnonzero(strata == each) for each in np.unique(strata)]
     members = [each for each in members if len(each) > 1]
     if not members:
-        return SameMethod(*[np.nan] * 6, 0)
-    pairs = list(combinations(range(similarity.shape[1]), 2))
-
-    def own_and_other(orders: Int[np.ndarray, "c m"]) -> Float[np.ndarray, "2 k"]:
-        """Return each method's means, of own pairs and of others; orders: of each cell's methods."""
-        values = []
-        for stratum in members:
-            own, other = [], []
-            for a, b in pairs:
-                block = similarity[np.ix_(orders[a][stratum], [a], orders[b][stratum], [b])]
-                block = block[:, 0, :, 0]
-                own.append(block.diagonal())
-                off = np.where(np.eye(len(stratum), dtype=bool), np.nan, block)
-                other.append(np.concatenate([off, off.T], axis=1))
-            with np.errstate(invalid="ignore"):
-                values.append(
-                    [_row_means(np.array(own).T), _row_means(np.concatenate(other, axis=1))]
-                )
-        return np.concatenate(values, axis=1)
-
+        return SameMethod(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, 0)
+    rng = np.random.default_rng(seed)
     n_methods, n_cells = similarity.shape[:2]
-    identity = np.tile(np.arange(n_methods), (n_cells, 1))
-    own, other = own_and_other(identity)
-    compared = np.isfinite(own) & np.isfinite(other)
-    mean, low, high = mean_interval((own - other)[compared])
-    rng, count = np.random.default_rng(seed), 0
-    for _ in range(permutations):
-        orders = identity.copy()
-        for cell in range(1, n_cells):
-            for stratum in members:
-                orders[cell][stratum] = rng.permutation(stratum)
-        random_own, random_other = own_and_other(orders)
-        count += abs(np.nanmean(random_own - random_other)) >= abs(mean) * (1 - 1e-12)
+    orders = np.tile(np.arange(n_methods), (1 + permutations, n_cells, 1))
+    for cell, stratum in product(range(1, n_cells), members):
+        orders[1:, cell, stratum] = rng.permuted(orders[1:, cell, stratum], axis=1)
+    own, other = (
+        np.concatenate(each, axis=1)
+        for each in zip(*(_own_and_other(similarity, orders, stratum) for stratum in members))
+    )
+    means = np.nanmean(own - other, axis=1)
+    count = int((np.abs(means[1:]) >= abs(means[0]) * (1 - ROUNDING)).sum())
+    compared = np.isfinite(own[0] - other[0])
+    mean, low, high = mean_interval((own - other)[0, compared])
+    same, different = float(own[0, compared].mean()), float(other[0, compared].mean())
     p_value = (1 + count) / (1 + permutations)
-    means = own[compared].mean(), other[compared].mean()
-    return SameMethod(*map(float, (*means, mean, low, high, p_value)), int(compared.sum()))
+    return SameMethod(same, different, mean, low, high, p_value, int(compared.sum()))
 
 
-def _row_means(values: Float[np.ndarray, "m n"]) -> Float[np.ndarray, " m"]:
-    """Return the mean of each row's finite values; NaN for none."""
-    known = np.isfinite(values)
-    counts = known.sum(axis=1)
-    sums = np.where(known, values, 0).sum(axis=1)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+def _own_and_other(
+    similarity: Float[np.ndarray, "m c m c"],
+    orders: Int[np.ndarray, "p c m"],
+    stratum: Int[np.ndarray, " k"],
+) -> tuple[Float[np.ndarray, "p k"], Float[np.ndarray, "p k"]]:
+    """Return the mean similarity of each method's own pairs, and of those with the others.
+
+    orders: which training counts as which method's, in each cell.
+    """
+    shape = len(orders), len(stratum)
+    sums, counts = np.zeros((2, *shape)), np.zeros((2, *shape))
+    for a, b in combinations(range(similarity.shape[1]), 2):
+        block = similarity[:, a, :, b]
+        known = np.isfinite(block)
+        block = np.where(known, block, 0)
+        rows, columns = orders[:, a, stratum], orders[:, b, stratum]
+        inside = np.ix_(stratum, stratum)
+        for values, total in ((block, sums), (known, counts)):
+            of_rows, of_columns = np.zeros((2, len(block)))
+            of_rows[stratum], of_columns[stratum] = (
+                values[inside].sum(axis=1),
+                values[inside].sum(axis=0),
+            )
+            own = values[rows, columns]
+            total[0] += own
+            total[1] += of_rows[rows] + of_columns[columns] - 2 * own
+    with np.errstate(invalid="ignore"):
+        own, other = np.where(counts > 0, sums / counts, np.nan)
+    return own, other

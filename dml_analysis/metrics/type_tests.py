@@ -5,12 +5,13 @@ but that under the null hypothesis the type of a method says nothing about its v
 """
 
 import math
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 MAX_ASSIGNMENTS = 500_000  # of types to methods, up to which all are enumerated
 PERMUTATIONS = 20_000  # otherwise
@@ -46,8 +47,7 @@ def types_differ(
     # The difference is proportional to the sum of the first type's centred values.
     own, scale = abs(centred[is_first].sum()), np.abs(centred).sum()
     if math.comb(n, n_first) <= MAX_ASSIGNMENTS:
-        chosen = np.array(list(combinations(range(n), n_first)))
-        sums = centred[chosen].sum(axis=1)
+        sums = centred[_choices(n, n_first)].sum(axis=1)
         p_value = float((np.abs(sums) >= own - ROUNDING * scale).mean())
         return TypeTest(difference, p_value, smallest_p(n_first, n - n_first))
     rng, count = np.random.default_rng(seed), 0
@@ -55,6 +55,12 @@ def types_differ(
         sums = rng.permuted(np.tile(centred, (BLOCK, 1)), axis=1)[:, :n_first].sum(axis=1)
         count += int((np.abs(sums) >= own - ROUNDING * scale).sum())
     return TypeTest(difference, (1 + count) / (1 + PERMUTATIONS), 1 / (1 + PERMUTATIONS))
+
+
+@lru_cache(maxsize=4)  # many values are of the same methods
+def _choices(n: int, k: int) -> Int[np.ndarray, "c k"]:
+    """Return all choices of k of n methods."""
+    return np.array(list(combinations(range(n), k)), dtype=np.int8)
 
 
 def smallest_p(n_first: int, n_second: int) -> float:

@@ -6,7 +6,7 @@ from dml_analysis import tables
 from dml_analysis.config import Settings
 from dml_analysis.controls import control_tables
 from dml_analysis.embedding_space import embedding_spaces, measure_correlations
-from dml_analysis.properties import linear_probe, property_tables
+from dml_analysis.properties import property_tables, trunk_probe
 from dml_analysis.reality_check import accuracy, improvements, model_selection
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.training import training_logs
@@ -31,7 +31,7 @@ def files(settings: Settings) -> list[Path]:
     paths = [settings.results / name for name in ("inputs.csv", "run.json")]
     paths.append(accuracy.csv_file(settings))
     if any(model.is_none for model in settings.models):
-        paths.append(linear_probe.csv_file(settings))
+        paths.append(trunk_probe.csv_file(settings))
     for protocol in settings.protocols:
         folder = tables.folder(settings, protocol)
         paths += [folder / f"{name}.md" for name in sorted(_own_names(settings))]
