@@ -8,7 +8,7 @@ Runtime: two maps of `saliency: images` images for each training.
 from dml_analysis.errors import run_script
 from dml_analysis.networks.specifications import device_of, prepare
 from dml_analysis.replication import map_measures
-from dml_analysis.replication.trainings import dataset_of
+from dml_analysis.replication.trainings import check_sweep, dataset_of
 from dml_analysis.saliency.saliency_maps import MapMaker, mapped_samples
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
@@ -17,7 +17,7 @@ from dml_analysis.todo import todo
 def main():
     run = start(__doc__, __file__)
     work = []
-    for settings in run.variants:
+    for settings in check_sweep(run.settings).variants:
         samples = mapped_samples(settings, dataset_of(settings))
         networks = map_measures.networks_with_maps(settings)
         maker = MapMaker(networks, settings)

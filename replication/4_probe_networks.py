@@ -11,7 +11,7 @@ from dml_analysis.errors import run_script
 from dml_analysis.files import csv_files
 from dml_analysis.networks.specifications import device_of, prepare
 from dml_analysis.replication import probes
-from dml_analysis.replication.trainings import over_seeds
+from dml_analysis.replication.trainings import check_sweep, over_seeds
 from dml_analysis.scripts import start
 from dml_analysis.todo import todo
 
@@ -19,7 +19,7 @@ from dml_analysis.todo import todo
 def main():
     run = start(__doc__, __file__)
     work = []
-    for settings in run.variants:
+    for settings in check_sweep(run.settings).variants:
         samples, properties, codes, folds = probes.images_codes_folds(settings)
         batch_size = settings.properties.batch_size
         for network in probes.networks_of(settings):

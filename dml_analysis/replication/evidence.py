@@ -183,4 +183,3 @@ def read(settings: Settings) -> pd.DataFrame:
     return csv_files.table(
         tests_file(settings), COLUMNS, hint="run replication/5_test_questions.py first"
     )
-

@@ -65,16 +65,22 @@ def dataset_of(settings: "Settings") -> str:
     return settings.datasets[0]
 
 
+def check_sweep(settings: "Settings") -> "Settings":
+    """Return the settings. Raises InputError if their sweep has factors, or several datasets."""
+    if len({variant.seed for variant in settings.variants}) < len(settings.variants):
+        raise InputError(f"settings {settings.name!r}: the replication's sweep is of seeds alone")
+    dataset_of(settings)
+    return settings
+
+
 def over_seeds(
     settings: "Settings", table_of: Callable[["Settings"], pd.DataFrame]
 ) -> pd.DataFrame:
     """Return the tables of all runs of a sweep over seeds, with the column seed.
 
-    table_of: returns the table of one run's settings. Raises InputError if the sweep has factors.
+    table_of: returns the table of one run's settings. Raises InputError as check_sweep does.
     """
-    variants = settings.variants
-    if len({variant.seed for variant in variants}) < len(variants):
-        raise InputError(f"settings {settings.name!r}: the replication's sweep is of seeds alone")
+    variants = check_sweep(settings).variants
     tables = [table_of(variant).assign(seed=variant.seed) for variant in variants]
     return pd.concat(tables, ignore_index=True)
 
