@@ -282,7 +282,8 @@ datasets todo
 networks
 metrics preparation
 properties saliency training
-causes controls embedding_space reality_check replication
+causes controls embedding_space reality_check
+replication
 report"""
 
 
