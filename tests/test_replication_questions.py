@@ -1,6 +1,7 @@
 """The replication's tests and verdicts, on results with effects that were put into them."""
 
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,20 @@ import pytest
 from dml_analysis import checkout
 from dml_analysis.config import load_settings
 from dml_analysis.embedding_space import training_factors
+from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.embedding_measures import COLUMNS as MEASURES
 from dml_analysis.metrics.embedding_measures import PERFORMANCE
 from dml_analysis.paper import NONE, PROPERTIES
-from dml_analysis.replication import claims, evidence, map_measures, probes, trainings
+from dml_analysis.replication import (
+    claims,
+    evidence,
+    learning_rates,
+    map_measures,
+    probes,
+    results_text,
+    trainings,
+)
 from tests.conftest import succeed
 
 SETTINGS = checkout.ROOT / "settings"
@@ -101,7 +111,8 @@ def settings_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("replication")
     paths = f"paths: {{results: {folder / 'results'}, figures: {folder / 'figures'}}}\n"
     file = folder / "tiny.yaml"
-    file.write_text(f"extends: {SETTINGS / 'replication.yaml'}\n{paths}")
+    training = "training: {reached: 0.25}\n"
+    file.write_text(f"extends: {SETTINGS / 'replication.yaml'}\n{paths}{training}")
     for ending in ENDINGS:
         (folder / f"tiny{ending}.yaml").write_text("extends: tiny.yaml\n")
     runs, sampled = evidence.runs_of(file), Sampled()
@@ -224,3 +235,47 @@ def test_each_kind_of_verdict():
     assert claims.verdict_of_equality(result(0.03, 0.011, 0.05))[0] == "contradicted"
     assert claims.verdict_of_no_difference(result(p_value=0.5))[0] == "cannot be said"
     assert claims.verdict_of_no_difference(result(p_value=0.01))[0] == "contradicted"
+
+
+def test_results_as_text(answered, tmp_path):
+    """Each number of the templates comes from the CSV files, and no row of a table is broken."""
+    settings = answered[2]
+    rates = settings.model_copy(update={"name": "rates"})
+    chosen = [("Triplet", "Ranking", 1e-4, 1.0, 0.3, 150, 6, "no")]
+    csv_files.write(learning_rates.rates_file(rates), chosen, learning_rates.COLUMNS)
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- findings -->\nreplaced\n<!-- /findings -->\nafter\n")
+    results, findings = results_text.texts(settings, rates, readme).values()
+    assert findings.startswith("before\n<!-- findings -->\n- Of") and "replaced" not in findings
+    assert findings.endswith("<!-- /findings -->\nafter\n")
+    (Path("/tmp/results.md")).write_text(results)
+    tables = [line for line in results.splitlines() if line.startswith("|")]
+    assert len(tables) > 80 and all(line.endswith("|") for line in tables)
+    for block in results.split("\n\n"):
+        columns = {line.count("|") for line in block.splitlines() if line.startswith("|")}
+        assert len(columns) <= 1, block
+    assert "of 80 trainings ended by early stopping" in results
+    assert "Contrastive (fold 0, seed 0)" in results and "nan" not in results
+    with pytest.raises(InputError, match="has no lines"):
+        results_text.with_findings("no markers", "x")
+
+
+# Names, levels of tests and counts of the design; all else in the templates is an expression.
+ALLOWED = {"95%", "1%", "5%", "6", "1", "2", "3"}
+
+
+@pytest.mark.parametrize("name", [results_text.TEMPLATE, results_text.FINDINGS])
+def test_templates_have_no_numbers_of_their_own(name):
+    assert set(results_text.literal_numbers(name)) <= ALLOWED
+
+
+def test_the_results_are_those_of_the_csv_files():
+    """Once the CSV files exist, both texts are what replication/6_write_results.py makes of them."""
+    settings = [load_settings(SETTINGS / f"replication{end}.yaml") for end in ("", "_rates")]
+    if not claims.csv_file(settings[0]).exists():
+        assert "No result exists yet" in (checkout.ROOT / "results" / "README.md").read_text()
+        return
+    for file, text in results_text.texts(*settings, checkout.ROOT / "README.md").items():
+        assert file.read_text(encoding="utf-8") == text, (
+            f"{file}: run replication/6_write_results.py"
+        )
