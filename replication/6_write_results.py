@@ -11,14 +11,13 @@ from dml_analysis.checkout import ROOT
 from dml_analysis.config import load_settings
 from dml_analysis.errors import run_script
 from dml_analysis.files import atomic_files
-from dml_analysis.replication import results_text
+from dml_analysis.replication import evidence, results_text
 
 
 def main():
-    settings = [
-        load_settings(ROOT / "settings" / f"replication{ending}.yaml") for ending in ("", "_rates")
-    ]
-    for file, text in results_text.texts(*settings, ROOT / "README.md").items():
+    runs = evidence.runs_of(ROOT / "settings" / "replication.yaml")
+    rates = load_settings(ROOT / "settings" / "replication_rates.yaml")
+    for file, text in results_text.texts(runs, rates, ROOT / "README.md").items():
         atomic_files.write_text(file, text)
         print(f"wrote {file}")
 

@@ -1,7 +1,6 @@
 """The replication's tests and verdicts, on results with effects that were put into them."""
 
 from itertools import combinations, product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -57,7 +56,7 @@ class Sampled:
             failed = "yes" if key == FAILED else "no"
             ended = "untrained" if key[0] == NONE else "early stopping"
             scores = 0.1, 0.08, 0.12, failed, 0.6, 0.2 + self.noise()
-            yield (*self.labels(key), 1e-4, 1.0, 300, 150, ended, 0.3, *scores)
+            yield (*self.labels(key), 1e-4, 1.0, 300, 5.5, 150, ended, 0.3, *scores)
 
     def scores(self):
         for key, protocol, prop in product(self.keys, ("paper", "released"), PROPERTIES):
@@ -162,12 +161,12 @@ def test_effects_are_found_and_others_are_not(answered):
     assert fourteen.smallest_p == pytest.approx(1 / 2002)
 
 
-def test_failed_trainings_are_left_out(answered):
+def test_failed_trainings_are_left_out(answered, settings_file):
     """The means over the trainings of one loss alone change."""
-    tests, _, settings = answered
+    tests = answered[0]
     here = EQUAL | {"question": 1}
     both = [one(tests, **here | {"trainings": each}).estimate for each in evidence.TRAININGS]
-    table = trainings.read(evidence.runs_of(settings.paths["results"].parent / "tiny.yaml").reached)
+    table = trainings.read(evidence.runs_of(settings_file).reached)
     of_loss = table[table.loss == FAILED[0]].map_at_r
     assert both[0] - both[1] == pytest.approx((of_loss.mean() - of_loss[1:].mean()) / 9)
 
@@ -237,18 +236,17 @@ def test_each_kind_of_verdict():
     assert claims.verdict_of_no_difference(result(p_value=0.01))[0] == "contradicted"
 
 
-def test_results_as_text(answered, tmp_path):
+def test_results_as_text(answered, settings_file, tmp_path):
     """Each number of the templates comes from the CSV files, and no row of a table is broken."""
-    settings = answered[2]
+    settings, runs = answered[2], evidence.runs_of(settings_file)
     rates = settings.model_copy(update={"name": "rates"})
     chosen = [("Triplet", "Ranking", 1e-4, 1.0, 0.3, 150, 6, "no")]
     csv_files.write(learning_rates.rates_file(rates), chosen, learning_rates.COLUMNS)
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- findings -->\nreplaced\n<!-- /findings -->\nafter\n")
-    results, findings = results_text.texts(settings, rates, readme).values()
+    results, findings = results_text.texts(runs, rates, readme).values()
     assert findings.startswith("before\n<!-- findings -->\n- Of") and "replaced" not in findings
     assert findings.endswith("<!-- /findings -->\nafter\n")
-    (Path("/tmp/results.md")).write_text(results)
     tables = [line for line in results.splitlines() if line.startswith("|")]
     assert len(tables) > 80 and all(line.endswith("|") for line in tables)
     for block in results.split("\n\n"):
@@ -271,11 +269,12 @@ def test_templates_have_no_numbers_of_their_own(name):
 
 def test_the_results_are_those_of_the_csv_files():
     """Once the CSV files exist, both texts are what replication/6_write_results.py makes of them."""
-    settings = [load_settings(SETTINGS / f"replication{end}.yaml") for end in ("", "_rates")]
-    if not claims.csv_file(settings[0]).exists():
+    runs = evidence.runs_of(SETTINGS / "replication.yaml")
+    rates = load_settings(SETTINGS / "replication_rates.yaml")
+    if not claims.csv_file(runs.best).exists():
         assert "No result exists yet" in (checkout.ROOT / "results" / "README.md").read_text()
         return
-    for file, text in results_text.texts(*settings, checkout.ROOT / "README.md").items():
+    for file, text in results_text.texts(runs, rates, checkout.ROOT / "README.md").items():
         assert file.read_text(encoding="utf-8") == text, (
             f"{file}: run replication/6_write_results.py"
         )

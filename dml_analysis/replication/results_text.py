@@ -56,11 +56,11 @@ TEMPLATES.filters |= FILTERS
 class Tables:
     """The replication's CSV files, for templates."""
 
-    def __init__(self, settings: Settings, rates: Settings):
-        """Read them. Raises MissingFile if one is missing.
-
-        settings: of the best checkpoints. rates: of the learning-rate trials.
-        """
+    def __init__(self, runs: evidence.Runs, rates: Settings):
+        """Read them. Raises MissingFile if one is missing. rates: of the learning-rate trials."""
+        settings = runs.best
+        self.robustness = csv_files.table(claims.robustness_file(settings), claims.ROBUSTNESS)
+        self.reached = trainings.read(runs.reached)
         self.tests = evidence.read(settings)
         self.claims = claims.read(settings)
         self.trainings = trainings.read(settings)
@@ -74,7 +74,6 @@ class Tables:
         self.checkpoints = evidence.CHECKPOINTS
         assert settings.training is not None
         self.options = settings.training
-        self.n_classes = len(settings.folds)
 
     def test(self, question: int, measure: str, **labels: Any) -> Any:
         """Return the one test with these labels, by default of all methods and trainings.
@@ -127,9 +126,9 @@ def with_findings(readme: str, findings: str) -> str:
     return f"{before}{start}\n{findings.strip()}\n{end}{after}"
 
 
-def texts(settings: Settings, rates: Settings, readme: Path) -> dict[Path, str]:
+def texts(runs: evidence.Runs, rates: Settings, readme: Path) -> dict[Path, str]:
     """Return the text of results/README.md and of the README, by their paths."""
-    tables = Tables(settings, rates)
+    tables = Tables(runs, rates)
     findings = rendered(FINDINGS, tables)
     return {
         ROOT / "results" / "README.md": rendered(TEMPLATE, tables),
