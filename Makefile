@@ -27,7 +27,7 @@ DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_c
 	reality_check/6_compare_choices.py \
 	embedding_space/1_measure_spaces.py embedding_space/2_correlate_measures.py+ embedding_space/3_plot_spaces.py+ \
 	embedding_space/4_run_toy.py+ \
-	causes/1_locate_maps.py causes/2_move_properties.py causes/3_explain_errors.py causes/4_explain_pairs.py \
+	causes/1_locate_maps.py causes/2_shift_embeddings.py causes/3_explain_errors.py causes/4_explain_pairs.py \
 	causes/5_randomise_weights.py causes/6_plot_causes.py+ \
 	controls/1_bound_maps.py controls/2_bound_scores.py controls/3_test_groups.py controls/4_compare_groupings.py \
 	controls/5_vary_maps.py controls/6_make_tables.py controls/7_plot_controls.py+ \

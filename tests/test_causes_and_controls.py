@@ -16,7 +16,7 @@ SCRIPTS = [
     "properties/2_embed_cars.py",
     "properties/3_score_properties.py",
     "causes/1_locate_maps.py",
-    "causes/2_move_properties.py",
+    "causes/2_shift_embeddings.py",
     "causes/3_explain_errors.py",
     "causes/4_explain_pairs.py",
     "causes/5_randomise_weights.py",
@@ -151,26 +151,34 @@ def test_tests_of_regions_are_of_both_units(studied):
 
 
 def test_it_does_not_move_with_the_car(studied):
-    moved = {
-        (row["loss"], row["property"]): float(row["movement"])
-        for row in rows_of(studied, "causes/movements")
-    }
-    assert len(moved) == 4 * 11
+    rows = rows_of(studied, "causes/embedding_shifts")
+    shifts = {(row["loss"], row["property"]): float(row["shift"]) for row in rows}
+    assert len(shifts) == 4 * (11 + 1)
     for prop in ("color_hue", "color_sat", "color_val"):
-        assert moved["Backdrop", prop] < 0.02 < moved["Whole", prop]
-    assert moved["Backdrop", "bg_color_val"] > 0.1
-    carried = {
-        row["property"]: row
-        for row in rows_of(studied, "causes/movements")
-        if row["loss"] == "Backdrop"
-    }
+        assert shifts["Backdrop", prop] < 0.02 < shifts["Whole", prop]
+    assert shifts["Backdrop", "bg_color_val"] > 0.1
+    carried = {row["property"]: row for row in rows if row["loss"] == "Backdrop"}
     assert carried["model"]["n_mapped"] == "2" and float(carried["model"]["changed_mass"]) < float(
         carried["model"]["changed_pixels"]
     )
 
 
+def test_the_floor_is_below_what_the_network_sees(studied):
+    rows = {
+        row["property"]: row
+        for row in rows_of(studied, "causes/embedding_shifts")
+        if row["loss"] == "Whole"
+    }
+    floor = rows["render noise"]
+    assert 0 < float(floor["low"]) <= float(floor["shift"]) <= float(floor["high"])
+    assert float(floor["high"]) < float(rows["bg_color_val"]["low"])
+    assert floor["n_mapped"] == "2"
+    assert float(floor["changed_pixels"]) < 0.1 < float(rows["bg_color_val"]["changed_pixels"])
+
+
 def test_ranks_are_of_all_models_and_groups(studied):
-    rows = rows_of(studied, "causes/movement_ranks")
+    """And of the properties alone: the floor has no NR-Precision."""
+    rows = rows_of(studied, "causes/shift_ranks")
     assert [(row["unit"], row["loss"], row["type"]) for row in rows] == [
         *(("model", model["name"], model["group"]) for model in MODELS), ("group", "all", "Ranking"), ("group", "all", "Classification")]  # fmt: skip
     assert all(-1 <= float(row["spearman"]) <= 1 and row["n_properties"] == "11" for row in rows)
@@ -299,7 +307,7 @@ def test_ablations(studied):
 def test_figures_have_captions(studied):
     folder = studied.parent / "figures/tiny/paper"
     names = {path.stem for path in folder.glob("*.png")}
-    assert names >= {"regions_SyntheticCars", "movements", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
+    assert names >= {"regions_SyntheticCars", "embedding_shifts", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
                      "bounds_SyntheticCars", "nulls", "representations", "trees", "variations_SyntheticCars", "needed_SyntheticCars",
                      "orders"}  # fmt: skip
     for name in names:
@@ -310,7 +318,7 @@ def test_figures_have_captions(studied):
     "script, removed, message",
     [
         (
-            "causes/2_move_properties.py",
+            "causes/2_shift_embeddings.py",
             "results/tiny/paper/properties/nr_precision.csv",
             "nr_precision.csv: missing; run properties/3_score_properties.py",
         ),

@@ -184,7 +184,7 @@ def test_profiles_and_nulls_have_the_declared_properties(sprites, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "script", ["causes/2_move_properties.py", "causes/3_explain_errors.py", "causes/4_explain_pairs.py"]
+    "script", ["causes/2_shift_embeddings.py", "causes/3_explain_errors.py", "causes/4_explain_pairs.py"]
 )  # fmt: skip
 def test_what_needs_rendered_cars_says_so(sprites, fails, script):
     line = fails(script, sprites / "tiny.yaml")

@@ -30,7 +30,7 @@ TITLES = {
 # The same of figures that stand under questions (cause_section.py, control_section.py).
 TITLES_UNDER_QUESTIONS = {
     "regions": "Where maps lie",
-    "movements": "How far embeddings move",
+    "embedding_shifts": "How far embeddings move",
     "rankings": "Embedding shift and NR-Precision",
     "wrong_neighbors": "What wrong neighbours share",
     "pairs": "Explained pairs",
