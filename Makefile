@@ -38,6 +38,43 @@ DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_c
 demo: $(VENV)/installed
 	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings $(SETTINGS)
 
+# Every step does what is missing, and any of them may be stopped. Several of these commands may run at once.
+replication: $(VENV)/installed replication-images
+	$(RUN) reality_check/2_train_models.py --settings settings/replication_rates.yaml
+	$(RUN) replication/1_choose_rates.py --settings settings/replication_rates.yaml
+	for part in _same_rate "" _reached; do set -e; settings=settings/replication$$part.yaml; \
+		$(RUN) reality_check/2_train_models.py --settings $$settings; \
+		$(RUN) reality_check/3_evaluate_models.py --settings $$settings; \
+		$(RUN) reality_check/4_measure_gains.py --settings $$settings; \
+		$(RUN) properties/2_embed_cars.py --settings $$settings; \
+		$(RUN) properties/3_score_properties.py --settings $$settings; \
+		$(RUN) replication/2_compute_maps.py --settings $$settings; \
+	done
+	for part in _unseen _reached_unseen; do set -e; settings=settings/replication$$part.yaml; \
+		$(RUN) properties/2_embed_cars.py --settings $$settings; \
+		$(RUN) properties/3_score_properties.py --settings $$settings; \
+		$(RUN) replication/3_collect_trainings.py --settings $$settings --only-properties; \
+	done
+	$(RUN) embedding_space/1_measure_spaces.py --settings settings/replication.yaml
+	for part in _same_rate "" _reached; do set -e; \
+		$(RUN) replication/3_collect_trainings.py --settings settings/replication$$part.yaml; \
+	done
+	$(RUN) replication/4_probe_networks.py --settings settings/replication.yaml
+	$(RUN) reality_check/2_train_models.py --settings settings/replication_rho.yaml
+	$(RUN) embedding_space/1_measure_spaces.py --settings settings/replication_rho.yaml
+	$(RUN) embedding_space/5_compare_factors.py --settings settings/replication_rho.yaml
+	$(RUN) replication/5_test_questions.py
+	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings settings/replication.yaml --variant base/seed0
+	$(RUN) replication/6_write_results.py
+
+replication-images: $(RENDER_VENV)/installed
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/replication_classes --frames 1-4608 --format jpg \
+		--car-models procedural:192
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/replication_unseen --frames 1-1500 --format jpg \
+		--car-models procedural:24 --seed 1
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/replication_cars --frames 1-3000 --format jpg
+	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/replication_counterfactuals --counterfactuals 200 --format jpg
+
 test: $(VENV)/installed-for-tests
 	$(PYTEST) -m "not slow" tests
 

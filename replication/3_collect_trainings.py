@@ -7,6 +7,7 @@ steps were saved, validation_steps.csv.
 Runtime: a minute.
 """
 
+from dml_analysis.embedding_space.embedding_spaces import saves_steps
 from dml_analysis.errors import run_script
 from dml_analysis.files import csv_files
 from dml_analysis.replication import map_measures, trainings
@@ -21,7 +22,7 @@ def main():
     tables = {trainings.scores_file(settings): (trainings.scores_of, trainings.SCORES)}
     if not options.only_properties:
         tables[trainings.csv_file(settings)] = trainings.trainings_of, trainings.COLUMNS
-        if settings.checkpoint == "best":
+        if settings.checkpoint == "best" and saves_steps(settings):
             tables[trainings.steps_file(settings)] = trainings.steps_of, trainings.STEPS
     collected = {
         file: trainings.over_seeds(settings, table_of)[list(columns)]

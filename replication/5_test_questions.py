@@ -3,7 +3,7 @@
 Reads: what 3_collect_trainings.py and 4_probe_networks.py have written for the settings file and for
 those next to it whose names end in _reached, _unseen, _reached_unseen and _same_rate, and what
 embedding_space/5_compare_factors.py has written for that ending in _rho.
-Writes: results/<settings>/tests.csv, variance_shares.csv and claims.csv.
+Writes: results/<settings>/tests.csv, variance_shares.csv, claims.csv and robustness.csv.
 Runtime: minutes.
 """
 
@@ -48,7 +48,7 @@ def main():
     file = similarity_questions.shares_file(settings)
     csv_files.write(file, shares, similarity_questions.SHARES)
     provenance.record(settings, __file__)
-    for written in (evidence.tests_file(settings), file, claims.write(settings, table)):
+    for written in (evidence.tests_file(settings), file, *claims.write(settings, table)):
         print(f"wrote {written}")
     for row in claims.read(settings).itertuples():
         print(f"{row.verdict:20}{row.protocol:10} {row.claim} ({row.reason})")

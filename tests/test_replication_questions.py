@@ -9,11 +9,20 @@ import pytest
 from dml_analysis import checkout
 from dml_analysis.config import load_settings
 from dml_analysis.embedding_space import training_factors
+from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.embedding_measures import COLUMNS as MEASURES
 from dml_analysis.metrics.embedding_measures import PERFORMANCE
 from dml_analysis.paper import NONE, PROPERTIES
-from dml_analysis.replication import claims, evidence, map_measures, probes, trainings
+from dml_analysis.replication import (
+    claims,
+    evidence,
+    learning_rates,
+    map_measures,
+    probes,
+    results_text,
+    trainings,
+)
 from tests.conftest import succeed
 
 SETTINGS = checkout.ROOT / "settings"
@@ -27,11 +36,11 @@ EFFECTS = {"rotation_z": 0.3, "color_hue": 0.3, "sun_rotation": 0.3}
 class Sampled:
     """Results of all trainings, with noise from a seed."""
 
-    def __init__(self):
+    def __init__(self, cells=CELLS):
         self.rng = np.random.default_rng(0)
         models = load_settings(SETTINGS / "replication.yaml").models
         self.types = {model.name: model.group for model in models}
-        self.keys = [(name, *cell) for name in self.types for cell in CELLS]
+        self.keys = [(name, *cell) for name in self.types for cell in cells]
 
     def noise(self, size=0.01):
         return self.rng.normal() * size
@@ -47,7 +56,7 @@ class Sampled:
             failed = "yes" if key == FAILED else "no"
             ended = "untrained" if key[0] == NONE else "early stopping"
             scores = 0.1, 0.08, 0.12, failed, 0.6, 0.2 + self.noise()
-            yield (*self.labels(key), 1e-4, 1.0, 300, 150, ended, 0.3, *scores)
+            yield (*self.labels(key), 1e-4, 1.0, 300, 5.5, 150, ended, 0.3, *scores)
 
     def scores(self):
         for key, protocol, prop in product(self.keys, ("paper", "released"), PROPERTIES):
@@ -65,7 +74,8 @@ class Sampled:
 
     def pairs(self):
         for protocol, (a, b) in product(("paper", "released"), combinations(self.keys, 2)):
-            similarity = 0.9 + 0.03 * (a[0] == b[0]) - 0.1 * (NONE in (a[0], b[0]))
+            of_none = 0.1 + 0.1 * (a[1:] != b[1:])  # further off in other folds and seeds
+            similarity = 0.9 + 0.03 * (a[0] == b[0]) - of_none * (NONE in (a[0], b[0]))
             similarity += self.noise(0.003)
             yield (protocol, *a, *b, 0.7 * similarity, similarity)
 
@@ -101,18 +111,20 @@ def settings_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("replication")
     paths = f"paths: {{results: {folder / 'results'}, figures: {folder / 'figures'}}}\n"
     file = folder / "tiny.yaml"
-    file.write_text(f"extends: {SETTINGS / 'replication.yaml'}\n{paths}")
+    training = "training: {reached: 0.25}\n"
+    file.write_text(f"extends: {SETTINGS / 'replication.yaml'}\n{paths}{training}")
     for ending in ENDINGS:
         (folder / f"tiny{ending}.yaml").write_text("extends: tiny.yaml\n")
     runs, sampled = evidence.runs_of(file), Sampled()
+    of_seed_0 = Sampled(CELLS[::2])
     for settings in (runs.best, runs.reached, runs.same_rate):
-        csv_files.write(trainings.csv_file(settings), list(sampled.trainings()), trainings.COLUMNS)
-        csv_files.write(map_measures.csv_file(settings), list(sampled.maps()), map_measures.COLUMNS)
-        csv_files.write(
-            map_measures.pairs_file(settings), list(sampled.pairs()), map_measures.PAIRS
-        )
+        of_run = of_seed_0 if settings is runs.same_rate else sampled
+        csv_files.write(trainings.csv_file(settings), list(of_run.trainings()), trainings.COLUMNS)
+        csv_files.write(map_measures.csv_file(settings), list(of_run.maps()), map_measures.COLUMNS)
+        csv_files.write(map_measures.pairs_file(settings), list(of_run.pairs()), map_measures.PAIRS)
     for settings in runs[:5]:
-        csv_files.write(trainings.scores_file(settings), list(sampled.scores()), trainings.SCORES)
+        of_run = of_seed_0 if settings is runs.same_rate else sampled
+        csv_files.write(trainings.scores_file(settings), list(of_run.scores()), trainings.SCORES)
     csv_files.write(trainings.steps_file(runs.best), list(sampled.steps()), trainings.STEPS)
     csv_files.write(probes.csv_file(runs.best), list(sampled.probes()), probes.COLUMNS)
     file_of_rho = training_factors.networks_file(runs.rho)
@@ -150,12 +162,12 @@ def test_effects_are_found_and_others_are_not(answered):
     assert fourteen.smallest_p == pytest.approx(1 / 2002)
 
 
-def test_failed_trainings_are_left_out(answered):
+def test_failed_trainings_are_left_out(answered, settings_file):
     """The means over the trainings of one loss alone change."""
-    tests, _, settings = answered
+    tests = answered[0]
     here = EQUAL | {"question": 1}
     both = [one(tests, **here | {"trainings": each}).estimate for each in evidence.TRAININGS]
-    table = trainings.read(evidence.runs_of(settings.paths["results"].parent / "tiny.yaml").reached)
+    table = trainings.read(evidence.runs_of(settings_file).reached)
     of_loss = table[table.loss == FAILED[0]].map_at_r
     assert both[0] - both[1] == pytest.approx((of_loss.mean() - of_loss[1:].mean()) / 9)
 
@@ -170,6 +182,13 @@ def test_similarities(answered):
     assert none.estimate == pytest.approx(0.1, abs=0.003) and none.p_value == 2 / 2**20
 
 
+def test_probes_of_embeddings_lose_ten_points(answered):
+    tests = answered[0]
+    for kind, change in (("features", 0), ("embeddings", -10)):
+        row = one(tests, question=10, measure=f"color_hue, {kind}: trained minus None")
+        assert row.estimate == pytest.approx(change, abs=0.1) and row.n_first == 20
+
+
 def test_shares_of_variance(answered):
     settings = answered[2]
     table = pd.read_csv(settings.results / "variance_shares.csv")
@@ -178,7 +197,9 @@ def test_shares_of_variance(answered):
     here = (table.checkpoint == evidence.BUDGET) & (table.protocol == "paper")
     assert table[here & (table.quantity == "gini")].type.item() > 0.8
     assert table[here & (table.quantity == "color_val")].residual.item() > 0.7
-    assert len(table) == 3 * (1 + 2 * (1 + 4 + 11))
+    # Maps of one method have .03 more in common, of .1 that two trainings differ in.
+    assert table[here & (table.quantity == "maps")].method.item() == pytest.approx(0.3, abs=0.05)
+    assert len(table) == 2 * (1 + 2 * (1 + 4 + 11))
 
 
 @pytest.mark.parametrize(
@@ -223,3 +244,47 @@ def test_each_kind_of_verdict():
     assert claims.verdict_of_equality(result(0.03, 0.011, 0.05))[0] == "contradicted"
     assert claims.verdict_of_no_difference(result(p_value=0.5))[0] == "cannot be said"
     assert claims.verdict_of_no_difference(result(p_value=0.01))[0] == "contradicted"
+
+
+def test_results_as_text(answered, settings_file, tmp_path):
+    """Each number of the templates comes from the CSV files, and no row of a table is broken."""
+    settings, runs = answered[2], evidence.runs_of(settings_file)
+    rates = settings.model_copy(update={"name": "rates"})
+    chosen = [("Triplet", "Ranking", 1e-4, 1.0, 0.3, 150, 6, "no")]
+    csv_files.write(learning_rates.rates_file(rates), chosen, learning_rates.COLUMNS)
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- findings -->\nreplaced\n<!-- /findings -->\nafter\n")
+    results, findings = results_text.texts(runs, rates, readme).values()
+    assert findings.startswith("before\n<!-- findings -->\n- Of") and "replaced" not in findings
+    assert findings.endswith("<!-- /findings -->\nafter\n")
+    tables = [line for line in results.splitlines() if line.startswith("|")]
+    assert len(tables) > 80 and all(line.endswith("|") for line in tables)
+    for block in results.split("\n\n"):
+        columns = {line.count("|") for line in block.splitlines() if line.startswith("|")}
+        assert len(columns) <= 1, block
+    assert "of 80 trainings ended by early stopping" in results
+    assert "Contrastive (fold 0, seed 0)" in results and "nan" not in results
+    with pytest.raises(InputError, match="has no lines"):
+        results_text.with_findings("no markers", "x")
+
+
+# Names, levels of tests and counts of the design; all else in the templates is an expression.
+ALLOWED = {"95%", "1%", "5%", "6", "1", "2", "3"}
+
+
+@pytest.mark.parametrize("name", [results_text.TEMPLATE, results_text.FINDINGS])
+def test_templates_have_no_numbers_of_their_own(name):
+    assert set(results_text.literal_numbers(name)) <= ALLOWED
+
+
+def test_the_results_are_those_of_the_csv_files():
+    """Once the CSV files exist, both texts are what replication/6_write_results.py makes of them."""
+    rates = load_settings(SETTINGS / "replication_rates.yaml")
+    if not claims.csv_file(load_settings(SETTINGS / "replication.yaml")).exists():
+        assert "No result exists yet" in (checkout.ROOT / "results" / "README.md").read_text()
+        return
+    runs = evidence.runs_of(SETTINGS / "replication.yaml")
+    for file, text in results_text.texts(runs, rates, checkout.ROOT / "README.md").items():
+        assert file.read_text(encoding="utf-8") == text, (
+            f"{file}: run replication/6_write_results.py"
+        )

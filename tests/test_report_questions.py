@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dml_analysis import checkout, paper
+from dml_analysis import checkout, number_texts, paper
 from dml_analysis.causes import embedding_shifts, map_regions, rank_1_errors, weight_randomization
 from dml_analysis.causes.cause_figures import regions_figure
 from dml_analysis.config import Settings
@@ -89,11 +89,11 @@ def each_network(folds=(0, 1)):
 # Words.
 # ---------------------------------------------------------------------------------------------------------------------
 def test_numbers_as_they_are_printed():
-    numbers = [printed.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)]
+    numbers = [number_texts.number(value, 2) for value in (1.005, -0.5, -0.001, np.nan)]
     assert numbers == ["1.00", "−0.50", "0.00", "–"]
-    p_values = [printed.p(value) for value in (0.0304, 0.001, 0.00099, 1e-5, np.nan)]
+    p_values = [number_texts.p(value) for value in (0.0304, 0.001, 0.00099, 1e-5, np.nan)]
     assert p_values == ["0.030", "0.001", "0.001", "1e−05", "–"]
-    assert [printed.signed(value, 3) for value in (-0.0004, -0.1)] == ["+0.000", "−0.100"]
+    assert [number_texts.signed(value, 3) for value in (-0.0004, -0.1)] == ["+0.000", "−0.100"]
     assert printed.percents(pd.Series([0.5, np.nan])).tolist() == ["50.0", "–"]
     assert [printed.several(n, "image") for n in (1, 1200)] == ["1 image", "1,200 images"]
     folds = [printed.folds(names) for names in ([0], [0, 1], [ALL_FOLDS])]

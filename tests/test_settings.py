@@ -272,7 +272,7 @@ def test_the_record_of_a_run(tmp_path):
         provenance.record(settings, checkout.ROOT / "saliency" / "1_compute_maps.py")
 
 
-LAYERS = """checkout errors leases memory paper seeds threads workers
+LAYERS = """checkout errors leases memory number_texts paper seeds threads workers
 blocks cluster files imports pipeline
 checksums methods provenance store
 renderer sweeps views
@@ -282,7 +282,8 @@ datasets todo
 networks
 metrics preparation
 properties saliency training
-causes controls embedding_space reality_check replication
+causes controls embedding_space reality_check
+replication
 report"""
 
 

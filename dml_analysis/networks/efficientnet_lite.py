@@ -27,6 +27,11 @@ def lite0_160() -> tuple[nn.Module, transforms.Compose]:
     return trunk(0), transform(183, 160)
 
 
+def lite0_128() -> tuple[nn.Module, transforms.Compose]:
+    """Return EfficientNet-Lite0's trunk and a transform for smaller ones: 128 of 146 pixels."""
+    return trunk(0), transform(146, 128)
+
+
 def lite2() -> tuple[nn.Module, transforms.Compose]:
     """Return EfficientNet-Lite2's trunk (1280 features) and its transform: 260 of 292 pixels."""
     return trunk(2), transform(292, 260)

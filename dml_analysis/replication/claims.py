@@ -1,6 +1,7 @@
 """The papers' claims, each with the number that the replication has for it, and a verdict."""
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,8 +11,15 @@ import pandas as pd
 from dml_analysis.controls import published_maps
 from dml_analysis.controls.group_tests import holm, published_claims
 from dml_analysis.files import csv_files
+from dml_analysis.number_texts import signed
 from dml_analysis.paper import PROPERTIES
-from dml_analysis.replication.evidence import ACCURACY
+from dml_analysis.replication.evidence import (
+    ACCURACY,
+    ALL_PROTOCOLS,
+    CHECKPOINTS,
+    METHODS,
+    TRAININGS,
+)
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
@@ -29,8 +37,14 @@ COLUMNS = {
     "high": float, "unit": str, "n": int, "unit_of_n": str, "p_value": SHARE, "smallest_p": SHARE,
     "power": SHARE, "verdict": csv_files.one_of(VERDICTS), "reason": str,
 }  # fmt: skip
+ROBUSTNESS = {
+    "id": str, "topic": str, "claim": str, "protocol": str,
+    "checkpoint": csv_files.one_of(CHECKPOINTS), "methods": csv_files.one_of(METHODS),
+    "trainings": csv_files.one_of(TRAININGS), "estimate": float, "low": float, "high": float,
+    "p_value": SHARE, "verdict": csv_files.one_of(VERDICTS),
+}  # fmt: skip
+ALL = METHODS[0], TRAININGS[0]
 LOG_RATIO = "log ratio, ranking to classification"
-FEW = "the interval is wide: {n} units, power {power}"
 
 
 class Result(NamedTuple):
@@ -49,6 +63,11 @@ class Result(NamedTuple):
 def csv_file(settings: "Settings") -> Path:
     """Return the path of claims.csv."""
     return settings.results / "claims.csv"
+
+
+def robustness_file(settings: "Settings") -> Path:
+    """Return the path of robustness.csv, the verdicts for other networks."""
+    return settings.results / "robustness.csv"
 
 
 def read(settings: "Settings") -> pd.DataFrame:
@@ -72,7 +91,7 @@ def verdict_of_difference(result: Result, sign: int, level: float = LEVEL) -> tu
     if (result.high if sign > 0 else -result.low) < 0:
         return CONTRADICTED, "the interval has the other sign"
     if not np.isnan(result.published) and not result.low <= result.published <= result.high:
-        return CONTRADICTED, f"the interval excludes the published {result.published:+.2f}"
+        return CONTRADICTED, f"the interval excludes the published {signed(result.published, 2)}"
     return CANNOT_SAY, _why_not(result)
 
 
@@ -84,7 +103,7 @@ def verdict_of_interval(result: Result, sign: int) -> tuple[str, str]:
     if further < 0:
         return CONTRADICTED, "the interval has the other sign"
     if not np.isnan(result.published) and not result.low <= result.published <= result.high:
-        return CONTRADICTED, f"the interval excludes the published {result.published:+.2f}"
+        return CONTRADICTED, f"the interval excludes the published {signed(result.published, 2)}"
     return CANNOT_SAY, "the interval includes zero and the published value"
 
 
@@ -137,14 +156,31 @@ def result_of(tests: pd.DataFrame, **labels: Any) -> Result:
 
 def claims(tests: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield the rows of claims.csv; tests: the table of tests.csv."""
-    of = {"methods": "twenty", "trainings": "all"}
-    for protocol in ("paper", "released"):
-        here = of | {"protocol": protocol, "checkpoint": ACCURACY}
-        yield from _pixel_claims(tests, protocol, here)
-        yield from _property_claims(tests, protocol, here)
+    yield from claims_about(tests, ACCURACY, *ALL)
     yield from _published_table_2()
     yield from _published_table_6(tests)
     yield from _roth_claims(tests)
+
+
+def claims_about(
+    tests: pd.DataFrame, checkpoint: str, methods: str, trainings: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows for the claims of Kobs et al. that these networks can answer."""
+    networks = {"checkpoint": checkpoint, "methods": methods, "trainings": trainings}
+    for protocol in ALL_PROTOCOLS:
+        here = networks | {"protocol": protocol}
+        yield from _pixel_claims(tests, protocol, here)
+        yield from _property_claims(tests, protocol, here)
+
+
+def verdicts_of_networks(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return the verdicts for all checkpoints, methods and trainings, a table of ROBUSTNESS."""
+    rows = [
+        {"checkpoint": networks[0], "methods": networks[1], "trainings": networks[2]} | row
+        for networks in product(CHECKPOINTS, METHODS, TRAININGS)
+        for row in claims_about(tests, *networks)
+    ]
+    return pd.DataFrame(rows)[list(ROBUSTNESS)]
 
 
 def _row(
@@ -208,7 +244,7 @@ def _property_claims(
         )
         yield _row(
             f"property {claim.property}", KOBS, "properties", _about(claim, labels), claim.section,
-            _signed(result.published), labels[claim.property], LOG_RATIO, result,
+            signed(result.published), labels[claim.property], LOG_RATIO, result,
             _verdict_of_claim(claim, result, LEVEL), protocol,
         )  # fmt: skip
 
@@ -219,7 +255,7 @@ def _published_table_6(tests: pd.DataFrame) -> Iterator[dict[str, Any]]:
         result = result_of(tests, question=11, measure=claim.property, protocol="published")
         yield _row(
             f"Table 6 {claim.property}", KOBS, "published Table 6", _about(claim, labels),
-            claim.section, _signed(result.published), labels[claim.property], LOG_RATIO, result,
+            claim.section, signed(result.published), labels[claim.property], LOG_RATIO, result,
             _verdict_of_claim(claim, result._replace(published=np.nan), PUBLISHED_LEVEL), "published",
             "losses",
         )  # fmt: skip
@@ -236,10 +272,6 @@ def _verdict_of_claim(claim: Any, result: Result, level: float) -> tuple[str, st
     if claim.significant == "no":
         return verdict_of_no_difference(result)
     return verdict_of_difference(result, 1 if claim.group == "Ranking" else -1, level)
-
-
-def _signed(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:+.3f}"
 
 
 def _published_table_2() -> Iterator[dict[str, Any]]:
@@ -263,7 +295,7 @@ def _published_table_2() -> Iterator[dict[str, Any]]:
         )
         yield _row(
             f"Table 2 {row.question}", KOBS, "SOP", claim, "3.2, Table 2",
-            f"{row.difference:+.1f} points", row.question, "points of per cent", result,
+            f"{signed(row.difference, 1)} points", row.question, "points of per cent", result,
             verdict_of_difference(result, sign, PUBLISHED_LEVEL), "published", "losses",
         )  # fmt: skip
 
@@ -283,7 +315,7 @@ def _roth_claims(tests: pd.DataFrame) -> Iterator[dict[str, Any]]:
                 tests, question=8, measure=measure, checkpoint=place, methods="twenty"
             )
             yield _row(
-                f"{topic}, {place}", ROTH, topic, claim, "correlations", f"{result.published:+.2f} (Cars196)",
+                f"{topic}, {place}", ROTH, topic, claim, "correlations", f"{signed(result.published, 2)} (Cars196)",
                 f"Pearson correlation with Recall@1, {place}", "correlation", result,
                 verdict_of_interval(result, sign),
             )  # fmt: skip
@@ -297,8 +329,9 @@ def _roth_claims(tests: pd.DataFrame) -> Iterator[dict[str, Any]]:
         )  # fmt: skip
 
 
-def write(settings: "Settings", tests: pd.DataFrame) -> Path:
-    """Write claims.csv; return the file."""
+def write(settings: "Settings", tests: pd.DataFrame) -> list[Path]:
+    """Write claims.csv and robustness.csv; return the files."""
     table = pd.DataFrame(list(claims(tests)))[list(COLUMNS)]
     csv_files.write_table(csv_file(settings), table)
-    return csv_file(settings)
+    csv_files.write_table(robustness_file(settings), verdicts_of_networks(tests))
+    return [csv_file(settings), robustness_file(settings)]

@@ -156,11 +156,13 @@ def training_similarity(pairs: pd.DataFrame, names: list[str]) -> Float[np.ndarr
 def shares_of_variance(networks: Networks) -> Iterator[tuple[Any, ...]]:
     """Yield rows of SHARES for maps, accuracy, properties and measures of maps.
 
-    None if a training is missing, as the shares are those of complete designs.
+    None if a training is missing, or there is one fold or seed, as the shares are those of complete
+    designs.
     """
     table = trained(networks.trainings).sort_values(["loss", *CELL])
     n_cells = table[CELL].drop_duplicates().shape[0]
-    if len(table) != table.loss.nunique() * n_cells:
+    levels = table.fold.nunique(), table.seed.nunique()
+    if len(table) != table.loss.nunique() * n_cells or min(levels) < 2:
         return
     design = table.type, table.loss, table.fold, table.seed
     order = table[["loss", *CELL]]

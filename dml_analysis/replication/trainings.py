@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dml_analysis.datasets import readers
 from dml_analysis.embedding_space import embedding_spaces
 from dml_analysis.errors import InputError
 from dml_analysis.files import csv_files
@@ -32,7 +33,7 @@ HINT = "run replication/3_collect_trainings.py first"
 TRAINING: dict[str, Any] = {"loss": str, "type": str, "fold": int, "seed": int}
 COLUMNS = {
     **TRAINING, "learning_rate": float, "loss_rate_factor": float, "iterations": int,
-    "iteration": int, "ended_by": csv_files.one_of(ENDS), "validation_map_at_r": SHARE,
+    "epochs": float, "iteration": int, "ended_by": csv_files.one_of(ENDS), "validation_map_at_r": SHARE,
     "improvement": float, "low": float, "high": float, "failed": YES_NO,
     "precision_at_1": SHARE, "map_at_r": SHARE,
 }  # fmt: skip
@@ -94,11 +95,15 @@ def trainings_of(settings: "Settings") -> pd.DataFrame:
     With `checkpoint: reached`, iteration and scores are those of the first validation step that
     reached the score, and trainings that never reached it are missing. improvement: of the
     validation classes' MAP@R, over the features of the trunk that training starts from, with its
-    interval by the bootstrap over classes; failed: whether that includes zero. precision_at_1,
-    map_at_r: on test classes. Raises MissingFile if a CSV file is missing.
+    interval by the bootstrap over classes; failed: whether that includes zero. epochs: how often
+    each training image was seen on average. precision_at_1, map_at_r: on test classes. Raises MissingFile if a CSV file is missing.
     """
     options = training_runs.options_of(settings)
     improved, rows = improvements_of(settings), []
+    images = {
+        fold: len(readers.load_samples(settings, dataset_of(settings), "train", fold))
+        for fold in settings.folds
+    }
     for (loss, fold), steps in log_of(settings).groupby(["loss", "fold"], sort=False):
         step = step_of(steps, settings)
         if step is None:
@@ -106,7 +111,8 @@ def trainings_of(settings: "Settings") -> pd.DataFrame:
         low_high = improved[loss, fold]
         rows.append(
             (loss, step.type, fold, step.learning_rate, options.of_method(loss).loss_rate_factor,
-             steps.iteration.max(), step.iteration,
+             steps.iteration.max(), steps.iteration.max() * options.batch_size / images[fold],
+             step.iteration,
              ENDS[int(steps.iteration.max() >= options.iterations)], step.validation_map_at_r,
              *low_high, "no" if low_high[1] > 0 else "yes")
         )  # fmt: skip

@@ -12,9 +12,10 @@ from dml_analysis.files import csv_files
 from dml_analysis.methods import groups, trained_groups
 from dml_analysis.metrics.map_mass import REGIONS
 from dml_analysis.metrics.shift_sizes import CHANGED
+from dml_analysis.number_texts import percent
 from dml_analysis.paper import PROPERTIES, Protocol
 from dml_analysis.report import questions
-from dml_analysis.report.printed import numbers, p_values, percent, percents, text
+from dml_analysis.report.printed import numbers, p_values, percents, text
 from dml_analysis.report.questions import Question, Table, by_group
 
 LABELS = {prop.name: prop.label for prop in PROPERTIES} | {RENDER_NOISE: "Render noise alone"}

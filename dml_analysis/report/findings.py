@@ -12,6 +12,7 @@ from dml_analysis.datasets.readers import labels_of
 from dml_analysis.embedding_space import measure_correlations
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.embedding_measures import LABELS as MEASURES
+from dml_analysis.number_texts import number
 from dml_analysis.paper import Model, Protocol
 from dml_analysis.properties import property_scores
 from dml_analysis.properties.property_tables import LEVEL
@@ -23,7 +24,7 @@ from dml_analysis.report.map_findings import (
     untrained,
     within_and_between,
 )
-from dml_analysis.report.printed import number, text
+from dml_analysis.report.printed import text
 from dml_analysis.report.section import rendered, run_first
 from dml_analysis.saliency.saliency_tables import Subject, defined, similarities
 

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from dml_analysis.number_texts import number, signed
 from dml_analysis.paper import Model
-from dml_analysis.report.printed import number, several, signed, text
+from dml_analysis.report.printed import several, text
 from dml_analysis.saliency.saliency_tables import Similarity
 
 LEVEL = 0.05  # of permutation tests

@@ -1,4 +1,4 @@
-"""Numbers and sentences as the report prints them."""
+"""Tables of numbers and sentences as the report prints them."""
 
 import re
 from collections.abc import Sequence
@@ -6,24 +6,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jinja2
-import numpy as np
 import pandas as pd
 
 from dml_analysis.networks.specifications import ALL_FOLDS
+from dml_analysis.number_texts import number, p, percent
 
 Values = TypeVar("Values", pd.Series, pd.DataFrame)
-
-
-def number(value: float, digits: int) -> str:
-    """Return a number with a true minus sign and without negative zero, or a dash for NaN."""
-    if not np.isfinite(value):
-        return "–"
-    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
-def signed(value: float, digits: int) -> str:
-    """Return a difference with its sign, also where that is a plus."""
-    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def numbers(values: Values, digits: int) -> Values:
@@ -31,19 +19,9 @@ def numbers(values: Values, digits: int) -> Values:
     return values.map(lambda value: number(value, digits))
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """Return a share as text, in per cent."""
-    return number(100 * share, digits)
-
-
 def percents(shares: Values, digits: int = 1) -> Values:
     """Return a column or a table of shares as texts, in per cent."""
     return numbers(100 * shares.astype(float), digits)
-
-
-def p(value: float) -> str:
-    """Return a p-value with three decimals, or with one significant digit if it is below 0.001."""
-    return f"{value:.1g}".replace("-", "−") if value < 0.001 else number(value, 3)
 
 
 def p_values(values: Values) -> Values:
