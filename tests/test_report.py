@@ -51,32 +51,31 @@ def known(within, between, to_none):
 
 
 @pytest.mark.parametrize(
-    "within, between, number, words, not_words",
-    [(0.62, 0.5, "+0.120", "more alike within a group, by 0.120", "less"),
-     (0.5, 0.62, "−0.120", "less alike within a group, by 0.120", "more"),
-     (0.5001, 0.4999, "+0.000", "as alike within as between groups", "more")],
+    "within, between, words, not_words",
+    [(0.62, 0.5, "more alike within a type, by 0.120", "less"),
+     (0.5, 0.62, "less alike within a type, by 0.120", "more"),
+     (0.5001, 0.4999, "as alike within as between types", "more")],
 )  # fmt: skip
-def test_words_follow_the_numbers_within_and_between_groups(
-    within, between, number, words, not_words
-):
+def test_words_follow_the_numbers_within_and_between_groups(within, between, words, not_words):
     found = findings.within_and_between(known(within, between, 0.3), MODELS, "of D; fold 0")
-    assert found.number == number and words in found.text and not_words not in found.text
-    assert (
-        f"one group correlate at {within:.3f}" in found.text
-        and f"of two groups at {between:.3f}" in found.text
-    )
+    assert words in found.text and not_words not in found.text
+    assert f"one type correlate at {within:.3f}" in found.text
+    assert f"of two types at {between:.3f}" in found.text
+    assert "has not been tested" in found.conclusion
     assert found.n == "2 pairs within, 4 between groups; 7 images of D; fold 0"
 
 
-@pytest.mark.parametrize("to_none, number, words", [(0.4, "−0.100", "further from the trained models than these are from one another, by 0.100"), (0.6, "+0.100", "closer to the trained"),
-                                                    (0.5, "+0.000", "as close to the trained models as these are")])  # fmt: skip
-def test_words_follow_the_numbers_of_untrained_models(to_none, number, words):
+@pytest.mark.parametrize(
+    "to_none, words",
+    [(0.4, "further from the trained models"), (0.6, "closer to the trained models"),
+     (0.5, "as close to the trained models")],
+)  # fmt: skip
+def test_words_follow_the_numbers_of_untrained_models(to_none, words):
     found = findings.untrained(known(0.5, 0.5, to_none), MODELS, "of D; fold 0")
-    assert (
-        found.number == number
-        and words in found.text
-        and found.n.startswith("4 and 6 pairs; 7 images")
-    )
+    assert words in found.conclusion and "not tested" in found.conclusion
+    assert f"“None” correlate at {to_none:.3f}" in found.text
+    assert ("by 0.100" in found.text) == (to_none != 0.5)
+    assert found.n.startswith("4 and 6 pairs; 7 images")
 
 
 WORDS = {prop.name: prop.label.lower() for prop in paper.PROPERTIES}
@@ -115,22 +114,18 @@ def scored(*values):
 
 def test_order_of_properties():
     found = findings.order(scored([1, 5, 3, 2], [2, 6, 4, 3]), MODELS, WORDS, "rendered cars")
-    assert found.number == "5.50" and found.n == "2 models; 1,200 rendered cars; folds 0, 1"
-    assert (
-        "most by car rotation (5.50), then sun elevation (3.50), then sun rotation (2.50)"
-        in found.text
+    assert found.n == "2 models; 1,200 rendered cars; folds 0, 1"
+    assert found.conclusion == (
+        "Embeddings cluster most by car rotation, then sun elevation, then sun rotation."
     )
-    assert (
-        "least by car model (1.50)" in found.text
-        and "All 2 models have these 3 first" in found.text
-    )
+    assert "car rotation 5.50, sun elevation 3.50, sun rotation 2.50" in found.text
+    assert "least for car model, 1.50" in found.text
+    assert "All 2 models have these 3 first" in found.text
     other = findings.order(
         scored([1, 5, 3, 2], [2, 6, 3, 4]), MODELS, WORDS, "rendered cars"
     )  # together 3 and 3: the one that comes first
-    assert (
-        "then sun elevation (3.00), then sun rotation (3.00)" in other.text
-        and "1 of the 2 models" in other.text
-    )
+    assert "sun elevation 3.00, sun rotation 3.00" in other.text
+    assert "1 of the 2 models" in other.text
 
 
 def rows_of_tests(*rows):
@@ -153,7 +148,8 @@ def test_differences_between_groups():
         ),
         WORDS,
     )
-    assert found.number == "2 of 3" and found.n == "9 values of Ranking, 5 of Classification"
+    assert "differ in 2 of 3 properties at 1%, not corrected for 3 tests" in found.conclusion
+    assert found.n == "9 values of Ranking, 5 of Classification"
     assert (
         "sun rotation (p\u00a0=\u00a00.001, Ranking has more); car model (p\u00a0=\u00a00.004, Classification has more)"
         in found.text
@@ -162,7 +158,7 @@ def test_differences_between_groups():
         rows_of_tests(("model", 0.04, 1, 2), ("rotation_z", 0.01, 1, 2)), WORDS
     )  # not below 1%
     assert (
-        none.number == "0 of 2"
+        "differ in none of 2 properties" in none.conclusion
         and "the smallest p is 0.01 (car rotation)" in none.text
         and "more" not in none.text
     )
@@ -179,20 +175,14 @@ def test_shapes_of_spaces():
             correlation("pi_ratio", -0.9, -1, -0.8, of="test"), correlation("rho_2", 0.9, 0.8, 1, kind="spearman"),
             correlation("rho_2", 0.9, 0.8, 1, performance="map_at_r")]  # fmt: skip
     found = findings.shapes(pd.DataFrame(rows), "D")
-    assert found.number == "0.50" and found.n.startswith("14 models")
-    assert (
-        "Recall@1 on test classes rises with density" in found.text
-        and "it falls with spectral decay" in found.text
-    )
+    assert found.n.startswith("14 models")
+    assert found.conclusion == "Recall@1 rises with density; it falls with spectral decay."
     assert (
         "r\u00a0=\u00a0−0.70, 95% interval −0.90 to −0.20" in found.text
         and found.text.count("r\u00a0=") == 2
     )
     unclear = findings.shapes(pd.DataFrame([correlation("rho_2", -0.7, -0.9, 0.1)]), "D")
-    assert (
-        "cannot be said to rise or fall with spectral decay" in unclear.text
-        and unclear.number == "−0.70"
-    )
+    assert "cannot be said to rise or fall with spectral decay" in unclear.conclusion
 
 
 # ---------------------------------------------------------------------------------------------------------------------

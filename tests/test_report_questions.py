@@ -485,72 +485,82 @@ def known(within, between):
     return found
 
 
-def test_floor_and_ceiling_of_findings():
-    table = pd.DataFrame(bounds_rows())
-    floor, ceiling = map_findings.limits_of(table, MODELS)
-    assert (
-        floor
-        == "0.100, mean correlation of a trained network's maps and those of random weights (2 pairs, 4 images)"
+def bounds_of(*more):
+    return map_findings.bounds_of(pd.DataFrame([*bounds_rows(), *more]), MODELS)
+
+
+def test_baseline_and_ceiling_of_findings():
+    floor, ceiling = map_findings.limits_of(bounds_of())
+    assert floor == (
+        "0.100, mean correlation of a trained network's maps and those of random weights (2 pairs, 4 images)"
     )
-    assert (
-        ceiling
-        == "0.800, mean correlation of a trained network's maps and its own under other noise (2 networks, 4 images)"
+    assert ceiling == (
+        "0.800, mean correlation of a trained network's maps and its own under other noise (2 networks, 4 images)"
     )
-    assert map_findings.limits_of(table[:0], MODELS) == ("", "")
+    two = {"kind": "two random", "loss_a": "random weights", "loss_b": "random weights", "correlation_mean": 0.4}
+    assert "(2 pairs, 4 images); of two random networks 0.400 (1 pair)" in map_findings.limits_of(bounds_of(two))[0]  # fmt: skip
+    assert map_findings.limits_of(map_findings.Bounds({})) == ("", "")
     found = findings.untrained(known(0.5, 0.4), MODELS, "", (floor, ceiling))
     assert (found.floor, found.ceiling) == (floor, ceiling)
+
+
+def test_where_two_losses_lie_between_baseline_and_ceiling():
+    found = map_findings.between_bounds(bounds_of(), "D")  # 0.5 between 0.1 and 0.8
+    assert "partly alike: 57% of the way" in found.conclusion and "0.500" in found.text
+    assert found.n == "1 pair; 4 images of D"
+    for r, words in ((0.73, "nearly as alike"), (0.6, "much alike"), (0.2, "hardly more alike")):
+        rows = [row | {"correlation_mean": r} if row["kind"] == "other loss, same fold" else row
+                for row in bounds_rows()]  # fmt: skip
+        bounds = map_findings.bounds_of(pd.DataFrame(rows), MODELS)
+        assert words in map_findings.between_bounds(bounds, "D").conclusion
+    assert map_findings.between_bounds(map_findings.Bounds({}), "D") is None
 
 
 def test_the_permutation_test_of_groups_counts_if_it_is_of_this_number():
     found = findings.within_and_between(known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4), ("f", "c"))
     assert (
-        "One-sided p\u00a0=\u00a00.049, by assigning models to groups of these sizes in all 2,002 ways."
+        "One-sided p\u00a0=\u00a00.049, by assigning models to types of these sizes in all 2,002 ways."
         in found.text
     )
-    assert "tested" not in found.text and (found.floor, found.ceiling) == ("f", "c")
+    assert found.conclusion.endswith("more alike within a type of loss than between types: by 0.100.")
+    assert (found.floor, found.ceiling) == ("f", "c")
     random = findings.within_and_between(
         known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4, exact="no")
     )
     assert "in 2,002 random ways" in random.text
     for other in (grouped(0.11), grouped(0.1)[:0], None):  # of other models or images; none
         assert (
-            "This difference has not been tested."
-            in findings.within_and_between(known(0.5, 0.4), MODELS, "", other).text
+            "has not been tested"
+            in findings.within_and_between(known(0.5, 0.4), MODELS, "", other).conclusion
         )
 
 
-def answer(same, other, p, floor=0.2, ceiling=0.6):
+def answer(same, other, p):
     row = dict(
-        zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, ceiling, floor))
+        zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, 0.6, 0.2))
     )
     return pd.DataFrame([row])
 
 
 @pytest.mark.parametrize(
-    "same, other, p, number, words_of, finds",
-    [(0.575, 0.5, 0.01, "+0.075", "less alike than two folds of one loss, by 0.075", "random finds that"),
-     (0.5, 0.575, 0.93, "−0.075", "more alike than two folds of one loss, by 0.075", "random does not find that"),
-     (0.5001, 0.4999, 0.05, "+0.000", "as alike as two folds of one loss", "random does not find that"),
-     (0.575, 0.5, 0.0496, "+0.075", "less alike", "random does not find that")],  # as it is printed
+    "same, other, p, words, conclusion",
+    [(0.575, 0.5, 0.01, "less alike, by 0.075", "Maps of two losses are less alike"),
+     (0.5, 0.575, 0.93, "more alike, by 0.075", "not shown to differ more"),
+     (0.5001, 0.4999, 0.05, "as alike", "not shown to differ more"),
+     (0.575, 0.5, 0.0496, "less alike", "not shown to differ more")],  # as it is printed
 )  # fmt: skip
-def test_losses_and_folds(same, other, p, number, words_of, finds):
-    found = findings.losses_and_folds(answer(same, other, p), "D")
-    assert found.number == number and words_of in found.text and finds in found.text
-    assert (
-        f"correlate at {same:.3f} if they are of one loss, at {other:.3f}" in found.text
-        and "−0.006 to 0.001" in found.text
-    )
-    assert (
-        found.n == "14 losses, 2 folds; 4 images of D"
-        and found.floor.startswith("0.200,")
-        and found.ceiling.startswith("0.600,")
-    )
+def test_losses_and_folds(same, other, p, words, conclusion):
+    found = findings.losses_and_folds(answer(same, other, p), "D", ("f", "c"))
+    assert words in found.text and conclusion in found.conclusion
+    assert f"correlate at {same:.3f} if they are of one loss, at {other:.3f}" in found.text
+    assert "−0.006 to 0.001" in found.text
+    assert found.n == "14 losses, 2 folds; 4 images of D"
+    assert (found.floor, found.ceiling) == ("f", "c")
 
 
-def test_losses_and_folds_without_two_folds_or_random_weights():
+def test_losses_and_folds_without_two_folds():
     assert findings.losses_and_folds(answer(0.5, 0.4, 0.1)[:0], "D") is None
     assert findings.losses_and_folds(answer(np.nan, np.nan, np.nan), "D") is None
-    assert findings.losses_and_folds(answer(0.5, 0.4, 0.1, floor=np.nan), "D").floor == ""
 
 
 def test_the_null_of_the_first_property():
@@ -559,7 +569,7 @@ def test_the_null_of_the_first_property():
     nulls = pd.DataFrame([{"loss": loss, "property": name, "null_mean": mean if name == NAMES[-1] else 5, "null_std": 0.05, "permutations": 1000}
                           for name in NAMES for loss, mean in (("Triplet", -0.02), ("ArcFace", 0.04), ("None", 9))])  # fmt: skip
     found = findings.order(scored, MODELS, WORDS, "cars", nulls)
-    assert found.number == "10.00" and found.floor == (
+    assert found.floor == (
         "0.010 with a standard deviation of 0.050, sun rotation under 1,000 permutations of the labels (means over 2 networks)")  # fmt: skip
     assert (
         findings.order(scored, MODELS, WORDS, "cars", nulls[:0]).floor
