@@ -17,6 +17,7 @@ from dml_analysis.properties import property_scores
 from dml_analysis.properties.property_tables import LEVEL
 from dml_analysis.report import printed
 from dml_analysis.report.map_findings import (
+    ALIKE,
     Finding,
     between_bounds,
     bounds_of,
@@ -39,7 +40,7 @@ def section(settings: Settings) -> str:
     findings = {protocol.name: of_run(settings, protocol) for protocol in settings.protocols}
     if not any(findings.values()):
         raise run_first("Results", "the numbered scripts (README.md)")
-    return rendered("findings", findings=findings, settings=settings)
+    return rendered("findings", findings=findings, alike=ALIKE)
 
 
 def of_run(settings: Settings, protocol: Protocol) -> list[Finding]:
