@@ -66,16 +66,18 @@ def _row(
     """Return the cells of a model, and its record in full precision."""
     means = measured[measured.loss == model.name][list(MEASURES)].mean()
     cells, record = [Cell(percent(mean)) for mean in means], [model.name, model.group, *means]
-    gain = next(gains[gains.loss == model.name].itertuples(), None)
+    gain, end = gains[gains.loss == model.name], how_it_ended(ends[ends.loss == model.name])
     if not gains.empty:
-        numbers = (gain.gain, gain.low, gain.high) if gain else ()
-        shown = [signed(100 * numbers[0], 1), *(number(100 * each, 1) for each in numbers[1:])]
-        cells.append(Cell("{} [{}, {}]".format(*shown)) if gain else _empty(model))
-    record += [gain.gain, gain.low, gain.high] if gain else [None] * 3
-    end = how_it_ended(ends[ends.loss == model.name])
+        cells += [Cell(_interval(row)) for row in gain.itertuples()] or [_empty(model)]
     if not ends.empty:
         cells.append(Cell(end) if end else _empty(model))
-    return cells, [*record, end]
+    numbers = gain[["gain", "low", "high"]].to_numpy().ravel().tolist() or [None] * 3
+    return cells, [*record, *numbers, end]
+
+
+def _interval(row: Any) -> str:
+    low, high = (number(100 * bound, 1) for bound in (row.low, row.high))
+    return f"{signed(100 * row.gain, 1)} [{low}, {high}]"
 
 
 def _empty(model: Model) -> Cell:

@@ -9,9 +9,10 @@ const view = (() => {
   let [place, link] = parts();
   const allows = (field, value) => !field.allowed || field.allowed.includes(value);
 
-  // Adds what can be chosen; a link may choose it. allowed: values, or none for any text.
+  // Adds what can be chosen, or more values of it; a link may choose it. allowed: values, or none for any text.
   function add(name, initial, allowed) {
-    const field = { initial, allowed, value: initial }, given = link.get(name);
+    const field = fields.get(name) ?? { initial, allowed: allowed && [], value: initial }, given = link.get(name);
+    field.allowed?.push(...allowed);
     if (given !== null && allows(field, given)) field.value = given;
     fields.set(name, field);
   }
@@ -65,6 +66,15 @@ const view = (() => {
   addEventListener("load", () => { if (place) go(place); write(); });
   return { add, get, set, on: (names, listener) => listeners.push([names, listener]) };
 })();
+
+// Fills a list with methods, by their groups.
+function fillWithMethods(select, methods) {
+  for (const group of new Set(methods.map((each) => each.group))) {
+    const some = Object.assign(document.createElement("optgroup"), { label: group });
+    some.append(...methods.filter((each) => each.group === group).map((each) => new Option(each.name, each.name)));
+    select.append(some);
+  }
+}
 
 (() => {
   // --- protocol and theme ------------------------------------------------------------------------------------------

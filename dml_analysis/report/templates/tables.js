@@ -53,7 +53,7 @@
       const observer = new IntersectionObserver(
         (seen) => { for (const { target, intersectionRatio } of seen) target.classList.toggle("cut", intersectionRatio < 0.98); },
         { root: box, rootMargin: `10000px 0px 10000px -${names.offsetWidth}px`, threshold: [0.5, 0.98] });
-      for (const cell of box.querySelectorAll("tbody td")) observer.observe(cell);
+      for (const cell of box.querySelectorAll("td.n, td.r")) if (cell.offsetWidth < box.clientWidth / 3) observer.observe(cell);
       observers.set(box, observer);
     }
   });
