@@ -229,7 +229,7 @@ def survival(settings: Settings, protocol: Protocol) -> Iterator[Table]:
 
 
 QUESTIONS = [
-    Question("Floor and ceiling of the similarity of maps", floor_and_ceiling, ("bounds_",)),
+    Question("Baseline and ceiling of the similarity of maps", floor_and_ceiling, ("bounds_",)),
     Question("What is NR-Precision by chance?", chance, ("nulls", "orders")),
     Question("Do groups of losses differ?", tests),
     Question("Which of the paper's claims about Table 6 hold?", claims),

@@ -64,6 +64,8 @@ def section(settings: Settings) -> str:
         if name not in UNDER_QUESTIONS and not file.stem.startswith(ELSEWHERE):
             group = next((group for group, titles in GROUPS.items() if name in titles), OTHERS)
             groups[group].append(described(settings, protocol, file))
+    for shown in groups.values():
+        shown.sort(key=lambda figure: figure["number"])
     return rendered("figures", groups={name: shown for name, shown in groups.items() if shown})
 
 

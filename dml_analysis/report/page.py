@@ -24,20 +24,20 @@ from dml_analysis.report import (
 )
 from dml_analysis.report.section import TEMPLATE_FOLDER, NotYet, Section, rendered
 
-TOP = Section("top", "Summary", summary.section)
+TOP = Section("top", "Summary", "Summary", summary.section)
 SECTIONS = [
-    Section("claims", "Claims", claim_section.section),
-    Section("accuracy", "Accuracy", accuracy_section.section),
-    Section("findings", "Findings", findings.section),
-    Section("tables", "Tables", table_section.section),
-    Section("published", "Published numbers", published_comparison.section),
-    Section("browser", "Saliency maps", saliency_browser.section),
-    Section("explorer", "Nearest neighbours", neighbor_explorer.section),
-    Section("causes", "Causes", cause_section.section),
-    Section("controls", "Controls", control_section.section),
-    Section("figures", "Figures", figure_section.section),
-    Section("glossary", "Glossary", glossary.section),
-    Section("run", "What was run", run_section.section),
+    Section("claims", "Claims", "Claims", claim_section.section),
+    Section("accuracy", "Accuracy", "Accuracy", accuracy_section.section),
+    Section("findings", "Findings", "Findings", findings.section),
+    Section("tables", "Tables", "Tables", table_section.section),
+    Section("published", "Published numbers", "Published", published_comparison.section),
+    Section("browser", "Saliency maps", "Maps", saliency_browser.section),
+    Section("explorer", "Nearest neighbours", "Neighbours", neighbor_explorer.section),
+    Section("causes", "Causes", "Causes", cause_section.section),
+    Section("controls", "Controls", "Controls", control_section.section),
+    Section("figures", "Figures", "Figures", figure_section.section),
+    Section("glossary", "Glossary", "Glossary", glossary.section),
+    Section("run", "What was run", "Run", run_section.section),
 ]
 STYLES = ["page.css", "parts.css"]
 SCRIPTS = ["page.js", "tables.js", "browser.js", "explorer.js"]

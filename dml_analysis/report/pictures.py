@@ -7,8 +7,8 @@ from typing import Any
 from PIL import Image, ImageOps
 
 QUALITY = 80  # of WebP, up to 100
-FINE = 92
-MAX_LOSSLESS = 300_000  # bytes: charts are smaller, figures made of photographs are larger
+FINE = 88
+MAX_LOSSLESS = 160_000  # bytes: charts are smaller, figures made of photographs are larger
 
 
 def address(image: Image.Image, quality: int = QUALITY) -> str:

@@ -112,7 +112,10 @@ def section(settings: Settings) -> str:
                 "rows": rows.to_dict("records"),
                 "files": files,
                 "orders": orders(rows, settings.models),
-                "notes": dict(zip(rows.table, rows.note)),
+                "notes": {
+                    table: note.removeprefix(settings.note).strip()
+                    for table, note in zip(rows.table, rows.note)
+                },
             }
     if not shown:
         raise run_first("Comparisons with the published numbers", "report/1_list_results.py")

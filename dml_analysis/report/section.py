@@ -29,6 +29,7 @@ class Section(NamedTuple):
 
     name: str  # its address in the page
     title: str
+    short: str  # its title in the bar
     # Returns its HTML; raises NotYet or MissingFile if its inputs do not exist.
     make: Callable[[Settings], str]
 
