@@ -7,7 +7,7 @@ import pytest
 from dml_analysis import checkout, number_texts, paper
 from dml_analysis.causes import embedding_shifts, map_regions, rank_1_errors, weight_randomization
 from dml_analysis.causes.cause_figures import regions_figure
-from dml_analysis.config import Settings
+from dml_analysis.config import Settings, TrainingSettings
 from dml_analysis.controls import (
     compared_groupings,
     compared_representations,
@@ -22,15 +22,22 @@ from dml_analysis.methods import find
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import property_scores
+from dml_analysis.reality_check import accuracy, improvements
+from dml_analysis.replication import claims
 from dml_analysis.report import (
+    accuracy_section,
     cause_section,
+    claim_section,
     control_section,
     findings,
+    glossary,
     map_findings,
     printed,
     questions,
+    summary,
 )
 from dml_analysis.saliency.saliency_tables import Similarity
+from dml_analysis.training import training_logs
 
 PAPER, RELEASED = paper.PROTOCOLS.values()
 MODELS = [
@@ -115,7 +122,7 @@ def test_a_question_has_its_tables_and_figures(settings):
     folder.mkdir(parents=True)
     for name in ("one_D", "two_D", "pairs"):
         Image.new("RGB", (4, 3)).save(folder / f"{name}.png")
-    table = questions.Table("A caption.", "x", pd.DataFrame({"y": ["1"]}, index=["a"]))
+    table = questions.Table("one", "A caption.", "x", pd.DataFrame({"y": ["1"]}, index=["a"]))
     asked = [questions.Question("First?", lambda settings, protocol: [table] if protocol is PAPER else [], ("one_",)),
              questions.Question("Second?", lambda settings, protocol: [], ("three_",)),
              questions.Question("Third?", lambda settings, protocol: [table._replace(cells=pd.DataFrame())], ("pairs",), "A text.", "explorer")]  # fmt: skip
@@ -124,7 +131,7 @@ def test_a_question_has_its_tables_and_figures(settings):
         "First?" in html
         and "Second?" not in html
         and "Third?" in html
-        and html.count("A caption.") == 1
+        and html.count("<caption>A caption.") == 1
     )
     assert (
         html.count("<figure") == 1 and "one, D" not in html and 'alt="one_D"' in html
@@ -271,10 +278,7 @@ def test_floor_and_ceiling(settings):
         {"p_value": 0.5, "same_loss": 0.5, "other_loss": 0.5},
     )
     table = only(control_section.floor_and_ceiling(settings, RELEASED))
-    assert (
-        "base e" in table.caption
-        and "two losses are as alike as two folds of one loss" in table.caption
-    )
+    assert "base e" in table.caption and "Two losses are not shown to differ more" in table.caption
 
 
 def test_each_untrained_model_is_by_itself():
@@ -474,6 +478,91 @@ def test_what_survives_other_settings(settings):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# The top, accuracy and claims.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_figure_1_goes_from_the_ceiling_to_the_baseline():
+    rows = [row | {"type_a": TYPE[row["loss_a"]], "type_b": TYPE.get(row["loss_b"], "")}
+            for row in bounds_rows()]  # fmt: skip
+    found = summary.similarities(pd.DataFrame(rows), MODELS)
+    assert [(each.label.split(" (")[0], each.n_pairs) for each in found] == [
+        ("one network, other noise", 2), ("one loss, two folds", 1), ("two losses of two types", 1),
+        ("a loss and “None”", 1), ("a loss and random weights", 2),
+    ]  # fmt: skip
+    assert [each.mean for each in found] == pytest.approx([0.8, 0.6, 0.5, 0.4, 0.1])
+    assert (found[0].lowest, found[0].highest) == (0.7, 0.9)
+
+
+@pytest.mark.parametrize(
+    "steps, words",
+    [([(200, 120), (200, 200)], "at the limit of 200; best step 120, 200"),
+     ([(160, 120), (120, 80)], "stopped early at 160, 120 of 200; best step 120, 80"),
+     ([(160, 120), (200, 200)], "stopped early in 1 of 2 folds at 160 of 200; best step 120, 200"),
+     ([], "")],
+)  # fmt: skip
+def test_how_a_training_ended(steps, words):
+    rows = [("Triplet", fold, best, last, 200) for fold, (last, best) in enumerate(steps)]
+    ends = pd.DataFrame(rows, columns=list(accuracy_section.ENDS))
+    assert accuracy_section.how_it_ended(ends) == words
+
+
+def test_accuracy_with_its_interval_and_the_end_of_training(settings):
+    settings = settings.model_copy(update={"training": TrainingSettings(iterations=200)})
+    measured = [{"loss": name, "dataset": "D", "fold": fold, "precision_at_1": 0.25 + fold / 4}
+                for name in ("Triplet", "None") for fold in (0, 1)]  # fmt: skip
+    write(accuracy.csv_file(settings), accuracy.COLUMNS, *measured)
+    write(improvements.csv_file(settings, "D"), improvements.COLUMNS,
+          *({"loss": "Triplet", "dataset": "D", "part": part, "gain": gain, "low": -0.01, "high": 0.09, "clear": "no"}
+            for part, gain in (("validation", 0.9), ("test", 0.04))))  # fmt: skip
+    write(training_logs.runs_file(settings, "D"), training_logs.RUN_COLUMNS,
+          *({"loss": "Triplet", "fold": 0, "learning_rate": rate, "iteration": 80, "chosen": chosen}
+            for rate, chosen in ((0.5, "yes"), (1, "no"))))  # fmt: skip
+    write(training_logs.log_file(settings, "D"), training_logs.LOG_COLUMNS,
+          *({"loss": "Triplet", "fold": 0, "learning_rate": rate, "iteration": step, "best": "no"}
+            for rate, steps in ((0.5, (0, 80, 160)), (1, (0, 200))) for step in steps))  # fmt: skip
+    table = accuracy_section.of_dataset(settings, "D")
+    cells = dict(zip(table.rows, ([cell.text for cell in row] for row in table.cells)))
+    assert cells["Triplet"][::3] == ["37.5", "+4.0 [−1.0, 9.0]"]
+    assert cells["Triplet"][4] == "stopped early at 160 of 200; best step 80"
+    assert cells["None"] == ["37.5", "100.0", "100.0", "", ""]
+    assert table.records.set_index("loss").improvement["Triplet"] == 0.04
+
+
+def claim(**values):
+    return {"id": "x", "paper": "Kobs et al.", "protocol": "paper", "verdict": "holds", "unit": "points",
+            "measure": "difference", "unit_of_n": "methods", "estimate": 0.0625, "low": -0.5, "high": 0.25, "p_value": 0.25,
+            "claim": "Maps are alike", "n": 20, "reason": ""} | values  # fmt: skip
+
+
+def test_claims_and_verdicts(settings):
+    run = settings.model_copy(update={"name": "demo/base/seed0"})  # of a sweep, which shares them
+    assert "too small to test the papers' claims" in claim_section.section(run)
+    rows = [claim(), claim(id="y", verdict="contradicted", reason="the <interval>"),
+            claim(id="z", paper="Roth et al.", verdict="not testable here", estimate=np.nan)]  # fmt: skip
+    write(settings.results / "claims.csv", claims.COLUMNS, *rows)
+    table = claim_section.read(run)
+    assert claim_section.counts(table)["Kobs et al."] == {
+        "holds": 1, "contradicted": 1, "cannot be said": 0, "not testable here": 0,
+    }  # fmt: skip
+    kobs = claim_section.of_paper("Kobs et al.", table[table.paper == "Kobs et al."])
+    assert kobs.cells[0][2].text == (
+        "difference: 0.062 [−0.500, 0.250], points; p\u00a0=\u00a00.250; 20 methods"
+    )
+    html = claim_section.section(run)
+    assert "contradicted: the &lt;interval&gt;" in html and "–" in html
+    for name in ("claims_kobs_et_al", "claims_roth_et_al"):
+        assert (run.results / "report" / f"{name}.csv").is_file()
+
+
+def test_terms_show_their_definition_once_in_each_protocol():
+    html = '<div data-of="paper"><p>The noise ceiling, <code>fold</code>; a fold, a noise ceiling.</p><h3>noise ceiling</h3></div>'
+    found = glossary.marked(html + html.replace("paper", "released"))
+    assert found.count('popovertarget="term-noise-ceiling">noise ceiling</button>') == 2
+    assert found.count(">fold</button>") == 2 and "<code>fold</code>" in found
+    assert "<h3>noise ceiling</h3>" in found
+    assert len(glossary.TERMS) <= 15
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Findings that rest on controls.
 # ---------------------------------------------------------------------------------------------------------------------
 def known(within, between):
@@ -497,7 +586,12 @@ def test_baseline_and_ceiling_of_findings():
     assert ceiling == (
         "0.800, mean correlation of a trained network's maps and its own under other noise (2 networks, 4 images)"
     )
-    two = {"kind": "two random", "loss_a": "random weights", "loss_b": "random weights", "correlation_mean": 0.4}
+    two = {
+        "kind": "two random",
+        "loss_a": "random weights",
+        "loss_b": "random weights",
+        "correlation_mean": 0.4,
+    }
     assert "(2 pairs, 4 images); of two random networks 0.400 (1 pair)" in map_findings.limits_of(bounds_of(two))[0]  # fmt: skip
     assert map_findings.limits_of(map_findings.Bounds({})) == ("", "")
     found = findings.untrained(known(0.5, 0.4), MODELS, "", (floor, ceiling))
@@ -522,7 +616,9 @@ def test_the_permutation_test_of_groups_counts_if_it_is_of_this_number():
         "One-sided p\u00a0=\u00a00.049, by assigning models to types of these sizes in all 2,002 ways."
         in found.text
     )
-    assert found.conclusion.endswith("more alike within a type of loss than between types: by 0.100.")
+    assert found.conclusion.endswith(
+        "more alike within a type of loss than between types: by 0.100."
+    )
     assert (found.floor, found.ceiling) == ("f", "c")
     random = findings.within_and_between(
         known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4, exact="no")
@@ -536,9 +632,7 @@ def test_the_permutation_test_of_groups_counts_if_it_is_of_this_number():
 
 
 def answer(same, other, p):
-    row = dict(
-        zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, 0.6, 0.2))
-    )
+    row = dict(zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, 0.6, 0.2)))
     return pd.DataFrame([row])
 
 

@@ -62,7 +62,8 @@ def between_bounds(bounds: Bounds, dataset: str) -> Finding | None:
     """Return where the similarity of two losses' maps lies between baseline and ceiling."""
     if not np.isfinite(bounds.share):
         return None
-    words = next(words for limit, words in ALIKE.items() if bounds.share >= limit)
+    share = round(bounds.share, 2)  # as it is printed
+    words = next(words for limit, words in ALIKE.items() if share >= limit)
     rows = bounds.rows["other loss, same fold"]
     n = f"{several(len(rows), 'pair')}; {several(rows.n_images.max(), 'image')} of {dataset}"
     return Finding(

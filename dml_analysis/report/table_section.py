@@ -110,9 +110,10 @@ def about(settings: Settings, protocol: Protocol, name: str) -> str:
 def _limits(settings: Settings, protocol: Protocol, name: str) -> tuple[float, float] | None:
     """Return baseline and ceiling of a table of correlations, None for another or without them."""
     which, _, form = name.removeprefix("table").partition("_")
-    if int(which) not in settings.tables or form.startswith("jsd"):
+    datasets = {str(key): dataset for key, dataset in settings.tables.items()}
+    if which not in datasets or form.startswith("jsd"):
         return None
-    file = noise_ceilings.csv_file(settings, protocol, settings.tables[int(which)])
+    file = noise_ceilings.csv_file(settings, protocol, datasets[which])
     bounds = bounds_of(csv_files.read(file, noise_ceilings.COLUMNS), settings.models)
     limits = bounds.mean("random weights"), bounds.mean("other noise")
     return limits if np.isfinite(limits).all() and limits[0] < limits[1] else None
