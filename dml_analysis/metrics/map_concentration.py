@@ -10,8 +10,9 @@ def gini(maps: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, " n"]:
     It is 0 if all pixels have the same value, and 1 - 1 / (h w) if one pixel has all of them (Hurley
     and Rickard, IEEE Trans. Information Theory 55, 2009). NaN for a map of zeros.
 
-    >>> gini(np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 3.0]]]))
-    array([0.  , 0.75])
+    Examples:
+        >>> gini(np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 3.0]]]))
+        array([0.  , 0.75])
     """
     values = np.sort(np.asarray(maps, dtype=np.float64).reshape(len(maps), -1), axis=1)
     n = values.shape[1]
@@ -27,8 +28,9 @@ def entropy(maps: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, " n"]:
     It is 1 if all pixels have the same value, and 0 if one pixel has all of them. NaN for a map of
     zeros.
 
-    >>> entropy(np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [2.0, 2.0]]]))
-    array([1. , 0.5])
+    Examples:
+        >>> entropy(np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [2.0, 2.0]]]))
+        array([1. , 0.5])
     """
     values = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from dml_analysis.causes import embedding_shifts, map_regions, rank_1_errors, weight_randomization
+from dml_analysis.causes.embedding_shifts import RENDER_NOISE
 from dml_analysis.config import Settings
 from dml_analysis.controls import noise_ceilings
 from dml_analysis.files import csv_files
@@ -17,7 +18,7 @@ from dml_analysis.report import questions
 from dml_analysis.report.printed import numbers, p_values, percents, text
 from dml_analysis.report.questions import Question, Table, by_group
 
-LABELS = {prop.name: prop.label for prop in PROPERTIES}
+LABELS = {prop.name: prop.label for prop in PROPERTIES} | {RENDER_NOISE: "Render noise alone"}
 
 
 def section(settings: Settings) -> str:
@@ -43,7 +44,7 @@ def regions(settings: Settings, protocol: Protocol) -> Iterator[Table]:
         mass = by_group(settings, table, "mass", "region").reindex(list(REGIONS))
         cells = pd.concat([percents(pixels), percents(mass), tests.reindex(list(REGIONS))], axis=1)
         caption = text("regions", dataset=dataset, table=table, tests=sizes)
-        yield Table(caption, "region of the image", cells)
+        yield Table(f"regions_{dataset}", caption, "region of the image", cells)
 
 
 def _region_tests(
@@ -69,15 +70,17 @@ def shifts(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     mapped = _trained(settings, table[table.n_mapped > 0])
     changed = mapped.groupby("property")[["changed_mass", "changed_pixels"]].mean()
     changed.columns = ["map on changed pixels", "changed pixels"]
-    shift = by_group(settings, table, "movement", "property")
+    shift = by_group(settings, table, "shift", "property")
     cells = pd.concat([numbers(shift, 2), percents(changed.reindex(shift.index))], axis=1)
     caption = text("shifts", table=table, mapped=mapped, levels=round(255 * CHANGED))
-    yield Table(caption, "property", cells.reindex(embedding_shifts.NAMES).rename(LABELS))
+    yield Table(
+        "shifts", caption, "property", cells.reindex(embedding_shifts.CHANGES).rename(LABELS)
+    )
     ranks = csv_files.read(embedding_shifts.ranks_file(settings, protocol), embedding_shifts.RANKS)
     ranks = ranks[ranks.unit == "group"].set_index("type")
     if not ranks.empty:
         columns = {"correlation": numbers(ranks.spearman, 2), "p": p_values(ranks.p_value)}
-        yield Table(text("shift_ranks", ranks=ranks), "group", pd.DataFrame(columns))
+        yield Table("shift_ranks", text("shift_ranks", ranks=ranks), "group", pd.DataFrame(columns))
 
 
 def wrong_neighbors(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -93,7 +96,7 @@ def wrong_neighbors(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     if shown:
         caption = text("wrong_neighbors", table=table, groups=shown)
         cells = pd.DataFrame(columns).reindex(rank_1_errors.OTHERS).rename(LABELS)
-        yield Table(caption, "property", cells)
+        yield Table("wrong_neighbors", caption, "property", cells)
 
 
 def random_weights(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -112,12 +115,12 @@ def random_weights(settings: Settings, protocol: Protocol) -> Iterator[Table]:
         first = ceiling.set_index("loss_a").correlation_mean.reindex(cells.columns)
         cells = pd.concat([first.to_frame("none, other noise").T, cells])
     caption = text("random_weights", dataset=dataset, table=table, ceiling=ceiling)
-    yield Table(caption, "random layers", numbers(cells, 2))
+    yield Table(f"random_weights_{dataset}", caption, "random layers", numbers(cells, 2))
 
 
 QUESTIONS = [
     Question("Where do networks look?", regions, ("regions_",)),
-    Question("What does a change of one property do?", shifts, ("movements", "rankings")),
+    Question("What does a change of one property do?", shifts, ("embedding_shifts", "rankings")),
     Question("Why was the wrong car retrieved?", wrong_neighbors, ("wrong_neighbors",)),
     Question("What makes these two alike?", lambda *_: [], ("pair",), text("pairs"), "explorer"),
     Question("Do maps depend on what was learned?", random_weights, ("randomization_",)),
