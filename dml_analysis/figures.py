@@ -6,7 +6,8 @@ import os
 import textwrap
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,10 @@ from jaxtyping import Shaped
 from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from dml_analysis.errors import InputError, MissingFile
@@ -104,7 +106,7 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.invert_yaxis()
 
 
-def legend_above(figure: FigureBase, *panels: Axes, ncols: int = 4, **kwargs: Any) -> None:
+def legend_above(figure: Figure | SubFigure, *panels: Axes, ncols: int = 4, **kwargs: Any) -> None:
     """Put the legend of these axes above the figure, in at most so many columns.
 
     A figure grows by what the legend needs beyond one line. kwargs: as of Figure.legend.
@@ -114,11 +116,11 @@ def legend_above(figure: FigureBase, *panels: Axes, ncols: int = 4, **kwargs: An
     for columns in range(min(ncols, len(labels)), 0, -1):
         legend = figure.legend(handles, labels, loc="outside upper center", ncols=columns,
                                frameon=False, **kwargs)  # fmt: skip
-        if columns == 1 or legend.get_window_extent().width < figure.bbox.width:
+        if columns == 1 or extent(legend).width < figure.bbox.width:
             break
         legend.remove()
     if isinstance(figure, Figure):
-        height = legend.get_window_extent().height / figure.dpi
+        height = extent(legend).height / figure.dpi
         figure.set_figheight(figure.get_figheight() + max(0, height - LEGEND_HEIGHT))
 
 
@@ -192,13 +194,29 @@ def draw_what_there_is(
         raise InputError(f"settings {settings.name!r}: no results to plot; run {scripts} first")
 
 
-def use_fonts_that_have(figure: Figure) -> None:
-    """Let each text of a figure fall back to installed fonts for what the usual font lacks."""
+def extent(artist: Artist) -> Bbox:
+    """Return where an artist is in its figure, in pixels, with the fonts that it is written with."""
+    use_fonts_that_have(artist)
+    with missing_glyphs_ignored():
+        return artist.get_window_extent()
+
+
+@contextmanager
+def missing_glyphs_ignored() -> Iterator[None]:
+    """Silence matplotlib about characters without a font; use_fonts_that_have says so."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
+
+
+def use_fonts_that_have(artist: Artist) -> None:
+    """Let each text of an artist fall back to installed fonts for what the usual font lacks."""
     usual = _characters(font_manager.findfont(font_manager.FontProperties()))
-    for text in figure.findobj(Text):
+    for text in artist.findobj(Text):
         missing = {c for c in text.get_text() if ord(c) not in usual and not c.isspace()}
         if fonts := {font for character in sorted(missing) if (font := _font_with(character))}:
-            text.set_fontfamily([*text.get_fontfamily(), *sorted(fonts)])
+            families = text.get_fontfamily()
+            text.set_fontfamily([*families, *sorted(fonts - {*families})])
 
 
 @cache
@@ -240,8 +258,7 @@ def write(stem: Path, figure: Figure, description: str, caption: str) -> None:
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     use_fonts_that_have(figure)
     picture = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # use_fonts_that_have says so
+    with missing_glyphs_ignored():
         figure.savefig(picture, format="png", metadata={"Description": description})
         if not (pdf.is_file() and png.is_file() and png.read_bytes() == picture.getvalue()):
             figure.set_layout_engine("none")  # the layout is computed only once

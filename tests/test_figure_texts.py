@@ -17,7 +17,12 @@ from dml_analysis.config import load_settings
 from dml_analysis.controls import control_figures, noise_ceilings
 from dml_analysis.datasets.images import Crop, open_image
 from dml_analysis.datasets.readers import Sample
-from dml_analysis.embedding_space import embedding_space_figures, measure_correlations
+from dml_analysis.embedding_space import (
+    embedding_space_figures,
+    measure_correlations,
+    toy_example,
+    toy_figure,
+)
 from dml_analysis.embedding_space.training_factors import MEASURES as CHANGES
 from dml_analysis.metrics.embedding_measures import LABELS, PERFORMANCE, SHAPE
 from dml_analysis.metrics.map_mass import REGIONS
@@ -224,9 +229,14 @@ def many_maps(settings):
     return saliency_figures.many_images(ALL, samples, pictures, maps)
 
 
+def toy(settings):
+    result = toy_example.train(toy_example.data(), toy_example.VARIANTS, [3, 5], 0, iterations=1)
+    return toy_figure.panels(result)
+
+
 FIGURES = [regions, shifts, ranks, errors, randomization, pairs, bounds, nulls, representations, trees,
            close_trees, ablations, needed, orders, matrix, spaces, factors, tsne, training, improvements, one_map,
-           many_maps]  # fmt: skip
+           many_maps, toy]  # fmt: skip
 
 
 # --------------------------------------------------------------------------------------------------

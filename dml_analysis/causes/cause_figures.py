@@ -171,7 +171,7 @@ def ranks_figure(models: Sequence[Model], shifts: pd.DataFrame, scores: pd.DataF
         panel.plot(by_score[rows], places, **dots, ms=4, label="NR-Precision")
         panel.plot(by_shift[rows], places, **dots, ms=7, mfc="none", label="embedding shift")
         panel.set(xlim=(0.3, len(rows) + 0.7), xticks=range(1, len(rows) + 1, 2), xlabel="rank")
-        title = f"{group} (ρ = {rank_correlation(*means)[0]:.2f})"
+        title = f"{group} (ρ\u00a0=\u00a0{rank_correlation(*means)[0]:.2f})"  # stays in a line
         panel.set_title(figures.wrapped(title, TITLE_WIDTH // len(looks)), pad=3)
         panel.grid(**figures.GRID)
     figures.label_rows(axes[0], [LABELS[name] for name in rows])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper; of other images the first
 MAX_NAMED = 16  # values of a property that Figure 3 names
-PANEL = 2.8  # inches, height of a panel of Figure 3 with its title
+PANEL = 2.6  # inches, height of a panel of Figure 3 with its title
 NAME_WIDTH, TITLE_WIDTH = 20, 30  # characters of a line: names of values, all else of a panel
 CYCLIC = "°"  # the unit of angles
 GRID = (4, 8)  # rows and columns of Figure 4
@@ -79,7 +79,7 @@ def tsne_figure(
             panel.scatter(points.x, points.y, s=7, color=color, marker=marker, label=name,
                           linewidths=0)  # fmt: skip
         title = figures.wrapped(prop.label, TITLE_WIDTH)
-        panel.set(xticks=[], yticks=[], title=title, box_aspect=1)
+        panel.set(xticks=[], yticks=[], title=title, box_aspect=1, anchor="N")
         panel.spines[:].set_visible(False)
         if len(names) > MAX_NAMED:
             values_named = f"{len(names)} values, {names[0]} to {names[-1]}"
@@ -89,7 +89,7 @@ def tsne_figure(
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, fontsize=6, frameon=False,
                      markerscale=2, handletextpad=0.1, columnspacing=0.8)  # fmt: skip
     legends = [legend for panel in axes[0] if (legend := panel.get_legend())]
-    below = max([legend.get_window_extent().height for legend in legends], default=0)
+    below = max([figures.extent(legend).height for legend in legends], default=0)
     figure.set_figheight(PANEL + below / figure.dpi)
     return figure
 

@@ -171,8 +171,8 @@ def many_images(
     axes.set_xticks(centers, names, rotation=90, fontsize=7, linespacing=0.9)
     axes.tick_params(top=False, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
-    extents = [label.get_window_extent() for label in axes.get_xticklabels()]
-    above = max(extent.height for extent in extents) / figure.dpi + 0.1
+    above = max(figures.extent(label).height for label in axes.get_xticklabels())
+    above = above / figure.dpi + 0.1  # inches
     figure.set_size_inches(width, height + above)
     axes.set_position((0, 0, 1, height / (height + above)))
     return figure
