@@ -496,9 +496,7 @@ def test_bad_entries(tmp_path, own, message):
 
 
 def test_the_models_of_the_readme(tmp_path):
-    block = re.findall(
-        r"```yaml\n(.*?)```", (checkout.ROOT / "docs/own_models.md").read_text(), re.S
-    )[0]
+    (block,) = re.findall(r"```yaml\n(.*?)```", (checkout.ROOT / "README.md").read_text(), re.S)
     settings = load_settings(fake_data.write_settings(tmp_path, **yaml.safe_load(block)))
     loss, given = settings.models[-2:]
     network = specifications.network_of(settings, loss, "Cars196", 2)

@@ -48,10 +48,9 @@ def retrieval_scores(
     retrieval_of_queries. Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020),
     for R-Precision and MAP@R.
 
-    Examples:
-        >>> embeddings = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]])
-        >>> retrieval_scores(embeddings, np.array([0, 0, 1, 1])).map_at_r
-        1.0
+    >>> embeddings = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]])
+    >>> retrieval_scores(embeddings, np.array([0, 0, 1, 1])).map_at_r
+    1.0
     """
     embeddings = checked_embeddings(embeddings)
     labels = class_labels(labels, len(embeddings))
