@@ -141,7 +141,7 @@ class SaliencySettings(Block):
 class PropertySettings(Block):
     """The block `properties`."""
 
-    # Whose images are embedded: rendered cars, or a folder of your own; see properties/README.md.
+    # Whose images are embedded: rendered cars, or a folder of your own; see docs/own_properties.md.
     dataset: DatasetName = RENDERED[0]
     networks: DatasetName = "Cars196"  # the dataset whose networks embed them
     images: Images = None  # of them, evenly spaced; all of them by default

@@ -271,8 +271,8 @@ def test_a_home_folder_in_a_path(monkeypatch):
 # ---------------------------------------------------------------------------------------------------------------------
 # Recipes.
 # ---------------------------------------------------------------------------------------------------------------------
-def test_the_entries_of_the_readme():
-    text = (checkout.ROOT / "examples/README.md").read_text()
+def test_the_entries_of_the_documentation():
+    text = (checkout.ROOT / "docs/own_models.md").read_text()
     (block,) = [each for each in re.findall(r"```yaml\n(.*?)```", text, re.S) if "DINOv2" in each]
     models = models_from(yaml.safe_load(block))
     assert [model.name for model in models] == ["DINOv2", "Mine", "CLIP", "HF"]
