@@ -19,7 +19,7 @@ from jaxtyping import Shaped
 from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from PIL import Image
@@ -103,7 +103,7 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.invert_yaxis()
 
 
-def legend_above(figure: FigureBase, *panels: Axes, ncols: int = 4, **kwargs: Any) -> None:
+def legend_above(figure: Figure | SubFigure, *panels: Axes, ncols: int = 4, **kwargs: Any) -> None:
     """Put the legend of these axes above the figure, in at most so many columns.
 
     kwargs: as of Figure.legend.
