@@ -3,6 +3,7 @@
 # make test         the tests that take seconds each
 # make test-slow    tests of minutes: several processes, kills, a browser, and Blender where `make render-env` was run
 # make test-slurm   the demo's work as job arrays on a real Slurm, installed and started here: Debian or Ubuntu, as root
+# make docs         the documentation as a site: site/index.html
 # make lint         style, format, types, undeclared dependencies; `make format` fixes what a program can
 # make cars         render the samples of cars, or their missing frames, with Blender in an environment of its own
 # make check-cars   render one property at a time, and check that each changes what it should
@@ -27,13 +28,13 @@ DEMO = reality_check/1_check_inputs.py reality_check/2_train_models.py reality_c
 	reality_check/6_compare_choices.py \
 	embedding_space/1_measure_spaces.py embedding_space/2_correlate_measures.py+ embedding_space/3_plot_spaces.py+ \
 	embedding_space/4_run_toy.py+ \
-	causes/1_locate_maps.py causes/2_move_properties.py causes/3_explain_errors.py causes/4_explain_pairs.py \
+	causes/1_locate_maps.py causes/2_shift_embeddings.py causes/3_explain_errors.py causes/4_explain_pairs.py \
 	causes/5_randomise_weights.py causes/6_plot_causes.py+ \
 	controls/1_bound_maps.py controls/2_bound_scores.py controls/3_test_groups.py controls/4_compare_groupings.py \
 	controls/5_vary_maps.py controls/6_make_tables.py controls/7_plot_controls.py+ \
 	wait report/1_list_results.py report/2_make_report.py
 
-.PHONY: demo replication replication-images test test-slow test-slurm lint format cars check-cars bench peers render-env
+.PHONY: demo replication replication-images test test-slow test-slurm docs lint format cars check-cars bench peers render-env
 
 demo: $(VENV)/installed
 	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings $(SETTINGS)
@@ -64,8 +65,9 @@ replication: $(VENV)/installed replication-images
 	$(RUN) embedding_space/1_measure_spaces.py --settings settings/replication_rho.yaml
 	$(RUN) embedding_space/5_compare_factors.py --settings settings/replication_rho.yaml
 	$(RUN) replication/5_test_questions.py
+	$(RUN) replication/6_plot_results.py
 	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings settings/replication.yaml --variant base/seed0
-	$(RUN) replication/6_write_results.py
+	$(RUN) replication/7_write_results.py
 
 replication-images: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/replication_classes --frames 1-4608 --format jpg \
@@ -84,6 +86,9 @@ test-slow: $(VENV)/installed-for-tests
 
 test-slurm: $(VENV)/installed-for-tests
 	$(RUN) tests/slurm/run.py
+
+docs: $(VENV)/installed-for-docs
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict
 
 lint: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check .
@@ -118,6 +123,10 @@ $(VENV)/installed: requirements.txt constraints.txt pyproject.toml setup.py
 
 $(VENV)/installed-for-tests: $(VENV)/installed tests/requirements.txt
 	$(RUN) -m pip install --quiet --requirement tests/requirements.txt --constraint constraints.txt
+	touch $@
+
+$(VENV)/installed-for-docs: $(VENV)/installed docs/requirements.txt
+	$(RUN) -m pip install --quiet --requirement docs/requirements.txt --constraint constraints.txt
 	touch $@
 
 peers: $(VENV)/installed-peers

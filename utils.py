@@ -18,9 +18,7 @@ PATHS = {
     / "data"
     / "synthetic_cars",  # images/, samples.csv and properties.csv; data/2_render_cars.py
     "RenderedCars": ROOT / "data" / "rendered_cars",  # images/ and samples.csv
-    "CounterfactualCars": ROOT
-    / "data"
-    / "counterfactual_cars",  # the same, one property changed at a time
+    "CounterfactualCars": ROOT / "data" / "counterfactual_cars",  # counterfactual sets of such cars
     "downloads": ROOT / "data" / "downloads",  # the archives that data/1_prepare.py puts in place
     "results": ROOT / "results",  # every settings file gets a folder of its own in here ...
     "figures": ROOT / "figures",  # ... and in here

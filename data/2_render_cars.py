@@ -4,8 +4,9 @@ that lists them.
 Needs Blender as a Python module (requirements-render.txt). A stopped run goes on where it was:
 frames whose image exists are skipped. Any frame comes out the same whichever range it is rendered
 in, and several processes may fill one folder together. With --variations, instead: one property at
-a time, for data/3_check_renderer.py. With --counterfactuals N: N scenes of twelve frames, the first
-drawn as above, in each of the others one property changed and nothing else.
+a time, for data/3_check_renderer.py. With --counterfactuals N: N counterfactual sets. A set has a
+base image sampled as above, an image for each property, which alone has another value there, and
+the base image with other noise.
 """
 
 import argparse
@@ -19,11 +20,11 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # run from anywhere
 from dml_analysis import checkout
 from dml_analysis.errors import InputError, check_range, run_script
 from dml_analysis.renderer import libraries
-from dml_analysis.renderer.sampling import FRAMES_OF_A_SCENE
+from dml_analysis.renderer.sampling import FRAMES_OF_A_SET
 
 FRAMES = "1-100000"
 LAST_FRAME = 10**7
-MOST_SCENES = 10**6
+MAX_SETS = 10**6
 PROCEDURAL, MOST_CARS = "procedural", 1000
 DEVICES = ("CPU", "CUDA", "OPTIX", "HIP", "METAL")
 
@@ -64,16 +65,16 @@ def _arguments():
         help="your own cars, which DIR/cars.csv lists; or procedural:N, N cars sampled from the seed",
     )
     parser.add_argument(
-        "--variations", action="store_true", help="render one property at a time instead of draws"
+        "--variations", action="store_true", help="render one property at a time instead of samples"
     )
     parser.add_argument(
         "--counterfactuals",
         metavar="N",
         type=int,
-        help="render N counterfactual sets of twelve frames instead of samples",
+        help=f"render N counterfactual sets of {FRAMES_OF_A_SET} frames instead of samples",
     )
     arguments = parser.parse_args()
-    check_range(arguments, size=16_384, samples=100_000, counterfactuals=MOST_SCENES)
+    check_range(arguments, size=16_384, samples=100_000, counterfactuals=MAX_SETS)
     return arguments
 
 
@@ -130,7 +131,7 @@ def main():
         )
     frame_folder = _renderer()
     if arguments.counterfactuals:
-        frames = range(1, arguments.counterfactuals * FRAMES_OF_A_SCENE + 1)
+        frames = range(1, arguments.counterfactuals * FRAMES_OF_A_SET + 1)
     if arguments.variations:
         print(frame_folder.render_variations(arguments))
     else:

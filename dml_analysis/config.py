@@ -141,7 +141,7 @@ class SaliencySettings(Block):
 class PropertySettings(Block):
     """The block `properties`."""
 
-    # Whose images are embedded: rendered cars, or a folder of your own; see properties/README.md.
+    # Whose images are embedded: rendered cars, or a folder of your own; see docs/own_properties.md.
     dataset: DatasetName = RENDERED[0]
     networks: DatasetName = "Cars196"  # the dataset whose networks embed them
     images: Images = None  # of them, evenly spaced; all of them by default
@@ -165,8 +165,8 @@ class CauseSettings(Block):
     """The block `causes`."""
 
     # Counterfactual sets, the first so many; all of them by default.
-    scenes: Annotated[Images, Field(ge=2)] = None
-    mapped_scenes: Count = 20  # counterfactual sets with saliency maps
+    sets: Annotated[Images, Field(ge=2)] = None
+    mapped_sets: Count = 20  # counterfactual sets with saliency maps
     pairs: int = Field(6, ge=1, le=1000)  # explained pairs of a car and its wrong neighbour
     pair_models: int = Field(4, ge=1, le=1000)  # that explain them, evenly spaced over trained ones
     # Models whose weights are made random layer by layer, evenly spaced; and images of their maps.

@@ -23,7 +23,7 @@ class Model(NamedTuple):
     key: str = ""  # the loss in the names of the Reality Check's experiments
     runs: dict[str, int | str] = {}  # dataset -> number in the experiment's name
     trained: bool = True  # False: not trained with a loss, so left out of its group's mean
-    # Of methods that settings add to the paper's; see README, "Your own model".
+    # Of methods that settings add to the paper's; see docs/own_models.md.
     network: str = ""  # module:function, timm:name, or an experiment folder of the Reality Check
     checkpoint: str = ""  # a path, which may contain {fold} and {dataset}, or the word random
     head: str = ""  # "keep" or "drop" the classifier of a timm network
@@ -207,7 +207,7 @@ PROPERTIES = [
 # The two protocols: that of the paper's text, and that of the code its authors released.
 # --------------------------------------------------------------------------------------------------
 class Protocol(NamedTuple):
-    """The choices in which text and released code differ. The README explains each."""
+    """The choices in which text and released code differ. docs/protocols.md explains each."""
 
     name: str
     # What signed gradients are averaged over before the absolute value: "samples" or "channels".

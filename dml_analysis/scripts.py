@@ -108,7 +108,7 @@ def options_parser(
         parser.add_argument("--no-wait", action="store_true",
                             help="do not wait for chunks that other processes make; exit with status 3")  # fmt: skip
         parser.add_argument("--executor", choices=["local", "slurm"], default="local",
-                            help="slurm: submit what is missing as a job array, see `cluster` in the settings and CLUSTER.md")  # fmt: skip
+                            help="slurm: submit what is missing as a job array, see `cluster` in the settings and docs/cluster.md")  # fmt: skip
     return parser
 
 

@@ -1,7 +1,7 @@
 """Networks of other libraries, as settings name them: copy what you need into a module of your own.
 
 `network: examples.recipes:open_clip_tower` calls a function without arguments, so set its defaults to
-your own names and files. Nothing is downloaded. README.md says what else can be set.
+your own names and files. Nothing is downloaded. docs/own_models.md says what else can be set.
 """
 
 from pathlib import Path

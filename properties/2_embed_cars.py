@@ -1,6 +1,6 @@
 """Embed the images of `properties: dataset` with every network trained on `properties: networks`.
 
-Reads: the networks' checkpoints, the images: rendered cars, or your own (properties/README.md).
+Reads: the networks' checkpoints, the images: rendered cars, or your own (docs/own_properties.md).
 Writes: results/<settings>/properties/embeddings/<dataset>/fold<k>/<model>, not normalised, and
 properties/features, of the untrained trunk of "None".
 Runtime: a forward pass of each image for each trunk; networks that share a trunk share its pass.

@@ -194,7 +194,7 @@ def write_studied_settings(folder, **changes):
     paths |= {name: str(folder / name) for name in ("results", "figures", "models")}
     usual = {
         "datasets": ["SyntheticCars"], "folds": [0], "tables": {3: "SyntheticCars"}, "training": None,
-        "causes": {"scenes": 8, "mapped_scenes": 2, "pairs": 3, "pair_models": 2, "randomised_models": 2, "randomised_images": 3},
+        "causes": {"sets": 8, "mapped_sets": 2, "pairs": 3, "pair_models": 2, "randomised_models": 2, "randomised_images": 3},
         "controls": {"images": 5, "random_networks": 2, "permutations": 50, "varied_samples": [2, 4], "varied_sigmas": [0.3]},
         "paths": paths,
     }  # fmt: skip

@@ -1,8 +1,8 @@
 """Run the paper's two settings on mock versions of all real inputs.
 
 mock_run.py FOLDER: clones the repository into FOLDER and puts mock inputs in place, in the real formats, counts and
-names, but with random checkpoints and tiny pictures. Then it runs the commands of the README's section "Run it for the
-paper" there, for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1 unless every table
+names, but with random checkpoints and tiny pictures. Then it runs the commands of docs/paper.md
+there, for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1 unless every table
 of the paper is made without a missing cell. Only some of the listed images exist, so that it does not take years:
 hence --allow-partial. The numbers mean nothing.
 """
@@ -124,20 +124,15 @@ def write_config(folder, model, dataset):
 # ---------------------------------------------------------------------------------------------------------------------
 # The paper's runs.
 # ---------------------------------------------------------------------------------------------------------------------
-def readme_commands():
-    """The scripts of the README's section on the paper's run, in order, without those that put inputs in place."""
-    section = (
-        (ROOT / "README.md")
-        .read_text(encoding="utf-8")
-        .split("## Run it for the paper")[1]
-        .split("\n## ")[0]
-    )
-    return list(dict.fromkeys(re.findall(r"python ((?!data)\w+/\d\w+\.py)", section)))
+def documented_commands():
+    """The scripts of docs/paper.md, in order, without those that put inputs in place."""
+    text = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    return list(dict.fromkeys(re.findall(r"python ((?!data)\w+/\d\w+\.py)", text)))
 
 
 def run_paper(clone, settings):
-    """Run the README's commands in the clone; raises RuntimeError at the first that fails."""
-    for script in readme_commands():
+    """Run the commands of docs/paper.md in the clone; raises RuntimeError at the first that fails."""
+    for script in documented_commands():
         print(
             f"\n$ python {script} --settings settings/{settings}.yaml --allow-partial", flush=True
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from dml_analysis.causes import map_regions
+from dml_analysis.causes import embedding_shifts, map_regions
 from dml_analysis.datasets.images import Crop
 from dml_analysis.datasets.masks import BACKDROP, CAR, GROUND
 from dml_analysis.metrics import wrong_neighbors
@@ -15,8 +15,8 @@ from dml_analysis.metrics.shift_sizes import (
     carried,
     changed_pixels,
     interval,
-    movements,
     rank_correlation,
+    relative_shifts,
 )
 from dml_analysis.paper import Model
 
@@ -85,20 +85,33 @@ def test_a_map_that_looks_at_the_backdrop_alone_is_found_out():
 
 
 # --------------------------------------------------------------------------------------------------
-# Movements.
+# Embedding shifts.
 # --------------------------------------------------------------------------------------------------
-def test_movements_by_hand():
-    """Three scenes whose distances are 4, 10 and 14: the median is 10."""
+def test_shifts_by_hand():
+    """Three counterfactual sets whose distances are 4, 10 and 14: the median is 10."""
     base = np.array([[0.0, 0], [4, 0], [14, 0]])
     changed = np.stack([base + [2.5, 0], base + [0, 5], base], axis=1)
-    assert movements(base, changed) == pytest.approx(np.tile([0.25, 0.5, 0], (3, 1)))
-    assert movements(1e6 + base, 1e6 + changed) == pytest.approx(np.tile([0.25, 0.5, 0], (3, 1)))
+    assert relative_shifts(base, changed) == pytest.approx(np.tile([0.25, 0.5, 0], (3, 1)))
+    assert relative_shifts(1e6 + base, 1e6 + changed) == pytest.approx(
+        np.tile([0.25, 0.5, 0], (3, 1))
+    )
+
+
+def test_the_shift_of_the_noise_frame_is_the_last():
+    """Two sets whose bases are 10 apart; in every set only the last image is another, by 1 or 3."""
+    coordinates = np.zeros((2, 13, 2))
+    coordinates[1] += [10, 0]
+    coordinates[:, 12, 1] = [1, 3]
+    shifts = embedding_shifts.shifts_of(None, coordinates.reshape(26, 2))
+    assert shifts[:, :11] == pytest.approx(np.zeros((2, 11)))
+    assert embedding_shifts.CHANGES[11:] == ["render noise"]
+    assert shifts[:, 11] == pytest.approx([0.1, 0.3])
 
 
 @pytest.mark.parametrize("base", [[[1.0, 2]], [[1.0, 2], [1, 2]]])
-def test_movements_need_a_unit(base):
+def test_shifts_need_a_unit(base):
     with pytest.raises(ValueError, match="at least two counterfactual sets"):
-        movements(base, np.zeros((len(base), 1, 2)))
+        relative_shifts(base, np.zeros((len(base), 1, 2)))
 
 
 def test_a_network_that_ignores_a_property_does_not_move_with_it():
@@ -108,7 +121,7 @@ def test_a_network_that_ignores_a_property_does_not_move_with_it():
     changed = np.stack(
         [hidden + np.eye(3)[place] * rng.normal(size=(40, 1)) for place in range(3)], axis=1
     )
-    moved = movements(hidden[:, :2], changed[:, :, :2]).mean(axis=0)
+    moved = relative_shifts(hidden[:, :2], changed[:, :, :2]).mean(axis=0)
     assert moved[2] == 0 and (moved[:2] > 0.1).all()
 
 

@@ -3,9 +3,11 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from dml_analysis import checkout
+from dml_analysis import checkout, figures, paper
+from dml_analysis.causes import cause_figures
 from dml_analysis.controls import compared_representations
 from tests import fake_data
 from tests.conftest import built_once, files_in, run_all, run_together
@@ -16,7 +18,7 @@ SCRIPTS = [
     "properties/2_embed_cars.py",
     "properties/3_score_properties.py",
     "causes/1_locate_maps.py",
-    "causes/2_move_properties.py",
+    "causes/2_shift_embeddings.py",
     "causes/3_explain_errors.py",
     "causes/4_explain_pairs.py",
     "causes/5_randomise_weights.py",
@@ -151,26 +153,54 @@ def test_tests_of_regions_are_of_both_units(studied):
 
 
 def test_it_does_not_move_with_the_car(studied):
-    moved = {
-        (row["loss"], row["property"]): float(row["movement"])
-        for row in rows_of(studied, "causes/movements")
-    }
-    assert len(moved) == 4 * 11
+    rows = rows_of(studied, "causes/embedding_shifts")
+    shifts = {(row["loss"], row["property"]): float(row["shift"]) for row in rows}
+    assert len(shifts) == 4 * (11 + 1)
     for prop in ("color_hue", "color_sat", "color_val"):
-        assert moved["Backdrop", prop] < 0.02 < moved["Whole", prop]
-    assert moved["Backdrop", "bg_color_val"] > 0.1
-    carried = {
-        row["property"]: row
-        for row in rows_of(studied, "causes/movements")
-        if row["loss"] == "Backdrop"
-    }
+        assert shifts["Backdrop", prop] < 0.02 < shifts["Whole", prop]
+    assert shifts["Backdrop", "bg_color_val"] > 0.1
+    carried = {row["property"]: row for row in rows if row["loss"] == "Backdrop"}
     assert carried["model"]["n_mapped"] == "2" and float(carried["model"]["changed_mass"]) < float(
         carried["model"]["changed_pixels"]
     )
 
 
+def test_the_floor_is_below_what_the_network_sees(studied):
+    rows = {
+        row["property"]: row
+        for row in rows_of(studied, "causes/embedding_shifts")
+        if row["loss"] == "Whole"
+    }
+    floor = rows["render noise"]
+    assert 0 < float(floor["low"]) <= float(floor["shift"]) <= float(floor["high"])
+    assert float(floor["high"]) < float(rows["bg_color_val"]["low"])
+    assert floor["n_mapped"] == "2"
+    assert float(floor["changed_pixels"]) < 0.1 < float(rows["bg_color_val"]["changed_pixels"])
+
+
+def test_the_floor_is_a_dashed_line_for_each_group():
+    models = [
+        paper.Model(name, 2020, group, "Euclidean Distance") for name, group in zip("abc", "GGH")
+    ]
+    shifts = {"a": (0.5, 0.1), "b": (0.7, 0.3), "c": (0.4, 0.05)}
+    table = pd.DataFrame(
+        [
+            {"loss": name, "property": prop, "shift": shift}
+            for name, both in shifts.items()
+            for prop, shift in zip(("model", "render noise"), both)
+        ]
+    )
+    figure = cause_figures.shifts_figure(models, table)
+    (axes,) = figure.axes
+    dashed = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"]
+    assert dashed == pytest.approx([0.2, 0.05])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Car model"]
+    figures.plt.close(figure)
+
+
 def test_ranks_are_of_all_models_and_groups(studied):
-    rows = rows_of(studied, "causes/movement_ranks")
+    """And of the properties alone: the floor has no NR-Precision."""
+    rows = rows_of(studied, "causes/shift_ranks")
     assert [(row["unit"], row["loss"], row["type"]) for row in rows] == [
         *(("model", model["name"], model["group"]) for model in MODELS), ("group", "all", "Ranking"), ("group", "all", "Classification")]  # fmt: skip
     assert all(-1 <= float(row["spearman"]) <= 1 and row["n_properties"] == "11" for row in rows)
@@ -299,7 +329,7 @@ def test_ablations(studied):
 def test_figures_have_captions(studied):
     folder = studied.parent / "figures/tiny/paper"
     names = {path.stem for path in folder.glob("*.png")}
-    assert names >= {"regions_SyntheticCars", "movements", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
+    assert names >= {"regions_SyntheticCars", "embedding_shifts", "rankings", "wrong_neighbors", "pairs", "randomization_SyntheticCars",
                      "bounds_SyntheticCars", "nulls", "representations", "trees", "variations_SyntheticCars", "needed_SyntheticCars",
                      "orders"}  # fmt: skip
     for name in names:
@@ -310,7 +340,7 @@ def test_figures_have_captions(studied):
     "script, removed, message",
     [
         (
-            "causes/2_move_properties.py",
+            "causes/2_shift_embeddings.py",
             "results/tiny/paper/properties/nr_precision.csv",
             "nr_precision.csv: missing; run properties/3_score_properties.py",
         ),

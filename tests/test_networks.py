@@ -271,8 +271,8 @@ def test_a_home_folder_in_a_path(monkeypatch):
 # ---------------------------------------------------------------------------------------------------------------------
 # Recipes.
 # ---------------------------------------------------------------------------------------------------------------------
-def test_the_entries_of_the_readme():
-    text = (checkout.ROOT / "examples/README.md").read_text()
+def test_the_entries_of_the_documentation():
+    text = (checkout.ROOT / "docs/own_models.md").read_text()
     (block,) = [each for each in re.findall(r"```yaml\n(.*?)```", text, re.S) if "DINOv2" in each]
     models = models_from(yaml.safe_load(block))
     assert [model.name for model in models] == ["DINOv2", "Mine", "CLIP", "HF"]
@@ -377,14 +377,14 @@ SCRIPTS = [
     *(f"saliency/{name}.py" for name in ("1_compute_maps", "2_compare_maps", "3_make_tables", "4_plot_maps", "5_list_similarities")),
     *(f"properties/{name}.py" for name in ("2_embed_cars", "3_score_properties", "4_make_tables", "5_plot_embeddings", "6_probe_features")),
     *(f"embedding_space/{name}.py" for name in ("1_measure_spaces", "2_correlate_measures", "3_plot_spaces")),
-    *(f"causes/{name}.py" for name in ("1_locate_maps", "2_move_properties", "3_explain_errors", "4_explain_pairs",
+    *(f"causes/{name}.py" for name in ("1_locate_maps", "2_shift_embeddings", "3_explain_errors", "4_explain_pairs",
                                        "5_randomise_weights", "6_plot_causes")),
     *(f"controls/{name}.py" for name in ("1_bound_maps", "2_bound_scores", "3_test_groups", "4_compare_groupings", "5_vary_maps",
                                          "6_make_tables", "7_plot_controls")),
     "report/1_list_results.py",
     "report/2_make_report.py",
 ]  # fmt: skip
-RENDERED_CARS_ONLY = ("2_move_properties", "3_explain_errors", "4_explain_pairs", "6_plot_causes")
+RENDERED_CARS_ONLY = ("2_shift_embeddings", "3_explain_errors", "4_explain_pairs", "6_plot_causes")
 TOWERS = [
     {"name": "ViT", "group": "Timm", "network": "timm:vit_tiny_patch16_224", "crop": [48, 32], "head": "drop"},
     {"name": "ConvNeXt", "group": "Timm", "network": "timm:convnext_atto", "crop": [48, 32], "head": "drop"},
@@ -421,7 +421,7 @@ def test_a_vit_a_convnext_and_a_clip_through_every_script(tmp_path):
         ("embedding_space/embedding_space.csv", "map_at_r"),
         ("paper/properties/nr_precision.csv", "nr_precision"),
         ("paper/saliency/pairs_SyntheticCars.csv", "correlation_mean"),
-        ("paper/causes/movements.csv", "movement"),
+        ("paper/causes/embedding_shifts.csv", "shift"),
         ("paper/controls/bounds_SyntheticCars.csv", "correlation_mean"),
     ]:
         name = "loss" if "loss" in files[file] else "loss_a"

@@ -184,7 +184,7 @@ def test_profiles_and_nulls_have_the_declared_properties(sprites, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "script", ["causes/2_move_properties.py", "causes/3_explain_errors.py", "causes/4_explain_pairs.py"]
+    "script", ["causes/2_shift_embeddings.py", "causes/3_explain_errors.py", "causes/4_explain_pairs.py"]
 )  # fmt: skip
 def test_what_needs_rendered_cars_says_so(sprites, fails, script):
     line = fails(script, sprites / "tiny.yaml")
@@ -255,8 +255,8 @@ def test_defaults_and_orders_of_values(tmp_path):
     assert readers.occurring(table["size"]) == ["s", "L"]
 
 
-def test_the_readme_shows_valid_files(tmp_path):
-    text = (ROOT / "properties/README.md").read_text(encoding="utf-8")
+def test_the_documentation_shows_valid_files(tmp_path):
+    text = (ROOT / "docs/own_properties.md").read_text(encoding="utf-8")
     declared, samples = (
         next(block for block in text.split("```") if block.startswith(f"\n{first},"))
         for first in ("name", "image")
@@ -323,7 +323,7 @@ def test_invalid_files_are_refused_by_name(tmp_path, declared, columns, message)
     line = str(error.value)
     assert message in line and "\n" not in line
     assert line.startswith((f"{tmp_path / 'properties.csv'}: ", f"{tmp_path / 'samples.csv'}: "))
-    assert line.endswith("properties/README.md shows both files")
+    assert line.endswith("docs/own_properties.md shows both files")
 
 
 def test_missing_images(tmp_path):

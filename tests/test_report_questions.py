@@ -181,11 +181,11 @@ def test_regions(settings):
     assert "each of 7 images" in table.caption and "test of 2 and 3 models" in table.caption
 
 
-def test_movements(settings):
-    rows = [each | {"property": name, "n_scenes": 20, "movement": NUMBERS[each["loss"]] + (name == "model") + (0.5 if each["fold"] == 1 else -0.5),
+def test_embedding_shifts(settings):
+    rows = [each | {"property": name, "n_sets": 20, "shift": NUMBERS[each["loss"]] + (name == "model") + (0.5 if each["fold"] == 1 else -0.5),
                     "n_mapped": 2 if each["fold"] == 0 else 0, "changed_pixels": 0.125,
                     "changed_mass": "" if each["fold"] == 1 else 0.75 if each["loss"] == "None" else 0.25}
-            for each in each_network() for name in NAMES]  # fmt: skip
+            for each in each_network() for name in embedding_shifts.CHANGES]  # fmt: skip
     write(embedding_shifts.csv_file(settings, PAPER), embedding_shifts.COLUMNS, *rows)
     ranks = [{"unit": "group", "loss": "all", "type": "Ranking", "n_properties": 11, "spearman": -0.5, "p_value": 0.25},
              {"unit": "model", "loss": "Triplet", "type": "Ranking"}]  # fmt: skip
@@ -193,6 +193,7 @@ def test_movements(settings):
     assert table.headings[1:4] == ["Ranking (2)", "Classification (2)", "None (1)"]
     assert table.rows[0] == ["Car model", "2.50", "6.00", "8.00", "25.0", "12.5"]
     assert table.rows[10] == ["Sun rotation", "1.50", "5.00", "7.00", "25.0", "12.5"]
+    assert table.rows[11] == ["Render noise alone", "1.50", "5.00", "7.00", "25.0", "12.5"]
     assert (
         "20 counterfactual sets" in table.caption
         and "Mean over 2 counterfactual sets and 4 networks" in table.caption

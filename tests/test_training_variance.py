@@ -27,7 +27,10 @@ def test_shares_by_hand():
     np.testing.assert_allclose(shares, [1.75 / 2.25, 0.5 / 2.25, 0, 0, 0], atol=1e-12)
     assert shares_of(folds, types, methods, folds, seeds).fold == pytest.approx(1)
     assert shares_of(seeds, types, methods, folds, seeds).seed == pytest.approx(1)
-    assert shares_of(folds * seeds, types, methods, folds, seeds).residual > 0.3
+    # Trainings that differ by ±1 within each method have a mean square of 16 / 10.
+    interaction = (2 * folds - 1) * (2 * seeds - 1)
+    shares = shares_of(methods + interaction, types, methods, folds, seeds)
+    np.testing.assert_allclose(shares, np.array([1.75, 0.1, 0, 0, 1.6]) / 3.45, atol=1e-12)
     assert np.isnan(shares_of(0 * seeds, types, methods, folds, seeds)).all()
 
 

@@ -100,21 +100,27 @@ def _draw_shifts(settings: "Settings", protocol: Protocol) -> None:
     table = csv_files.table(file, embedding_shifts.COLUMNS, key=["loss", "fold", "property"])
     caption = (
         "Embedding shift if one property changes and nothing else, in units of the median distance "
-        f"of unrelated images ({table.n_scenes.max()} counterfactual sets): a dot for each model, "
-        "a bar for each group's mean."
+        f"of unrelated images ({table.n_sets.max()} counterfactual sets): a dot for each model, "
+        "a bar for each group's mean. Dashed lines are the floor, the group's mean shift if only "
+        "the renderer's noise differs."
     )
     figure = shifts_figure(settings.whole.models, table)
-    figures.draw_by_protocol(settings, protocol, "movements", figure, caption)
+    figures.draw_by_protocol(settings, protocol, "embedding_shifts", figure, caption)
 
 
 def shifts_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
-    """Return a row for each property, with dots of the models and a bar of the mean by group."""
-    means = table.groupby(["property", "loss"]).movement.mean()
+    """Return a row for each property, with dots of the models and a bar of the mean by group.
+
+    A dashed line over all rows is each group's mean shift by the renderer's noise.
+    """
+    means = table.groupby(["property", "loss"])["shift"].mean()
     names = [prop.name for prop in PROPERTIES if prop.name in set(table.property)]
     figure, axes = figures.rows_figure([LABELS[name] for name in names])
     looks = figures.group_looks(models)
     for number, (group, color, marker) in enumerate(looks):
         members = [model.name for model in counted(models, group)]
+        floor = means[embedding_shifts.RENDER_NOISE].reindex(members).mean()
+        axes.axvline(floor, color=color, lw=0.9, ls="--")
         for row, name in enumerate(names):
             values = means[name].reindex(members).dropna()
             place = row + 0.22 * (number - (len(looks) - 1) / 2)

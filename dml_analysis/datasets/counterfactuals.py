@@ -1,7 +1,7 @@
 """Counterfactual sets of rendered cars: images that differ from a base image in one property.
 
-data/2_render_cars.py --counterfactuals renders them. A set has twelve frames: the base image, then
-one image for each property.
+data/2_render_cars.py --counterfactuals renders them. A set has thirteen frames: the base image, one
+image for each property, and the base image with other noise.
 """
 
 from collections.abc import Iterable
@@ -11,23 +11,24 @@ from dml_analysis.datasets import readers
 from dml_analysis.datasets.readers import Sample
 from dml_analysis.errors import InputError
 from dml_analysis.paper import PROPERTIES
-from dml_analysis.renderer.sampling import FRAMES_OF_A_SCENE
+from dml_analysis.renderer.sampling import FRAMES_OF_A_SET
 
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
 COUNTERFACTUALS = "CounterfactualCars"
-HINT = "render them: data/2_render_cars.py --counterfactuals N (see data/README.md)"
+HINT = "render them: data/2_render_cars.py --counterfactuals N (see docs/inputs.md)"
 
 
-class Scene(NamedTuple):
-    """One counterfactual set."""
+class CounterfactualSet(NamedTuple):
+    """A base image, and the images that differ from it in one property or in their noise alone."""
 
     base: Sample
     changed: dict[str, Sample]  # by the name of the property that has another value
+    other_noise: Sample  # of the base's values
 
 
-def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
+def read_sets(settings: "Settings", count: int | None = None) -> list[CounterfactualSet]:
     """Return the counterfactual sets in their folder, or the first `count`.
 
     Raise InputError if there are none, if a frame is missing, or if an image differs from its base
@@ -36,27 +37,29 @@ def scenes(settings: "Settings", count: int | None = None) -> list[Scene]:
     samples, table = readers.rendered_cars(settings, COUNTERFACTUALS)
     file = settings.paths[COUNTERFACTUALS] / "samples.csv"
     frames = [int(sample.image_id) for sample in samples]
-    if frames != list(range(1, len(samples) + 1)) or len(samples) % FRAMES_OF_A_SCENE:
+    if frames != list(range(1, len(samples) + 1)) or len(samples) % FRAMES_OF_A_SET:
         raise InputError(
-            f"{file}: {len(samples)} frames are not complete sets of {FRAMES_OF_A_SCENE} from frame 1 on; {HINT}"
+            f"{file}: {len(samples)} frames are not complete sets of {FRAMES_OF_A_SET} from frame 1 on; {HINT}"
         )
     values, names = table.to_dict("records"), [prop.name for prop in PROPERTIES]
-    starts = range(0, len(samples), FRAMES_OF_A_SCENE)
-    for start in starts:
-        for row, name in enumerate(names, start + 1):
+    expected = [[name] for name in names] + [[]]  # the differences of each frame but the base
+    sets = []
+    for start in range(0, len(samples), FRAMES_OF_A_SET):
+        for row, changed in enumerate(expected, start + 1):
             differences = [key for key in names if values[row][key] != values[start][key]]
-            if differences != [name]:
+            if differences != changed:
                 raise InputError(
-                    f"{file}: frame {row + 1} should differ from frame {start + 1} "
-                    f"in {name} alone, but differs in {', '.join(differences) or 'nothing'}; {HINT}"
+                    f"{file}: frame {row + 1} differs from frame {start + 1} in "
+                    f"{', '.join(differences) or 'nothing'}, "
+                    f"but should in {', '.join(changed) or 'nothing'}; {HINT}"
                 )
-    sets = [
-        Scene(samples[start], dict(zip(names, samples[start + 1 : start + FRAMES_OF_A_SCENE])))
-        for start in starts
-    ]
+        base, *changes, other_noise = samples[start : start + FRAMES_OF_A_SET]
+        sets.append(CounterfactualSet(base, dict(zip(names, changes, strict=True)), other_noise))
     return sets[:count]
 
 
-def samples_of(sets: Iterable[Scene]) -> list[Sample]:
-    """Return all images of counterfactual sets, set by set: its base, then one per property."""
-    return [sample for scene in sets for sample in (scene.base, *scene.changed.values())]
+def samples_of(sets: Iterable[CounterfactualSet]) -> list[Sample]:
+    """Return all images of counterfactual sets, set by set, in the order of their frames."""
+    return [
+        sample for each in sets for sample in (each.base, *each.changed.values(), each.other_noise)
+    ]

@@ -1,6 +1,6 @@
 """Properties of images of one's own: properties.csv declares them, samples.csv has their values.
 
-properties/README.md shows both files.
+docs/own_properties.md shows both files.
 """
 
 import re
@@ -19,7 +19,7 @@ from dml_analysis.paper import KINDS, Property
 
 IMAGE = "image"  # the column of samples.csv with an image's path in the folder
 BINS = 10  # of a continuous property, unless properties.csv says otherwise
-HINT = "properties/README.md shows both files"
+HINT = "docs/own_properties.md shows both files"
 NAME = re.compile(r"\w[\w .+-]{0,39}")
 MAX_LABEL = 40  # characters
 SPLIT = "|"  # between the values in the column `order`

@@ -30,8 +30,8 @@ SAMPLED_BYTES = 2**26  # of the resamples of queries that are in memory at once
 class Null(NamedTuple):
     """Scores of k properties after permutations of their labels."""
 
-    r_precision: Float[np.ndarray, "permutations k"]
-    nr_precision: Float[np.ndarray, "permutations k"]
+    r_precision: Float[np.ndarray, "permutations k"]  # a row for each permutation
+    nr_precision: Float[np.ndarray, "permutations k"]  # the same
 
 
 class Summary(NamedTuple):

@@ -1,4 +1,4 @@
-"""Embedding shifts: how far an embedding moves if only one property of a car is changed."""
+"""Embedding shifts: how far an embedding moves if one property of a car changes, or only noise."""
 
 import numpy as np
 import scipy.stats
@@ -10,14 +10,14 @@ LEVEL = 0.95
 CHANGED = 4 / 255  # a pixel has changed if the mean difference of its channels is larger
 
 
-def movements(
+def relative_shifts(
     base: Float[np.ndarray, "s d"], changed: Float[np.ndarray, "s p d"]
 ) -> Float[np.ndarray, "s p"]:
     """Return the Euclidean length of embedding shifts, by the median distance of base images.
 
-    base: embeddings of the base images of s counterfactual sets. changed: of the images of each
-    set, in which one of p properties is changed. Raises ValueError for fewer than two sets, or if
-    the median distance of their base images is 0.
+    base: embeddings of the base images of s counterfactual sets. changed: of the p other images of
+    each set. Raises ValueError for fewer than two sets, or if the median distance of their base
+    images is 0.
     """
     base, changed = np.asarray(base, dtype=np.float64), np.asarray(changed, dtype=np.float64)
     unit = np.median(pdist(base)) if len(base) > 1 else 0

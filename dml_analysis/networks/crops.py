@@ -25,7 +25,7 @@ PROBED = 64  # values that tell one transform from another
 WITHIN = 1.5  # tolerance of positions, in pixels of the result
 MORE = (
     "does more than to resize an image and cut out its middle, so what it shows cannot be told; "
-    "give its embeddings in a file instead (see examples/README.md)"
+    "give its embeddings in a file instead (see docs/own_models.md)"
 )
 
 

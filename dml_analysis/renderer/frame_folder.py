@@ -51,9 +51,8 @@ def render_frames(options: Namespace, frames: Sequence[int]) -> str:
         _render(scene, options, frame, noise_of(frame))
 
     def noise_of(frame: int) -> int:
-        if options.counterfactuals:  # the same in all frames of a set, which thus do not differ
-            number = (frame - 1) // sampling.FRAMES_OF_A_SCENE
-            return derived_seed(options.seed, "counterfactual noise", number)
+        if options.counterfactuals:
+            return sampling.counterfactual_noise(frame, options.seed)
         return derived_seed(options.seed, "noise", frame)
 
     return _fill(options, frames, values_of, f"seed {options.seed}", render)

@@ -1,4 +1,8 @@
-"""The values of the eleven properties in each frame, and the samples.csv that lists them."""
+"""The values of the eleven properties in each frame, and the samples.csv that lists them.
+
+A counterfactual set is a base image, one image for each property, in which that property alone has
+another value, and last the base image again with other noise.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,7 +16,7 @@ from dml_analysis.renderer import sampled_cars
 from dml_analysis.seeds import derived_seed
 
 COLUMNS = ["frame"] + [prop.name for prop in paper.PROPERTIES]
-FRAMES_OF_A_SCENE = 1 + len(paper.PROPERTIES)  # of a counterfactual set
+FRAMES_OF_A_SET = len(paper.PROPERTIES) + 2
 # The values that the variations share: in this picture a change of any property is visible.
 BASE: dict[str, Any] = {
     "model": "Range Rover Evoque",
@@ -51,17 +55,34 @@ def draw_procedural(frame: int, seed: int, count: int) -> dict[str, Any]:
 def draw_counterfactual(frame: int, seed: int) -> dict[str, Any]:
     """Return the properties of a frame of counterfactual sets.
 
-    The first frame of a set is sampled as in `draw`. In each of the others one property, in their
-    order, has another value, which is sampled uniformly.
+    The first frame of a set is sampled as in `draw`, and the last has the same values. In each of
+    the others one property, in their order, has another value, which is sampled uniformly. That
+    value depends only on seed, set and property.
     """
-    number, position = divmod(frame - 1, FRAMES_OF_A_SCENE)
-    values = _sampled(number + 1, seed, "counterfactual scenes", paper.PROPERTIES)
-    if position == 0:
+    number, position = _set_and_position(frame)
+    values = _sampled(number, seed, "counterfactual sets", paper.PROPERTIES)
+    if position in (0, FRAMES_OF_A_SET - 1):
         return values
     prop = paper.PROPERTIES[position - 1]
     others = [value for value in prop.values if value != values[prop.name]]
-    index = derived_seed(seed, "counterfactual values", frame) % len(others)
+    index = derived_seed(seed, "counterfactual values", number, prop.name) % len(others)
     return values | {prop.name: others[index]}
+
+
+def counterfactual_noise(frame: int, seed: int) -> int:
+    """Return the noise seed of a frame of counterfactual sets.
+
+    All frames of a set but the last share it, so that they differ by their properties alone.
+    """
+    number, position = _set_and_position(frame)
+    is_last = position == FRAMES_OF_A_SET - 1
+    return derived_seed(seed, "other noise" if is_last else "counterfactual noise", number)
+
+
+def _set_and_position(frame: int) -> tuple[int, int]:
+    """Return the number of a frame's counterfactual set, from 1, and its position there, from 0."""
+    number, position = divmod(frame - 1, FRAMES_OF_A_SET)
+    return number + 1, position
 
 
 def _sampled(frame: int, seed: int, purpose: str, properties: list[Property]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from dml_analysis.causes import embedding_shifts, map_regions, rank_1_errors, weight_randomization
+from dml_analysis.causes.embedding_shifts import RENDER_NOISE
 from dml_analysis.config import Settings
 from dml_analysis.controls import noise_ceilings
 from dml_analysis.files import csv_files
@@ -17,7 +18,7 @@ from dml_analysis.report import questions
 from dml_analysis.report.printed import numbers, p_values, percents, text
 from dml_analysis.report.questions import Question, Table, by_group
 
-LABELS = {prop.name: prop.label for prop in PROPERTIES}
+LABELS = {prop.name: prop.label for prop in PROPERTIES} | {RENDER_NOISE: "Render noise alone"}
 
 
 def section(settings: Settings) -> str:
@@ -69,10 +70,12 @@ def shifts(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     mapped = _trained(settings, table[table.n_mapped > 0])
     changed = mapped.groupby("property")[["changed_mass", "changed_pixels"]].mean()
     changed.columns = ["map on changed pixels", "changed pixels"]
-    shift = by_group(settings, table, "movement", "property")
+    shift = by_group(settings, table, "shift", "property")
     cells = pd.concat([numbers(shift, 2), percents(changed.reindex(shift.index))], axis=1)
     caption = text("shifts", table=table, mapped=mapped, levels=round(255 * CHANGED))
-    yield Table("shifts", caption, "property", cells.reindex(embedding_shifts.NAMES).rename(LABELS))
+    yield Table(
+        "shifts", caption, "property", cells.reindex(embedding_shifts.CHANGES).rename(LABELS)
+    )
     ranks = csv_files.read(embedding_shifts.ranks_file(settings, protocol), embedding_shifts.RANKS)
     ranks = ranks[ranks.unit == "group"].set_index("type")
     if not ranks.empty:
@@ -117,7 +120,7 @@ def random_weights(settings: Settings, protocol: Protocol) -> Iterator[Table]:
 
 QUESTIONS = [
     Question("Where do networks look?", regions, ("regions_",)),
-    Question("What does a change of one property do?", shifts, ("movements", "rankings")),
+    Question("What does a change of one property do?", shifts, ("embedding_shifts", "rankings")),
     Question("Why was the wrong car retrieved?", wrong_neighbors, ("wrong_neighbors",)),
     Question("What makes these two alike?", lambda *_: [], ("pair",), text("pairs"), "explorer"),
     Question("Do maps depend on what was learned?", random_weights, ("randomization_",)),

@@ -16,7 +16,7 @@ FIRST = 2  # number of a figure; the page begins with Figure 1
 # their titles. What a figure shows is in the caption next to it.
 UNDER_QUESTIONS = {
     "regions": "Where maps lie",
-    "movements": "How far embeddings move",
+    "embedding_shifts": "How far embeddings move",
     "rankings": "Embedding shift and NR-Precision",
     "wrong_neighbors": "What wrong neighbours share",
     "randomization": "Maps of random weights",

@@ -38,7 +38,7 @@ class MapSimilarity(NamedTuple):
     correlation: float  # mean over the images by Fisher's z
     correlation_std: float  # tanh of the standard deviation of z, as in the paper's tables
     jsd: float  # Jensen-Shannon divergence, mean over the images
-    jsd_std: float
+    jsd_std: float  # standard deviation over the images
 
 
 class NetworkComparison(NamedTuple):

@@ -1,11 +1,11 @@
-"""Measure embedding shifts: how far embeddings move if one property of a car changes.
+"""Measure embedding shifts: how far embeddings move if one property of a car changes, or only noise.
 
-Reads: the counterfactual sets (data/2_render_cars.py --counterfactuals, see data/README.md), the
+Reads: the counterfactual sets (data/2_render_cars.py --counterfactuals, see docs/inputs.md), the
 networks' checkpoints, and the scores of properties/3_score_properties.py.
-Writes: results/<settings>/<protocol>/causes/movements.csv, a row per network and property, also
-with the share of the maps on changed pixels; and movement_ranks.csv, correlations of shifts with
-NR-Precisions.
-Runtime: a forward pass of each image for each trunk, and the maps of `causes: mapped_scenes` images
+Writes: results/<settings>/<protocol>/causes/embedding_shifts.csv, a row per network and property
+and one for the renderer's noise, also with the share of the maps on changed pixels; and
+shift_ranks.csv, correlations of shifts with NR-Precisions.
+Runtime: a forward pass of each image for each trunk, and the maps of `causes: mapped_sets` images
 for each network.
 """
 
@@ -29,7 +29,7 @@ def main():
         for group in by_trunk(shifts.networks_of_sets(settings)):
             stores = [car_embeddings.store_of(each, samples, shifts.EMBEDDINGS) for each in group]
             embeddings.append(((samples, batch_size), stores))
-        bases = shifts.bases_of(sets[: settings.causes.mapped_scenes])
+        bases = shifts.bases_of(sets[: settings.causes.mapped_sets])
         networks = shifts.mapped_networks(settings)
         maker = MapMaker(networks, settings)
         maps += [
