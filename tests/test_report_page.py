@@ -311,7 +311,7 @@ def test_a_link_opens_the_same_view(opened):
 
 
 def test_a_permalink_opens_its_protocol_and_what_is_folded(opened, file):
-    shown = opened(link="#table-2_jsd-released")
+    shown = opened(link="#table-2_jsd-released?wrong=only")
     assert shown.get_by_label("released", exact=True).is_checked()
     assert shown.locator("#table-2_jsd-released").is_visible()
     shown = opened(link="#nothing?protocol=other&image=none&a=nobody")  # not of this page
