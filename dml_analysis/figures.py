@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 CAPTION_WIDTH = 100  # characters
 LINE = 0.14  # inches, of a line of text of the usual size
-LABEL_WIDTH = 30  # characters of a line of a row's label, or of a legend's
+LEGEND_HEIGHT = 0.35  # inches, of a legend of one line
+LABEL_WIDTH = 34  # characters of a line of a row's label, or of a legend's
 COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
 # Okabe and Ito's colours, which colour-blind readers can tell apart. In print without colours,
 # the markers differ.
@@ -106,7 +107,7 @@ def label_rows(axes: Axes, labels: Sequence[str]) -> None:
 def legend_above(figure: Figure | SubFigure, *panels: Axes, ncols: int = 4, **kwargs: Any) -> None:
     """Put the legend of these axes above the figure, in at most so many columns.
 
-    kwargs: as of Figure.legend.
+    A figure grows by what the legend needs beyond one line. kwargs: as of Figure.legend.
     """
     handles, labels = legend_entries(*panels)
     labels = [wrapped(label) for label in labels]
@@ -116,6 +117,9 @@ def legend_above(figure: Figure | SubFigure, *panels: Axes, ncols: int = 4, **kw
         if columns == 1 or legend.get_window_extent().width < figure.bbox.width:
             break
         legend.remove()
+    if isinstance(figure, Figure):
+        height = legend.get_window_extent().height / figure.dpi
+        figure.set_figheight(figure.get_figheight() + max(0, height - LEGEND_HEIGHT))
 
 
 def legend_entries(*panels: Axes) -> tuple[list[Artist], list[str]]:

@@ -246,7 +246,6 @@ def texts_drawn(figure, monkeypatch):
             drawn.append((text.get_text(), outline))
 
     marks = {text for axes in figure.axes for text in axes.texts}
-    figure.draw_without_rendering()  # computes the layout
     monkeypatch.setattr(Text, "draw", noted)
     figure.draw_without_rendering()
     return drawn

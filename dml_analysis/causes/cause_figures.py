@@ -70,7 +70,8 @@ def regions_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
     """Return a panel for each region, with a dot for each model."""
     models = settings.whole.models
     shown = [model.name for model in models if model.name in set(table.loss)]
-    size = (figures.PAGE, figures.rows_height(shown, 0.15) + 1.1)
+    gaps = [""] * len(groups(models))
+    size = (figures.PAGE, figures.rows_height([*shown, *gaps], 0.15) + 0.9)
     figure, (axes,) = figures.new_figure(1, len(REGIONS), figsize=size, sharey=True)
     means = table.groupby(["region", "loss"])[["mass", "pixels"]].mean()
     trained = [model.name for model in models if model.trained]
@@ -88,10 +89,10 @@ def regions_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
         pixels = means.pixels[region].reindex(trained).mean()
         panel.axvline(100 * pixels, color="0.4", lw=0.9, ls="--")
         panel.set_title(region, pad=3)
-        panel.set_xlabel("mass of the maps in %")
         panel.grid(**figures.GRID)
     axes[0].set_yticks(list(ticks), list(ticks.values()))
     axes[0].invert_yaxis()
+    figure.supxlabel("mass of the maps in %", fontsize=8)
     figures.legend_above(figure, axes[0])
     return figure
 

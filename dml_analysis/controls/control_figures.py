@@ -33,7 +33,7 @@ TICKS = (-0.5, 0, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # of NR-Precision
 # In standard deviations: the normal quantile for 1%, two-sided. The paper takes it as a threshold
 # of NR-Precision itself.
 NULL_WIDTH = 2.576
-NAME_WIDTH = 20  # characters of a line of a tree's labels
+NAME_WIDTH = 24  # characters of a line of a tree's labels
 
 
 def draw(settings: "Settings") -> None:
@@ -196,7 +196,7 @@ def trees_figure(settings: "Settings", table: pd.DataFrame, tests: pd.DataFrame)
     models, analyses = settings.whole.models, table.analysis.unique()
     n_rows = -(-len(analyses) // 3)
     names = [SHORT_NAMES.get(name, name) for name in {*table.loss_a, *table.loss_b}]
-    height = 0.14 * figures.most_lines(names, NAME_WIDTH) * len(names) + 1
+    height = (0.11 * figures.most_lines(names, NAME_WIDTH) + 0.03) * len(names) + 1
     figure, axes = figures.new_figure(n_rows, 3, figsize=(figures.PAGE, height * n_rows + 0.3))
     colors = {group: color for group, color, _ in figures.group_looks(models)}
     colors_of_models = {model.name: colors[model.group] for model in models}
@@ -300,7 +300,7 @@ def _draw_needed(settings: "Settings", protocol: Protocol) -> None:
 
 def needed_figure(maps: pd.DataFrame, scores: pd.DataFrame) -> "Figure":
     """Return the share of pairs told apart, over images by samples, and over queries by folds."""
-    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.4), sharey=True)
+    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.7), sharey=True)
     means = scores.groupby(["folds", "queries"]).told_apart.mean().reset_index()
     for panel, table, by, x, unit in ((axes[0], maps, "samples", "images", "noisy sample"),
                                       (axes[1], means, "folds", "queries", "fold")):  # fmt: skip
@@ -312,7 +312,7 @@ def needed_figure(maps: pd.DataFrame, scores: pd.DataFrame) -> "Figure":
         panel.set_xlabel(x)
         figures.log_ticks(panel, table[x])
         panel.grid(**figures.GRID)
-        panel.legend(frameon=False, fontsize=6)
+        panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
     axes[0].set_ylabel("pairs told apart in %")
     return figure
 

@@ -132,8 +132,7 @@ def panels(settings: "Settings", dataset: str, table: pd.DataFrame) -> "Figure":
     names = [SHORT_NAMES.get(name, name) for name in points.index]
     numbered = [f"{n} {name}".replace(" ", "\u00a0") for n, name in enumerate(names, 1)]
     key = figures.wrapped(", ".join(numbered), KEY_WIDTH)
-    size = (figures.PAGE, 2.9 + figures.LINE * (key.count("\n") + 1))
-    figure, axes = figures.new_figure(1, len(SHOWN), figsize=size, sharey=True)
+    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(figures.PAGE, 2.8), sharey=True)
     for axis, measure in zip(axes[0], SHOWN):
         x, y = points[measure, "train"], 100 * points["recall_at_1", "test"]
         _plot_methods(axis, x, y, models)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper; of other images the first
 MAX_NAMED = 16  # values of a property that Figure 3 names
+PANEL = 2.8  # inches, height of a panel of Figure 3 with its title
 NAME_WIDTH, TITLE_WIDTH = 20, 30  # characters of a line: names of values, all else of a panel
 CYCLIC = "°"  # the unit of angles
 GRID = (4, 8)  # rows and columns of Figure 4
@@ -66,7 +67,7 @@ def tsne_figure(
     coordinates: tsne.csv. table: the properties of the images. Of a property with more than
     MAX_NAMED values only the first and the last are named.
     """
-    figure, axes = figures.new_figure(1, len(shown), figsize=(figures.PAGE, 3.1))
+    figure, axes = figures.new_figure(1, len(shown), figsize=(figures.PAGE, PANEL))
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
     for panel, prop in zip(axes[0], shown):
         column, distinct = values[prop.name].to_numpy(), occurring(values[prop.name])
@@ -87,6 +88,9 @@ def tsne_figure(
         columns = 4 if prop.unit == CYCLIC else 2
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, fontsize=6, frameon=False,
                      markerscale=2, handletextpad=0.1, columnspacing=0.8)  # fmt: skip
+    legends = [legend for panel in axes[0] if (legend := panel.get_legend())]
+    below = max([legend.get_window_extent().height for legend in legends], default=0)
+    figure.set_figheight(PANEL + below / figure.dpi)
     return figure
 
 

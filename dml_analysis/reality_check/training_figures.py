@@ -185,9 +185,9 @@ def improvements_figure(settings: Settings, table: pd.DataFrame) -> Figure:
         panel.axvline(0, color="0.5", lw=0.8)
         panel.grid(axis="x", **figures.GRID)
         panel.set_title(f"{int(rows.n_classes.max())} {split} classes", pad=3)
-        panel.set_xlabel("improvement in MAP@R, percentage points")
     axes[0].set_yticks(range(len(names)), [figures.wrapped(name) for name in names])
     axes[0].set_ylim(len(names) - 0.4, -0.6)
+    figure.supxlabel("improvement in MAP@R, percentage points", fontsize=8)
     figures.legend_above(figure, axes[0])
     return figure
 

@@ -154,10 +154,9 @@ def many_images(
     models = sorted(grouped(list(models)), key=lambda model: not model.is_none)
     names = [figures.wrapped(name, NAME_WIDTH) for name in ("Image", *(m.name for m in models))]
     unit = min(0.62, figures.PAGE / len(names))  # inches of a panel
-    above = 0.06 * max(len(line) for name in names for line in name.split("\n"))
-    size = (unit * len(names), unit * len(samples) + above)
-    figure, all_axes = figures.new_figure(1, 1, figsize=size)
-    axes = all_axes[0, 0]
+    width, height = unit * len(names), unit * len(samples)
+    figure = figures.plt.figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
     for row, (sample, picture) in enumerate(zip(samples, pictures)):
         _place(axes, row, 0, picture)
         for column, model in enumerate(models, start=1):
@@ -172,6 +171,10 @@ def many_images(
     axes.set_xticks(centers, names, rotation=90, fontsize=7, linespacing=0.9)
     axes.tick_params(top=False, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
+    extents = [label.get_window_extent() for label in axes.get_xticklabels()]
+    above = max(extent.height for extent in extents) / figure.dpi + 0.1
+    figure.set_size_inches(width, height + above)
+    axes.set_position((0, 0, 1, height / (height + above)))
     return figure
 
 
