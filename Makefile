@@ -65,8 +65,9 @@ replication: $(VENV)/installed replication-images
 	$(RUN) embedding_space/1_measure_spaces.py --settings settings/replication_rho.yaml
 	$(RUN) embedding_space/5_compare_factors.py --settings settings/replication_rho.yaml
 	$(RUN) replication/5_test_questions.py
+	$(RUN) replication/6_plot_results.py
 	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings settings/replication.yaml --variant base/seed0
-	$(RUN) replication/6_write_results.py
+	$(RUN) replication/7_write_results.py
 
 replication-images: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/replication_classes --frames 1-4608 --format jpg \

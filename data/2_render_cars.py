@@ -65,7 +65,7 @@ def _arguments():
         help="your own cars, which DIR/cars.csv lists; or procedural:N, N cars sampled from the seed",
     )
     parser.add_argument(
-        "--variations", action="store_true", help="render one property at a time instead of draws"
+        "--variations", action="store_true", help="render one property at a time instead of samples"
     )
     parser.add_argument(
         "--counterfactuals",

@@ -19,6 +19,7 @@ LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%#_${}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"±": r"$\pm$", "°": r"$^\circ$", "−": "$-$"}
+    | {"π": r"$\pi$", "ρ": r"$\rho$", "σ": r"$\sigma$"}
 )
 DARKEST = 40  # per cent of black behind the largest value
 
@@ -201,21 +202,27 @@ def _latex_column_groups(groups: Sequence[str], n_labels: int) -> list[str]:
     return [" & ".join(headings) + r" \\", "".join(rules)]
 
 
-def shades_of(cells: list[list[Cell]]) -> list[list[int]]:
-    """Return per cent of black for every cell: 0 for the table's smallest value to DARKEST."""
+def shades_of(
+    cells: list[list[Cell]], limits: tuple[float, float] | None = None
+) -> list[list[int]]:
+    """Return per cent of black for every cell, from 0 to DARKEST.
+
+    limits: the values with the lightest and the darkest shade, by default the table's extremes.
+    """
     values = [
         cell.value
         for row in cells
         for cell in row
         if cell.value is not None and math.isfinite(cell.value)
     ]
-    low, span = (min(values), max(values) - min(values)) if values else (0.0, 0.0)
+    low, high = limits or ((min(values), max(values)) if values else (0.0, 0.0))
+    span = high - low
 
     def shade(cell: Cell) -> int:
         """Return per cent of black for a cell."""
         if cell.value is None or not math.isfinite(cell.value) or not span:
             return 0
-        return round(DARKEST * (cell.value - low) / span)
+        return round(DARKEST * min(max((cell.value - low) / span, 0), 1))
 
     return [[shade(cell) for cell in row] for row in cells]
 

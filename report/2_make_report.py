@@ -1,12 +1,13 @@
 """Put the results of a run into one page for a browser: results/<settings>/report.html.
 
-The page needs no network and no other file. It contains the findings in words, the tables, the
-published numbers alongside ours, causes and controls, the figures, the saliency maps of some
-images, and the nearest neighbours of some rendered cars, some with explanations. For missing
-results, the page says which script makes them.
+The page needs no network and no other file. It contains the answer in a few lines, the papers'
+claims, accuracies, the findings in words, the tables, the published numbers alongside ours, the
+saliency maps of some images, the nearest neighbours of some rendered cars, causes and controls, and
+the figures. For missing results, the page says which script makes them.
 
 Reads: the files that the numbered scripts write.
-Writes: results/<settings>/report.html.
+Writes: results/<settings>/report.html; of the tables that it alone has .csv and .tex files, in
+report/ and <protocol>/report/.
 Runtime: seconds.
 """
 

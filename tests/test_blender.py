@@ -82,6 +82,16 @@ def test_a_frame_alone_comes_out_the_same(twelve, tmp_path):
     assert images(tmp_path) == {"7.png": images(twelve)["7.png"]}
 
 
+def test_the_last_frame_of_a_counterfactual_set_has_other_noise_alone(tmp_path):
+    render(tmp_path, "--counterfactuals", "2")
+    pictures = images(tmp_path)
+    assert set(pictures) == {f"{frame}.png" for frame in range(1, 27)}
+    for base, last in ((1, 13), (14, 26)):
+        assert pictures[f"{base}.png"] != pictures[f"{last}.png"]
+        seen = [masks.read(tmp_path / "masks" / f"{frame}.png") for frame in (base, last)]
+        assert np.array_equal(*seen)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Masks.
 # ---------------------------------------------------------------------------------------------------------------------

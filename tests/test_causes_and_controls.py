@@ -3,9 +3,11 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from dml_analysis import checkout
+from dml_analysis import checkout, figures, paper
+from dml_analysis.causes import cause_figures
 from dml_analysis.controls import compared_representations
 from tests import fake_data
 from tests.conftest import built_once, files_in, run_all, run_together
@@ -174,6 +176,26 @@ def test_the_floor_is_below_what_the_network_sees(studied):
     assert float(floor["high"]) < float(rows["bg_color_val"]["low"])
     assert floor["n_mapped"] == "2"
     assert float(floor["changed_pixels"]) < 0.1 < float(rows["bg_color_val"]["changed_pixels"])
+
+
+def test_the_floor_is_a_dashed_line_for_each_group():
+    models = [
+        paper.Model(name, 2020, group, "Euclidean Distance") for name, group in zip("abc", "GGH")
+    ]
+    shifts = {"a": (0.5, 0.1), "b": (0.7, 0.3), "c": (0.4, 0.05)}
+    table = pd.DataFrame(
+        [
+            {"loss": name, "property": prop, "shift": shift}
+            for name, both in shifts.items()
+            for prop, shift in zip(("model", "render noise"), both)
+        ]
+    )
+    figure = cause_figures.shifts_figure(models, table)
+    (axes,) = figure.axes
+    dashed = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"]
+    assert dashed == pytest.approx([0.2, 0.05])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Car model"]
+    figures.plt.close(figure)
 
 
 def test_ranks_are_of_all_models_and_groups(studied):

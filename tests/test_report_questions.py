@@ -7,7 +7,7 @@ import pytest
 from dml_analysis import checkout, number_texts, paper
 from dml_analysis.causes import embedding_shifts, map_regions, rank_1_errors, weight_randomization
 from dml_analysis.causes.cause_figures import regions_figure
-from dml_analysis.config import Settings
+from dml_analysis.config import Settings, TrainingSettings
 from dml_analysis.controls import (
     compared_groupings,
     compared_representations,
@@ -22,15 +22,22 @@ from dml_analysis.methods import find
 from dml_analysis.networks.specifications import ALL_FOLDS
 from dml_analysis.paper import PROPERTIES
 from dml_analysis.properties import property_scores
+from dml_analysis.reality_check import accuracy, improvements
+from dml_analysis.replication import claims
 from dml_analysis.report import (
+    accuracy_section,
     cause_section,
+    claim_section,
     control_section,
     findings,
+    glossary,
     map_findings,
     printed,
     questions,
+    summary,
 )
 from dml_analysis.saliency.saliency_tables import Similarity
+from dml_analysis.training import training_logs
 
 PAPER, RELEASED = paper.PROTOCOLS.values()
 MODELS = [
@@ -115,7 +122,7 @@ def test_a_question_has_its_tables_and_figures(settings):
     folder.mkdir(parents=True)
     for name in ("one_D", "two_D", "pairs"):
         Image.new("RGB", (4, 3)).save(folder / f"{name}.png")
-    table = questions.Table("A caption.", "x", pd.DataFrame({"y": ["1"]}, index=["a"]))
+    table = questions.Table("one", "A caption.", "x", pd.DataFrame({"y": ["1"]}, index=["a"]))
     asked = [questions.Question("First?", lambda settings, protocol: [table] if protocol is PAPER else [], ("one_",)),
              questions.Question("Second?", lambda settings, protocol: [], ("three_",)),
              questions.Question("Third?", lambda settings, protocol: [table._replace(cells=pd.DataFrame())], ("pairs",), "A text.", "explorer")]  # fmt: skip
@@ -124,7 +131,7 @@ def test_a_question_has_its_tables_and_figures(settings):
         "First?" in html
         and "Second?" not in html
         and "Third?" in html
-        and html.count("A caption.") == 1
+        and html.count("<caption>A caption.") == 1
     )
     assert (
         html.count("<figure") == 1 and "one, D" not in html and 'alt="one_D"' in html
@@ -272,10 +279,7 @@ def test_floor_and_ceiling(settings):
         {"p_value": 0.5, "same_loss": 0.5, "other_loss": 0.5},
     )
     table = only(control_section.floor_and_ceiling(settings, RELEASED))
-    assert (
-        "base e" in table.caption
-        and "two losses are as alike as two folds of one loss" in table.caption
-    )
+    assert "base e" in table.caption and "Two losses are not shown to differ more" in table.caption
 
 
 def test_each_untrained_model_is_by_itself():
@@ -475,6 +479,91 @@ def test_what_survives_other_settings(settings):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# The top, accuracy and claims.
+# ---------------------------------------------------------------------------------------------------------------------
+def test_figure_1_goes_from_the_ceiling_to_the_baseline():
+    rows = [row | {"type_a": TYPE[row["loss_a"]], "type_b": TYPE.get(row["loss_b"], "")}
+            for row in bounds_rows()]  # fmt: skip
+    found = summary.similarities(pd.DataFrame(rows), MODELS)
+    assert [(each.label.split(" (")[0], each.n_pairs) for each in found] == [
+        ("one network, other noise", 2), ("one loss, two folds", 1), ("two losses of two types", 1),
+        ("a loss and “None”", 1), ("a loss and random weights", 2),
+    ]  # fmt: skip
+    assert [each.mean for each in found] == pytest.approx([0.8, 0.6, 0.5, 0.4, 0.1])
+    assert (found[0].lowest, found[0].highest) == (0.7, 0.9)
+
+
+@pytest.mark.parametrize(
+    "steps, words",
+    [([(200, 120), (200, 200)], "at the limit of 200; best step 120, 200"),
+     ([(160, 120), (120, 80)], "stopped early at 160, 120 of 200; best step 120, 80"),
+     ([(160, 120), (200, 200)], "stopped early in 1 of 2 folds at 160 of 200; best step 120, 200"),
+     ([], "")],
+)  # fmt: skip
+def test_how_a_training_ended(steps, words):
+    rows = [("Triplet", fold, best, last, 200) for fold, (last, best) in enumerate(steps)]
+    ends = pd.DataFrame(rows, columns=list(accuracy_section.ENDS))
+    assert accuracy_section.how_it_ended(ends) == words
+
+
+def test_accuracy_with_its_interval_and_the_end_of_training(settings):
+    settings = settings.model_copy(update={"training": TrainingSettings(iterations=200)})
+    measured = [{"loss": name, "dataset": "D", "fold": fold, "precision_at_1": 0.25 + fold / 4}
+                for name in ("Triplet", "None") for fold in (0, 1)]  # fmt: skip
+    write(accuracy.csv_file(settings), accuracy.COLUMNS, *measured)
+    write(improvements.csv_file(settings, "D"), improvements.COLUMNS,
+          *({"loss": "Triplet", "dataset": "D", "part": part, "gain": gain, "low": -0.01, "high": 0.09, "clear": "no"}
+            for part, gain in (("validation", 0.9), ("test", 0.04))))  # fmt: skip
+    write(training_logs.runs_file(settings, "D"), training_logs.RUN_COLUMNS,
+          *({"loss": "Triplet", "fold": 0, "learning_rate": rate, "iteration": 80, "chosen": chosen}
+            for rate, chosen in ((0.5, "yes"), (1, "no"))))  # fmt: skip
+    write(training_logs.log_file(settings, "D"), training_logs.LOG_COLUMNS,
+          *({"loss": "Triplet", "fold": 0, "learning_rate": rate, "iteration": step, "best": "no"}
+            for rate, steps in ((0.5, (0, 80, 160)), (1, (0, 200))) for step in steps))  # fmt: skip
+    table = accuracy_section.of_dataset(settings, "D")
+    cells = dict(zip(table.rows, ([cell.text for cell in row] for row in table.cells)))
+    assert cells["Triplet"][::3] == ["37.5", "+4.0 [−1.0, 9.0]"]
+    assert cells["Triplet"][4] == "stopped early at 160 of 200; best step 80"
+    assert cells["None"] == ["37.5", "100.0", "100.0", "", ""]
+    assert table.records.set_index("loss").improvement["Triplet"] == 0.04
+
+
+def claim(**values):
+    return {"id": "x", "paper": "Kobs et al.", "protocol": "paper", "verdict": "holds", "unit": "points",
+            "measure": "difference", "unit_of_n": "methods", "estimate": 0.0625, "low": -0.5, "high": 0.25, "p_value": 0.25,
+            "claim": "Maps are alike", "n": 20, "reason": ""} | values  # fmt: skip
+
+
+def test_claims_and_verdicts(settings):
+    run = settings.model_copy(update={"name": "demo/base/seed0"})  # of a sweep, which shares them
+    assert "too small to test the papers' claims" in claim_section.section(run)
+    rows = [claim(), claim(id="y", verdict="contradicted", reason="the <interval>"),
+            claim(id="z", paper="Roth et al.", verdict="not testable here", estimate=np.nan)]  # fmt: skip
+    write(settings.results / "claims.csv", claims.COLUMNS, *rows)
+    table = claim_section.read(run)
+    assert claim_section.counts(table)["Kobs et al."] == {
+        "holds": 1, "contradicted": 1, "cannot be said": 0, "not testable here": 0,
+    }  # fmt: skip
+    kobs = claim_section.of_paper("Kobs et al.", table[table.paper == "Kobs et al."])
+    assert kobs.cells[0][2].text == (
+        "difference: 0.062 [−0.500, 0.250], points; p\u00a0=\u00a00.250; 20 methods"
+    )
+    html = claim_section.section(run)
+    assert "contradicted: the &lt;interval&gt;" in html and "–" in html
+    for name in ("claims_kobs_et_al", "claims_roth_et_al"):
+        assert (run.results / "report" / f"{name}.csv").is_file()
+
+
+def test_terms_show_their_definition_once_in_each_protocol():
+    html = '<div data-of="paper"><p>The noise ceiling, <code>fold</code>; a fold, a noise ceiling.</p><h3>noise ceiling</h3></div>'
+    found = glossary.marked(html + html.replace("paper", "released"))
+    assert found.count('popovertarget="term-noise-ceiling">noise ceiling</button>') == 2
+    assert found.count(">fold</button>") == 2 and "<code>fold</code>" in found
+    assert "<h3>noise ceiling</h3>" in found
+    assert len(glossary.TERMS) <= 15
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Findings that rest on controls.
 # ---------------------------------------------------------------------------------------------------------------------
 def known(within, between):
@@ -486,72 +575,87 @@ def known(within, between):
     return found
 
 
-def test_floor_and_ceiling_of_findings():
-    table = pd.DataFrame(bounds_rows())
-    floor, ceiling = map_findings.limits_of(table, MODELS)
-    assert (
-        floor
-        == "0.100, mean correlation of a trained network's maps and those of random weights (2 pairs, 4 images)"
+def bounds_of(*more):
+    return map_findings.bounds_of(pd.DataFrame([*bounds_rows(), *more]), MODELS)
+
+
+def test_baseline_and_ceiling_of_findings():
+    floor, ceiling = map_findings.limits_of(bounds_of())
+    assert floor == (
+        "0.100, mean correlation of a trained network's maps and those of random weights (2 pairs, 4 images)"
     )
-    assert (
-        ceiling
-        == "0.800, mean correlation of a trained network's maps and its own under other noise (2 networks, 4 images)"
+    assert ceiling == (
+        "0.800, mean correlation of a trained network's maps and its own under other noise (2 networks, 4 images)"
     )
-    assert map_findings.limits_of(table[:0], MODELS) == ("", "")
+    two = {
+        "kind": "two random",
+        "loss_a": "random weights",
+        "loss_b": "random weights",
+        "correlation_mean": 0.4,
+    }
+    assert "(2 pairs, 4 images); of two random networks 0.400 (1 pair)" in map_findings.limits_of(bounds_of(two))[0]  # fmt: skip
+    assert map_findings.limits_of(map_findings.Bounds({})) == ("", "")
     found = findings.untrained(known(0.5, 0.4), MODELS, "", (floor, ceiling))
     assert (found.floor, found.ceiling) == (floor, ceiling)
+
+
+def test_where_two_losses_lie_between_baseline_and_ceiling():
+    found = map_findings.between_bounds(bounds_of(), "D")  # 0.5 between 0.1 and 0.8
+    assert "partly alike: 57% of the way" in found.conclusion and "0.500" in found.text
+    assert found.n == "1 pair; 4 images of D"
+    for r, words in ((0.73, "nearly as alike"), (0.6, "much alike"), (0.2, "hardly more alike")):
+        rows = [row | {"correlation_mean": r} if row["kind"] == "other loss, same fold" else row
+                for row in bounds_rows()]  # fmt: skip
+        bounds = map_findings.bounds_of(pd.DataFrame(rows), MODELS)
+        assert words in map_findings.between_bounds(bounds, "D").conclusion
+    assert map_findings.between_bounds(map_findings.Bounds({}), "D") is None
 
 
 def test_the_permutation_test_of_groups_counts_if_it_is_of_this_number():
     found = findings.within_and_between(known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4), ("f", "c"))
     assert (
-        "One-sided p\u00a0=\u00a00.049, by assigning models to groups of these sizes in all 2,002 ways."
+        "One-sided p\u00a0=\u00a00.049, by assigning models to types of these sizes in all 2,002 ways."
         in found.text
     )
-    assert "tested" not in found.text and (found.floor, found.ceiling) == ("f", "c")
+    assert found.conclusion.endswith(
+        "more alike within a type of loss than between types: by 0.100."
+    )
+    assert (found.floor, found.ceiling) == ("f", "c")
     random = findings.within_and_between(
         known(0.5, 0.4), MODELS, "", grouped(0.5 - 0.4, exact="no")
     )
     assert "in 2,002 random ways" in random.text
     for other in (grouped(0.11), grouped(0.1)[:0], None):  # of other models or images; none
         assert (
-            "This difference has not been tested."
-            in findings.within_and_between(known(0.5, 0.4), MODELS, "", other).text
+            "has not been tested"
+            in findings.within_and_between(known(0.5, 0.4), MODELS, "", other).conclusion
         )
 
 
-def answer(same, other, p, floor=0.2, ceiling=0.6):
-    row = dict(
-        zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, ceiling, floor))
-    )
+def answer(same, other, p):
+    row = dict(zip(noise_ceilings.ANSWER, (14, 2, 4, same, other, -0.0057, 0.001, p, 0.6, 0.2)))
     return pd.DataFrame([row])
 
 
 @pytest.mark.parametrize(
-    "same, other, p, number, words_of, finds",
-    [(0.575, 0.5, 0.01, "+0.075", "less alike than two folds of one loss, by 0.075", "random finds that"),
-     (0.5, 0.575, 0.93, "−0.075", "more alike than two folds of one loss, by 0.075", "random does not find that"),
-     (0.5001, 0.4999, 0.05, "+0.000", "as alike as two folds of one loss", "random does not find that"),
-     (0.575, 0.5, 0.0496, "+0.075", "less alike", "random does not find that")],  # as it is printed
+    "same, other, p, words, conclusion",
+    [(0.575, 0.5, 0.01, "less alike, by 0.075", "Maps of two losses are less alike"),
+     (0.5, 0.575, 0.93, "more alike, by 0.075", "not shown to differ more"),
+     (0.5001, 0.4999, 0.05, "as alike", "not shown to differ more"),
+     (0.575, 0.5, 0.0496, "less alike", "not shown to differ more")],  # as it is printed
 )  # fmt: skip
-def test_losses_and_folds(same, other, p, number, words_of, finds):
-    found = findings.losses_and_folds(answer(same, other, p), "D")
-    assert found.number == number and words_of in found.text and finds in found.text
-    assert (
-        f"correlate at {same:.3f} if they are of one loss, at {other:.3f}" in found.text
-        and "−0.006 to 0.001" in found.text
-    )
-    assert (
-        found.n == "14 losses, 2 folds; 4 images of D"
-        and found.floor.startswith("0.200,")
-        and found.ceiling.startswith("0.600,")
-    )
+def test_losses_and_folds(same, other, p, words, conclusion):
+    found = findings.losses_and_folds(answer(same, other, p), "D", ("f", "c"))
+    assert words in found.text and conclusion in found.conclusion
+    assert f"correlate at {same:.3f} if they are of one loss, at {other:.3f}" in found.text
+    assert "−0.006 to 0.001" in found.text
+    assert found.n == "14 losses, 2 folds; 4 images of D"
+    assert (found.floor, found.ceiling) == ("f", "c")
 
 
-def test_losses_and_folds_without_two_folds_or_random_weights():
+def test_losses_and_folds_without_two_folds():
     assert findings.losses_and_folds(answer(0.5, 0.4, 0.1)[:0], "D") is None
     assert findings.losses_and_folds(answer(np.nan, np.nan, np.nan), "D") is None
-    assert findings.losses_and_folds(answer(0.5, 0.4, 0.1, floor=np.nan), "D").floor == ""
 
 
 def test_the_null_of_the_first_property():
@@ -560,7 +664,7 @@ def test_the_null_of_the_first_property():
     nulls = pd.DataFrame([{"loss": loss, "property": name, "null_mean": mean if name == NAMES[-1] else 5, "null_std": 0.05, "permutations": 1000}
                           for name in NAMES for loss, mean in (("Triplet", -0.02), ("ArcFace", 0.04), ("None", 9))])  # fmt: skip
     found = findings.order(scored, MODELS, WORDS, "cars", nulls)
-    assert found.number == "10.00" and found.floor == (
+    assert found.floor == (
         "0.010 with a standard deviation of 0.050, sun rotation under 1,000 permutations of the labels (means over 2 networks)")  # fmt: skip
     assert (
         findings.order(scored, MODELS, WORDS, "cars", nulls[:0]).floor

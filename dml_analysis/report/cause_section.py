@@ -44,7 +44,7 @@ def regions(settings: Settings, protocol: Protocol) -> Iterator[Table]:
         mass = by_group(settings, table, "mass", "region").reindex(list(REGIONS))
         cells = pd.concat([percents(pixels), percents(mass), tests.reindex(list(REGIONS))], axis=1)
         caption = text("regions", dataset=dataset, table=table, tests=sizes)
-        yield Table(caption, "region of the image", cells)
+        yield Table(f"regions_{dataset}", caption, "region of the image", cells)
 
 
 def _region_tests(
@@ -73,12 +73,14 @@ def shifts(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     shift = by_group(settings, table, "shift", "property")
     cells = pd.concat([numbers(shift, 2), percents(changed.reindex(shift.index))], axis=1)
     caption = text("shifts", table=table, mapped=mapped, levels=round(255 * CHANGED))
-    yield Table(caption, "property", cells.reindex(embedding_shifts.CHANGES).rename(LABELS))
+    yield Table(
+        "shifts", caption, "property", cells.reindex(embedding_shifts.CHANGES).rename(LABELS)
+    )
     ranks = csv_files.read(embedding_shifts.ranks_file(settings, protocol), embedding_shifts.RANKS)
     ranks = ranks[ranks.unit == "group"].set_index("type")
     if not ranks.empty:
         columns = {"correlation": numbers(ranks.spearman, 2), "p": p_values(ranks.p_value)}
-        yield Table(text("shift_ranks", ranks=ranks), "group", pd.DataFrame(columns))
+        yield Table("shift_ranks", text("shift_ranks", ranks=ranks), "group", pd.DataFrame(columns))
 
 
 def wrong_neighbors(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -94,7 +96,7 @@ def wrong_neighbors(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     if shown:
         caption = text("wrong_neighbors", table=table, groups=shown)
         cells = pd.DataFrame(columns).reindex(rank_1_errors.OTHERS).rename(LABELS)
-        yield Table(caption, "property", cells)
+        yield Table("wrong_neighbors", caption, "property", cells)
 
 
 def random_weights(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -113,7 +115,7 @@ def random_weights(settings: Settings, protocol: Protocol) -> Iterator[Table]:
         first = ceiling.set_index("loss_a").correlation_mean.reindex(cells.columns)
         cells = pd.concat([first.to_frame("none, other noise").T, cells])
     caption = text("random_weights", dataset=dataset, table=table, ceiling=ceiling)
-    yield Table(caption, "random layers", numbers(cells, 2))
+    yield Table(f"random_weights_{dataset}", caption, "random layers", numbers(cells, 2))
 
 
 QUESTIONS = [

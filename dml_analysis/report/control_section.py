@@ -15,6 +15,7 @@ from dml_analysis.controls import (
 )
 from dml_analysis.datasets.readers import labels_of
 from dml_analysis.files import csv_files
+from dml_analysis.methods import slug
 from dml_analysis.metrics import sample_size
 from dml_analysis.metrics.representation_similarity import MEASURES
 from dml_analysis.paper import Protocol
@@ -59,7 +60,7 @@ def floor_and_ceiling(settings: Settings, protocol: Protocol) -> Iterator[Table]
         means = pd.DataFrame({kind: rows[list(columns)].mean() for kind, rows in kinds.items()}).T
         cells = numbers(means, 3).rename(columns=columns)
         cells.insert(0, "pairs", [str(len(rows)) for rows in kinds.values()])
-        yield Table(caption, "kind of pair", cells)
+        yield Table(f"bounds_{dataset}", caption, "kind of pair", cells)
 
 
 def chance(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -72,7 +73,7 @@ def chance(settings: Settings, protocol: Protocol) -> Iterator[Table]:
     if not table.empty:
         caption = text("orders", table=table, n_properties=len(labels_of(settings)))
         means = by_group(settings, table, "order_as_all", "n_images").sort_index().rename(count)
-        yield Table(caption, "images", numbers(means, 2))
+        yield Table("orders", caption, "images", numbers(means, 2))
 
 
 def _read_controls(
@@ -107,7 +108,7 @@ def _nulls(settings: Settings, protocol: Protocol, nulls: pd.DataFrame) -> Table
         level=sample_size.LEVEL,
         power=sample_size.POWER,
     )
-    return Table(caption, "property", cells)
+    return Table("nulls", caption, "property", cells)
 
 
 def tests(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -125,7 +126,7 @@ def tests(settings: Settings, protocol: Protocol) -> Iterator[Table]:
             sizes.append((UNITS[unit], rows.n_a.min(), rows.n_b.min()))
         cells = pd.concat(columns, axis=1)
         caption = text("tests", a=a, b=b, sizes=sizes, n_properties=len(cells))
-        yield Table(caption, "property", cells)
+        yield Table(f"tests_{slug(a)}_{slug(b)}", caption, "property", cells)
 
 
 def claims(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -143,7 +144,7 @@ def claims(settings: Settings, protocol: Protocol) -> Iterator[Table]:
                     ["correction", "level"], sort=False
                 ).held
             }
-    yield Table(text("claims"), "numbers", pd.DataFrame(rows).T)
+    yield Table("claims", text("claims"), "numbers", pd.DataFrame(rows).T)
 
 
 def groupings(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -158,7 +159,10 @@ def groupings(settings: Settings, protocol: Protocol) -> Iterator[Table]:
             "adjusted Rand": numbers(table.adjusted_rand, 2),
         }
         yield Table(
-            text("groupings", table=table), "similarity", pd.DataFrame(columns).rename(SIMILARITIES)
+            "groupings",
+            text("groupings", table=table),
+            "similarity",
+            pd.DataFrame(columns).rename(SIMILARITIES),
         )
     yield from _representations(settings, protocol)
     file = compared_groupings.file_of(settings, protocol, "mantel")
@@ -170,7 +174,9 @@ def groupings(settings: Settings, protocol: Protocol) -> Iterator[Table]:
             texts = [numbers(rows.correlation, 2), p_values(rows.p_value)]
             names = [f"{what}, {kind.title()}" for what in ("correlation", "p")]
             frames.append(pd.concat(texts, axis=1).set_axis(names, axis=1))
-        yield Table(text("mantel", table=table), "similarities", pd.concat(frames, axis=1))
+        yield Table(
+            "mantel", text("mantel", table=table), "similarities", pd.concat(frames, axis=1)
+        )
 
 
 def _representations(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -187,7 +193,12 @@ def _representations(settings: Settings, protocol: Protocol) -> Iterator[Table]:
         means[label]["sd of chance"] = pairs.null_std.mean()
         p[label] = pairs.p_value.max()
     columns = [numbers(pd.DataFrame(means).T, 3), p_values(pd.Series(p, name="largest p"))]
-    yield Table(text("representations", table=table), "measure", pd.concat(columns, axis=1))
+    yield Table(
+        "representations",
+        text("representations", table=table),
+        "measure",
+        pd.concat(columns, axis=1),
+    )
 
 
 def survival(settings: Settings, protocol: Protocol) -> Iterator[Table]:
@@ -206,7 +217,7 @@ def survival(settings: Settings, protocol: Protocol) -> Iterator[Table]:
             numbers(table.order_as_own.rename("order"), 2),
         ]
         caption = text("ablations", dataset=dataset, table=table)
-        yield Table(caption, "maps", pd.concat(texts, axis=1))
+        yield Table(f"ablations_{dataset}", caption, "maps", pd.concat(texts, axis=1))
     file = map_ablations.needed_file(settings, protocol, dataset)
     table = csv_files.read(file, map_ablations.NEEDED, ["samples", "images"])
     if not table.empty:
@@ -214,11 +225,11 @@ def survival(settings: Settings, protocol: Protocol) -> Iterator[Table]:
         caption = text("sample_sizes", dataset=dataset, table=table, **power)
         shares = table.pivot_table("told_apart", "images", "samples").rename(count)
         cells = percents(shares, 0).rename(columns=lambda n: several(n, "noisy sample"))
-        yield Table(caption, "images", cells)
+        yield Table(f"sample_sizes_{dataset}", caption, "images", cells)
 
 
 QUESTIONS = [
-    Question("Floor and ceiling of the similarity of maps", floor_and_ceiling, ("bounds_",)),
+    Question("Baseline and ceiling of the similarity of maps", floor_and_ceiling, ("bounds_",)),
     Question("What is NR-Precision by chance?", chance, ("nulls", "orders")),
     Question("Do groups of losses differ?", tests),
     Question("Which of the paper's claims about Table 6 hold?", claims),

@@ -11,38 +11,45 @@ from dml_analysis.files import atomic_files
 from dml_analysis.report import pictures
 from dml_analysis.report.section import rendered, run_first
 
-MAX_WIDTH = 1200  # pixels
-QUALITY = 70
-# How the names of files begin -> their titles. What a figure shows is in the caption next to it.
-TITLES = {
-    "figure2_more": "Saliency maps of several images",
-    "figure2": "Saliency maps of one image (the paper's Figure 2)",
-    "figure3": "Embeddings in two dimensions (the paper's Figure 3)",
-    "figure4": "Images with properties (the paper's Figure 4)",
-    "classes": "Classes",
-    "training": "Training runs",
-    "gains": "Improvement by training",
-    "spaces": "Embedding spaces",
-    "correlations": "Correlations with performance",
-    "factors": "Factors",
-    "toy": "The toy example",
-}
-# The same of figures that stand under questions (cause_section.py, control_section.py).
-TITLES_UNDER_QUESTIONS = {
+FIRST = 2  # number of a figure; the page begins with Figure 1
+# Figures under questions (cause_section.py, control_section.py): how the names of files begin ->
+# their titles. What a figure shows is in the caption next to it.
+UNDER_QUESTIONS = {
     "regions": "Where maps lie",
     "embedding_shifts": "How far embeddings move",
     "rankings": "Embedding shift and NR-Precision",
     "wrong_neighbors": "What wrong neighbours share",
-    "pairs": "Explained pairs",
-    "pair": "Explained pair",
     "randomization": "Maps of random weights",
-    "bounds": "Between floor and ceiling",
+    "bounds": "Between baseline and ceiling",
     "nulls": "NR-Precision and chance",
+    "orders": "The order of properties in fewer images",
     "trees": "Trees of models",
+    "representations": "Similarity of embeddings",
     "variations": "Maps by other settings",
     "needed": "How many images and queries it takes",
-    "orders": "The order of properties in fewer images",
 }
+GROUPS = {  # all others
+    "Saliency maps": {
+        "figure2_more": "Saliency maps of several images",
+        "figure2": "Saliency maps of one image (the paper's Figure 2)",
+    },
+    "Embeddings and properties": {
+        "figure3": "Embeddings in two dimensions (the paper's Figure 3)",
+        "figure4": "Images with properties (the paper's Figure 4)",
+        "spaces": "Embedding spaces",
+        "correlations": "Correlations with performance",
+    },
+    "Training": {
+        "classes": "Classes",
+        "training": "Training runs",
+        "gains": "Improvement by training",
+        "factors": "Factors",
+        "toy": "The toy example",
+    },
+}
+OTHERS = "Others"
+ELSEWHERE = ("pair", "pairs")  # the section of nearest neighbours shows what they show
+TITLES = UNDER_QUESTIONS | {k: v for titles in GROUPS.values() for k, v in titles.items()}
 
 
 def section(settings: Settings) -> str:
@@ -51,12 +58,15 @@ def section(settings: Settings) -> str:
     if not files:
         scripts = "saliency/4_plot_maps.py, properties/5_plot_embeddings.py and the like"
         raise run_first("Figures", scripts)
-    figures = [
-        (described(settings, file), protocol)
-        for protocol, file in files
-        if not file.stem.startswith(tuple(TITLES_UNDER_QUESTIONS))
-    ]
-    return rendered("figures", figures=figures, settings=settings)
+    groups: dict[str, list[Any]] = {group: [] for group in [*GROUPS, OTHERS]}
+    for protocol, file in files:
+        name = beginning_of(file.stem)
+        if name not in UNDER_QUESTIONS and not file.stem.startswith(ELSEWHERE):
+            group = next((group for group, titles in GROUPS.items() if name in titles), OTHERS)
+            groups[group].append(described(settings, protocol, file))
+    for shown in groups.values():
+        shown.sort(key=lambda figure: figure["number"])
+    return rendered("figures", groups={name: shown for name, shown in groups.items() if shown})
 
 
 def files_of(settings: Settings) -> list[tuple[str, Path]]:
@@ -70,12 +80,22 @@ def files_of(settings: Settings) -> list[tuple[str, Path]]:
     ]
 
 
-def described(settings: Settings, file: Path) -> dict[str, Any]:
-    """Return what templates show of a figure, without the run's note, which the page begins with."""
+def described(settings: Settings, protocol: str, file: Path) -> dict[str, Any]:
+    """Return what templates show of a figure, without the run's note, which the page begins with.
+
+    protocol: its name, "" for a figure of none.
+    """
     with refused(file, "a figure", "plot it again"), Image.open(file, formats=["PNG"]) as image:
-        picture = pictures.no_wider(image, MAX_WIDTH)
-        address = pictures.address(picture, QUALITY)
+        picture = pictures.on_white(image)
+        address = pictures.lossless_address(picture)
+    stems = {file.stem for _, file in files_of(settings)}
+    ordered = sorted(stems, key=lambda stem: ([*TITLES, stem].index(beginning_of(stem)), stem))
+    shared = protocol if len(settings.protocols) > 1 else ""
     return {
+        "number": FIRST + ordered.index(file.stem),
+        "id": f"figure-{file.stem}" + (f"-{shared}" if shared else ""),
+        "protocol": shared,
+        "file": file.relative_to(settings.paths["figures"].parent).as_posix(),
         "title": title_of(file.stem),
         "caption": caption_of(file).removesuffix(settings.note).strip(),
         "width": picture.width,
@@ -84,12 +104,16 @@ def described(settings: Settings, file: Path) -> dict[str, Any]:
     }
 
 
+def beginning_of(stem: str) -> str:
+    """Return the key of TITLES with which the name of a figure's file begins, or else all of it."""
+    return next((name for name in TITLES if stem == name or stem.startswith(f"{name}_")), stem)
+
+
 def title_of(stem: str) -> str:
     """Return the title of a figure by its file's name, which may end with a dataset."""
-    titles = TITLES | TITLES_UNDER_QUESTIONS
-    name = next((name for name in titles if stem.startswith(name)), stem)
+    name = beginning_of(stem)
     dataset = stem.removeprefix(name).strip("_")
-    return titles.get(name, name) + (f", {dataset}" if dataset else "")
+    return TITLES.get(name, name) + (f", {dataset}" if dataset else "")
 
 
 def caption_of(file: Path) -> str:

@@ -12,13 +12,15 @@ from dml_analysis.datasets.readers import labels_of
 from dml_analysis.embedding_space import measure_correlations
 from dml_analysis.files import csv_files
 from dml_analysis.metrics.embedding_measures import LABELS as MEASURES
-from dml_analysis.number_texts import number
 from dml_analysis.paper import Model, Protocol
 from dml_analysis.properties import property_scores
 from dml_analysis.properties.property_tables import LEVEL
 from dml_analysis.report import printed
 from dml_analysis.report.map_findings import (
+    ALIKE,
     Finding,
+    between_bounds,
+    bounds_of,
     limits_of,
     losses_and_folds,
     untrained,
@@ -38,14 +40,15 @@ def section(settings: Settings) -> str:
     findings = {protocol.name: of_run(settings, protocol) for protocol in settings.protocols}
     if not any(findings.values()):
         raise run_first("Results", "the numbered scripts (docs/pipeline.md)")
-    return rendered("findings", findings=findings, settings=settings)
+    return rendered("findings", findings=findings, alike=ALIKE)
 
 
 def of_run(settings: Settings, protocol: Protocol) -> list[Finding]:
     """Return the Findings from the CSV files of a run, by a protocol."""
     dataset, models = settings.shown_dataset, settings.models
     file = noise_ceilings.csv_file(settings, protocol, dataset)
-    limits = limits_of(csv_files.read(file, noise_ceilings.COLUMNS), models)
+    bounds = bounds_of(csv_files.read(file, noise_ceilings.COLUMNS), models)
+    limits = limits_of(bounds)
     file = noise_ceilings.answer_file(settings, protocol, dataset)
     answer = csv_files.read(file, noise_ceilings.ANSWER)
     file = compared_groupings.file_of(settings, protocol, "groupings")
@@ -66,9 +69,10 @@ def of_run(settings: Settings, protocol: Protocol) -> list[Finding]:
     known = defined(similarities(Subject("", settings, protocol, dataset, "correlation")))
     where = f"of {dataset}; {printed.folds(settings.table_folds(protocol))}"
     by_protocol: list[Finding | None] = [
+        between_bounds(bounds, dataset),
         within_and_between(known, models, where, groupings, limits),
         untrained(known, models, where, limits),
-        losses_and_folds(answer, dataset),
+        losses_and_folds(answer, dataset, limits),
         order(scores, models, labels, called, nulls),
         differences(tests[is_protocols], labels, corrected),
     ]
@@ -107,6 +111,7 @@ def order(
     means = ordered(values.mean())
     first = list(means.index[:FIRST])
     same = sum(list(ordered(row).index[:FIRST]) == first for _, row in values.iterrows())
+    conclusion = text("order_conclusion", first=first, labels=labels)
     sentence = text(
         "order", means=means, first=first, labels=labels, n_same=same, n_models=len(values)
     )
@@ -114,7 +119,7 @@ def order(
         f"{len(values)} models; {printed.count(scores.n_images.min())} {called}; "
         f"{printed.folds(scores.fold.unique())}"
     )
-    return Finding(number(means[first[0]], 2), sentence, n, _null(nulls, trained, first[0], labels))
+    return Finding("order", conclusion, sentence, n, _null(nulls, trained, first[0], labels))
 
 
 def _null(nulls: pd.DataFrame | None, trained: list[str], name: str, labels: dict[str, str]) -> str:
@@ -138,12 +143,20 @@ def differences(
     many_groups = len(tests[["group_a", "group_b"]].drop_duplicates()) > 1
     clear = tests[tests.p_value < LEVEL].sort_values("p_value", kind="stable")
     clearest = tests.loc[tests.p_value.idxmin()]
+    below = _below(corrected, clearest.unit, len(tests))
+    conclusion = text(
+        "differences_conclusion",
+        n=len(clear) if below is None else below,
+        n_tests=len(tests),
+        is_corrected=below is not None,
+        level=LEVEL,
+    )
     sentence = text(
         "differences",
         tests=tests,
         clear=clear,
         clearest=clearest,
-        below=_below(corrected, clearest.unit, len(tests)),
+        below=below,
         many_groups=many_groups,
         labels=labels,
         unit=UNITS[clearest.unit],
@@ -151,7 +164,7 @@ def differences(
     )
     sizes = tests[["n_a", "group_a", "n_b", "group_b"]].drop_duplicates().itertuples(index=False)
     n = "; ".join(f"{n_a} values of {a}, {n_b} of {b}" for n_a, a, n_b, b in sizes)
-    return Finding(f"{len(clear)} of {len(tests)}", sentence, n)
+    return Finding("differences", conclusion, sentence, n)
 
 
 def _below(corrected: pd.DataFrame | None, unit: str, n_tests: int) -> int | None:
@@ -182,5 +195,6 @@ def shapes(table: pd.DataFrame, dataset: str) -> Finding | None:
         f"{rows.n_methods.min()} models, each the mean of its folds, trained on {dataset}; "
         "intervals by the bootstrap over models"
     )
+    conclusion = text("shapes_conclusion", rows=rows, shapes=SHAPES)
     sentence = text("shapes", rows=rows, shapes=SHAPES, measures=MEASURES)
-    return Finding(number(rows.correlation.iloc[0], 2), sentence, n)
+    return Finding("shapes", conclusion, sentence, n)

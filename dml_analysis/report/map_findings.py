@@ -6,43 +6,83 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dml_analysis.number_texts import number, signed
+from dml_analysis.controls import noise_ceilings
 from dml_analysis.paper import Model
 from dml_analysis.report.printed import several, text
 from dml_analysis.saliency.saliency_tables import Similarity
 
 LEVEL = 0.05  # of permutation tests
+MARGIN = 0.01  # a significant difference of correlations below it is called small
+# From which share of the way from baseline to ceiling on maps are called so, the largest first.
+ALIKE = {
+    0.9: "nearly as alike as the noise allows",
+    2 / 3: "much alike",
+    1 / 3: "partly alike",
+    -np.inf: "hardly more alike than those of a trained and a random network",
+}
 ROUNDING = 1e-9  # by which a number may differ from the same one in another CSV file
 Similarities = dict[tuple[str, str], Similarity]
 
 
 class Finding(NamedTuple):
-    """A sentence and its evidence."""
+    """A conclusion and its evidence."""
 
-    number: str  # the one that the sentence is about
-    text: str
+    name: str  # its address in the page
+    conclusion: str  # in words
+    text: str  # its numbers
     n: str  # the sample sizes
-    floor: str = ""  # what the number, or those behind it, would be by chance
+    floor: str = ""  # what the numbers would be by chance
     ceiling: str = ""  # and without noise; both empty where they have not been measured
 
 
-def limits_of(table: pd.DataFrame, models: list[Model]) -> tuple[str, str]:
-    """Return floor and ceiling of the correlation of maps as text, empty where not measured.
+class Bounds(NamedTuple):
+    """Mean correlations of maps, and the rows of noise_ceilings.COLUMNS that they are means of."""
 
-    table: of noise_ceilings.COLUMNS.
-    """
-    trained = [model.name for model in models if model.trained]
-    first, second = table.loss_a.isin(trained), table.loss_b.isin(trained)
-    random = table[(table.kind == "random weights") & (first | second)]
-    noise = table[(table.kind == "other noise") & first]
-    return (
-        _limit(random, "a trained network's maps and those of random weights", "pair"),
-        _limit(noise, "a trained network's maps and its own under other noise", "network"),
+    rows: dict[str, pd.DataFrame]  # by noise_ceilings.KINDS, of trained networks
+
+    def mean(self, kind: str) -> float:
+        """Return the plain mean over the pairs of a kind, NaN if there is none."""
+        rows = self.rows.get(kind)
+        return np.nan if rows is None else float(rows.correlation_mean.mean())
+
+    @property
+    def share(self) -> float:
+        """Return how far two losses are on the way from the baseline (0) to the ceiling (1)."""
+        baseline, ceiling = self.mean("random weights"), self.mean("other noise")
+        return (self.mean("other loss, same fold") - baseline) / (ceiling - baseline)
+
+
+def bounds_of(table: pd.DataFrame, models: list[Model]) -> Bounds:
+    """Return the Bounds of a table of noise_ceilings.COLUMNS."""
+    kinds = dict(noise_ceilings.kinds_of(table, models))
+    return Bounds({kind: kinds[kind] for kind in noise_ceilings.KINDS if kind in kinds})
+
+
+def between_bounds(bounds: Bounds, dataset: str) -> Finding | None:
+    """Return where the similarity of two losses' maps lies between baseline and ceiling."""
+    if not np.isfinite(bounds.share):
+        return None
+    share = round(bounds.share, 2)  # as it is printed
+    words = next(words for limit, words in ALIKE.items() if share >= limit)
+    rows = bounds.rows["other loss, same fold"]
+    n = f"{several(len(rows), 'pair')}; {several(rows.n_images.max(), 'image')} of {dataset}"
+    return Finding(
+        "alike",
+        text("alike_conclusion", words=words, share=bounds.share),
+        text("alike", mean=rows.correlation_mean.mean()),
+        n,
+        *limits_of(bounds),
     )
 
 
-def _limit(rows: pd.DataFrame, what: str, unit: str) -> str:
-    return "" if rows.empty else text("limit", rows=rows, what=what, unit=unit)
+def limits_of(bounds: Bounds) -> tuple[str, str]:
+    """Return baseline and ceiling of the correlation of maps as text, empty where not measured."""
+    rows = bounds.rows
+    random, noise = rows.get("random weights"), rows.get("other noise")
+    return (
+        "" if random is None else text("baseline", rows=random, two_random=rows.get("two random")),
+        "" if noise is None else text("ceiling", rows=noise),
+    )
 
 
 def within_and_between(
@@ -69,10 +109,13 @@ def within_and_between(
     }
     a, b = _mean(similarities, within), _mean(similarities, between)
     test = _test(groupings, a - b)
+    conclusion = text(
+        "within_and_between_conclusion", test=test, difference=a - b, level=LEVEL, margin=MARGIN
+    )
     sentence = text("within_and_between", within=a, between=b, by_group=by_group, test=test)
     n = f"{len(within)} pairs within, {len(between)} between groups"
     n += f"; {_n_images(similarities, pairs)} images {where}"
-    return Finding(signed(a - b, 3), sentence, n, *limits)
+    return Finding("groups", conclusion, sentence, n, *limits)
 
 
 def _test(groupings: pd.DataFrame | None, difference: float) -> Any:
@@ -94,13 +137,16 @@ def untrained(
     if not inside or not outside:
         return None
     a, b = _mean(similarities, outside), _mean(similarities, inside)
+    conclusion = text("untrained_conclusion", outside=a, inside=b, names=others)
     sentence = text("untrained", outside=a, inside=b, names=others)
     n = f"{len(outside)} and {len(inside)} pairs; "
     n += f"{_n_images(similarities, [*inside, *outside])} images {where}"
-    return Finding(signed(a - b, 3), sentence, n, *limits)
+    return Finding("untrained", conclusion, sentence, n, *limits)
 
 
-def losses_and_folds(answer: pd.DataFrame, dataset: str) -> Finding | None:
+def losses_and_folds(
+    answer: pd.DataFrame, dataset: str, limits: tuple[str, str] = ("", "")
+) -> Finding | None:
     """Return whether the maps of two losses are less alike than those of two folds of one loss.
 
     answer: a table of noise_ceilings.ANSWER with at most one row.
@@ -109,17 +155,10 @@ def losses_and_folds(answer: pd.DataFrame, dataset: str) -> Finding | None:
     if not rows:
         return None
     row = rows[0]
-    sentence = text("losses_and_folds", row=row, level=LEVEL)
-    limits = [
-        f"{number(value, 3)}, {what}" if np.isfinite(value) else ""
-        for value, what in (
-            (row.floor, "mean correlation with maps of random weights"),
-            (row.ceiling, "mean correlation of a network's maps with its own under other noise"),
-        )
-    ]
+    conclusion = text("losses_and_folds_conclusion", row=row, level=LEVEL)
+    sentence = text("losses_and_folds", row=row)
     n = f"{row.n_losses} losses, {row.n_folds} folds; {several(row.n_images, 'image')} of {dataset}"
-    difference = round(row.same_loss, 3) - round(row.other_loss, 3)
-    return Finding(signed(difference, 3), sentence, n, *limits)
+    return Finding("folds", conclusion, sentence, n, *limits)
 
 
 def _mean(similarities: Similarities, pairs: list[tuple[str, str]]) -> float:

@@ -46,9 +46,11 @@ def section(settings: Settings) -> str:
                 models.append(model)
     shown = np.unique(np.concatenate([queries, pair_rows.ravel(), *map(np.ravel, neighbors)]))
     is_spaced = np.isin(queries, spaced)  # queries of pairs were chosen by their wrong neighbours
+    names = [prop.name for prop in readers.properties_of(settings)]
     word = "car" if settings.properties.of_cars else "image"
     data = {
         "word": word,
+        "wrong": names.index("model") if settings.properties.of_cars else None,
         "cars": [
             {
                 "id": cars[row].image_id,
@@ -89,7 +91,6 @@ def section(settings: Settings) -> str:
     return rendered(
         "explorer",
         data=data,
-        settings=settings,
         folds=printed.folds([network.fold]),
         explained_folds=printed.folds(pair_folds),
         word=word,

@@ -6,16 +6,18 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from dml_analysis import tables
 from dml_analysis.config import Settings
-from dml_analysis.methods import counted, groups
+from dml_analysis.methods import counted, groups, slug
 from dml_analysis.paper import Protocol
-from dml_analysis.report import figure_section
+from dml_analysis.report import figure_section, table_files
 from dml_analysis.report.section import rendered, run_first
 
 
 class Table(NamedTuple):
     """A small table of texts."""
 
+    name: str  # of its files and in its address
     caption: str  # what its numbers are of, their units, their n
     corner: str  # the heading of the row labels
     cells: pd.DataFrame  # of texts; its index has the row labels
@@ -29,6 +31,17 @@ class Table(NamedTuple):
     def rows(self) -> list[list[str]]:
         """Return the texts of each row, its label first."""
         return [list(row) for row in self.cells.itertuples()]
+
+    @property
+    def data(self) -> tables.Table:
+        """Return the table for its files, whose CSV has plain minus signs and empty cells."""
+        records = pd.DataFrame(self.rows, columns=self.headings)
+        plain = records.map(lambda text: "" if text == "–" else text.replace("−", "-"))
+        labels, cells = list(map(str, self.cells.index)), self.cells.to_numpy().tolist()
+        return tables.Table(
+            self.name, self.caption, [], list(self.cells), [], labels,
+            [[tables.Cell(text) for text in row] for row in cells], plain,
+        )  # fmt: skip
 
 
 class Question(NamedTuple):
@@ -57,14 +70,22 @@ def _answers(
     """Return the questions to which there is a table or a figure, each with these."""
     answers = []
     for question in questions:
-        tables = [table for table in question.tables(settings, protocol) if len(table.cells)]
+        shown_tables = [table for table in question.tables(settings, protocol) if len(table.cells)]
         own = [
             file for file in files if question.figures and file.stem.startswith(question.figures)
         ]
         shown = [] if question.elsewhere else own
-        if tables or own:
-            figures = [figure_section.described(settings, file) for file in shown]
-            answers.append(question._asdict() | {"tables": tables, "figures": figures})
+        if shown_tables or own:
+            figures = [figure_section.described(settings, protocol.name, file) for file in shown]
+            copies = [
+                table_files.write(settings, f"{protocol.name}/report", table.data)
+                for table in shown_tables
+            ]
+            answers.append(
+                question._asdict()
+                | {"id": f"{slug(question.title)}-{protocol.name}", "figures": figures}
+                | {"tables": list(zip(shown_tables, copies))}
+            )
     return answers
 
 

@@ -12,12 +12,15 @@ from PIL import Image
 
 from dml_analysis import figures
 from dml_analysis.config import Settings
+from dml_analysis.controls import noise_ceilings
 from dml_analysis.datasets import masks, readers
 from dml_analysis.datasets.images import Crop, cropped, open_image, part_seen, size_of
+from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped
 from dml_analysis.metrics.map_alignment import framed
-from dml_analysis.paper import Model
+from dml_analysis.paper import Model, Protocol
 from dml_analysis.report import pictures
+from dml_analysis.report.map_findings import bounds_of
 from dml_analysis.report.section import rendered, run_first
 from dml_analysis.saliency import map_comparisons, saliency_maps
 from dml_analysis.saliency.map_comparisons import Comparison
@@ -55,6 +58,7 @@ def section(settings: Settings) -> str:
         "images": [_image(dataset, sample, crop) for sample in shown],
         "protocols": {
             comparison.protocol.name: _of_protocol(comparison, models, shown, crop)
+            | {"bounds": _bounds(settings, comparison.protocol, dataset)}
             for comparison in comparisons
         },
         "colors": {name: colors(name) for name in (COLOR_MAP, DIFFERENCE_COLORS)},
@@ -62,7 +66,7 @@ def section(settings: Settings) -> str:
         "difference": DIFFERENCE_COLORS,
     }
     has_masks = any(image["outline"] for image in data["images"])
-    return rendered("browser", data=data, settings=settings, side=SIDE, has_masks=has_masks)
+    return rendered("browser", data=data, side=SIDE, has_masks=has_masks)
 
 
 def first_comparisons(settings: Settings) -> list[Comparison]:
@@ -138,6 +142,20 @@ def _of_protocol(
         "jsd": _plain(jsd),
         "agreement": _plain(agreement(correlation, [model.trained for model in models])),
     }
+
+
+def _bounds(settings: Settings, protocol: Protocol, dataset: str) -> dict[str, Any] | None:
+    """Return baseline, ceiling and the correlation of two random networks; None without bounds."""
+    table = csv_files.read(
+        noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS
+    )
+    bounds = bounds_of(table, settings.models)
+    low, high = bounds.mean("random weights"), bounds.mean("other noise")
+    if not np.isfinite([low, high]).all():
+        return None
+    two = bounds.mean("two random")
+    n_images = int(table.n_images.max())
+    return {"low": low, "high": high, "two": two if np.isfinite(two) else None, "n": n_images}
 
 
 # --------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from dml_analysis.config import Settings
+from dml_analysis.number_texts import number, percent
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 TEMPLATES = jinja2.Environment(
@@ -16,6 +17,7 @@ TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+TEMPLATES.filters |= {"number": number, "percent": percent}
 
 
 class NotYet(Exception):
@@ -27,6 +29,7 @@ class Section(NamedTuple):
 
     name: str  # its address in the page
     title: str
+    short: str  # its title in the bar
     # Returns its HTML; raises NotYet or MissingFile if its inputs do not exist.
     make: Callable[[Settings], str]
 

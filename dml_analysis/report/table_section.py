@@ -1,22 +1,29 @@
-"""Section "Tables": Tables 1 to 6 and the appendix's, with each number in full precision."""
+"""Section "Tables": Tables 1 to 6 and the appendix's, with what each number is."""
 
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from dml_analysis import tables
 from dml_analysis.config import Settings
-from dml_analysis.controls import control_tables
+from dml_analysis.controls import control_tables, noise_ceilings
 from dml_analysis.datasets.readers import labels_of
+from dml_analysis.files import csv_files
+from dml_analysis.number_texts import number
 from dml_analysis.paper import Protocol
 from dml_analysis.properties import property_scores, property_tables
-from dml_analysis.report import run_section
+from dml_analysis.properties.property_tables import SIGNIFICANT
+from dml_analysis.report import run_section, table_files
+from dml_analysis.report.map_findings import bounds_of
+from dml_analysis.report.printed import text
 from dml_analysis.report.section import rendered
 from dml_analysis.saliency import saliency_tables
 from dml_analysis.tables import MISSING, Cell, Entry, Table
 
+MAP_TABLES = ("table2", "table3", "table4")
 MAIN = tuple(f"table{number}" for number in range(1, 7))
 BOUNDED = ("(bounds)", "(corrected)")  # how the numbers of tables with bounds end
 SCRIPTS = {  # that make Tables 1, 5 and 6
@@ -34,7 +41,7 @@ class Number(NamedTuple):
     bold: bool
     underline: bool
     what: str = ""  # what its number is of; empty where the cell has none
-    full: str = ""  # in full precision
+    full: str = ""  # with three decimals
     more: str = ""  # its spread and its n
 
 
@@ -55,23 +62,36 @@ def _shown(settings: Settings, entry: Entry) -> dict[str, Any]:
     protocols = settings.protocols
     made = [entry.make(settings, protocol, entry.name) for protocol in protocols]
     made = made if made[0].about_networks else made[:1]
-    labels = labels_of(settings)
-    forms = [
-        {
-            "protocol": protocol.name if len(made) > 1 else "",
-            "table": table,
-            "is_empty": table.missing == sum(map(len, table.cells)),
-            "caption": tables.full_caption(table, settings.note),
-            "groups": row_groups(table),
-            "column_groups": column_groups(table),
-            "rows": numbers(table, labels, about(settings, protocol, entry.name)),
-        }
-        for protocol, table in zip(protocols, made)
-    ]
-    number = tables.number_of(entry.name)
-    script = SCRIPTS.get(number[0], "saliency/2_compare_maps.py")
-    script = "controls/1_bound_maps.py" if number.endswith(BOUNDED) else script
-    return {"name": entry.name, "number": number, "forms": forms, "script": script}
+    called = tables.number_of(entry.name)
+    script = SCRIPTS.get(called[0], "saliency/2_compare_maps.py")
+    return {
+        "name": entry.name,
+        "number": called,
+        "forms": [
+            _form(settings, protocol, table, is_only=len(made) == 1)
+            for protocol, table in zip(protocols, made)
+        ],
+        "script": "controls/1_bound_maps.py" if called.endswith(BOUNDED) else script,
+    }
+
+
+def _form(settings: Settings, protocol: Protocol, table: Table, is_only: bool) -> dict[str, Any]:
+    """Return what the template shows of a table by a protocol."""
+    labels, limits = labels_of(settings), _limits(settings, protocol, table.name)
+    shades, what = shades_of(table, limits), about(settings, protocol, table.name)
+    address = f"table-{table.name.removeprefix('table')}"
+    return {
+        "protocol": "" if is_only else protocol.name,
+        "id": address if is_only else f"{address}-{protocol.name}",
+        "table": table,
+        "is_empty": table.missing == sum(map(len, table.cells)),
+        "caption": tables.full_caption(table, ""),
+        "notes": notes(table, protocol, limits),
+        "groups": row_groups(table),
+        "column_groups": column_groups(table),
+        "rows": numbers(table, labels, what, shades),
+        "files": table_files.read(settings, tables.folder(settings, protocol) / table.name),
+    }
 
 
 def about(settings: Settings, protocol: Protocol, name: str) -> str:
@@ -87,9 +107,47 @@ def about(settings: Settings, protocol: Protocol, name: str) -> str:
     return f"correlation of saliency maps{corrected}"
 
 
-def numbers(table: Table, labels: dict[str, str], about: str = "") -> list[list[Number]]:
-    """Return the rows of a table. labels: of properties. about: what all of its numbers are."""
-    rows = zip(table.cells, tables.shades_of(table.cells), records_of(table))
+def _limits(settings: Settings, protocol: Protocol, name: str) -> tuple[float, float] | None:
+    """Return baseline and ceiling of a table of correlations, None for another or without them."""
+    which, _, form = name.removeprefix("table").partition("_")
+    datasets = {str(key): dataset for key, dataset in settings.tables.items()}
+    if which not in datasets or form.startswith("jsd"):
+        return None
+    file = noise_ceilings.csv_file(settings, protocol, datasets[which])
+    bounds = bounds_of(csv_files.read(file, noise_ceilings.COLUMNS), settings.models)
+    limits = bounds.mean("random weights"), bounds.mean("other noise")
+    return limits if np.isfinite(limits).all() and limits[0] < limits[1] else None
+
+
+def shades_of(table: Table, limits: tuple[float, float] | None) -> list[list[int]]:
+    """Return per cent of black behind each cell: by column in Table 6, by limits where given."""
+    if table.name != "table6":
+        return tables.shades_of(table.cells, limits)
+    columns = [tables.shades_of([[cell] for cell in column]) for column in zip(*table.cells)]
+    return [[cell for (cell,) in row] for row in zip(*columns)]
+
+
+def notes(table: Table, protocol: Protocol, limits: tuple[float, float] | None) -> list[str]:
+    """Return what readers need to know of the marks of a table."""
+    if table.name == "table6":
+        return [text("marks", threshold=SIGNIFICANT)]
+    sentences = []
+    if table.name.startswith(MAP_TABLES) and "jsd" not in table.name:
+        if protocol.truncate_percent:
+            sentences.append(text("truncated"))
+        if limits:
+            sentences.append(text("shades", low=limits[0], high=limits[1]))
+    return sentences
+
+
+def numbers(
+    table: Table, labels: dict[str, str], about: str = "", shades: list[list[int]] | None = None
+) -> list[list[Number]]:
+    """Return the rows of a table.
+
+    labels: of properties. about: what all of its numbers are. shades: as from shades_of.
+    """
+    rows = zip(table.cells, shades or tables.shades_of(table.cells), records_of(table))
     return [
         [
             Number(
@@ -129,12 +187,12 @@ def _explained(
     value: Any = record.get("mean", record.get("value"))
     if cell.text in ("", MISSING) or pd.isna(value):
         return ()
-    full = repr(float(value))
+    full = number(float(value))
     if "mean" not in record:
         return f"{record['loss']}, {labels[record['property']]}", full, about
     a, b, *_ = record.values()
     std = record["std"]
-    spread = "" if pd.isna(std) else f"; standard deviation over images {std!r}"
+    spread = "" if pd.isna(std) else f"; standard deviation over images {number(std)}"
     return f"{a} and {b}", full, f"{about}{spread}; {int(record['n_images'])} images in each fold"
 
 

@@ -9,21 +9,23 @@
   const colors = Object.fromEntries(Object.entries(data.colors).map(
     ([name, text]) => [name, Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))]));
   const outline = $("outline"), opacity = $("opacity"), order = $("order");
-  const state = { image: 0, chosen: first() };
+  const names = models.map((each) => each.name), ids = data.images.map((each) => each.id);
 
-  function first() { // two models of different groups, where there are such
-    const other = models.findIndex((each) => each.group !== models[0].group);
-    return [0, other > 0 ? other : Math.min(1, models.length - 1)];
-  }
-  const protocol = () => data.protocols[document.documentElement.dataset.protocol];
-  const shown = (value, digits) => (value === null || value === undefined ? "unknown" : value.toFixed(digits).replace("-", "−"));
+  const other = models.findIndex((each) => each.group !== models[0].group); // of another group, where there is one
+  view.add("image", ids[0], ids);
+  view.add("a", names[0], names);
+  view.add("b", names[other > 0 ? other : names.length - 1], names);
+  const chosenImage = () => ids.indexOf(view.get("image"));
+  const chosen = (letter) => Math.max(names.indexOf(view.get(letter)), 0);
+  const protocol = () => data.protocols[view.get("protocol")];
+  const shown = (value, digits = 3) => (value === null || value === undefined ? "unknown" : value.toFixed(digits).replace("-", "−"));
 
   // The place of a pair among all pairs (0, 1), (0, 2), ...
   function place(a, b) {
     const [i, j] = a < b ? [a, b] : [b, a];
     return i * models.length - (i * (i + 1)) / 2 + (j - i - 1);
   }
-  const similarity = (what, a, b) => (a === b ? { correlation: 1, jsd: 0 }[what] : protocol()[what][state.image][place(a, b)]);
+  const similarity = (what, a, b) => (a === b ? { correlation: 1, jsd: 0 }[what] : protocol()[what][chosenImage()][place(a, b)]);
 
   // Pictures are decoded when they are requested.
   const pictures = new Map();
@@ -53,12 +55,12 @@
     return sheets.get(address);
   }
 
-  // A side x side canvas of numbers from 0 to 255 in the colours of a scale.
-  function colored(values, scale) {
+  // A side x side canvas of numbers from 0 to 255 in the colours of a scale, with their opacities.
+  function colored(values, scale, opacityOf) {
     const canvas = new OffscreenCanvas(side, side), image = new ImageData(side, side);
     values.forEach((value, k) => {
       image.data.set(scale.subarray(3 * value, 3 * value + 3), 4 * k);
-      image.data[4 * k + 3] = 255;
+      image.data[4 * k + 3] = opacityOf(value);
     });
     canvas.getContext("2d").putImageData(image, 0, 0);
     return canvas;
@@ -77,15 +79,11 @@
     context.restore();
   }
 
-  function draw(canvas, image, map, alpha) {
+  function draw(canvas, ...layers) {
     const context = canvas.getContext("2d"), width = canvas.width;
-    context.globalAlpha = 1;
     context.clearRect(0, 0, width, width);
-    if (image) context.drawImage(image, 0, 0, width, width);
-    context.globalAlpha = alpha;
-    context.drawImage(map, 0, 0, width, width);
-    context.globalAlpha = 1;
-    line(context, width, data.images[state.image].outline);
+    for (const layer of layers) context.drawImage(layer, 0, 0, width, width);
+    line(context, width, data.images[chosenImage()].outline);
   }
 
   function scale(canvas, table) {
@@ -101,7 +99,7 @@
     tile.className = "tile";
     tile.innerHTML = '<canvas width="224" height="224" aria-hidden="true"></canvas><span class="name"></span><span class="r"></span>';
     tile.querySelector(".name").textContent = model.name;
-    tile.addEventListener("click", () => choose(i));
+    tile.addEventListener("click", () => view.set({ b: model.name }));
     return tile;
   });
   for (const group of new Set(models.map((each) => each.group))) {
@@ -118,15 +116,15 @@
     const [input, img] = label.children;
     img.src = image.address;
     img.alt = `Image ${image.id} of class ${image.label}`;
-    input.checked = i === 0;
-    input.addEventListener("change", () => { state.image = i; render(); });
+    input.addEventListener("change", () => view.set({ image: image.id }));
     return label;
   });
-
-  function choose(i) { // the last two that were chosen; once more takes a choice back
-    state.chosen = state.chosen.includes(i) ? state.chosen.filter((each) => each !== i) : [...state.chosen, i].slice(-2);
-    render();
+  for (const letter of ["a", "b"]) {
+    const select = $(`method-${letter}`);
+    fillWithMethods(select, models);
+    select.addEventListener("change", () => view.set({ [letter]: select.value }));
   }
+  $("swap").addEventListener("click", () => view.set({ a: view.get("b"), b: view.get("a") }));
 
   function sort() {
     const agreement = protocol()?.agreement ?? [];
@@ -135,73 +133,85 @@
     const focused = document.activeElement;
     $("images").append(...places.map((i) => thumbs[i]));
     if ($("images").contains(focused)) focused.focus();
-    thumbs.forEach((thumb, i) => { thumb.querySelector("span").textContent = shown(agreement[i], 3); });
+    thumbs.forEach((thumb, i) => { thumb.querySelector("span").textContent = shown(agreement[i]); });
   }
 
   // --- what changes ---------------------------------------------------------------------------------------
   let latest = 0;
   async function render() {
-    const now = (latest += 1), image = data.images[state.image], found = protocol();
+    const now = (latest += 1), image = data.images[chosenImage()], found = protocol();
+    thumbs[chosenImage()].firstChild.checked = true;
+    for (const letter of ["a", "b"]) $(`method-${letter}`).value = names[chosen(letter)];
     $("about").textContent = found
-      ? `Image ${image.id}, class ${image.label}: mean correlation over all pairs of trained models ${shown(found.agreement[state.image], 3)} `
-        + `(protocol ${document.documentElement.dataset.protocol}).`
+      ? `Image ${image.id}, class ${image.label}: mean correlation over all pairs of trained methods ${shown(found.agreement[chosenImage()])} `
+        + `(protocol ${view.get("protocol")}).`
       : "There are no maps by this protocol.";
     if (!found) return;
-    const [base, values] = await Promise.all([picture(image.address), maps(found.maps[state.image])]);
+    const [base, values] = await Promise.all([picture(image.address), maps(found.maps[chosenImage()])]);
     if (now !== latest) return;
-    const alpha = opacity.value / 100, overlays = values.map((each) => colored(each, colors[data.scale]));
+    const alpha = opacity.value / 100, overlays = values.map((each) => colored(each, colors[data.scale], (value) => alpha * value));
     tiles.forEach((tile, i) => {
       const others = models.map((_, j) => j).filter((j) => j !== i && models[j].trained).map((j) => similarity("correlation", i, j)).filter((r) => r !== null);
       const mean = others.length ? others.reduce((a, b) => a + b) / others.length : null;
-      const role = ["A", "B"][state.chosen.indexOf(i)];
-      draw(tile.firstChild, base, overlays[i], alpha);
+      const role = i === chosen("a") ? "A" : i === chosen("b") ? "B" : "";
+      draw(tile.firstChild, base, overlays[i]);
       tile.setAttribute("aria-pressed", Boolean(role));
-      if (role) tile.dataset.role = role; else delete tile.dataset.role;
-      tile.querySelector(".r").textContent = shown(mean, 3);
+      tile.dataset.role = role;
+      tile.querySelector(".r").textContent = shown(mean);
     });
-    compare(base, values, overlays, alpha, found);
-    $("view").dataset.shows = `${image.id} ${document.documentElement.dataset.protocol} ${state.chosen.join(" ")}`;
+    compare(base, values, overlays, found);
+    $("view").dataset.shows = `${image.id} ${view.get("protocol")} ${chosen("a")} ${chosen("b")}`;
   }
 
-  function compare(base, values, overlays, alpha, found) {
-    const [a, b] = state.chosen, complete = b !== undefined, names = state.chosen.map((i) => models[i].name);
-    document.querySelector(".panels").hidden = !complete;
-    $("pair").textContent = complete ? `${names[0]} and ${names[1]}` : `Choose ${2 - names.length === 2 ? "two models" : "a second model"}`;
-    $("numbers").innerHTML = "";
-    if (!complete) return;
-    for (const [what, label] of [["correlation", "r on this image"], ["jsd", `JSD on this image, base ${found.base}`]]) {
-      const block = document.createElement("div"), term = document.createElement("dt"), value = document.createElement("dd");
-      term.textContent = label;
-      value.textContent = shown(similarity(what, a, b), what === "jsd" ? 4 : 3);
-      value.id = `browser-${what}`;
-      block.append(term, value);
-      $("numbers").append(block);
-    }
+  function compare(base, values, overlays, found) {
+    const [a, b] = [chosen("a"), chosen("b")], image = data.images[chosenImage()];
+    const label = (id, text) => { $(id).setAttribute("aria-label", text); };
+    draw($("image"), base);
+    label("image", `Image ${image.id}`);
     for (const [id, i, letter] of [["a", a, "A"], ["b", b, "B"]]) {
-      draw($(id), base, overlays[i], alpha);
-      $(id).setAttribute("aria-label", `Saliency map of ${models[i].name} over image ${data.images[state.image].id}`);
-      $(id).nextElementSibling.textContent = `${letter}: ${models[i].name}`;
+      draw($(id), base, overlays[i]);
+      label(id, `Saliency map of ${names[i]} over image ${image.id}`);
+      $(id).closest("figure").querySelector("figcaption").textContent = `${letter}: ${names[i]}`;
     }
-    difference(values[a], values[b], names);
+    // A minus B, from brown where B has more over white to purple where A has more.
+    const apart = Array.from(values[a], (value, k) => Math.round((255 + value - values[b][k]) / 2));
+    draw($("difference"), colored(apart, colors[data.difference], () => 255));
+    label("difference", `Difference of the maps of ${names[a]} and ${names[b]}`);
+
+    const r = similarity("correlation", a, b);
+    $("correlation").textContent = `r = ${shown(r)}`;
+    $("percentile").textContent = percentile(r, found);
+    $("jsd").textContent = `Jensen-Shannon divergence ${shown(similarity("jsd", a, b))} (base ${found.base})`;
+    bar(r, found.bounds);
   }
 
-  // A minus B, from brown where B has more over white to purple where A has more, up to the largest difference.
-  function difference(a, b, names) {
-    const apart = Array.from(a, (value, k) => value - b[k]);
-    const largest = apart.reduce((maximum, each) => Math.max(maximum, Math.abs(each)), 0);
-    const places = apart.map((each) => Math.round(127.5 + (127.5 * each) / (largest || 1)));
-    draw($("difference"), null, colored(places, colors[data.difference]), 1);
-    $("difference").setAttribute("aria-label", `Difference of the maps of ${names[0]} and ${names[1]}`);
-    $("difference").nextElementSibling.textContent = `Difference, A minus B; largest: ${(largest / 255).toFixed(2)}`;
-    $("less").textContent = "B has more";
-    $("more").textContent = "A has more";
+  // How many of the pairs of trained methods are less alike on this image.
+  function percentile(r, found) {
+    const others = found.correlation[chosenImage()].filter((other, k) => other !== null && pairs[k].every((i) => models[i].trained));
+    if (r === null || !others.length) return "";
+    const lower = others.filter((other) => other < r).length;
+    return `more alike than ${Math.round((100 * lower) / others.length)}% of ${others.length} pairs of trained methods on this image`;
+  }
+  const pairs = models.flatMap((_, i) => models.slice(i + 1).map((__, k) => [i, i + 1 + k]));
+
+  // Where r lies between the random-weights baseline and the noise ceiling, which are means over images.
+  function bar(r, bounds) {
+    $("place").hidden = !bounds || r === null;
+    $("bounds").textContent = bounds ? `Baseline ${shown(bounds.low)}, ceiling ${shown(bounds.high)}: means over ${bounds.n} images.`
+      + (bounds.two === null ? "" : ` Two random networks: ${shown(bounds.two)}.`) : "";
+    if ($("place").hidden) return;
+    const percent = (value) => `${Math.min(Math.max(100 * value, 0), 100)}%`;
+    const [band, mark] = $("place").children;
+    Object.assign(band.style, { left: percent(bounds.low), width: percent(bounds.high - bounds.low) });
+    mark.style.left = percent(r);
   }
 
   // --- together ----------------------------------------------------------------------------------------------------
   opacity.addEventListener("input", () => { opacity.nextElementSibling.textContent = `${opacity.value}%`; render(); });
   outline?.addEventListener("change", render);
   order.addEventListener("change", sort);
-  document.addEventListener("protocol", () => { sort(); render(); });
+  view.on(["protocol"], sort);
+  view.on(["protocol", "image", "a", "b"], render);
   scale($("scale"), colors[data.scale]);
   scale($("difference-scale"), colors[data.difference]);
   $("view").hidden = false;
