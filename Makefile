@@ -88,7 +88,7 @@ test-slurm: $(VENV)/installed-for-tests
 	$(RUN) tests/slurm/run.py
 
 docs: $(VENV)/installed-for-docs
-	$(RUN) -m mkdocs build --quiet --strict
+	$(RUN) -m mkdocs build --strict
 
 lint: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check .
