@@ -87,8 +87,9 @@ test-slow: $(VENV)/installed-for-tests
 test-slurm: $(VENV)/installed-for-tests
 	$(RUN) tests/slurm/run.py
 
+# Not --quiet: what it hides does not count as a warning.
 docs: $(VENV)/installed-for-docs
-	$(RUN) -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 lint: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check .

@@ -19,7 +19,6 @@ from dml_analysis.config import load_settings
 from dml_analysis.datasets import readers
 from dml_analysis.errors import InputError
 from dml_analysis.networks import specifications
-from examples import two_networks
 from tests import fake_data
 from tests.conftest import AFTER_TRAINING, ROOT, SCRIPTS, run_all
 from tests.networks import tiny
@@ -714,16 +713,3 @@ def test_bad_files_of_embeddings(small, tmp_path, fails, capsys, arrays, message
     line = fails("properties/2_embed_cars.py", small(models=[given]))
     assert "bad.npz: " in line and message in line
     assert "executed" not in capsys.readouterr().out
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Examples.
-# ---------------------------------------------------------------------------------------------------------------------
-def test_two_networks_without_settings(monkeypatch):
-    monkeypatch.chdir(checkout.ROOT)
-    found = two_networks.main(maps=2, noise_samples=2)
-    assert 0 < found.random_weights_baseline.correlation < found.between.correlation < 1
-    assert all(
-        found.random_weights_baseline.correlation < each.correlation < 1
-        for each in found.noise_ceilings
-    )
