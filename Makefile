@@ -3,7 +3,7 @@
 # make test         the tests that take seconds each
 # make test-slow    tests of minutes: several processes, kills, a browser, and Blender where `make render-env` was run
 # make test-slurm   the demo's work as job arrays on a real Slurm, installed and started here: Debian or Ubuntu, as root
-# make docs         the documentation, built strictly into site/
+# make docs         the documentation as a site: site/index.html; its search needs `python -m http.server -d site`
 # make lint         style, format, types, undeclared dependencies; `make format` fixes what a program can
 # make cars         render the samples of cars, or their missing frames, with Blender in an environment of its own
 # make check-cars   render one property at a time, and check that each changes what it should
@@ -65,8 +65,9 @@ replication: $(VENV)/installed replication-images
 	$(RUN) embedding_space/1_measure_spaces.py --settings settings/replication_rho.yaml
 	$(RUN) embedding_space/5_compare_factors.py --settings settings/replication_rho.yaml
 	$(RUN) replication/5_test_questions.py
+	$(RUN) replication/6_plot_results.py
 	$(RUN) -m dml_analysis.pipeline $(DEMO) -- --settings settings/replication.yaml --variant base/seed0
-	$(RUN) replication/6_write_results.py
+	$(RUN) replication/7_write_results.py
 
 replication-images: $(RENDER_VENV)/installed
 	$(RENDER_VENV)/bin/python data/2_render_cars.py --output data/replication_classes --frames 1-4608 --format jpg \
@@ -86,14 +87,15 @@ test-slow: $(VENV)/installed-for-tests
 test-slurm: $(VENV)/installed-for-tests
 	$(RUN) tests/slurm/run.py
 
+# Not --quiet: what it hides does not count as a warning.
+docs: $(VENV)/installed-for-docs
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
 lint: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m deptry . --config deptry.toml
 	$(RUN) -m mypy
-
-docs: $(VENV)/installed-for-docs
-	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 
 format: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check --fix .

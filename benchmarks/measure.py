@@ -20,7 +20,7 @@ class Row(NamedTuple):
     what: str
     against: str
     unit: str  # of ours and theirs: "s", the median, or "GB"
-    target: float  # the smallest ratio that the README promises
+    target: float  # the smallest ratio that docs/benchmarks.md promises
     ours: float
     theirs: float
     difference: float = math.nan  # the largest between the two results

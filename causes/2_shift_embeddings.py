@@ -1,6 +1,6 @@
 """Measure embedding shifts: how far embeddings move if one property of a car changes, or only noise.
 
-Reads: the counterfactual sets (data/2_render_cars.py --counterfactuals, see docs/data.md), the
+Reads: the counterfactual sets (data/2_render_cars.py --counterfactuals, see docs/inputs.md), the
 networks' checkpoints, and the scores of properties/3_score_properties.py.
 Writes: results/<settings>/<protocol>/causes/embedding_shifts.csv, a row per network and property
 and one for the renderer's noise, also with the share of the maps on changed pixels; and

@@ -1,6 +1,6 @@
 """Put downloaded archives of datasets and checkpoints in place, and list what is missing.
 
-Reads: the archives in the folder `downloads` of the paths (utils.py); docs/data.md lists them.
+Reads: the archives in the folder `downloads` of the paths (utils.py); docs/inputs.md lists them.
 Writes: the folders of datasets and checkpoints; existing ones are never overwritten.
 Runtime: some minutes for each archive.
 """

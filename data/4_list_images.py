@@ -2,8 +2,7 @@
 of their own.
 
 Writes results/<settings>/images_<dataset>.csv: image id, path, class, for each fold whether the
-image is for training, validation or testing, and whether a file of embeddings (docs/own_models.md: "Your own
-model") needs it. Images of test classes are tested in every fold; a network of a fold must not have
+image is for training, validation or testing, and whether a file of embeddings (docs/own_models.md) needs it. Images of test classes are tested in every fold; a network of a fold must not have
 seen them, nor chosen anything by them. --sha256 reads every file and adds its checksum, by which
 others can tell whether they have the same images.
 """

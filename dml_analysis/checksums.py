@@ -51,7 +51,7 @@ def checksum(records: Records, file: Path) -> str:
         is_same = entry and (entry.bytes, entry.modified) == state
         return entry.sha256 if entry and is_same else sha256(file, *state)
     if not entry:
-        raise MissingFile(f"{file}: missing; docs/data.md says where it comes from")
+        raise MissingFile(f"{file}: missing; docs/inputs.md says where it comes from")
     return entry.sha256
 
 

@@ -33,7 +33,7 @@ def main():
     problems = [row for row in rows if row.state in input_checks.PROBLEMS]
     if problems:
         raise InputError(
-            f"{len(problems)} inputs are missing or broken (see docs/data.md), "
+            f"{len(problems)} inputs are missing or broken (see docs/inputs.md), "
             f"the first: {problems[0].why}"
         )
     to_train = sum(row.state == input_checks.TO_TRAIN for row in rows)

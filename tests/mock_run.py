@@ -1,8 +1,8 @@
 """Run the paper's two settings on mock versions of all real inputs.
 
 mock_run.py FOLDER: clones the repository into FOLDER and puts mock inputs in place, in the real formats, counts and
-names, but with random checkpoints and tiny pictures. Then it runs the commands of docs/paper.md,
-for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1 unless every table
+names, but with random checkpoints and tiny pictures. Then it runs the commands of docs/paper.md
+there, for settings/paper.yaml and settings/released.yaml as they are. Ends with exit status 1 unless every table
 of the paper is made without a missing cell. Only some of the listed images exist, so that it does not take years:
 hence --allow-partial. The numbers mean nothing.
 """
@@ -125,13 +125,13 @@ def write_config(folder, model, dataset):
 # The paper's runs.
 # ---------------------------------------------------------------------------------------------------------------------
 def documented_commands():
-    """The scripts of the documentation's page on the paper's run, in order, without those for inputs."""
-    section = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
-    return list(dict.fromkeys(re.findall(r"python ((?!data)\w+/\d\w+\.py)", section)))
+    """The scripts of docs/paper.md, in order, without those that put inputs in place."""
+    text = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    return list(dict.fromkeys(re.findall(r"python ((?!data)\w+/\d\w+\.py)", text)))
 
 
 def run_paper(clone, settings):
-    """Run the README's commands in the clone; raises RuntimeError at the first that fails."""
+    """Run the commands of docs/paper.md in the clone; raises RuntimeError at the first that fails."""
     for script in documented_commands():
         print(
             f"\n$ python {script} --settings settings/{settings}.yaml --allow-partial", flush=True

@@ -271,7 +271,7 @@ def test_a_home_folder_in_a_path(monkeypatch):
 # ---------------------------------------------------------------------------------------------------------------------
 # Recipes.
 # ---------------------------------------------------------------------------------------------------------------------
-def test_the_entries_of_the_readme():
+def test_the_entries_of_the_documentation():
     text = (checkout.ROOT / "docs/own_models.md").read_text()
     (block,) = [each for each in re.findall(r"```yaml\n(.*?)```", text, re.S) if "DINOv2" in each]
     models = models_from(yaml.safe_load(block))

@@ -494,10 +494,9 @@ def test_bad_entries(tmp_path, own, message):
     assert "\n" not in str(error.value) and str(file) in str(error.value)
 
 
-def test_the_models_of_the_readme(tmp_path):
-    block = re.findall(
-        r"```yaml\n(.*?)```", (checkout.ROOT / "docs/own_models.md").read_text(), re.S
-    )[0]
+def test_the_models_of_the_documentation(tmp_path):
+    text = (checkout.ROOT / "docs/own_models.md").read_text(encoding="utf-8")
+    block = re.findall(r"```yaml\n(.*?)```", text, re.S)[0]
     settings = load_settings(fake_data.write_settings(tmp_path, **yaml.safe_load(block)))
     loss, given = settings.models[-2:]
     network = specifications.network_of(settings, loss, "Cars196", 2)

@@ -200,9 +200,9 @@ def test_all_names_and_part_of_a_dataset(unfinished, tmp_path):
     }
 
 
-def test_the_readme_lists_every_archive(monkeypatch):
+def test_the_documentation_lists_every_archive(monkeypatch):
     monkeypatch.undo()  # with the published checksums
-    text = (ROOT / "docs/data.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/inputs.md").read_text(encoding="utf-8")
     for archive in [
         each for name in LAYOUTS if name != "models" for layout in LAYOUTS[name] for each in layout
     ]:

@@ -189,6 +189,18 @@ def test_probes_of_embeddings_lose_ten_points(answered):
         assert row.estimate == pytest.approx(change, abs=0.1) and row.n_first == 20
 
 
+def test_the_overview(answered, settings_file, run_script):
+    """A figure whose caption says what each mark is, on the published and our numbers."""
+    settings = answered[2]
+    run_script("replication/6_plot_results.py", "--settings", str(settings_file))
+    import shutil
+
+    shutil.copy(settings.figures / "overview.png", "/tmp/overview.png")
+    caption = (settings.figures / "overview.txt").read_text()
+    assert "9 and 11 methods" in " ".join(caption.split())
+    assert (settings.figures / "overview.png").stat().st_size > 20_000
+
+
 def test_shares_of_variance(answered):
     settings = answered[2]
     table = pd.read_csv(settings.results / "variance_shares.csv")
@@ -278,7 +290,7 @@ def test_templates_have_no_numbers_of_their_own(name):
 
 
 def test_the_results_are_those_of_the_csv_files():
-    """Once the CSV files exist, both texts are what replication/6_write_results.py makes of them."""
+    """Once the CSV files exist, both texts are what replication/7_write_results.py makes of them."""
     rates = load_settings(SETTINGS / "replication_rates.yaml")
     if not claims.csv_file(load_settings(SETTINGS / "replication.yaml")).exists():
         assert "No result exists yet" in (checkout.ROOT / "results" / "README.md").read_text()
@@ -286,5 +298,5 @@ def test_the_results_are_those_of_the_csv_files():
     runs = evidence.runs_of(SETTINGS / "replication.yaml")
     for file, text in results_text.texts(runs, rates, checkout.ROOT / "README.md").items():
         assert file.read_text(encoding="utf-8") == text, (
-            f"{file}: run replication/6_write_results.py"
+            f"{file}: run replication/7_write_results.py"
         )

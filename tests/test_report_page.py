@@ -311,7 +311,7 @@ def test_a_link_opens_the_same_view(opened):
 
 
 def test_a_permalink_opens_its_protocol_and_what_is_folded(opened, file):
-    shown = opened(link="#table-2_jsd-released")
+    shown = opened(link="#table-2_jsd-released?wrong=only")
     assert shown.get_by_label("released", exact=True).is_checked()
     assert shown.locator("#table-2_jsd-released").is_visible()
     shown = opened(link="#nothing?protocol=other&image=none&a=nobody")  # not of this page
@@ -343,7 +343,7 @@ def test_copied_csv_and_latex_are_the_files(opened, reported):
     shown = opened()
     for summary in shown.locator("summary").all():
         summary.click()
-    tables = shown.locator(".table:visible")
+    tables = shown.locator(".table:has(.take code):visible")
     names = []
     for table in tables.all():
         name = table.locator(".take code").text_content()
@@ -369,7 +369,7 @@ def test_figures_are_enlarged(opened):
     shown = opened()
     picture = shown.locator("#figures .picture:visible").first
     width = picture.locator("img").get_attribute("width")
-    picture.locator("button").click()
+    picture.locator("button.enlarge").click()
     large = shown.locator("#enlarged img")
     assert large.is_visible() and large.evaluate("each => each.naturalWidth") == int(width)
     shown.keyboard.press("Escape")
@@ -391,7 +391,7 @@ def test_no_digit_is_hidden_in_a_narrow_window(opened, scrolled):
     )
     shown.wait_for_timeout(500)
     cells = shown.evaluate("""() => [...document.querySelectorAll(".table .box")].filter((box) => box.offsetWidth).flatMap((box) => {
-      const [left, right] = [box.querySelector("tbody th[scope=row]").getBoundingClientRect().right, box.getBoundingClientRect().right];
+      const [left, right] = [[...box.querySelectorAll("tbody th[scope=row]")].find((each) => each.offsetWidth).getBoundingClientRect().right, box.getBoundingClientRect().right];
       return [...box.querySelectorAll("td.n, td.r")].filter((cell) => cell.offsetWidth && cell.offsetWidth < box.clientWidth / 3).map((cell) => {
         const range = document.createRange();
         range.selectNodeContents(cell);

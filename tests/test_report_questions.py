@@ -541,15 +541,15 @@ def test_claims_and_verdicts(settings):
             claim(id="z", paper="Roth et al.", verdict="not testable here", estimate=np.nan)]  # fmt: skip
     write(settings.results / "claims.csv", claims.COLUMNS, *rows)
     table = claim_section.read(run)
-    assert claim_section.counts(table)["Kobs et al."] == {
-        "holds": 1, "contradicted": 1, "cannot be said": 0, "not testable here": 0,
+    assert claim_section.counts(table) == {
+        "Kobs et al.": ["1 hold", "1 are contradicted"], "Roth et al.": ["1 are not testable here"],
     }  # fmt: skip
     kobs = claim_section.of_paper("Kobs et al.", table[table.paper == "Kobs et al."])
-    assert kobs.cells[0][2].text == (
+    assert kobs.cells[0][1].text == (
         "difference: 0.062 [−0.500, 0.250], points; p\u00a0=\u00a00.250; 20 methods"
     )
     html = claim_section.section(run)
-    assert "contradicted: the &lt;interval&gt;" in html and "–" in html
+    assert "<strong>contradicted</strong>" in html and ">the &lt;interval&gt;<" in html
     for name in ("claims_kobs_et_al", "claims_roth_et_al"):
         assert (run.results / "report" / f"{name}.csv").is_file()
 

@@ -64,7 +64,7 @@ def datasets_with_masks(settings: "Settings") -> list[str]:
     if not datasets:
         raise InputError(
             f"settings {settings.name!r}: no dataset has masks; only rendered cars do "
-            "(docs/data.md)"
+            "(docs/inputs.md)"
         )
     return datasets
 

@@ -15,7 +15,7 @@ import scipy.io
 from dml_analysis.errors import InputError, MissingFile, refused
 from dml_analysis.files import atomic_files, csv_files
 
-AGAIN = "fetch it again (see docs/data.md)"
+AGAIN = "fetch it again (see docs/inputs.md)"
 Value = TypeVar("Value")
 
 

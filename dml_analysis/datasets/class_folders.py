@@ -7,7 +7,7 @@ from pathlib import Path
 from dml_analysis.datasets.images import OTHER_SUFFIXES, SUFFIXES
 from dml_analysis.errors import InputError, MissingFile
 
-SEE = "(see docs/data.md)"
+SEE = "(see docs/inputs.md)"
 JUNK = ("__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir")  # of operating systems
 # If a dataset has no other sub-folders, each of these contains a sub-folder for each class.
 PARTS = {"train", "test", "val", "valid", "validation"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
 COUNTERFACTUALS = "CounterfactualCars"
-HINT = "render them: data/2_render_cars.py --counterfactuals N (see docs/data.md)"
+HINT = "render them: data/2_render_cars.py --counterfactuals N (see docs/inputs.md)"
 
 
 class CounterfactualSet(NamedTuple):

@@ -21,7 +21,7 @@ from dml_analysis.errors import MissingFile
 from dml_analysis.files import atomic_files
 from dml_analysis.seeds import digest
 
-HINT = "compare the folder with docs/data.md"
+HINT = "compare the folder with docs/inputs.md"
 AT_ONCE = 1000  # images
 LISTS = 256  # of images that a process remembers
 Digest = Annotated[str, text("[0-9a-f]{16}", "16 hexadecimal digits, or delete this file")]

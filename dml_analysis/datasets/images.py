@@ -104,7 +104,7 @@ def is_turned(path: str | os.PathLike) -> bool:
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[ImageFile.ImageFile]:
     """Yield an open image whose header is valid. Raise InputError for any other file."""
-    with refused(path, "a readable image", "compare the folder with docs/data.md"):
+    with refused(path, "a readable image", "compare the folder with docs/inputs.md"):
         with Image.open(path, formats=FORMATS) as image:
             _check(image)
             yield image

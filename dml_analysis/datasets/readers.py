@@ -245,7 +245,7 @@ def check_images(samples: Sequence[Sample], look: Callable[[Path], object] | Non
     missing = [sample.path for sample in samples if not sample.path.is_file()]
     if missing:
         raise MissingFile(
-            f"{missing[0]}: image is missing ({len(missing)} of {len(samples)}); compare the folder with docs/data.md"
+            f"{missing[0]}: image is missing ({len(missing)} of {len(samples)}); compare the folder with docs/inputs.md"
         )
     if look is not None:
         for sample in tqdm(samples, desc="checking images", unit="image"):
@@ -378,7 +378,7 @@ def car_properties(settings: "Settings", dataset: str = CARS) -> list[Property]:
 def _declared(file: Path, version: tuple[int, ...]) -> list[Property]:
     """Return the properties that a file declares. version: of that file, for the cache alone."""
     what = "a list of properties and their values"
-    hint = "docs/data.md says how cars of your own declare theirs"
+    hint = "docs/inputs.md says how cars of your own declare theirs"
     names = csv_files.one_of([prop.name for prop in PROPERTIES])
     columns = {"property": names, "values": _separated}
     rows = csv_files.read_rows(file, columns, key=["property"], others=True, what=what, hint=hint)

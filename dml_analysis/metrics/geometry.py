@@ -43,10 +43,9 @@ def embedding_geometry(
     Source: Roth et al. 2020, section 5. Raises ZeroEmbedding or ZeroMean for a zero embedding or
     class mean, ValueError on other shapes, missing labels, or an embedding that is not finite.
 
-    Examples:
-        >>> embeddings = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
-        >>> embedding_geometry(embeddings, np.array([0, 0, 1, 1])).pi_ratio
-        0.5
+    >>> embeddings = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]])
+    >>> embedding_geometry(embeddings, np.array([0, 0, 1, 1])).pi_ratio
+    0.5
     """
     embeddings = checked_embeddings(embeddings)
     labels = class_labels(labels, len(embeddings))

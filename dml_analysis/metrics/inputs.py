@@ -76,11 +76,10 @@ def property_codes(table: Shaped[Data, "*n k"]) -> Int[np.ndarray, "n k"]:
     Source: Kobs et al., section 4.1, whose properties have a few values each. Raises ValueError on
     missing values, on values that have no order, and on other shapes.
 
-    Examples:
-        >>> property_codes([["red", "blue"], ["red", "green"], ["black", "blue"]])
-        array([[1, 0],
-               [1, 1],
-               [0, 0]])
+    >>> property_codes([["red", "blue"], ["red", "green"], ["black", "blue"]])
+    array([[1, 0],
+           [1, 1],
+           [0, 0]])
     """
     return np.stack(
         [np.unique(column, return_inverse=True)[1].reshape(-1) for column in _columns(table)],

@@ -10,9 +10,8 @@ def gini(maps: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, " n"]:
     It is 0 if all pixels have the same value, and 1 - 1 / (h w) if one pixel has all of them (Hurley
     and Rickard, IEEE Trans. Information Theory 55, 2009). NaN for a map of zeros.
 
-    Examples:
-        >>> gini(np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 3.0]]]))
-        array([0.  , 0.75])
+    >>> gini(np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 3.0]]]))
+    array([0.  , 0.75])
     """
     values = np.sort(np.asarray(maps, dtype=np.float64).reshape(len(maps), -1), axis=1)
     n = values.shape[1]
@@ -28,9 +27,8 @@ def entropy(maps: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, " n"]:
     It is 1 if all pixels have the same value, and 0 if one pixel has all of them. NaN for a map of
     zeros.
 
-    Examples:
-        >>> entropy(np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [2.0, 2.0]]]))
-        array([1. , 0.5])
+    >>> entropy(np.array([[[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [2.0, 2.0]]]))
+    array([1. , 0.5])
     """
     values = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
     with np.errstate(invalid="ignore", divide="ignore"):

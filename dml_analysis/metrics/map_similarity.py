@@ -19,9 +19,8 @@ def pearson(a: Num[Data, "*n h w"], b: Num[Data, "*n h w"]) -> Float[np.ndarray,
     Leading axes broadcast. A constant map has no correlation: NaN. Identical maps give exactly 1.
     Source: Kobs et al., section 3.1. Raises ValueError on maps that do not broadcast.
 
-    Examples:
-        >>> float(pearson([[0, 1], [2, 3]], [[3, 2], [1, 0]]))
-        -1.0
+    >>> float(pearson([[0, 1], [2, 3]], [[3, 2], [1, 0]]))
+    -1.0
     """
     a, b = _centred(a), _centred(b)
     # The root of the product, not the product of the roots: so identical maps give exactly 1.
@@ -38,9 +37,8 @@ def jensen_shannon(
     distributions and at most log_base(2), 1 for base 2. A map that sums to zero is no distribution:
     NaN. Source: Kobs et al., section 3.1. Raises ValueError on a negative value.
 
-    Examples:
-        >>> float(jensen_shannon([[1.0, 0.0]], [[0.0, 2.0]]))
-        1.0
+    >>> float(jensen_shannon([[1.0, 0.0]], [[0.0, 2.0]]))
+    1.0
     """
     a, b = _distribution(a), _distribution(b)
     # JSD(a, b) = H((a + b) / 2) - (H(a) + H(b)) / 2, with H the entropy
@@ -81,9 +79,8 @@ def fisher_mean(r: Num[Data, "..."], axis: int = -1) -> Float[np.ndarray, "..."]
     mean is NaN. Source: Kobs et al., section 3.1. Raises numpy.exceptions.AxisError on an axis that
     does not exist.
 
-    Examples:
-        >>> round(float(fisher_mean([0.0, 0.8])), 3)
-        0.5
+    >>> round(float(fisher_mean([0.0, 0.8])), 3)
+    0.5
     """
     with _quiet():
         return np.tanh(np.nanmean(np.arctanh(_float64(r)), axis=axis))
@@ -96,9 +93,8 @@ def fisher_std(r: Num[Data, "..."], axis: int = -1) -> Float[np.ndarray, "..."]:
     are ±1, which have no finite spread, or without values. Source: Kobs et al., Tables 2-4. Raises
     numpy.exceptions.AxisError on an axis that does not exist.
 
-    Examples:
-        >>> round(float(fisher_std([0.0, 0.8])), 3)
-        0.5
+    >>> round(float(fisher_std([0.0, 0.8])), 3)
+    0.5
     """
     with _quiet():
         z = np.arctanh(_float64(r))

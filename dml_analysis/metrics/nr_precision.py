@@ -47,6 +47,10 @@ def nr_precision(
 ) -> Precision:
     """Return R-Precision and Normalized R-Precision of k properties, by Euclidean distance.
 
+    labels[i, j] is image i's value of property j, of any kind that property_codes takes; (n,) is a
+    single property. For another distance, pass coordinates in which it is Euclidean
+    (dml_analysis.metrics.coordinates). Arrays may be of NumPy, torch on any device, or pandas.
+
     For a query whose value c of the n images have, let R = min(c - 1, max_neighbors), and h the
     number of its R nearest other images that share the value. R-Precision is h / R. NR-Precision is
     (h - R p) / sqrt(R p (1 - p)) with p = c / n, the z-score of h under a binomial null. (The paper
@@ -59,26 +63,17 @@ def nr_precision(
     the last of the R places share the remaining places evenly. That is the expectation over all
     orders of the tied, so the order of the images does not matter.
 
-    Memory is bounded: a float64 and a float32 copy of the embeddings, and 4 bytes for each of
-    queries_at_once(n) * n distances. Source: Kobs et al., Eq. 4 and 5.
+    queries: the rows that are queries, by default all; neighbours are searched among all images.
+    device: a torch device; any but the CPU must support float64. Memory is bounded: a float64 and a
+    float32 copy of the embeddings, and 4 bytes for each of queries_at_once(n) * n distances.
 
-    Args:
-        embeddings: for a distance other than the Euclidean, coordinates in which it is Euclidean
-            (dml_analysis.metrics.coordinates).
-        labels: labels[i, j] is image i's value of property j, of any kind that property_codes
-            takes; (n,) is a single property.
-        max_neighbors: the largest R; by default there is none.
-        queries: the rows that are queries, by default all. Neighbours are searched among all images.
-        device: a torch device; any but the CPU must support float64.
-
-    Raises ValueError on other shapes or types, embeddings that are
+    Source: Kobs et al., Eq. 4 and 5. Raises ValueError on other shapes or types, embeddings that are
     not finite, missing labels, or max_neighbors below 1.
 
-    Examples:
-        >>> embeddings = np.array([[0.0], [1.0], [5.0], [6.0]])
-        >>> labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-        >>> nr_precision(embeddings, labels)
-        Precision(r_precision=array([1., 0.]), nr_precision=array([ 1., -1.]))
+    >>> embeddings = np.array([[0.0], [1.0], [5.0], [6.0]])
+    >>> labels = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> nr_precision(embeddings, labels)
+    Precision(r_precision=array([1., 0.]), nr_precision=array([ 1., -1.]))
     """
     hits = query_hits(embeddings, labels, max_neighbors, queries, device)
     scores = scores_of_hits(*hits)

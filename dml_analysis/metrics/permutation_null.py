@@ -30,8 +30,8 @@ SAMPLED_BYTES = 2**26  # of the resamples of queries that are in memory at once
 class Null(NamedTuple):
     """Scores of k properties after permutations of their labels."""
 
-    r_precision: Float[np.ndarray, "permutations k"]
-    nr_precision: Float[np.ndarray, "permutations k"]
+    r_precision: Float[np.ndarray, "permutations k"]  # a row for each permutation
+    nr_precision: Float[np.ndarray, "permutations k"]  # the same
 
 
 class Summary(NamedTuple):
@@ -68,11 +68,10 @@ def permutation_null(
     Source: a permutation test, instead of the paper's threshold 2.576, which is for the z-score of a
     single query. Raises ValueError as nr_precision does, and without permutations.
 
-    Examples:
-        >>> embeddings, labels = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60)[:, None] % 3
-        >>> null = permutation_null(embeddings, labels, permutations=50, seed=0).nr_precision
-        >>> null.shape, round(float(null.mean()), 1)
-        ((50, 1), -0.1)
+    >>> embeddings, labels = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60)[:, None] % 3
+    >>> null = permutation_null(embeddings, labels, permutations=50, seed=0).nr_precision
+    >>> null.shape, round(float(null.mean()), 1)
+    ((50, 1), -0.1)
     """
     if permutations < 1:
         raise ValueError(f"permutations is {permutations}, but at least one is needed")

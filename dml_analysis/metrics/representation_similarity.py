@@ -52,7 +52,7 @@ def representation_similarity(
 ) -> RepresentationSimilarity:
     """Return how alike two embeddings of the same images are, with its permutation null.
 
-    The measures are:
+    a, b: row i of both is image i; their dimensions may differ. The measures are:
 
     - "linear_cka": debiased linear centred kernel alignment; see linear_cka.
     - "mutual_knn": the share of nearest neighbours in common; see mutual_knn.
@@ -62,27 +62,18 @@ def representation_similarity(
     of b. It shows what unrelated embeddings of these sizes have: about 0 for CKA, more for the
     others. Compare a value with that of two folds of one method, too: few reach 1.
 
-    Memory is bounded: some copies of the embeddings, and one block of distances.
+    neighbors: of each image, for "mutual_knn". Memory is bounded: some copies of the embeddings,
+    and one block of distances.
 
     Source: Kornblith et al. (ICML 2019); Huh et al., "The Platonic Representation Hypothesis" (ICML
     2024); Williams et al., "Generalized Shape Metrics on Neural Representations" (NeurIPS 2021).
-
-    Args:
-        a: embeddings; row i is image i.
-        b: of the same images; the dimensions may differ.
-        measure: one of these three.
-        permutations: of the null, at least two.
-        seed: of the permutations.
-        neighbors: of each image, for "mutual_knn".
-
     Raises ValueError on another measure, on fewer than two permutations, and as that measure does.
 
-    Examples:
-        >>> a = np.random.default_rng(0).normal(size=(100, 8))
-        >>> b = a[:, ::-1] * 3 + 1  # the same but for rotation, scale and place
-        >>> similarity = representation_similarity(a, b, "procrustes")
-        >>> round(similarity.value, 6), round(similarity.p_value, 4), similarity.null_mean < 0.5
-        (1.0, 0.0099, True)
+    >>> a = np.random.default_rng(0).normal(size=(100, 8))
+    >>> b = a[:, ::-1] * 3 + 1  # the same but for rotation, scale and place
+    >>> similarity = representation_similarity(a, b, "procrustes")
+    >>> round(similarity.value, 6), round(similarity.p_value, 4), similarity.null_mean < 0.5
+    (1.0, 0.0099, True)
     """
     if permutations < 2:
         raise ValueError(f"permutations is {permutations}, but at least two are needed")

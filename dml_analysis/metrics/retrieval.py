@@ -27,11 +27,11 @@ class Retrieval(NamedTuple):
 
     recall_at_1: float  # the share of queries with a match at rank 1; the same as Precision@1
     recall_at_2: float  # with a match among the 2 nearest images
-    recall_at_4: float
-    r_precision: float
-    map_at_r: float
-    mean_ap: float
-    mean_ap_1000: float
+    recall_at_4: float  # with a match among the 4 nearest images
+    r_precision: float  # the share of matches among the R nearest, R being the number of matches
+    map_at_r: float  # mean of AP@R: the sum of precision over the matches up to rank R, over R
+    mean_ap: float  # mean of average precision: precision over the ranks of all matches
+    mean_ap_1000: float  # the same over the first 1000 ranks, divided by min(R, 1000)
 
 
 def retrieval_scores(
@@ -48,10 +48,9 @@ def retrieval_scores(
     retrieval_of_queries. Source: Musgrave et al., "A Metric Learning Reality Check" (ECCV 2020),
     for R-Precision and MAP@R.
 
-    Examples:
-        >>> embeddings = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]])
-        >>> retrieval_scores(embeddings, np.array([0, 0, 1, 1])).map_at_r
-        1.0
+    >>> embeddings = np.array([[1.0, 0], [1, 0.1], [0, 1], [0.1, 1]])
+    >>> retrieval_scores(embeddings, np.array([0, 0, 1, 1])).map_at_r
+    1.0
     """
     embeddings = checked_embeddings(embeddings)
     labels = class_labels(labels, len(embeddings))

@@ -41,9 +41,8 @@ def mann_whitney(
     Source: Kobs et al., section 4.3. Raises ValueError on an empty sample, NaN or another
     alternative.
 
-    Examples:
-        >>> mann_whitney([3.1, 4.0, 5.2], [1.0, 2.0, 2.5, 3.0])
-        MannWhitney(u=12.0, p_value=0.05714285714285714)
+    >>> mann_whitney([3.1, 4.0, 5.2], [1.0, 2.0, 2.5, 3.0])
+    MannWhitney(u=12.0, p_value=0.05714285714285714)
     """
     ranking, classification = (
         as_array(sample).astype(np.float64) for sample in (ranking, classification)

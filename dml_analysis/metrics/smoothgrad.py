@@ -32,12 +32,11 @@ def saliency_map(
     Source: Kobs et al., section 3.1. Raises ValueError on another protocol or shape, and on
     gradients that are not finite.
 
-    Examples:
-        >>> gradients = np.zeros((2, 3, 2, 2))
-        >>> gradients[:, :, 0, 1] = 1
-        >>> saliency_map(gradients, "released")
-        array([[0., 1.],
-               [0., 0.]])
+    >>> gradients = np.zeros((2, 3, 2, 2))
+    >>> gradients[:, :, 0, 1] = 1
+    >>> saliency_map(gradients, "released")
+    array([[0., 1.],
+           [0., 0.]])
     """
     if isinstance(gradients, torch.Tensor):
         gradients = gradients.detach()

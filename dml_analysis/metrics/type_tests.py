@@ -37,9 +37,8 @@ def types_differ(
     p is (1 + count) / (1 + PERMUTATIONS) for random ones. Raises ValueError on values that are not
     finite, or a type without methods.
 
-    Examples:
-        >>> types_differ([1.0, 2.0, 5.0, 6.0], [True, True, False, False])
-        TypeTest(difference=-4.0, p_value=0.3333333333333333, smallest_p=0.3333333333333333)
+    >>> types_differ([1.0, 2.0, 5.0, 6.0], [True, True, False, False])
+    TypeTest(difference=-4.0, p_value=0.3333333333333333, smallest_p=0.3333333333333333)
     """
     values, is_first = _checked(values, is_first)
     n, n_first = len(values), int(is_first.sum())

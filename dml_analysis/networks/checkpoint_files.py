@@ -106,7 +106,7 @@ def check_exist(files: Iterable[Path | None], trained_here: bool = False) -> Non
         if file and not file.is_file():
             in_layout = file.parent.name == "saved_models"
             what = "the Reality Check's experiment folders" if in_layout else 'the trunk of "None"'
-            fix = f"put {what} there (see docs/data.md)"
+            fix = f"put {what} there (see docs/inputs.md)"
             if trained_here:
                 fix = "run reality_check/2_train_models.py"
             raise MissingFile(f"{file}: missing; {fix}")

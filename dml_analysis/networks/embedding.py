@@ -50,26 +50,18 @@ def embeddings_of(
 ) -> Float[np.ndarray, "n d"]:
     """Return the embeddings of image files, as the network gives them: float32, not normalised.
 
-    Images are read as the Reality Check read them: RGB, an EXIF rotation ignored. Source: Musgrave
-    et al., "A Metric Learning Reality Check" (ECCV 2020).
+    network: maps images (n, 3, h, w) to embeddings (n, d); it runs in eval mode, and its modes are
+    restored. transform: maps an RGB image of PIL to a tensor (3, h, w). Images are read as the
+    Reality Check read them: RGB, an EXIF rotation ignored. Source: Musgrave et al., "A Metric
+    Learning Reality Check" (ECCV 2020). Raises InputError on an image that cannot be read.
 
-    Args:
-        network: maps images (n, 3, h, w) to embeddings (n, d). It runs in eval mode; its modes are
-            restored.
-        transform: maps an RGB image of PIL to a tensor (3, h, w).
-        paths: files.
-        batch_size: images at a time.
-
-    Raises InputError on an image that cannot be read.
-
-    Examples:
-        >>> import torch, torchvision
-        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 8))
-        >>> steps = [torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()]
-        >>> transform = torchvision.transforms.Compose(steps)
-        >>> paths = [f"data/sample_cars/images/{frame}.jpg" for frame in (1, 2, 3)]
-        >>> embeddings_of(network, transform, paths).shape
-        (3, 8)
+    >>> import torch, torchvision
+    >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 8))
+    >>> steps = [torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()]
+    >>> transform = torchvision.transforms.Compose(steps)
+    >>> paths = [f"data/sample_cars/images/{frame}.jpg" for frame in (1, 2, 3)]
+    >>> embeddings_of(network, transform, paths).shape
+    (3, 8)
     """
     samples = [Sample(str(path), Path(path), 0) for path in paths]
     with in_eval_mode(network):

@@ -24,7 +24,7 @@ from dml_analysis.tables import MISSING_CELL, Cell, Entry, Table
 if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
-SIGNIFICANT = 2.576  # the paper's threshold for underlining; see the README on its meaning
+SIGNIFICANT = 2.576  # the paper's threshold for underlining; see docs/protocols.md
 NOT_GIVEN = "not given"  # in the cells of a model whose given embeddings are of other images
 LEVEL = 0.01  # of the Mann-Whitney test that puts a mean in bold
 

@@ -285,7 +285,7 @@ def _check_untrained_trunk(settings: Settings, file: Path) -> None:
     if checksum.startswith(OTHER_CONVERSION) and settings.trunk == BN_INCEPTION:
         raise InputError(
             f"{file}: another conversion of BN-Inception's weights ({OTHER_CONVERSION}) than the "
-            "Reality Check's (52deb4733); fetch bn_inception-52deb4733.pth (see docs/data.md)"
+            "Reality Check's (52deb4733); fetch bn_inception-52deb4733.pth (see docs/inputs.md)"
         )
     if promised and not checksum.startswith(promised[1]):
         raise InputError(

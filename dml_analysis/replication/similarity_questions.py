@@ -212,6 +212,8 @@ def untrained_tests(networks: Networks) -> Iterator[Test]:
         7, "two methods minus a method and None", n_first=n, estimate=mean, low=low, high=high,
         p_value=float(scipy.stats.binomtest(above, n).pvalue), smallest_p=2 / 2**n, **networks.labels,
     )  # fmt: skip
+    value = float(of_none.loc[difference.index].mean())
+    yield Test(7, "a method and None", n_first=n, estimate=value, **networks.labels)
     types = trained(networks.trainings).groupby("loss").type.first() == RANKING
     values = of_none.loc[difference.index]
     yield type_test(7, "similarity with None", values, types.loc[values.index], **networks.labels)

@@ -16,7 +16,13 @@ from dml_analysis.report.printed import several
 from dml_analysis.report.section import rendered
 from dml_analysis.tables import Cell, Table
 
-COLUMNS = ["Protocol", "Published", "Here", "Verdict"]
+COLUMNS = ["Published", "Here", "Verdict", "Why", "Protocol"]
+COUNTED = {  # verdicts of several claims
+    claims.HOLDS: "hold",
+    claims.CONTRADICTED: "are contradicted",
+    claims.CANNOT_SAY: "cannot be said either way",
+    claims.NOT_TESTABLE: "are not testable here",
+}
 
 
 def section(settings: Settings) -> str:
@@ -25,7 +31,7 @@ def section(settings: Settings) -> str:
     tables = [of_paper(paper, table[table.paper == paper]) for paper in claims.PAPERS]
     tables = [each for each in tables if each.rows]
     files = [table_files.write(settings, "report", each) for each in tables]
-    return rendered("claims", tables=list(zip(tables, files)), source=_file(settings).name)
+    return rendered("claims", tables=list(zip(tables, files)))
 
 
 def _file(settings: Settings) -> Path:
@@ -38,12 +44,15 @@ def read(settings: Settings) -> pd.DataFrame:
     return csv_files.read(_file(settings), claims.COLUMNS, ["id", "protocol"])
 
 
-def counts(table: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Return, for each paper, how many claims have each verdict, by its name."""
+def counts(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return in words, for each paper, how many of its claims have each verdict."""
     return {
-        paper: {verdict: int((rows.verdict == verdict).sum()) for verdict in claims.VERDICTS}
-        for paper in claims.PAPERS
-        if len(rows := table[table.paper == paper])
+        paper: [
+            f"{(rows.verdict == verdict).sum()} {words}"
+            for verdict, words in COUNTED.items()
+            if verdict in set(rows.verdict)
+        ]
+        for paper, rows in table.groupby("paper", sort=False)
     }
 
 
@@ -52,16 +61,17 @@ def of_paper(paper: str, rows: pd.DataFrame) -> Table:
     records: Sequence[Any] = [*rows.itertuples()]
     cells = [
         [
-            Cell(row.protocol or "–"),
             Cell(f"{row.published} ({row.section})" if row.published else row.section),
             Cell(here(row)),
-            Cell(f"{row.verdict}: {row.reason}" if row.reason else row.verdict),
+            Cell(row.verdict, bold=True),
+            Cell(row.reason),
+            Cell(row.protocol or "–"),
         ]
         for row in records
     ]
     caption = f"Claims of {paper}: {several(len(records), 'test')}."
-    labels, topics = [row.claim for row in records], [row.topic for row in records]
-    return Table(f"claims_{slug(paper)}", caption, [], COLUMNS, topics, labels, cells, rows)
+    labels = [row.claim for row in records]
+    return Table(f"claims_{slug(paper)}", caption, [], COLUMNS, [], labels, cells, rows)
 
 
 def here(row: Any) -> str:

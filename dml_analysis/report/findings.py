@@ -39,7 +39,7 @@ def section(settings: Settings) -> str:
     """Return the HTML of the section."""
     findings = {protocol.name: of_run(settings, protocol) for protocol in settings.protocols}
     if not any(findings.values()):
-        raise run_first("Results", "the numbered scripts (README.md)")
+        raise run_first("Results", "the numbered scripts (docs/pipeline.md)")
     return rendered("findings", findings=findings, alike=ALIKE)
 
 

@@ -38,7 +38,7 @@ class MapSimilarity(NamedTuple):
     correlation: float  # mean over the images by Fisher's z
     correlation_std: float  # tanh of the standard deviation of z, as in the paper's tables
     jsd: float  # Jensen-Shannon divergence, mean over the images
-    jsd_std: float
+    jsd_std: float  # standard deviation over the images
 
 
 class NetworkComparison(NamedTuple):
@@ -64,31 +64,23 @@ def smoothgrad(
 
     It shows which pixels move the image's embedding away from that of a black image.
 
-    A network whose gradient is the same at every pixel gives zeros. Source: Kobs et al., section
-    3.1.
-
-    Args:
-        network: maps images (n, 3, h, w) to embeddings (n, d). It runs in eval mode; its modes are
-            restored.
-        transform: maps an RGB image of PIL to a tensor (3, h, w).
-        image: a file.
-        distance: one of Table 1, "Raw Euclidean Distance", or module:function.
-        protocol: "paper" or "released", the order in which gradients are averaged (saliency_map).
-        noise_samples: the number of noisy copies, l in the paper.
-        noise_sigma: their standard deviation, as a share of the transformed image's range.
-        seed: of the noise.
+    network: images (n, 3, h, w) to embeddings (n, d); it runs in eval mode, and its modes are
+    restored. transform: from an RGB image of PIL to a tensor (3, h, w). distance: one of Table 1,
+    "Raw Euclidean Distance", or module:function. protocol: "paper" or "released", the order in
+    which gradients are averaged (saliency_map). noise_samples, noise_sigma: l and sigma, the latter
+    as a share of the transformed image's range. A network whose gradient is the same at every pixel
+    gives zeros. Source: Kobs et al., section 3.1.
 
     Raises InputError on an image that cannot be read, ValueError on another protocol, gradients
     that are not finite, or a black image whose embedding is zero while the distance normalises.
 
-    Examples:
-        >>> import torch, torchvision
-        >>> layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 30 * 30, 8)]
-        >>> network = torch.nn.Sequential(*layers)
-        >>> steps = [torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()]
-        >>> transform = torchvision.transforms.Compose(steps)
-        >>> smoothgrad(network, transform, "data/sample_cars/images/1.jpg", noise_samples=5).shape
-        (32, 32)
+    >>> import torch, torchvision
+    >>> layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 30 * 30, 8)]
+    >>> network = torch.nn.Sequential(*layers)
+    >>> steps = [torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()]
+    >>> transform = torchvision.transforms.Compose(steps)
+    >>> smoothgrad(network, transform, "data/sample_cars/images/1.jpg", noise_samples=5).shape
+    (32, 32)
     """
     transform = Float32(transform)
     inputs = transform(open_image(image))[None]
@@ -111,35 +103,25 @@ def compare_networks(
 ) -> NetworkComparison:
     """Return how alike two networks' saliency maps are, alongside their bounds.
 
-    The bounds are noise ceilings and a random-weights baseline. Maps of networks that see other
-    parts of an image, or other sizes, are brought to the part and the grid that both have
-    (metrics/map_alignment.py). Source: Kobs et al., section 3.1; the bounds are ours.
+    The bounds are noise ceilings and a random-weights baseline. networks: two; transforms: one of
+    each, or one for both; images: paths, at least two. All else is as in smoothgrad. Maps of
+    networks that see other parts of an image, or other sizes, are brought to the part and the grid
+    that both have (metrics/map_alignment.py).
 
-    Args:
-        networks: two.
-        transforms: one of each network, or one for both.
-        images: files, at least two.
-        distance: as in smoothgrad, and so are all others.
-        protocol: "paper" or "released".
-        noise_samples: the number of noisy copies of an image.
-        noise_sigma: their standard deviation, as a share of the transformed image's range.
-        seed: of the noise and of the random weights.
-
-    Raises what smoothgrad raises,
+    Source: Kobs et al., section 3.1; ceilings and baseline are ours. Raises what smoothgrad raises,
     and ValueError on fewer than two images, a transform that does more than to resize and cut out
     the middle, or a network that cannot be copied.
 
-    Examples:
-        >>> import torch, torchvision
-        >>> layers = [[torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 8)] for _ in range(2)]
-        >>> networks = [torch.nn.Sequential(*of_network) for of_network in layers]
-        >>> steps = [torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()]
-        >>> transform = torchvision.transforms.Compose(steps)
-        >>> images = [f"data/sample_cars/images/{frame}.jpg" for frame in (1, 2, 3)]
-        >>> compared = compare_networks(networks, transform, images, noise_samples=4)
-        >>> ceiling = min(ceiling.correlation for ceiling in compared.noise_ceilings)
-        >>> compared.between.correlation < ceiling
-        True
+    >>> import torch, torchvision
+    >>> layers = [[torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 8)] for _ in range(2)]
+    >>> networks = [torch.nn.Sequential(*of_network) for of_network in layers]
+    >>> steps = [torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()]
+    >>> transform = torchvision.transforms.Compose(steps)
+    >>> images = [f"data/sample_cars/images/{frame}.jpg" for frame in (1, 2, 3)]
+    >>> compared = compare_networks(networks, transform, images, noise_samples=4)
+    >>> ceiling = min(ceiling.correlation for ceiling in compared.noise_ceilings)
+    >>> compared.between.correlation < ceiling
+    True
     """
     if len(networks) != 2 or len(images) < 2:
         raise ValueError(

@@ -74,33 +74,20 @@ def explain_pair(
 
     They show which pixels of either image move the distance of their embeddings.
 
-    Source: Kobs et al., section 3.1, with the other image in place of the black one.
-
-    Args:
-        network: as in smoothgrad, and so are all others.
-        transform: maps an RGB image of PIL to a tensor (3, h, w).
-        query: a file.
-        neighbor: a file.
-        distance: whose change the maps show.
-        protocol: "paper" or "released".
-        noise_samples: the number of noisy copies of each image.
-        noise_sigma: their standard deviation, as a share of the transformed image's range.
-        seed: of the noise.
-
-    Raises InputError on an
+    query, neighbor: paths of images. All else is as in network_comparison.smoothgrad. Source: Kobs
+    et al., section 3.1, with the other image in place of the black one. Raises InputError on an
     image that cannot be read, and ValueError on another protocol, gradients that are not finite, or
     an embedding that is zero while the distance normalises.
 
-    Examples:
-        >>> import torch, torchvision
-        >>> layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 30 * 30, 8)]
-        >>> network = torch.nn.Sequential(*layers)
-        >>> steps = [torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()]
-        >>> transform = torchvision.transforms.Compose(steps)
-        >>> query, neighbor = (f"data/sample_cars/images/{frame}.jpg" for frame in (1, 2))
-        >>> maps = explain_pair(network, transform, query, neighbor, noise_samples=5)
-        >>> [map.shape for map in maps]
-        [(32, 32), (32, 32)]
+    >>> import torch, torchvision
+    >>> layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 30 * 30, 8)]
+    >>> network = torch.nn.Sequential(*layers)
+    >>> steps = [torchvision.transforms.Resize((32, 32)), torchvision.transforms.ToTensor()]
+    >>> transform = torchvision.transforms.Compose(steps)
+    >>> query, neighbor = (f"data/sample_cars/images/{frame}.jpg" for frame in (1, 2))
+    >>> maps = explain_pair(network, transform, query, neighbor, noise_samples=5)
+    >>> [map.shape for map in maps]
+    [(32, 32), (32, 32)]
     """
     first, second = (Float32(transform)(open_image(path)) for path in (query, neighbor))
     seeds = [derived_seed(seed, which) for which in ("query", "neighbor")]

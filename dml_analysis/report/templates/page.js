@@ -36,14 +36,18 @@ const view = (() => {
 
   // What the reader sees stays where it is in the window when the protocol changes.
   function keepingPlace(needed, change) {
-    const before = get("protocol"), seen = needed && document.elementFromPoint(innerWidth / 2, innerHeight / 3);
-    const mark = seen && main.contains(seen) && (seen.closest(`[id$="-${before}"]`) ?? seen), top = mark && mark.getBoundingClientRect().top;
+    if (!needed) return change();
+    const before = get("protocol"), seen = document.elementFromPoint(innerWidth / 2, innerHeight / 3);
+    const begun = [...document.querySelectorAll(`[id$="-${before}"]`)].filter((each) => {
+      const { top, bottom } = each.getBoundingClientRect();
+      return each.offsetParent && top < innerHeight / 3 && bottom > 100;
+    });
+    const mark = begun.at(-1) ?? (seen?.closest("main") && seen);
+    const top = mark?.getBoundingClientRect().top;
     change();
-    if (!mark) return;
-    const same = mark.id.endsWith(`-${before}`) ? document.getElementById(mark.id.slice(0, -before.length) + get("protocol")) : mark;
+    const same = begun.length ? document.getElementById(mark.id.slice(0, -before.length) + get("protocol")) : mark;
     if (same) scrollBy({ top: same.getBoundingClientRect().top - top, behavior: "instant" });
   }
-  const main = document.getElementById("main");
 
   // Shows an element by its id: by its protocol, and in what is folded.
   function go(id) {

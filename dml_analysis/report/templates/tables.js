@@ -48,7 +48,7 @@
   const resized = new ResizeObserver((entries) => {
     for (const { target: box } of entries) {
       observers.get(box)?.disconnect();
-      const names = box.querySelector('tbody th[scope="row"]');
+      const names = box.querySelector("thead tr:last-child > :first-child");
       if (!names?.offsetWidth) continue;
       const observer = new IntersectionObserver(
         (seen) => { for (const { target, intersectionRatio } of seen) target.classList.toggle("cut", intersectionRatio < 0.98); },
