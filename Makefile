@@ -3,7 +3,7 @@
 # make test         the tests that take seconds each
 # make test-slow    tests of minutes: several processes, kills, a browser, and Blender where `make render-env` was run
 # make test-slurm   the demo's work as job arrays on a real Slurm, installed and started here: Debian or Ubuntu, as root
-# make docs         the documentation as a site: site/index.html
+# make docs         the documentation as a site: site/index.html; its search needs `python -m http.server -d site`
 # make lint         style, format, types, undeclared dependencies; `make format` fixes what a program can
 # make cars         render the samples of cars, or their missing frames, with Blender in an environment of its own
 # make check-cars   render one property at a time, and check that each changes what it should
@@ -87,8 +87,9 @@ test-slow: $(VENV)/installed-for-tests
 test-slurm: $(VENV)/installed-for-tests
 	$(RUN) tests/slurm/run.py
 
+# Not --quiet: what it hides does not count as a warning.
 docs: $(VENV)/installed-for-docs
-	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 lint: $(VENV)/installed-for-tests
 	$(RUN) -m ruff check .

@@ -19,7 +19,7 @@ from jaxtyping import Shaped
 from matplotlib import font_manager
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 from PIL import Image
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
     from dml_analysis.config import Settings
 
-NOTE_WIDTH = 18  # characters per inch
 CAPTION_WIDTH = 100  # characters
+LINE = 0.14  # inches, of a line of text of the usual size
+LEGEND_HEIGHT = 0.35  # inches, of a legend of one line
+LABEL_WIDTH = 34  # characters of a line of a row's label, or of a legend's
 COLUMN, PAGE = 3.25, 6.875  # widths of the paper's column and page, in inches
 # Okabe and Ito's colours, which colour-blind readers can tell apart. In print without colours,
 # the markers differ.
@@ -74,23 +76,50 @@ def rows_figure(
 ) -> tuple[Figure, Axes]:
     """Return a new figure as wide as a page, and its axes with a labelled row for each label.
 
-    Row 0 is at the top. row_height, margin: in inches.
+    Row 0 is at the top. row_height: in inches, if labels have one line. margin: in inches.
     """
-    figure, ((axes,),) = new_figure(figsize=(PAGE, row_height * len(labels) + margin))
+    figure, ((axes,),) = new_figure(figsize=(PAGE, rows_height(labels, row_height) + margin))
     label_rows(axes, labels)
     return figure, axes
 
 
+def wrapped(text: str, width: int = LABEL_WIDTH) -> str:
+    """Return a text in lines of at most so many characters."""
+    return textwrap.fill(text, max(width, 1))
+
+
+def most_lines(texts: Iterable[str], width: int = LABEL_WIDTH) -> int:
+    """Return how many lines the longest of these texts has, wrapped."""
+    return max((wrapped(text, width).count("\n") + 1 for text in texts), default=1)
+
+
+def rows_height(labels: Sequence[str], row_height: float) -> float:
+    """Return the height in inches of rows with these labels; row_height: of a label of one line."""
+    return len(labels) * max(row_height, LINE * most_lines(labels) + 0.04)
+
+
 def label_rows(axes: Axes, labels: Sequence[str]) -> None:
     """Label rows 0, 1, ... of axes, from the top down."""
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), [wrapped(label) for label in labels])
     axes.invert_yaxis()
 
 
-def legend_above(figure: Figure, *panels: Axes, **kwargs: Any) -> None:
-    """Put the legend of these axes above the figure; kwargs as Figure.legend."""
-    options: dict[str, Any] = {"loc": "outside upper center", "ncols": 4, "frameon": False}
-    figure.legend(*legend_entries(*panels), **options | kwargs)
+def legend_above(figure: Figure | SubFigure, *panels: Axes, ncols: int = 4, **kwargs: Any) -> None:
+    """Put the legend of these axes above the figure, in at most so many columns.
+
+    A figure grows by what the legend needs beyond one line. kwargs: as of Figure.legend.
+    """
+    handles, labels = legend_entries(*panels)
+    labels = [wrapped(label) for label in labels]
+    for columns in range(min(ncols, len(labels)), 0, -1):
+        legend = figure.legend(handles, labels, loc="outside upper center", ncols=columns,
+                               frameon=False, **kwargs)  # fmt: skip
+        if columns == 1 or legend.get_window_extent().width < figure.bbox.width:
+            break
+        legend.remove()
+    if isinstance(figure, Figure):
+        height = legend.get_window_extent().height / figure.dpi
+        figure.set_figheight(figure.get_figheight() + max(0, height - LEGEND_HEIGHT))
 
 
 def legend_entries(*panels: Axes) -> tuple[list[Artist], list[str]]:
@@ -126,14 +155,11 @@ def log_ticks(axes: Axes, numbers: Iterable[int]) -> None:
 def draw(
     settings: "Settings", stem: Path, figure: Figure, shows: dict[str, Any], caption: str
 ) -> None:
-    """Write a figure to <stem>.png and .pdf, with the settings' note on the networks at the bottom.
+    """Write a figure to <stem>.png and .pdf.
 
     shows: the content of the figure, which goes into the PNG's description. caption: goes to
-    <stem>.txt.
+    <stem>.txt, with the settings' note on the networks at its end.
     """
-    if settings.note:
-        note = textwrap.fill(settings.note, int(NOTE_WIDTH * figure.get_figwidth()))
-        figure.supxlabel(note, fontsize=7, color="0.35")
     description = json.dumps(shows | {"settings": settings.name, "note": settings.note})
     write(stem, figure, description, f"{caption} {settings.note}".strip())
 
@@ -178,7 +204,8 @@ def use_fonts_that_have(figure: Figure) -> None:
 @cache
 def _font_with(character: str) -> str | None:
     """Return the family of an installed font that has a character; say so if there is none."""
-    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name):
+    fonts = font_manager.fontManager.ttflist
+    for font in sorted(fonts, key=lambda font: ("Sans" not in font.name, font.name)):
         # matplotlib's font of last resort has a box for everything.
         if "LastResort" not in font.fname and ord(character) in _characters(font.fname):
             return font.name

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 LABELS = {prop.name: prop.label for prop in PROPERTIES}
 OPACITY = 0.6  # of a map over its picture
+TITLE_WIDTH = 64  # characters, of the titles of all panels in a row alongside labels
+TITLE_SIZE, CHARS_PER_INCH = 5.5, 20  # of titles over pictures
 MAX_PAIRS = 6  # in a figure
 
 
@@ -56,9 +58,9 @@ def _draw_regions(settings: "Settings", protocol: Protocol) -> None:
         file = map_regions.csv_file(settings, protocol, dataset)
         table = csv_files.table(file, map_regions.COLUMNS, key=["loss", "fold", "region"])
         caption = (
-            "Share of the mass of saliency maps on car, ground and backdrop "
-            f"({dataset}, {table.n_images.max()} images, mean over folds), a dot for each model. "
-            "Lines: the share of pixels, which is the baseline of an uninformed map."
+            f"Share of the mass of saliency maps on car, ground and backdrop of {dataset}. Dots: "
+            f"methods, mean over {table.n_images.max()} images and over folds. Dashed lines: the "
+            "share of pixels, which a uniform map would have."
         )
         figure = regions_figure(settings, table)
         figures.draw_by_protocol(settings, protocol, f"regions_{dataset}", figure, caption)
@@ -66,16 +68,19 @@ def _draw_regions(settings: "Settings", protocol: Protocol) -> None:
 
 def regions_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
     """Return a panel for each region, with a dot for each model."""
-    models, size = settings.whole.models, (figures.PAGE, 2.9)
+    models = settings.whole.models
+    shown = [model.name for model in models if model.name in set(table.loss)]
+    gaps = [""] * len(groups(models))
+    size = (figures.PAGE, figures.rows_height([*shown, *gaps], 0.15) + 0.9)
     figure, (axes,) = figures.new_figure(1, len(REGIONS), figsize=size, sharey=True)
     means = table.groupby(["region", "loss"])[["mass", "pixels"]].mean()
     trained = [model.name for model in models if model.trained]
     ticks: dict[float, str] = {}
     place = 0.0
     for group, color, marker in figures.group_looks(models):
-        names = [m.name for m in models if m.group == group and m.name in set(table.loss)]
+        names = [model.name for model in models if model.group == group and model.name in shown]
         places = [place + number for number in range(len(names))]
-        ticks |= dict(zip(places, names))
+        ticks |= dict(zip(places, map(figures.wrapped, names)))
         place += len(names) + 0.6
         for panel, region in zip(axes, REGIONS):
             mass = 100 * means.mass[region].reindex(names)
@@ -84,10 +89,10 @@ def regions_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
         pixels = means.pixels[region].reindex(trained).mean()
         panel.axvline(100 * pixels, color="0.4", lw=0.9, ls="--")
         panel.set_title(region, pad=3)
-        panel.set_xlabel("mass of the maps in %")
         panel.grid(**figures.GRID)
     axes[0].set_yticks(list(ticks), list(ticks.values()))
     axes[0].invert_yaxis()
+    figure.supxlabel("mass of the maps in %", fontsize=8)
     figures.legend_above(figure, axes[0])
     return figure
 
@@ -100,9 +105,9 @@ def _draw_shifts(settings: "Settings", protocol: Protocol) -> None:
     table = csv_files.table(file, embedding_shifts.COLUMNS, key=["loss", "fold", "property"])
     caption = (
         "Embedding shift if one property changes and nothing else, in units of the median distance "
-        f"of unrelated images ({table.n_sets.max()} counterfactual sets): a dot for each model, "
-        "a bar for each group's mean. Dashed lines are the floor, the group's mean shift if only "
-        "the renderer's noise differs."
+        f"of unrelated images. Dots: methods, mean over {table.n_sets.max()} counterfactual sets "
+        "and over folds. Bars: means of groups. Dashed lines: a group's mean shift if only the "
+        "renderer's noise differs."
     )
     figure = shifts_figure(settings.whole.models, table)
     figures.draw_by_protocol(settings, protocol, "embedding_shifts", figure, caption)
@@ -123,7 +128,7 @@ def shifts_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
         axes.axvline(floor, color=color, lw=0.9, ls="--")
         for row, name in enumerate(names):
             values = means[name].reindex(members).dropna()
-            place = row + 0.22 * (number - (len(looks) - 1) / 2)
+            place = row + 0.66 / len(looks) * (number - (len(looks) - 1) / 2)
             axes.plot(values, [place] * len(values), marker, color=color, ms=3.2, alpha=0.8,
                       label=group)  # fmt: skip
             if len(values):
@@ -138,7 +143,7 @@ def _draw_ranks(settings: "Settings", protocol: Protocol) -> None:
     shifts, scores = embedding_shifts.means_of_models(settings, protocol)
     caption = (
         "Ranks of the properties by NR-Precision (filled) and by the embedding shift if they "
-        "change (open), 1 for the largest; means over the models of a group. rho: Spearman's "
+        "change (open), means over the methods of a group. Rank 1 is the largest. ρ: Spearman's "
         "correlation of both."
     )
     figure = ranks_figure(settings.whole.models, shifts, scores)
@@ -152,7 +157,7 @@ def ranks_figure(models: Sequence[Model], shifts: pd.DataFrame, scores: pd.DataF
     """
     both = [model for model in models if model.name in shifts.index and model.name in scores.index]
     looks = [look for look in figures.group_looks(models) if look[0] in groups(both)]
-    size = (figures.PAGE, 2.9)
+    size = (figures.PAGE, figures.rows_height([LABELS[name] for name in scores], 0.19) + 1.1)
     figure, (axes,) = figures.new_figure(1, len(looks), figsize=size, sharey=True)
     rows: list[str] = []
     for panel, (group, color, marker) in zip(axes, looks):
@@ -166,7 +171,8 @@ def ranks_figure(models: Sequence[Model], shifts: pd.DataFrame, scores: pd.DataF
         panel.plot(by_score[rows], places, **dots, ms=4, label="NR-Precision")
         panel.plot(by_shift[rows], places, **dots, ms=7, mfc="none", label="embedding shift")
         panel.set(xlim=(0.3, len(rows) + 0.7), xticks=range(1, len(rows) + 1, 2), xlabel="rank")
-        panel.set_title(f"{group} (rho = {rank_correlation(*means)[0]:.2f})", pad=3)
+        title = f"{group} (ρ = {rank_correlation(*means)[0]:.2f})"
+        panel.set_title(figures.wrapped(title, TITLE_WIDTH // len(looks)), pad=3)
         panel.grid(**figures.GRID)
     figures.label_rows(axes[0], [LABELS[name] for name in rows])
     figures.legend_above(figure, axes[0])
@@ -178,8 +184,8 @@ def _draw_errors(settings: "Settings", protocol: Protocol) -> None:
     table = csv_files.table(file, rank_1_errors.COLUMNS, key=["unit", "loss", "type", "property"])
     caption = (
         "How much more often than by chance a wrong car at rank 1 shares a property with the "
-        "query, in points: a dot for each group, with its 95% interval "
-        f"({table.n_queries.max()} queries)."
+        "query, in percentage points. Dots: groups, with 95% intervals by the bootstrap over "
+        f"{table.n_queries.max()} queries."
     )
     figure = errors_figure(settings.whole.models, table[table.unit == "group"])
     figures.draw_by_protocol(settings, protocol, "wrong_neighbors", figure, caption)
@@ -189,13 +195,14 @@ def errors_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
     """Return a row for each property, with a dot and its interval for each group."""
     names = list(dict.fromkeys(table.property))
     figure, axes = figures.rows_figure([LABELS[name] for name in names])
-    for number, (group, color, marker) in enumerate(figures.group_looks(models)):
+    looks = figures.group_looks(models)
+    for number, (group, color, marker) in enumerate(looks):
         for row in table[table.type == group].itertuples():
-            place = names.index(row.property) + 0.2 * (number - 1)
+            place = names.index(row.property) + 0.6 / len(looks) * (number - (len(looks) - 1) / 2)
             axes.plot([100 * row.low, 100 * row.high], [place] * 2, color=color, lw=1.3)
             axes.plot(100 * row.excess, place, marker, color=color, ms=4, label=group)
     axes.axvline(0, color="0.5", lw=0.8)
-    axes.set_xlabel("shared more often than by chance, points")
+    axes.set_xlabel("shared more often than by chance, percentage points")
     axes.grid(axis="x", **figures.GRID)
     figures.legend_above(figure, axes)
     return figure
@@ -210,12 +217,18 @@ def _draw_random(settings: "Settings", protocol: Protocol) -> None:
     table = csv_files.table(file, weight_randomization.COLUMNS, key=key)
     caption = (
         "Correlation of a network's saliency maps with those after a share of its layers, starting "
-        f"with the last, has random weights ({dataset}, {table.n_images.max()} images, other "
-        "noise): a line for each model."
+        f"with the last, has random weights. Lines: methods, mean over {table.n_images.max()} "
+        f"images of {dataset} and over folds. Both maps have noise of their own."
     )
+    figure = randomization_figure(settings.whole.models, table)
+    figures.draw_by_protocol(settings, protocol, f"randomization_{dataset}", figure, caption)
+
+
+def randomization_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
+    """Return a line for each model over the share of random layers."""
     figure, ((axes,),) = figures.new_figure(figsize=(figures.COLUMN, 2.4))
-    table["percent"] = 100 * table.random_share
-    figures.plot_model_lines(axes, table, settings.whole.models, "percent", "correlation_mean")
+    table = table.assign(percent=100 * table.random_share)
+    figures.plot_model_lines(axes, table, models, "percent", "correlation_mean")
     axes.set(
         xlabel="random layers in %, starting with the last",
         ylabel="correlation with intact maps",
@@ -223,8 +236,8 @@ def _draw_random(settings: "Settings", protocol: Protocol) -> None:
     )
     axes.axhline(0, color="0.5", lw=0.8)
     axes.grid(**figures.GRID)
-    axes.legend(*figures.legend_entries(axes), frameon=False)
-    figures.draw_by_protocol(settings, protocol, f"randomization_{dataset}", figure, caption)
+    figures.legend_above(figure, axes, handletextpad=0.3)
+    return figure
 
 
 # --------------------------------------------------------------------------------------------------
@@ -238,8 +251,9 @@ def _draw_pairs(settings: "Settings", protocol: Protocol) -> None:
         folder = settings.results / protocol.name / "causes" / "pairs"
         raise MissingFile(f"{folder}: no pairs; run causes/4_explain_pairs.py")
     caption = (
-        "Queries and the wrong car that is nearest to each under one of these models: the pixels "
-        "of both that move the distance between their embeddings, under each model."
+        f"{min(len(pairs), MAX_PAIRS)} queries, and the wrong car that is nearest to each under one "
+        f"of these methods. Maps over the images: the pixels that move the distance between both "
+        "embeddings under each method; brighter matters more."
     )
     networks = [store.subject.network for store in stores]
     maps = [list(store.read("maps")["maps"]) for store in stores]
@@ -256,8 +270,9 @@ def draw_pair(
 ) -> None:
     """Write the figure of one pair; maps: of each of the networks."""
     caption = (
-        f"What makes {pair.query.path.name} and {pair.neighbor.path.name} alike: the pixels of "
-        "both that move the distance between their embeddings, under each model."
+        f"What makes {pair.query.path.name} and {pair.neighbor.path.name} alike. Maps over the "
+        "images: the pixels that move the distance between both embeddings under each method; "
+        "brighter matters more."
     )
     figure = pairs_figure([pair], networks, [[both] for both in maps])
     figures.draw_by_protocol(settings, protocol, f"pair_{pair.name}", figure, caption)
@@ -273,19 +288,22 @@ def pairs_figure(
     Maps are laid over the picture. maps: for each network those of each pair.
     """
     width = 1 + len(networks)
-    size = (figures.PAGE, (figures.PAGE / 2 / width + 0.1) * len(pairs) + 0.35)
+    names = [SHORT_NAMES.get(network.model.name, network.model.name) for network in networks]
+    chars = int(CHARS_PER_INCH * figures.PAGE / 2 / width)
+    lines = figures.most_lines(names, chars)
+    size = (figures.PAGE, (figures.PAGE / 2 / width + 0.1 * lines) * len(pairs) + 0.1)
     figure, axes = figures.new_figure(len(pairs), 2 * width, figsize=size)
     for pair, row, pair_maps in zip(pairs, axes, zip(*maps)):
         for side, image in enumerate(pair):
             first, *others = row[side * width : (side + 1) * width]
             figures.show_image(first, _picture(image, networks[0]))
-            first.set_title(f"{('query', 'neighbour')[side]} {image.image_id}", fontsize=5, pad=2)
-            for panel, network, both in zip(others, networks, pair_maps):
+            title = f"{('query', 'neighbour')[side]} {image.image_id}"
+            first.set_title(figures.wrapped(title, chars), fontsize=TITLE_SIZE, pad=2)
+            for panel, network, name, both in zip(others, networks, names, pair_maps):
                 figures.show_image(panel, _picture(image, network))
                 saliency = both[side].astype(np.float32)
                 panel.imshow(saliency, cmap=COLOR_MAP, vmin=0, vmax=1, alpha=OPACITY)
-                name = network.model.name
-                panel.set_title(SHORT_NAMES.get(name, name), fontsize=5, pad=2)
+                panel.set_title(figures.wrapped(name, chars), fontsize=TITLE_SIZE, pad=2)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Figures of controls: bounds, permutation nulls, trees of models, ablations, sample sizes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from dml_analysis.files import csv_files
 from dml_analysis.methods import trained_groups
 from dml_analysis.metrics import groupings
 from dml_analysis.metrics.representation_similarity import MEASURES
-from dml_analysis.paper import Protocol
+from dml_analysis.paper import Model, Protocol
 from dml_analysis.saliency.saliency_tables import SHORT_NAMES
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ TICKS = (-0.5, 0, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # of NR-Precision
 # In standard deviations: the normal quantile for 1%, two-sided. The paper takes it as a threshold
 # of NR-Precision itself.
 NULL_WIDTH = 2.576
+NAME_WIDTH = 24  # characters of a line of a tree's labels
 
 
 def draw(settings: "Settings") -> None:
@@ -56,10 +58,10 @@ def _draw_bounds(settings: "Settings", protocol: Protocol) -> None:
         file = noise_ceilings.csv_file(settings, protocol, dataset)
         table = csv_files.table(file, noise_ceilings.COLUMNS)
         caption = (
-            "Correlation of saliency maps between noise ceiling and random-weights baseline "
-            f"({dataset}, {table.n_images.max()} images): a dot for each network with itself under "
-            "other noise, or each pair of networks; a bar is the mean of its line. A line is of "
-            "trained networks alone, unless it names an untrained one."
+            f"Correlation of saliency maps of {dataset}, mean over {table.n_images.max()} images, "
+            "from the noise ceiling (a network with itself under other noise) to the random-weights "
+            "baseline. Dots: networks or pairs of networks, their number in parentheses. Bars: "
+            "means. Rows are of trained networks alone, unless they name an untrained one."
         )
         figure = bounds_figure(settings, table)
         figures.draw_by_protocol(settings, protocol, f"bounds_{dataset}", figure, caption)
@@ -70,15 +72,20 @@ def bounds_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
     lines = noise_ceilings.kinds_of(table, settings.whole.models)
     labels = [f"{kind} ({len(rows)})" for kind, rows in lines]
     figure, axes = figures.rows_figure(labels, row_height=0.3, margin=0.7)
-    rng = np.random.default_rng(0)  # dots are spread over their line
-    for place, (_, rows) in enumerate(lines):
-        y, color = place + rng.uniform(-0.25, 0.25, len(rows)), figures.COLORS[0]
-        axes.plot(rows.correlation_mean, y, "o", ms=2, alpha=0.4, color=color, mew=0)
-        bar = [place - 0.35, place + 0.35]
-        axes.plot([rows.correlation_mean.mean()] * 2, bar, color=figures.COLORS[1], lw=1.6)
+    _plot_spreads(axes, [rows.correlation_mean for _, rows in lines])
     axes.set_xlabel("correlation of saliency maps")
-    axes.grid(axis="x", **figures.GRID)
     return figure
+
+
+def _plot_spreads(axes: "Axes", rows: Sequence[pd.Series]) -> None:
+    """Plot the values of each row as dots, and a bar at their mean."""
+    rng = np.random.default_rng(0)  # dots are spread over their row
+    for place, values in enumerate(rows):
+        y = place + rng.uniform(-0.25, 0.25, len(values))
+        axes.plot(values, y, "o", ms=2, alpha=0.4, color=figures.COLORS[0], mew=0)
+        bar = [place - 0.35, place + 0.35]
+        axes.plot([values.mean()] * 2, bar, color=figures.COLORS[1], lw=1.6)
+    axes.grid(axis="x", **figures.GRID)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -89,10 +96,10 @@ def _draw_nulls(settings: "Settings", protocol: Protocol) -> None:
     nulls = csv_files.table(next(files), score_controls.NULLS)
     intervals = csv_files.table(next(files), score_controls.INTERVALS)
     caption = (
-        f"NR-Precision of each model ({intervals.n_images.max():,} images, mean over folds; lines "
-        f"are 95% intervals by the bootstrap over queries). Grey: mean ± {NULL_WIDTH} standard "
-        "deviations under permuted labels, means over trained networks. Dashed: "
-        f"{NULL_WIDTH}, the paper's threshold."
+        f"NR-Precision of {intervals.n_images.max():,} {settings.properties.images_called}. Marks: "
+        "methods, mean over folds, with 95% intervals by the bootstrap over queries. Grey: the "
+        f"permutation null, mean ± {NULL_WIDTH} standard deviations, means over trained networks. "
+        f"Dashed: {NULL_WIDTH}, the paper's threshold."
     )
     figure = nulls_figure(settings, nulls, intervals)
     figures.draw_by_protocol(settings, protocol, "nulls", figure, caption)
@@ -139,31 +146,27 @@ def _draw_representations(settings: "Settings", protocol: Protocol) -> None:
     file = compared_groupings.file_of(settings, protocol, "representation_similarities")
     table = csv_files.table(file, compared_representations.COLUMNS, compared_representations.KEY)
     caption = (
-        f"Similarity of embeddings of {table.n_images.max():,} {settings.properties.images_called} by each "
-        "measure: a dot for each two losses, mean over folds, or for each loss in two folds, mean "
-        "over pairs of folds; a bar is the mean of its line. Chance: the mean under permuted images "
-        "of each two losses."
+        f"Similarity of embeddings of {table.n_images.max():,} {settings.properties.images_called}, "
+        "by three measures. Dots: pairs of methods, mean over folds, or methods in two folds, mean "
+        "over pairs of folds; their number in parentheses. Bars: means. Chance: the permutation "
+        "null's mean."
     )
     figure = representations_figure(settings, table)
     figures.draw_by_protocol(settings, protocol, "representations", figure, caption)
 
 
 def representations_figure(settings: "Settings", table: pd.DataFrame) -> "Figure":
-    """Return lines of dots for each measure: two folds, two losses of and across groups, chance."""
-    lines = [
-        (f"{MEASURES[measure].label}: {kind} ({len(values)})", values)
-        for measure, rows in table.groupby("measure", sort=False)
-        for kind, values in compared_representations.kinds_of(rows, settings.whole.models)
-    ]
-    figure, axes = figures.rows_figure([label for label, _ in lines], row_height=0.24, margin=0.7)
-    rng = np.random.default_rng(0)  # dots are spread over their line
-    for place, (_, values) in enumerate(lines):
-        y = place + rng.uniform(-0.25, 0.25, len(values))
-        axes.plot(values, y, "o", ms=2, alpha=0.4, color=figures.COLORS[0], mew=0)
-        bar = [place - 0.35, place + 0.35]
-        axes.plot([values.mean()] * 2, bar, color=figures.COLORS[1], lw=1.6)
-    axes.set_xlabel("similarity of embeddings")
-    axes.grid(axis="x", **figures.GRID)
+    """Return a panel for each measure: two folds, two losses of and across groups, chance."""
+    measures = table.measure.unique()
+    size = (figures.PAGE, 1.25 * len(measures) + 0.3)
+    figure, axes = figures.new_figure(len(measures), 1, figsize=size, sharex=True)
+    for (panel,), measure in zip(axes, measures):
+        rows = table[table.measure == measure]
+        kinds = compared_representations.kinds_of(rows, settings.whole.models)
+        figures.label_rows(panel, [f"{kind} ({len(values)})" for kind, values in kinds])
+        _plot_spreads(panel, [values for _, values in kinds])
+        panel.set_title(MEASURES[measure].label, pad=3)
+    axes[-1, 0].set_xlabel("similarity of embeddings")
     return figure
 
 
@@ -177,12 +180,12 @@ def _draw_trees(settings: "Settings", protocol: Protocol) -> None:
     file = compared_groupings.file_of(settings, protocol, "groupings")
     tests = csv_files.table(file, compared_groupings.GROUPS, key=key[:1])
     caption = (
-        "Similarity of models by their saliency maps (mean correlation), their embeddings of "
-        f"{settings.properties.images_called} (debiased linear CKA; share of nearest neighbours in "
-        "common; Procrustes) and their profiles of properties (correlation of standardised "
-        "NR-Precisions): trees by average linkage. p: permutation test of whether "
-        "losses of a group are more alike; c: cophenetic correlation, how well a tree shows its "
-        "similarities."
+        f"Trees of {len({*table.loss_a, *table.loss_b})} methods by average linkage. Similarities "
+        "are of saliency maps (mean correlation), of embeddings of "
+        f"{settings.properties.images_called} (debiased linear CKA, shared nearest neighbours, "
+        "Procrustes) and of profiles of properties (correlation of standardised NR-Precisions). "
+        "p: permutation test of whether methods of a group are more alike. c: cophenetic "
+        "correlation, how well the tree shows the similarities."
     )
     figure = trees_figure(settings, table, tests.set_index("analysis"))
     figures.draw_by_protocol(settings, protocol, "trees", figure, caption)
@@ -192,7 +195,9 @@ def trees_figure(settings: "Settings", table: pd.DataFrame, tests: pd.DataFrame)
     """Return a tree for each analysis, with models' names in the color of their group."""
     models, analyses = settings.whole.models, table.analysis.unique()
     n_rows = -(-len(analyses) // 3)
-    figure, axes = figures.new_figure(n_rows, 3, figsize=(figures.PAGE, 2.9 * n_rows + 0.3))
+    names = [SHORT_NAMES.get(name, name) for name in {*table.loss_a, *table.loss_b}]
+    height = (0.11 * figures.most_lines(names, NAME_WIDTH) + 0.03) * len(names) + 1
+    figure, axes = figures.new_figure(n_rows, 3, figsize=(figures.PAGE, height * n_rows + 0.3))
     colors = {group: color for group, color, _ in figures.group_looks(models)}
     colors_of_models = {model.name: colors[model.group] for model in models}
     for panel in axes.flat[len(analyses) :]:
@@ -220,13 +225,14 @@ def _plot_tree(panel: "Axes", table: pd.DataFrame, colors: dict[str, str]) -> No
     tree = groupings.linkage(matrix)
     dendrogram(tree, labels=names, orientation="left", ax=panel, color_threshold=0,
                above_threshold_color="0.3")  # fmt: skip
-    panel.locator_params(axis="x", nbins=3)
+    panel.locator_params(axis="x", nbins=2)
+    panel.tick_params(axis="x", labelsize=7)
     low, high = tree[:, 2].min(), tree[:, 2].max()
     panel.set_xlim(1.02 * high, max(0, 1.5 * low - 0.5 * high))
-    for label in panel.get_yticklabels():
-        name = label.get_text()
-        label.set(text=SHORT_NAMES.get(name, name), color=colors[name], fontsize=6.5)
-    panel.set_yticklabels(panel.get_yticklabels())
+    order = [label.get_text() for label in panel.get_yticklabels()]
+    labels = [figures.wrapped(SHORT_NAMES.get(name, name), NAME_WIDTH) for name in order]
+    for label, name in zip(panel.set_yticklabels(labels, fontsize=6.5), order):
+        label.set_color(colors[name])
     panel.set_xlabel("1 - similarity")
     panel.spines[["top", "left", "right"]].set_visible(False)
 
@@ -239,9 +245,10 @@ def _draw_ablations(settings: "Settings", protocol: Protocol) -> None:
     file = map_ablations.csv_file(settings, protocol, dataset)
     table = csv_files.table(file, map_ablations.COLUMNS)
     caption = (
-        "Mean correlation of two losses' maps, within and between groups, over the number of noisy "
-        "samples and sigma, and with another base image or attribution "
-        f"({dataset}, {table.n_images.max()} images)."
+        f"Correlation of saliency maps of {dataset}, mean over pairs of methods and over "
+        f"{table.n_images.max()} images, under other map settings. Left: numbers of noisy samples, "
+        "and noise of standard deviation σ. Right: the settings' own maps, and other base images "
+        "or attributions. Filled: methods within a group; open: of two groups."
     )
     figure = ablations_figure(table)
     figures.draw_by_protocol(settings, protocol, f"variations_{dataset}", figure, caption)
@@ -257,7 +264,7 @@ def ablations_figure(table: pd.DataFrame) -> "Figure":
         rows = rows.sort_values("samples")
         for name, line, fill in (("within", "-", color), ("between", ":", "white")):
             axes[0].plot(rows.samples, rows[name], marker + line, color=color, mfc=fill, ms=3.5,
-                         lw=1, label=f"σ {sigma:g}, {name}")  # fmt: skip
+                         lw=1, label=f"σ = {sigma:g}, {name}")  # fmt: skip
     axes[0].set(xlabel="noisy samples", ylabel="correlation of maps")
     figures.log_ticks(axes[0], smooth.samples)
     changed = table[table.variation.isin(["base image", "attribution"])]
@@ -266,12 +273,12 @@ def ablations_figure(table: pd.DataFrame) -> "Figure":
     names = names.where(others.variation != "own", "own")
     places, color = np.arange(len(others)), figures.COLORS[0]
     for name, shift, fill in (("within", -0.1, color), ("between", 0.1, "white")):
-        axes[1].plot(places + shift, others[name], "o", color=color, mfc=fill, ms=4, label=name)
-    axes[1].set_xticks(places, [name.replace(" ", "\n") for name in names])
+        axes[1].plot(places + shift, others[name], "o", color=color, mfc=fill, ms=4)
+    axes[1].set_xticks(places, [name.replace(" ", "\n") for name in names], fontsize=6.5)
     axes[1].set(xlim=(-0.5, len(others) - 0.5), xlabel="base image or attribution")
     for panel in axes:
         panel.grid(**figures.GRID)
-        panel.legend(frameon=False, fontsize=6)
+    figures.legend_above(figure, axes[0])
     return figure
 
 
@@ -282,9 +289,10 @@ def _draw_needed(settings: "Settings", protocol: Protocol) -> None:
     file = score_controls.file_of(settings, protocol, "differences")
     scores = csv_files.table(file, score_controls.DIFFERENCES, key=["property", "queries", "folds"])
     caption = (
-        "Sample sizes at which two losses are told apart with a power of 80% at 5%. Left: by "
-        "saliency maps, which are told apart if they are less alike than each loss's own under "
-        f"other noise ({dataset}). Right: by NR-Precision, mean over the properties."
+        "Share of the pairs of methods that are told apart with a power of 80% at 5%, by sample "
+        f"size. Left: by saliency maps of {dataset}, which are told apart if they are less alike "
+        "than each method's own under other noise. Right: by NR-Precision, mean over the "
+        "properties. Lines: numbers of noisy samples and of folds."
     )
     figure = needed_figure(maps, scores)
     figures.draw_by_protocol(settings, protocol, f"needed_{dataset}", figure, caption)
@@ -292,7 +300,7 @@ def _draw_needed(settings: "Settings", protocol: Protocol) -> None:
 
 def needed_figure(maps: pd.DataFrame, scores: pd.DataFrame) -> "Figure":
     """Return the share of pairs told apart, over images by samples, and over queries by folds."""
-    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.4), sharey=True)
+    figure, (axes,) = figures.new_figure(1, 2, figsize=(figures.PAGE, 2.7), sharey=True)
     means = scores.groupby(["folds", "queries"]).told_apart.mean().reset_index()
     for panel, table, by, x, unit in ((axes[0], maps, "samples", "images", "noisy sample"),
                                       (axes[1], means, "folds", "queries", "fold")):  # fmt: skip
@@ -304,7 +312,7 @@ def needed_figure(maps: pd.DataFrame, scores: pd.DataFrame) -> "Figure":
         panel.set_xlabel(x)
         figures.log_ticks(panel, table[x])
         panel.grid(**figures.GRID)
-        panel.legend(frameon=False, fontsize=6)
+        panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
     axes[0].set_ylabel("pairs told apart in %")
     return figure
 
@@ -313,13 +321,20 @@ def _draw_orders(settings: "Settings", protocol: Protocol) -> None:
     file = score_controls.file_of(settings, protocol, "orders")
     table = csv_files.table(file, score_controls.ORDERS, key=["loss", "n_images"])
     caption = (
-        "Stability of the properties' ranks by NR-Precision among fewer images: Spearman's "
-        f"correlation with their ranks among all {table.n_all.max():,}, a line for each model."
+        "Rank stability: Spearman's correlation of the properties' ranks by NR-Precision among "
+        f"sampled images with those among all {table.n_all.max():,}. Lines: methods, mean over "
+        "folds."
     )
+    figure = orders_figure(settings.whole.models, table)
+    figures.draw_by_protocol(settings, protocol, "orders", figure, caption)
+
+
+def orders_figure(models: Sequence[Model], table: pd.DataFrame) -> "Figure":
+    """Return a line for each model over the number of images."""
     figure, ((axes,),) = figures.new_figure(figsize=(figures.COLUMN, 2.3))
-    figures.plot_model_lines(axes, table, settings.whole.models, "n_images", "order_as_all")
-    axes.set(xlabel="images", ylabel="order as among all", ylim=(None, 1.02))
+    figures.plot_model_lines(axes, table, models, "n_images", "order_as_all")
+    axes.set(xlabel="images", ylabel="rank correlation", ylim=(None, 1.02))
     figures.log_ticks(axes, table.n_images)
     axes.grid(**figures.GRID)
     figures.legend_above(figure, axes, ncols=3, handletextpad=0.3)
-    figures.draw_by_protocol(settings, protocol, "orders", figure, caption)
+    return figure

@@ -1,6 +1,5 @@
 """Figures of embedding spaces: correlations with performance, methods, and factors of trainings."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from dml_analysis.config import Settings
 
 SHOWN = ("pi_intra", "pi_inter", "pi_ratio", "rho_2")  # as in the figure of Roth et al.
+NAME_WIDTH, KEY_WIDTH = 30, 110  # characters of a line: labels of a matrix, names of the points
+TITLES_WIDTH = 80  # characters, of the titles of all factors
 MAX_NAMED = 6  # losses up to which the dots in a box are named
 NAME_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8}
 
@@ -40,9 +41,9 @@ def draw(settings: "Settings") -> None:
             )
         shows, stem = {"dataset": dataset}, settings.figures / f"correlations_{dataset}"
         caption = (
-            "Pearson correlation, over methods, of measures of the networks' embedding spaces with "
-            f"retrieval of test images of {dataset}. Bold: the 95% interval, by the bootstrap over "
-            "methods, excludes 0."
+            f"Pearson correlation, over {table.n_methods.max()} methods, of measures of embedding "
+            f"spaces (rows) with retrieval of test images of {dataset} (columns). Bold: the 95% "
+            "interval by the bootstrap over methods excludes 0. Blue: positive; red: negative."
         )
         figures.draw(settings, stem, matrix(settings, dataset, table), shows, caption)
         if "train" not in set(table.of):
@@ -50,8 +51,9 @@ def draw(settings: "Settings") -> None:
             continue
         caption = (
             f"Recall@1 on test images of {dataset} over four measures of the training images' "
-            "space, a point for each method; r with its 95% interval, and the correlations read "
-            "off the figure of Roth et al. (ICML 2020)."
+            f"space. Numbered points: {table.n_methods.max()} methods, mean over folds. r: Pearson "
+            "correlation, with its 95% interval by the bootstrap over methods; below, the "
+            "correlations read off the figure of Roth et al. (ICML 2020)."
         )
         figure, stem = panels(settings, dataset, table), settings.figures / f"spaces_{dataset}"
         figures.draw(settings, stem, figure, shows, caption)
@@ -75,20 +77,18 @@ def matrix(settings: "Settings", dataset: str, table: pd.DataFrame) -> "Figure":
     sums = np.cumsum([len(names) for _, names, _ in blocks])
     half = int(np.abs(2 * sums - sums[-1]).argmin()) + 1  # both columns are about as high
     columns = [blocks[:half], blocks[half:]]
-    height = 0.17 * max(sum(len(names) + 3 for _, names, _ in column) for column in columns) + 1
+    lines = max(sum(len(names) + 3 for _, names, _ in column) for column in columns)
+    line = 0.17 * figures.most_lines(properties.values(), NAME_WIDTH)  # inches
+    height = line * lines + 0.7
     figure = figures.plt.figure(figsize=(figures.PAGE, height), layout="constrained")
     sides: Any = figure.subfigures(1, 2)
     for side, column in zip(sides, columns):
         heights = [len(names) for _, names, _ in column]
         axes = side.subplots(len(column), 1, squeeze=False, height_ratios=heights)[:, 0]
         for number, (axis, (of, names, title)) in enumerate(zip(axes, column), 1):
-            labels = [
-                (properties if of not in ("train", "test") else LABELS)[name] for name in names
-            ]
+            printed = properties if of not in ("train", "test") else LABELS
+            labels = [figures.wrapped(printed[name], NAME_WIDTH) for name in names]
             _plot_matrix(axis, table.loc[of], names, labels, title, number == len(column))
-    n = table.n_methods.max()
-    figure.suptitle(f"{dataset}: Pearson correlation with performance on test images, over {n} methods\n"
-                    "bold: its 95% interval by the bootstrap over methods excludes 0")  # fmt: skip
     return figure
 
 
@@ -107,13 +107,15 @@ def _plot_matrix(
         row = table.loc[names[y], performances[x]]
         weight = "bold" if row.low > 0 or row.high < 0 else "normal"
         color = "white" if abs(values[y, x]) > 0.65 else "black"
-        text = f"{values[y, x]:.2f}".replace("0.", ".")
+        text = f"{values[y, x]:.2f}".replace("-0.00", "0.00").replace("0.", ".")
         axis.text(x, y, text, ha="center", va="center", fontsize=6, weight=weight, color=color)
     axis.set_yticks(range(len(names)), labels, fontsize=6.5)
     ticks = PERFORMANCE.values() if is_last else []
     axis.set_xticks(range(len(performances)), ticks, rotation=45, ha="right", fontsize=6.5)
     axis.tick_params(length=0)
     axis.set_title(title, fontsize=7.5)
+    if is_last:
+        axis.set_xlabel("performance on test images", fontsize=7)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -127,23 +129,21 @@ def panels(settings: "Settings", dataset: str, table: pd.DataFrame) -> "Figure":
     table = measure_correlations.over_methods(table)
     table = table[(table.of == "train") & (table.performance == "recall_at_1")]
     table, of_roth = table.set_index("measure"), measure_correlations.published()
-    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(figures.PAGE, 2.9), sharey=True)
+    names = [SHORT_NAMES.get(name, name) for name in points.index]
+    numbered = [f"{n} {name}".replace(" ", "\u00a0") for n, name in enumerate(names, 1)]
+    key = figures.wrapped(", ".join(numbered), KEY_WIDTH)
+    figure, axes = figures.new_figure(1, len(SHOWN), figsize=(figures.PAGE, 2.8), sharey=True)
     for axis, measure in zip(axes[0], SHOWN):
         x, y = points[measure, "train"], 100 * points["recall_at_1", "test"]
         _plot_methods(axis, x, y, models)
         row, values = table.loc[measure], of_roth.get(measure, {})
-        axis.set_title(f"r = {row.correlation:.2f} ({row.low:.2f} to {row.high:.2f})", fontsize=7)
+        axis.set_title(f"r = {row.correlation:.2f} [{row.low:.2f}, {row.high:.2f}]", fontsize=7)
+        axis.locator_params(axis="x", nbins=4)
         numbers = "\n".join(f"{name} {value:.2f}" for name, value in values.items())
         label = f"{LABELS[measure]}, training images\nRoth et al.:\n{numbers}"
         axis.set_xlabel(label, fontsize=6.5)
     axes[0, 0].set_ylabel("Recall@1 on test images, %")
-    names = [SHORT_NAMES.get(name, name) for name in points.index]
-    numbered = [f"{n} {name}".replace(" ", "\u00a0") for n, name in enumerate(names, 1)]
-    title = textwrap.fill(
-        f"{dataset}, a point for each method, 95% intervals by the bootstrap over these: "
-        f"{', '.join(numbered)}", 110,
-    )  # fmt: skip
-    figures.legend_above(figure, axes[0, 0], title=title, ncols=8)
+    figures.legend_above(figure, axes[0, 0], title=key, title_fontsize=7)
     return figure
 
 
@@ -151,7 +151,8 @@ def _plot_methods(axis: "Axes", x: pd.Series, y: pd.Series, models: Sequence[Mod
     for group, color, marker in figures.group_looks(models):
         names = [model.name for model in models if model.group == group and model.name in x.index]
         label = group if names else None
-        axis.scatter(x[names], y[names], s=50, color=color, marker=marker, label=label, zorder=3)
+        axis.scatter(x[names], y[names], s=50, color=color, marker=marker, label=label, zorder=3,
+                     edgecolors="white", linewidths=0.5)  # fmt: skip
     for number, name in enumerate(x.index, 1):
         axis.text(x[name], y[name], str(number), fontsize=5, color="white", weight="bold",
                   ha="center", va="center_baseline", zorder=4)  # fmt: skip
@@ -167,12 +168,14 @@ def draw_factors(settings: "Settings") -> None:
 
     Raises InputError if there is nothing to compare.
     """
+    differences = training_factors.read_differences(settings)
     caption = (
         "What each value of a factor changes, compared with the base of the same seed: Recall@1 on "
-        "test images, and spectral decay of the training images' space. A dot is a loss, the mean "
-        "of its seeds; a box spans the middle half of them."
+        "test images (above), and spectral decay ρ@2 of the training images' space (below). Dots: "
+        f"{differences.loss.nunique()} methods, mean over seeds. Boxes: quartiles of the dots; "
+        "black: the median."
     )
-    figure = factors_figure(settings, training_factors.read_differences(settings))
+    figure = factors_figure(settings, differences)
     figures.draw(settings, settings.figures / "factors", figure, {}, caption)
 
 
@@ -196,7 +199,12 @@ def factors_figure(settings: "Settings", differences: pd.DataFrame) -> "Figure":
         line[0].set_ylabel(label)
     for axis, name in zip(axes[0], factors):
         base = settings.base_names.get(name)
-        axis.set_title(name + (f"\n(0: {base})" if base else ""), fontsize=7.5)
+        share = (len(factors[name]) + 0.5) / sum(len(values) + 0.5 for values in factors.values())
+        width = int(TITLES_WIDTH * share)
+        title = figures.wrapped(name, width) + (
+            "\n" + figures.wrapped(f"(0: {base})", width) if base else ""
+        )
+        axis.set_title(title, fontsize=7.5)
     figures.legend_above(figure, axes[0, 0])
     return figure
 

@@ -32,9 +32,11 @@ def draw(stem: Path, result: toy_example.Result) -> None:
     """Write the figure to <stem>.png and .pdf."""
     shows = {"variants": [variant.name for variant in result.variants], "seeds": list(result.seeds)}
     caption = (
-        "The toy example of Roth et al. (ICML 2020): training and test points, where each variant "
-        "of the training embeds them on the unit circle (first seed), and the spectra of the "
-        f"embeddings and Recall@1 of test points over {len(result.seeds)} seeds."
+        "The toy example of Roth et al. (ICML 2020). Above: training and test points, and where each "
+        f"variant of the training embeds them on the unit circle (seed {result.seeds[0]}, turned so "
+        "that the first singular direction is up). Test points are plotted on rings inside the "
+        "circle. Below: spectra of the training points' embeddings, and Recall@1 of test points. "
+        f"Dots: {len(result.seeds)} seeds. Bars: means with 95% intervals by Student's t."
     )
     figures.write(stem, panels(result), json.dumps(shows), caption)
 
@@ -42,9 +44,9 @@ def draw(stem: Path, result: toy_example.Result) -> None:
 def panels(result: toy_example.Result) -> "Figure":
     """Return points and their embeddings of the first seed; below, measures over all seeds."""
     lines = -(-(1 + len(result.variants)) // COLUMNS)
-    size = (figures.PAGE, 1.65 * lines + 2.7)
+    size = (figures.PAGE, 1.65 * lines + 2.4)
     figure = figures.plt.figure(figsize=size, layout="constrained")
-    subfigures: Any = figure.subfigures(2, 1, height_ratios=[1.65 * lines + 0.3, 2.4])
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=[1.65 * lines + 0.3, 2.1])
     above, below = subfigures
     axes = above.subplots(lines, COLUMNS, squeeze=False).flat
     for axis in axes:
@@ -60,11 +62,6 @@ def panels(result: toy_example.Result) -> "Figure":
         axis.set_title(f"{variant.name}\n({variant.source})", fontsize=7.5)
     figures.legend_above(above, axes[0], ncols=8, fontsize=7)
     _plot_measures(below.subplots(1, len(SHOWN), sharey=True), result)
-    below.supxlabel(
-        f"Embeddings of seed {result.seeds[0]}, turned so that the first singular direction is up. Test points, which are on "
-        f"the circle too, are plotted on rings inside it.\nDots: the {len(result.seeds)} seeds; bars: means and their 95% "
-        "intervals by Student's t.", fontsize=6.5, color="0.35",
-    )  # fmt: skip
     return figure
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SHOWN = ("model", "rotation_z", "sun_rotation")  # as in the paper; of other images the first
 MAX_NAMED = 16  # values of a property that Figure 3 names
+PANEL = 2.8  # inches, height of a panel of Figure 3 with its title
+NAME_WIDTH, TITLE_WIDTH = 20, 30  # characters of a line: names of values, all else of a panel
 CYCLIC = "°"  # the unit of angles
 GRID = (4, 8)  # rows and columns of Figure 4
 
@@ -42,56 +44,53 @@ def draw(settings: "Settings") -> None:
     coordinates = csv_files.read(tsne.csv_file(settings), tsne.COLUMNS, key=["image_id"])
     loss, networks = coordinates.loss[0], settings.properties.networks
     caption = (
-        f"t-SNE of the embeddings of {len(coordinates):,} {called} by {loss}, trained on "
-        f"{networks}, coloured by {', '.join(prop.label for prop in shown)}."
+        f"t-SNE of the embeddings of {len(coordinates):,} {called} by a network trained with {loss} "
+        f"on {networks}. Points: images; color and marker: {', '.join(prop.label for prop in shown)}."
     )
     shows = {"loss": loss, "networks": networks, "images": len(coordinates)}
-    figure = tsne_figure(coordinates, table, shown, networks)
+    figure = tsne_figure(coordinates, table, shown)
     figures.draw(settings, settings.figures / "figure3", figure, shows, caption)
     samples = evenly_spaced(images, GRID[0] * GRID[1])
     no_networks = settings.model_copy(update={"training": None})  # so no note about networks
     which = "independent" if settings.properties.of_cars else "known"
     labels = ", ".join(prop.label for prop in properties)
-    caption = (
-        f"Some of the {called}, which differ in {len(properties)} {which} properties: {labels}."
-    )
+    caption = f"{len(samples)} of the {called}, which differ in {len(properties)} {which} properties: {labels}."
     figure, shows = samples_figure(samples), {"images": ids_of(samples)}
     figures.draw(no_networks, settings.figures / "figure4", figure, shows, caption)
 
 
 def tsne_figure(
-    coordinates: pd.DataFrame, table: pd.DataFrame, shown: Sequence[Property], networks: str
+    coordinates: pd.DataFrame, table: pd.DataFrame, shown: Sequence[Property]
 ) -> "Figure":
     """Return a scatter plot for each of the shown properties, of the same points.
 
-    coordinates: tsne.csv. table: the properties of the images. networks: the dataset that the
-    networks were trained on. Of a property with more than MAX_NAMED values only the first and the
-    last are named.
+    coordinates: tsne.csv. table: the properties of the images. Of a property with more than
+    MAX_NAMED values only the first and the last are named.
     """
-    figure, axes = figures.new_figure(1, len(shown), figsize=(figures.PAGE, 3.5))
-    engine: Any = figure.get_layout_engine()
-    engine.set(rect=(0, 0.07, 1, 0.93))  # leaves room for the footnote
+    figure, axes = figures.new_figure(1, len(shown), figsize=(figures.PAGE, PANEL))
     values = table.set_axis(table.index.astype(str)).loc[coordinates.image_id]
     for panel, prop in zip(axes[0], shown):
         column, distinct = values[prop.name].to_numpy(), occurring(values[prop.name])
-        names = [printed_value(prop, value) for value in distinct]
+        names = [figures.wrapped(printed_value(prop, value), NAME_WIDTH) for value in distinct]
         for value, name, (color, marker) in zip(
             distinct, names, value_looks(prop, len(distinct)), strict=True
         ):
             points = coordinates[column == value]
             panel.scatter(points.x, points.y, s=7, color=color, marker=marker, label=name,
                           linewidths=0)  # fmt: skip
-        panel.set(xticks=[], yticks=[], title=prop.label, box_aspect=1)
+        title = figures.wrapped(prop.label, TITLE_WIDTH)
+        panel.set(xticks=[], yticks=[], title=title, box_aspect=1)
         panel.spines[:].set_visible(False)
         if len(names) > MAX_NAMED:
-            panel.set_xlabel(f"{len(names)} values, {names[0]} to {names[-1]}", fontsize=6)
+            values_named = f"{len(names)} values, {names[0]} to {names[-1]}"
+            panel.set_xlabel(figures.wrapped(values_named, TITLE_WIDTH), fontsize=6)
             continue
         columns = 4 if prop.unit == CYCLIC else 2
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=columns, fontsize=6, frameon=False,
                      markerscale=2, handletextpad=0.1, columnspacing=0.8)  # fmt: skip
-    figure.suptitle(
-        f"{coordinates.loss[0]}: {len(coordinates):,} embeddings, networks trained on {networks}"
-    )
+    legends = [legend for panel in axes[0] if (legend := panel.get_legend())]
+    below = max([legend.get_window_extent().height for legend in legends], default=0)
+    figure.set_figheight(PANEL + below / figure.dpi)
     return figure
 
 

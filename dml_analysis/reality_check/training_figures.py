@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,12 +22,21 @@ from dml_analysis.errors import InputError, MissingFile
 from dml_analysis.files import csv_files
 from dml_analysis.methods import grouped, groups
 from dml_analysis.reality_check import improvements
-from dml_analysis.training.training_logs import log_file, read_log
+from dml_analysis.training.training_logs import RUN_KEY, log_file, read_log
 from dml_analysis.training.training_runs import SPLITS
 
 PUBLISHED = paper.PUBLISHED / "reality_check_validation.csv"
 PUBLISHED_COLUMNS = {"loss": str, "dataset": str, "first_trial": float, "best_of_50": float}
 PANELS_PER_ROW = 5
+TITLE_WIDTH = 18  # characters of a line of a panel's title
+# Of lines and dots in the figure of training: label in the legend, properties
+LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "validation": ("validation classes", {"lw": 1.2}),
+    "test": ("test classes", {"lw": 0.9, "ls": ":"}),
+    "selected": ("selected step", {"marker": "o", "ls": "none", "ms": 3.5}),
+    "not chosen": ("rate not chosen", {"lw": 0.8, "alpha": 0.4}),
+    "published": ("the Reality Check's best of 50", {"color": "0.3", "lw": 0.8, "ls": "--"}),
+}
 MAX_CLASSES = 96  # of which an image is shown
 CLASSES_PER_ROW, TILE = 12, 96  # TILE: pixels of an image's side
 
@@ -57,10 +67,12 @@ def _plot_training(settings: Settings, dataset: str) -> None:
             f"{log_file(settings, dataset)}: no training in it; "
             "run reality_check/2_train_models.py first"
         )
-    shows = {"dataset": dataset, "looks": len(log)}
+    shows = {"dataset": dataset, "validation_steps": len(log)}
+    n_runs = log.groupby(RUN_KEY).ngroups
     caption = (
-        f"MAP@R at every validation step of every training run on {dataset}: of each fold's "
-        "validation classes, which select the step, and of the test classes, which select nothing."
+        f"MAP@R at every validation step of {n_runs} trainings on {dataset}. Colors: folds. Solid: a "
+        "fold's validation classes, which select the step (dot). Dotted: the test classes, which "
+        "select nothing. Pale: learning rates that were not chosen."
     )
     figure = curves(settings, dataset, log)
     figures.draw(settings, settings.figures / f"training_{dataset}", figure, shows, caption)
@@ -74,7 +86,8 @@ def curves(settings: Settings, dataset: str, log: pd.DataFrame) -> Figure:
     models = [model for model in grouped(settings.models) if (log.loss == model.name).any()]
     columns = min(PANELS_PER_ROW, len(models))
     rows = math.ceil(len(models) / columns)
-    size = (figures.PAGE, 1.4 * rows + 1.0)
+    lines = figures.most_lines([model.name for model in models], TITLE_WIDTH)
+    size = (figures.PAGE, (1.3 + figures.LINE * lines) * rows + 0.8)
     figure, axes = figures.new_figure(rows, columns, figsize=size, sharex=True, sharey=True)
     panels = axes.flat[: len(models)]
     for panel in axes.flat[len(models) :]:
@@ -82,34 +95,45 @@ def curves(settings: Settings, dataset: str, log: pd.DataFrame) -> Figure:
     published = _published(settings, dataset)
     for panel, model in zip(panels, models):
         _curves_panel(panel, log[log.loss == model.name], published.get(model.name))
-        panel.set_title(model.name, pad=3)
-    for panel in axes[:, 0]:
-        panel.set_ylabel("MAP@R in %")
+        panel.set_title(figures.wrapped(model.name, TITLE_WIDTH), pad=3)
     for panel in panels[-columns:]:
-        panel.set_xlabel("iteration")
         panel.tick_params(labelbottom=True)
-    figures.legend_above(figure, *panels, ncols=3, fontsize=7)
+    figure.supxlabel("iteration", fontsize=8)
+    figure.supylabel("MAP@R in %", fontsize=8)
+    _label_looks(panels[0], log, bool(published))
+    figures.legend_above(figure, panels[0], fontsize=7)
     return figure
+
+
+def _label_looks(panel: Axes, log: pd.DataFrame, has_published: bool) -> None:
+    """Give a panel legend entries for the colors of folds and the looks of lines that occur."""
+    for fold in sorted(log.fold.unique()):
+        panel.plot([], [], color=_color(fold), label=f"fold {fold}")
+    occur = {"not chosen": (log.chosen == "no").any(), "published": has_published}
+    for name, (label, look) in LOOKS.items():
+        if occur.get(name, True):
+            panel.plot([], [], label=label, **{"color": "0.3"} | look)
+
+
+def _color(fold: int) -> str:
+    return figures.COLORS[int(fold) % len(figures.COLORS)]
 
 
 def _curves_panel(panel: Axes, log: pd.DataFrame, published: float | None) -> None:
     """Plot the runs of a model, and its published MAP@R if there is one."""
     for (fold, chosen, _), steps in log.groupby(["fold", "chosen", "learning_rate"]):
-        color = figures.COLORS[int(fold) % len(figures.COLORS)]
+        color = _color(fold)
         x, validation = steps.iteration, 100 * steps.validation_map_at_r
         if chosen == "no":
-            label = "another learning rate, not chosen"
-            panel.plot(x, validation, color=color, alpha=0.4, lw=0.8, label=label)
+            panel.plot(x, validation, color=color, **LOOKS["not chosen"][1])
             continue
-        test, label = 100 * steps.test_map_at_r_only_shown, f"fold {fold}, test (only shown)"
-        panel.plot(x, validation, color=color, lw=1.2, label=f"fold {fold}, validation")
-        panel.plot(x, test, color=color, lw=0.9, ls=":", label=label)
+        panel.plot(x, validation, color=color, **LOOKS["validation"][1])
+        panel.plot(x, 100 * steps.test_map_at_r_only_shown, color=color, **LOOKS["test"][1])
         best = steps[steps.best == "yes"].iloc[-1]
         best_score = 100 * best.validation_map_at_r
-        panel.plot(best.iteration, best_score, "o", color=color, ms=3.5, label="selected")
+        panel.plot(best.iteration, best_score, color=color, **LOOKS["selected"][1])
     if published is not None:
-        label = "the Reality Check's search, best of 50"
-        panel.axhline(100 * published, color="0.3", lw=0.8, ls="--", label=label)
+        panel.axhline(100 * published, **LOOKS["published"][1])
     panel.grid(**figures.GRID)
 
 
@@ -135,9 +159,9 @@ def _plot_improvements(settings: Settings, dataset: str) -> None:
             "run reality_check/4_measure_gains.py"
         )
     caption = (
-        f"Improvement in MAP@R by training on {dataset} over the frozen trunk, mean over folds, "
-        "with 95% intervals by the bootstrap over classes; hollow where the interval is not above "
-        "0."
+        f"Improvement in MAP@R over the frozen trunk by training on {dataset}. Marks: methods, mean "
+        "over folds, with 95% intervals by the bootstrap over classes. Hollow: the interval is not "
+        "above zero."
     )
     stem, figure = settings.figures / f"gains_{dataset}", improvements_figure(settings, table)
     figures.draw(settings, stem, figure, {"dataset": dataset}, caption)
@@ -149,7 +173,7 @@ def improvements_figure(settings: Settings, table: pd.DataFrame) -> Figure:
     A hollow point is one whose interval is not above zero. table: of improvements.COLUMNS.
     """
     names = [model.name for model in grouped(settings.models) if (table.loss == model.name).any()]
-    order, size = groups(settings.models), (figures.PAGE, 0.19 * len(names) + 1.5)
+    order, size = groups(settings.models), (figures.PAGE, figures.rows_height(names, 0.19) + 1.2)
     figure, (axes,) = figures.new_figure(1, 2, figsize=size, sharex=True, sharey=True)
     for panel, split in zip(axes, improvements.MEASURED):
         rows = table[table.part == split].set_index("loss").reindex(names)
@@ -160,11 +184,11 @@ def improvements_figure(settings: Settings, table: pd.DataFrame) -> Figure:
             panel.plot(100 * row.gain, y, marker, color=color, ms=4.5, mfc=fill, label=row.type)
         panel.axvline(0, color="0.5", lw=0.8)
         panel.grid(axis="x", **figures.GRID)
-        panel.set_title(f"{split} classes ({int(rows.n_classes.max())}), 95% intervals", pad=3)
-        panel.set_xlabel("improvement in MAP@R, points")
-    axes[0].set_yticks(range(len(names)), names)
+        panel.set_title(f"{int(rows.n_classes.max())} {split} classes", pad=3)
+    axes[0].set_yticks(range(len(names)), [figures.wrapped(name) for name in names])
     axes[0].set_ylim(len(names) - 0.4, -0.6)
-    figures.legend_above(figure, axes[0], ncols=len(order))
+    figure.supxlabel("improvement in MAP@R, percentage points", fontsize=8)
+    figures.legend_above(figure, axes[0])
     return figure
 
 
@@ -177,8 +201,8 @@ def _plot_classes(settings: Settings, dataset: str) -> None:
     figure = classes_figure(samples, readers.split_of(settings, dataset))
     description = json.dumps({"dataset": dataset, "images": readers.ids_of(samples)})
     caption = (
-        f"An image of each class of {dataset}, of those for training and validation and of those "
-        "for testing."
+        f"An image of each of {len(samples)} classes of {dataset}: of those for training and "
+        "validation, and of those for testing."
     )
     figures.write(settings.figures / f"classes_{dataset}", figure, description, caption)
 
@@ -201,8 +225,7 @@ def classes_figure(samples: Sequence[Sample], split: Split) -> Figure:
     size = (figures.PAGE, 0.6 * sum(heights) + 0.6)
     figure, axes = figures.new_figure(2, 1, figsize=size, height_ratios=heights)
     for (panel,), (purpose, paths) in zip(axes, halves.items()):
-        title = f"an image each of {len(paths)} classes {purpose}"
-        figures.show_image(panel, mosaic(paths), title)
+        figures.show_image(panel, mosaic(paths), f"{len(paths)} classes {purpose}")
     return figure
 
 

@@ -1,9 +1,8 @@
 """Section "Glossary", and the terms in the page's texts that show their definition."""
 
 import re
+from html import escape
 from typing import NamedTuple
-
-from markupsafe import escape
 
 from dml_analysis.config import Settings
 from dml_analysis.report.section import rendered

@@ -1,6 +1,5 @@
 """Figure 2: the saliency maps of an image under every model, and the same for more images."""
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from dml_analysis.saliency.saliency_tables import NO_MAPS
 from dml_analysis.store import ResultStore, blocks, check_all
 
 COLOR_MAP = "magma"
+TITLE_WIDTH, NAME_WIDTH = 16, 40  # characters of a line: titles, and names that run upwards
 WIDTH = 6  # panels in a row of Figure 2, the first of them the image or an untrained model
 
 Maps = dict[str, dict[str, Float[np.ndarray, "h w"]]]  # model -> image id -> map
@@ -73,8 +73,9 @@ def _draw(
         }
         caption = (
             f"Saliency maps of {len(shown)} test image{'s' * (len(shown) > 1)} of "
-            f"{network.dataset} under every model, fold {network.fold_name}, protocol "
-            f"{protocol.name}: what moves the image's embedding away from that of a black image."
+            f"{network.dataset} under {len(settings.models)} methods, fold {network.fold_name}, "
+            f"protocol {protocol.name}. Bright: pixels that move the image's embedding away from "
+            "that of a black image."
         )
         stem = settings.figures / protocol.name / name
         figure = make(settings.models, shown, pictures, maps)
@@ -132,7 +133,9 @@ def one_image(
     by_group = [[model for model in others if model.group == group] for group in groups(others)]
     rows = [row for of_group in by_group for row in blocks(of_group, WIDTH - 1)]
     height = max(2, len(rows), 1 + len(untrained))
-    figure, axes = figures.new_figure(height, WIDTH, figsize=(figures.PAGE, 1.4 * height + 0.3))
+    title = figures.LINE * figures.most_lines([model.name for model in models], TITLE_WIDTH)
+    size = (figures.PAGE, (1.15 + title) * height + 0.1)
+    figure, axes = figures.new_figure(height, WIDTH, figsize=size)
     for panel in axes.flat:
         panel.axis("off")
     figures.show_image(axes[0, 0], pictures[0], "Image")
@@ -149,10 +152,11 @@ def many_images(
 ) -> Figure:
     """Return a row for each image: the image, then its map under every model."""
     models = sorted(grouped(list(models)), key=lambda model: not model.is_none)
-    unit = min(0.62, figures.PAGE / (len(models) + 1.6))  # inches of a panel
-    size = (unit * (len(models) + 1.6), unit * (len(samples) + 1.7) + 0.3)
-    figure, all_axes = figures.new_figure(1, 1, figsize=size)
-    axes = all_axes[0, 0]
+    names = [figures.wrapped(name, NAME_WIDTH) for name in ("Image", *(m.name for m in models))]
+    unit = min(0.62, figures.PAGE / len(names))  # inches of a panel
+    width, height = unit * len(names), unit * len(samples)
+    figure = figures.plt.figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
     for row, (sample, picture) in enumerate(zip(samples, pictures)):
         _place(axes, row, 0, picture)
         for column, model in enumerate(models, start=1):
@@ -162,11 +166,15 @@ def many_images(
                 axes.text(*center, _nothing(model), ha="center", va="center", fontsize=6)
             else:
                 _place(axes, row, column, values.astype(np.float32), cmap=COLOR_MAP, vmin=0, vmax=1)
-    for column, name in enumerate(["Image", *(model.name for model in models)]):
-        axes.text(column + 0.4, 0.05, name, rotation=45, rotation_mode="anchor")
-    # With space for the names
-    axes.set(xlim=(0, len(models) + 1.6), ylim=(-len(samples), 1.7), aspect="equal")
-    axes.axis("off")
+    axes.set(xlim=(0, len(names)), ylim=(-len(samples), 0), aspect="equal", yticks=[])
+    centers = np.arange(len(names)) + 0.5
+    axes.set_xticks(centers, names, rotation=90, fontsize=7, linespacing=0.9)
+    axes.tick_params(top=False, labeltop=True, bottom=False, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    extents = [label.get_window_extent() for label in axes.get_xticklabels()]
+    above = max(extent.height for extent in extents) / figure.dpi + 0.1
+    figure.set_size_inches(width, height + above)
+    axes.set_position((0, 0, 1, height / (height + above)))
     return figure
 
 
@@ -177,7 +185,7 @@ def _place(axes: Axes, row: int, column: int, image: Any, **kwargs: Any) -> None
 
 def show_map(panel: Axes, values: Float[np.ndarray, "h w"] | None, model: Model) -> None:
     """Plot a saliency map, or say why there is none."""
-    title = textwrap.fill(model.name, 16)
+    title = figures.wrapped(model.name, TITLE_WIDTH)
     if values is not None:
         image = values.astype(np.float32)
         figures.show_image(panel, image, title, cmap=COLOR_MAP, vmin=0, vmax=1)
