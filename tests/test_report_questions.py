@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dml_analysis import checkout, number_texts, paper
+from dml_analysis import checkout, number_texts, paper, tables
 from dml_analysis.causes import embedding_shifts, map_regions, rank_1_errors, weight_randomization
 from dml_analysis.causes.cause_figures import regions_figure
 from dml_analysis.config import Settings, TrainingSettings
@@ -35,6 +35,7 @@ from dml_analysis.report import (
     printed,
     questions,
     summary,
+    table_section,
 )
 from dml_analysis.saliency.saliency_tables import Similarity
 from dml_analysis.training import training_logs
@@ -552,6 +553,32 @@ def test_claims_and_verdicts(settings):
     assert "<strong>contradicted</strong>" in html and ">the &lt;interval&gt;<" in html
     for name in ("claims_kobs_et_al", "claims_roth_et_al"):
         assert (run.results / "report" / f"{name}.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    "name, marks", [("table2", True), ("table2_jsd", False), ("table1", False)]
+)
+def test_what_a_table_says_of_its_marks(name, marks):
+    table = tables.Table(name, "", [], [], [], [], [], pd.DataFrame())
+    two = {
+        "kind": "two random",
+        "loss_a": "random weights",
+        "loss_b": "random weights",
+        "correlation_mean": 0.4,
+    }
+    found = " ".join(table_section.notes(table, RELEASED, bounds_of(two)))
+    assert ("baseline (10; two random networks 40) to the noise ceiling (80)" in found) == marks
+    assert ("truncated" in found) == marks
+    assert table_section.notes(table, PAPER, map_findings.Bounds({})) == []
+    of_scores = table_section.notes(table._replace(name="table6"), PAPER, map_findings.Bounds({}))
+    assert "2.576" in of_scores[0]
+
+
+def test_no_place_is_given_between_a_baseline_above_the_ceiling():
+    rows = [row | {"correlation_mean": 0.95} if row["kind"] == "random weights" else row
+            for row in bounds_rows()]  # fmt: skip
+    bounds = map_findings.bounds_of(pd.DataFrame(rows), MODELS)
+    assert bounds.limits is None and map_findings.between_bounds(bounds, "D") is None
 
 
 def test_terms_show_their_definition_once_in_each_protocol():

@@ -46,9 +46,15 @@ class Bounds(NamedTuple):
         return np.nan if rows is None else float(rows.correlation_mean.mean())
 
     @property
+    def limits(self) -> tuple[float, float] | None:
+        """Return baseline and ceiling, None unless both are measured and the ceiling is higher."""
+        baseline, ceiling = self.mean("random weights"), self.mean("other noise")
+        return (baseline, ceiling) if baseline < ceiling else None
+
+    @property
     def share(self) -> float:
         """Return how far two losses are on the way from the baseline (0) to the ceiling (1)."""
-        baseline, ceiling = self.mean("random weights"), self.mean("other noise")
+        baseline, ceiling = self.limits or (np.nan, np.nan)
         return (self.mean("other loss, same fold") - baseline) / (ceiling - baseline)
 
 

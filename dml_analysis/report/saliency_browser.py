@@ -150,10 +150,9 @@ def _bounds(settings: Settings, protocol: Protocol, dataset: str) -> dict[str, A
         noise_ceilings.csv_file(settings, protocol, dataset), noise_ceilings.COLUMNS
     )
     bounds = bounds_of(table, settings.models)
-    low, high = bounds.mean("random weights"), bounds.mean("other noise")
-    if not np.isfinite([low, high]).all():
+    if bounds.limits is None:
         return None
-    two = bounds.mean("two random")
+    (low, high), two = bounds.limits, bounds.mean("two random")
     n_images = int(table.n_images.max())
     return {"low": low, "high": high, "two": two if np.isfinite(two) else None, "n": n_images}
 

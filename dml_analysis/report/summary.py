@@ -46,12 +46,12 @@ def _figure(settings: Settings, protocol: Protocol) -> dict | None:
     file = noise_ceilings.csv_file(settings, protocol, settings.shown_dataset)
     table = csv_files.read(file, noise_ceilings.COLUMNS)
     bounds = map_findings.bounds_of(table, settings.models)
-    if not {"other noise", "random weights"} <= bounds.rows.keys():
+    if bounds.limits is None:
         return None
     return {
         "rows": similarities(table, settings.models),
-        "low": bounds.mean("random weights"),
-        "high": bounds.mean("other noise"),
+        "low": bounds.limits[0],
+        "high": bounds.limits[1],
         "n_images": int(table.n_images.max()),
         "file": file.relative_to(settings.paths["results"].parent).as_posix(),
     }

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from dml_analysis import tables
@@ -17,7 +16,7 @@ from dml_analysis.paper import Protocol
 from dml_analysis.properties import property_scores, property_tables
 from dml_analysis.properties.property_tables import SIGNIFICANT
 from dml_analysis.report import run_section, table_files
-from dml_analysis.report.map_findings import bounds_of
+from dml_analysis.report.map_findings import Bounds, bounds_of
 from dml_analysis.report.printed import text
 from dml_analysis.report.section import rendered
 from dml_analysis.saliency import saliency_tables
@@ -77,8 +76,8 @@ def _shown(settings: Settings, entry: Entry) -> dict[str, Any]:
 
 def _form(settings: Settings, protocol: Protocol, table: Table, is_only: bool) -> dict[str, Any]:
     """Return what the template shows of a table by a protocol."""
-    labels, limits = labels_of(settings), _limits(settings, protocol, table.name)
-    shades, what = shades_of(table, limits), about(settings, protocol, table.name)
+    labels, bounds = labels_of(settings), _bounds(settings, protocol, table.name)
+    shades, what = shades_of(table, bounds.limits), about(settings, protocol, table.name)
     address = f"table-{table.name.removeprefix('table')}"
     return {
         "protocol": "" if is_only else protocol.name,
@@ -86,7 +85,7 @@ def _form(settings: Settings, protocol: Protocol, table: Table, is_only: bool) -
         "table": table,
         "is_empty": table.missing == sum(map(len, table.cells)),
         "caption": tables.full_caption(table, ""),
-        "notes": notes(table, protocol, limits),
+        "notes": notes(table, protocol, bounds),
         "groups": row_groups(table),
         "column_groups": column_groups(table),
         "rows": numbers(table, labels, what, shades),
@@ -107,16 +106,14 @@ def about(settings: Settings, protocol: Protocol, name: str) -> str:
     return f"correlation of saliency maps{corrected}"
 
 
-def _limits(settings: Settings, protocol: Protocol, name: str) -> tuple[float, float] | None:
-    """Return baseline and ceiling of a table of correlations, None for another or without them."""
+def _bounds(settings: Settings, protocol: Protocol, name: str) -> Bounds:
+    """Return the bounds of a table of correlations, none for another table."""
     which, _, form = name.removeprefix("table").partition("_")
     datasets = {str(key): dataset for key, dataset in settings.tables.items()}
     if which not in datasets or form.startswith("jsd"):
-        return None
+        return Bounds({})
     file = noise_ceilings.csv_file(settings, protocol, datasets[which])
-    bounds = bounds_of(csv_files.read(file, noise_ceilings.COLUMNS), settings.models)
-    limits = bounds.mean("random weights"), bounds.mean("other noise")
-    return limits if np.isfinite(limits).all() and limits[0] < limits[1] else None
+    return bounds_of(csv_files.read(file, noise_ceilings.COLUMNS), settings.models)
 
 
 def shades_of(table: Table, limits: tuple[float, float] | None) -> list[list[int]]:
@@ -127,7 +124,7 @@ def shades_of(table: Table, limits: tuple[float, float] | None) -> list[list[int
     return [[cell for (cell,) in row] for row in zip(*columns)]
 
 
-def notes(table: Table, protocol: Protocol, limits: tuple[float, float] | None) -> list[str]:
+def notes(table: Table, protocol: Protocol, bounds: Bounds) -> list[str]:
     """Return what readers need to know of the marks of a table."""
     if table.name == "table6":
         return [text("marks", threshold=SIGNIFICANT)]
@@ -135,8 +132,10 @@ def notes(table: Table, protocol: Protocol, limits: tuple[float, float] | None) 
     if table.name.startswith(MAP_TABLES) and "jsd" not in table.name:
         if protocol.truncate_percent:
             sentences.append(text("truncated"))
-        if limits:
-            sentences.append(text("shades", low=limits[0], high=limits[1]))
+        if bounds.limits:
+            low, high = bounds.limits
+            two_random = bounds.mean("two random")
+            sentences.append(text("shades", low=low, high=high, two_random=two_random))
     return sentences
 
 
