@@ -112,6 +112,8 @@ def legend_above(figure: Figure | SubFigure, *panels: Axes, ncols: int = 4, **kw
     A figure grows by what the legend needs beyond one line. kwargs: as of Figure.legend.
     """
     handles, labels = legend_entries(*panels)
+    if not labels:
+        return
     labels = [wrapped(label) for label in labels]
     for columns in range(min(ncols, len(labels)), 0, -1):
         legend = figure.legend(handles, labels, loc="outside upper center", ncols=columns,

@@ -23,6 +23,7 @@ def executed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     )
     # tqdm, which others import, asks for Jupyter's widgets
     environment = os.environ | {"PYTHONWARNINGS": "ignore:IProgress not found"}
+    environment.pop("MPLBACKEND", None)  # or the notebook shows no pictures
     result = client.execute(env=environment)
     result.metadata["language_info"] = {"name": "python"}
     return result
