@@ -34,13 +34,16 @@ def committed():
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
-def test_the_notebook_is_short_and_of_no_machine(committed):
+def test_the_notebook_is_short_and_has_no_paths_of_a_machine(committed):
     nbformat.validate(committed)
     assert len(committed.cells) <= MAX_CELLS
     assert pictures(committed) == 3
     assert not re.search(r"/(home|work|root|tmp|usr)/", NOTEBOOK.read_text())
     counts = [cell.execution_count for cell in committed.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
+    text = "".join(cell.source for cell in committed.cells if cell.cell_type == "markdown")
+    links = [link for link in re.findall(r"\]\((.*?)\)", text) if not link.startswith("https:")]
+    assert links and all((NOTEBOOK.parent / link).is_file() for link in links)
 
 
 @pytest.mark.slow

@@ -28,8 +28,11 @@ def check(folder: Path, results: Path, figure_folder: Path) -> None:
     table = measured(folder)
     csv_files.write_table(results / "variations.csv", table.round(4))
     print(f"wrote {results / 'variations.csv'}")
-    caption = "Rendered cars, one property at a time"
-    figures.write(figure_folder / "properties", contact_sheet(folder), caption, f"{caption}.")
+    caption = (
+        f"{len(sampling.variations())} rendered cars. Rows: the property in which a car differs from "
+        "one base car, with its value above each image."
+    )
+    figures.write(figure_folder / "properties", contact_sheet(folder), caption, caption)
     failures = []
     for statement, holds in variation_measures.statements(table):
         print(f"{'as expected' if holds else 'WRONG'}: {statement}")
